@@ -1,0 +1,1 @@
+"""Self-hosted trading engine for Solana tokens."""

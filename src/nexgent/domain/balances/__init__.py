@@ -1,0 +1,1 @@
+"""Balances of a wallet, derived from its ledger."""

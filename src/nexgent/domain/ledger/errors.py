@@ -1,0 +1,56 @@
+"""Errors of the ledger."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from nexgent.shared.errors import ConflictError, NexgentError, RejectedError, UnavailableError
+from nexgent.shared.types import TokenAddress, WalletAddress
+
+
+class LedgerInvariantError(NexgentError):
+    """An entry would break the books. A programming error: nothing was written."""
+
+    code = "LEDGER_INVARIANT"
+
+
+class StaleWalletError(ConflictError):
+    """Another writer was faster; the wallet was read again and the decision has to be taken anew."""
+
+    code = "WALLET_CHANGED"
+
+    def __init__(self, wallet: WalletAddress) -> None:
+        super().__init__("The wallet changed meanwhile; decide again", walletAddress=wallet)
+
+
+class JournalUnavailableError(UnavailableError):
+    """The journal cannot be written at present; nothing was recorded."""
+
+    code = "JOURNAL_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The journal cannot be written at present; nothing was changed")
+
+
+class InsufficientBalanceError(RejectedError):
+    """The wallet holds less than asked for, counting what open trades have reserved."""
+
+    code = "INSUFFICIENT_BALANCE"
+
+    def __init__(self, mint: TokenAddress, symbol: str, available: Decimal, required: Decimal) -> None:
+        super().__init__(
+            "Insufficient balance",
+            currentBalance=format(available, "f"),
+            requiredAmount=format(required, "f"),
+            tokenAddress=mint,
+            tokenSymbol=symbol,
+        )
+
+
+class UnknownWalletError(RejectedError):
+    """The ledger has no stream for the wallet."""
+
+    code = "WALLET_NOT_FOUND"
+
+    def __init__(self, wallet: WalletAddress) -> None:
+        super().__init__("Wallet not found", walletAddress=wallet)

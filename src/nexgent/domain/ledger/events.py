@@ -1,0 +1,19 @@
+"""What happened to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.state import WalletState
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesRecorded:
+    """Entries are durable. `states` holds the newest durable state of each wallet they touched."""
+
+    entries: Sequence[Entry]
+    states: Sequence[WalletState]
+    journal_position: int
+    """The journal's position after these entries; projections that have reached it contain them."""

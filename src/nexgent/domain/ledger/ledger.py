@@ -1,0 +1,270 @@
+"""The ledger: wallet states in memory, entries made durable in groups.
+
+Staging is synchronous: it checks an entry against the newest state and applies it there, so concurrent decisions of one
+process always see each other. Committing is asynchronous: everything staged while an append is under way goes into the next
+append as one statement. When an append fails, the states it touched are read again from the journal, which alone knows
+what was written; entries that made it are good, the others raise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError, UnknownWalletError
+from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.models import Entry, EntryBody, Posting
+from nexgent.domain.ledger.ports import Journal, JournalConflictError
+from nexgent.domain.ledger.state import WalletState, apply
+from nexgent.domain.positions.models import Position
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import UnavailableError
+from nexgent.shared.ids import new_id
+from nexgent.shared.loops import TaskSet
+from nexgent.shared.types import EntryId, PositionId, WalletAddress
+
+log = structlog.get_logger(__name__)
+
+MAX_GROUP = 4_000
+
+
+class _Stream:
+    """One wallet: the state after its last durable entry, and the state after its last staged one."""
+
+    __slots__ = ("durable", "head", "stale")
+
+    def __init__(self, state: WalletState) -> None:
+        self.durable = state
+        self.head = state
+        self.stale = False
+
+
+class Ledger:
+    """The one writer of entries in this process."""
+
+    def __init__(self, *, journal: Journal, clock: Clock, publish: Callable[[object], None]) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._publish = publish
+        self._streams: dict[WalletAddress, _Stream] = {}
+        self._staged: dict[EntryId, Entry] = {}
+        self._outcomes: dict[EntryId, asyncio.Future[None]] = {}
+        self._appending = asyncio.Lock()
+        self._reloading = asyncio.Lock()
+        self._tasks = TaskSet("ledger")
+        self._journal_position = 0
+
+    def load(self, states: Iterable[WalletState], journal_position: int) -> None:
+        """Take over the states read at start."""
+        self._streams = {state.wallet_address: _Stream(state) for state in states}
+        self._journal_position = journal_position
+
+    def journal_position(self) -> int:
+        """Return the last position of the journal this process wrote or read."""
+        return self._journal_position
+
+    def knows(self, wallet: WalletAddress) -> bool:
+        """Tell whether the wallet's state is in memory."""
+        return wallet in self._streams
+
+    def head(self, wallet: WalletAddress) -> WalletState:
+        """Return the newest state, staged entries included. Raises `UnknownWalletError`."""
+        stream = self._streams.get(wallet)
+        if stream is None:
+            raise UnknownWalletError(wallet)
+        return stream.head
+
+    def states(self) -> list[WalletState]:
+        """Return the newest state of every wallet."""
+        return [stream.head for stream in self._streams.values()]
+
+    def position(self, wallet: WalletAddress, position_id: PositionId) -> Position | None:
+        """Return an open position of a wallet."""
+        stream = self._streams.get(wallet)
+        return stream.head.positions.get(position_id) if stream is not None else None
+
+    async def fresh(self, wallet: WalletAddress) -> WalletState:
+        """Return the newest state, reading the wallet first when it is unknown or was changed by another writer.
+
+        Raises `UnknownWalletError` when no such wallet exists, `JournalUnavailableError` when it cannot be read.
+        """
+        stream = self._streams.get(wallet)
+        if stream is None or stream.stale:
+            async with self._appending:
+                await self._reload([wallet])
+            stream = self._streams.get(wallet)
+            if stream is None:
+                raise UnknownWalletError(wallet)
+        return stream.head
+
+    async def refresh(self, wallets: Sequence[WalletAddress]) -> None:
+        """Read several wallets again where that is needed: unknown or stale ones, in one go."""
+        wanted = [w for w in wallets if (stream := self._streams.get(w)) is None or stream.stale]
+        if wanted:
+            async with self._appending:
+                await self._reload(wanted)
+
+    def mark_stale(self, wallet: WalletAddress) -> None:
+        """Note that another process wrote to the wallet; it is read again before its next use."""
+        stream = self._streams.get(wallet)
+        if stream is not None:
+            stream.stale = True
+
+    def forget(self, wallet: WalletAddress) -> None:
+        """Drop a wallet that no longer exists."""
+        self._streams.pop(wallet, None)
+
+    def stage(self, wallet: WalletAddress, body: EntryBody, postings: Sequence[Posting] = ()) -> Entry:
+        """Put the next entry of a wallet in line and apply it to the head.
+
+        Raises `LedgerInvariantError` when it does not follow the state, `UnknownWalletError`, or `StaleWalletError` when the
+        wallet has to be read again first (`fresh`). A staged entry has to be committed.
+        """
+        stream = self._streams.get(wallet)
+        if stream is None:
+            raise UnknownWalletError(wallet)
+        if stream.stale:
+            raise StaleWalletError(wallet)
+        entry = Entry(
+            id=EntryId(new_id()),
+            wallet_address=wallet,
+            agent_id=stream.head.agent_id,
+            seq=stream.head.seq + 1,
+            at=self._clock.now(),
+            body=body,
+            postings=tuple(postings),
+        )
+        stream.head = apply(stream.head, entry)
+        self._staged[entry.id] = entry
+        self._outcomes[entry.id] = asyncio.get_running_loop().create_future()
+        return entry
+
+    async def commit(self, *entries: Entry) -> None:
+        """Return when the entries are durable.
+
+        Raises the error of the first entry that is not: `StaleWalletError` (decide again on `fresh`) or
+        `JournalUnavailableError` (nothing of it was recorded). Cancelling the caller does not cancel the append.
+        """
+        failures = await self.commit_each(entries)
+        for entry in entries:
+            if entry.id in failures:
+                raise failures[entry.id]
+
+    async def commit_each(self, entries: Sequence[Entry]) -> dict[EntryId, Exception]:
+        """Commit a burst; return what failed, by entry."""
+        outcomes = [(entry.id, self._outcomes[entry.id]) for entry in entries if entry.id in self._outcomes]
+        if self._staged and not self._appending.locked():
+            self._tasks.start(self._append_staged(), name="ledger.append")
+        failures: dict[EntryId, Exception] = {}
+        try:
+            for entry_id, outcome in outcomes:
+                try:
+                    await asyncio.shield(outcome)
+                except (StaleWalletError, JournalUnavailableError) as error:
+                    failures[entry_id] = error
+        finally:
+            for entry_id, _ in outcomes:
+                self._outcomes.pop(entry_id, None)
+        return failures
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait for appends under way; return how many had to be given up."""
+        return await self._tasks.drain(timeout_seconds)
+
+    async def _append_staged(self) -> None:
+        async with self._appending:
+            while self._staged:
+                batch = list(self._staged.values())[:MAX_GROUP]
+                for entry in batch:
+                    del self._staged[entry.id]
+                await self._append(batch)
+
+    async def _append(self, batch: list[Entry]) -> None:
+        try:
+            position = await self._journal.append(batch)
+        except (JournalConflictError, UnavailableError) as error:
+            await self._recover(batch, error)
+            return
+        except Exception as error:
+            log.exception("ledger.append_failed", entries=len(batch))
+            await self._recover(batch, error)
+            return
+        self._journal_position = max(self._journal_position, position)
+        self._accept(batch, position)
+
+    def _accept(self, batch: Sequence[Entry], position: int) -> None:
+        touched: dict[WalletAddress, _Stream] = {}
+        for entry in batch:
+            stream = self._streams.get(entry.wallet_address)
+            if stream is None:
+                continue
+            touched[entry.wallet_address] = stream
+            if entry.seq == stream.durable.seq + 1:
+                stream.durable = apply(stream.durable, entry)
+            elif entry.seq > stream.durable.seq:
+                stream.stale = True
+        for entry in batch:
+            outcome = self._outcomes.get(entry.id)
+            if outcome is not None and not outcome.done():
+                outcome.set_result(None)
+        states = [stream.durable for stream in touched.values()]
+        self._publish(EntriesRecorded(batch, states, position))
+
+    async def _recover(self, batch: list[Entry], error: Exception) -> None:
+        """Ask the journal what became of a failed append. Whatever was staged on top of it is void as well."""
+        wallets = {entry.wallet_address for entry in batch}
+        for wallet in wallets:
+            if (stream := self._streams.get(wallet)) is not None:
+                stream.stale = True
+        void = [entry for entry in self._staged.values() if entry.wallet_address in wallets]
+        for entry in void:
+            del self._staged[entry.id]
+        log.warning(
+            "ledger.append_rejected", entries=len(batch), wallets=len(wallets), error=type(error).__name__
+        )
+        written: frozenset[EntryId] = frozenset()
+        conflict = isinstance(error, JournalConflictError)
+        reachable = conflict
+        try:
+            if not conflict:
+                written = frozenset(entry.id for entry in await self._journal.find(batch))
+                reachable = True
+            await self._reload(list(wallets))
+        except UnavailableError:
+            # Nobody can say what was written until the journal is back: the wallets stay stale and are read again then.
+            log.warning("ledger.unreachable", wallets=len(wallets))
+        for entry in (*batch, *void):
+            outcome = self._outcomes.get(entry.id)
+            if outcome is None or outcome.done():
+                continue
+            if entry.id in written:
+                outcome.set_result(None)
+            elif reachable:
+                outcome.set_exception(StaleWalletError(entry.wallet_address))
+            else:
+                outcome.set_exception(JournalUnavailableError())
+        recorded = [entry for entry in batch if entry.id in written]
+        if recorded:
+            states = [
+                s.durable
+                for w in {e.wallet_address for e in recorded}
+                if (s := self._streams.get(w)) is not None
+            ]
+            self._publish(EntriesRecorded(recorded, states, self._journal_position))
+
+    async def _reload(self, wallets: Sequence[WalletAddress]) -> None:
+        async with self._reloading:
+            wanted = [w for w in wallets if (stream := self._streams.get(w)) is None or stream.stale]
+            if not wanted:
+                return
+            try:
+                states = await self._journal.load(wanted)
+            except UnavailableError as error:
+                raise JournalUnavailableError from error
+            for state in states:
+                self._streams[state.wallet_address] = _Stream(state)
+            missing = set(wanted) - {state.wallet_address for state in states}
+            for wallet in missing:
+                self._streams.pop(wallet, None)

@@ -1,0 +1,191 @@
+"""Entries of the journal. Each belongs to one wallet's stream; value moves as postings that sum to zero per mint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
+from nexgent.shared.types import (
+    AgentId,
+    EntryId,
+    IntentId,
+    PositionId,
+    SignalId,
+    TokenAddress,
+    WalletAddress,
+)
+
+
+class Account(StrEnum):
+    """Who gains or loses the amount of a posting."""
+
+    WALLET = "wallet"
+    MARKET = "market"
+    PROTOCOL_FEE = "protocol_fee"
+    NETWORK_FEE = "network_fee"
+    RENT = "rent"
+    EXTERNAL = "external"
+    ADJUSTMENT = "adjustment"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One leg of an entry: base units of one mint, positive when the account gains."""
+
+    account: Account
+    mint: TokenAddress
+    amount_raw: int
+    symbol: str
+    decimals: int
+
+
+class TradeKind(StrEnum):
+    """What a trade does; also the `type` label of the trade metrics."""
+
+    PURCHASE = "purchase"
+    SALE = "sale"
+    TAKE_PROFIT = "take_profit"
+    DCA_BUY = "dca_buy"
+    WRITE_OFF = "write_off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceEvidence:
+    """The price a decision was taken on."""
+
+    price_sol: Decimal
+    source: str
+    age_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A trade that is going to be tried. Durable before anything acts on it; reserves `reserved_raw` of the input mint."""
+
+    id: IntentId
+    kind: TradeKind
+    agent_id: AgentId
+    wallet_address: WalletAddress
+    token_address: TokenAddress
+    token_symbol: str
+    input_mint: TokenAddress
+    amount_raw: int
+    reserved_raw: int
+    cause: str
+    """`signal`, `manual`, or a close reason."""
+    signal_id: SignalId | None
+    position_id: PositionId | None
+    generation: int
+    created_at: datetime
+    evidence: PriceEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A signed swap that left, or is about to leave, the process: everything needed to ask about it or post it again."""
+
+    request_id: str
+    signature: str
+    signed_transaction: str
+    last_valid_block_height: int | None
+    in_amount_raw: int
+    out_amount_raw: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A transaction somebody recorded: a deposit, or a swap or burn entered by hand."""
+
+    transaction: TransactionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """A balance was set by hand; the difference is posted against the adjustment account."""
+
+    mint: TokenAddress
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradeIntended:
+    """A trade was decided; its funds are reserved.
+
+    `position` is the new state of the position operated on (one operation more, perhaps a pending exit), None for a first buy.
+    """
+
+    intent: Intent
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeSubmitted:
+    """A signed swap is about to be posted (live wallets)."""
+
+    intent_id: IntentId
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class TradeSettled:
+    """A swap is done and booked. `position` is its new state, or None when the position is closed by `closed`."""
+
+    intent_id: IntentId
+    transaction: TransactionRecord
+    position_id: PositionId
+    position: Position | None
+    closed: ClosedTrade | None
+    reason: CloseReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeFailed:
+    """The trade did not happen. Postings carry what it cost all the same (the fee of a reverted transaction)."""
+
+    intent_id: IntentId
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradeExpired:
+    """The submitted swap can no longer land: its block height has passed and the chain does not know it."""
+
+    intent_id: IntentId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WalletReset:
+    """The wallet starts again from nothing; postings bring every balance to zero."""
+
+    reason: str
+
+
+EntryBody = (
+    Recorded
+    | Adjusted
+    | TradeIntended
+    | TradeSubmitted
+    | TradeSettled
+    | TradeFailed
+    | TradeExpired
+    | WalletReset
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a wallet's stream. `seq` is the previous one plus one; the store lets only one writer have it."""
+
+    id: EntryId
+    wallet_address: WalletAddress
+    agent_id: AgentId
+    seq: int
+    at: datetime
+    body: EntryBody
+    postings: tuple[Posting, ...] = ()

@@ -1,0 +1,175 @@
+"""The state of one wallet, folded from its entries. Pure: an entry and a state give the next state or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from nexgent.domain.ledger.errors import LedgerInvariantError
+from nexgent.domain.ledger.models import (
+    Account,
+    Adjusted,
+    Entry,
+    Intent,
+    Posting,
+    Recorded,
+    Submission,
+    TradeExpired,
+    TradeFailed,
+    TradeIntended,
+    TradeSettled,
+    TradeSubmitted,
+    WalletReset,
+)
+from nexgent.domain.positions.models import Position
+from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a wallet holds of one mint, in base units."""
+
+    mint: TokenAddress
+    symbol: str
+    decimals: int
+    amount_raw: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """An intent without an outcome yet."""
+
+    intent: Intent
+    submission: Submission | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalletState:
+    """Balances, open intents and open positions of a wallet after entry `seq`."""
+
+    wallet_address: WalletAddress
+    agent_id: AgentId
+    seq: int = 0
+    balances: Mapping[TokenAddress, Balance] = field(default_factory=dict)
+    intents: Mapping[IntentId, OpenIntent] = field(default_factory=dict)
+    positions: Mapping[PositionId, Position] = field(default_factory=dict)
+
+    def balance_raw(self, mint: TokenAddress) -> int:
+        """Return what the wallet holds."""
+        balance = self.balances.get(mint)
+        return balance.amount_raw if balance is not None else 0
+
+    def reserved_raw(self, mint: TokenAddress) -> int:
+        """Return what open intents have reserved."""
+        return sum(
+            open_intent.intent.reserved_raw
+            for open_intent in self.intents.values()
+            if open_intent.intent.input_mint == mint
+        )
+
+    def available_raw(self, mint: TokenAddress) -> int:
+        """Return what can be spent: the balance without reservations."""
+        return self.balance_raw(mint) - self.reserved_raw(mint)
+
+    def position_of(self, token: TokenAddress) -> Position | None:
+        """Return the open position in a token."""
+        return next((p for p in self.positions.values() if p.token_address == token), None)
+
+    def is_buying(self, token: TokenAddress) -> bool:
+        """Tell whether a purchase that would open a position in the token is under way."""
+        return any(
+            o.intent.token_address == token and o.intent.position_id is None for o in self.intents.values()
+        )
+
+    def intent_on(self, position_id: PositionId) -> OpenIntent | None:
+        """Return the operation under way on a position."""
+        return next((o for o in self.intents.values() if o.intent.position_id == position_id), None)
+
+    @property
+    def opening_count(self) -> int:
+        """How many purchases that would open a position are under way."""
+        return sum(1 for o in self.intents.values() if o.intent.position_id is None)
+
+
+def check_postings(postings: Iterable[Posting]) -> None:
+    """Raise `LedgerInvariantError` unless the postings sum to zero per mint."""
+    totals: dict[TokenAddress, int] = {}
+    for posting in postings:
+        totals[posting.mint] = totals.get(posting.mint, 0) + posting.amount_raw
+    for mint, total in totals.items():
+        if total != 0:
+            raise LedgerInvariantError(f"postings of {mint} sum to {total} instead of 0")
+
+
+def apply(state: WalletState, entry: Entry) -> WalletState:
+    """Return the state after the entry.
+
+    Raises `LedgerInvariantError` when the entry does not follow the state (wrong seq, unknown intent, a second operation
+    on a position, an overdrawn balance): such an entry must never be written.
+    """
+    if entry.seq != state.seq + 1:
+        raise LedgerInvariantError(f"entry {entry.seq} cannot follow {state.seq} of {state.wallet_address}")
+    balances = _post(state, entry)
+    intents, positions = state.intents, state.positions
+    body = entry.body
+    match body:
+        case TradeIntended(intent, position):
+            if intent.id in intents:
+                raise LedgerInvariantError(f"intent {intent.id} is already open")
+            if intent.position_id is not None and state.intent_on(intent.position_id) is not None:
+                raise LedgerInvariantError(f"position {intent.position_id} has an operation under way")
+            if intent.reserved_raw > state.available_raw(intent.input_mint):
+                raise LedgerInvariantError(f"intent {intent.id} reserves more than is available")
+            intents = {**intents, intent.id: OpenIntent(intent)}
+            if position is not None:
+                positions = {**positions, position.id: position}
+        case TradeSubmitted(intent_id, submission):
+            current = _open(state, intent_id)
+            intents = {**intents, intent_id: replace(current, submission=submission)}
+        case TradeSettled():
+            _open(state, body.intent_id)
+            intents = {key: value for key, value in intents.items() if key != body.intent_id}
+            positions = {key: value for key, value in positions.items() if key != body.position_id}
+            if body.position is not None:
+                positions = {**positions, body.position_id: body.position}
+        case TradeFailed() | TradeExpired():
+            _open(state, body.intent_id)
+            intents = {key: value for key, value in intents.items() if key != body.intent_id}
+        case WalletReset():
+            if intents:
+                raise LedgerInvariantError("a wallet with trades under way cannot be reset")
+            positions = {}
+        case Recorded() | Adjusted():
+            pass
+        case _:
+            assert_never(body)
+    return WalletState(state.wallet_address, state.agent_id, entry.seq, balances, intents, positions)
+
+
+def _open(state: WalletState, intent_id: IntentId) -> OpenIntent:
+    current = state.intents.get(intent_id)
+    if current is None:
+        raise LedgerInvariantError(f"intent {intent_id} is not open")
+    return current
+
+
+def _post(state: WalletState, entry: Entry) -> Mapping[TokenAddress, Balance]:
+    if not entry.postings:
+        return state.balances
+    check_postings(entry.postings)
+    balances = dict(state.balances)
+    for posting in entry.postings:
+        if posting.account is not Account.WALLET:
+            continue
+        held = balances.get(posting.mint)
+        amount_raw = (held.amount_raw if held is not None else 0) + posting.amount_raw
+        if amount_raw < 0:
+            raise LedgerInvariantError(f"{posting.mint} of {state.wallet_address} would fall to {amount_raw}")
+        symbol = held.symbol if held is not None else posting.symbol
+        balances[posting.mint] = Balance(posting.mint, symbol, posting.decimals, amount_raw, entry.at)
+    if isinstance(entry.body, WalletReset):
+        return {}
+    return balances

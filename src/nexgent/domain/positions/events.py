@@ -1,0 +1,35 @@
+"""What happened to positions. Each event carries the whole new state and is published after the record is durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
+
+
+@dataclass(frozen=True, slots=True)
+class PositionOpened:
+    """A purchase was recorded."""
+
+    position: Position
+    mark: PositionMark
+
+
+@dataclass(frozen=True, slots=True)
+class PositionUpdated:
+    """A trade changed the position, or a price moved its stop or peak."""
+
+    position: Position
+    mark: PositionMark
+
+
+@dataclass(frozen=True, slots=True)
+class PositionClosed:
+    """The position is flat, or its wallet was reset (`reason` is then None)."""
+
+    position_id: PositionId
+    agent_id: AgentId
+    wallet_address: WalletAddress
+    token_address: TokenAddress
+    reason: CloseReason | None

@@ -1,0 +1,111 @@
+"""Open positions. What trades change lives in `Position`; what prices change lives in `PositionMark`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from nexgent.shared.money import from_raw, sol
+from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress, TransactionId, WalletAddress
+
+
+class CloseReason(StrEnum):
+    """Why a position was left."""
+
+    MANUAL = "manual"
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
+    STALE_TRADE = "stale_trade"
+    WRITE_OFF = "write_off"
+
+
+@dataclass(frozen=True, slots=True)
+class PositionMark:
+    """What prices have done to a position: its peak, its stop, its low. A stop only ever tightens until a trade re-bases it."""
+
+    position_id: PositionId
+    position_version: int
+    """The version of the position this mark was based on; a DCA re-bases peak and stop."""
+    peak_price_sol: Decimal
+    lowest_price_sol: Decimal
+    stop_loss_pct: Decimal | None
+    """Percent from the entry price; negative is a loss, positive a locked gain; nothing when stop loss is off."""
+    stop_updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingExit:
+    """An exit that was triggered and has to be tried until the position is flat."""
+
+    reason: CloseReason
+    attempts: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A holding of one token in one wallet. Amounts are base units; `version` grows with every entry about it."""
+
+    id: PositionId
+    agent_id: AgentId
+    wallet_address: WalletAddress
+    token_address: TokenAddress
+    token_symbol: str
+    decimals: int
+    version: int
+    purchase_transaction_id: TransactionId
+    signal_id: SignalId | None
+    entry_price_sol: Decimal
+    """Average SOL per token: the swap amount alone after the first buy, all SOL spent over all tokens after a DCA."""
+    purchased_raw: int
+    """All tokens ever bought; partial sales do not reduce it."""
+    quantity_raw: int
+    """What is still held."""
+    invested_lamports: int
+    """All SOL debited for it, fees included."""
+    cost_basis_lamports: int
+    """The part of `invested_lamports` that belongs to what is still held."""
+    received_lamports: int
+    """Net SOL credited by partial sales so far."""
+    realized_lamports: int
+    """Profit of partial sales so far: net proceeds minus the cost basis they sold."""
+    dca_count: int
+    dca_transaction_ids: tuple[TransactionId, ...]
+    last_dca_at: datetime | None
+    partially_sold: bool
+    take_profit_levels_hit: int
+    take_profit_transaction_ids: tuple[TransactionId, ...]
+    last_take_profit_at: datetime | None
+    moon_bag_activated: bool
+    moon_bag_raw: int | None
+    take_profit_batch_start: int
+    take_profit_levels_total: int | None
+    opened_at: datetime
+    updated_at: datetime
+    base_mark: PositionMark
+    """The mark after the last trade that (re-)based it: the first buy or a DCA. Prices move on from here."""
+    operations: int = 0
+    """How many operations were intended on it: the generation of the next one."""
+    pending_exit: PendingExit | None = None
+
+    @property
+    def purchased(self) -> Decimal:
+        """All tokens ever bought, in tokens."""
+        return from_raw(self.purchased_raw, self.decimals)
+
+    @property
+    def quantity(self) -> Decimal:
+        """What is still held, in tokens."""
+        return from_raw(self.quantity_raw, self.decimals)
+
+    @property
+    def remaining(self) -> Decimal | None:
+        """What is still held after partial sales, or nothing when none happened (the contract's `remainingAmount`)."""
+        return self.quantity if self.partially_sold else None
+
+    @property
+    def invested_sol(self) -> Decimal:
+        """All SOL debited for it, fees included."""
+        return sol(self.invested_lamports)

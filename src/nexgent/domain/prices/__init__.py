@@ -1,0 +1,1 @@
+"""Prices: sources, plausibility, freshness."""

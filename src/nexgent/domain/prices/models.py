@@ -1,0 +1,66 @@
+"""Prices as they are observed and as they are accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from nexgent.shared.types import TokenAddress
+
+
+class PriceSource(StrEnum):
+    """Who said it."""
+
+    DEXSCREENER = "dexscreener"
+    JUPITER = "jupiter"
+    PYTH = "pyth"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceObservation:
+    """What one source answered for one token. Nothing is trusted yet: the value may be zero, absurd or old."""
+
+    token_address: TokenAddress
+    source: PriceSource
+    price_sol: Decimal | None
+    """SOL per token; None when the source only knows USD."""
+    price_usd: Decimal | None
+    observed_at: datetime
+    """When the answer arrived, or the publish time where the source gives one."""
+    liquidity_usd: Decimal | None = None
+    liquidity_sol: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """A price that passed the gate: finite, positive, fresh, plausible."""
+
+    token_address: TokenAddress
+    price_sol: Decimal
+    price_usd: Decimal | None
+    source: PriceSource
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SolPrice:
+    """USD per SOL."""
+
+    price_usd: Decimal
+    published_at: datetime
+    source: PriceSource
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """What a feed answered for a batch: the three different results of asking for a price.
+
+    A token in `observations` was answered; one in `absent` was asked for and is unknown to the source;
+    one in `failed` could not be asked (error, timeout, rate limit).
+    """
+
+    observations: tuple[PriceObservation, ...]
+    absent: frozenset[TokenAddress]
+    failed: frozenset[TokenAddress]

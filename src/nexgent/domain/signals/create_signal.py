@@ -1,0 +1,31 @@
+"""Store a signal and let it be traded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nexgent.domain.signals.errors import DuplicateSignalError
+from nexgent.domain.signals.events import SignalReceived
+from nexgent.domain.signals.models import Signal, SignalDraft
+from nexgent.domain.signals.ports import SignalStore
+from nexgent.shared.clock import Clock
+
+DUPLICATE_WINDOW_SECONDS = 60
+
+
+class CreateSignal:
+    """The signal is durable before anybody acts on it or the sender hears 201."""
+
+    def __init__(self, *, store: SignalStore, clock: Clock, publish: Callable[[object], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._publish = publish
+
+    async def execute(self, draft: SignalDraft) -> Signal:
+        """Return the stored signal. Raises `DuplicateSignalError`, or `UnavailableError` when it cannot be stored."""
+        received = self._clock.monotonic()
+        signal = await self._store.add(draft, duplicate_window_seconds=DUPLICATE_WINDOW_SECONDS)
+        if signal is None:
+            raise DuplicateSignalError(DUPLICATE_WINDOW_SECONDS)
+        self._publish(SignalReceived(signal, received))
+        return signal

@@ -1,0 +1,16 @@
+"""Errors of the signals package."""
+
+from __future__ import annotations
+
+from nexgent.shared.errors import ConflictError
+
+
+class DuplicateSignalError(ConflictError):
+    """The same user sent the same token, type and strength a moment ago."""
+
+    code = "SIGNAL_DUPLICATE"
+
+    def __init__(self, window_seconds: int) -> None:
+        super().__init__(
+            f"A signal with the same token, type and strength was received within the last {window_seconds} seconds"
+        )

@@ -1,0 +1,27 @@
+"""What happened to signals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexgent.domain.signals.models import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReceived:
+    """A signal is stored and wants to be traded."""
+
+    signal: Signal
+    received_monotonic: float
+    """The clock's monotonic reading when the request came in, for latency figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalProcessed:
+    """All agents have decided and traded: `success`, `skipped` (nobody eligible) or `failed`."""
+
+    signal: Signal
+    status: str
+    seconds: float
+    executed: int
+    failed: int

@@ -1,0 +1,116 @@
+"""Signals, and what each agent made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId, TokenAddress, TransactionId, UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDraft:
+    """A signal as it came in, checked but not stored yet."""
+
+    user_id: UserId
+    token_address: TokenAddress
+    signal_type: str
+    signal_strength: int
+    symbol: str | None = None
+    activation_reason: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A stored signal. A signal without a user is legacy and is never traded."""
+
+    id: SignalId
+    user_id: UserId | None
+    token_address: TokenAddress
+    signal_type: str
+    signal_strength: int
+    symbol: str | None
+    activation_reason: str | None
+    source: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class DecisionOutcome(StrEnum):
+    """What became of a signal for one agent."""
+
+    EXECUTED = "EXECUTED"
+    FAILED = "FAILED"
+    """Eligible, but refused by validation or failed on the way; `code` and `reason` say why."""
+    SKIPPED = "SKIPPED"
+    """Not eligible, or the signal was too old to act on when it was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One check: what it looked at, the limit it was held against, and whether it passed."""
+
+    name: str
+    value: str | None
+    limit: str | None
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDecision:
+    """The record of one agent's decision on one signal; exactly one exists per pair."""
+
+    signal_id: SignalId
+    agent_id: AgentId
+    outcome: DecisionOutcome
+    code: str | None
+    reason: str | None
+    gates: tuple[Gate, ...]
+    intent_id: IntentId | None = None
+    transaction_id: TransactionId | None = None
+    position_id: PositionId | None = None
+    size_sol: Decimal | None = None
+    price_sol: Decimal | None = None
+    price_source: str | None = None
+    price_age_ms: int | None = None
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMetrics:
+    """Market figures of a token in USD; what the provider does not know is None."""
+
+    market_cap_usd: Decimal | None
+    liquidity_usd: Decimal | None
+    holder_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalExecution:
+    """The reference's execution row of an eligible agent."""
+
+    id: UUID
+    signal_id: SignalId
+    agent_id: AgentId
+    status: str
+    transaction_id: TransactionId | None
+    error: str | None
+    executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalTrade:
+    """An intent for a signal and what became of it: `intended`, `submitted`, `settled`, `failed` or `expired`."""
+
+    agent_id: AgentId
+    intent_id: IntentId
+    status: str
+    transaction_id: TransactionId | None
+    position_id: PositionId | None
+    code: str | None
+    reason: str | None

@@ -1,0 +1,49 @@
+"""What the signals package needs from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalTrade, TokenMetrics
+from nexgent.shared.types import AgentId, SignalId, TokenAddress
+
+
+class SignalStore(Protocol):
+    """The durable record of signals and decisions."""
+
+    async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
+        """Store a signal, or return None when the same user sent the same token, type and strength within the window.
+
+        Concurrent calls are committed together. Raises `UnavailableError` when it cannot be stored.
+        """
+        ...
+
+    async def undecided(self) -> Sequence[Signal]:
+        """Return stored signals that were never completely processed, oldest first."""
+        ...
+
+    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+        """Store the decisions of all agents and mark the signal processed, in one transaction; repeating it changes nothing."""
+        ...
+
+    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
+        """Mark a signal processed without a trade, with the reason (it was too old when it was reached)."""
+        ...
+
+
+class TokenMetricsSource(Protocol):
+    """Market figures of tokens."""
+
+    async def metrics(self, token: TokenAddress) -> TokenMetrics | None:
+        """Return the figures of exactly this mint, or None when they cannot be had."""
+        ...
+
+
+class SignalTrades(Protocol):
+    """What the journal knows of trades for a signal, to finish what a crash interrupted."""
+
+    async def of_signal(self, signal_id: SignalId) -> Mapping[AgentId, SignalTrade]:
+        """Return the trade of every agent that already has an intent for the signal."""
+        ...

@@ -1,0 +1,1 @@
+"""Decisions and use cases that buy and sell."""

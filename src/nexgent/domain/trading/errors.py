@@ -1,0 +1,80 @@
+"""Errors of trading."""
+
+from __future__ import annotations
+
+from nexgent.shared.errors import ConflictError, RejectedError, UnavailableError, UpstreamError
+from nexgent.shared.types import PositionId
+
+
+class TradeRejectedError(RejectedError):
+    """Purchase validation refuses; the code is one of the contract's."""
+
+    def __init__(self, code: str, message: str, **details: object) -> None:
+        super().__init__(message, **details)
+        self.code = code  # type: ignore[misc]  # One class for the contract's dozen codes.
+
+
+class WalletNotLoadedError(ConflictError):
+    """The key of a live wallet is not in memory."""
+
+    code = "WALLET_NOT_LOADED"
+
+    def __init__(self) -> None:
+        super().__init__("The live wallet's key is not loaded; set WALLET_n for it and restart")
+
+
+class QuoteFailedError(UpstreamError):
+    """The swap provider answered that it cannot quote (no route, token not tradable …). Trying again soon is pointless."""
+
+    code = "QUOTE_FAILED"
+
+
+class SwapUnavailableError(UnavailableError):
+    """The swap provider did not answer, or answered 429 or 5xx, before anything was sent. Safe to try again."""
+
+    code = "SWAP_UNAVAILABLE"
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None, **details: object) -> None:
+        super().__init__(message, **details)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SwapNotSentError(UpstreamError):
+    """The signed swap was refused before it could land: it did not and will not happen."""
+
+    code = "SWAP_FAILED"
+
+
+class TokenUnavailableError(UnavailableError):
+    """The decimals of a token cannot be read at present; never guessed."""
+
+    code = "DECIMALS_FETCH_FAILED"
+
+
+class InvalidTokenError(RejectedError):
+    """The address is not a token mint."""
+
+    code = "INVALID_TOKEN"
+
+
+class ZeroBalanceError(ConflictError):
+    """The wallet holds nothing of the token any more."""
+
+    code = "ZERO_BALANCE"
+
+    def __init__(self, position_id: PositionId) -> None:
+        super().__init__(
+            "The wallet holds none of the token; there is nothing to sell", positionId=str(position_id)
+        )
+
+
+class SwapInDoubtError(UnavailableError):
+    """The swap was sent and its outcome is not known yet. It is booked as soon as the chain tells."""
+
+    code = "SWAP_UNKNOWN"
+
+    def __init__(self, position_id: PositionId | None = None) -> None:
+        super().__init__(
+            "The swap was sent and the chain has not confirmed it yet; it will be booked as soon as it does",
+            positionId=str(position_id) if position_id is not None else None,
+        )

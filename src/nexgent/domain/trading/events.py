@@ -1,0 +1,49 @@
+"""What happened to trades: for metrics, logs and alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexgent.domain.ledger.models import TradeKind
+from nexgent.domain.positions.models import CloseReason
+from nexgent.shared.types import AgentId, PositionId
+
+
+@dataclass(frozen=True, slots=True)
+class TradeFinished:
+    """A trade was booked, or failed for good."""
+
+    kind: TradeKind
+    succeeded: bool
+    code: str | None
+    seconds: float
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class ExitTriggered:
+    """A rule decided to leave a position; counted once, not once per attempt."""
+
+    position_id: PositionId
+    reason: CloseReason
+
+
+@dataclass(frozen=True, slots=True)
+class ExitAttemptFailed:
+    """An exit did not get through and will be tried again."""
+
+    position_id: PositionId
+    reason: CloseReason
+    attempts: int
+    code: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExitOverdue:
+    """An exit has been trying for longer than it may: somebody should look."""
+
+    position_id: PositionId
+    reason: CloseReason
+    attempts: int
+    seconds: float

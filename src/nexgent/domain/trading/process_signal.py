@@ -1,0 +1,282 @@
+"""What happens with a signal: every agent of its user decides, the eligible ones buy, each leaves a decision record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.signals.events import SignalProcessed, SignalReceived
+from nexgent.domain.signals.models import (
+    DecisionOutcome,
+    Gate,
+    Signal,
+    SignalDecision,
+    SignalTrade,
+    TokenMetrics,
+)
+from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
+from nexgent.domain.trading.open_positions import Buyer, OpenPositions, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.position_book import age_ms
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.ids import purchase_intent_id
+from nexgent.shared.loops import TaskSet
+from nexgent.shared.money import unit_price_sol
+from nexgent.shared.types import AgentId
+
+log = structlog.get_logger(__name__)
+
+METRICS_TIMEOUT_SECONDS = 8.0
+RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    agent: Agent
+    gates: tuple[Gate, ...]
+    refusal: tuple[str, str] | None
+
+
+class ProcessSignal:
+    """One signal, all agents of its user, side by side with any number of other signals."""
+
+    def __init__(
+        self,
+        *,
+        directory: AgentDirectory,
+        purchases: OpenPositions,
+        store: SignalStore,
+        trades: SignalTrades,
+        metrics: TokenMetricsSource,
+        board: PriceBoard,
+        clock: Clock,
+        publish: Callable[[object], None],
+        max_age_seconds: float,
+    ) -> None:
+        self._directory = directory
+        self._purchases = purchases
+        self._store = store
+        self._trades = trades
+        self._metrics = metrics
+        self._board = board
+        self._clock = clock
+        self._publish = publish
+        self._max_age = timedelta(seconds=max_age_seconds)
+        self._tasks = TaskSet("signals")
+
+    def on_received(self, event: SignalReceived) -> None:
+        """Process a new signal in the background; the sender does not wait for it."""
+        self._tasks.start(
+            self.execute(event.signal, event.received_monotonic), name=f"signal.{event.signal.id}"
+        )
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait for signals being processed; what is left is resumed at the next start."""
+        return await self._tasks.drain(timeout_seconds)
+
+    async def redrive(self) -> int:
+        """Process what a crash left behind: fresh signals are traded, old ones recorded as not processed. Return how many."""
+        signals = await self._store.undecided()
+        for signal in signals:
+            if self._clock.now() - signal.created_at > self._max_age:
+                await self._expire(signal)
+            else:
+                already = await self._trades.of_signal(signal.id)
+                await self.execute(signal, self._clock.monotonic(), already)
+        return len(signals)
+
+    async def execute(
+        self, signal: Signal, received: float, already: Mapping[AgentId, SignalTrade] | None = None
+    ) -> list[SignalDecision]:
+        """Decide for every agent of the signal's user, buy, record."""
+        done = already or {}
+        try:
+            candidates = await self._candidates(signal)
+            buyers: list[Buyer] = []
+            decisions: list[SignalDecision] = []
+            for candidate in candidates:
+                buyer = self._buyer(signal, candidate) if candidate.agent.id not in done else None
+                if candidate.agent.id in done:
+                    decisions.append(self._earlier(signal, candidate, done[candidate.agent.id]))
+                elif buyer is None:
+                    decisions.append(self._refused(signal, candidate))
+                else:
+                    buyers.append(buyer)
+            results: list[PurchaseResult] = []
+            if buyers:
+                order = PurchaseOrder(signal.token_address, signal.symbol, signal.id, "signal")
+                results = await self._purchases.execute(order, buyers)
+                gates = {candidate.agent.id: candidate.gates for candidate in candidates}
+                decisions += [self._decided(signal, result, gates) for result in results]
+        except Exception:
+            log.exception("signal.failed", signal_id=signal.id)
+            self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
+            raise
+        seconds = self._clock.monotonic() - received
+        executed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.EXECUTED)
+        failed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.FAILED)
+        status = "success" if executed or failed else "skipped"
+        self._publish(SignalProcessed(signal, status, seconds, executed, failed))
+        log.info(
+            "signal.processed",
+            signal_id=signal.id,
+            status=status,
+            agents=len(candidates),
+            executed=executed,
+            failed=failed,
+            milliseconds=round(seconds * 1000, 2),
+        )
+        await self._record(signal, decisions)
+        return decisions
+
+    async def _candidates(self, signal: Signal) -> list[_Candidate]:
+        agents = list(self._directory.each_of_user(signal.user_id)) if signal.user_id is not None else []
+        metrics = await self._figures(signal, agents)
+        return [self._candidate(signal, agent, metrics) for agent in agents]
+
+    async def _figures(self, signal: Signal, agents: list[Agent]) -> TokenMetrics | None:
+        """Fetch market figures only when an agent that would otherwise act has bounds on them."""
+        wanted = any(
+            agent.automated_trading and needs_token_figures(agent.config.signals) for agent in agents
+        )
+        if not wanted:
+            return None
+        try:
+            async with asyncio.timeout(METRICS_TIMEOUT_SECONDS):
+                return await self._metrics.metrics(signal.token_address)
+        except (NexgentError, TimeoutError):
+            log.warning("signal.metrics_unavailable", signal_id=signal.id)
+            return None
+
+    def _candidate(self, signal: Signal, agent: Agent, metrics: TokenMetrics | None) -> _Candidate:
+        verdict = evaluate_eligibility(
+            EligibilityFacts(
+                signal_user_id=signal.user_id,
+                token_address=signal.token_address,
+                signal_type=signal.signal_type,
+                signal_strength=signal.signal_strength,
+                agent_user_id=agent.user_id,
+                agent_active=True,
+                automated_trading=agent.automated_trading,
+                config=agent.config.signals,
+            ),
+            metrics,
+        )
+        gates = tuple(Gate(gate.name, gate.value, gate.limit, gate.passed) for gate in verdict.gates)
+        if not verdict.eligible:
+            return _Candidate(agent, gates, ("NOT_ELIGIBLE", "; ".join(verdict.reasons)))
+        if agent.wallet_for(agent.trading_mode) is None:
+            reason = f"the agent has no {agent.trading_mode.value} wallet"
+            return _Candidate(agent, gates, ("WALLET_NOT_FOUND", reason))
+        return _Candidate(agent, gates, None)
+
+    def _buyer(self, signal: Signal, candidate: _Candidate) -> Buyer | None:
+        wallet = candidate.agent.wallet_for(candidate.agent.trading_mode)
+        if candidate.refusal is not None or wallet is None:
+            return None
+        return Buyer(candidate.agent, wallet, purchase_intent_id(candidate.agent.id, signal.id))
+
+    def _refused(self, signal: Signal, candidate: _Candidate) -> SignalDecision:
+        code, reason = candidate.refusal or ("NOT_ELIGIBLE", "")
+        return SignalDecision(
+            signal_id=signal.id,
+            agent_id=candidate.agent.id,
+            outcome=DecisionOutcome.FAILED if code == "WALLET_NOT_FOUND" else DecisionOutcome.SKIPPED,
+            code=code,
+            reason=reason,
+            gates=candidate.gates,
+            decided_at=self._clock.now(),
+        )
+
+    def _earlier(self, signal: Signal, candidate: _Candidate, trade: SignalTrade) -> SignalDecision:
+        """Return the record of a trade that was made before the crash."""
+        executed = trade.status == "settled"
+        open_still = trade.status in ("intended", "submitted")
+        return SignalDecision(
+            signal_id=signal.id,
+            agent_id=candidate.agent.id,
+            outcome=DecisionOutcome.EXECUTED if executed or open_still else DecisionOutcome.FAILED,
+            code=None if executed else trade.code or ("RECOVERING" if open_still else None),
+            reason=trade.reason if not executed else None,
+            gates=candidate.gates,
+            intent_id=trade.intent_id,
+            transaction_id=trade.transaction_id,
+            position_id=trade.position_id,
+            decided_at=self._clock.now(),
+        )
+
+    def _decided(
+        self, signal: Signal, result: PurchaseResult, gates: Mapping[AgentId, tuple[Gate, ...]]
+    ) -> SignalDecision:
+        now = self._clock.now()
+        agent_id = result.buyer.agent.id
+        verdict = Gate("purchase_validation", result.code or "passed", "passed", result.intended)
+        board_price = self._board.get(signal.token_address)
+        price, source, age = None, None, None
+        if result.position is not None and result.fill is not None:
+            fill = result.fill
+            price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, result.position.decimals)
+            source, age = "quote", 0
+        elif board_price is not None:
+            price, source = board_price.price_sol, board_price.source.value
+            age = age_ms(now, board_price.observed_at)
+        return SignalDecision(
+            signal_id=signal.id,
+            agent_id=agent_id,
+            outcome=DecisionOutcome.EXECUTED if result.position is not None else DecisionOutcome.FAILED,
+            code=result.code,
+            reason=result.reason,
+            gates=(*gates.get(agent_id, ()), verdict),
+            intent_id=result.buyer.intent_id if result.intended else None,
+            transaction_id=result.settled.transaction.id if result.settled is not None else None,
+            position_id=result.position.id if result.position is not None else None,
+            size_sol=result.size_sol,
+            price_sol=price,
+            price_source=source,
+            price_age_ms=age,
+            latency_ms=result.marks_ms,
+            decided_at=now,
+        )
+
+    async def _expire(self, signal: Signal) -> None:
+        """Record for every agent that the signal was too old to act on when it was reached."""
+        reason = f"the signal was older than {self._max_age.total_seconds():.0f} s when it was reached"
+        now = self._clock.now()
+        done = await self._trades.of_signal(signal.id)
+        agents = list(self._directory.each_of_user(signal.user_id)) if signal.user_id is not None else []
+        decisions = [
+            self._earlier(signal, _Candidate(agent, (), None), done[agent.id])
+            if agent.id in done
+            else SignalDecision(
+                signal_id=signal.id,
+                agent_id=agent.id,
+                outcome=DecisionOutcome.SKIPPED,
+                code="SIGNAL_EXPIRED",
+                reason=reason,
+                gates=(),
+                decided_at=now,
+            )
+            for agent in agents
+        ]
+        await self._record(signal, decisions)
+        log.warning("signal.expired", signal_id=signal.id)
+
+    async def _record(self, signal: Signal, decisions: list[SignalDecision]) -> None:
+        for pause in (*RECORD_RETRY_SECONDS, None):
+            try:
+                await self._store.record_decisions(signal.id, decisions)
+                return
+            except NexgentError as error:
+                log.warning("signal.decisions_not_recorded", signal_id=signal.id, code=error.code)
+                if pause is None:
+                    # The signal stays unprocessed in the store: the next start records it from the journal.
+                    return
+                await asyncio.sleep(pause)

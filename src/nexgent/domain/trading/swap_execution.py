@@ -1,0 +1,94 @@
+"""Carry a quoted swap out for an intent that is durable: sign, record, send, and never call an ambiguous answer failed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import assert_never
+
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import Account, Intent, Posting, Submission, TradeFailed, TradeSubmitted
+from nexgent.domain.trading.models import (
+    Fill,
+    Landed,
+    NeverLanded,
+    Quote,
+    Reverted,
+    StillUnknown,
+    SwapOutcome,
+)
+from nexgent.domain.trading.ports import SwapGateway
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.money import SOL_DECIMALS, SOL_MINT, SOL_SYMBOL
+
+RESOLVE_PAUSES_SECONDS = (0.5, 1.0, 2.0, 2.0, 4.0, 4.0, 8.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No fill: a code and a reason. `recorded` when the intent's end is already in the journal."""
+
+    code: str
+    reason: str
+    recorded: bool = False
+    in_doubt: bool = False
+
+
+class SwapExecution:
+    """One gateway, any number of intents."""
+
+    def __init__(self, ledger: Ledger, gateway: SwapGateway) -> None:
+        self._ledger = ledger
+        self._gateway = gateway
+
+    async def run(self, intent: Intent, quote: Quote) -> Fill | Refusal:
+        """Return the fill, or why there is none. What is sent is durable first, so a crash at any point can be resolved."""
+        try:
+            submission = await self._gateway.prepare(quote, intent.wallet_address)
+            if submission is not None:
+                entry = self._ledger.stage(intent.wallet_address, TradeSubmitted(intent.id, submission))
+                await self._ledger.commit(entry)
+        except NexgentError as error:
+            return Refusal(error.code, error.message)
+        try:
+            outcome = await self._gateway.execute(quote, submission)
+        except NexgentError as error:
+            return Refusal(error.code, error.message)
+        if submission is not None:
+            outcome = await self._wait_for_the_chain(intent, quote, submission, outcome)
+        return await self.conclude(intent, outcome)
+
+    async def conclude(self, intent: Intent, outcome: SwapOutcome) -> Fill | Refusal:
+        """Turn an outcome into a fill or a refusal; a reverted swap's fee is booked here with the failure."""
+        match outcome:
+            case Landed():
+                return outcome.fill
+            case NeverLanded():
+                return Refusal("SWAP_EXPIRED", outcome.reason)
+            case StillUnknown():
+                return Refusal("SWAP_UNKNOWN", outcome.reason, in_doubt=True)
+            case Reverted():
+                body = TradeFailed(intent.id, outcome.code, outcome.reason)
+                fee = outcome.network_fee_lamports
+                postings = (_sol(Account.WALLET, -fee), _sol(Account.NETWORK_FEE, fee)) if fee else ()
+                try:
+                    await self._ledger.commit(self._ledger.stage(intent.wallet_address, body, postings))
+                except NexgentError:
+                    return Refusal(outcome.code, outcome.reason, in_doubt=True)
+                return Refusal(outcome.code, outcome.reason, recorded=True)
+            case _:
+                assert_never(outcome)
+
+    async def _wait_for_the_chain(
+        self, intent: Intent, quote: Quote, submission: Submission, outcome: SwapOutcome
+    ) -> SwapOutcome:
+        for pause in RESOLVE_PAUSES_SECONDS:
+            if not isinstance(outcome, StillUnknown):
+                break
+            await asyncio.sleep(pause)
+            outcome = await self._gateway.resolve(submission, intent.wallet_address, quote.request)
+        return outcome
+
+
+def _sol(account: Account, lamports: int) -> Posting:
+    return Posting(account, SOL_MINT, lamports, SOL_SYMBOL, SOL_DECIMALS)

@@ -1,0 +1,1 @@
+"""Building blocks every layer may use: money, time, ids, errors, events, loops."""

@@ -1,0 +1,75 @@
+"""Loops that outlive failures of a single step, and supervised background tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from nexgent.shared.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+
+async def run_every(
+    interval_seconds: float,
+    step: Callable[[], Awaitable[object]],
+    *,
+    name: str,
+    clock: Clock,
+    on_failure: Callable[[str], None] | None = None,
+) -> None:
+    """Run `step` again and again, aiming at one start per interval, until cancelled.
+
+    A step that takes longer than the interval is followed by the next one at once, but never overlaps it.
+    """
+    while True:
+        started = clock.monotonic()
+        try:
+            await step()
+        except Exception:
+            log.exception("loop.step_failed", loop=name)
+            if on_failure is not None:
+                on_failure(name)
+        elapsed = clock.monotonic() - started
+        await asyncio.sleep(max(0.0, interval_seconds - elapsed))
+
+
+class TaskSet:
+    """Background tasks that are kept alive, logged when they fail, and awaited at shutdown."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, coroutine: Coroutine[Any, Any, object], *, name: str) -> asyncio.Task[Any]:
+        """Run a coroutine in the background; its failure is logged and hurts nobody else."""
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            log.error("task.failed", group=self._name, task=task.get_name(), exc_info=error)
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait until all tasks are done, at most so long; return how many were still running and are now cancelled."""
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while self._tasks and (remaining := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self._tasks), timeout=remaining)
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.gather(*left, return_exceptions=True)
+        return len(left)

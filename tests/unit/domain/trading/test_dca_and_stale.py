@@ -1,0 +1,104 @@
+"""DCA and stale close: exact boundaries in price and time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexgent.domain.agents.config import DcaConfig, DcaLevel, StaleTradeConfig
+from nexgent.domain.trading.dca import DcaState, average_after_dca, dca_guard, dca_levels, evaluate_dca
+from nexgent.domain.trading.stale_trade import decide_stale_trade
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MODERATE = DcaConfig(enabled=True)
+
+
+@given(st.integers(1, 10**12))
+def test_a_price_exactly_on_the_level_buys(average_units: int) -> None:
+    average = Decimal(average_units).scaleb(-17)
+    state = DcaState(average_price_sol=average, purchased_amount=Decimal(100))
+
+    assert evaluate_dca(state, average * Decimal("0.8"), NOW, MODERATE).buy_amount_sol == average * 60
+    assert evaluate_dca(state, average * Decimal("0.8000000001"), NOW, MODERATE).reason == "NOT_REACHED"
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "-Infinity"])
+def test_a_bad_price_buys_nothing(price: str) -> None:
+    state = DcaState(average_price_sol=Decimal(1), purchased_amount=Decimal(1))
+
+    assert not evaluate_dca(state, Decimal(price), NOW, MODERATE).triggered
+
+
+def test_the_cooldown_ends_to_the_microsecond() -> None:
+    last = NOW - timedelta(seconds=30)
+    state = DcaState(average_price_sol=Decimal(1), purchased_amount=Decimal(1), dca_count=1, last_dca_at=last)
+
+    assert evaluate_dca(state, Decimal("0.5"), NOW, MODERATE).triggered
+    just_before = NOW - timedelta(microseconds=1)
+    assert evaluate_dca(state, Decimal("0.5"), just_before, MODERATE).reason == "COOLDOWN"
+
+
+def test_custom_levels_are_taken_from_the_smallest_drop() -> None:
+    levels = tuple(DcaLevel(drop_percent=Decimal(drop), buy_percent=Decimal(50)) for drop in (-30, -5, -15))
+    config = DcaConfig(enabled=True, mode="custom", levels=levels)
+
+    assert [level.drop_percent for level in dca_levels(config)] == [-5, -15, -30]
+
+
+def test_guards_hold_a_triggered_buy_back() -> None:
+    def guard(available: int = 1, until: datetime | None = None, in_progress: bool = False) -> str | None:
+        return dca_guard(
+            Decimal(1), Decimal(available), suspended_until=until, in_progress=in_progress, now=NOW
+        )
+
+    assert guard() is None
+    assert guard(until=NOW) is None
+    assert guard(until=NOW + timedelta(seconds=1)) == "SUSPENDED"
+    assert guard(in_progress=True) == "IN_PROGRESS"
+    assert guard(available=0) == "INSUFFICIENT_BALANCE"
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 10**12), st.integers(1, 2**64 - 1)), min_size=2, max_size=6),
+)
+def test_the_average_lies_between_the_prices_paid(buys: list[tuple[int, int]]) -> None:
+    prices = [Decimal(spent) / Decimal(bought) for spent, bought in buys]
+    total_sol, total_amount = Decimal(buys[0][0]), Decimal(buys[0][1])
+    average = prices[0]
+    for spent, bought in buys[1:]:
+        result = average_after_dca(total_sol, total_amount, Decimal(spent), Decimal(bought))
+        total_sol, total_amount = result.total_invested_sol, result.total_amount
+        average = result.average_price_sol
+
+    assert total_amount == sum(bought for _, bought in buys)
+    assert min(prices) * Decimal("0.999999999") <= average <= max(prices) * Decimal("1.000000001")
+
+
+def test_no_tokens_have_no_average() -> None:
+    nothing = average_after_dca(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
+
+    assert nothing.average_price_sol == 0
+
+
+@pytest.mark.parametrize(
+    ("age", "price", "reason"),
+    [
+        (timedelta(minutes=60), "1.1", "STALE"),
+        (timedelta(minutes=60), "1.01", "STALE"),
+        (timedelta(minutes=60), "1.10000000000000000001", "OUTSIDE_BAND"),
+        (timedelta(minutes=60) - timedelta(microseconds=1), "1.05", "TOO_YOUNG"),
+        (timedelta(days=900), "NaN", "NO_PRICE"),
+        (timedelta(days=900), "0", "NO_PRICE"),
+    ],
+)
+def test_stale_trades_close_inside_the_band_both_ends_included(
+    age: timedelta, price: str, reason: str
+) -> None:
+    decision = decide_stale_trade(NOW - age, NOW, Decimal(1), Decimal(price), StaleTradeConfig())
+
+    assert decision.reason == reason
+    assert decision.close is (reason == "STALE")

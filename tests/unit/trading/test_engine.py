@@ -1,0 +1,257 @@
+"""The use cases over fakes: buying, watching, leaving, recovering."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.ledger.models import TradeFailed, TradeIntended, TradeSettled
+from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.trading.close_position import ClosePositionRequest
+from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.shared.money import SOL_MINT, lamports, sol
+from tests.fakes.engine import FakeEngine, an_agent
+from tests.fakes.journal import FakeJournal
+
+EXACT = {"positionCalculator": {"randomization": {"enabled": False}}}
+
+
+def a_config(**sections: object) -> TradingConfig:
+    return update_config(update_config(TradingConfig(), EXACT), sections)
+
+
+async def until(condition: Callable[[], bool], rounds: int = 2_000) -> None:
+    for _ in range(rounds):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    pytest.fail("the condition did not come true")
+
+
+async def test_a_purchase_is_booked_to_the_lamport() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+
+    (result,) = await engine.buy([agent], size_sol=Decimal(1))
+
+    assert result.position is not None
+    assert result.position.purchased == Decimal(1000)
+    assert result.position.invested_lamports == 1_000_105_000
+    state = engine.ledger.head(agent.wallets[0].address)
+    assert sol(state.balance_raw(SOL_MINT)) == Decimal("8.999895")
+    assert state.reserved_raw(SOL_MINT) == 0
+    assert engine.journal.replay(agent.wallets[0].address) == state
+    assert [type(event) for event in engine.events].count(PositionOpened) == 1
+
+
+async def test_a_burst_shares_writes_and_quotes_and_gives_everybody_a_position() -> None:
+    engine = FakeEngine()
+    agents = [await engine.add_agent(an_agent(TradingConfig())) for _ in range(200)]
+    before = engine.journal.appends
+
+    results = await engine.buy(agents)
+
+    assert all(result.position is not None for result in results)
+    assert engine.journal.appends - before == 2
+    assert len(engine.swaps.requests) == 1
+
+
+async def test_two_purchases_of_one_token_leave_one_position() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+
+    first, second = await asyncio.gather(engine.buy([agent]), engine.buy([agent]))
+
+    codes = [result.code for result in (*first, *second)]
+    assert sorted(map(str, codes)) == ["None", "POSITION_EXISTS"]
+    assert len(engine.positions(agent)) == 1
+
+
+async def test_concurrent_purchases_never_reserve_more_than_there_is() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()), Decimal(3))
+    tokens = [f"Mint{number}" for number in range(20)]
+
+    results = await asyncio.gather(
+        *(engine.buy([agent], token=token, size_sol=Decimal("0.9")) for token in tokens)  # type: ignore[arg-type]
+    )
+
+    bought = [result for (result,) in results if result.position is not None]
+    assert len(bought) == 2
+    state = engine.ledger.head(agent.wallets[0].address)
+    assert state.available_raw(SOL_MINT) >= lamports(Decimal("0.5"))
+
+
+async def test_a_failed_quote_releases_the_reservation() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.swaps.failures.append(SwapUnavailableError("busy"))
+
+    (result,) = await engine.buy([agent])
+
+    assert result.code == "SWAP_UNAVAILABLE"
+    state = engine.ledger.head(agent.wallets[0].address)
+    assert not state.intents
+    assert sol(state.available_raw(SOL_MINT)) == Decimal(10)
+    assert isinstance(engine.journal.entries[-1].body, TradeFailed)
+
+
+async def test_price_impact_shrinks_the_order_and_then_refuses() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.swaps.impact = Decimal("-0.2")
+
+    (result,) = await engine.buy([agent], size_sol=Decimal(1))
+
+    assert result.code == "PRICE_IMPACT_TOO_HIGH"
+    assert [request.amount_raw for request in engine.swaps.requests] == [10**9, 9 * 10**8, 8 * 10**8, 7 * 10**8]
+
+
+async def test_a_stop_loss_sells_and_books_the_loss() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    (bought,) = await engine.buy([agent], size_sol=Decimal(1))
+    assert bought.position is not None
+
+    engine.price(Decimal("0.00069"))
+    assert not len(engine.exits)
+    engine.swaps.price_sol = Decimal("0.00068")
+    engine.price(Decimal("0.00068"))
+    await until(lambda: not engine.positions(agent))
+
+    settled = engine.journal.entries[-1].body
+    assert isinstance(settled, TradeSettled)
+    assert settled.closed is not None
+    assert settled.closed.close_reason is CloseReason.STOP_LOSS
+    # 0.68 out, 10 bps protocol, 0.000105 network, 1.000105 paid.
+    assert settled.closed.profit_loss_sol == Decimal("0.68") - Decimal("0.00068") - Decimal("0.000105") - Decimal("1.000105")
+    assert len(engine.book) == 0
+    assert isinstance(engine.events[-2], PositionClosed)
+
+
+async def test_a_rising_price_raises_the_stop_and_tells_after_it_is_stored() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    await engine.buy([agent], size_sol=Decimal(1))
+
+    engine.price(Decimal("0.0015"))
+    await until(lambda: any(isinstance(event, PositionUpdated) for event in engine.events))
+
+    (held,) = engine.book.of_agent(agent.id)
+    assert held.mark.stop_loss_pct == Decimal(40)
+    assert held.stop_price_sol == Decimal("0.0014")
+    assert engine.marks.saved[held.position.id] == held.mark
+    engine.swaps.price_sol = Decimal("0.0014")
+    engine.price(Decimal("0.0014"))
+    await until(lambda: not engine.positions(agent))
+
+
+async def test_an_exit_is_tried_until_it_gets_through() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    await engine.buy([agent], size_sol=Decimal(1))
+    engine.swaps.failures += [SwapUnavailableError("busy") for _ in range(3)]
+
+    engine.price(Decimal("0.0005"))
+    engine.price(Decimal("0.0009"))
+    await until(lambda: not engine.positions(agent))
+
+    intents = [entry.body.intent for entry in engine.journal.entries if isinstance(entry.body, TradeIntended)]
+    assert [intent.generation for intent in intents if intent.position_id] == [0, 1, 2, 3]
+    assert len({intent.id for intent in intents}) == len(intents)
+
+
+async def test_a_pending_exit_survives_a_restart() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    await engine.buy([agent], size_sol=Decimal(1))
+    position = engine.positions(agent)[0]
+    engine.swaps.failures += [SwapUnavailableError("busy")]
+    with pytest.raises(SwapUnavailableError):
+        await engine.sales.execute(
+            ClosePositionRequest(
+                wallet_address=position.wallet_address,
+                position_id=position.id,
+                reason=CloseReason.STOP_LOSS,
+                persistent=True,
+            )
+        )
+
+    after = await restarted(engine, agent_config=agent.config)
+    await after.recovery.run_once()
+    await until(lambda: not after.positions(agent))
+
+
+async def restarted(engine: FakeEngine, agent_config: TradingConfig) -> FakeEngine:
+    """Return a new engine over the same journal, loaded as the product does at start."""
+    after = FakeEngine(engine.journal, engine.swaps)
+    for agent in engine.directory.all():
+        after.directory.load([agent])
+    states = await after.journal.load()
+    after.ledger.load(states, 0)
+    for state in states:
+        for position in state.positions.values():
+            after.watcher.watch(position, position.base_mark)
+    return after
+
+
+async def test_an_interrupted_purchase_is_carried_on() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.swaps.gate = asyncio.Event()
+    buying = asyncio.create_task(engine.buy([agent], size_sol=Decimal(1)))
+    await until(lambda: any(isinstance(entry.body, TradeIntended) for entry in engine.journal.entries))
+    buying.cancel()
+    engine.swaps.gate = None
+
+    after = await restarted(engine, agent.config)
+    assert await after.recovery.run_once() == 1
+
+    assert len(after.positions(agent)) == 1
+    assert await after.recovery.run_once() == 0
+
+
+async def test_the_journal_away_refuses_and_changes_nothing() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.journal.down = True
+
+    (result,) = await engine.buy([agent])
+
+    assert result.code == "JOURNAL_UNAVAILABLE"
+    engine.journal.down = False
+    assert not (await engine.ledger.fresh(agent.wallets[0].address)).intents
+    (again,) = await engine.buy([agent])
+    assert again.position is not None
+
+
+async def test_a_lost_answer_of_the_journal_is_looked_up() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.journal.lose_answer = True
+
+    (result,) = await engine.buy([agent])
+
+    assert result.position is not None
+    assert engine.journal.replay(agent.wallets[0].address) == engine.ledger.head(agent.wallets[0].address)
+
+
+async def test_two_engines_on_one_journal_open_one_position() -> None:
+    journal = FakeJournal()
+    one, two = FakeEngine(journal), FakeEngine(journal)
+    agent = await one.add_agent(an_agent(a_config()))
+    two.directory.load([agent])
+    await two.ledger.fresh(agent.wallets[0].address)
+
+    results = await asyncio.gather(one.buy([agent], size_sol=Decimal(1)), two.buy([agent], size_sol=Decimal(1)))
+
+    opened = [result for (result,) in results if result.position is not None]
+    assert len(opened) == 1
+    state = journal.replay(agent.wallets[0].address)
+    assert len(state.positions) == 1
+    assert not state.intents

@@ -1,0 +1,1 @@
+"""Run numeric vectors of trading rules through the domain: `python -m tests.vectors FILE`."""
