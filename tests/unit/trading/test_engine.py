@@ -109,7 +109,12 @@ async def test_price_impact_shrinks_the_order_and_then_refuses() -> None:
     (result,) = await engine.buy([agent], size_sol=Decimal(1))
 
     assert result.code == "PRICE_IMPACT_TOO_HIGH"
-    assert [request.amount_raw for request in engine.swaps.requests] == [10**9, 9 * 10**8, 8 * 10**8, 7 * 10**8]
+    assert [request.amount_raw for request in engine.swaps.requests] == [
+        10**9,
+        9 * 10**8,
+        8 * 10**8,
+        7 * 10**8,
+    ]
 
 
 async def test_a_stop_loss_sells_and_books_the_loss() -> None:
@@ -129,7 +134,9 @@ async def test_a_stop_loss_sells_and_books_the_loss() -> None:
     assert settled.closed is not None
     assert settled.closed.close_reason is CloseReason.STOP_LOSS
     # 0.68 out, 10 bps protocol, 0.000105 network, 1.000105 paid.
-    assert settled.closed.profit_loss_sol == Decimal("0.68") - Decimal("0.00068") - Decimal("0.000105") - Decimal("1.000105")
+    assert settled.closed.profit_loss_sol == Decimal("0.68") - Decimal("0.00068") - Decimal(
+        "0.000105"
+    ) - Decimal("1.000105")
     assert len(engine.book) == 0
     assert isinstance(engine.events[-2], PositionClosed)
 
@@ -248,7 +255,9 @@ async def test_two_engines_on_one_journal_open_one_position() -> None:
     two.directory.load([agent])
     await two.ledger.fresh(agent.wallets[0].address)
 
-    results = await asyncio.gather(one.buy([agent], size_sol=Decimal(1)), two.buy([agent], size_sol=Decimal(1)))
+    results = await asyncio.gather(
+        one.buy([agent], size_sol=Decimal(1)), two.buy([agent], size_sol=Decimal(1))
+    )
 
     opened = [result for (result,) in results if result.position is not None]
     assert len(opened) == 1

@@ -181,6 +181,10 @@ class PositionBook:
         """Return the tokens that are held."""
         return list(self._lanes)
 
+    def tokens_of(self, agent_id: AgentId) -> list[TokenAddress]:
+        """Return the tokens an agent holds, one per position."""
+        return [one.position.token_address for one in self._by_agent.get(agent_id, {}).values()]
+
     def holds(self, agent_id: AgentId, token: TokenAddress) -> bool:
         """Tell whether an agent holds a token."""
         return any(one.position.token_address == token for one in self._by_agent.get(agent_id, {}).values())

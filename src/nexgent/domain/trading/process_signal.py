@@ -30,11 +30,12 @@ from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import purchase_intent_id
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.money import unit_price_sol
-from nexgent.shared.types import AgentId
+from nexgent.shared.types import AgentId, SignalId
 
 log = structlog.get_logger(__name__)
 
 METRICS_TIMEOUT_SECONDS = 8.0
+REMEMBERED_SIGNALS = 50_000
 RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -71,9 +72,14 @@ class ProcessSignal:
         self._publish = publish
         self._max_age = timedelta(seconds=max_age_seconds)
         self._tasks = TaskSet("signals")
+        # Signals this process has taken on, so that a later redrive does not take them on again. Insertion order is age.
+        self._taken: dict[SignalId, None] = {}
 
     def on_received(self, event: SignalReceived) -> None:
         """Process a new signal in the background; the sender does not wait for it."""
+        if event.signal.id in self._taken:
+            return
+        self._take(event.signal.id)
         self._tasks.start(
             self.execute(event.signal, event.received_monotonic), name=f"signal.{event.signal.id}"
         )
@@ -84,14 +90,20 @@ class ProcessSignal:
 
     async def redrive(self) -> int:
         """Process what a crash left behind: fresh signals are traded, old ones recorded as not processed. Return how many."""
-        signals = await self._store.undecided()
+        signals = [signal for signal in await self._store.undecided() if signal.id not in self._taken]
         for signal in signals:
+            self._take(signal.id)
             if self._clock.now() - signal.created_at > self._max_age:
                 await self._expire(signal)
             else:
                 already = await self._trades.of_signal(signal.id)
                 await self.execute(signal, self._clock.monotonic(), already)
         return len(signals)
+
+    def _take(self, signal_id: SignalId) -> None:
+        self._taken[signal_id] = None
+        if len(self._taken) > REMEMBERED_SIGNALS:
+            del self._taken[next(iter(self._taken))]
 
     async def execute(
         self, signal: Signal, received: float, already: Mapping[AgentId, SignalTrade] | None = None
@@ -118,6 +130,7 @@ class ProcessSignal:
                 decisions += [self._decided(signal, result, gates) for result in results]
         except Exception:
             log.exception("signal.failed", signal_id=signal.id)
+            self._taken.pop(signal.id, None)
             self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
             raise
         seconds = self._clock.monotonic() - received

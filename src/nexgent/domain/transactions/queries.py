@@ -37,7 +37,8 @@ class TransactionRow:
     id: TransactionId
     agent_id: AgentId
     wallet_address: WalletAddress | None
-    type: TransactionType
+    type: str
+    """DEPOSIT, SWAP or BURN; the stored text, because imported rows may say WITHDRAWAL."""
     value_usd: Decimal
     time: datetime
     destination_address: str | None

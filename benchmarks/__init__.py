@@ -1,0 +1,1 @@
+"""Benchmarks of the promised times: `make bench` or `python -m benchmarks [NAME …]`."""

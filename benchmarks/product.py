@@ -1,0 +1,178 @@
+"""The product's own time, end to end: real processes, upstream latency 0, everything on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import websockets
+
+from benchmarks.load import fire, request
+from benchmarks.table import Row
+from tests.e2e.product import Product
+
+CONNECTIONS = 16
+
+
+async def run() -> list[Row]:
+    """Measure everything that needs a running service."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="nexgent-bench-") as folder:
+        product = Product(Path(folder))
+        await product.start_sandbox()
+        try:
+            started = time.perf_counter()
+            await product.start_service()
+            rows.append(
+                Row("start-up, embedded servers from nothing", time.perf_counter() - started, "s", None, 6)
+            )
+            rows += await _http(product)
+            rows += await _trades(product)
+            rows += await _restart(product)
+        finally:
+            await product.stop()
+    return rows
+
+
+async def _fire(product: Product, queues: list[list[bytes]], **options: Any) -> Any:
+    return await asyncio.to_thread(lambda: fire(product.port, queues, **options))
+
+
+async def _http(product: Product) -> list[Row]:
+    token = await product.login()
+    rows = []
+    live = await _fire(product, [[request("GET", "/api/v1/health/live")]] * CONNECTIONS)
+    rows.append(
+        Row("GET health/live, 16 connections", live.per_second, "/s", 3711, 5000, more_is_better=True)
+    )
+
+    def signal(_: int) -> bytes:
+        body = {
+            "tokenAddress": secrets.token_hex(20),
+            "symbol": "BENCH",
+            "signalType": "BENCH",
+            "signalStrength": 3,
+        }
+        return request("POST", "/api/v1/trading-signals", token, body)
+
+    queues = [[signal(n) for n in range(4_000)] for _ in range(CONNECTIONS)]
+    posted = await _fire(product, queues, seconds=4.0, loop_over=False)
+    note = "" if set(posted.statuses) == {201} else f"statuses {posted.statuses}"
+    rows.append(
+        Row(
+            "POST signal, durable, 16 connections",
+            posted.per_second,
+            "/s",
+            258,
+            2000,
+            more_is_better=True,
+            note=note,
+        )
+    )
+    rows.append(Row("the same, p50", posted.p50 * 1000, "ms", 59))
+    rows.append(Row("the same, p99", posted.p99 * 1000, "ms", None, 15))
+    return rows
+
+
+async def _trades(product: Product) -> list[Row]:
+    rows = []
+    references = {1: 66.0, 10: 286.0, 100: 2205.0}
+    promises = {1: 4.0, 10: 8.0, 100: 25.0}
+    mints = [token["mint"] for token in await product.tokens()]
+    agents: list[dict[str, Any]] = []
+    for count in (1, 10, 100):
+        while len(agents) < count:
+            agents.append(await product.agent(f"Bench {len(agents)}", "100"))
+        times: list[float] = []
+        async with asyncio.TaskGroup() as group:
+            followers = [Follower(product, agent["id"]) for agent in agents]
+            for follower in followers:
+                group.create_task(follower.run())
+            await asyncio.gather(*(follower.ready.wait() for follower in followers))
+            times += [await _one_signal(product, mint, followers) for mint in mints[:6]]
+            for follower in followers:
+                follower.stop()
+        mints = mints[6:]
+        rows.append(
+            Row(
+                f"signal → trades recorded and pushed, {count} agents",
+                statistics.median(times) * 1000,
+                "ms",
+                references[count],
+                promises[count],
+                note=f"worst {max(times) * 1000:.1f}",
+            )
+        )
+    positions = await product.positions(agents[0]["id"])
+    path = f"/api/v1/agent-positions/{agents[0]['id']}"
+    token = await product.login()
+    listed = await _fire(product, [[request("GET", path, token)]] * CONNECTIONS)
+    rows.append(
+        Row(f"GET positions, {len(positions)} open", listed.per_second, "/s", None, more_is_better=True)
+    )
+    return rows
+
+
+class Follower:
+    """One WebSocket that notes when a position of a token was created."""
+
+    def __init__(self, product: Product, agent_id: str) -> None:
+        self._product = product
+        self._agent_id = agent_id
+        self.ready = asyncio.Event()
+        self.created: dict[str, asyncio.Event] = {}
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Hang up."""
+        self._stop.set()
+
+    def expect(self, mint: str) -> asyncio.Event:
+        """Return an event that is set when the position arrives."""
+        return self.created.setdefault(mint, asyncio.Event())
+
+    async def run(self) -> None:
+        """Listen until told to stop."""
+        token = self._product.token()
+        address = f"ws://127.0.0.1:{self._product.port}/ws?token={token}&agentId={self._agent_id}"
+        async with websockets.connect(address, compression=None) as connection:
+            reading = asyncio.create_task(self._read(connection))
+            await self._stop.wait()
+            reading.cancel()
+
+    async def _read(self, connection: websockets.ClientConnection) -> None:
+        while True:
+            text = await connection.recv()
+            if "initial_data" in text[:40]:
+                self.ready.set()
+            elif "position_created" in text[:200]:
+                mint = json.loads(text)["data"]["position"]["tokenAddress"]
+                self.expect(mint).set()
+
+
+async def _one_signal(product: Product, mint: str, followers: list[Follower]) -> float:
+    waiting = [follower.expect(mint) for follower in followers]
+    await asyncio.sleep(0.3)
+    started = time.perf_counter()
+    await product.signal(mint)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(event.wait() for event in waiting))
+    return time.perf_counter() - started
+
+
+async def _restart(product: Product) -> list[Row]:
+    product.kill_service()
+    started = time.perf_counter()
+    await product.start_service()
+    seconds = time.perf_counter() - started
+    memory = product.service.memory_info().rss / 1e6
+    return [
+        Row("ready again after kill -9, embedded servers", seconds, "s", 2.6, 6),
+        Row("memory of the service process", memory, "MB", 160, 160),
+    ]

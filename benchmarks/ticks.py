@@ -1,0 +1,154 @@
+"""What a price costs with many open positions in memory."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from benchmarks.table import Row, median_seconds
+from nexgent.domain.agents.config import TradingConfig
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.ledger.models import PriceEvidence
+from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.models import PriceSource, TokenPrice
+from nexgent.domain.trading.exits import ExitTasks
+from nexgent.domain.trading.mark_keeper import MarkKeeper
+from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.watcher import PositionWatcher
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, TransactionId, UserId, WalletAddress
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class _NoExits(ExitTasks):
+    """Counts what would be sold."""
+
+    def __init__(self) -> None:
+        self.started = 0
+
+    def start(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
+        self.started += 1
+
+
+class _NoMarks(MarkKeeper):
+    """Keeps nothing."""
+
+    def __init__(self) -> None:
+        self.kept = 0
+
+    def moved(self, moved: Sequence[tuple[Position, PositionMark]]) -> None:
+        self.kept += len(moved)
+
+
+def a_watcher(agents: Sequence[Agent]) -> tuple[PositionWatcher, PositionBook]:
+    """Return a watcher over an empty book."""
+    directory = AgentDirectory()
+    directory.load(agents)
+    book = PositionBook()
+    watcher = PositionWatcher(
+        book=book, directory=directory, exits=_NoExits(), marks=_NoMarks(), clock=SystemClock()
+    )
+    return watcher, book
+
+
+def an_agent() -> Agent:
+    """Return an agent with the default configuration."""
+    return Agent(
+        AgentId(new_id()),
+        UserId(new_id()),
+        "A",
+        TradingMode.SIMULATION,
+        True,
+        True,
+        TradingConfig(),
+        (),
+        T0,
+        T0,
+    )
+
+
+def a_position(agent_id: AgentId, token: TokenAddress, entry: Decimal) -> Position:
+    """Return an open position bought at `entry`."""
+    position_id = PositionId(new_id())
+    mark = PositionMark(position_id, 1, entry, entry, Decimal(-32), T0)
+    return Position(
+        id=position_id,
+        agent_id=agent_id,
+        wallet_address=WalletAddress("sim_wallet"),
+        token_address=token,
+        token_symbol="T",
+        decimals=6,
+        version=1,
+        purchase_transaction_id=TransactionId(position_id),
+        signal_id=None,
+        entry_price_sol=entry,
+        purchased_raw=10**9,
+        quantity_raw=10**9,
+        invested_lamports=10**9,
+        cost_basis_lamports=10**9,
+        received_lamports=0,
+        realized_lamports=0,
+        dca_count=0,
+        dca_transaction_ids=(),
+        last_dca_at=None,
+        partially_sold=False,
+        take_profit_levels_hit=0,
+        take_profit_transaction_ids=(),
+        last_take_profit_at=None,
+        moon_bag_activated=False,
+        moon_bag_raw=None,
+        take_profit_batch_start=0,
+        take_profit_levels_total=None,
+        opened_at=T0,
+        updated_at=T0,
+        base_mark=mark,
+    )
+
+
+def prices(tokens: Sequence[TokenAddress], price: Decimal) -> PricesChanged:
+    """Return one poll's event with the same price for all tokens."""
+    now = datetime.now(UTC)
+    return PricesChanged([TokenPrice(t, price, None, PriceSource.DEXSCREENER, now) for t in tokens], now)
+
+
+def run(*, large: bool = True) -> list[Row]:
+    """Measure."""
+    agents = [an_agent() for _ in range(100)]
+    watcher, _ = a_watcher(agents)
+    token = TokenAddress("TokenMint1")
+    for number in range(10_000):
+        position = a_position(agents[number % 100].id, token, Decimal("0.001") + Decimal(number).scaleb(-9))
+        watcher.watch(position, position.base_mark)
+    calm = prices([token], Decimal("0.00099"))
+    seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=200)
+    rows = [Row("tick, 10 000 positions on one token, nothing triggers", seconds * 1e6, "µs", 40_000_000, 50)]
+    one_high = prices([token], Decimal("0.0010000005"))
+    seconds = median_seconds(lambda: watcher.on_prices(one_high), repeat=50)
+    rows.append(Row("the same, price among the entries", seconds * 1e6, "µs"))
+    if large:
+        rows += _million(agents)
+    return rows
+
+
+def _million(agents: Sequence[Agent]) -> list[Row]:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    watcher, book = a_watcher(agents)
+    tokens = [TokenAddress(f"TokenMint{number:05}") for number in range(10_000)]
+    for number in range(1_000_000):
+        entry = Decimal("0.001") + Decimal(number % 1_000).scaleb(-9)
+        position = a_position(agents[number % 100].id, tokens[number % 10_000], entry)
+        watcher.watch(position, position.base_mark)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    calm = prices(tokens, Decimal("0.00099"))
+    seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=20)
+    assert len(book) == 1_000_000
+    return [
+        Row("poll, 1 000 000 positions over 10 000 tokens", seconds * 1000, "ms", None, 50),
+        Row("memory per position", (after - before) * 1024 / 1_000_000, "bytes"),
+    ]

@@ -1,0 +1,128 @@
+"""The HTTP application: endpoints, errors, middleware. Life and services come from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from nexgent.api import openapi
+from nexgent.api.deps import ApiServices
+from nexgent.api.endpoint import PREFIX, Endpoint
+from nexgent.api.errors import not_found_response
+from nexgent.api.fragments import FragmentCache
+from nexgent.api.v1.agents.router import endpoints as agents
+from nexgent.api.v1.auth.router import endpoints as auth
+from nexgent.api.v1.balances.router import endpoints as balances
+from nexgent.api.v1.data_sources.router import endpoints as data_sources
+from nexgent.api.v1.health.router import endpoints as health
+from nexgent.api.v1.historical_swaps.router import endpoints as historical_swaps
+from nexgent.api.v1.metrics.router import endpoints as metrics
+from nexgent.api.v1.positions.router import endpoints as positions
+from nexgent.api.v1.positions.views import PositionFragments
+from nexgent.api.v1.price_feeds.router import endpoints as price_feeds
+from nexgent.api.v1.signals.router import endpoints as signals
+from nexgent.api.v1.transactions.router import endpoints as transactions
+
+# Matched in this order: what is called most comes first.
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *health.all,
+    *signals.all,
+    *positions.all,
+    *agents.all,
+    *balances.all,
+    *transactions.all,
+    *historical_swaps.all,
+    *auth.all,
+    *price_feeds.all,
+    *data_sources.all,
+    *metrics.all,
+)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiInfo:
+    """How the application presents itself."""
+
+    title: str = "Nexgent"
+    version: str = "0.1.0"
+
+
+def create_api(
+    *, services: ApiServices | None = None, lifespan: Lifespan | None = None, info: ApiInfo | None = None
+) -> FastAPI:
+    """Return the application without middleware.
+
+    The services are given here, or put into `app.state.services` by the lifespan before the first request.
+    """
+    about = info if info is not None else ApiInfo()
+    app = FastAPI(
+        title=about.title,
+        version=about.version,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        exception_handlers={HTTPException: _http_error},
+    )
+    for endpoint in ENDPOINTS:
+        _add(app, endpoint)
+    app.add_api_route("/health", _to_health, methods=["GET"], include_in_schema=False)
+    app.state.agent_fragments = FragmentCache()
+    app.state.position_fragments = PositionFragments()
+    if services is not None:
+        app.state.services = services
+    _describe(app, about)
+    return app
+
+
+def fixed_segments() -> frozenset[str]:
+    """Return all parts of paths that are not parameters, for middleware that forgives upper case."""
+    parts = {part for endpoint in ENDPOINTS for part in f"{PREFIX}{endpoint.path}".split("/")}
+    return frozenset({part for part in parts if part and not part.startswith("{")} | {"docs", "openapi.json"})
+
+
+def _add(app: FastAPI, endpoint: Endpoint) -> None:
+    # One handler may serve several routes; generators of clients need a name for each.
+    name = f"{endpoint.tag}.{endpoint.handler.__name__}.{endpoint.method.lower()}".replace(" ", "_")
+    app.add_api_route(
+        PREFIX + endpoint.path,
+        endpoint.asgi_endpoint(),
+        methods=[endpoint.method],
+        name=name,
+        operation_id=name,
+        tags=[endpoint.tag],
+        summary=endpoint.doc.summary,
+        description=endpoint.doc.description,
+        status_code=endpoint.doc.status,
+        response_model=None,
+        responses=openapi.responses(endpoint),
+        openapi_extra=openapi.operation(endpoint),
+    )
+
+
+async def _to_health(request: Request) -> Response:
+    request.scope["route_template"] = "/health"
+    return RedirectResponse(f"{PREFIX}/health", 302)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    return not_found_response(request, error)
+
+
+def _describe(app: FastAPI, about: ApiInfo) -> None:
+    document: dict[str, Any] = {}
+
+    def describe() -> dict[str, Any]:
+        if not document:
+            document.update(openapi.build(about.title, about.version, app.routes, ENDPOINTS))
+        return document
+
+    app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to extend the document.

@@ -1,0 +1,140 @@
+"""What the routers need. `bootstrap` fills it and puts it into `app.state.services`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from nexgent.domain.agents.create_agent import CreateAgent
+from nexgent.domain.agents.delete_agent import DeleteAgent
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.update_agent import UpdateAgent
+from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.signals.models import Signal, SignalDraft
+from nexgent.domain.signals.queries import SignalQueries
+from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.transactions.models import TransactionRecord
+from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
+from nexgent.domain.users.authenticate import Authenticator
+from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import AgentId, PositionId, UserId, WalletAddress
+
+
+class WalletStates(Protocol):
+    """The part of the ledger that lists read."""
+
+    async def fresh(self, wallet: WalletAddress) -> WalletState:
+        """Return the newest state of a wallet. Raises `UnknownWalletError`, `UnavailableError`."""
+        ...
+
+
+class PositionClosing(Protocol):
+    """Sell a position because its owner says so."""
+
+    async def execute(
+        self, agent_id: AgentId, position_id: PositionId, user_id: UserId, reason: CloseReason
+    ) -> ClosedTradeResult:
+        """Return what the sale brought."""
+        ...
+
+
+class TransactionRecording(Protocol):
+    """Book a transaction somebody entered."""
+
+    async def execute(self, record: TransactionRecord) -> TransactionRecord:
+        """Return the record as it was booked."""
+        ...
+
+
+class SignalCreation(Protocol):
+    """Store a signal and let it be traded."""
+
+    async def execute(self, draft: SignalDraft) -> Signal:
+        """Return the stored signal."""
+        ...
+
+
+class Projections(Protocol):
+    """How far the read tables are."""
+
+    async def caught_up(self) -> None:
+        """Return when the tables contain what this process has written; give up quietly after a moment."""
+        ...
+
+
+class MetricsSource(Protocol):
+    """Figures of this process."""
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        ...
+
+
+class HealthProbe(Protocol):
+    """Whether the servers we stand on answer, and whether the engine works."""
+
+    async def check_database(self) -> None:
+        """Raise when PostgreSQL does not answer."""
+        ...
+
+    async def check_redis(self) -> None:
+        """Raise when Redis does not answer."""
+        ...
+
+    async def check_queue(self) -> None:
+        """Raise when the queue of the worker does not answer."""
+        ...
+
+    def not_ready(self) -> str | None:
+        """Return why the engine cannot work yet or any more (starting, prices too old), or None."""
+        ...
+
+    def uptime_seconds(self) -> float:
+        """Return how long this process has been running."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiValues:
+    """Settings that answers depend on."""
+
+    jupiter_configured: bool
+    pyth_configured: bool = True
+    metrics_token: SecretStr | None = None
+    metrics_public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServices:
+    """Everything behind the HTTP interface."""
+
+    clock: Clock
+    authenticator: Authenticator
+    sessions: Sessions
+    directory: AgentDirectory
+    ledger: WalletStates
+    book: PositionBook
+    board: PriceBoard
+    sol_price: SolPriceFeed
+    create_agent: CreateAgent
+    update_agent: UpdateAgent
+    delete_agent: DeleteAgent
+    update_config: UpdateConfig
+    close_position: PositionClosing
+    record_transaction: TransactionRecording
+    create_signal: SignalCreation
+    signals: SignalQueries
+    transactions: TransactionQueries
+    closed_trades: ClosedTradeQueries
+    projections: Projections
+    metrics: MetricsSource
+    health: HealthProbe
+    values: ApiValues

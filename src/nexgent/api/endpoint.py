@@ -1,0 +1,172 @@
+"""Endpoints: a method, a path, who may call it, a handler, and what the documentation says.
+
+The handler gets a `Call` and returns finished bytes. FastAPI routes and documents; its own parsing of parameters and models,
+which costs several times the work of most endpoints here, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from nexgent.api.body import read_body
+from nexgent.api.deps import ApiServices
+from nexgent.api.errors import error_response
+from nexgent.api.fields import QueryFields, parse_uuid
+from nexgent.domain.users.models import Caller, Scope
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.types import AgentId, UserId
+
+PREFIX = "/api/v1"
+
+
+class Access(Enum):
+    """Who may call an endpoint that takes no API keys."""
+
+    PUBLIC = "public"
+    SESSION = "session"
+
+
+class Call:
+    """One request on its way through an endpoint."""
+
+    __slots__ = ("_caller", "request", "services")
+
+    def __init__(self, request: Request, services: ApiServices, caller: Caller | None) -> None:
+        self.request = request
+        self.services = services
+        self._caller = caller
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls; not for public endpoints."""
+        assert self._caller is not None
+        return self._caller
+
+    @property
+    def user_id(self) -> UserId:
+        """On whose behalf."""
+        return self.caller.user_id
+
+    def path(self, name: str) -> str:
+        """Return a part of the path as it was sent."""
+        return str(self.request.path_params[name])
+
+    def path_uuid(self, name: str, what: str) -> UUID:
+        """Return an id of the path. Raises `InvalidInputError`: "Invalid agent ID format"."""
+        return parse_uuid(self.request.path_params[name], what)
+
+    def agent_id(self, name: str = "id") -> AgentId:
+        """Return the agent's id of the path."""
+        return AgentId(self.path_uuid(name, "agent"))
+
+    def query(self) -> QueryFields:
+        """Return the parameters of the query."""
+        return QueryFields(self.request)
+
+    async def body(self) -> dict[str, object]:
+        """Return the body as an object."""
+        return await read_body(self.request)
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doc:
+    """What the documentation says about an endpoint."""
+
+    summary: str
+    body: type[BaseModel] | None = None
+    response: type[Any] | None = None
+    many: bool = False
+    status: int = 200
+    query: dict[str, str] = field(default_factory=dict)
+    """Parameters by name with their explanation; a leading `*` marks a required one."""
+    description: str = ""
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A documented handler."""
+
+    method: str
+    path: str
+    access: Access | Scope
+    tag: str
+    handler: Handler
+    doc: Doc
+
+    def asgi_endpoint(self) -> Callable[[Request], Awaitable[Response]]:
+        """Return the function FastAPI calls: authenticate, handle, translate errors."""
+        handler, access, template = self.handler, self.access, PREFIX + self.path
+
+        async def run(request: Request) -> Response:
+            request.scope["route_template"] = template
+            services: ApiServices = request.app.state.services
+            try:
+                return await handler(Call(request, services, await _caller(request, services, access)))
+            except NexgentError as error:
+                return error_response(error)
+            except ClientDisconnect:
+                return Response(status_code=499)
+
+        run.__name__ = self.handler.__name__
+        return run
+
+
+class Endpoints:
+    """The endpoints of one resource, in the order they are matched."""
+
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
+        self.all: list[Endpoint] = []
+
+    def get(self, path: str, access: Access | Scope, doc: Doc) -> Callable[[Handler], Handler]:
+        """Declare a GET endpoint."""
+        return self._add("GET", path, access, doc)
+
+    def post(self, path: str, access: Access | Scope, doc: Doc) -> Callable[[Handler], Handler]:
+        """Declare a POST endpoint."""
+        return self._add("POST", path, access, doc)
+
+    def put(self, path: str, access: Access | Scope, doc: Doc) -> Callable[[Handler], Handler]:
+        """Declare a PUT endpoint."""
+        return self._add("PUT", path, access, doc)
+
+    def patch(self, path: str, access: Access | Scope, doc: Doc) -> Callable[[Handler], Handler]:
+        """Declare a PATCH endpoint."""
+        return self._add("PATCH", path, access, doc)
+
+    def delete(self, path: str, access: Access | Scope, doc: Doc) -> Callable[[Handler], Handler]:
+        """Declare a DELETE endpoint."""
+        return self._add("DELETE", path, access, doc)
+
+    def _add(self, method: str, path: str, access: Access | Scope, doc: Doc) -> Callable[[Handler], Handler]:
+        def add(handler: Handler) -> Handler:
+            self.all.append(Endpoint(method, path, access, self._tag, handler, doc))
+            return handler
+
+        return add
+
+
+async def _caller(request: Request, services: ApiServices, access: Access | Scope) -> Caller | None:
+    if access is Access.PUBLIC:
+        return None
+    authorization = api_key = None
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"x-api-key":
+            api_key = value.decode("latin-1")
+    if isinstance(access, Scope):
+        return await services.authenticator.by_token_or_key(authorization, api_key, access)
+    return services.authenticator.by_token(authorization)

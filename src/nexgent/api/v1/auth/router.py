@@ -1,0 +1,79 @@
+"""`/auth`: log in, refresh, log out, who am I."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from nexgent.api.encoding import iso, json_response
+from nexgent.api.endpoint import Access, Call, Doc, Endpoints
+from nexgent.api.fields import SchemaFields
+from nexgent.api.v1.auth.schemas import (
+    AccessTokenOut,
+    DoneOut,
+    LoginIn,
+    LogoutIn,
+    RefreshIn,
+    SessionOut,
+    UserOut,
+)
+from nexgent.domain.users.models import User
+from nexgent.domain.users.seed_admin import is_email
+
+endpoints = Endpoints("auth")
+
+
+@endpoints.post("/auth/login", Access.PUBLIC, Doc(summary="Log in", body=LoginIn, response=SessionOut))
+async def log_in(call: Call) -> Response:
+    """Return a new session."""
+    fields = SchemaFields(await call.body())
+    email = fields.text("email")
+    if email is not None and not is_email(email):
+        fields.fail("email", "Invalid email")
+    password = fields.text("password", minimum=1)
+    remember = fields.boolean("rememberMe")
+    fields.done()
+    session = await call.services.sessions.log_in(email or "", password or "", remember=remember is True)
+    content = {
+        "accessToken": session.access_token,
+        "refreshToken": session.refresh_token,
+        "user": _user_view(session.user),
+    }
+    return _secret(json_response(content))
+
+
+@endpoints.post(
+    "/auth/refresh",
+    Access.PUBLIC,
+    Doc(summary="Get a new access token", body=RefreshIn, response=AccessTokenOut),
+)
+async def refresh(call: Call) -> Response:
+    """Return a new access token."""
+    fields = SchemaFields(await call.body())
+    token = fields.text("refreshToken", minimum=1)
+    fields.done()
+    return _secret(json_response({"accessToken": await call.services.sessions.refresh(token or "")}))
+
+
+@endpoints.post("/auth/logout", Access.SESSION, Doc(summary="Log out", body=LogoutIn, response=DoneOut))
+async def log_out(call: Call) -> Response:
+    """Void the session."""
+    token = (await call.body()).get("refreshToken")
+    claims = call.caller.claims
+    assert claims is not None
+    await call.services.sessions.log_out(claims, token if isinstance(token, str) else None)
+    return json_response({"success": True, "message": "Logged out successfully"})
+
+
+@endpoints.get("/auth/me", Access.SESSION, Doc(summary="The user of the session", response=UserOut))
+async def me(call: Call) -> Response:
+    """Return the user."""
+    return json_response(_user_view(await call.services.sessions.user(call.user_id)))
+
+
+def _user_view(user: User) -> dict[str, object]:
+    return {"id": user.id, "email": user.email, "createdAt": iso(user.created_at)}
+
+
+def _secret(response: Response) -> Response:
+    response.raw_headers.append((b"cache-control", b"no-store"))
+    return response

@@ -1,0 +1,1 @@
+"""Which data sources are configured."""

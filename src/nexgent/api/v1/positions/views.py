@@ -1,0 +1,116 @@
+"""Open positions as this interface shows them, encoded once per change."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from nexgent.api.encoding import encode
+from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.views import enriched_position_view, iso_time
+from nexgent.domain.prices.models import TokenPrice
+from nexgent.domain.trading.position_book import HeldPosition
+from nexgent.shared.money import CONTEXT
+from nexgent.shared.types import PositionId
+
+_HUNDRED = Decimal(100)
+_MAX_FRAGMENTS = 50_000
+
+_Kept = tuple[Position, PositionMark, Decimal | None, Decimal | None, Decimal, bytes]
+
+
+class PositionFragments:
+    """The JSON of positions, with what each was made from."""
+
+    def __init__(self) -> None:
+        self._kept: dict[PositionId, _Kept] = {}
+
+    def get(self, held: HeldPosition, price: TokenPrice | None, sol_usd: Decimal) -> bytes:
+        """Return the JSON of a position at a price; encoded anew only when position, mark or a price is another one."""
+        position, mark = held.position, held.mark
+        price_sol, price_usd = (price.price_sol, price.price_usd) if price is not None else (None, None)
+        kept = self._kept.get(position.id)
+        if (
+            kept is not None
+            and kept[0] is position
+            and kept[1] is mark
+            and (kept[2] is price_sol or kept[2] == price_sol)
+            and (kept[3] is price_usd or kept[3] == price_usd)
+            and (kept[4] is sol_usd or kept[4] == sol_usd)
+        ):
+            return kept[5]
+        content = encode(position_view(position, mark, price_sol, price_usd, sol_usd))
+        if len(self._kept) >= _MAX_FRAGMENTS:
+            self._kept.clear()
+        self._kept[position.id] = (position, mark, price_sol, price_usd, sol_usd, content)
+        return content
+
+
+def position_view(
+    position: Position,
+    mark: PositionMark,
+    price_sol: Decimal | None,
+    price_usd: Decimal | None,
+    sol_usd: Decimal,
+) -> dict[str, object]:
+    """Return a position in the nested form of the lists. Figures are those of the live view, so that both always agree."""
+    view = enriched_position_view(position, mark, price_sol, price_usd, sol_usd)
+    purchased, held = position.purchased, position.quantity
+    sold_percent = (
+        CONTEXT.divide(CONTEXT.multiply(CONTEXT.subtract(purchased, held), _HUNDRED), purchased).quantize(
+            Decimal("1e-6"), context=CONTEXT
+        )
+        if purchased
+        else Decimal(0)
+    )
+    return {
+        "id": view["id"],
+        "agentId": view["agentId"],
+        "walletAddress": view["walletAddress"],
+        "tokenAddress": view["tokenAddress"],
+        "tokenSymbol": view["tokenSymbol"],
+        "purchase": {
+            "priceNative": view["purchasePrice"],
+            "priceUsd": view["purchasePriceUsd"],
+            "amount": view["purchaseAmount"],
+            "transaction": {
+                "id": view["purchaseTransactionId"],
+                "hash": None,
+                "time": iso_time(position.opened_at),
+            },
+        },
+        "current": {
+            "priceNative": view["currentPrice"],
+            "priceUsd": view["currentPriceUsd"],
+            "valueNative": view["positionValueSol"],
+            "valueUsd": view["positionValueUsd"],
+        },
+        "profitLoss": {
+            "native": view["profitLossSol"],
+            "usd": view["profitLossUsd"],
+            "percent": view["profitLossPercent"],
+            "priceChangePercent": view["priceChangePercent"],
+        },
+        "stopLoss": {
+            "percentage": mark.stop_loss_pct if mark.stop_loss_pct is not None else 0,
+            "peakPrice": view["peakPrice"],
+        },
+        "takeProfit": {
+            "levelsHit": position.take_profit_levels_hit,
+            "totalLevels": position.take_profit_levels_total,
+            "tpBatchStartLevel": position.take_profit_batch_start,
+            "remainingAmount": held,
+            "originalAmount": purchased,
+            "soldPercent": sold_percent,
+            "moonBagActivated": position.moon_bag_activated,
+            "moonBagAmount": view["moonBagAmount"],
+            "lastTakeProfitTime": view["lastTakeProfitTime"],
+            "transactionIds": view["takeProfitTransactionIds"],
+        },
+        "dca": {
+            "count": position.dca_count,
+            "totalInvestedSol": view["totalInvestedSol"],
+            "lastDcaTime": view["lastDcaTime"],
+        },
+        "createdAt": view["createdAt"],
+        "updatedAt": view["updatedAt"],
+    }

@@ -1,0 +1,465 @@
+"""The service: everything `nexgent serve` runs, from the first check to the last connection closed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvicorn
+
+from nexgent.api.deps import ApiServices, ApiValues
+from nexgent.bootstrap.asgi import TokenVisitors, build_application
+from nexgent.bootstrap.child import ChildProcess
+from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
+from nexgent.bootstrap.engine_role import EngineRole
+from nexgent.bootstrap.health import Health
+from nexgent.bootstrap.listener import listen
+from nexgent.bootstrap.market import Market, build_market
+from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
+from nexgent.bootstrap.projections import CaughtUp, JournalGauges
+from nexgent.bootstrap.secret import token_secret
+from nexgent.bootstrap.start_up import load_engine
+from nexgent.bootstrap.storage import Storage, open_storage
+from nexgent.bootstrap.wiring import wire_events
+from nexgent.config.settings import Settings
+from nexgent.domain.agents.create_agent import CreateAgent
+from nexgent.domain.agents.delete_agent import DeleteAgent
+from nexgent.domain.agents.update_agent import UpdateAgent
+from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
+from nexgent.domain.users.seed_admin import SeedAdmin
+from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.wallets.close_by_hand import CloseByHand
+from nexgent.domain.wallets.record_transaction import RecordTransaction
+from nexgent.infrastructure.cache.bridge import EventBridge
+from nexgent.infrastructure.cache.connect import connect_redis
+from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.cache.mirror import RedisMirror
+from nexgent.infrastructure.cache.mirror_content import MirrorContent
+from nexgent.infrastructure.cache.sessions import RedisSessionStore
+from nexgent.infrastructure.database.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.journal import PostgresJournal
+from nexgent.infrastructure.database.lease import EngineLease
+from nexgent.infrastructure.database.marks import PostgresMarkStore
+from nexgent.infrastructure.database.migration import migrate
+from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.queries import (
+    PostgresClosedTradeQueries,
+    PostgresSignalQueries,
+    PostgresTransactionQueries,
+)
+from nexgent.infrastructure.database.signal_trades import PostgresSignalTrades
+from nexgent.infrastructure.database.signals import PostgresSignalStore
+from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
+from nexgent.infrastructure.metrics.metrics import Metrics
+from nexgent.infrastructure.queue.connection import connect_queue
+from nexgent.infrastructure.queue.doorbell import Doorbell
+from nexgent.infrastructure.security.passwords import BcryptHasher
+from nexgent.infrastructure.security.tokens import JwtCodec
+from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
+from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
+from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.events import EventBus
+from nexgent.shared.money import install_decimal_context
+
+log = structlog.get_logger(__name__)
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    """What a person wants to know about a service that is ready."""
+
+    url: str
+    port: int
+    engine: bool
+
+
+class Service:
+    """The parts of one running service."""
+
+    def __init__(self, settings: Settings, storage: Storage, pool: Any) -> None:
+        self.settings = settings
+        self.storage = storage
+        self.clock = SystemClock()
+        self.metrics = Metrics()
+        self.observer = EngineObserver(self.metrics)
+        self.bus = EventBus(self.observer.listener_failed)
+        self.stopping = False
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._pool = pool
+        self.redis = connect_redis(storage.redis_url)
+        self.queue = connect_queue(storage.redis_url)
+        self.keys = CacheKeys(settings.storage.redis_key_prefix)
+        self.lease = EngineLease(storage.database_url, owner=f"{socket.gethostname()}:{os.getpid()}")
+        self.journal = PostgresJournal(storage.database_url, epoch=lambda: self.lease.epoch)
+        self.mark_store = PostgresMarkStore(storage.database_url)
+        self.projector = Projector(storage.database_url)
+        self.agents = PostgresAgentRepository(pool)
+        self.signal_store = PostgresSignalStore(pool)
+        self.market = self._build_market()
+        self.engine = self._build_engine()
+        self.caught_up = CaughtUp(self.projector, self.engine.ledger)
+        self.revoked = RevokedTokens()
+        self.passwords = BcryptHasher()
+        self.users = PostgresUserRepository(pool)
+        self.sessions_store = RedisSessionStore(self.redis, settings.storage.redis_key_prefix)
+        self.tokens = JwtCodec(token_secret(settings))
+        self.authenticator = Authenticator(
+            tokens=self.tokens, keys=PostgresApiKeyStore(pool), revoked=self.revoked, clock=self.clock
+        )
+        self.hub = self._build_hub()
+        self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content)
+        self.bridge = EventBridge(
+            redis=self.redis, keys=self.keys, publish=self.bus.publish, clock=self.clock
+        )
+        self.doorbell = Doorbell(self.queue)
+        self.role = EngineRole(
+            engine=self.engine,
+            lease=self.lease,
+            load=self._load,
+            clock=self.clock,
+            poll_seconds=settings.prices.poll_seconds,
+            on_loop_failure=self.observer.loop_failed,
+        )
+        self.health = Health(
+            pool=pool,
+            redis=self.redis,
+            role=self.role,
+            poller=self.engine.poller,
+            clock=self.clock,
+            stopping=lambda: self.stopping,
+        )
+        wire_events(
+            self.bus,
+            engine=self.engine,
+            observer=self.observer,
+            hub=self.hub,
+            mirror=self.mirror,
+            bridge=self.bridge,
+            doorbell=self.doorbell,
+        )
+        self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
+        self._refresh_gauges()
+
+    def _build_market(self) -> Market:
+        values = {name: value.get_secret_value() for name, value in self.settings.wallet_keys}
+        keys = EnvironmentWalletKeys(values)
+        for problem in keys.problems:
+            log.error("wallets.not_loaded", problem=problem)
+        return build_market(
+            self.settings.market, self.settings.prices, keys, self.clock, self.observer.upstream
+        )
+
+    def _build_engine(self) -> Engine:
+        market = self.market
+        trades = PostgresSignalTrades(self._pool, self.projector.project_all)
+        ports = EnginePorts(
+            journal=self.journal,
+            marks=self.mark_store,
+            signals=self.signal_store,
+            signal_trades=trades,
+            gateways=market.gateways,
+            decimals=market.decimals,
+            keys=market.keys,
+            token_metrics=market.metrics,
+            sol_price=market.sol_price,
+            primary_prices=market.primary,
+            secondary_prices=market.secondary,
+            poll_observer=self.observer,
+            on_evaluated=self.observer.evaluated,
+            clock=self.clock,
+            publish=self.bus.publish,
+        )
+        return build_engine(ports, prices=self.settings.prices, trading=self.settings.trading)
+
+    def _build_hub(self) -> WebSocketHub:
+        return WebSocketHub(
+            book=self.engine.book,
+            board=self.engine.board,
+            sol_price=self.market.sol_price,
+            clock=self.clock,
+            on_closed=lambda reason: self.metrics.websocket_closed.labels(reason).inc(),
+        )
+
+    def _content(self) -> MirrorContent:
+        engine = self.engine
+        held = list(engine.book.all())
+        prices = [price for token in engine.book.tokens() if (price := engine.board.get(token)) is not None]
+        return MirrorContent(
+            states=engine.ledger.states(),
+            agents=engine.directory.all(),
+            positions=[(one.position, one.mark) for one in held],
+            prices=prices,
+        )
+
+    def _refresh_gauges(self) -> None:
+        poller, clock, sol = self.engine.poller, self.clock, self.market.sol_price
+
+        def sol_age() -> float | None:
+            price = sol.latest()
+            return (clock.now() - price.published_at).total_seconds() if price is not None else None
+
+        refresh_gauges(
+            self.metrics,
+            exits_pending=lambda: len(self.engine.exits),
+            positions_open=lambda: len(self.engine.book),
+            price_age_seconds=lambda: poller.last_good_age_seconds,
+            sol_price_age_seconds=sol_age,
+            websocket_clients=lambda: self.hub.client_count,
+        )
+
+    async def _load(self) -> None:
+        await load_engine(self.engine, agents=self.agents, journal=self.journal, marks=self.mark_store)
+
+    async def seed_admin(self) -> None:
+        """Make sure the administrator of the settings exists and can log in."""
+        auth = self.settings.auth
+        if auth.admin_email is None or auth.admin_password is None:
+            return
+        seed = SeedAdmin(users=self.users, passwords=self.passwords, clock=self.clock)
+        outcome, _ = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
+        log.info("admin.seeded", outcome=outcome.value)
+
+    def api_services(self) -> ApiServices:
+        """Return what the routers need."""
+        engine, publish = self.engine, self.bus.publish
+        record = RecordTransaction(ledger=engine.ledger, decimals=self.market.decimals)
+        auth = self.settings.auth
+        return ApiServices(
+            clock=self.clock,
+            authenticator=self.authenticator,
+            sessions=Sessions(
+                users=self.users,
+                passwords=self.passwords,
+                tokens=self.tokens,
+                store=self.sessions_store,
+                revoked=self.revoked,
+                clock=self.clock,
+            ),
+            directory=engine.directory,
+            ledger=engine.ledger,
+            book=engine.book,
+            board=engine.board,
+            sol_price=self.market.sol_price,
+            create_agent=CreateAgent(agents=self.agents, clock=self.clock, publish=publish),
+            update_agent=UpdateAgent(
+                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
+            ),
+            delete_agent=DeleteAgent(
+                agents=self.agents, directory=engine.directory, ledger=engine.ledger, publish=publish
+            ),
+            update_config=UpdateConfig(
+                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
+            ),
+            close_position=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales),
+            record_transaction=record,
+            create_signal=engine.create_signal,
+            signals=PostgresSignalQueries(self._pool),
+            transactions=PostgresTransactionQueries(self._pool),
+            closed_trades=PostgresClosedTradeQueries(self._pool),
+            projections=self.caught_up,
+            metrics=self.metrics,
+            health=self.health,
+            values=ApiValues(
+                jupiter_configured=self.settings.market.jupiter_api_key is not None,
+                metrics_token=auth.metrics_token,
+                metrics_public=auth.metrics_public,
+            ),
+        )
+
+    def start(self, worker: ChildProcess | None) -> None:
+        """Start everything that runs in the background."""
+        jobs: dict[str, Coroutine[Any, Any, object]] = {
+            "mirror": self.mirror.run(),
+            "bridge": self.bridge.run(),
+            "doorbell": self.doorbell.run(),
+            "sol-price": self.market.sol_price.run(),
+            "engine": self.role.run(),
+            "gauges": self.gauges.run(),
+            "revoked": self._load_revoked(),
+        }
+        if worker is not None:
+            jobs["worker"] = worker.run()
+        for name, job in jobs.items():
+            task = asyncio.create_task(job, name=name)
+            task.add_done_callback(_report)
+            self._tasks.append(task)
+
+    async def _load_revoked(self) -> None:
+        while True:
+            try:
+                self.revoked.load(await self.sessions_store.revoked_access(self.clock.now()))
+                return
+            except Exception as error:
+                log.warning("sessions.not_loaded", error=type(error).__name__)
+                await asyncio.sleep(1.0)
+
+    async def stop(self, seconds: float) -> None:
+        """Let trades under way finish, write what waits, then stop everything."""
+        self.stopping = True
+        engine = self.engine
+        by_name = {task.get_name(): task for task in self._tasks}
+        await _cancel([by_name["engine"]])
+        await engine.poller.close()
+        left = await engine.process_signal.drain(seconds / 2)
+        left += await engine.exits.drain(seconds / 2)
+        if left:
+            log.warning(
+                "service.trades_left", count=left, hint="they are recorded and go on at the next start"
+            )
+        await engine.marks.drain(2.0)
+        await engine.ledger.drain(5.0)
+        with suppress(Exception):
+            await self.mirror.flush(2.0)
+        await _cancel([task for task in self._tasks if task is not by_name["engine"]])
+        await self.lease.release()
+        for close in (
+            self.market.close,
+            self.journal.close,
+            self.mark_store.close,
+            self.projector.close,
+            self.redis.aclose,
+            self.queue.aclose,
+        ):
+            with suppress(Exception):
+                await close()
+        self.passwords.close()
+
+
+async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], None] | None = None) -> None:
+    """Run until SIGINT or SIGTERM. Raises `NexgentError` or `SettingsError` with a message for people when it cannot start."""
+    install_decimal_context()
+    listener = listen(settings.server.host, settings.server.port)
+    port = listener.getsockname()[1]
+    async with AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        stop = _stop_on_signals()
+        storage = await stack.enter_async_context(open_storage(settings.storage))
+        await migrate(storage.database_url)
+        pool = await stack.enter_async_context(
+            await create_pool(storage.database_url, min_size=1, max_size=10)
+        )
+        service = Service(settings, storage, pool)
+        worker = _embedded_worker(settings, storage)
+        try:
+            await service.seed_admin()
+            service.start(worker)
+            await _first(service.role.settled.wait(), stop.wait())
+            await _serve(service, listener, port, stop, announce)
+        finally:
+            log.info("service.stopping")
+            await service.stop(settings.server.shutdown_seconds)
+    log.info("service.stopped")
+
+
+async def _serve(
+    service: Service,
+    listener: socket.socket,
+    port: int,
+    stop: asyncio.Event,
+    announce: Callable[[ServiceInfo], None] | None,
+) -> None:
+    if stop.is_set():
+        return
+    websocket = WebSocketEndpoint(
+        hub=service.hub,
+        directory=service.engine.directory,
+        authenticate=TokenVisitors(service.authenticator),
+        clock=service.clock,
+        stopping=lambda: service.stopping,
+    )
+    app = build_application(service.api_services(), service.settings, service.metrics, websocket)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=True,
+        ws="websockets-sansio",
+        ws_max_size=65_536,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    host = service.settings.server.host
+    url = f"http://{'localhost' if host in EVERYWHERE else host}:{port}"
+    log.info("service.ready", url=url, engine=service.role.active, positions=len(service.engine.book))
+    if announce is not None:
+        announce(ServiceInfo(url, port, service.role.active))
+    await _first(stop.wait(), serving)
+    service.stopping = True
+    await service.hub.close_all()
+    server.should_exit = True
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the service decides the order of stopping."""
+
+    def capture_signals(self) -> Any:
+        """Capture nothing."""
+        return nullcontext()
+
+
+def _embedded_worker(settings: Settings, storage: Storage) -> ChildProcess | None:
+    if not settings.server.worker_embedded:
+        return None
+    return ChildProcess(
+        "worker", "worker", settings={"DATABASE_URL": storage.database_url, "REDIS_URL": storage.redis_url}
+    )
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGINT or SIGTERM sets; a second signal ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked(number: signal.Signals) -> None:
+        if stop.is_set():
+            log.error("service.forced_stop")
+            os._exit(130)
+        log.info("service.stop_asked", signal=number.name)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    return stop
+
+
+async def _first(*waiting: Any) -> None:
+    tasks = [asyncio.ensure_future(one) for one in waiting]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, given in zip(tasks, waiting, strict=True):
+            if task is not given and not task.done():
+                task.cancel()
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _report(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("service.task_failed", task=task.get_name(), exc_info=error)

@@ -1,0 +1,173 @@
+"""The trading engine put together: ledger, purchases, sales, exits, prices, signals, recovery. No I/O of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from nexgent.config.sections import PriceSettings, TradingSettings
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.ports import Journal
+from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.prices.gate import GateRules, PriceGate
+from nexgent.domain.prices.models import PriceSource
+from nexgent.domain.prices.poller import PollObserver, PricePoller
+from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
+from nexgent.domain.signals.create_signal import CreateSignal
+from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
+from nexgent.domain.trading.close_position import ClosePosition
+from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
+from nexgent.domain.trading.in_flight import IntentsInFlight
+from nexgent.domain.trading.mark_keeper import MarkKeeper
+from nexgent.domain.trading.open_positions import OpenPositions
+from nexgent.domain.trading.ports import MarkStore, SwapGateway, TokenDecimals, WalletKeys
+from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.recovery import Recovery
+from nexgent.domain.trading.watcher import PositionWatcher
+from nexgent.shared.clock import Clock
+from nexgent.shared.money import lamports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginePorts:
+    """Everything the engine needs from outside."""
+
+    journal: Journal
+    marks: MarkStore
+    signals: SignalStore
+    signal_trades: SignalTrades
+    gateways: dict[TradingMode, SwapGateway]
+    decimals: TokenDecimals
+    keys: WalletKeys
+    token_metrics: TokenMetricsSource
+    sol_price: SolPriceFeed
+    primary_prices: TokenPriceFeed
+    secondary_prices: TokenPriceFeed | None
+    poll_observer: PollObserver
+    on_evaluated: Callable[[str, float], None]
+    clock: Clock
+    publish: Callable[[object], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The parts of a running engine."""
+
+    directory: AgentDirectory
+    ledger: Ledger
+    book: PositionBook
+    board: PriceBoard
+    gate: PriceGate
+    poller: PricePoller
+    watcher: PositionWatcher
+    exits: ExitTasks
+    marks: MarkKeeper
+    purchases: OpenPositions
+    sales: ClosePosition
+    create_signal: CreateSignal
+    process_signal: ProcessSignal
+    recovery: Recovery
+    in_flight: IntentsInFlight
+
+
+def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingSettings) -> Engine:
+    """Return an engine that knows nothing yet: `load_engine` fills it."""
+    clock, publish = ports.clock, ports.publish
+    directory, book, board = AgentDirectory(), PositionBook(), PriceBoard()
+    in_flight = IntentsInFlight()
+    ledger = Ledger(journal=ports.journal, clock=clock, publish=publish)
+    gate = PriceGate(
+        GateRules(
+            max_age_seconds=prices.max_age_seconds,
+            max_jump_factor=prices.max_jump_factor,
+            agreement_factor=prices.agreement_factor,
+        ),
+        PriceSource(prices.provider),
+    )
+    purchases = OpenPositions(
+        ledger=ledger,
+        gateways=ports.gateways,
+        decimals=ports.decimals,
+        keys=ports.keys,
+        sol_price=ports.sol_price,
+        clock=clock,
+        publish=publish,
+        random_unit=_random_unit,
+        fee_reserve_lamports=lamports(trading.fee_reserve_sol),
+        in_flight=in_flight,
+    )
+    sales = ClosePosition(
+        ledger=ledger,
+        directory=directory,
+        gateways=ports.gateways,
+        sol_price=ports.sol_price,
+        clock=clock,
+        publish=publish,
+        in_flight=in_flight,
+    )
+    exits = ExitTasks(close=sales, policy=ExitPolicy(), clock=clock, publish=publish)
+    marks = MarkKeeper(store=ports.marks, book=book, publish=publish)
+    watcher = PositionWatcher(
+        book=book, directory=directory, exits=exits, marks=marks, clock=clock, on_evaluated=ports.on_evaluated
+    )
+    poller = PricePoller(
+        primary=ports.primary_prices,
+        secondary=ports.secondary_prices,
+        gate=gate,
+        sol_price=ports.sol_price,
+        tracked=book.tokens,
+        clock=clock,
+        publish=publish,
+        observer=ports.poll_observer,
+        patience_seconds=prices.patience_seconds,
+    )
+    process_signal = ProcessSignal(
+        directory=directory,
+        purchases=purchases,
+        store=ports.signals,
+        trades=ports.signal_trades,
+        metrics=ports.token_metrics,
+        board=board,
+        clock=clock,
+        publish=publish,
+        max_age_seconds=trading.signal_max_age_seconds,
+    )
+    recovery = Recovery(
+        ledger=ledger,
+        directory=directory,
+        book=book,
+        purchases=purchases,
+        sales=sales,
+        exits=exits,
+        gateways=ports.gateways,
+        in_flight=in_flight,
+        clock=clock,
+        max_purchase_age_seconds=trading.signal_max_age_seconds,
+        publish=publish,
+    )
+    return Engine(
+        directory=directory,
+        ledger=ledger,
+        book=book,
+        board=board,
+        gate=gate,
+        poller=poller,
+        watcher=watcher,
+        exits=exits,
+        marks=marks,
+        purchases=purchases,
+        sales=sales,
+        create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish),
+        process_signal=process_signal,
+        recovery=recovery,
+        in_flight=in_flight,
+    )
+
+
+def _random_unit() -> Decimal:
+    return Decimal(random.randrange(10**9)).scaleb(-9)

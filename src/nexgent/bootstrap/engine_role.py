@@ -1,0 +1,129 @@
+"""Being the engine: hold the lease, load everything, recover, run the loops; stop them when the lease is lost.
+
+A process without the lease is a replica. It keeps the same memory, but only hears about what happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from nexgent.bootstrap.engine import Engine
+from nexgent.infrastructure.database.lease import EngineLease
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.loops import run_every
+
+log = structlog.get_logger(__name__)
+
+RECOVERY_SECONDS = 2.0
+LOAD_RETRY_SECONDS = 0.5
+
+
+class EngineRole:
+    """Runs the engine's loops while this process holds the lease."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        lease: EngineLease,
+        load: Callable[[], Awaitable[None]],
+        clock: Clock,
+        poll_seconds: float,
+        on_loop_failure: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._load = load
+        self._clock = clock
+        self._poll_seconds = poll_seconds
+        self._on_loop_failure = on_loop_failure
+        self.settled = asyncio.Event()
+        """Set when the first attempt to become the engine is over, either way."""
+        self.active = False
+
+    async def run(self) -> None:
+        """Try to be the engine for as long as the process lives."""
+        await self._load_patiently()
+        first = await self._first_attempt()
+        if first is None:
+            log.warning(
+                "engine.replica", hint="another process holds the engine lease; this one serves requests"
+            )
+            self.settled.set()
+            await self._lease.acquire()
+            await self._load_patiently()
+        while True:
+            await self._be_the_engine()
+            log.error("engine.lease_lost", hint="loops are stopped until the database gives the lease back")
+            await self._lease.acquire()
+            await self._load_patiently()
+
+    async def _first_attempt(self) -> int | None:
+        while True:
+            try:
+                return await self._lease.try_acquire()
+            except NexgentError as error:
+                log.warning("engine.lease_unavailable", code=error.code)
+                await asyncio.sleep(LOAD_RETRY_SECONDS)
+
+    async def _load_patiently(self) -> None:
+        while True:
+            try:
+                await self._load()
+                return
+            except NexgentError as error:
+                log.warning("engine.load_postponed", code=error.code)
+                await asyncio.sleep(LOAD_RETRY_SECONDS)
+
+    async def _be_the_engine(self) -> None:
+        engine = self._engine
+        self.active = True
+        redriving = asyncio.ensure_future(self._redrive())
+        loops = [
+            redriving,
+            asyncio.ensure_future(
+                run_every(
+                    self._poll_seconds,
+                    engine.poller.tick,
+                    name="prices",
+                    clock=self._clock,
+                    on_failure=self._on_loop_failure,
+                )
+            ),
+        ]
+        try:
+            await self._lease.wait_lost()
+        finally:
+            self.active = False
+            for loop in loops:
+                loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _redrive(self) -> None:
+        """Finish what was left open, then keep looking; trade signals that a crash left undecided."""
+        try:
+            await self._engine.recovery.run_once()
+        except Exception:
+            log.exception("engine.recovery_failed")
+        # From here on requests may come in; old signals are traded beside new ones.
+        self.settled.set()
+        while True:
+            try:
+                await self._engine.process_signal.redrive()
+                break
+            except NexgentError as error:
+                log.warning("engine.redrive_postponed", code=error.code)
+                await asyncio.sleep(LOAD_RETRY_SECONDS)
+        await run_every(
+            RECOVERY_SECONDS,
+            self._engine.recovery.run_once,
+            name="recovery",
+            clock=self._clock,
+            on_failure=self._on_loop_failure,
+        )

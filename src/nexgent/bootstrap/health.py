@@ -1,0 +1,74 @@
+"""What the health endpoints ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import asyncpg
+from redis.asyncio import Redis
+
+from nexgent.bootstrap.engine_role import EngineRole
+from nexgent.domain.prices.poller import PricePoller
+from nexgent.infrastructure.queue.names import HEALTH_KEY
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import UnavailableError
+
+PRICE_AGE_SECONDS = 30.0
+
+
+class WorkerSilentError(UnavailableError):
+    """The worker has not given a sign of life lately."""
+
+    code = "WORKER_SILENT"
+
+
+class Health:
+    """Asks the servers we stand on, and the engine."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool[asyncpg.Record],
+        redis: Redis,
+        role: EngineRole,
+        poller: PricePoller,
+        clock: Clock,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._pool = pool
+        self._redis = redis
+        self._role = role
+        self._poller = poller
+        self._clock = clock
+        self._stopping = stopping
+        self._started = clock.monotonic()
+
+    async def check_database(self) -> None:
+        """Raise when PostgreSQL does not answer."""
+        await self._pool.fetchval("SELECT 1")
+
+    async def check_redis(self) -> None:
+        """Raise when Redis does not answer."""
+        await self._redis.get(HEALTH_KEY)
+
+    async def check_queue(self) -> None:
+        """Raise when no worker looks after the queue."""
+        if await self._redis.get(HEALTH_KEY) is None:
+            raise WorkerSilentError("no worker has given a sign of life lately; is `nexgent worker` running?")
+
+    def not_ready(self) -> str | None:
+        """Return why the engine cannot work yet or any more, or None."""
+        if self._stopping():
+            return "shutting down"
+        if not self._role.settled.is_set():
+            return "starting"
+        if not self._role.active:
+            return None
+        age = self._poller.last_good_age_seconds
+        if age is not None and age > PRICE_AGE_SECONDS:
+            return f"no price was accepted for {age:.0f} s"
+        return None
+
+    def uptime_seconds(self) -> float:
+        """Return how long this process has been running."""
+        return self._clock.monotonic() - self._started

@@ -1,0 +1,111 @@
+"""The clients of the upstream services, by their ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nexgent.config.sections import MarketSettings, PriceSettings
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.prices.models import PriceSource
+from nexgent.domain.prices.ports import TokenPriceFeed
+from nexgent.domain.trading.ports import SwapGateway
+from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
+from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.jupiter.live import LiveSwapGateway
+from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
+from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
+from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
+from nexgent.infrastructure.external.jupiter.tokens import JupiterTokenMetrics
+from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
+from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
+from nexgent.infrastructure.external.solana.rpc import SolanaRpc
+from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
+from nexgent.shared.clock import Clock
+
+FREE_REQUESTS_PER_MINUTE = 60
+KEYLESS_REQUESTS_PER_MINUTE = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """Everything that talks to the world of prices and swaps."""
+
+    http: HttpClient
+    rpc: SolanaRpc
+    gateways: dict[TradingMode, SwapGateway]
+    decimals: SolanaTokenDecimals
+    metrics: JupiterTokenMetrics
+    sol_price: PythSolPriceFeed
+    primary: TokenPriceFeed
+    secondary: TokenPriceFeed
+    keys: EnvironmentWalletKeys
+
+    async def close(self) -> None:
+        """Close connections and wipe keys."""
+        await self.http.close()
+        self.keys.wipe()
+
+
+def build_market(
+    settings: MarketSettings,
+    prices: PriceSettings,
+    keys: EnvironmentWalletKeys,
+    clock: Clock,
+    observer: Callable[[str, str, str, float], None],
+) -> Market:
+    """Return the clients; nothing is connected yet."""
+    http = HttpClient(observer=observer)
+    key = settings.jupiter_api_key.get_secret_value() if settings.jupiter_api_key is not None else None
+    per_minute = settings.jupiter_requests_per_minute
+    if per_minute is None:
+        per_minute = FREE_REQUESTS_PER_MINUTE if key else KEYLESS_REQUESTS_PER_MINUTE
+    jupiter = JupiterApi(
+        http=http,
+        clock=clock,
+        base_url=settings.jupiter_base_url,
+        api_key=key,
+        requests_per_minute=per_minute,
+    )
+    rpc = SolanaRpc(
+        http=http,
+        clock=clock,
+        url=settings.solana_rpc_url.get_secret_value(),
+        requests_per_ten_seconds=settings.solana_requests_per_ten_seconds,
+    )
+    decimals = SolanaTokenDecimals(rpc)
+    swaps = JupiterSwapClient(jupiter, clock)
+    dexscreener = DexScreenerPriceFeed(
+        http=http,
+        clock=clock,
+        base_url=settings.dexscreener_base_url,
+        requests_per_minute=settings.dexscreener_requests_per_minute,
+    )
+    jupiter_prices = JupiterPriceFeed(jupiter, clock, price_url=settings.jupiter_price_url, decimals=decimals)
+    pyth_key = settings.pyth_api_key.get_secret_value() if settings.pyth_api_key is not None else None
+    sol_price = PythSolPriceFeed(
+        http=http,
+        clock=clock,
+        base_url=settings.pyth_hermes_url,
+        api_key=pyth_key,
+        max_age_seconds=prices.sol_max_age_seconds,
+        fallbacks=[jupiter_prices.sol_price, dexscreener.sol_price],
+    )
+    feeds: tuple[TokenPriceFeed, TokenPriceFeed] = (dexscreener, jupiter_prices)
+    if PriceSource(prices.provider) is PriceSource.JUPITER:
+        feeds = (jupiter_prices, dexscreener)
+    return Market(
+        http=http,
+        rpc=rpc,
+        gateways={
+            TradingMode.SIMULATION: SimulationSwapGateway(swaps),
+            TradingMode.LIVE: LiveSwapGateway(client=swaps, rpc=rpc, signer=keys, clock=clock),
+        },
+        decimals=decimals,
+        metrics=JupiterTokenMetrics(jupiter, clock, decimals=decimals),
+        sol_price=sol_price,
+        primary=feeds[0],
+        secondary=feeds[1],
+        keys=keys,
+    )

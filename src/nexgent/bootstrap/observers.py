@@ -1,0 +1,91 @@
+"""What the parts of the product tell the metrics. The domain knows nothing of this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.signals.events import SignalProcessed
+from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
+from nexgent.infrastructure.metrics.metrics import Metrics
+
+
+class EngineObserver:
+    """Counts and times what the engine does; listens to its events and observes its loops."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def polled(self, source: str, status: str, seconds: float) -> None:
+        """Note one poll of a price source."""
+        self._metrics.price_update_seconds.labels(source).observe(seconds)
+        self._metrics.price_updates.labels(source, status).inc()
+
+    def judged(self, verdict: str) -> None:
+        """Note what the price gate made of an observation."""
+        self._metrics.price_verdicts.labels(verdict).inc()
+
+    def evaluated(self, _outcome: str, seconds: float) -> None:
+        """Note the decision on one position."""
+        self._metrics.stop_loss_evaluation_seconds.observe(seconds)
+
+    def upstream(self, service: str, _operation: str, outcome: str, seconds: float) -> None:
+        """Note a call to an upstream service."""
+        self._metrics.upstream_seconds.labels(service, outcome).observe(seconds)
+
+    def listener_failed(self, name: str) -> None:
+        """Note a listener that raised."""
+        self._metrics.error("listener", name)
+
+    def loop_failed(self, name: str) -> None:
+        """Note a step of a loop that raised."""
+        self._metrics.error(
+            "prices" if name == "prices" else "loop", "POLL_FAILED" if name == "prices" else name
+        )
+
+    def on_trade_finished(self, event: TradeFinished) -> None:
+        """Note a booked or failed trade."""
+        status = "success" if event.succeeded else "failed"
+        self._metrics.trade_execution_seconds.labels(event.kind.value, status).observe(event.seconds)
+        self._metrics.trade_execution_total.labels(event.kind.value, status).inc()
+        if not event.succeeded:
+            self._metrics.error("trading", event.code or "EXECUTION_FAILED")
+
+    def on_signal_processed(self, event: SignalProcessed) -> None:
+        """Note a processed signal."""
+        self._metrics.signal_processing_seconds.labels(event.status).observe(event.seconds)
+        self._metrics.signal_processing_total.labels(event.status).inc()
+        if event.status == "failed":
+            self._metrics.error("signals", "PROCESSING_FAILED")
+
+    def on_exit_triggered(self, event: ExitTriggered) -> None:
+        """Note a decision to leave a position."""
+        match event.reason:
+            case CloseReason.STOP_LOSS:
+                self._metrics.stop_loss_triggers.inc()
+            case CloseReason.STALE_TRADE:
+                self._metrics.stale_trade_triggers.inc()
+            case _:
+                pass
+
+    def on_exit_attempt_failed(self, event: ExitAttemptFailed) -> None:
+        """Note an exit to be tried again."""
+        self._metrics.exit_attempts_failed.labels(event.reason.value).inc()
+        self._metrics.error(event.reason.value, event.code)
+
+    def on_exit_overdue(self, event: ExitOverdue) -> None:
+        """Note an exit that takes longer than it may: an alarm."""
+        self._metrics.exits_overdue.inc()
+        self._metrics.error(event.reason.value, "EXIT_OVERDUE")
+
+
+def refresh_gauges(metrics: Metrics, **read: Callable[[], float | None]) -> None:
+    """Have gauges set from functions whenever metrics are read. Names are the attributes of `Metrics`."""
+
+    def refresh() -> None:
+        for name, value in read.items():
+            number = value()
+            if number is not None:
+                getattr(metrics, name).set(number)
+
+    metrics.before_exposition(refresh)

@@ -1,0 +1,48 @@
+"""Who listens to what: the one readable list."""
+
+from __future__ import annotations
+
+from nexgent.bootstrap.engine import Engine
+from nexgent.bootstrap.observers import EngineObserver
+from nexgent.domain.agents.events import AgentDeleted, AgentSaved
+from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.signals.events import SignalProcessed, SignalReceived
+from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
+from nexgent.infrastructure.cache.bridge import EventBridge
+from nexgent.infrastructure.cache.mirror import RedisMirror
+from nexgent.infrastructure.queue.doorbell import Doorbell
+from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.shared.events import EventBus
+
+
+def wire_events(
+    bus: EventBus,
+    *,
+    engine: Engine,
+    observer: EngineObserver,
+    hub: WebSocketHub,
+    mirror: RedisMirror,
+    bridge: EventBridge,
+    doorbell: Doorbell,
+) -> None:
+    """Connect the parts. Memory comes first, then whoever looks at people, then copies for others."""
+    copies = (mirror.on_event, bridge.on_event)
+
+    def seed_gate(event: PositionOpened) -> None:
+        engine.gate.seed(event.position.token_address, event.position.entry_price_sol)
+
+    bus.on(AgentSaved, engine.directory.on_saved, engine.watcher.on_agent_saved, *copies)
+    bus.on(AgentDeleted, engine.directory.on_deleted, *copies)
+    bus.on(EntriesRecorded, doorbell.ring, mirror.on_event)
+    bus.on(PositionOpened, engine.watcher.on_opened, seed_gate, hub.on_position_opened, *copies)
+    bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)
+    bus.on(PositionClosed, engine.watcher.on_closed, hub.on_position_closed, *copies)
+    bus.on(PricesChanged, engine.board.on_prices, engine.watcher.on_prices, hub.on_prices, *copies)
+    bus.on(SignalReceived, engine.process_signal.on_received)
+    bus.on(SignalProcessed, observer.on_signal_processed)
+    bus.on(TradeFinished, observer.on_trade_finished)
+    bus.on(ExitTriggered, observer.on_exit_triggered)
+    bus.on(ExitAttemptFailed, observer.on_exit_attempt_failed)
+    bus.on(ExitOverdue, observer.on_exit_overdue)

@@ -1,0 +1,31 @@
+"""The worker process: projections and whatever else may be late."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from nexgent.bootstrap.storage import open_storage
+from nexgent.config.settings import Settings
+from nexgent.infrastructure.database.migration import migrate
+from nexgent.infrastructure.queue.worker import run_worker as run_arq
+from nexgent.infrastructure.queue.worker import worker_settings
+from nexgent.shared.money import install_decimal_context
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM."""
+    install_decimal_context()
+    async with open_storage(settings.storage, join_running=True) as storage:
+        await migrate(storage.database_url)
+        working = asyncio.create_task(run_arq(worker_settings(storage.database_url, storage.redis_url)))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, working.cancel)
+        log.info("worker.ready")
+        await asyncio.gather(working, return_exceptions=True)
+    log.info("worker.stopped")

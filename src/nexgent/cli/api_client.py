@@ -1,0 +1,103 @@
+"""How commands talk to a running service: over its public API, with the credentials of this installation."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from nexgent.config.settings import Settings
+from nexgent.shared.errors import InvalidInputError, NexgentError
+
+PASSWORD_FILE = "admin-password"  # noqa: S105 -- the name of a file
+DEMO_EMAIL = "demo@nexgent.local"
+
+
+class LoginFailedError(NexgentError):
+    """The service does not accept the credentials."""
+
+    code = "LOGIN_FAILED"
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options every command that talks to a service has."""
+    parser.add_argument("--url", help="address of the service (http://localhost:PORT)")
+    parser.add_argument("--email", help="user (ADMIN_EMAIL, else the demo's)")
+    parser.add_argument(
+        "--password", help="password (ADMIN_PASSWORD, else the demo's; better not on the command line)"
+    )
+
+
+class ApiClient:
+    """One logged-in user."""
+
+    def __init__(self, url: str, email: str, password: str) -> None:
+        self.url = url.rstrip("/")
+        self.token = ""
+        self._email = email
+        self._password = password
+        self._http = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=30.0)
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, settings: Settings) -> Self:
+        """Return a client for the options and settings. Raises `InvalidInputError` when no password is known."""
+        url = arguments.url or f"http://localhost:{settings.server.port}"
+        email = arguments.email or settings.auth.admin_email or DEMO_EMAIL
+        password = arguments.password or os.environ.get("NEXGENT_PASSWORD")
+        if password is None and settings.auth.admin_password is not None:
+            password = settings.auth.admin_password.get_secret_value()
+        if password is None:
+            password = _kept_password(settings.storage.data_dir)
+        if password is None:
+            raise InvalidInputError(
+                "No password is known: set ADMIN_EMAIL and ADMIN_PASSWORD, or give --email and --password"
+            )
+        return cls(url, email, password)
+
+    async def __aenter__(self) -> Self:
+        await self.log_in()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def log_in(self) -> None:
+        """Get a fresh access token."""
+        answer = await self._http.post("/auth/login", json={"email": self._email, "password": self._password})
+        if answer.status_code != 200:
+            raise LoginFailedError(f"The service refused the login of {self._email}: {_text(answer)}")
+        self.token = answer.json()["accessToken"]
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:  # JSON of any shape
+        """Return the JSON of an answer. Raises `NexgentError` with the service's own words."""
+        answer = await self._request(method, path, body)
+        if answer.status_code == 401:
+            await self.log_in()
+            answer = await self._request(method, path, body)
+        if answer.status_code >= 400:
+            raise NexgentError(_text(answer))
+        return answer.json() if answer.content else None
+
+    async def _request(self, method: str, path: str, body: object) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return await self._http.request(method, path, json=body, headers=headers)
+
+
+def _kept_password(data_dir: Path) -> str | None:
+    try:
+        return (data_dir / PASSWORD_FILE).read_text().strip()
+    except OSError:
+        return None
+
+
+def _text(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("error") or answer.status_code)
+    except ValueError:
+        return f"status {answer.status_code}"

@@ -1,0 +1,78 @@
+"""`nexgent COMMAND`. Commands are imported only when they are called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nexgent.cli import exit_codes
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: its module has `configure(parser)` and `run(arguments) -> int`."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = (
+    Command("serve", "nexgent.cli.serve", "run the service (API, engine, WebSocket; the worker beside it)"),
+    Command("worker", "nexgent.cli.worker", "run the worker alone"),
+    Command(
+        "sandbox", "nexgent.cli.sandbox", "run the local market that speaks the upstream services' contracts"
+    ),
+    Command("demo", "nexgent.cli.demo", "run sandbox and service with a demo agent (what `make run` does)"),
+    Command("watch", "nexgent.cli.watch", "follow an agent live in the terminal"),
+    Command("signal", "nexgent.cli.post_signal", "post a trading signal"),
+    Command("explain", "nexgent.cli.explain", "show what every agent decided on a signal, and why"),
+    Command("migrate", "nexgent.cli.migrate", "bring the database to the present schema"),
+    Command("verify", "nexgent.cli.verify", "recompute every balance from the journal and compare"),
+    Command("doctor", "nexgent.cli.doctor", "check settings, servers and upstream services"),
+    Command("secret", "nexgent.cli.secret", "make a JWT secret"),
+    Command("version", "nexgent.cli.version", "print the version"),
+)
+
+EPILOG = """exit codes: 0 done, 1 a problem was found, 2 wrong usage or setting, 3 cannot start, 130 interrupted.
+Settings come from the environment and from .env; env.example explains each of them."""
+
+
+def build_parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Return the parser; only the chosen command's own options are loaded."""
+    parser = argparse.ArgumentParser(
+        prog="nexgent",
+        description="Self-hosted trading engine for Solana tokens.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(command.name, help=command.summary, description=command.summary)
+        if command.name == chosen:
+            module = importlib.import_module(command.module)
+            module.configure(sub)
+    return parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a command line; return its exit code."""
+    names = {command.name: command for command in COMMANDS}
+    chosen = next((word for word in argv if word in names), None)
+    arguments = build_parser(chosen).parse_args(argv)
+    module = importlib.import_module(names[arguments.command].module)
+    from nexgent.cli.failures import reported  # noqa: PLC0415 -- imports the settings, which `--help` does not need
+
+    try:
+        code: int = reported(lambda: module.run(arguments))
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+    return code
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))

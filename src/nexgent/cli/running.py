@@ -1,0 +1,39 @@
+"""Run an asynchronous command with the fast event loop and the product's logging."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from nexgent.config.sections import LogFormat
+from nexgent.config.settings import Settings
+from nexgent.infrastructure.logging.setup import configure_logging
+from nexgent.shared.money import install_decimal_context
+
+T = TypeVar("T")
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, on uvloop where there is one."""
+    install_decimal_context()
+    if sys.platform == "win32":
+        return asyncio.run(main)
+    import uvloop  # noqa: PLC0415 -- does not exist on every platform
+
+    return uvloop.run(main)
+
+
+def load_settings(*, level: str | None = None) -> Settings:
+    """Read the settings and set up logging. Raises `SettingsError`."""
+    settings = Settings.load()
+    console = settings.logging.format is LogFormat.CONSOLE or (
+        settings.logging.format is LogFormat.AUTO and sys.stdout.isatty() and not settings.server.production
+    )
+    configure_logging(
+        level=level or settings.logging.level.value,
+        json_lines=not console,
+        environment=settings.server.environment.value,
+    )
+    return settings

@@ -1,0 +1,1 @@
+"""Settings sections, read once at start."""

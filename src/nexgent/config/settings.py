@@ -1,0 +1,121 @@
+"""All settings, read once from the environment and `.env`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from nexgent.config.section import Section, SettingsError
+from nexgent.config.sections import (
+    PLACEHOLDER_PASSWORDS,
+    AuthSettings,
+    LoggingSettings,
+    MarketSettings,
+    PriceSettings,
+    ServerSettings,
+    StorageSettings,
+    TradingSettings,
+)
+
+__all__ = ["SECTIONS", "Settings", "SettingsError"]
+
+_S = TypeVar("_S", bound=Section)
+_WALLET = re.compile(r"WALLET_([1-9]\d{0,5})")
+
+SECTIONS: tuple[type[Section], ...] = (
+    ServerSettings,
+    LoggingSettings,
+    StorageSettings,
+    AuthSettings,
+    MarketSettings,
+    PriceSettings,
+    TradingSettings,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can set. `bootstrap` hands each part the section or the values it needs."""
+
+    server: ServerSettings
+    logging: LoggingSettings
+    storage: StorageSettings
+    auth: AuthSettings
+    market: MarketSettings
+    prices: PriceSettings
+    trading: TradingSettings
+    wallet_keys: tuple[tuple[str, SecretStr], ...]
+    """Live keys by variable name, `WALLET_1` first. Numbers may be missing in between."""
+
+    @classmethod
+    def load(cls, env_file: str | Path | None = ".env") -> Self:
+        """Read the environment and the file; the real environment wins. Raises `SettingsError` naming all that is wrong."""
+        values: dict[str, str | None] = dict(os.environ)
+        if env_file is not None and Path(env_file).is_file():
+            values = {**_file_values(Path(env_file)), **values}
+        return cls.from_values({name: value for name, value in values.items() if value is not None})
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, str]) -> Self:
+        """Build the settings from names and texts. An empty text means: not set."""
+        given = {name: value for name, value in values.items() if value.strip()}
+        sections: dict[type[Section], Section] = {}
+        problems: list[str] = []
+        for section in SECTIONS:
+            try:
+                sections[section] = section.read(given)
+            except SettingsError as error:
+                problems.extend(error.problems)
+        problems.extend(_relations(sections))
+        if problems:
+            raise SettingsError(problems)
+        return cls(
+            server=_of(sections, ServerSettings),
+            logging=_of(sections, LoggingSettings),
+            storage=_of(sections, StorageSettings),
+            auth=_of(sections, AuthSettings),
+            market=_of(sections, MarketSettings),
+            prices=_of(sections, PriceSettings),
+            trading=_of(sections, TradingSettings),
+            wallet_keys=_wallet_keys(given),
+        )
+
+
+def _of(sections: Mapping[type[Section], Section], kind: type[_S]) -> _S:
+    section = sections[kind]
+    assert isinstance(section, kind)
+    return section
+
+
+def _file_values(path: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path} cannot be read: {type(error).__name__}"]) from None
+
+
+def _wallet_keys(values: Mapping[str, str]) -> tuple[tuple[str, SecretStr], ...]:
+    found = sorted((int(match[1]), name) for name in values if (match := _WALLET.fullmatch(name)))
+    return tuple((name, SecretStr(values[name].strip())) for _, name in found)
+
+
+def _relations(sections: Mapping[type[Section], Section]) -> list[str]:
+    """Return what is wrong between sections or between settings of one."""
+    problems: list[str] = []
+    auth = sections.get(AuthSettings)
+    server = sections.get(ServerSettings)
+    if isinstance(auth, AuthSettings):
+        if (auth.admin_email is None) != (auth.admin_password is None):
+            missing = "ADMIN_EMAIL" if auth.admin_email is None else "ADMIN_PASSWORD"
+            problems.append(f"{missing} is not set; ADMIN_EMAIL and ADMIN_PASSWORD belong together.")
+        password = auth.admin_password.get_secret_value().strip() if auth.admin_password is not None else ""
+        if isinstance(server, ServerSettings) and server.production and password in PLACEHOLDER_PASSWORDS:
+            problems.append("ADMIN_PASSWORD: this is a published example; choose another one.")
+    return problems

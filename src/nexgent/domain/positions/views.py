@@ -1,0 +1,103 @@
+"""Open positions as clients see them: camelCase keys, decimals as numbers, times as ISO-8601 text.
+
+Decimals stay `Decimal`, so that an encoder writes them as JSON numbers without passing through a float. What is derived by
+division is rounded to 17 significant digits, the precision of the doubles that clients read numbers into.
+"""
+
+from __future__ import annotations
+
+import decimal
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.shared.money import CONTEXT, from_raw, sol
+
+_ZERO = Decimal(0)
+_HUNDRED = Decimal(100)
+_DOUBLE = decimal.Context(prec=17, rounding=decimal.ROUND_HALF_EVEN)
+
+
+def open_position_view(position: Position, mark: PositionMark) -> dict[str, object]:
+    """Return the 27 keys of an open position. `updatedAt` is the later one of the last trade and the last move of the stop."""
+    updated_at = position.updated_at
+    if mark.stop_updated_at is not None and mark.stop_updated_at > updated_at:
+        updated_at = mark.stop_updated_at
+    moon_bag_raw = position.moon_bag_raw
+    return {
+        "id": str(position.id),
+        "agentId": str(position.agent_id),
+        "walletAddress": position.wallet_address,
+        "tokenAddress": position.token_address,
+        "tokenSymbol": position.token_symbol,
+        "purchaseTransactionId": str(position.purchase_transaction_id),
+        "purchasePrice": _DOUBLE.plus(position.entry_price_sol),
+        "purchaseAmount": position.purchased,
+        "totalInvestedSol": position.invested_sol,
+        "dcaCount": position.dca_count,
+        "lastDcaTime": iso_time(position.last_dca_at),
+        "lowestPrice": _DOUBLE.plus(mark.lowest_price_sol),
+        "dcaTransactionIds": [str(transaction_id) for transaction_id in position.dca_transaction_ids],
+        "currentStopLossPercentage": mark.stop_loss_pct,
+        "peakPrice": _DOUBLE.plus(mark.peak_price_sol),
+        "lastStopLossUpdate": iso_time(mark.stop_updated_at),
+        "remainingAmount": position.remaining,
+        "takeProfitLevelsHit": position.take_profit_levels_hit,
+        "takeProfitTransactionIds": [str(one) for one in position.take_profit_transaction_ids],
+        "lastTakeProfitTime": iso_time(position.last_take_profit_at),
+        "moonBagActivated": position.moon_bag_activated,
+        "moonBagAmount": from_raw(moon_bag_raw, position.decimals) if moon_bag_raw is not None else None,
+        "realizedProfitSol": sol(position.realized_lamports),
+        "tpBatchStartLevel": position.take_profit_batch_start,
+        "totalTakeProfitLevels": position.take_profit_levels_total,
+        "createdAt": iso_time(position.opened_at),
+        "updatedAt": iso_time(updated_at),
+    }
+
+
+def enriched_position_view(
+    position: Position,
+    mark: PositionMark,
+    price_sol: Decimal | None,
+    price_usd: Decimal | None,
+    sol_usd: Decimal,
+) -> dict[str, object]:
+    """Return an open position with nine more numbers: what it is worth and what it has gained.
+
+    Without a price the entry price stands in; without a USD price the SOL price times `sol_usd` does.
+
+    One cost basis for everything, fees included: what is held is compared with the part of the invested SOL that belongs to
+    it, and the profit of partial sales is added. That equals received + value - invested for the whole position, so the
+    percentage refers to everything ever invested.
+    """
+    entry_sol = position.entry_price_sol
+    current_sol = price_sol if price_sol is not None else entry_sol
+    known_usd = price_usd if price_sol is not None else None
+    current_usd = known_usd if known_usd is not None else CONTEXT.multiply(current_sol, sol_usd)
+    held = position.quantity
+    value_sol = CONTEXT.multiply(current_sol, held)
+    profit_sol = CONTEXT.add(
+        sol(position.realized_lamports), CONTEXT.subtract(value_sol, sol(position.cost_basis_lamports))
+    )
+    view = open_position_view(position, mark)
+    view["currentPrice"] = _DOUBLE.plus(current_sol)
+    view["currentPriceUsd"] = _DOUBLE.plus(current_usd)
+    view["purchasePriceUsd"] = _DOUBLE.multiply(entry_sol, sol_usd)
+    view["positionValueUsd"] = _DOUBLE.multiply(current_usd, held)
+    view["positionValueSol"] = _DOUBLE.plus(value_sol)
+    view["profitLossUsd"] = _DOUBLE.multiply(profit_sol, sol_usd)
+    view["profitLossSol"] = _DOUBLE.plus(profit_sol)
+    view["profitLossPercent"] = _percent(profit_sol, position.invested_sol)
+    view["priceChangePercent"] = _percent(CONTEXT.subtract(current_sol, entry_sol), entry_sol)
+    return view
+
+
+def iso_time(moment: datetime | None) -> str | None:
+    """Return a time as `2025-01-27T12:00:00.000Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _percent(part: Decimal, whole: Decimal) -> Decimal:
+    return _DOUBLE.divide(CONTEXT.multiply(part, _HUNDRED), whole) if whole > 0 else _ZERO

@@ -1,0 +1,141 @@
+"""Find out who a request comes from. Verified tokens and keys are remembered, so the usual case costs a look-up in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from uuid import UUID
+
+from nexgent.domain.users.errors import InvalidTokenError, MissingScopeError, NotAuthenticatedError
+from nexgent.domain.users.models import ApiKey, Caller, Claims, Scope, TokenType
+from nexgent.domain.users.ports import ApiKeyStore, TokenCodec
+from nexgent.shared.clock import Clock
+
+KEY_PREFIX = "nex_"
+KEY_LENGTHS = range(36, 41)
+_MAX_REMEMBERED = 10_000
+_KEY_TRUST_SECONDS = 5.0
+
+
+def has_key_format(text: str) -> bool:
+    """Tell whether a text looks like an API key."""
+    return text.startswith(KEY_PREFIX) and len(text) in KEY_LENGTHS
+
+
+def key_hash(key: str) -> str:
+    """Return what is stored of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class RevokedTokens:
+    """Access tokens that were logged out, in memory: filled at start, grown by each logout."""
+
+    def __init__(self) -> None:
+        self._expiry: dict[str, int] = {}
+
+    def __contains__(self, token_id: str) -> bool:
+        return token_id in self._expiry
+
+    def load(self, revoked: Mapping[str, int]) -> None:
+        """Take over what is stored; nothing known is forgotten."""
+        self._expiry.update(revoked)
+
+    def add(self, token_id: str, expires_at: int, now_seconds: float) -> None:
+        """Void a token; drop those whose time has passed anyway."""
+        if len(self._expiry) % 256 == 0:
+            self._expiry = {key: end for key, end in self._expiry.items() if end > now_seconds}
+        self._expiry[token_id] = expires_at
+
+
+class Authenticator:
+    """Check tokens and API keys."""
+
+    def __init__(
+        self, *, tokens: TokenCodec, keys: ApiKeyStore, revoked: RevokedTokens, clock: Clock
+    ) -> None:
+        self._tokens = tokens
+        self._keys = keys
+        self._revoked = revoked
+        self._clock = clock
+        self._callers: dict[str, Caller] = {}
+        self._known_keys: dict[str, tuple[ApiKey, float]] = {}
+
+    def by_token(self, authorization: str | None) -> Caller:
+        """Return the user of an `Authorization` header. Raises `NotAuthenticatedError` with the contract's texts."""
+        if not authorization:
+            raise NotAuthenticatedError("Authorization header required")
+        return self._by_access_token(_bearer(authorization))
+
+    async def by_token_or_key(self, authorization: str | None, api_key: str | None, scope: Scope) -> Caller:
+        """Return the user of a token, or the key of either header if it has the scope.
+
+        Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError` when keys cannot be looked up.
+        """
+        if api_key is not None and has_key_format(api_key):
+            return await self._by_key(api_key, scope)
+        if not authorization:
+            raise NotAuthenticatedError("Authorization required")
+        credential = _bearer(authorization)
+        if has_key_format(credential):
+            return await self._by_key(credential, scope)
+        return self._by_access_token(credential)
+
+    def forget_key(self, key_id: UUID) -> None:
+        """Stop trusting a key that was deleted."""
+        self._known_keys = {name: known for name, known in self._known_keys.items() if known[0].id != key_id}
+
+    def _by_access_token(self, token: str) -> Caller:
+        caller = self._callers.get(token)
+        if caller is None:
+            caller = self._verified(token)
+        claims = caller.claims
+        assert claims is not None
+        if claims.expires_at <= self._clock.now().timestamp():
+            self._callers.pop(token, None)
+            raise NotAuthenticatedError("Token expired")
+        if claims.token_id in self._revoked:
+            raise NotAuthenticatedError("Token has been revoked")
+        return caller
+
+    def _verified(self, token: str) -> Caller:
+        claims = self._decoded(token)
+        if claims.type is not TokenType.ACCESS:
+            raise NotAuthenticatedError("Invalid token type")
+        if len(self._callers) >= _MAX_REMEMBERED:
+            for oldest in list(self._callers)[: _MAX_REMEMBERED // 2]:
+                del self._callers[oldest]
+        caller = self._callers[token] = Caller(user_id=claims.user_id, claims=claims)
+        return caller
+
+    def _decoded(self, token: str) -> Claims:
+        try:
+            return self._tokens.decode(token)
+        except InvalidTokenError as error:
+            text = error.message if error.complete else "Authentication failed"
+            raise NotAuthenticatedError(text) from None
+
+    async def _by_key(self, text: str, scope: Scope) -> Caller:
+        hashed = key_hash(text)
+        known = self._known_keys.get(hashed)
+        now = self._clock.monotonic()
+        if known is None or known[1] <= now:
+            key = await self._keys.find(hashed)
+            if key is None:
+                self._known_keys.pop(hashed, None)
+                raise NotAuthenticatedError("Invalid API key")
+            if len(self._known_keys) >= _MAX_REMEMBERED:
+                self._known_keys.clear()
+            # Another process may delete a key: trust it only for a moment.
+            self._known_keys[hashed] = (key, now + _KEY_TRUST_SECONDS)
+        else:
+            key = known[0]
+        if scope not in key.scopes and Scope.FULL_ACCESS not in key.scopes:
+            raise MissingScopeError(scope)
+        return Caller(user_id=key.user_id, key=key)
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, credential = authorization.partition(" ")
+    if scheme != "Bearer" or not credential or " " in credential:
+        raise NotAuthenticatedError("Invalid authorization header format")
+    return credential

@@ -1,0 +1,66 @@
+"""Errors of the users package."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nexgent.shared.errors import ForbiddenError, NexgentError, NotFoundError, UnavailableError
+
+
+class NotAuthenticatedError(NexgentError):
+    """The request does not prove who it comes from. Clients end their session on it, so it means nothing else."""
+
+    code = "AUTHENTICATION_ERROR"
+
+
+class InvalidTokenError(NexgentError):
+    """A token cannot be read, is signed by somebody else, or is over (`expired`)."""
+
+    code = "AUTHENTICATION_ERROR"
+
+    def __init__(self, *, expired: bool = False, complete: bool = True) -> None:
+        super().__init__("Token expired" if expired else "Invalid token")
+        self.expired = expired
+        self.complete = complete
+        """False when the token is genuine but lacks claims."""
+
+
+class AccountLockedError(NexgentError):
+    """Too many wrong passwords; wait."""
+
+    code = "ACCOUNT_LOCKED"
+
+    def __init__(self, until: datetime) -> None:
+        moment = until.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        super().__init__(
+            "Account is locked after too many failed logins; try again later", lockedUntil=moment
+        )
+
+
+class MissingScopeError(ForbiddenError):
+    """The API key may not do this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"API key missing required scope: {scope}")
+
+
+class UserNotFoundError(NotFoundError):
+    """The user does not exist any more."""
+
+    def __init__(self) -> None:
+        super().__init__("User not found")
+
+
+class LoginBusyError(UnavailableError):
+    """More logins are waiting than can be checked in reasonable time."""
+
+    code = "LOGIN_BUSY"
+
+    def __init__(self) -> None:
+        super().__init__("Too many logins at once; try again in a moment")
+
+
+class InvalidAdminError(NexgentError):
+    """The administrator cannot be set up as configured."""
+
+    code = "INVALID_ADMIN"

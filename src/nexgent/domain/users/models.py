@@ -1,0 +1,86 @@
+"""Users, what they prove themselves with, and who a request comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from nexgent.shared.types import UserId
+
+ACCESS_LIFETIME = timedelta(minutes=15)
+REFRESH_LIFETIME = timedelta(hours=24)
+REMEMBERED_REFRESH_LIFETIME = timedelta(days=30)
+MAX_FAILED_LOGINS = 5
+LOCK_DURATION = timedelta(minutes=15)
+
+
+class TokenType(StrEnum):
+    """What a token is for."""
+
+    ACCESS = "access"
+    REFRESH = "refresh"
+
+
+class Scope(StrEnum):
+    """What an API key may do; `full_access` implies all others."""
+
+    SIGNALS = "signals"
+    AGENTS = "agents"
+    POSITIONS = "positions"
+    BALANCES = "balances"
+    TRANSACTIONS = "transactions"
+    HISTORY = "history"
+    FULL_ACCESS = "full_access"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who can log in. The e-mail address is stored lower-case."""
+
+    id: UserId
+    email: str
+    password_hash: str | None
+    created_at: datetime
+    failed_login_attempts: int = 0
+    locked_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a token says. `issued_at` and `expires_at` are seconds since 1970."""
+
+    user_id: UserId
+    email: str
+    type: TokenType
+    token_id: str
+    issued_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A stored key; the key itself is known only to its holder."""
+
+    id: UUID
+    user_id: UserId
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who a request comes from: a user with a session, or a key acting for its owner."""
+
+    user_id: UserId
+    claims: Claims | None = None
+    key: ApiKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a successful login gives."""
+
+    access_token: str
+    refresh_token: str
+    user: User

@@ -1,0 +1,99 @@
+"""What the users package needs from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from nexgent.domain.users.models import ApiKey, Claims, User
+from nexgent.shared.types import UserId
+
+
+class UserRepository(Protocol):
+    """The durable record of users. All methods raise `UnavailableError` when it cannot be reached."""
+
+    async def get(self, user_id: UserId) -> User | None:
+        """Return a user."""
+        ...
+
+    async def find_by_email(self, email: str) -> User | None:
+        """Return the user with that lower-case address."""
+        ...
+
+    async def add(self, user: User) -> bool:
+        """Store a new user; False when the address is taken."""
+        ...
+
+    async def set_password(self, user_id: UserId, password_hash: str) -> None:
+        """Replace the password and lift a lock."""
+        ...
+
+    async def record_failed_login(
+        self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta
+    ) -> datetime | None:
+        """Count a wrong password in one step; return until when the account is locked now, if it is.
+
+        Counting starts again after a lock has lapsed.
+        """
+        ...
+
+    async def record_login(self, user_id: UserId) -> None:
+        """Forget failed attempts."""
+        ...
+
+
+class ApiKeyStore(Protocol):
+    """Stored API keys."""
+
+    async def find(self, key_hash: str) -> ApiKey | None:
+        """Return the key with that SHA-256 (lower-case hex). Raises `UnavailableError`."""
+        ...
+
+
+class PasswordHasher(Protocol):
+    """Slow hashing that never blocks the event loop. Methods raise `LoginBusyError` when too many wait."""
+
+    async def hash(self, password: str) -> str:
+        """Return a new hash."""
+        ...
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Tell whether the password fits. No hash takes as long as a wrong password and is False."""
+        ...
+
+
+class TokenCodec(Protocol):
+    """Signed tokens."""
+
+    def encode(self, claims: Claims) -> str:
+        """Return the claims as a signed token."""
+        ...
+
+    def decode(self, token: str) -> Claims:
+        """Return what a genuine token says. Raises `InvalidTokenError`."""
+        ...
+
+
+class SessionStore(Protocol):
+    """Refresh tokens that are valid and access tokens that are not any more. Raises `UnavailableError`."""
+
+    async def add_refresh(self, token_id: str, user_id: UserId, lifetime: timedelta) -> None:
+        """Make a refresh token valid."""
+        ...
+
+    async def refresh_owner(self, token_id: str) -> UserId | None:
+        """Return whose valid refresh token this is."""
+        ...
+
+    async def remove_refresh(self, token_id: str) -> None:
+        """Make a refresh token invalid."""
+        ...
+
+    async def revoke_access(self, token_id: str, expires_at: int, now: datetime) -> None:
+        """Remember until its expiry (seconds since 1970) that an access token is void."""
+        ...
+
+    async def revoked_access(self, now: datetime) -> Mapping[str, int]:
+        """Return all void access tokens with their expiry."""
+        ...

@@ -1,0 +1,128 @@
+"""Log in, stay logged in, log out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+from nexgent.domain.users.authenticate import RevokedTokens
+from nexgent.domain.users.errors import (
+    AccountLockedError,
+    InvalidTokenError,
+    NotAuthenticatedError,
+    UserNotFoundError,
+)
+from nexgent.domain.users.models import (
+    ACCESS_LIFETIME,
+    LOCK_DURATION,
+    MAX_FAILED_LOGINS,
+    REFRESH_LIFETIME,
+    REMEMBERED_REFRESH_LIFETIME,
+    Claims,
+    Session,
+    TokenType,
+    User,
+)
+from nexgent.domain.users.ports import PasswordHasher, SessionStore, TokenCodec, UserRepository
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import UserId
+
+
+class Sessions:
+    """The life of a session: it begins with a password and lives from its refresh token."""
+
+    def __init__(
+        self,
+        *,
+        users: UserRepository,
+        passwords: PasswordHasher,
+        tokens: TokenCodec,
+        store: SessionStore,
+        revoked: RevokedTokens,
+        clock: Clock,
+    ) -> None:
+        self._users = users
+        self._passwords = passwords
+        self._tokens = tokens
+        self._store = store
+        self._revoked = revoked
+        self._clock = clock
+
+    async def log_in(self, email: str, password: str, *, remember: bool = False) -> Session:
+        """Return a new session.
+
+        Raises `NotAuthenticatedError` (unknown user and wrong password alike), `AccountLockedError`, `UnavailableError`
+        when users or sessions cannot be read or written: a store that is away never looks like a wrong password.
+        """
+        user = await self._users.find_by_email(email.strip().lower())
+        if user is None:
+            await self._passwords.verify(password, None)
+            raise NotAuthenticatedError("Invalid email or password")
+        now = self._clock.now()
+        if user.locked_until is not None and user.locked_until > now:
+            raise AccountLockedError(user.locked_until)
+        if not await self._passwords.verify(password, user.password_hash):
+            await self._users.record_failed_login(
+                user.id, self._clock.now(), limit=MAX_FAILED_LOGINS, lock=LOCK_DURATION
+            )
+            raise NotAuthenticatedError("Invalid email or password")
+        if user.failed_login_attempts or user.locked_until is not None:
+            await self._users.record_login(user.id)
+        lifetime = REMEMBERED_REFRESH_LIFETIME if remember else REFRESH_LIFETIME
+        refresh = self._claims(user, TokenType.REFRESH, lifetime)
+        await self._store.add_refresh(refresh.token_id, user.id, lifetime)
+        return Session(self._access_token(user), self._tokens.encode(refresh), user)
+
+    async def refresh(self, refresh_token: str) -> str:
+        """Return a new access token for a valid refresh token. Raises `NotAuthenticatedError`, `UnavailableError`."""
+        try:
+            claims = self._tokens.decode(refresh_token)
+        except InvalidTokenError:
+            raise NotAuthenticatedError("Invalid or expired refresh token") from None
+        if claims.type is not TokenType.REFRESH:
+            raise NotAuthenticatedError("Invalid token type")
+        if not claims.token_id:
+            raise NotAuthenticatedError("Invalid refresh token; please log in again")
+        if claims.expires_at <= self._clock.now().timestamp():
+            raise NotAuthenticatedError("Invalid or expired refresh token")
+        if await self._store.refresh_owner(claims.token_id) != claims.user_id:
+            raise NotAuthenticatedError("Refresh token has been revoked")
+        user = await self._users.get(claims.user_id)
+        if user is None:
+            raise NotAuthenticatedError("User not found")
+        return self._access_token(user)
+
+    async def log_out(self, claims: Claims, refresh_token: str | None) -> None:
+        """Void the access token, and the refresh token if it is one of the same user. Raises `UnavailableError`."""
+        now = self._clock.now()
+        self._revoked.add(claims.token_id, claims.expires_at, now.timestamp())
+        await self._store.revoke_access(claims.token_id, claims.expires_at, now)
+        if refresh_token is None:
+            return
+        try:
+            refresh = self._tokens.decode(refresh_token)
+        except InvalidTokenError:
+            return
+        if refresh.type is TokenType.REFRESH and refresh.user_id == claims.user_id:
+            await self._store.remove_refresh(refresh.token_id)
+
+    async def user(self, user_id: UserId) -> User:
+        """Return the user of a session. Raises `UserNotFoundError`, `UnavailableError`."""
+        user = await self._users.get(user_id)
+        if user is None:
+            raise UserNotFoundError
+        return user
+
+    def _access_token(self, user: User) -> str:
+        return self._tokens.encode(self._claims(user, TokenType.ACCESS, ACCESS_LIFETIME))
+
+    def _claims(self, user: User, kind: TokenType, lifetime: timedelta) -> Claims:
+        now = int(self._clock.now().timestamp())
+        return Claims(
+            user_id=user.id,
+            email=user.email,
+            type=kind,
+            token_id=str(uuid4()),
+            issued_at=now,
+            expires_at=now + int(lifetime.total_seconds()),
+        )

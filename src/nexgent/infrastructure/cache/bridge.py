@@ -1,0 +1,250 @@
+"""Events between processes, over Redis pub/sub.
+
+Each process hands the events that others need to `on_event`, and `run` publishes on its own bus what the others sent. Pub/sub
+forgets: what is sent while a connection is down is lost. Every message carries a number, so a receiver notices a gap and can
+read everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+
+from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_dict
+from nexgent.domain.agents.events import AgentDeleted, AgentSaved
+from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.signals.events import SignalReceived
+from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
+from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.shared.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+BridgedEvent = (
+    PositionOpened
+    | PositionUpdated
+    | PositionClosed
+    | PricesChanged
+    | AgentSaved
+    | AgentDeleted
+    | SignalReceived
+)
+
+CHANNELS: dict[type[Any], str] = {
+    PositionOpened: "positions",
+    PositionUpdated: "positions",
+    PositionClosed: "positions",
+    PricesChanged: "prices",
+    AgentSaved: "agents",
+    AgentDeleted: "agents",
+    SignalReceived: "signals",
+}
+OUTBOX_LIMIT = 20_000
+BATCH_SIZE = 100
+DEADLINE_SECONDS = 5.0
+LISTEN_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 1.0
+
+
+class _Message(msgspec.Struct, array_like=True):
+    """One message: who sent it, its number on its channel, the event's type, the event."""
+
+    origin: str
+    number: int
+    type: str
+    event: msgspec.Raw
+
+
+def _to_json(value: object) -> object:
+    if isinstance(value, TradingConfig):
+        return to_json_dict(value)
+    raise NotImplementedError(f"an event holds a {type(value).__name__}, which no message can carry")
+
+
+def _from_json(wanted: type[Any], value: object) -> object:
+    if wanted is TradingConfig and isinstance(value, dict):
+        return parse_config(value)
+    raise NotImplementedError(f"a message cannot become a {wanted.__name__}")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_to_json)
+_messages = msgspec.json.Decoder(_Message)
+_events = {kind.__name__: msgspec.json.Decoder(kind, dec_hook=_from_json) for kind in CHANNELS}
+
+
+def encode_event(event: BridgedEvent) -> bytes:
+    """Return an event as JSON; decimals as strings."""
+    return _encoder.encode(event)
+
+
+def decode_event(kind: str, document: bytes | msgspec.Raw) -> object:
+    """Return the event of that type. Raises `msgspec.MsgspecError` or KeyError when it is not one of ours."""
+    return _events[kind].decode(document)
+
+
+class EventBridge:
+    """Sends events of this process to others and publishes theirs here.
+
+    `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
+    this process listens to (`positions`, `prices`, `agents`, `signals`).
+    """
+
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        keys: CacheKeys,
+        publish: Callable[[object], None],
+        clock: Clock,
+        channels: frozenset[str] = frozenset(CHANNELS.values()),
+        on_gap: Callable[[], None] | None = None,
+    ) -> None:
+        unknown = channels - frozenset(CHANNELS.values())
+        if unknown:
+            raise ValueError(f"unknown channels: {', '.join(sorted(unknown))}")
+        self._redis = redis
+        self._keys = keys
+        self._publish = publish
+        self._clock = clock
+        self._channels = channels
+        self._on_gap = on_gap
+        self._origin = uuid4().hex
+        self._outbox: deque[BridgedEvent] = deque(maxlen=OUTBOX_LIMIT)
+        self._numbers: dict[str, int] = {}
+        self._heard: dict[tuple[str, str], int] = {}
+        self._awake = asyncio.Event()
+        self._relayed: object = None
+        self._listening = asyncio.Event()
+
+    @property
+    def in_line(self) -> int:
+        """How many events wait to be sent."""
+        return len(self._outbox)
+
+    def on_event(self, event: BridgedEvent) -> None:
+        """Send an event to the other processes. What came from them is not sent back."""
+        if event is self._relayed:
+            return
+        if len(self._outbox) == OUTBOX_LIMIT:
+            # The oldest one falls out; its number must be missing at the receivers.
+            channel = CHANNELS[type(self._outbox[0])]
+            self._numbers[channel] = self._numbers.get(channel, 0) + 1
+        self._outbox.append(event)
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Send and receive until cancelled, however often Redis goes away."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.send_forever(), name="bridge.send")
+            tasks.create_task(self.receive_forever(), name="bridge.receive")
+
+    async def until_listening(self) -> None:
+        """Wait until messages of others are heard."""
+        await self._listening.wait()
+
+    async def send_forever(self) -> None:
+        """Send what is in line, again and again."""
+        pause_seconds = 0.05
+        while True:
+            stop_if_cancelled()
+            await self._awake.wait()
+            self._awake.clear()
+            while self._outbox:
+                stop_if_cancelled()
+                try:
+                    await self._send_batch()
+                    pause_seconds = 0.05
+                except REDIS_OUTAGES as error:
+                    log.warning("bridge.not_sent", error=type(error).__name__, waiting=len(self._outbox))
+                    await asyncio.sleep(pause_seconds)
+                    pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+
+    async def receive_forever(self) -> None:
+        """Publish here what others send, again and again."""
+        pause_seconds = 0.05
+        connected_before = False
+        while True:
+            stop_if_cancelled()
+            try:
+                pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+                async with pubsub:
+                    async with asyncio.timeout(DEADLINE_SECONDS):
+                        await pubsub.subscribe(*(self._keys.channel(name) for name in sorted(self._channels)))
+                    if connected_before:
+                        self._gap("reconnected")
+                    connected_before = True
+                    pause_seconds = 0.05
+                    self._listening.set()
+                    while True:
+                        stop_if_cancelled()
+                        # The deadline only lets a dead connection be noticed by the client's own health check.
+                        message = await pubsub.get_message(timeout=LISTEN_SECONDS)
+                        if message is not None and message["type"] == "message":
+                            self._receive(message["channel"], message["data"])
+            except REDIS_OUTAGES as error:
+                self._listening.clear()
+                log.warning("bridge.not_listening", error=type(error).__name__)
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+
+    async def _send_batch(self) -> None:
+        events = [self._outbox.popleft() for _ in range(min(BATCH_SIZE, len(self._outbox)))]
+        # Numbers are given anew at each attempt: a batch that may have arrived is sent again with the same ones.
+        numbers = dict(self._numbers)
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for event in events:
+                channel = CHANNELS[type(event)]
+                numbers[channel] = numbers.get(channel, 0) + 1
+                message = _Message(
+                    self._origin, numbers[channel], type(event).__name__, msgspec.Raw(encode_event(event))
+                )
+                pipeline.publish(self._keys.channel(channel), _encoder.encode(message))
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await pipeline.execute()
+        except BaseException:
+            self._outbox.extendleft(reversed(events[: OUTBOX_LIMIT - len(self._outbox)]))
+            raise
+        self._numbers = numbers
+
+    def _receive(self, channel: bytes | str, data: bytes) -> None:
+        name = channel.decode() if isinstance(channel, bytes) else channel
+        try:
+            message = _messages.decode(data)
+            if message.origin == self._origin:
+                return
+            place = (message.origin, name)
+            last = self._heard.get(place)
+            if last is not None and message.number <= last:
+                return
+            event = decode_event(message.type, message.event)
+        except (msgspec.MsgspecError, KeyError, ValueError) as error:
+            log.warning("bridge.unreadable", channel=name, error=type(error).__name__)
+            return
+        self._heard[place] = message.number
+        if last is not None and message.number > last + 1:
+            self._gap("missed messages")
+        self._relay(event)
+
+    def _relay(self, event: object) -> None:
+        if isinstance(event, SignalReceived):
+            # Monotonic clocks of two machines have nothing in common.
+            event = SignalReceived(event.signal, self._clock.monotonic())
+        self._relayed = event
+        try:
+            self._publish(event)
+        finally:
+            self._relayed = None
+
+    def _gap(self, why: str) -> None:
+        log.warning("bridge.gap", why=why)
+        if self._on_gap is not None:
+            self._on_gap()

@@ -1,0 +1,70 @@
+"""Names of the keys. Every key of ours begins with the prefix; the queue's do not (see `infrastructure.queue`).
+
+Addresses keep their case: base58 is case-sensitive, and two different tokens may differ in nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
+
+DEFAULT_PREFIX = "nexgent:"
+_GLOB_CHARACTERS = frozenset("*?[]\\^")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKeys:
+    """Key names under one prefix."""
+
+    prefix: str = DEFAULT_PREFIX
+
+    def position(self, position_id: PositionId) -> str:
+        """JSON of an open position."""
+        return f"{self.prefix}position:{position_id}"
+
+    def agent_positions(self, agent_id: AgentId) -> str:
+        """Set of an agent's open position ids."""
+        return f"{self.prefix}agent:{agent_id}:positions"
+
+    def token_positions(self, token: TokenAddress) -> str:
+        """Set of the open position ids in a token, of all agents."""
+        return f"{self.prefix}token:{token}:positions"
+
+    def balance(self, agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> str:
+        """JSON of one balance."""
+        return f"{self.prefix}balance:{agent_id}:{wallet}:{mint}"
+
+    def config(self, agent_id: AgentId) -> str:
+        """JSON of an agent's effective configuration."""
+        return f"{self.prefix}config:{agent_id}"
+
+    def active_agents(self) -> str:
+        """Set of all agent ids."""
+        return f"{self.prefix}active_agents"
+
+    def trading_mode(self, agent_id: AgentId) -> str:
+        """`simulation` or `live`."""
+        return f"{self.prefix}agent:{agent_id}:trading_mode"
+
+    def automated_trading(self, agent_id: AgentId, mode: str) -> str:
+        """`1` or `0`."""
+        return f"{self.prefix}agent:{agent_id}:automated_trading:{mode}"
+
+    def price(self, token: TokenAddress) -> str:
+        """JSON of a token's newest accepted price."""
+        return f"{self.prefix}price:{token}"
+
+    def mirror_boot(self) -> str:
+        """Id of the mirror that filled this Redis; without it, or with another one, the copies cannot be trusted."""
+        return f"{self.prefix}mirror:boot"
+
+    def channel(self, name: str) -> str:
+        """Name of a pub/sub channel. Channels are shared by all databases of a server, hence the prefix."""
+        return f"{self.prefix}events:{name}"
+
+    def mirrored_patterns(self) -> tuple[str, ...]:
+        """Patterns of the keys that copy memory and nothing else: not sessions, locks or the queue."""
+        literal = "".join(f"\\{c}" if c in _GLOB_CHARACTERS else c for c in self.prefix)
+        kinds = ("position", "agent", "token", "balance", "config", "price")
+        return tuple(f"{literal}{kind}:*" for kind in kinds)

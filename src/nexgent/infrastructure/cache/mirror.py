@@ -1,0 +1,226 @@
+"""The mirror: what this process has in memory, written through to Redis in the background.
+
+Listeners only put the event in line. The background task reduces the line to the newest value per key, encodes it and sends
+it in one pipeline per batch. What could not be sent waits, newest value per key only. A Redis that was emptied, restarted or
+exchanged is noticed within a second, and filled again from memory.
+
+One process mirrors at a time: the one that runs the engine. Its events are in order, so the newest one is the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+from uuid import uuid4
+
+import structlog
+from redis.asyncio import Redis
+
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
+from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredEvent
+from nexgent.infrastructure.cache.mirror_rebuild import fill_redis
+from nexgent.infrastructure.cache.mirror_state import MirrorState
+from nexgent.infrastructure.cache.writes import WriteBatch
+
+log = structlog.get_logger(__name__)
+
+CHECK_INTERVAL_SECONDS = 1.0
+BATCH_SIZE = 100
+INBOX_LIMIT = 2_000
+PRICES_AT_ONCE = 500
+PENDING_LIMIT = 200_000
+DEADLINE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 1.0
+
+
+class RedisMirror:
+    """Keeps Redis equal to memory while `run` is running.
+
+    `content` returns everything that belongs into Redis at this instant. It is called between events, never in the middle
+    of one.
+    """
+
+    def __init__(self, *, redis: Redis, keys: CacheKeys, content: Callable[[], MirrorContent]) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._content = content
+        self._boot_id = uuid4().hex
+        self._server_run_id: str | None = None
+        self._inbox: deque[MirroredEvent] = deque()
+        self._state = MirrorState(keys)
+        self._awake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._must_rebuild = True
+        self._check_due_at = 0.0
+        self._reachable = True
+        self._rebuilds = 0
+
+    @property
+    def in_line(self) -> int:
+        """How many events and keys wait to be written."""
+        return len(self._inbox) + len(self._state)
+
+    @property
+    def rebuilds(self) -> int:
+        """How often Redis was filled from memory."""
+        return self._rebuilds
+
+    @property
+    def reachable(self) -> bool:
+        """Tell whether the last attempt to talk to Redis succeeded."""
+        return self._reachable
+
+    def on_event(self, event: MirroredEvent) -> None:
+        """Put an event in line. Listens to every type of `MirroredEvent`."""
+        self._inbox.append(event)
+        self._awake.set()
+        if len(self._inbox) >= INBOX_LIMIT:
+            # Redis is slow or away: keep the newest value per key instead of a growing line.
+            self._absorb()
+
+    async def run(self) -> None:
+        """Write until cancelled, however often Redis goes away."""
+        pause_seconds = 0.05
+        while True:
+            stop_if_cancelled()
+            try:
+                await self._something_to_do()
+                await self.step()
+            except REDIS_OUTAGES as error:
+                if self._reachable:
+                    self._reachable = False
+                    log.warning("mirror.redis_away", error=type(error).__name__, waiting=self.in_line)
+                # Whoever answers next may be another server, or the same one with older data.
+                self._check_due_at = 0.0
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+            except Exception:
+                # Never leave Redis behind for good: start again from memory.
+                log.exception("mirror.step_failed")
+                self._must_rebuild = True
+                await asyncio.sleep(LONGEST_PAUSE_SECONDS)
+            else:
+                pause_seconds = 0.05
+                if not self._reachable:
+                    self._reachable = True
+                    log.info("mirror.redis_back")
+
+    async def step(self) -> None:
+        """Check Redis when that is due, fill it when that is needed, write what waits. Raises what redis raises."""
+        async with self._writing:
+            if asyncio.get_running_loop().time() >= self._check_due_at:
+                await self._check()
+            while True:
+                if self._must_rebuild:
+                    await self._rebuild()
+                await self._absorb_gently()
+                if not len(self._state):
+                    break
+                await self._write_batch()
+        if not self._inbox:
+            self._idle.set()
+
+    async def rebuild(self) -> None:
+        """Make Redis equal to memory now. Raises what redis raises."""
+        async with self._writing:
+            await self._rebuild()
+
+    async def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything published so far is written; tell whether that happened in time. Needs `run`."""
+        self._idle.clear()
+        self._awake.set()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _something_to_do(self) -> None:
+        if not self._must_rebuild and not len(self._state):
+            wait_seconds = self._check_due_at - asyncio.get_running_loop().time()
+            if wait_seconds > 0:
+                try:
+                    async with asyncio.timeout(wait_seconds):
+                        await self._awake.wait()
+                except TimeoutError:
+                    return
+        self._awake.clear()
+
+    async def _absorb_gently(self) -> None:
+        """Absorb what is in line; the loop gets its turn within an event with thousands of prices."""
+        while self._inbox:
+            event = self._inbox.popleft()
+            if isinstance(event, PricesChanged):
+                for start in range(0, len(event.prices), PRICES_AT_ONCE):
+                    if start:
+                        await asyncio.sleep(0)
+                    self._state.absorb_prices(event.prices[start : start + PRICES_AT_ONCE])
+            else:
+                self._state.absorb(event)
+        self._limit()
+
+    def _absorb(self) -> None:
+        while self._inbox:
+            self._state.absorb(self._inbox.popleft())
+        self._limit()
+
+    def _limit(self) -> None:
+        if len(self._state) > PENDING_LIMIT:
+            self._state = MirrorState(self._keys)
+            self._must_rebuild = True
+
+    async def _check(self) -> None:
+        """A restarted server has another run id; an emptied one has lost our mark."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.info("server")
+            pipeline.get(self._keys.mirror_boot())
+            info, mark = await pipeline.execute()
+        run_id = cast("dict[str, str]", info).get("run_id", "")
+        if run_id != self._server_run_id or not self._is_ours(mark):
+            self._must_rebuild = True
+        self._server_run_id = run_id
+        self._check_due_at = asyncio.get_running_loop().time() + CHECK_INTERVAL_SECONDS
+
+    async def _rebuild(self) -> None:
+        self._must_rebuild = True
+        content = self._content()
+        # Memory is at least as new as every event still in line.
+        self._inbox.clear()
+        self._state = MirrorState(self._keys)
+        await fill_redis(self._redis, self._keys, content, self._boot_id)
+        self._state.knows(content)
+        self._must_rebuild = False
+        self._rebuilds += 1
+        log.info(
+            "mirror.rebuilt",
+            agents=len(content.agents),
+            wallets=len(content.states),
+            positions=len(content.positions),
+            prices=len(content.prices),
+        )
+
+    async def _write_batch(self) -> None:
+        batch = WriteBatch()
+        taken = self._state.take(BATCH_SIZE, batch)
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                pipeline = self._redis.pipeline(transaction=False)
+                batch.fill(pipeline)
+                pipeline.get(self._keys.mirror_boot())
+                results = await pipeline.execute()
+        except BaseException:
+            self._state.put_back(taken)
+            raise
+        if not self._is_ours(results[-1]):
+            self._must_rebuild = True
+
+    def _is_ours(self, mark: object) -> bool:
+        text = mark.decode() if isinstance(mark, bytes) else mark
+        return text == self._boot_id

@@ -1,0 +1,1 @@
+"""PostgreSQL: the journal, the read tables projected from it, and what keeps them."""

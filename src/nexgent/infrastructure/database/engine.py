@@ -1,0 +1,162 @@
+"""Ways into PostgreSQL: one URL in any usual form, giving what SQLAlchemy and asyncpg need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import asyncpg
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from nexgent.shared.errors import InvalidInputError
+
+_SCHEMES = frozenset(
+    {"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"}
+)
+_SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+# Parameters of ORMs and other drivers that say nothing about where the database is.
+_IGNORED = frozenset(
+    {
+        "connection_limit",
+        "pool_timeout",
+        "socket_timeout",
+        "statement_cache_size",
+        "channel_binding",
+        "gssencmode",
+    }
+)
+CONNECT_TIMEOUT_SECONDS = 5.0
+COMMAND_TIMEOUT_SECONDS = 30.0
+
+
+class InvalidDatabaseUrlError(InvalidInputError):
+    """The database URL cannot be used. The message never contains the URL: it may hold a password."""
+
+    code = "INVALID_DATABASE_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTarget:
+    """A database, as both libraries want it named.
+
+    `connect_kwargs` are arguments of `asyncpg.connect`; an engine needs them as its `connect_args` as well, because a URL
+    cannot say everything (socket folders, search path).
+    """
+
+    sqlalchemy_url: URL
+    connect_kwargs: Mapping[str, Any] = field(repr=False)
+
+
+def normalise_url(database_url: str) -> DatabaseTarget:
+    """Read a database URL.
+
+    Accepted: `postgres://`, `postgresql://` and `postgresql+asyncpg://`; `?host=/folder` (a Unix socket) with an optional
+    `?port=`; `?schema=` (its tables are used); `?sslmode=`; `?pgbouncer=true`; `?application_name=`; `?connect_timeout=`.
+    Raises `InvalidDatabaseUrlError` saying what is wrong.
+    """
+    try:
+        parts = urlsplit(database_url.strip())
+        url_port = parts.port
+    except ValueError:
+        raise InvalidDatabaseUrlError(
+            "DATABASE_URL cannot be read: host or port are malformed (special characters in a password must be percent-encoded)"
+        ) from None
+    if parts.scheme not in _SCHEMES:
+        raise InvalidDatabaseUrlError("DATABASE_URL must start with postgresql:// or postgres://")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    database = unquote(parts.path.lstrip("/"))
+    if not database:
+        raise InvalidDatabaseUrlError(
+            "DATABASE_URL names no database: postgresql://user:password@host:port/database"
+        )
+    host = query.pop("host", "") or (unquote(parts.hostname) if parts.hostname else "") or "localhost"
+    port = _number("port", query.pop("port", "") or str(url_port or 5432))
+    user = unquote(parts.username) if parts.username else query.pop("user", "") or None
+    password = unquote(parts.password) if parts.password else query.pop("password", "") or None
+
+    kwargs: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "database": database,
+        "timeout": CONNECT_TIMEOUT_SECONDS,
+        "command_timeout": COMMAND_TIMEOUT_SECONDS,
+    }
+    if user is not None:
+        kwargs["user"] = user
+    if password is not None:
+        kwargs["password"] = password
+    server_settings = {"application_name": query.pop("application_name", "nexgent")}
+    schema = query.pop("schema", "public") or "public"
+    if schema != "public":
+        server_settings["search_path"] = '"' + schema.replace('"', '""') + '"'
+    kwargs["server_settings"] = server_settings
+    _take_options(query, kwargs)
+    unknown = sorted(set(query) - _IGNORED)
+    if unknown:
+        raise InvalidDatabaseUrlError(f"DATABASE_URL has unknown parameters: {', '.join(unknown)}")
+    url = URL.create(
+        "postgresql+asyncpg",
+        username=user,
+        password=password,
+        host=None if host.startswith("/") else host,
+        port=None if host.startswith("/") else port,
+        database=database,
+    )
+    return DatabaseTarget(url, kwargs)
+
+
+def _take_options(query: dict[str, str], kwargs: dict[str, Any]) -> None:
+    if ssl_mode := query.pop("sslmode", ""):
+        if ssl_mode not in _SSL_MODES:
+            raise InvalidDatabaseUrlError(
+                f"sslmode in DATABASE_URL must be one of {', '.join(sorted(_SSL_MODES))}"
+            )
+        kwargs["ssl"] = ssl_mode
+    if timeout := query.pop("connect_timeout", ""):
+        kwargs["timeout"] = float(_number("connect_timeout", timeout)) or CONNECT_TIMEOUT_SECONDS
+    if query.pop("pgbouncer", "").lower() in {"true", "1"}:
+        # A pooler in transaction mode gives each transaction another server session: prepared statements get lost.
+        kwargs["statement_cache_size"] = 0
+
+
+def _number(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise InvalidDatabaseUrlError(f"{name} in DATABASE_URL must be a number up to 65535")
+    return int(text)
+
+
+def create_engine(database_url: str, *, pool_size: int = 8, max_overflow: int = 8) -> AsyncEngine:
+    """Return a SQLAlchemy engine; nothing is connected yet. The caller disposes of it."""
+    target = normalise_url(database_url)
+    return create_async_engine(
+        target.sqlalchemy_url,
+        connect_args=dict(target.connect_kwargs),
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=5.0,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        hide_parameters=True,
+    )
+
+
+async def _leave_as_is(_connection: object) -> None:
+    """Replace asyncpg's reset of returned connections, a round trip that only sessions with leftovers need."""
+
+
+async def create_pool(
+    database_url: str,
+    *,
+    min_size: int = 0,
+    max_size: int = 4,
+    application_name: str | None = None,
+    server_settings: Mapping[str, str] | None = None,
+) -> asyncpg.Pool[asyncpg.Record]:
+    """Open an asyncpg pool for code that never leaves session state behind. With `min_size` 0 it connects on first use."""
+    kwargs = dict(normalise_url(database_url).connect_kwargs)
+    named = {"application_name": application_name} if application_name is not None else {}
+    kwargs["server_settings"] = {**kwargs["server_settings"], **named, **(server_settings or {})}
+    return await asyncpg.create_pool(min_size=min_size, max_size=max_size, reset=_leave_as_is, **kwargs)

@@ -1,0 +1,60 @@
+"""Bring a database to the present schema, from code."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import structlog
+from alembic import command
+from alembic.config import Config
+
+from nexgent.infrastructure.database.engine import normalise_url
+
+log = structlog.get_logger(__name__)
+
+SCHEMA_REVISION = "0001"
+"""The newest migration. Known here so that an up-to-date database is recognised without loading the scripts."""
+
+
+def migrations_folder() -> Path:
+    """Return where the migrations are: inside the installed package, else at the root of the checkout."""
+    here = Path(__file__).resolve()
+    candidates = [here.parents[2] / "migrations", here.parents[4] / "migrations"]
+    for candidate in candidates:
+        if (candidate / "env.py").is_file():
+            return candidate
+    raise FileNotFoundError(
+        f"the migrations are missing; expected them in {candidates[0]} or {candidates[1]}"
+    )
+
+
+async def current_revision(database_url: str) -> str | None:
+    """Return the revision of the database, or None when it was never migrated."""
+    connection = await asyncpg.connect(**normalise_url(database_url).connect_kwargs)
+    try:
+        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+            return None
+        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+        return revision
+    finally:
+        await connection.close()
+
+
+async def migrate(database_url: str) -> None:
+    """Apply what is missing; return at once when nothing is. Processes that do so at the same moment wait for one another."""
+    revision = await current_revision(database_url)
+    if revision == SCHEMA_REVISION:
+        return
+    log.info("database.migrating", from_revision=revision, to_revision=SCHEMA_REVISION)
+    await asyncio.to_thread(command.upgrade, migration_config(database_url), "head")
+    log.info("database.migrated", revision=SCHEMA_REVISION)
+
+
+def migration_config(database_url: str) -> Config:
+    """Return a configuration for Alembic's commands."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["database_url"] = database_url
+    return config

@@ -1,0 +1,116 @@
+"""Signals and decisions as rows: the columns both the store and the queries use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import asyncpg
+import msgspec
+
+from nexgent.domain.signals.models import (
+    DecisionOutcome,
+    Gate,
+    Signal,
+    SignalDecision,
+    SignalExecution,
+)
+from nexgent.shared.types import (
+    AgentId,
+    IntentId,
+    PositionId,
+    SignalId,
+    TokenAddress,
+    TransactionId,
+    UserId,
+)
+
+SIGNAL_COLUMNS = (
+    "id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, "
+    "created_at, updated_at"
+)
+DECISION_COLUMNS = (
+    "signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id, size_sol, price_sol, "
+    "price_source, price_age_ms, latency, decided_at"
+)
+EXECUTION_COLUMNS = "id, signal_id, agent_id, status, transaction_id, error, executed_at"
+
+_encoder = msgspec.json.Encoder()
+_gates = msgspec.json.Decoder(tuple[Gate, ...])
+_latency = msgspec.json.Decoder(dict[str, float])
+
+
+def read_signal(row: asyncpg.Record) -> Signal:
+    """Return a signal of a row with `SIGNAL_COLUMNS`."""
+    user_id = row["user_id"]
+    return Signal(
+        id=SignalId(row["id"]),
+        user_id=UserId(user_id) if user_id is not None else None,
+        token_address=TokenAddress(row["token_address"]),
+        signal_type=row["signal_type"],
+        signal_strength=row["signal_strength"],
+        symbol=row["symbol"],
+        activation_reason=row["activation_reason"],
+        source=row["source"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def read_decision(row: asyncpg.Record) -> SignalDecision:
+    """Return a decision of a row with `DECISION_COLUMNS`."""
+    intent_id, transaction_id, position_id = row["intent_id"], row["transaction_id"], row["position_id"]
+    return SignalDecision(
+        signal_id=SignalId(row["signal_id"]),
+        agent_id=AgentId(row["agent_id"]),
+        outcome=DecisionOutcome(row["outcome"]),
+        code=row["code"],
+        reason=row["reason"],
+        gates=_gates.decode(row["gates"]),
+        intent_id=IntentId(intent_id) if intent_id is not None else None,
+        transaction_id=TransactionId(transaction_id) if transaction_id is not None else None,
+        position_id=PositionId(position_id) if position_id is not None else None,
+        size_sol=row["size_sol"],
+        price_sol=row["price_sol"],
+        price_source=row["price_source"],
+        price_age_ms=row["price_age_ms"],
+        latency_ms=_latency.decode(row["latency"]),
+        decided_at=row["decided_at"],
+    )
+
+
+def read_execution(row: asyncpg.Record) -> SignalExecution:
+    """Return an execution of a row with `EXECUTION_COLUMNS`."""
+    transaction_id = row["transaction_id"]
+    return SignalExecution(
+        id=row["id"],
+        signal_id=SignalId(row["signal_id"]),
+        agent_id=AgentId(row["agent_id"]),
+        status=row["status"],
+        transaction_id=TransactionId(transaction_id) if transaction_id is not None else None,
+        error=row["error"],
+        executed_at=row["executed_at"],
+    )
+
+
+def decision_columns(decisions: Iterable[SignalDecision]) -> tuple[list[object], ...]:
+    """Return decisions column by column, in the order of `DECISION_COLUMNS` without the signal's id."""
+    rows = [
+        (
+            decision.agent_id,
+            decision.outcome,
+            decision.code,
+            decision.reason,
+            _encoder.encode(decision.gates).decode(),
+            decision.intent_id,
+            decision.transaction_id,
+            decision.position_id,
+            decision.size_sol,
+            decision.price_sol,
+            decision.price_source,
+            decision.price_age_ms,
+            _encoder.encode(decision.latency_ms).decode(),
+            decision.decided_at,
+        )
+        for decision in decisions
+    ]
+    return tuple(list(column) for column in zip(*rows, strict=True))

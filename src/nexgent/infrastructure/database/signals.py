@@ -1,0 +1,264 @@
+"""Signals in PostgreSQL. Concurrent additions share one transaction, so a burst costs one flush to disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalDraft
+from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
+from nexgent.infrastructure.database.signal_rows import decision_columns, read_signal
+from nexgent.shared.errors import NotFoundError
+from nexgent.shared.ids import derived_id
+from nexgent.shared.loops import TaskSet
+from nexgent.shared.types import SignalId
+
+MAX_GROUP = 500
+TIMEOUT_SECONDS = 10.0
+
+# Serialises the additions of all processes: who comes second sees what the first one committed. The number only has to
+# differ from those of other advisory locks in this database.
+_ADD_LOCK = 0x6E65_7873_6967
+_BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({_ADD_LOCK})"
+
+# The statement's own time is used on both sides: it is taken after the lock was obtained, and one clock serves all processes.
+_INSERT = """
+INSERT INTO trading_signals (user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source,
+                             created_at, updated_at)
+SELECT d.user_id, d.token_address, d.symbol, d.signal_type, d.activation_reason, d.signal_strength, d.source,
+       statement_timestamp(), statement_timestamp()
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[]) WITH ORDINALITY
+  AS d (user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, window_seconds, place)
+WHERE NOT EXISTS (
+  SELECT 1 FROM trading_signals s
+  WHERE s.user_id = d.user_id AND s.token_address = d.token_address AND s.signal_type = d.signal_type
+    AND s.signal_strength = d.signal_strength
+    AND s.created_at > statement_timestamp() - make_interval(secs => d.window_seconds))
+ORDER BY d.place
+RETURNING id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
+"""
+
+_UNDECIDED = """
+SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
+FROM trading_signals WHERE processed_at IS NULL ORDER BY created_at, id
+"""
+
+_PROCESSED = """
+UPDATE trading_signals SET processed_at = $2, process_note = $3 WHERE id = $1 AND processed_at IS NULL
+"""
+
+_FINISHED = """
+UPDATE trading_signals SET processed_at = COALESCE($2, statement_timestamp()) WHERE id = $1 AND processed_at IS NULL
+"""
+
+# Agents and signals that were deleted meanwhile have no decision any more.
+_INSERT_DECISIONS = """
+INSERT INTO signal_decisions (signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id,
+                              size_sol, price_sol, price_source, price_age_ms, latency, decided_at)
+SELECT s.id, d.*
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::uuid[], $10::numeric[],
+            $11::numeric[], $12::text[], $13::int[], $14::jsonb[], $15::timestamptz[]) AS d (agent_id)
+JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = $1
+ON CONFLICT DO NOTHING
+"""
+_INSERT_EXECUTIONS = """
+INSERT INTO signal_executions (id, signal_id, agent_id, status, error, executed_at)
+SELECT d.id, s.id, d.agent_id, 'FAILED', d.error, d.executed_at
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[]) AS d (id, agent_id, error, executed_at)
+JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = $1
+ON CONFLICT DO NOTHING
+"""
+
+_Key = tuple[UUID, str, str, int]
+
+
+class SignalUserNotFoundError(NotFoundError):
+    """The signal's user was deleted meanwhile."""
+
+    code = "USER_NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    draft: SignalDraft
+    window_seconds: int
+    outcome: asyncio.Future[Signal | None]
+
+    @property
+    def key(self) -> _Key:
+        draft = self.draft
+        return draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength
+
+
+class PostgresSignalStore:
+    """Implements `SignalStore`. All methods raise `UnavailableError` when the database cannot be reached."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+        self._waiting: list[_Waiting] = []
+        self._adding = False
+        self._tasks = TaskSet("signals")
+
+    async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
+        """Store a signal, or return None when the same user sent the same token, type and strength within the window.
+
+        Calls that arrive while a transaction is under way form the next one together. Cancelling the caller does not
+        take back what is already under way. Raises `SignalUserNotFoundError` when the user is gone.
+        """
+        waiting = _Waiting(draft, duplicate_window_seconds, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if not self._adding:
+            self._adding = True
+            self._tasks.start(self._add_waiting(), name="signals.add")
+        return await waiting.outcome
+
+    async def undecided(self) -> Sequence[Signal]:
+        """Return stored signals that were never completely processed, oldest first."""
+        with translated_errors("read the signals"):
+            return [read_signal(row) for row in await self._pool.fetch(_UNDECIDED)]
+
+    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+        """Store the decisions of all agents and mark the signal processed, in one transaction.
+
+        Repeating it changes nothing. An eligible agent that was refused before it had an intent also gets its execution row
+        here; those of agents with an intent are written when the journal is projected.
+        """
+        with translated_errors("record decisions"):
+            try:
+                await self._record(signal_id, decisions)
+            except asyncpg.ForeignKeyViolationError:
+                # An agent was deleted between the check and the insert; it is not seen the second time.
+                await self._record(signal_id, decisions)
+
+    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
+        """Mark a signal processed without a trade, with the reason. A processed one stays as it is."""
+        with translated_errors("mark a signal"):
+            await self._pool.execute(_PROCESSED, signal_id, now, reason)
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait for additions under way; return how many groups had to be given up."""
+        return await self._tasks.drain(timeout_seconds)
+
+    async def _record(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+        refused = [d for d in decisions if d.outcome is DecisionOutcome.FAILED and d.intent_id is None]
+        async with (
+            asyncio.timeout(TIMEOUT_SECONDS),
+            self._pool.acquire() as connection,
+            connection.transaction(),
+        ):
+            if decisions:
+                await connection.execute(_INSERT_DECISIONS, signal_id, *decision_columns(decisions))
+            if refused:
+                await connection.execute(
+                    _INSERT_EXECUTIONS,
+                    signal_id,
+                    [derived_id("execution", signal_id, d.agent_id) for d in refused],
+                    [d.agent_id for d in refused],
+                    [d.reason or d.code for d in refused],
+                    [d.decided_at for d in refused],
+                )
+            processed_at = max((d.decided_at for d in decisions), default=None)
+            await connection.execute(_FINISHED, signal_id, processed_at)
+
+    async def _add_waiting(self) -> None:
+        try:
+            while self._waiting:
+                # Requests that became ready in this round of the loop still join.
+                await asyncio.sleep(0)
+                group = [waiting for waiting in self._waiting[:MAX_GROUP] if not waiting.outcome.done()]
+                del self._waiting[:MAX_GROUP]
+                if group:
+                    await self._add_group(group)
+        finally:
+            self._adding = False
+            for waiting in self._waiting:
+                _fail(waiting, DatabaseUnavailableError("The signal could not be stored; try again"))
+            self._waiting.clear()
+
+    async def _add_group(self, group: Sequence[_Waiting]) -> None:
+        try:
+            with translated_errors("store a signal"):
+                await self._insert(group)
+        except asyncpg.PostgresError as error:
+            if len(group) == 1:
+                _fail(group[0], _described(error))
+                return
+            # One of them is refused by the database; it must not take the others with it.
+            for waiting in group:
+                await self._add_group([waiting])
+        except BaseException as error:
+            for waiting in group:
+                _fail(
+                    waiting,
+                    error
+                    if isinstance(error, Exception)
+                    else DatabaseUnavailableError("The signal could not be stored; try again"),
+                )
+            if not isinstance(error, Exception):
+                raise
+
+    async def _insert(self, group: Sequence[_Waiting]) -> None:
+        first: dict[_Key, _Waiting] = {}
+        for waiting in group:
+            first.setdefault(waiting.key, waiting)
+        stored = await self._store(list(first.values()))
+        for waiting in group:
+            if not waiting.outcome.done():
+                mine = first[waiting.key] is waiting
+                waiting.outcome.set_result(stored.get(waiting.key) if mine else None)
+
+    async def _store(self, drafts: Sequence[_Waiting]) -> dict[_Key, Signal]:
+        columns = zip(
+            *(
+                (
+                    one.draft.user_id,
+                    one.draft.token_address,
+                    one.draft.symbol,
+                    one.draft.signal_type,
+                    one.draft.activation_reason,
+                    one.draft.signal_strength,
+                    one.draft.source,
+                    one.window_seconds,
+                )
+                for one in drafts
+            ),
+            strict=True,
+        )
+        async with asyncio.timeout(TIMEOUT_SECONDS), self._pool.acquire() as connection:
+            try:
+                await connection.execute(_BEGIN)
+                rows = await connection.fetch(_INSERT, *(list(column) for column in columns))
+                await connection.execute("COMMIT")
+            except BaseException:
+                # Whatever happened, the next user of this connection must not inherit an open transaction.
+                await _roll_back(connection)
+                raise
+        signals = [read_signal(row) for row in rows]
+        return {
+            (s.user_id, s.token_address, s.signal_type, s.signal_strength): s for s in signals if s.user_id
+        }
+
+
+async def _roll_back(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
+    try:
+        async with asyncio.timeout(1.0):
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
+    except Exception:
+        connection.terminate()
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.outcome.done():
+        waiting.outcome.set_exception(error)
+
+
+def _described(error: asyncpg.PostgresError) -> Exception:
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return SignalUserNotFoundError("The signal's user does not exist any more")
+    return error

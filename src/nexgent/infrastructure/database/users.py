@@ -1,0 +1,100 @@
+"""Users and API keys in PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from nexgent.domain.users.models import ApiKey, User
+from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.shared.types import UserId
+
+_COLUMNS = "id, email, password_hash, created_at, failed_login_attempts, locked_until"
+_GET = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608 -- fixed text
+_FIND = f"SELECT {_COLUMNS} FROM users WHERE email = $1"  # noqa: S608 -- fixed text
+_ADD = """
+INSERT INTO users (id, email, password_hash, created_at, failed_login_attempts, locked_until)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING
+"""
+_RENEW = (
+    "UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL WHERE id = $1"
+)
+# A lapsed lock starts the count again. One statement, so that attempts at the same moment all count.
+_FAILED = """
+UPDATE users u SET failed_login_attempts = n.attempts, locked_until = CASE WHEN n.attempts >= $3 THEN $2 + $4 END
+FROM (SELECT id, CASE WHEN locked_until <= $2 THEN 1 ELSE failed_login_attempts + 1 END AS attempts
+      FROM users WHERE id = $1 FOR UPDATE) n
+WHERE u.id = n.id
+RETURNING u.locked_until
+"""
+_LOGGED_IN = "UPDATE users SET failed_login_attempts = 0, locked_until = NULL WHERE id = $1"
+_FIND_KEY = "SELECT id, user_id, scopes FROM api_keys WHERE key_hash = $1"
+
+
+class PostgresUserRepository:
+    """Implements `UserRepository`."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def get(self, user_id: UserId) -> User | None:
+        """Return a user."""
+        with translated_errors("read users"):
+            return _user(await self._pool.fetchrow(_GET, user_id))
+
+    async def find_by_email(self, email: str) -> User | None:
+        """Return the user with that lower-case address."""
+        with translated_errors("read users"):
+            return _user(await self._pool.fetchrow(_FIND, email))
+
+    async def add(self, user: User) -> bool:
+        """Store a new user; False when the address is taken."""
+        with translated_errors("store a user"):
+            done = await self._pool.execute(
+                _ADD,
+                user.id,
+                user.email,
+                user.password_hash,
+                user.created_at,
+                user.failed_login_attempts,
+                user.locked_until,
+            )
+        return done == "INSERT 0 1"
+
+    async def set_password(self, user_id: UserId, password_hash: str) -> None:
+        """Replace the password and lift a lock."""
+        with translated_errors("store a password"):
+            await self._pool.execute(_RENEW, user_id, password_hash)
+
+    async def record_failed_login(
+        self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta
+    ) -> datetime | None:
+        """Count a wrong password; return until when the account is locked now, if it is."""
+        with translated_errors("count a failed login"):
+            until: datetime | None = await self._pool.fetchval(_FAILED, user_id, now, limit, lock)
+        return until
+
+    async def record_login(self, user_id: UserId) -> None:
+        """Forget failed attempts."""
+        with translated_errors("note a login"):
+            await self._pool.execute(_LOGGED_IN, user_id)
+
+
+class PostgresApiKeyStore:
+    """Implements `ApiKeyStore`."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def find(self, key_hash: str) -> ApiKey | None:
+        """Return the key with that hash."""
+        with translated_errors("look up an API key"):
+            row = await self._pool.fetchrow(_FIND_KEY, key_hash)
+        if row is None:
+            return None
+        return ApiKey(id=row["id"], user_id=UserId(row["user_id"]), scopes=frozenset(row["scopes"] or ()))
+
+
+def _user(row: asyncpg.Record | None) -> User | None:
+    return User(**dict(row)) if row is not None else None

@@ -1,0 +1,1 @@
+"""DexScreener: token prices."""

@@ -1,0 +1,1 @@
+"""Jupiter: swaps, prices, token figures."""

@@ -1,0 +1,51 @@
+"""How to reach Jupiter: one base URL, one key, one budget for everything but execution."""
+
+from __future__ import annotations
+
+from nexgent.infrastructure.external.budget import TRADING_RESERVES, RateBudget
+from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.upstream import Upstream
+from nexgent.shared.clock import Clock
+
+DEFAULT_BASE_URL = "https://api.jup.ag"
+_EXECUTE_PER_SECOND = 20
+# People paste whole endpoints of several generations of this API.
+_KNOWN_SUFFIXES = (
+    "/price/v3",
+    "/price/v2",
+    "/swap/v2",
+    "/swap/v2/order",
+    "/swap/v1",
+    "/ultra/v1",
+    "/ultra",
+    "/tokens/v2",
+)
+
+
+class JupiterApi:
+    """Jupiter with its budgets: `main` for price, order and tokens together, `execute` has its own upstream."""
+
+    def __init__(
+        self,
+        *,
+        http: HttpClient,
+        clock: Clock,
+        base_url: str = DEFAULT_BASE_URL,
+        api_key: str | None = None,
+        requests_per_minute: int,
+        execute_per_second: int = _EXECUTE_PER_SECOND,
+    ) -> None:
+        """Limits of 0 are unlimited. Without a key no header is sent (the keyless tier)."""
+        self.api_key = api_key or None
+        headers = {"x-api-key": api_key} if api_key else {}
+        self.main = Upstream(
+            name="Jupiter",
+            http=http,
+            base_url=base_url or DEFAULT_BASE_URL,
+            budget=RateBudget("Jupiter", limit=requests_per_minute, clock=clock, reserves=TRADING_RESERVES),
+            headers=headers,
+            known_suffixes=_KNOWN_SUFFIXES,
+        )
+        self.execute_budget = RateBudget(
+            "Jupiter execute", limit=execute_per_second, window_seconds=1.0, clock=clock
+        )

@@ -1,0 +1,89 @@
+"""Market figures of tokens from Jupiter's token search."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import structlog
+
+from nexgent.domain.signals.models import TokenMetrics
+from nexgent.infrastructure.external.budget import Priority
+from nexgent.infrastructure.external.errors import UpstreamCallError
+from nexgent.infrastructure.external.json_values import (
+    BadJsonError,
+    decimal_of,
+    decode,
+    int_of,
+    list_of,
+    mapping_of,
+)
+from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.single_flight import SingleFlight
+from nexgent.infrastructure.external.solana.decimals import RemembersDecimals
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import TokenAddress
+
+log = structlog.get_logger(__name__)
+
+SEARCH_TIMEOUT_SECONDS = 5.0
+CACHE_SECONDS = 15.0
+_MAX_CACHED = 5_000
+
+
+class JupiterTokenMetrics:
+    """`TokenMetricsSource`. Figures are kept for a few seconds: one signal asks once for many agents."""
+
+    def __init__(
+        self,
+        api: JupiterApi,
+        clock: Clock,
+        *,
+        cache_seconds: float = CACHE_SECONDS,
+        decimals: RemembersDecimals | None = None,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._cache_seconds = cache_seconds
+        self._decimals = decimals
+        self._cache: OrderedDict[TokenAddress, tuple[float, TokenMetrics]] = OrderedDict()
+        self._calls: SingleFlight[TokenAddress, TokenMetrics | None] = SingleFlight()
+
+    async def metrics(self, token: TokenAddress) -> TokenMetrics | None:
+        """Return the figures of exactly this mint, or None when they cannot be had."""
+        cached = self._cache.get(token)
+        if cached is not None and self._clock.monotonic() - cached[0] < self._cache_seconds:
+            return cached[1]
+        metrics = await self._calls.run(token, lambda: self._ask(token))
+        if metrics is not None:
+            self._cache[token] = (self._clock.monotonic(), metrics)
+            self._cache.move_to_end(token)
+            while len(self._cache) > _MAX_CACHED:
+                self._cache.popitem(last=False)
+        return metrics
+
+    async def _ask(self, token: TokenAddress) -> TokenMetrics | None:
+        try:
+            answer = await self._api.main.get(
+                "/tokens/v2/search",
+                [("query", token)],
+                operation="tokens",
+                priority=Priority.ENTRY,
+                timeout_seconds=SEARCH_TIMEOUT_SECONDS,
+                attempts=2,
+            )
+            found = list_of(decode(answer.body))
+        except (UpstreamCallError, BadJsonError) as error:
+            log.warning("token_metrics.unavailable", token=token, reason=str(error))
+            return None
+        # It is a search: the first hit may be another token with this one's name.
+        fields = next((item for item in map(mapping_of, found) if item.get("id") == token), None)
+        if fields is None:
+            return None
+        decimals = int_of(fields.get("decimals"))
+        if self._decimals is not None and decimals is not None:
+            self._decimals.remember(token, decimals)
+        return TokenMetrics(
+            market_cap_usd=decimal_of(fields.get("mcap")),
+            liquidity_usd=decimal_of(fields.get("liquidity")),
+            holder_count=int_of(fields.get("holderCount")),
+        )

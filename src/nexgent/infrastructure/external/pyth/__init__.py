@@ -1,0 +1,1 @@
+"""Pyth: SOL/USD."""

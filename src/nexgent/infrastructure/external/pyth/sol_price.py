@@ -1,0 +1,258 @@
+"""SOL/USD: Pyth's stream, polled while that is down, other sources while Pyth is stale, never a constant."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from nexgent.domain.prices.models import SolPrice
+from nexgent.infrastructure.external.budget import Priority, RateBudget
+from nexgent.infrastructure.external.errors import UpstreamCallError
+from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.json_values import BadJsonError
+from nexgent.infrastructure.external.pyth.sse import EventParser, EventTooLargeError
+from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID, normalized, sol_price_of
+from nexgent.infrastructure.external.upstream import Upstream
+from nexgent.shared.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_BASE_URL = "https://hermes.pyth.network"
+_KNOWN_SUFFIXES = ("/v2/updates/price/latest", "/v2/updates/price/stream", "/v2/updates/price", "/v2")
+_TIMEOUT_SECONDS = 3.0
+_CALLS_PER_TEN_SECONDS = 10
+_PLANNED_RECONNECT_SECONDS = 23 * 3600.0
+_FIRST_BACKOFF_SECONDS = 1.0
+_MAX_BACKOFF_SECONDS = 30.0
+_MAX_POLL_BACKOFF_SECONDS = 60.0
+_NOT_ALLOWED = (401, 403)
+
+SolPriceFallback = Callable[[], Awaitable[SolPrice | None]]
+"""Another source of SOL/USD, asked while Pyth has nothing fresh."""
+
+
+class _StreamEndedError(Exception):
+    """The stream is over; the text says why."""
+
+
+class PythSolPriceFeed:
+    """`SolPriceFeed`. Run `run()` as a task; the readers need nothing else."""
+
+    def __init__(
+        self,
+        *,
+        http: HttpClient,
+        clock: Clock,
+        base_url: str = DEFAULT_BASE_URL,
+        api_key: str | None = None,
+        feed_id: str = SOL_USD_FEED_ID,
+        fallbacks: Sequence[SolPriceFallback] = (),
+        max_age_seconds: float = 30.0,
+        silence_seconds: float = 30.0,
+        poll_seconds: float = 3.0,
+        fallback_seconds: float = 10.0,
+        first_backoff_seconds: float = _FIRST_BACKOFF_SECONDS,
+        planned_reconnect_seconds: float = _PLANNED_RECONNECT_SECONDS,
+    ) -> None:
+        """Raises `ValueError` when the base URL cannot be used."""
+        self._clock = clock
+        self._feed_id = normalized(feed_id)
+        self._fallbacks = tuple(fallbacks)
+        self._max_age = timedelta(seconds=max_age_seconds)
+        self._silence_seconds = silence_seconds
+        self._poll_seconds = poll_seconds
+        self._fallback_seconds = fallback_seconds
+        self._first_backoff_seconds = first_backoff_seconds
+        self._planned_reconnect_seconds = planned_reconnect_seconds
+        self._upstream = Upstream(
+            name="Pyth",
+            http=http,
+            base_url=base_url or DEFAULT_BASE_URL,
+            budget=RateBudget("Pyth", limit=_CALLS_PER_TEN_SECONDS, window_seconds=10.0, clock=clock),
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            known_suffixes=_KNOWN_SUFFIXES,
+        )
+        self._price: SolPrice | None = None
+        self._fallback: SolPrice | None = None
+        self._streaming = False
+        self._poll_failures = 0
+        self._warned_about_key = False
+
+    @property
+    def streaming(self) -> bool:
+        """Tell whether the stream is open and has brought an update."""
+        return self._streaming
+
+    def current(self, now: datetime) -> SolPrice | None:
+        """Return Pyth's price while it is fresh, else a fresh one of a fallback, else None."""
+        for price in (self._price, self._fallback):
+            if price is not None and now - price.published_at <= self._max_age:
+                return price
+        return None
+
+    def latest(self) -> SolPrice | None:
+        """Return the last price ever received, however old, for display only."""
+        known = [price for price in (self._price, self._fallback) if price is not None]
+        return max(known, key=lambda price: price.published_at, default=None)
+
+    async def run(self) -> None:
+        """Keep the price current until cancelled."""
+        await self._poll()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stream_for_ever(), name="sol-price-stream")
+            group.create_task(self._poll_for_ever(), name="sol-price-poll")
+            if self._fallbacks:
+                group.create_task(self._fall_back_for_ever(), name="sol-price-fallback")
+
+    async def _stream_for_ever(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._stream()
+            except (_StreamEndedError, UpstreamCallError) as error:
+                self._note_refusal(error)
+                reason = str(error)
+            except Exception:
+                log.exception("sol_price.stream_failed")
+                reason = "unexpected"
+            # A stream that has worked is opened again at once; only one that never does is tried less and less often.
+            failures = 0 if self._streaming else failures + 1
+            self._streaming = False
+            pause = self._backoff(failures)
+            log.info("sol_price.stream_ended", reason=reason, reconnect_in_seconds=round(pause, 1))
+            await asyncio.sleep(pause)
+
+    async def _stream(self) -> None:
+        """Read one connection until it ends, which is always with an exception."""
+        url = self._upstream.endpoint.url("/v2/updates/price/stream", self._query())
+        parser = EventParser()
+        loop = asyncio.get_running_loop()
+        async with self._upstream.http.stream(
+            url,
+            upstream="Pyth",
+            operation="stream",
+            content_type="text/event-stream",
+            headers={**self._upstream.headers, "Accept": "text/event-stream"},
+            timeout_seconds=_TIMEOUT_SECONDS,
+        ) as chunks:
+            ends = loop.time() + self._planned_reconnect_seconds
+            silent_at = loop.time() + self._silence_seconds
+            while True:
+                chunk = await self._next_chunk(chunks, min(silent_at, ends))
+                if chunk is None:
+                    if loop.time() >= ends:
+                        raise _StreamEndedError("planned reconnect")
+                    raise _StreamEndedError(f"no update for {self._silence_seconds:g} s")
+                for event in self._events(parser, chunk):
+                    if self._take(event):
+                        self._streaming = True
+                        silent_at = loop.time() + self._silence_seconds
+
+    @staticmethod
+    async def _next_chunk(chunks: AsyncIterator[bytes], until: float) -> bytes | None:
+        """Return the next chunk, None when none has come by then."""
+        try:
+            async with asyncio.timeout_at(until):
+                return await anext(chunks)
+        except TimeoutError:
+            return None
+        except StopAsyncIteration:
+            raise _StreamEndedError("the server ended the stream") from None
+
+    @staticmethod
+    def _events(parser: EventParser, chunk: bytes) -> list[bytes]:
+        """Return the data of the updates a chunk completes. Raises `_StreamEndedError` for a named `error` event."""
+        updates = []
+        try:
+            for event in parser.feed(chunk):
+                if event.name == "error":
+                    raise _StreamEndedError("the server reported an error")
+                updates.append(event.data)
+        except EventTooLargeError as error:
+            raise _StreamEndedError(str(error)) from None
+        return updates
+
+    async def _poll_for_ever(self) -> None:
+        """Ask for the latest price as long as the stream does not deliver."""
+        while True:
+            pause = min(self._poll_seconds * 2.0 ** min(self._poll_failures, 10), _MAX_POLL_BACKOFF_SECONDS)
+            await asyncio.sleep(max(pause, self._poll_seconds))
+            if not self._streaming:
+                await self._poll()
+
+    async def _poll(self) -> None:
+        try:
+            answer = await self._upstream.get(
+                "/v2/updates/price/latest",
+                self._query(),
+                operation="latest",
+                priority=Priority.PRICE,
+                timeout_seconds=_TIMEOUT_SECONDS,
+            )
+        except UpstreamCallError as error:
+            self._poll_failures += 1
+            self._note_refusal(error)
+            return
+        except Exception:
+            # The loop of the feed has to outlive whatever one poll does.
+            self._poll_failures += 1
+            log.exception("sol_price.poll_failed")
+            return
+        self._poll_failures = 0
+        self._take(answer.body)
+
+    async def _fall_back_for_ever(self) -> None:
+        while True:
+            price = self._price
+            if price is None or self._clock.now() - price.published_at > self._max_age:
+                await self._fall_back()
+            await asyncio.sleep(min(self._fallback_seconds, self._max_age.total_seconds() / 2))
+
+    async def _fall_back(self) -> None:
+        for ask in self._fallbacks:
+            try:
+                price = await ask()
+            except Exception:
+                log.exception("sol_price.fallback_failed")
+                continue
+            if price is not None and price.price_usd.is_finite() and price.price_usd > 0:
+                if self._fallback is None:
+                    log.warning("sol_price.fallback_used", source=price.source.value)
+                self._fallback = price
+                return
+
+    def _take(self, body: bytes) -> bool:
+        """Keep a usable price unless a newer one is held; tell whether it was a usable update of our feed."""
+        try:
+            price = sol_price_of(body, feed_id=self._feed_id, now=self._clock.now())
+        except BadJsonError:
+            return False
+        if price is None:
+            return False
+        if self._price is None or price.published_at >= self._price.published_at:
+            self._price = price
+        return True
+
+    def _query(self) -> list[tuple[str, str]]:
+        return [("ids[]", self._feed_id), ("encoding", "base64"), ("parsed", "true")]
+
+    def _backoff(self, failures: int) -> float:
+        longest = max(_MAX_BACKOFF_SECONDS, self._first_backoff_seconds)
+        return min(self._first_backoff_seconds * 2.0 ** max(failures - 1, 0), longest) * random.uniform(
+            0.5, 1.0
+        )
+
+    def _note_refusal(self, error: Exception) -> None:
+        if (
+            isinstance(error, UpstreamCallError)
+            and error.status in _NOT_ALLOWED
+            and not self._warned_about_key
+        ):
+            self._warned_about_key = True
+            log.warning(
+                "sol_price.not_allowed", status=error.status, hint="set PYTH_API_KEY, or PYTH_HERMES_URL"
+            )

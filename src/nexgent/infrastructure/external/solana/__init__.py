@@ -1,0 +1,1 @@
+"""A Solana node over JSON-RPC."""

@@ -1,0 +1,225 @@
+"""JSON-RPC of a Solana node: the reads the engine needs, always at commitment `confirmed`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from nexgent.infrastructure.external.budget import NO_RESERVES, Priority, RateBudget
+from nexgent.infrastructure.external.errors import FailureKind, UpstreamCallError, clean_text
+from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.json_values import (
+    BadJsonError,
+    decode_object,
+    int_of,
+    list_of,
+    mapping_of,
+    text_of,
+)
+from nexgent.infrastructure.external.upstream import Upstream
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import UpstreamError
+from nexgent.shared.types import TokenAddress, WalletAddress
+
+DEFAULT_URL = "https://api.mainnet-beta.solana.com"
+TOKEN_PROGRAM = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S105 -- the address of a program
+TOKEN_2022_PROGRAM = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"  # noqa: S105 -- the address of a program
+TOKEN_PROGRAMS = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
+RPC_TIMEOUT_SECONDS = 5.0
+_RPC_DEADLINE_SECONDS = 10.0
+_ATTEMPTS = 3
+_COMMITMENT = {"commitment": "confirmed"}
+# The node lags behind, or has not reached the slot asked for: another try helps.
+_NODE_BEHIND = frozenset({-32005, -32016, -32004, -32014, -32603, 429, -32429})
+
+
+class RpcError(UpstreamError):
+    """The node answered with an error that trying again does not change; `rpc_code` is its code."""
+
+    code = "RPC_ERROR"
+
+    def __init__(self, method: str, rpc_code: int | None, said: str) -> None:
+        super().__init__(
+            f"Solana RPC {method}: error {rpc_code}" + (f", {said}" if said else ""), method=method
+        )
+        self.rpc_code = rpc_code
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureStatus:
+    """What a node knows of a transaction. `err` None is success; `confirmed` is confirmed or finalized."""
+
+    slot: int
+    err: object
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LatestBlockhash:
+    """A blockhash and the last block height at which a transaction with it can land."""
+
+    blockhash: str
+    last_valid_block_height: int
+
+
+class SolanaRpc:
+    """One node. Its URL may hold a key and never appears in a message."""
+
+    def __init__(
+        self,
+        *,
+        http: HttpClient,
+        clock: Clock,
+        url: str = DEFAULT_URL,
+        requests_per_ten_seconds: int = 0,
+    ) -> None:
+        """A limit of 0 is unlimited. Raises `ValueError` when the URL cannot be used."""
+        budget = RateBudget(
+            "Solana RPC",
+            limit=requests_per_ten_seconds,
+            window_seconds=10.0,
+            clock=clock,
+            reserves=NO_RESERVES,
+        )
+        self._upstream = Upstream(name="Solana RPC", http=http, base_url=url or DEFAULT_URL, budget=budget)
+        self._ids = itertools.count(1)
+
+    async def call(
+        self, method: str, params: Sequence[object], *, priority: Priority = Priority.RECONCILE
+    ) -> Any:
+        """Return the result of a method that only reads. Raises `UpstreamCallError`, `RpcError`."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            body = msgspec.json.encode(
+                {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+            )
+            answer = await self._upstream.post(
+                "",
+                body,
+                operation=method,
+                priority=priority,
+                timeout_seconds=RPC_TIMEOUT_SECONDS,
+                deadline_seconds=_RPC_DEADLINE_SECONDS,
+                attempts=_ATTEMPTS,
+            )
+            try:
+                fields = decode_object(answer.body)
+            except BadJsonError:
+                raise self._bad_answer(method) from None
+            error = fields.get("error")
+            if error is None:
+                if "result" not in fields:
+                    raise self._bad_answer(method)
+                return fields["result"]
+            code = int_of(mapping_of(error).get("code"))
+            if code in _NODE_BEHIND:
+                if attempt < _ATTEMPTS:
+                    await asyncio.sleep(0.2 * attempt)
+                    continue
+                raise UpstreamCallError(
+                    "Solana RPC", method, FailureKind.SERVER_ERROR, f"the node is not ready (error {code})"
+                )
+            break
+        raise RpcError(method, code, clean_text(mapping_of(error).get("message")))
+
+    async def balance_lamports(self, wallet: WalletAddress) -> int:
+        """Return the lamports of an address, 0 for an unknown one."""
+        result = await self.call("getBalance", [wallet, _COMMITMENT])
+        return self._int("getBalance", mapping_of(result).get("value"))
+
+    async def token_balances(self, wallet: WalletAddress) -> dict[TokenAddress, int]:
+        """Return the raw amount of every token the wallet holds, its accounts of both token programs summed.
+
+        Wrapped SOL is one of them; empty accounts count with 0.
+        """
+        method = "getTokenAccountsByOwner"
+        options = {"encoding": "jsonParsed", **_COMMITMENT}
+        results = await asyncio.gather(
+            *(self.call(method, [wallet, {"programId": program}, options]) for program in TOKEN_PROGRAMS)
+        )
+        balances: dict[TokenAddress, int] = {}
+        for result in results:
+            for item in list_of(self._value(method, result)):
+                account = mapping_of(mapping_of(mapping_of(item).get("account")).get("data"))
+                info = mapping_of(mapping_of(account.get("parsed")).get("info"))
+                mint = text_of(info.get("mint"))
+                if mint is None:
+                    raise self._bad_answer(method)
+                amount = self._int(method, mapping_of(info.get("tokenAmount")).get("amount"))
+                token = TokenAddress(mint)
+                balances[token] = balances.get(token, 0) + amount
+        return balances
+
+    async def account(
+        self, address: str, *, priority: Priority = Priority.RECONCILE
+    ) -> Mapping[str, Any] | None:
+        """Return an account in the encoding `jsonParsed`, None when it does not exist."""
+        params = [address, {"encoding": "jsonParsed", **_COMMITMENT}]
+        value = self._value("getAccountInfo", await self.call("getAccountInfo", params, priority=priority))
+        return None if value is None else mapping_of(value)
+
+    async def latest_blockhash(self) -> LatestBlockhash:
+        """Return the newest blockhash."""
+        method = "getLatestBlockhash"
+        value = mapping_of(self._value(method, await self.call(method, [_COMMITMENT])))
+        blockhash = text_of(value.get("blockhash"))
+        if blockhash is None:
+            raise self._bad_answer(method)
+        return LatestBlockhash(blockhash, self._int(method, value.get("lastValidBlockHeight")))
+
+    async def block_height(self) -> int:
+        """Return the height of the newest confirmed block."""
+        return self._int("getBlockHeight", await self.call("getBlockHeight", [_COMMITMENT]))
+
+    async def signature_status(self, signature: str) -> SignatureStatus | None:
+        """Return what became of a transaction, searched in the whole history; None when the node does not know it."""
+        method = "getSignatureStatuses"
+        result = await self.call(method, [[signature], {"searchTransactionHistory": True}])
+        statuses = self._value(method, result)
+        if not isinstance(statuses, list) or len(statuses) != 1:
+            raise self._bad_answer(method)
+        if statuses[0] is None:
+            return None
+        status = mapping_of(statuses[0])
+        return SignatureStatus(
+            slot=self._int(method, status.get("slot")),
+            err=status.get("err"),
+            confirmed=status.get("confirmationStatus") in ("confirmed", "finalized"),
+        )
+
+    async def transaction(self, signature: str) -> Mapping[str, Any] | None:
+        """Return a confirmed transaction in the encoding `jsonParsed`, None when the node does not have it."""
+        options = {"encoding": "jsonParsed", "maxSupportedTransactionVersion": 0, **_COMMITMENT}
+        result = await self.call("getTransaction", [signature, options])
+        return None if result is None else mapping_of(result)
+
+    async def signatures_of(self, address: str, *, limit: int = 100) -> list[str]:
+        """Return the newest transactions that mention an address, newest first."""
+        method = "getSignaturesForAddress"
+        result = await self.call(method, [address, {"limit": limit, **_COMMITMENT}])
+        if not isinstance(result, list):
+            raise self._bad_answer(method)
+        found = (text_of(mapping_of(item).get("signature")) for item in result)
+        return [signature for signature in found if signature is not None]
+
+    def _value(self, method: str, result: object) -> Any:
+        fields = mapping_of(result)
+        if "value" not in fields:
+            raise self._bad_answer(method)
+        return fields["value"]
+
+    def _int(self, method: str, value: object) -> int:
+        number = int_of(value)
+        if number is None:
+            raise self._bad_answer(method)
+        return number
+
+    @staticmethod
+    def _bad_answer(method: str) -> UpstreamCallError:
+        return UpstreamCallError(
+            "Solana RPC", method, FailureKind.BAD_ANSWER, "the answer is not what the method promises"
+        )

@@ -1,0 +1,117 @@
+"""Configure structlog, and bring the lines of libraries into the same stream."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, BinaryIO
+
+import orjson
+import structlog
+
+from nexgent.infrastructure.logging.redaction import redact
+
+_NUMBERS = {"debug": 20, "info": 30, "warning": 40, "warn": 40, "error": 50, "exception": 50, "critical": 60}
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_QUIET = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "arq", "websockets", "asyncio")
+
+
+def configure_logging(
+    *, level: str, json_lines: bool, environment: str, stream: BinaryIO | None = None
+) -> None:
+    """Set logging up for this process. `level` is debug, info, warn or error; lines go to standard output.
+
+    JSON lines have a numeric `level` (20 debug, 30 info, 40 warn, 50 error), `time` in milliseconds since 1970, `env` and `msg`.
+    """
+    minimum = _LEVELS[level]
+    out = stream if stream is not None else sys.stdout.buffer
+    first: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+    last: list[Any]
+    if json_lines:
+        last = [structlog.processors.format_exc_info, redact, _Line(environment)]
+        factory: Any = structlog.BytesLoggerFactory(out)
+    else:
+        last = [
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.dev.ConsoleRenderer(colors=_is_terminal(out), pad_event_to=28),
+            _encoded,
+        ]
+        factory = structlog.BytesLoggerFactory(out)
+    structlog.configure(
+        processors=first + last,
+        wrapper_class=structlog.make_filtering_bound_logger(minimum),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+    _adopt_standard_logging(minimum)
+
+
+class _Line:
+    """Render an event as one line of JSON."""
+
+    def __init__(self, environment: str) -> None:
+        self._environment = environment
+        self._stamp = structlog.processors.TimeStamper(fmt=None)
+
+    def __call__(self, logger: object, method: str, event: MutableMapping[str, Any]) -> bytes:
+        stamped = self._stamp(logger, method, event)
+        line = {
+            "level": _NUMBERS.get(method, 30),
+            "time": int(stamped.pop("timestamp") * 1000),
+            "env": self._environment,
+            "msg": stamped.pop("event", ""),
+            **stamped,
+        }
+        return orjson.dumps(
+            line, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+        )
+
+
+def _encoded(_logger: object, _method: str, line: str) -> bytes:
+    return line.encode("utf-8", "replace")
+
+
+def _is_terminal(stream: BinaryIO) -> bool:
+    return hasattr(stream, "isatty") and stream.isatty()
+
+
+class _Forward(logging.Handler):
+    """Hand a line of the standard library's logging on to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info is not None:
+            fields["exc_info"] = record.exc_info
+        log = structlog.get_logger()
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):
+            text = str(record.msg)
+        if record.levelno >= logging.ERROR:
+            log.error(text, **fields)
+        elif record.levelno >= logging.WARNING:
+            log.warning(text, **fields)
+        elif record.levelno >= logging.INFO:
+            log.info(text, **fields)
+        else:
+            log.debug(text, **fields)
+
+
+def _adopt_standard_logging(minimum: int) -> None:
+    root = logging.getLogger()
+    root.handlers[:] = [_Forward()]
+    root.setLevel(minimum)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(minimum, logging.WARNING))
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.propagate = True

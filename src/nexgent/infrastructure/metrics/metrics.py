@@ -1,0 +1,155 @@
+"""All metrics of a process, in a registry of its own. Times are seconds; labels have few values, never an agent or a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_FAST = (0.001, 0.005, 0.01, 0.05, 0.1)
+_REQUEST = (0.01, 0.05, 0.1, 0.5, 1, 2, 5)
+_TRADE = (0.1, 0.5, 1, 2, 5, 10, 30)
+_OWN_TIME = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5)
+
+
+class Metrics:
+    """Counters, gauges and histograms by attribute. Names and buckets are the contract's where it names them."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._before: list[Callable[[], None]] = []
+        self._requests: dict[tuple[str, str, int], Counter] = {}
+        self._request_seconds: dict[tuple[str, str], Histogram] = {}
+        self._engine()
+        self._infrastructure()
+        self._api()
+
+    def _engine(self) -> None:
+        self.signal_processing_seconds = self._histogram(
+            "signal_processing_latency_seconds",
+            "From a signal to the last decision on it",
+            ["status"],
+            _REQUEST,
+        )
+        self.signal_processing_total = self._counter("signal_processing", "Signals processed", ["status"])
+        self.trade_execution_seconds = self._histogram(
+            "trade_execution_latency_seconds",
+            "From a decision to the booked trade",
+            ["type", "status"],
+            _TRADE,
+        )
+        self.trade_execution_total = self._counter("trade_execution", "Trades tried", ["type", "status"])
+        self.trade_own_seconds = self._histogram(
+            "trade_own_time_seconds", "Time of a trade without waiting for the market", ["type"], _OWN_TIME
+        )
+        self.stop_loss_evaluation_seconds = self._histogram(
+            "stop_loss_evaluation_latency_seconds", "Time to decide the positions of one tick", [], _FAST
+        )
+        self.stop_loss_triggers = self._counter("stop_loss_trigger", "Stop losses triggered", [])
+        self.stale_trade_triggers = self._counter("stale_trade_trigger", "Stale positions left", [])
+        self.take_profit_triggers = self._counter("take_profit_trigger", "Take-profit levels reached", [])
+        self.dca_triggers = self._counter("dca_trigger", "Positions averaged down", [])
+        self.dca_execution_seconds = self._histogram(
+            "dca_execution_latency_seconds", "From a drop to the booked purchase", [], _TRADE
+        )
+        self.exits_pending = self._gauge("exits_pending", "Exits triggered and not yet flat", [])
+        self.exit_attempts_failed = self._counter(
+            "exit_attempt_failed", "Exits to be tried again", ["reason"]
+        )
+        self.exits_overdue = self._counter("exit_overdue", "Exits that took longer than they may", [])
+        self.positions_open = self._gauge("positions_open", "Open positions", [])
+        self.price_update_seconds = self._histogram(
+            "price_update_latency_seconds", "Time of one poll of a source", ["source"], (0.1, 0.5, 1, 2, 5)
+        )
+        self.price_updates = self._counter("price_update", "Polls of a source", ["source", "status"])
+        self.price_verdicts = self._counter(
+            "price_verdict", "What the price gate made of observations", ["verdict"]
+        )
+        self.price_age_seconds = self._gauge("price_poll_age_seconds", "Age of the last good poll", [])
+        self.sol_price_age_seconds = self._gauge("sol_price_age_seconds", "Age of the SOL price", [])
+        self.errors = self._counter("errors", "Failures", ["type", "code"])
+
+    def _infrastructure(self) -> None:
+        self.journal_append_seconds = self._histogram(
+            "journal_append_latency_seconds",
+            "Time to make one group of entries durable",
+            ["outcome"],
+            _OWN_TIME,
+        )
+        self.journal_entries = self._counter("journal_entries", "Entries made durable", [])
+        self.projection_lag_entries = self._gauge(
+            "projection_lag_entries", "Entries of the journal that are not in the tables yet", []
+        )
+        self.projection_lag_seconds = self._gauge(
+            "projection_lag_seconds", "Age of the oldest entry that is not in the tables yet", []
+        )
+        self.redis_operation_seconds = self._histogram(
+            "redis_operation_latency_seconds", "Time of a Redis operation", ["operation"], _FAST
+        )
+        self.redis_operations = self._counter("redis_operation", "Redis operations", ["operation", "status"])
+        self.queue_depth = self._gauge("queue_depth", "Jobs that wait", ["queue_name"])
+        self.queue_job_seconds = self._histogram(
+            "queue_job_latency_seconds",
+            "Time of a job",
+            ["queue_name", "job_type", "status"],
+            (0.1, 0.5, 1, 2, 5, 10),
+        )
+        self.queue_jobs = self._counter("queue_job", "Jobs done", ["queue_name", "job_type", "status"])
+        self.upstream_seconds = self._histogram(
+            "upstream_request_latency_seconds",
+            "Time of a call to an upstream service",
+            ["service", "outcome"],
+            _REQUEST,
+        )
+        self.websocket_clients = self._gauge("websocket_clients", "Connected WebSocket clients", [])
+        self.websocket_closed = self._counter("websocket_closed", "WebSocket clients gone", ["reason"])
+
+    def _api(self) -> None:
+        self.api_requests = self._counter("api_requests", "Requests answered", ["method", "path", "status"])
+        self.api_request_seconds = self._histogram(
+            "api_request_latency_seconds", "Time of a request", ["method", "path"], _REQUEST
+        )
+        self.api_in_flight = self._gauge("api_requests_in_flight", "Requests being answered", [])
+
+    def before_exposition(self, refresh: Callable[[], None]) -> None:
+        """Have a function set its gauges whenever metrics are read."""
+        self._before.append(refresh)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format 0.0.4."""
+        for refresh in self._before:
+            refresh()
+        return generate_latest(self.registry)
+
+    def request_started(self) -> None:
+        """Note a request being answered."""
+        self.api_in_flight.inc()
+
+    def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Note an answered request. `path` is the template of its route."""
+        self.api_in_flight.dec()
+        counter = self._requests.get((method, path, status))
+        if counter is None:
+            counter = self._requests[method, path, status] = self.api_requests.labels(
+                method, path, str(status)
+            )
+        counter.inc()
+        histogram = self._request_seconds.get((method, path))
+        if histogram is None:
+            histogram = self._request_seconds[method, path] = self.api_request_seconds.labels(method, path)
+        histogram.observe(seconds)
+
+    def error(self, kind: str, code: str) -> None:
+        """Count a failure."""
+        self.errors.labels(kind, code).inc()
+
+    def _histogram(self, name: str, text: str, labels: list[str], buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
+        return Counter(f"{name}_total", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: list[str]) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)

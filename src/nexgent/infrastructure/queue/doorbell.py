@@ -1,0 +1,65 @@
+"""The doorbell: tells the worker that the journal has grown."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from arq.connections import ArqRedis
+
+from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
+from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID
+
+log = structlog.get_logger(__name__)
+
+MIN_INTERVAL_SECONDS = 0.02
+DEADLINE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 0.5
+
+
+async def press(queue: ArqRedis) -> None:
+    """Ring once: count it, and put the job into the queue unless it is there or running already.
+
+    Counting comes first: a job that is just finishing looks at the count after it has left the queue, so either it sees this
+    ring or the queue takes a new job.
+    """
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await queue.incr(BELL_KEY)
+        await queue.enqueue_job(PROJECT_JOB, _job_id=PROJECT_JOB_ID)
+
+
+class Doorbell:
+    """Rings in the background, at most once per interval, and keeps trying while Redis is away."""
+
+    def __init__(self, queue: ArqRedis, *, min_interval_seconds: float = MIN_INTERVAL_SECONDS) -> None:
+        self._queue = queue
+        self._min_interval_seconds = min_interval_seconds
+        self._wanted = asyncio.Event()
+        self._rings = 0
+
+    @property
+    def rings(self) -> int:
+        """How often the worker was really told."""
+        return self._rings
+
+    def ring(self, _event: object = None) -> None:
+        """Ask for a ring. Listens to `EntriesRecorded`."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Ring whenever somebody asked for it, until cancelled."""
+        pause_seconds = self._min_interval_seconds
+        while True:
+            stop_if_cancelled()
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await press(self._queue)
+            except REDIS_OUTAGES as error:
+                self._wanted.set()
+                log.warning("doorbell.not_heard", error=type(error).__name__)
+                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+            else:
+                self._rings += 1
+                pause_seconds = self._min_interval_seconds
+            await asyncio.sleep(pause_seconds)

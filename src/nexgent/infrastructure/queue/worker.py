@@ -1,0 +1,164 @@
+"""The arq worker: its settings, and a runner that outlives restarts of Redis and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+from arq import cron, func
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
+from arq.worker import Worker, create_worker
+
+from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
+from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.queue.connection import arq_settings, connect_queue
+from nexgent.infrastructure.queue.jobs import (
+    Context,
+    JobServices,
+    JournalProjector,
+    QueueObserver,
+    after_job,
+    project_journal,
+    sweep_journal,
+)
+from nexgent.infrastructure.queue.names import (
+    HEALTH_KEY,
+    PROJECT_JOB,
+    PROJECT_JOB_ID,
+    QUEUE_NAME,
+    SWEEP_JOB,
+    deserialize_job,
+    serialize_job,
+)
+
+if TYPE_CHECKING:
+    from arq.typing import WorkerCoroutine
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 2
+JOB_TIMEOUT_SECONDS = 10
+HEALTH_SECONDS = 5
+CLOSE_SECONDS = 3.0
+_PAUSE_SECONDS = 0.25
+_UNLIMITED_TRIES = 2**31
+
+
+def worker_settings(
+    database_url: str,
+    redis_url: str,
+    *,
+    observer: QueueObserver | None = None,
+    poll_delay_seconds: float = 0.02,
+    functions: tuple[Any, ...] = (),
+    cron_jobs: tuple[Any, ...] = (),
+    open_projector: Callable[[str], JournalProjector] = Projector,
+) -> type[Any]:
+    """Return a settings class for `run_worker`, or for the command `arq`.
+
+    `functions` and `cron_jobs` are further ones, made with `arq.func` and `arq.cron`; they find `JobServices` under `services`
+    in their context. Raises `InvalidRedisUrlError`.
+    """
+
+    async def start(context: Context) -> None:
+        context["services"] = JobServices(open_projector(database_url), observer or QueueObserver())
+        # A worker that was killed leaves a mark behind that keeps the job from running until it fades. Should another worker
+        # really be at it, the projector's own lock keeps them apart.
+        await context["redis"].delete(in_progress_key_prefix + PROJECT_JOB_ID)
+
+    async def stop(context: Context) -> None:
+        services: JobServices | None = context.pop("services", None)
+        if services is not None:
+            await services.projector.close()
+
+    project = func(cast("WorkerCoroutine", project_journal), name=PROJECT_JOB, max_tries=_UNLIMITED_TRIES)
+    sweep = cron(
+        cast("WorkerCoroutine", sweep_journal),
+        name=SWEEP_JOB,
+        second=set(range(0, 60, SWEEP_SECONDS)),
+        run_at_startup=True,
+        timeout=JOB_TIMEOUT_SECONDS,
+        keep_result=0,
+    )
+    return type(
+        "WorkerSettings",
+        (),
+        {
+            "functions": [project, *functions],
+            "cron_jobs": [sweep, *cron_jobs],
+            "queue_name": QUEUE_NAME,
+            "redis_url": redis_url,
+            "redis_settings": arq_settings(redis_url),
+            "on_startup": start,
+            "on_shutdown": stop,
+            "after_job_end": after_job,
+            "poll_delay": poll_delay_seconds,
+            "job_timeout": JOB_TIMEOUT_SECONDS,
+            "keep_result": 0,
+            "max_jobs": 8,
+            "health_check_interval": HEALTH_SECONDS,
+            "health_check_key": HEALTH_KEY,
+            "job_serializer": serialize_job,
+            "job_deserializer": deserialize_job,
+            "log_results": False,
+        },
+    )
+
+
+async def run_worker(settings: type[Any]) -> None:
+    """Run the worker in this loop until cancelled. When arq gives up because of Redis, a new worker takes over."""
+    while True:
+        stop_if_cancelled()
+        # A connection of our own has deadlines, which arq's does not: a Redis that hangs must not stop the worker for good.
+        queue = connect_queue(settings.redis_url, waits=True)
+        worker: Worker = create_worker(settings, handle_signals=False, redis_pool=queue)
+        main = asyncio.create_task(worker.async_run(), name="queue.worker")
+        try:
+            # Waiting for the task, not for its result: being cancelled is not left to arq to pass on.
+            await asyncio.wait([main])
+            main.result()
+        except REDIS_OUTAGES as error:
+            log.warning("queue.worker_restarted", error=type(error).__name__)
+        except Exception:
+            log.exception("queue.worker_failed")
+        finally:
+            await _close(worker, queue, main)
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _close(worker: Worker, queue: ArqRedis, main: asyncio.Task[None]) -> None:
+    """Take no more jobs, let those that run finish, close connections; wait for nothing longer than a few seconds.
+
+    The worker's own `close` would wait for Redis as long as its commands do. A job that is cancelled here rolls back its
+    transaction and stays in the queue.
+    """
+    loop_tasks = [task for task in (main, worker.main_task) if task is not None]
+    for task in loop_tasks:
+        task.cancel()
+    await _finish(loop_tasks)
+    jobs = list(worker.tasks.values())
+    if not await _finish(jobs):
+        for job in jobs:
+            job.cancel()
+        await _finish(jobs)
+    with contextlib.suppress(*REDIS_OUTAGES):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await queue.delete(worker.health_check_key)
+    if worker.on_shutdown is not None:
+        await worker.on_shutdown(worker.ctx)
+    with contextlib.suppress(*REDIS_OUTAGES):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await queue.aclose(close_connection_pool=True)
+
+
+async def _finish(tasks: Sequence[asyncio.Task[Any]]) -> bool:
+    """Wait a while for tasks; tell whether all are done. Their errors were logged where they happened."""
+    if not tasks:
+        return True
+    done, running = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+    await asyncio.gather(*done, return_exceptions=True)
+    return not running

@@ -1,0 +1,77 @@
+"""Frames of the protocol, encoded. Decimals are JSON numbers, times are ISO-8601 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.views import iso_time, open_position_view
+from nexgent.domain.prices.models import TokenPrice
+from nexgent.shared.types import AgentId, PositionId
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def _frame(document: dict[str, object]) -> str:
+    return _encoder.encode(document).decode()
+
+
+def connected(agent_id: AgentId, now: datetime) -> str:
+    """Return the first frame of a connection."""
+    return _frame({"type": "connected", "data": {"agentId": str(agent_id), "timestamp": iso_time(now)}})
+
+
+def initial_data(positions: Sequence[dict[str, object]], now: datetime) -> str:
+    """Return the snapshot a connection starts from."""
+    return _frame({"type": "initial_data", "data": {"positions": positions, "timestamp": iso_time(now)}})
+
+
+def position_update(event: str, position: Position, mark: PositionMark) -> str:
+    """Return the frame of an opened or changed position."""
+    data = {"eventType": event, "position": open_position_view(position, mark), "version": position.version}
+    return _frame({"type": "position_update", "data": data})
+
+
+def position_closed(position_id: PositionId) -> str:
+    """Return the frame of a closed position."""
+    data = {"eventType": "position_closed", "positionId": str(position_id)}
+    return _frame({"type": "position_update", "data": data})
+
+
+def price_update_batch(prices: Iterable[TokenPrice], sol_usd: Decimal | None, now: datetime) -> str:
+    """Return the frame of changed prices. Without a USD price, the SOL price times SOL/USD stands in, else 0."""
+    updates = [
+        {
+            "tokenAddress": price.token_address,
+            "price": price.price_sol,
+            "priceUsd": price.price_usd
+            if price.price_usd is not None
+            else price.price_sol * (sol_usd or Decimal(0)),
+        }
+        for price in prices
+    ]
+    return _frame({"type": "price_update_batch", "data": {"updates": updates, "timestamp": iso_time(now)}})
+
+
+def ping(now: datetime) -> str:
+    """Return the server's question for a sign of life."""
+    return _frame({"type": "ping", "timestamp": iso_time(now)})
+
+
+def pong(now: datetime) -> str:
+    """Return the answer to a client's ping."""
+    return _frame({"type": "pong", "timestamp": iso_time(now)})
+
+
+def subscribed(agent_id: AgentId) -> str:
+    """Return the answer to a subscription; the agent of the address is the subscription."""
+    return _frame({"type": "subscribed", "data": {"agentId": str(agent_id)}})
+
+
+def error(message: str) -> str:
+    """Return a problem as the client shows it."""
+    return _frame({"type": "error", "data": {"message": message}})

@@ -1,0 +1,48 @@
+"""Which other origins browsers may call from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_CREDENTIALS = (b"access-control-allow-credentials", b"true")
+_VARY = (b"vary", b"Origin")
+_EXPOSED = (b"access-control-expose-headers", b"X-Request-Id,Content-Disposition,Retry-After")
+_PREFLIGHT = [
+    (b"access-control-allow-methods", b"GET,POST,PUT,DELETE,PATCH,OPTIONS"),
+    (b"access-control-allow-headers", b"Content-Type,Authorization,X-API-Key,X-Request-Id,Idempotency-Key"),
+    (b"access-control-max-age", b"600"),
+    (b"content-length", b"0"),
+]
+
+
+class CorsMiddleware:
+    """Name the caller's origin if it is allowed; answer preflights. Requests of other origins are processed without it."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origin.encode("latin-1", "replace") for origin in origins)
+        self._any = b"*" in self._origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer a preflight."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = [_CREDENTIALS, _VARY, _EXPOSED]
+        for name, value in scope["headers"]:
+            if name == b"origin" and (self._any or value in self._origins):
+                headers = [(b"access-control-allow-origin", value), *headers]
+        if scope["method"] == "OPTIONS":
+            start = {"type": "http.response.start", "status": 204, "headers": [*headers, *_PREFLIGHT]}
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
+
+        async def add_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *headers]
+            await send(message)
+
+        await self._app(scope, receive, add_headers)

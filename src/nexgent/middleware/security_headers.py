@@ -1,0 +1,54 @@
+"""Headers that tell browsers what a response may do."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_POLICY = (
+    "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';"
+    "img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';"
+    "style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests"
+)
+# The pages of the API documentation load their script and style from where FastAPI points them.
+_DOCS_POLICY = (
+    "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';"
+    "img-src 'self' data: https://fastapi.tiangolo.com;object-src 'none';"
+    "script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net;style-src 'self' https: 'unsafe-inline'"
+)
+_COMMON = [
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"origin-agent-cluster", b"?1"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-dns-prefetch-control", b"off"),
+    (b"x-download-options", b"noopen"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"x-permitted-cross-domain-policies", b"none"),
+    (b"x-xss-protection", b"0"),
+]
+_HEADERS = [(b"content-security-policy", _POLICY.encode()), *_COMMON]
+_DOCS_HEADERS = [(b"content-security-policy", _DOCS_POLICY.encode()), *_COMMON]
+DOCS_PATHS = frozenset({"/docs", "/redoc"})
+
+
+class SecurityHeadersMiddleware:
+    """Add the contract's security headers to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = _DOCS_HEADERS if scope["path"] in DOCS_PATHS else _HEADERS
+
+        async def add_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *headers]
+            await send(message)
+
+        await self._app(scope, receive, add_headers)

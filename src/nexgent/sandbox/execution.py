@@ -1,0 +1,171 @@
+"""One run of a transaction against the accounts: instruction by instruction, kept only when all succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nexgent.sandbox.accounts import Accounts
+from nexgent.sandbox.constants import (
+    COMPUTE_BUDGET_PROGRAM,
+    INSUFFICIENT_FUNDS_ERROR,
+    MEMO_PROGRAM,
+    SLIPPAGE_ERROR,
+    SWAP_PROGRAM,
+    SYSTEM_PROGRAM,
+)
+from nexgent.sandbox.market import Market
+from nexgent.sandbox.orders import SwapOrder
+from nexgent.sandbox.pricing import SwapAmounts
+from nexgent.sandbox.transactions import ParsedInstruction, ParsedTransaction, swap_request_id
+
+_SYSTEM_TRANSFER = 2
+# The system program's own error for "the sender has too few lamports".
+_RESULT_WITH_NEGATIVE_LAMPORTS = 1
+COMPUTE_UNITS_CONSUMED = 98_120
+
+
+class ExecutionError(Exception):
+    """A transaction fails on chain; `err` has the shape of the RPC."""
+
+    def __init__(self, err: object) -> None:
+        super().__init__(str(err))
+        self.err = err
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAmount:
+    """What one token account among the keys of a transaction holds."""
+
+    account_index: int
+    mint: str
+    owner: str
+    program: str
+    amount: int
+    decimals: int
+
+
+class TransactionRun:
+    """Execute one transaction on top of the accounts, without touching them before `commit`."""
+
+    def __init__(
+        self,
+        transaction: ParsedTransaction,
+        accounts: Accounts,
+        orders: Mapping[str, SwapOrder],
+        market: Market,
+    ) -> None:
+        self._transaction = transaction
+        self._accounts = accounts
+        self._orders = orders
+        self._market = market
+        self._lamports_delta: dict[str, int] = {}
+        self._token_delta: dict[tuple[str, str], int] = {}
+        self._swaps: list[tuple[SwapOrder, SwapAmounts]] = []
+        self.logs: list[str] = []
+
+    @property
+    def fill(self) -> SwapAmounts | None:
+        """Return what the last swap of the transaction moved."""
+        return self._swaps[-1][1] if self._swaps else None
+
+    def execute(self, forced_error: object = None) -> None:
+        """Run every instruction; raises ExecutionError. A forced error strikes at the last instruction."""
+        last = len(self._transaction.instructions) - 1
+        for index, instruction in enumerate(self._transaction.instructions):
+            self.logs.append(f"Program {instruction.program} invoke [1]")
+            failure = forced_error if forced_error is not None and index == last else self._run(instruction)
+            if failure is not None:
+                if isinstance(failure, dict) and "Custom" in failure:
+                    text = f"custom program error: {failure['Custom']:#x}"
+                else:
+                    text = str(failure)
+                self.logs.append(f"Program {instruction.program} failed: {text}")
+                raise ExecutionError({"InstructionError": [index, failure]})
+            self.logs.append(f"Program {instruction.program} success")
+
+    def commit(self) -> None:
+        """Write what the run changed."""
+        for order, fill in self._swaps:
+            token = order.token
+            account = self._accounts.open_token_account(
+                order.taker, token.mint, token.program, token.decimals
+            )
+            account.amount += fill.out_amount if order.is_buy else -fill.in_amount
+        for address, delta in self._lamports_delta.items():
+            self._accounts.set_lamports(address, self._accounts.lamports(address) + delta)
+
+    def token_amounts(self) -> list[TokenAmount]:
+        """Return what the token accounts among the keys hold now."""
+        found = []
+        for index, key in enumerate(self._transaction.keys):
+            account = self._accounts.token_account_at(key)
+            if account is not None:
+                found.append(
+                    TokenAmount(
+                        index, account.mint, account.owner, account.program, account.amount, account.decimals
+                    )
+                )
+        return found
+
+    def _run(self, instruction: ParsedInstruction) -> object:
+        """Return None, or the error of an instruction in the shape of the RPC."""
+        match instruction.program:
+            case program if program in (COMPUTE_BUDGET_PROGRAM, MEMO_PROGRAM):
+                return None
+            case program if program == SYSTEM_PROGRAM:
+                return self._transfer(instruction)
+            case program if program == SWAP_PROGRAM:
+                return self._swap(instruction)
+            case _:
+                return "UnsupportedProgramId"
+
+    def _transfer(self, instruction: ParsedInstruction) -> object:
+        data = instruction.data
+        if (
+            len(data) != 12
+            or int.from_bytes(data[:4], "little") != _SYSTEM_TRANSFER
+            or len(instruction.accounts) < 2
+        ):
+            return "InvalidInstructionData"
+        source, destination = instruction.accounts[:2]
+        if source not in self._transaction.keys[: self._transaction.signer_count]:
+            return "MissingRequiredSignature"
+        amount = int.from_bytes(data[4:], "little")
+        if self._available_lamports(source) < amount:
+            return {"Custom": _RESULT_WITH_NEGATIVE_LAMPORTS}
+        self._move(source, -amount)
+        self._move(destination, amount)
+        return None
+
+    def _swap(self, instruction: ParsedInstruction) -> object:
+        request_id = swap_request_id(instruction)
+        order = self._orders.get(request_id) if request_id is not None else None
+        if order is None or order.message != self._transaction.message:
+            return "InvalidInstructionData"
+        fill = order.fill(self._market)
+        if fill.out_amount < order.threshold or fill.out_amount <= 0:
+            return {"Custom": SLIPPAGE_ERROR}
+        key = (order.taker, order.token.mint)
+        account = self._accounts.token_account(*key)
+        if order.is_buy:
+            rent = order.rent_lamports if account is None else 0
+            if self._available_lamports(order.taker) < fill.in_amount + rent:
+                return {"Custom": INSUFFICIENT_FUNDS_ERROR}
+            self._move(order.taker, -fill.in_amount - rent)
+            self._token_delta[key] = self._token_delta.get(key, 0) + fill.out_amount
+        else:
+            held = (account.amount if account is not None else 0) + self._token_delta.get(key, 0)
+            if held < fill.in_amount:
+                return {"Custom": INSUFFICIENT_FUNDS_ERROR}
+            self._move(order.taker, fill.out_amount)
+            self._token_delta[key] = self._token_delta.get(key, 0) - fill.in_amount
+        self._swaps.append((order, fill))
+        return None
+
+    def _available_lamports(self, address: str) -> int:
+        available = self._accounts.lamports(address) + self._lamports_delta.get(address, 0)
+        return available - (self._transaction.fee_lamports if address == self._transaction.fee_payer else 0)
+
+    def _move(self, address: str, delta: int) -> None:
+        self._lamports_delta[address] = self._lamports_delta.get(address, 0) + delta

@@ -1,0 +1,143 @@
+"""Servers and databases for tests that need real ones.
+
+Each test process (each xdist worker) has servers of its own in a temporary folder; they start when the first test asks for
+them, in about a second, and leave nothing behind. A database is a copy of one that alembic has migrated once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from nexgent.infrastructure.embedded import EmbeddedServers
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+_TEMPLATE = "nexgent_template"
+_MIGRATION_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class TestServers:
+    """Addresses of the servers of this test process."""
+
+    __test__ = False
+
+    database_url: str
+    redis_url: str
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[TestServers]:
+    """Real PostgreSQL and Valkey for the whole session.
+
+    They run on a loop of their own that stands still between start and stop: nothing restarts a server that a test kills.
+    Tests that kill servers start their own `EmbeddedServers`.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="nexgent-test-", ignore_cleanup_errors=True) as folder,
+        asyncio.Runner() as runner,
+    ):
+        # Root's servers run as somebody else, who has to pass through.
+        Path(folder).chmod(0o711)
+        embedded = EmbeddedServers(Path(folder) / "data")
+        runner.run(embedded.start())
+        try:
+            yield TestServers(embedded.database_url, embedded.redis_url)
+        finally:
+            runner.run(embedded.stop())
+
+
+@pytest.fixture(scope="session")
+def postgres_url(servers: TestServers) -> str:
+    """Address of the server's own database, which is empty and shared: for `CREATE DATABASE` and the like."""
+    return servers.database_url
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: TestServers) -> str:
+    """Address of the Redis of this test process. Take `redis` unless the address itself is needed."""
+    return servers.redis_url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url: str) -> str:
+    """Name of a database at the newest migration, to be copied."""
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {_TEMPLATE}"))
+    migrate(with_database(postgres_url, _TEMPLATE), "upgrade", "head")
+    return _TEMPLATE
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, migrated_template: str) -> AsyncIterator[str]:
+    """Address of a fresh, migrated, empty database for one test."""
+    name = f"test_{next(_numbers)}"
+    await _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY file_copy")
+    yield with_database(postgres_url, name)
+    await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+    """As `database_url`, but shared by the tests of one module."""
+    name = f"test_{next(_numbers)}"
+    asyncio.run(
+        _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY file_copy")
+    )
+    yield with_database(postgres_url, name)
+    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty Redis, which is emptied again afterwards."""
+    client: Redis = Redis.from_url(redis_url)
+    await client.flushall()
+    yield client
+    await client.flushall()
+    await client.aclose()
+
+
+def migrate(database_url: str, *arguments: str) -> None:
+    """Run alembic on a database, as an operator would; raise with its output when it fails."""
+    result = subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        timeout=_MIGRATION_TIMEOUT_SECONDS,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise RuntimeError(f"alembic {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}")
+
+
+def with_database(url: str, name: str) -> str:
+    """Return the address of another database of the same server."""
+    parts = urlsplit(url)
+    # `urlunsplit` drops an empty host, which "user@" is not.
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,1 @@
+"""The product as a user starts it: real processes, real servers, real HTTP."""

@@ -1,0 +1,412 @@
+"""The HTTP application over fakes: a real engine in memory, users and queries in lists."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import httpx
+
+from nexgent.api.app import create_api, fixed_segments
+from nexgent.api.deps import ApiServices, ApiValues
+from nexgent.domain.agents.create_agent import CreateAgent
+from nexgent.domain.agents.delete_agent import DeleteAgent
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.agents.update_agent import UpdateAgent
+from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.signals.create_signal import CreateSignal
+from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalExecution
+from nexgent.domain.signals.queries import SignalFilter, SignalRow
+from nexgent.domain.transactions.queries import (
+    ClosedTradeExportRow,
+    ClosedTradeFilter,
+    ClosedTradeRow,
+    TransactionFilter,
+    TransactionRow,
+)
+from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
+from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
+from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.wallets.close_by_hand import CloseByHand
+from nexgent.domain.wallets.record_transaction import RecordTransaction
+from nexgent.infrastructure.metrics.metrics import Metrics
+from nexgent.infrastructure.security.tokens import JwtCodec
+from nexgent.middleware.stack import add_middleware
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.errors import UnavailableError
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TransactionId, UserId
+from tests.fakes.engine import USER, FakeEngine
+from tests.fakes.market import FakeDecimals
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+from pydantic import SecretStr
+
+SECRET = SecretStr("test-0123456789-0123456789-0123456789")
+PASSWORD = "correct horse"
+
+
+class FakeAgents:
+    """Agents in a dict."""
+
+    def __init__(self) -> None:
+        self.stored: dict[AgentId, Agent] = {}
+        self.config_stored: dict[AgentId, bool] = {}
+        self.failure: Exception | None = None
+
+    async def list_all(self) -> Sequence[Agent]:
+        return list(self.stored.values())
+
+    async def get(self, agent_id: AgentId) -> Agent | None:
+        return self.stored.get(agent_id)
+
+    async def add(self, agent: Agent) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.stored[agent.id] = agent
+
+    async def save(self, agent: Agent, *, store_config: bool | None = None) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.stored[agent.id] = agent
+        if store_config is not None:
+            self.config_stored[agent.id] = store_config
+
+    async def delete(self, agent_id: AgentId) -> None:
+        self.stored.pop(agent_id, None)
+
+
+class FakeUsers:
+    """Users in a dict, with the lock rule of the real table."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[UserId, User] = {}
+
+    async def get(self, user_id: UserId) -> User | None:
+        return self.by_id.get(user_id)
+
+    async def find_by_email(self, email: str) -> User | None:
+        return next((user for user in self.by_id.values() if user.email == email), None)
+
+    async def add(self, user: User) -> bool:
+        if await self.find_by_email(user.email) is not None:
+            return False
+        self.by_id[user.id] = user
+        return True
+
+    async def set_password(self, user_id: UserId, password_hash: str) -> None:
+        self.by_id[user_id] = replace(
+            self.by_id[user_id], password_hash=password_hash, failed_login_attempts=0, locked_until=None
+        )
+
+    async def record_failed_login(
+        self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta
+    ) -> datetime | None:
+        user = self.by_id[user_id]
+        lapsed = user.locked_until is not None and user.locked_until <= now
+        attempts = 1 if lapsed else user.failed_login_attempts + 1
+        until = now + lock if attempts >= limit else None
+        self.by_id[user_id] = replace(user, failed_login_attempts=attempts, locked_until=until)
+        return until
+
+    async def record_login(self, user_id: UserId) -> None:
+        self.by_id[user_id] = replace(self.by_id[user_id], failed_login_attempts=0, locked_until=None)
+
+
+class FakePasswords:
+    """A fast hash that counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.checks = 0
+
+    async def hash(self, password: str) -> str:
+        return hashlib.sha256(password.encode()).hexdigest()
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        self.checks += 1
+        return password_hash == hashlib.sha256(password.encode("utf-8", "replace")).hexdigest()
+
+
+class FakeSessionStore:
+    """Refresh tokens and revocations in memory; `away` makes it unreachable."""
+
+    def __init__(self) -> None:
+        self.refresh: dict[str, UserId] = {}
+        self.revoked: dict[str, int] = {}
+        self.away = False
+
+    def _check(self) -> None:
+        if self.away:
+            raise UnavailableError("Sessions are not available at present; try again shortly")
+
+    async def add_refresh(self, token_id: str, user_id: UserId, lifetime: timedelta) -> None:
+        self._check()
+        self.refresh[token_id] = user_id
+
+    async def refresh_owner(self, token_id: str) -> UserId | None:
+        self._check()
+        return self.refresh.get(token_id)
+
+    async def remove_refresh(self, token_id: str) -> None:
+        self._check()
+        self.refresh.pop(token_id, None)
+
+    async def revoke_access(self, token_id: str, expires_at: int, now: datetime) -> None:
+        self._check()
+        self.revoked[token_id] = expires_at
+
+    async def revoked_access(self, now: datetime) -> Mapping[str, int]:
+        self._check()
+        return self.revoked
+
+
+class FakeKeys:
+    """API keys by hash."""
+
+    def __init__(self) -> None:
+        self.by_hash: dict[str, ApiKey] = {}
+        self.lookups = 0
+
+    async def find(self, key_hash: str) -> ApiKey | None:
+        self.lookups += 1
+        return self.by_hash.get(key_hash)
+
+
+class FakeSignals:
+    """Store and queries of signals."""
+
+    def __init__(self) -> None:
+        self.rows: dict[SignalId, SignalRow] = {}
+        self.by_signal: dict[SignalId, list[SignalDecision]] = {}
+        self.wanted: SignalFilter | None = None
+        self.clock = SystemClock()
+
+    async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
+        key = (draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength)
+        for row in self.rows.values():
+            if (row.user_id, row.token_address, row.signal_type, row.signal_strength) == key:
+                return None
+        now = self.clock.now()
+        fields = {
+            "id": SignalId(len(self.rows) + 1),
+            "user_id": draft.user_id,
+            "token_address": draft.token_address,
+            "symbol": draft.symbol,
+            "signal_type": draft.signal_type,
+            "activation_reason": draft.activation_reason,
+            "signal_strength": draft.signal_strength,
+            "source": draft.source,
+            "created_at": now,
+            "updated_at": now,
+        }
+        signal = Signal(**fields)  # type: ignore[arg-type]  # One dict for both classes.
+        self.rows[signal.id] = SignalRow(**fields, processed_at=None, process_note=None)  # type: ignore[arg-type]
+        return signal
+
+    async def undecided(self) -> Sequence[Signal]:
+        return []
+
+    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+        self.by_signal[signal_id] = list(decisions)
+
+    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
+        self.rows[signal_id] = replace(self.rows[signal_id], processed_at=now, process_note=reason)
+
+    async def list(self, wanted: SignalFilter, *, limit: int = 100, offset: int = 0) -> Sequence[SignalRow]:
+        self.wanted = wanted
+        rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
+        return sorted(rows, key=lambda row: row.id, reverse=True)[offset : offset + limit]
+
+    async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
+        row = self.rows.get(signal_id)
+        return row if row is not None and row.user_id == user_id else None
+
+    async def executions(self, signal_id: SignalId) -> Sequence[SignalExecution]:
+        return []
+
+    async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
+        return self.by_signal.get(signal_id, [])
+
+    async def export(
+        self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000
+    ) -> Sequence[SignalRow]:
+        return []
+
+
+class FakeTransactions:
+    """Rows that a test puts in; remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.rows: list[TransactionRow] = []
+        self.wanted: TransactionFilter | None = None
+        self.page = (0, 0)
+
+    async def list(
+        self, wanted: TransactionFilter, *, limit: int = 100, offset: int = 0
+    ) -> Sequence[TransactionRow]:
+        self.wanted, self.page = wanted, (limit, offset)
+        return [row for row in self.rows if row.agent_id == wanted.agent_id]
+
+    async def get(self, transaction_id: TransactionId) -> TransactionRow | None:
+        return next((row for row in self.rows if row.id == transaction_id), None)
+
+
+class FakeClosedTrades:
+    """Rows that a test puts in; remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.rows: list[ClosedTradeRow] = []
+        self.wanted: ClosedTradeFilter | None = None
+
+    async def list(
+        self, wanted: ClosedTradeFilter, *, limit: int = 100, offset: int = 0
+    ) -> Sequence[ClosedTradeRow]:
+        self.wanted = wanted
+        return [row for row in self.rows if row.agent_id == wanted.agent_id]
+
+    async def get(self, closed_trade_id: ClosedTradeId) -> ClosedTradeRow | None:
+        return next((row for row in self.rows if row.id == closed_trade_id), None)
+
+    async def export(
+        self, wanted: ClosedTradeFilter, *, after: ClosedTradeId | None = None, limit: int = 1000
+    ) -> Sequence[ClosedTradeExportRow]:
+        return []
+
+
+class FakeProjections:
+    """Counts who waited."""
+
+    def __init__(self) -> None:
+        self.waited = 0
+
+    async def caught_up(self) -> None:
+        self.waited += 1
+
+
+@dataclass
+class FakeHealth:
+    """Servers that answer, or not."""
+
+    database: Exception | None = None
+    redis: Exception | None = None
+    queue: Exception | None = None
+    reason: str | None = None
+
+    async def check_database(self) -> None:
+        if self.database is not None:
+            raise self.database
+
+    async def check_redis(self) -> None:
+        if self.redis is not None:
+            raise self.redis
+
+    async def check_queue(self) -> None:
+        if self.queue is not None:
+            raise self.queue
+
+    def not_ready(self) -> str | None:
+        return self.reason
+
+    def uptime_seconds(self) -> float:
+        return 12.7
+
+
+class FakeApi:
+    """The application with its middleware, and whatever stands behind it within reach."""
+
+    def __init__(self, *, values: ApiValues | None = None) -> None:
+        self.engine = FakeEngine()
+        self.clock = SystemClock()
+        self.agents = FakeAgents()
+        self.users = FakeUsers()
+        self.passwords = FakePasswords()
+        self.store = FakeSessionStore()
+        self.keys = FakeKeys()
+        self.signals = FakeSignals()
+        self.transactions = FakeTransactions()
+        self.closed_trades = FakeClosedTrades()
+        self.projections = FakeProjections()
+        self.health = FakeHealth()
+        self.metrics = Metrics()
+        self.tokens = JwtCodec(SECRET)
+        self.revoked = RevokedTokens()
+        engine = self.engine
+        publish = engine.bus.publish
+        self.services = ApiServices(
+            clock=self.clock,
+            authenticator=Authenticator(
+                tokens=self.tokens, keys=self.keys, revoked=self.revoked, clock=self.clock
+            ),
+            sessions=Sessions(
+                users=self.users,
+                passwords=self.passwords,
+                tokens=self.tokens,
+                store=self.store,
+                revoked=self.revoked,
+                clock=self.clock,
+            ),
+            directory=engine.directory,
+            ledger=engine.ledger,
+            book=engine.book,
+            board=engine.board,
+            sol_price=engine.sol_price,
+            create_agent=CreateAgent(agents=self.agents, clock=self.clock, publish=publish),
+            update_agent=UpdateAgent(
+                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
+            ),
+            delete_agent=DeleteAgent(
+                agents=self.agents, directory=engine.directory, ledger=engine.ledger, publish=publish
+            ),
+            update_config=UpdateConfig(
+                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
+            ),
+            close_position=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales),
+            record_transaction=RecordTransaction(ledger=engine.ledger, decimals=FakeDecimals()),
+            create_signal=CreateSignal(store=self.signals, clock=self.clock, publish=publish),
+            signals=self.signals,
+            transactions=self.transactions,
+            closed_trades=self.closed_trades,
+            projections=self.projections,
+            metrics=self.metrics,
+            health=self.health,
+            values=values if values is not None else ApiValues(jupiter_configured=False),
+        )
+        self.app: FastAPI = create_api(services=self.services)
+        add_middleware(
+            self.app,
+            observer=self.metrics,
+            cors_origins=["http://localhost:3000"],
+            fixed_segments=fixed_segments(),
+            trusted_proxies=1,
+        )
+
+    def token(
+        self,
+        user_id: UserId = USER,
+        *,
+        kind: TokenType = TokenType.ACCESS,
+        seconds: int = 600,
+        token_id: str | None = None,
+    ) -> str:
+        """Return a genuine token."""
+        now = int(self.clock.now().timestamp())
+        return self.tokens.encode(
+            Claims(
+                user_id=user_id,
+                email="a@b.co",
+                type=kind,
+                token_id=token_id or str(new_id()),
+                issued_at=now,
+                expires_at=now + seconds,
+            )
+        )
+
+    def client(self, user_id: UserId | None = USER) -> httpx.AsyncClient:
+        """Return a client with a session of that user, or without one."""
+        headers = {"authorization": f"Bearer {self.token(user_id)}"} if user_id is not None else {}
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)

@@ -1,0 +1,169 @@
+"""Events between two processes over a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from nexgent.domain.agents.events import AgentDeleted, AgentSaved
+from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
+from nexgent.domain.positions.models import CloseReason, PendingExit
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.models import PriceSource, TokenPrice
+from nexgent.domain.signals.events import SignalReceived
+from nexgent.domain.signals.models import Signal
+from nexgent.infrastructure.cache.bridge import (
+    CHANNELS,
+    BridgedEvent,
+    EventBridge,
+    decode_event,
+    encode_event,
+)
+from nexgent.infrastructure.cache.connect import connect_redis
+from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.shared.events import EventBus
+from nexgent.shared.types import SignalId, TokenAddress
+from tests.fakes.clock import FakeClock
+from tests.fakes.engine import USER, an_agent
+from tests.unit.positions.test_views import a_position
+
+T0 = datetime(2026, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
+POSITION = a_position(pending_exit=PendingExit(CloseReason.STALE_TRADE, 2, T0))
+PRICE = TokenPrice(
+    TokenAddress("MixedCase"), Decimal("1.2345678901234567890E-11"), None, PriceSource.JUPITER, T0
+)
+SIGNAL = Signal(
+    id=SignalId(5),
+    user_id=USER,
+    token_address=TokenAddress("MixedCase"),
+    signal_type="Breakout",
+    signal_strength=3,
+    symbol=None,
+    activation_reason="ünïcode",
+    source=None,
+    created_at=T0,
+    updated_at=T0,
+)
+EVENTS: list[BridgedEvent] = [
+    PositionOpened(POSITION, POSITION.base_mark),
+    PositionUpdated(POSITION, POSITION.base_mark),
+    PositionClosed(
+        POSITION.id, POSITION.agent_id, POSITION.wallet_address, POSITION.token_address, CloseReason.STOP_LOSS
+    ),
+    PricesChanged([PRICE], T0),
+    AgentSaved(an_agent()),
+    AgentDeleted(POSITION.agent_id),
+    SignalReceived(SIGNAL, 12.5),
+]
+
+
+class Process:
+    """A bus with a bridge on it."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.bus = EventBus()
+        self.heard: list[object] = []
+        self.gaps = 0
+        self.bridge = EventBridge(
+            redis=redis, keys=CacheKeys(), publish=self.bus.publish, clock=FakeClock(), on_gap=self._gap
+        )
+        for kind in CHANNELS:
+            self.bus.on(kind, self.heard.append, self.bridge.on_event)
+
+    def _gap(self) -> None:
+        self.gaps += 1
+
+    async def hears(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.heard) < count:
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def two_processes(*clients: Redis) -> AsyncIterator[tuple[Process, Process]]:
+    first, second = Process(clients[0]), Process(clients[-1])
+    running = [asyncio.create_task(process.bridge.run()) for process in (first, second)]
+    try:
+        async with asyncio.timeout(5):
+            await first.bridge.until_listening()
+            await second.bridge.until_listening()
+        yield first, second
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_survives_the_way(event: BridgedEvent) -> None:
+    assert decode_event(type(event).__name__, encode_event(event)) == event
+
+
+async def test_each_process_hears_the_others_once_and_itself_not_again(redis: Redis) -> None:
+    async with two_processes(redis) as (first, second):
+        for event in EVENTS:
+            first.bus.publish(event)
+        await second.hears(len(EVENTS))
+        second.bus.publish(EVENTS[5])
+        await first.hears(len(EVENTS) + 1)
+
+        assert first.heard == [*EVENTS, EVENTS[5]]
+        # The monotonic reading of another machine says nothing here.
+        assert second.heard == [*EVENTS[:6], SignalReceived(SIGNAL, FakeClock().monotonic()), EVENTS[5]]
+        assert (first.gaps, second.gaps) == (0, 0)
+
+
+async def test_rubbish_on_a_channel_is_ignored(redis: Redis) -> None:
+    async with two_processes(redis) as (first, second):
+        for rubbish in (b"", b"{}", b'["o",1,"PositionOpened",{}]', b'["o",2,"Unknown",{}]', b"\xff"):
+            await redis.publish(CacheKeys().channel("positions"), rubbish)
+        first.bus.publish(EVENTS[0])
+        await second.hears(1)
+
+        assert second.heard == EVENTS[:1]
+
+
+async def test_a_receiver_that_missed_something_is_told(redis: Redis, redis_url: str) -> None:
+    mine, others = connect_redis(redis_url), connect_redis(redis_url)
+    async with two_processes(mine, others) as (first, second):
+        first.bus.publish(EVENTS[0])
+        await second.hears(1)
+        await redis.client_kill_filter(_type="pubsub")
+        for version in range(2, 400):
+            first.bus.publish(PositionUpdated(replace(POSITION, version=version), POSITION.base_mark))
+            await asyncio.sleep(0.002)
+        async with asyncio.timeout(10):
+            while not second.heard or getattr(second.heard[-1], "position", POSITION).version != 399:
+                await asyncio.sleep(0.01)
+
+        versions = [event.position.version for event in second.heard if isinstance(event, PositionUpdated)]
+        assert versions == sorted(set(versions))
+        assert second.gaps >= 1 or versions == list(range(2, 400))
+    with contextlib.suppress(Exception):
+        await mine.aclose()
+        await others.aclose()
+
+
+async def test_events_wait_for_a_redis_that_is_away_in_bounded_memory() -> None:
+    client = connect_redis("unix:///nonexistent/redis.sock", retries=0)
+    process = Process(client)
+    with capture_logs() as logs:
+        running = asyncio.create_task(process.bridge.run())
+        for _ in range(25_000):
+            process.bridge.on_event(EVENTS[5])
+        async with asyncio.timeout(5):
+            while not any(line["event"] == "bridge.not_sent" for line in logs):
+                await asyncio.sleep(0.01)
+        assert process.bridge.in_line == 20_000
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await client.aclose()

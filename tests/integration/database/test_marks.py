@@ -1,0 +1,86 @@
+"""Position marks against a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from nexgent.domain.positions.models import PositionMark
+from nexgent.infrastructure.database.journal import PostgresJournal
+from nexgent.infrastructure.database.marks import PostgresMarkStore
+from nexgent.infrastructure.database.projector import Projector
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import PositionId
+from tests.integration.database.story import T0, Story, add_owners
+
+ID = PositionId(new_id())
+
+
+@pytest.fixture
+async def marks(database_url: str) -> AsyncIterator[PostgresMarkStore]:
+    store = PostgresMarkStore(database_url)
+    yield store
+    await store.close()
+
+
+def a_mark(version: int, peak: str, low: str, stop: str | None, minutes: int = 0) -> PositionMark:
+    return PositionMark(
+        ID,
+        version,
+        Decimal(peak),
+        Decimal(low),
+        Decimal(stop) if stop is not None else None,
+        T0 + timedelta(minutes=minutes) if stop is not None else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("saved", "expected"),
+    [
+        ([a_mark(1, "1E-30", "1E-30", "-32.125")], a_mark(1, "1E-30", "1E-30", "-32.125")),
+        ([a_mark(1, "2", "1", "-5", 2), a_mark(1, "1.5", "0.5", "-9", 1)], a_mark(1, "2", "0.5", "-5", 2)),
+        ([a_mark(2, "1", "1", "-30"), a_mark(1, "9", "0.1", "80")], a_mark(2, "1", "1", "-30")),
+        ([a_mark(1, "9", "0.1", "80"), a_mark(2, "1", "1", "-30", 3)], a_mark(2, "1", "1", "-30", 3)),
+        ([a_mark(1, "1", "1", None), a_mark(1, "1", "1", "-30")], a_mark(1, "1", "1", "-30")),
+        ([a_mark(1, "1", "1", "-30"), a_mark(1, "1", "1", None)], a_mark(1, "1", "1", "-30")),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_stop_never_loosens_within_a_version(
+    marks: PostgresMarkStore, saved: list[PositionMark], expected: PositionMark, at_once: bool
+) -> None:
+    if at_once:
+        await marks.save(saved)
+    else:
+        for mark in saved:
+            await marks.save([mark])
+
+    assert await marks.load() == [expected]
+
+
+async def test_marks_go_with_their_position(
+    marks: PostgresMarkStore,
+    journal: PostgresJournal,
+    projector: Projector,
+    database_url: str,
+) -> None:
+    story = Story()
+    connection = await asyncpg.connect(database_url)
+    await add_owners(connection, [story])
+    await journal.append([story.deposit(), *story.buy()])
+    (position,) = story.state.positions.values()
+    await marks.save([position.base_mark, a_mark(1, "1", "1", None)])
+    await projector.project_all()
+    await connection.execute("UPDATE position_marks SET updated_at = now() - interval '2 hours'")
+
+    assert await marks.prune() == 1
+    assert await marks.load() == [position.base_mark]
+
+    await journal.append(story.sell())
+    await projector.project_all()
+    assert await marks.load() == []
+    await connection.close()

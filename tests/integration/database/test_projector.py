@@ -1,0 +1,362 @@
+"""Journal to tables, against a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+
+from nexgent.domain.ledger.models import Recorded
+from nexgent.infrastructure.database.journal import PostgresJournal
+from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.verify import verify
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import AgentId, WalletAddress
+from tests.integration.database.story import QUANTITY_RAW, TOKEN, Story, add_owners, add_signal
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+async def test_a_purchase_fills_every_table(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    signal_id = await add_signal(connection)
+    entries = [story.deposit(), *story.buy(signal_id)]
+    await journal.append(entries[:2])
+    await projector.project_all()
+    pending = await connection.fetchrow("SELECT * FROM signal_executions")
+    await journal.append(entries[2:])
+
+    assert await projector.project() == 1
+
+    assert pending is not None
+    assert (pending["status"], pending["transaction_id"]) == ("PENDING", None)
+    balances = {r["token_address"]: r for r in await connection.fetch("SELECT * FROM agent_balances")}
+    assert balances[SOL_MINT]["balance"] == "8.999895"
+    assert balances[SOL_MINT]["balance_raw"] == 8_999_895_000
+    assert balances[TOKEN]["balance"] == "9223372036854.788153"
+    assert balances[TOKEN]["balance_raw"] == QUANTITY_RAW
+    position = await connection.fetchrow("SELECT * FROM agent_positions")
+    assert position is not None
+    assert position["purchase_price"] == Decimal("0.000000000012")
+    assert position["current_stop_loss_percentage"] == Decimal("-32.125")
+    assert position["remaining_amount"] is None
+    transaction = await connection.fetchrow(
+        "SELECT * FROM agent_transactions WHERE transaction_type = 'SWAP'"
+    )
+    assert transaction is not None
+    assert transaction["input_amount"] == Decimal("1.000000001")
+    assert transaction["signal_id"] == signal_id
+    assert json.loads(transaction["routes"])["big"] == 123456789012345678901234567890
+    assert position["purchase_transaction_id"] == transaction["id"]
+    execution = await connection.fetchrow("SELECT * FROM signal_executions")
+    assert execution is not None
+    assert (execution["status"], execution["transaction_id"]) == ("EXECUTED", transaction["id"])
+    assert (await connection.fetchval("SELECT status FROM trade_intents")) == "settled"
+    assert (await verify(database_url)).is_clean
+
+
+async def test_a_sale_closes_and_leaves_a_trade(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    await journal.append([story.deposit(), *story.buy(), *story.sell(), *story.buy()])
+
+    await projector.project_all()
+
+    trade = await connection.fetchrow("SELECT * FROM agent_historical_swaps")
+    assert trade is not None
+    assert trade["change_percent"] == Decimal("123456789.1234")
+    assert trade["profit_loss_sol"] == Decimal("1.000000001")
+    assert trade["close_reason"] == "manual"
+    assert trade["purchase_transaction_id"] is not None
+    (open_id,) = story.state.positions
+    assert [r["id"] for r in await connection.fetch("SELECT id FROM agent_positions")] == [open_id]
+    assert (await verify(database_url)).is_clean
+
+
+async def test_batches_of_any_size_give_the_same_tables(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    stories = [Story() for _ in range(3)]
+    await add_owners(connection, stories)
+    for story in stories:
+        await journal.append([story.deposit(), *story.buy(), *story.sell(), *story.buy()])
+    await projector.project(1)
+    await projector.project(4)
+    while await projector.project(3):
+        pass
+
+    rows = await connection.fetch(
+        "SELECT wallet_address, token_symbol, balance_raw, balance FROM agent_balances ORDER BY 1, 2"
+    )
+
+    assert len({tuple(row)[1:] for row in rows}) == 2
+    assert (await verify(database_url)).is_clean
+
+
+async def test_concurrent_projectors_apply_everything_once(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    await journal.append([story.deposit() for _ in range(300)])
+    second = Projector(database_url)
+
+    async def work(target: Projector) -> int:
+        total = 0
+        while await target.position() < 300:
+            total += await target.project(7)
+        return total
+
+    counts = await asyncio.gather(work(projector), work(second), work(projector))
+    await second.close()
+
+    assert sum(counts) == 300
+    assert await connection.fetchval("SELECT balance_raw FROM agent_balances") == 300 * 10_000_000_000
+    assert await projector.project() == 0
+
+
+async def test_project_until_works_for_itself(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    position = await journal.append([story.deposit()])
+
+    assert await projector.project_until(position, 5.0)
+    assert await connection.fetchval("SELECT count(*) FROM agent_transactions") == 1
+    assert not await projector.project_until(position + 1, 0.01)
+
+
+async def test_failures_and_expiries_fail_the_execution(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    first, second = await add_signal(connection), await add_signal(connection)
+    entries = [story.deposit(), story.intend(first)]
+    entries.append(story.failed(entries[-1]))
+    entries.append(story.intend(second))
+    entries.append(story.submit(entries[-1]))
+    await journal.append(entries)
+    await projector.project_all()
+    await journal.append([story.expired(entries[3])])
+    await projector.project_all()
+
+    executions = {
+        r["signal_id"]: (r["status"], r["error"])
+        for r in await connection.fetch("SELECT * FROM signal_executions")
+    }
+    intents = {r["signal_id"]: r for r in await connection.fetch("SELECT * FROM trade_intents")}
+
+    assert executions == {first: ("FAILED", "No route"), second: ("FAILED", "Block height exceeded")}
+    assert (intents[first]["status"], intents[first]["code"]) == ("failed", "NO_ROUTE")
+    assert intents[second]["status"] == "expired"
+    assert json.loads(intents[second]["submission"])["request_id"] == "r"
+
+
+async def test_a_failed_intent_tried_again_under_its_id_is_open_again(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    signal_id = await add_signal(connection)
+    first = story.intend
+    entries = [story.deposit(), first(signal_id)]
+    entries.append(story.failed(entries[-1]))
+    entries.append(first(signal_id))
+    await journal.append(entries)
+    await projector.project_all()
+
+    assert await connection.fetchval("SELECT status FROM trade_intents") == "intended"
+    assert (await journal.load([story.wallet])) == [story.state]
+    assert (await verify(database_url)).is_clean
+
+
+async def test_a_reset_leaves_nothing_but_history(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story, other = Story(), Story()
+    await add_owners(connection, [story, other])
+    await journal.append([story.deposit(), *story.buy(), other.deposit()])
+    await projector.project_all()
+    await journal.append([*story.sell(), *story.buy(), story.reset(), story.deposit(5)])
+    await projector.project_all()
+
+    for table in ("agent_positions", "agent_historical_swaps"):
+        assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
+    rows = await connection.fetch("SELECT balance_raw FROM agent_balances ORDER BY balance_raw")
+    assert [row["balance_raw"] for row in rows] == [5, 10_000_000_000]
+    assert (
+        await connection.fetchval(
+            "SELECT count(*) FROM agent_transactions WHERE wallet_address = $1", story.wallet
+        )
+        == 1
+    )
+    assert (await journal.load([story.wallet]))[0] == story.state
+    assert (await verify(database_url)).is_clean
+
+
+async def test_deleted_agents_and_signals_hold_nothing_up(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    gone, story = Story(), Story()
+    await add_owners(connection, [gone, story])
+    signal_id = await add_signal(connection)
+    await journal.append([gone.deposit(), *gone.buy(signal_id), story.deposit(), *story.buy(signal_id)])
+    await connection.execute("DELETE FROM agents WHERE id = $1", gone.agent_id)
+    await connection.execute("DELETE FROM trading_signals")
+
+    await projector.project_all()
+
+    rows = await connection.fetch("SELECT wallet_address, signal_id FROM agent_transactions")
+    assert {(row["wallet_address"], row["signal_id"]) for row in rows} == {(story.wallet, None)}
+    assert await connection.fetchval("SELECT count(*) FROM projection_failures") == 0
+    assert (
+        await connection.fetchval("SELECT seq FROM journal_streams WHERE wallet_address = $1", gone.wallet)
+        == 3
+    )
+    assert (await verify(database_url)).is_clean
+
+
+async def test_an_address_added_again_starts_from_nothing(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    address = WalletAddress("A" * 44)
+    first = Story(wallet=address)
+    await add_owners(connection, [first])
+    await journal.append([first.deposit(), *first.buy()])
+    await connection.execute("DELETE FROM agents WHERE id = $1", first.agent_id)
+    second = Story(wallet=address, seq=3)
+    await add_owners(connection, [second])
+    unprojected = await journal.load([address])
+    await journal.append([second.deposit(7)])
+
+    assert [(state.seq, state.balances) for state in unprojected] == [(3, {})]
+    assert (await journal.load([address]))[0] == second.state
+    await projector.project_all()
+    assert (await journal.load([address]))[0] == second.state
+    assert (await verify(database_url)).is_clean
+
+
+async def test_a_poison_entry_is_set_aside_and_its_wallet_is_read_from_the_journal(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    poisoned, story = Story(), Story()
+    await add_owners(connection, [poisoned, story])
+    await connection.execute(
+        f"ALTER TABLE agent_historical_swaps ADD CONSTRAINT poison CHECK (agent_id <> '{poisoned.agent_id}')"
+    )
+    await journal.append(
+        [poisoned.deposit(), *poisoned.buy(), *poisoned.sell(), story.deposit(), *story.buy(), *story.sell()]
+    )
+
+    assert await projector.project_all() == 10
+
+    (failure,) = await connection.fetch("SELECT * FROM projection_failures")
+    assert (failure["wallet_address"], failure["seq"], failure["kind"]) == (poisoned.wallet, 5, "settled")
+    assert await connection.fetchval("SELECT count(*) FROM agent_historical_swaps") == 1
+    states = {state.wallet_address: state for state in await journal.load()}
+    assert states == {poisoned.wallet: poisoned.state, story.wallet: story.state}
+    assert not (await verify(database_url)).is_clean
+
+    await connection.execute("ALTER TABLE agent_historical_swaps DROP CONSTRAINT poison")
+    assert await projector.rebuild(poisoned.wallet) == 5
+    assert await connection.fetchval("SELECT count(*) FROM agent_historical_swaps") == 2
+    assert (await projector.backlog()).failures == 0
+    assert (await verify(database_url)).is_clean
+
+
+async def test_an_unreadable_entry_does_not_stop_the_others(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    broken, story = Story(), Story()
+    await add_owners(connection, [broken, story])
+    await connection.execute(
+        "INSERT INTO journal (entry_id, wallet_address, agent_id, seq, at, kind, postings, body)"
+        " VALUES (gen_random_uuid(), $1, $2, 1, now(), 'unheard of', '[]', '{}')",
+        broken.wallet,
+        broken.agent_id,
+    )
+    await journal.append([story.deposit()])
+
+    assert await projector.project_all() == 2
+
+    assert await connection.fetchval("SELECT balance_raw FROM agent_balances") == 10_000_000_000
+    assert [state.wallet_address for state in await journal.load()] == [story.wallet]
+
+
+async def test_foreign_text_cannot_break_a_row(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    """A NUL in a token symbol, and routes that are no JSON."""
+    story = Story()
+    await add_owners(connection, [story])
+    entry = story.deposit()
+    assert isinstance(entry.body, Recorded)
+    record = replace(
+        entry.body.transaction,
+        input_symbol="TK\x00N\x00",
+        routes_json="{not json \\u0000",
+        swap_payload_json='{"a": "x\\u0000y", "b": "\\\\u0000"}',
+    )
+    await journal.append([replace(entry, body=Recorded(record))])
+    await projector.project_all()
+
+    row = await connection.fetchrow("SELECT input_symbol, routes, swap_payload FROM agent_transactions")
+
+    assert row is not None
+    assert row["input_symbol"] == "TKN"
+    assert json.loads(row["routes"]) == "{not json \\u0000"
+    assert json.loads(row["swap_payload"]) == {"a": "xy", "b": "\\u0000"}
+    assert await connection.fetchval("SELECT count(*) FROM projection_failures") == 0
+
+
+async def test_deleting_an_agent_while_projecting_does_not_deadlock(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    stories = [Story() for _ in range(20)]
+    await add_owners(connection, stories)
+    for story in stories:
+        await journal.append([story.deposit(), *story.buy(), *story.sell()])
+
+    async def delete(agent_id: AgentId) -> None:
+        other = await asyncpg.connect(database_url)
+        try:
+            await other.execute("DELETE FROM agents WHERE id = $1", agent_id)
+        finally:
+            await other.close()
+
+    deletions = [asyncio.create_task(delete(story.agent_id)) for story in stories[::4]]
+    while await projector.project(9):
+        pass
+    await asyncio.gather(*deletions)
+
+    assert (await projector.backlog()).failures == 0
+    assert (await verify(database_url)).is_clean
+
+
+async def test_only_one_purchase_per_agent_and_signal_can_be_open(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    signal_id = await add_signal(connection)
+    await journal.append([story.deposit(), story.intend(signal_id)])
+    await projector.project_all()
+
+    duplicate = (
+        "INSERT INTO trade_intents SELECT (json_populate_record(i, json_build_object('id', gen_random_uuid()))).*"
+        " FROM trade_intents i"
+    )
+    with pytest.raises(asyncpg.UniqueViolationError, match="trade_intents_purchase_key"):
+        await connection.execute(duplicate)

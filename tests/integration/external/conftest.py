@@ -1,0 +1,118 @@
+"""A sandbox market and the clients that talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+from solders.keypair import Keypair
+
+from nexgent.domain.trading.models import Quote, QuoteRequest
+from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.jupiter.live import LiveSwapGateway
+from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
+from nexgent.infrastructure.external.solana.rpc import SolanaRpc
+from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
+from nexgent.sandbox.control import SandboxControl
+from nexgent.sandbox.server import run_sandbox
+from nexgent.sandbox.settings import SandboxSettings
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import TokenAddress, WalletAddress
+
+API_KEY = "jup-secret-key-123"
+EXECUTE_TIMEOUT_SECONDS = 0.5
+START_LAMPORTS = 10_000_000_000
+
+
+@pytest.fixture
+async def base_url() -> AsyncIterator[str]:
+    """A sandbox whose chain only moves when told to."""
+    settings = SandboxSettings(
+        port=0, tokens=4, decimals=6, walk=False, slot_seconds=0, pyth_interval_seconds=0.02
+    )
+    async with run_sandbox(settings) as url:
+        yield url
+
+
+@pytest.fixture
+async def control(base_url: str) -> AsyncIterator[SandboxControl]:
+    async with SandboxControl(base_url) as control:
+        yield control
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[HttpClient]:
+    async with HttpClient() as client:
+        yield client
+
+
+@pytest.fixture
+async def mint(control: SandboxControl) -> TokenAddress:
+    """A token with a fixed price of 0.00001 SOL and 6 decimals."""
+    token = (await control.tokens())[0]
+    await control.set_price(token["mint"], "0.00001", liquidity_sol="1000")
+    return TokenAddress(token["mint"])
+
+
+@pytest.fixture
+def api(http: HttpClient, base_url: str) -> JupiterApi:
+    return JupiterApi(
+        http=http,
+        clock=SystemClock(),
+        base_url=base_url,
+        api_key=API_KEY,
+        requests_per_minute=0,
+        execute_per_second=0,
+    )
+
+
+@pytest.fixture
+def rpc(http: HttpClient, base_url: str) -> SolanaRpc:
+    return SolanaRpc(http=http, clock=SystemClock(), url=f"{base_url}/rpc")
+
+
+@dataclass(frozen=True)
+class Trader:
+    """A funded wallet and its gateway."""
+
+    wallet: WalletAddress
+    mint: TokenAddress
+    gateway: LiveSwapGateway
+    control: SandboxControl
+    rpc: SolanaRpc
+    restarted: Callable[[], LiveSwapGateway]
+    """A gateway of a new process: it remembers nothing."""
+
+    def buy(self, amount_raw: int = 100_000_000) -> QuoteRequest:
+        return QuoteRequest(
+            input_mint=SOL_MINT, output_mint=self.mint, amount_raw=amount_raw, taker=self.wallet
+        )
+
+    def sell(self, amount_raw: int) -> QuoteRequest:
+        return QuoteRequest(
+            input_mint=self.mint, output_mint=SOL_MINT, amount_raw=amount_raw, taker=self.wallet
+        )
+
+    async def quoted(self, request: QuoteRequest | None = None) -> Quote:
+        return await self.gateway.quote(request or self.buy())
+
+    async def transactions(self) -> list[str]:
+        return await self.rpc.signatures_of(self.wallet)
+
+
+@pytest.fixture
+async def trader(control: SandboxControl, api: JupiterApi, rpc: SolanaRpc, mint: TokenAddress) -> Trader:
+    keypair = Keypair()
+    keys = EnvironmentWalletKeys({"WALLET_1": str(keypair)})
+    wallet = WalletAddress(str(keypair.pubkey()))
+    await control.fund(wallet, lamports=START_LAMPORTS)
+
+    def gateway() -> LiveSwapGateway:
+        clock = SystemClock()
+        client = JupiterSwapClient(api, clock, execute_timeout_seconds=EXECUTE_TIMEOUT_SECONDS)
+        return LiveSwapGateway(client=client, rpc=rpc, signer=keys, clock=clock)
+
+    return Trader(wallet, mint, gateway(), control, rpc, gateway)

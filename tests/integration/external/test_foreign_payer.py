@@ -1,0 +1,253 @@
+"""Swaps whose fee a market maker pays: our signature is not the transaction's id, so it has to be found."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
+from solders.keypair import Keypair
+from solders.message import MessageV0
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from nexgent.domain.trading.errors import SwapNotSentError
+from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, StillUnknown
+from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.jupiter.live import EXPIRY_MARGIN_BLOCKS, LiveSwapGateway
+from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
+from nexgent.infrastructure.external.solana.rpc import SolanaRpc
+from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import TokenAddress, WalletAddress
+from tests.integration.external.servers import serve
+
+TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
+PROGRAM = Pubkey.from_string("JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4")
+KEYPAIR = Keypair()
+WALLET = WalletAddress(str(KEYPAIR.pubkey()))
+MAKER = Keypair()
+MAKER_SIGNATURE = str(MAKER.sign_message(b"the id of the transaction"))
+REQUEST = QuoteRequest(input_mint=SOL_MINT, output_mint=TOKEN, amount_raw=1_000_000, taker=WALLET)
+LAST_VALID = 1_000
+
+
+class MarketMaker:
+    """Jupiter and a node in one: the RFQ order, an execution that says nothing, and a chain with one transaction or none."""
+
+    def __init__(self) -> None:
+        self.height = LAST_VALID - 10
+        self.landed_signatures: list[str] | None = None
+        self.listed = True
+        self.last_valid: str | None = str(LAST_VALID)
+        self.execute: Callable[[], web.Response] = lambda: web.Response(status=500)
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        if request.path == "/swap/v2/order":
+            return web.json_response(self._order())
+        if request.path == "/swap/v2/execute":
+            return self.execute()
+        body = await request.json()
+        result = self._rpc(body["method"], body["params"])
+        return web.json_response({"jsonrpc": "2.0", "id": body["id"], "result": result})
+
+    def _order(self) -> dict[str, Any]:
+        metas = [AccountMeta(KEYPAIR.pubkey(), is_signer=True, is_writable=True)]
+        instruction = Instruction(PROGRAM, b"rfq", metas)
+        message = MessageV0.try_compile(MAKER.pubkey(), [instruction], [], Hash.new_unique())
+        transaction = VersionedTransaction.populate(message, [Signature.default()] * 2)
+        return {
+            "inputMint": SOL_MINT,
+            "outputMint": TOKEN,
+            "inAmount": "1000000",
+            "outAmount": "777",
+            "requestId": "rfq-1",
+            "router": "jupiterz",
+            "signatureFeeLamports": 10_000,
+            "signatureFeePayer": str(MAKER.pubkey()),
+            "transaction": base64.b64encode(bytes(transaction)).decode(),
+            "lastValidBlockHeight": self.last_valid,
+        }
+
+    def _rpc(self, method: str, params: list[Any]) -> object:
+        known = self.landed_signatures is not None
+        match method:
+            case "getBlockHeight":
+                return self.height
+            case "getLatestBlockhash":
+                value = {"blockhash": str(Hash.default()), "lastValidBlockHeight": self.height + 150}
+                return {"context": {"slot": 1}, "value": value}
+            case "getSignaturesForAddress":
+                other = {"signature": str(Signature.new_unique())}
+                return [other, {"signature": MAKER_SIGNATURE}] if known and self.listed else [other]
+            case "getSignatureStatuses":
+                found = {"slot": 5, "err": None, "confirmationStatus": "confirmed"}
+                is_it = known and params[0] == [MAKER_SIGNATURE]
+                return {"context": {"slot": 6}, "value": [found if is_it else None]}
+            case "getTransaction":
+                return self._transaction() if known and params[0] == MAKER_SIGNATURE else {"transaction": {}}
+            case _:
+                raise AssertionError(method)
+
+    def _transaction(self) -> dict[str, Any]:
+        token = {"accountIndex": 2, "mint": TOKEN, "owner": WALLET, "uiTokenAmount": {"amount": "777"}}
+        keys = [str(MAKER.pubkey()), WALLET, "ata"]
+        return {
+            "transaction": {
+                "signatures": self.landed_signatures,
+                "message": {"accountKeys": [{"pubkey": key} for key in keys]},
+            },
+            "meta": {
+                "err": None,
+                "fee": 10_000,
+                "preBalances": [10**9, 10**9, 2_039_280],
+                "postBalances": [10**9, 10**9 - 1_000_000, 2_039_280],
+                "preTokenBalances": [],
+                "postTokenBalances": [token],
+            },
+        }
+
+
+def _gateway(http: HttpClient, url: str) -> LiveSwapGateway:
+    clock = SystemClock()
+    api = JupiterApi(http=http, clock=clock, base_url=url, requests_per_minute=0)
+    return LiveSwapGateway(
+        client=JupiterSwapClient(api, clock),
+        rpc=SolanaRpc(http=http, clock=clock, url=url),
+        signer=EnvironmentWalletKeys({"WALLET_1": str(KEYPAIR)}),
+        clock=clock,
+    )
+
+
+async def test_it_is_found_by_our_signature_in_it(http: HttpClient) -> None:
+    market = MarketMaker()
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+        assert submission is not None
+        assert isinstance(await gateway.execute(quote, submission), StillUnknown)
+        assert isinstance(await gateway.resolve(submission, WALLET, REQUEST), StillUnknown)
+
+        market.landed_signatures = [MAKER_SIGNATURE, submission.signature]
+        outcome = await _gateway(http, url).resolve(submission, WALLET, REQUEST)
+
+    assert isinstance(outcome, Landed)
+    assert outcome.fill.signature == MAKER_SIGNATURE
+    assert (outcome.fill.total_in_raw, outcome.fill.out_amount_raw) == (1_000_000, 777)
+    assert outcome.fill.fees.network_and_rent_lamports == 0
+
+
+async def test_an_id_learned_from_a_failing_answer_spares_the_search(http: HttpClient) -> None:
+    market = MarketMaker()
+    market.execute = lambda: web.json_response({"signature": MAKER_SIGNATURE, "error": "x"}, status=500)
+    market.listed = False
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+        assert submission is not None
+        market.landed_signatures = [MAKER_SIGNATURE, submission.signature]
+        await gateway.execute(quote, submission)
+
+        outcome = await gateway.resolve(submission, WALLET, REQUEST)
+
+    assert isinstance(outcome, Landed)
+    assert outcome.fill.signature == MAKER_SIGNATURE
+
+
+async def test_somebody_elses_transaction_is_never_taken_for_ours(http: HttpClient) -> None:
+    market = MarketMaker()
+    market.execute = lambda: web.json_response({"signature": MAKER_SIGNATURE, "error": "x"}, status=500)
+    market.landed_signatures = [MAKER_SIGNATURE, str(Signature.new_unique())]
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+        assert submission is not None
+        await gateway.execute(quote, submission)
+
+        assert isinstance(await gateway.resolve(submission, WALLET, REQUEST), StillUnknown)
+
+
+async def test_it_never_landed_when_it_is_not_there_after_expiry(http: HttpClient) -> None:
+    market = MarketMaker()
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+        assert submission is not None
+        market.height = LAST_VALID + EXPIRY_MARGIN_BLOCKS + 1
+
+        assert isinstance(await gateway.resolve(submission, WALLET, REQUEST), NeverLanded)
+
+
+async def test_an_order_without_a_height_expires_with_a_blockhash_of_now(http: HttpClient) -> None:
+    market = MarketMaker()
+    market.last_valid = None
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+        assert submission is not None
+
+        outcomes = []
+        for height in (5_000, 5_150, 5_151 + EXPIRY_MARGIN_BLOCKS):
+            market.height = height
+            outcomes.append(type(await gateway.resolve(submission, WALLET, REQUEST)))
+
+    assert outcomes == [StillUnknown, StillUnknown, NeverLanded]
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_maker_that_does_not_sign_sends_nothing(http: HttpClient, status: int) -> None:
+    market = MarketMaker()
+    body = {"status": "Failed", "code": -2003, "error": "quote expired"}
+    market.execute = lambda: web.json_response(body, status=status)
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+
+        with pytest.raises(SwapNotSentError, match="expired"):
+            await gateway.execute(quote, submission)
+
+
+async def test_a_swap_that_could_not_be_posted_was_not_sent(http: HttpClient) -> None:
+    async with serve(MarketMaker()) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+
+        # Nothing listens on port 1, so not a byte of the swap can leave.
+        with pytest.raises(SwapNotSentError, match="not sent"):
+            await _gateway(http, "http://127.0.0.1:1").execute(quote, submission)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"status": "Success", "code": -1001},
+        {"status": "Failed", "code": 0},
+        {"status": "Pending"},
+        {"code": "abc"},
+        [1],
+    ],
+)
+async def test_an_answer_that_contradicts_itself_is_unknown(http: HttpClient, body: object) -> None:
+    market = MarketMaker()
+    market.execute = lambda: web.json_response(body)
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+        submission = await gateway.prepare(quote, WALLET)
+
+        assert isinstance(await gateway.execute(quote, submission), StillUnknown)

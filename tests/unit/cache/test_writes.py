@@ -1,0 +1,204 @@
+"""Keys, batches and the order in which the mirror keeps values."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.state import Balance, WalletState
+from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.models import PriceSource, TokenPrice
+from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.cache.mirror import RedisMirror
+from nexgent.infrastructure.cache.mirror_content import MirrorContent
+from nexgent.infrastructure.cache.mirror_state import MirrorState
+from nexgent.infrastructure.cache.writes import WriteBatch
+from nexgent.shared.ids import new_id
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
+from tests.unit.positions.test_views import a_position
+
+KEYS = CacheKeys()
+T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class _Commands:
+    """Notes the commands of a pipeline."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Any]] = []
+
+    def mset(self, values: dict[str, bytes]) -> None:
+        self.seen.append(("mset", values))
+
+    def sadd(self, key: str, *members: str) -> None:
+        self.seen.append(("sadd", (key, set(members))))
+
+    def srem(self, key: str, *members: str) -> None:
+        self.seen.append(("srem", (key, set(members))))
+
+    def unlink(self, *keys: str) -> None:
+        self.seen.append(("unlink", set(keys)))
+
+
+def commands_of(batch: WriteBatch) -> list[tuple[str, Any]]:
+    commands = _Commands()
+    batch.fill(commands)  # type: ignore[arg-type]
+    return commands.seen
+
+
+def test_the_last_word_about_a_key_wins() -> None:
+    batch = WriteBatch()
+    batch.put("a", b"1")
+    batch.delete("a")
+    batch.delete("b")
+    batch.put("b", b"2")
+    batch.add("s", "x")
+    batch.remove("s", "x")
+    batch.add("s", "y")
+
+    assert commands_of(batch) == [
+        ("mset", {"b": b"2"}),
+        ("sadd", ("s", {"y"})),
+        ("srem", ("s", {"x"})),
+        ("unlink", {"a"}),
+    ]
+
+
+def test_addresses_keep_their_case_and_patterns_name_only_copies() -> None:
+    token = TokenAddress("MixedCase")
+
+    assert KEYS.price(token) == "nexgent:price:MixedCase"
+    assert KEYS.token_positions(token) == "nexgent:token:MixedCase:positions"
+    patterns = KEYS.mirrored_patterns()
+    for foreign in ("refresh_token:x", "blacklist:x", "lock:position:x", "idempotency:sale:x", "mirror:boot"):
+        assert not any(fnmatchcase(f"nexgent:{foreign}", pattern) for pattern in patterns)
+    assert CacheKeys("a*[b]:").mirrored_patterns()[0] == "a\\*\\[b\\]:position:*"
+
+
+def test_an_older_version_never_replaces_a_newer_one() -> None:
+    state = MirrorState(KEYS)
+    position = a_position(version=5, token_symbol="NEW")
+    state.absorb(PositionUpdated(position, position.base_mark))
+    state.absorb(PositionUpdated(replace(position, version=4, token_symbol="OLD"), position.base_mark))
+
+    batch = WriteBatch()
+    state.take(10, batch)
+
+    assert b'"NEW"' in batch.values[KEYS.position(position.id)]
+
+
+def test_a_closed_position_does_not_come_back() -> None:
+    state = MirrorState(KEYS)
+    position = a_position()
+    state.absorb(PositionOpened(position, position.base_mark))
+    state.absorb(
+        PositionClosed(position.id, position.agent_id, position.wallet_address, position.token_address, None)
+    )
+    state.absorb(PositionUpdated(replace(position, version=9), position.base_mark))
+
+    batch = WriteBatch()
+    state.take(10, batch)
+
+    assert batch.values == {}
+    assert ("unlink", {KEYS.position(position.id)}) in commands_of(batch)
+
+
+def test_what_could_not_be_written_gives_way_to_newer_values() -> None:
+    state = MirrorState(KEYS)
+    position = a_position(version=1, token_symbol="OLD")
+    state.absorb(PositionOpened(position, position.base_mark))
+    taken = state.take(10, WriteBatch())
+    state.absorb(PositionUpdated(replace(position, version=2, token_symbol="NEW"), position.base_mark))
+    state.put_back(taken)
+
+    batch = WriteBatch()
+    state.take(10, batch)
+
+    assert b'"NEW"' in batch.values[KEYS.position(position.id)]
+    assert len(state) == 0
+
+
+def test_only_changed_balances_are_written_and_vanished_ones_deleted() -> None:
+    state = MirrorState(KEYS)
+    agent_id, wallet = AgentId(new_id()), WalletAddress("sim_W")
+    token = TokenAddress("Mint")
+    sol, tokens = Balance(SOL_MINT, "SOL", 9, 1_500_000_000, T0), Balance(token, "TKN", 6, 7, T0)
+    before = WalletState(wallet, agent_id, 1, {SOL_MINT: sol, token: tokens})
+    after = WalletState(wallet, agent_id, 2, {SOL_MINT: replace(sol, amount_raw=2_500_000_000)})
+
+    first, second, third = WriteBatch(), WriteBatch(), WriteBatch()
+    state.absorb(EntriesRecorded((), (before,), 1))
+    state.take(10, first)
+    state.absorb(EntriesRecorded((), (after,), 2))
+    taken = state.take(10, second)
+    state.put_back(taken)
+    state.take(10, third)
+
+    sol_key, token_key = (KEYS.balance(agent_id, wallet, mint) for mint in (SOL_MINT, token))
+    assert set(first.values) == {sol_key, token_key}
+    assert set(second.values) == {sol_key}
+    assert b'"balance":"2.5"' in second.values[sol_key]
+    assert ("unlink", {token_key}) in commands_of(second)
+    # A failed batch is written again in full: nobody knows how much of it arrived.
+    assert set(third.values) == {sol_key}
+
+
+def test_a_state_of_an_older_entry_is_ignored() -> None:
+    state = MirrorState(KEYS)
+    agent_id, wallet = AgentId(new_id()), WalletAddress("sim_W")
+    newer = WalletState(wallet, agent_id, 5, {SOL_MINT: Balance(SOL_MINT, "SOL", 9, 5, T0)})
+    older = WalletState(wallet, agent_id, 4, {SOL_MINT: Balance(SOL_MINT, "SOL", 9, 4, T0)})
+    state.absorb(EntriesRecorded((), (newer,), 5))
+    state.absorb(EntriesRecorded((), (older,), 4))
+
+    batch = WriteBatch()
+    state.take(10, batch)
+
+    assert b'"0.000000005"' in batch.values[KEYS.balance(agent_id, wallet, SOL_MINT)]
+
+
+@pytest.mark.parametrize(
+    ("later_seconds", "changed", "written"), [(1, False, False), (5, False, True), (1, True, True)]
+)
+def test_a_confirmed_price_is_written_now_and_then(later_seconds: int, changed: bool, written: bool) -> None:
+    state = MirrorState(KEYS)
+    price = TokenPrice(TokenAddress("T"), Decimal("1E-11"), None, PriceSource.DEXSCREENER, T0)
+    state.absorb(PricesChanged((price,), T0))
+    state.take(10, WriteBatch())
+    later = replace(
+        price,
+        observed_at=T0 + timedelta(seconds=later_seconds),
+        price_sol=Decimal("2E-11") if changed else price.price_sol,
+    )
+    state.absorb(PricesChanged((later,), T0))
+
+    batch = WriteBatch()
+    state.take(10, batch)
+
+    assert (KEYS.price(price.token_address) in batch.values) is written
+
+
+async def test_listening_costs_microseconds_and_stays_bounded() -> None:
+    content = MirrorContent((), (), (), ())
+    mirror = RedisMirror(redis=None, keys=KEYS, content=lambda: content)  # type: ignore[arg-type]
+    positions = [a_position(id=PositionId(new_id())) for _ in range(50)]
+    events = [PositionUpdated(position, position.base_mark) for position in positions]
+
+    started = time.perf_counter()
+    for _ in range(1_000):
+        for event in events:
+            mirror.on_event(event)
+    microseconds = (time.perf_counter() - started) / 50_000 * 1e6
+
+    print(f"{microseconds:.2f} µs per event")
+    assert microseconds < 10
+    assert mirror.in_line <= 2_000 + 50

@@ -1,0 +1,203 @@
+"""The rate budget: its window with a clock of the test, its queue with short real windows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from nexgent.infrastructure.external.budget import (
+    TRADING_RESERVES,
+    BudgetExhaustedError,
+    Priority,
+    RateBudget,
+    RateWindow,
+)
+from nexgent.shared.clock import SystemClock
+from tests.fakes.clock import FakeClock
+
+EPOCH = 1_800_000_000.0
+
+
+def _ratelimit(remaining: int, current: int, reset_in: float = 5.0) -> dict[str, str]:
+    return {
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-current": str(current),
+        "x-ratelimit-reset": str(EPOCH + reset_in),
+    }
+
+
+def test_a_slot_frees_when_the_oldest_call_leaves_the_window() -> None:
+    window = RateWindow(2, 60.0)
+    assert window.take(0.0, Priority.PRICE) == 0
+    assert window.take(10.0, Priority.PRICE) == 0
+
+    assert window.take(20.0, Priority.EXIT) == pytest.approx(40.0, abs=0.01)
+    assert window.take(60.0, Priority.PRICE) == 0
+
+
+def test_prices_and_entries_leave_capacity_to_exits() -> None:
+    window = RateWindow(10, 60.0, TRADING_RESERVES)
+    taken = dict.fromkeys(Priority, 0)
+
+    for priority in (Priority.PRICE, Priority.ENTRY, Priority.EXIT):
+        while window.take(1.0, priority) == 0:
+            taken[priority] += 1
+
+    assert taken[Priority.PRICE] == 6
+    assert taken[Priority.ENTRY] == 3
+    assert taken[Priority.EXIT] == 1
+
+
+def test_the_time_to_wait_is_the_time_until_the_own_share_is_free() -> None:
+    window = RateWindow(10, 60.0, TRADING_RESERVES)
+    for second in range(6):
+        assert window.take(float(second), Priority.PRICE) == 0
+    assert window.take(6.0, Priority.EXIT) == 0
+
+    # Seven calls are out and prices may use six: two have to leave.
+    wait = window.take(7.0, Priority.PRICE)
+
+    assert wait == pytest.approx(54.0, abs=0.01)
+    assert window.take(7.0 + wait, Priority.PRICE) == 0
+
+
+def test_even_a_tiny_limit_lets_every_priority_go() -> None:
+    assert RateWindow(1, 60.0, TRADING_RESERVES).take(0.0, Priority.PRICE) == 0
+
+
+def test_no_limit_means_no_waiting_but_a_pause_asked_for_is_kept() -> None:
+    window = RateWindow(0, 60.0)
+    assert all(window.take(0.0, Priority.PRICE) == 0 for _ in range(10_000))
+
+    window.observe(1.0, EPOCH, 429, {"retry-after": "7"})
+
+    assert window.take(1.0, Priority.EXIT) == pytest.approx(7.0, abs=0.01)
+    assert window.take(8.1, Priority.EXIT) == 0
+
+
+def test_calls_of_others_with_the_same_key_count() -> None:
+    window = RateWindow(60, 60.0)
+    window.take(0.0, Priority.PRICE)
+
+    window.observe(0.1, EPOCH, 200, _ratelimit(remaining=2, current=58))
+
+    assert [window.take(0.2, Priority.EXIT) for _ in range(2)] == [0, 0]
+    assert window.take(0.2, Priority.EXIT) > 0
+
+
+def test_the_limit_follows_what_the_upstream_says() -> None:
+    window = RateWindow(60, 60.0)
+    window.take(0.0, Priority.PRICE)
+
+    window.observe(0.1, EPOCH, 200, _ratelimit(remaining=599, current=1))
+
+    assert window.limit == 600
+
+
+def test_an_empty_bucket_is_waited_for_until_its_reset() -> None:
+    window = RateWindow(60, 60.0)
+
+    window.observe(0.0, EPOCH, 200, _ratelimit(remaining=-1, current=61, reset_in=12.0))
+
+    assert window.take(0.0, Priority.EXIT) == pytest.approx(12.0, abs=0.01)
+
+
+def test_a_429_without_a_hint_is_answered_with_growing_pauses() -> None:
+    window = RateWindow(0, 60.0)
+    window.observe(0.0, EPOCH, 429, {})
+    first = window.take(0.0, Priority.EXIT)
+    window.observe(10.0, EPOCH, 429, {})
+    second = window.take(10.0, Priority.EXIT)
+
+    assert 0.3 < first < 0.7
+    assert 0.7 < second < 1.3
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "nan", "", "1e99"])
+def test_a_nonsense_retry_after_does_not_stop_anything_for_ever(text: str) -> None:
+    window = RateWindow(0, 60.0)
+
+    window.observe(0.0, EPOCH, 429, {"retry-after": text})
+
+    assert 0 <= window.take(0.0, Priority.EXIT) <= 600.1
+
+
+def test_a_date_is_a_retry_after_too() -> None:
+    window = RateWindow(0, 60.0)
+
+    window.observe(0.0, EPOCH, 429, {"retry-after": "Fri, 15 Jan 2027 08:00:30 GMT"})
+
+    assert window.take(0.0, Priority.EXIT) == pytest.approx(30.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(-1, 60.0), (5, 0.0)])
+def test_nonsense_limits_are_refused(limit: int, seconds: float) -> None:
+    with pytest.raises(ValueError, match="rate budget"):
+        RateWindow(limit, seconds)
+
+
+async def test_a_waiting_exit_goes_before_prices_that_came_earlier() -> None:
+    budget = RateBudget("test", limit=1, window_seconds=0.05, clock=SystemClock())
+    await budget.acquire(Priority.PRICE, timeout_seconds=1)
+    order: list[Priority] = []
+
+    async def call(priority: Priority) -> None:
+        await budget.acquire(priority, timeout_seconds=5)
+        order.append(priority)
+
+    async with asyncio.TaskGroup() as group:
+        for priority in (Priority.PRICE, Priority.ENTRY, Priority.RECONCILE, Priority.EXIT):
+            group.create_task(call(priority))
+
+    assert order == [Priority.EXIT, Priority.RECONCILE, Priority.ENTRY, Priority.PRICE]
+
+
+async def test_hopeless_waiting_is_refused_at_once() -> None:
+    clock = FakeClock()
+    budget = RateBudget("test", limit=1, clock=clock)
+    await budget.acquire(Priority.PRICE, timeout_seconds=1)
+
+    with pytest.raises(BudgetExhaustedError) as caught:
+        await asyncio.wait_for(budget.acquire(Priority.EXIT, timeout_seconds=3), 0.5)
+
+    assert caught.value.retry_after_seconds == pytest.approx(60.0, abs=0.1)
+
+
+async def test_an_exit_passes_entries_that_wait_for_capacity_reserved_for_it() -> None:
+    budget = RateBudget("test", limit=10, clock=FakeClock(), reserves=TRADING_RESERVES)
+    for _ in range(9):
+        await budget.acquire(Priority.ENTRY, timeout_seconds=1)
+    waiting = asyncio.ensure_future(budget.acquire(Priority.ENTRY, timeout_seconds=120))
+    await asyncio.sleep(0)
+
+    await asyncio.wait_for(budget.acquire(Priority.EXIT, timeout_seconds=1), 0.5)
+
+    assert not waiting.done()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_who_gives_up_blocks_nobody() -> None:
+    budget = RateBudget("test", limit=1, window_seconds=0.1, clock=SystemClock())
+    await budget.acquire(Priority.PRICE, timeout_seconds=1)
+    given_up = asyncio.ensure_future(budget.acquire(Priority.EXIT, timeout_seconds=5))
+    await asyncio.sleep(0)
+    given_up.cancel()
+
+    await asyncio.wait_for(budget.acquire(Priority.PRICE, timeout_seconds=5), 2)
+
+
+async def test_without_contention_it_costs_little() -> None:
+    budget = RateBudget("test", limit=1_000_000, clock=SystemClock(), reserves=TRADING_RESERVES)
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        for _ in range(1_000):
+            await budget.acquire(Priority.ENTRY, timeout_seconds=1)
+            budget.observe(200, {})
+        best = min(best, (time.perf_counter() - started) / 1_000)
+
+    assert best < 20e-6

@@ -1,0 +1,110 @@
+"""The books of one wallet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexgent.domain.ledger.errors import LedgerInvariantError
+from nexgent.domain.ledger.models import (
+    Account,
+    Adjusted,
+    Entry,
+    Intent,
+    Posting,
+    TradeFailed,
+    TradeIntended,
+    TradeKind,
+)
+from nexgent.domain.ledger.state import WalletState, apply
+from nexgent.shared.ids import new_id
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import AgentId, EntryId, IntentId, TokenAddress, WalletAddress
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+WALLET = WalletAddress("sim_1")
+AGENT = AgentId(new_id())
+TOKEN = TokenAddress("Mint")
+
+
+def an_entry(seq: int, body: object, *amounts: int) -> Entry:
+    postings = []
+    for amount in amounts:
+        postings.append(Posting(Account.WALLET, SOL_MINT, amount, "SOL", 9))
+        postings.append(Posting(Account.EXTERNAL, SOL_MINT, -amount, "SOL", 9))
+    return Entry(
+        id=EntryId(new_id()),
+        wallet_address=WALLET,
+        agent_id=AGENT,
+        seq=seq,
+        at=T0,
+        body=body,  # type: ignore[arg-type]
+        postings=tuple(postings),
+    )
+
+
+def an_intent(reserved: int) -> Intent:
+    return Intent(
+        id=IntentId(new_id()),
+        kind=TradeKind.PURCHASE,
+        agent_id=AGENT,
+        wallet_address=WALLET,
+        token_address=TOKEN,
+        token_symbol="T",
+        input_mint=SOL_MINT,
+        amount_raw=reserved,
+        reserved_raw=reserved,
+        cause="signal",
+        signal_id=None,
+        position_id=None,
+        generation=0,
+        created_at=T0,
+    )
+
+
+def test_a_gap_in_the_stream_is_refused() -> None:
+    with pytest.raises(LedgerInvariantError, match="cannot follow"):
+        apply(WalletState(WALLET, AGENT), an_entry(2, Adjusted(SOL_MINT, "x"), 5))
+
+
+def test_postings_that_do_not_sum_to_zero_are_refused() -> None:
+    entry = Entry(
+        id=EntryId(new_id()),
+        wallet_address=WALLET,
+        agent_id=AGENT,
+        seq=1,
+        at=T0,
+        body=Adjusted(SOL_MINT, "x"),
+        postings=(Posting(Account.WALLET, SOL_MINT, 5, "SOL", 9),),
+    )
+    with pytest.raises(LedgerInvariantError, match="sum to 5"):
+        apply(WalletState(WALLET, AGENT), entry)
+
+
+def test_a_failed_trade_gives_its_reservation_back() -> None:
+    state = apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "x"), 100))
+    intent = an_intent(80)
+    state = apply(state, an_entry(2, TradeIntended(intent)))
+    assert state.available_raw(SOL_MINT) == 20
+    with pytest.raises(LedgerInvariantError, match="more than is available"):
+        apply(state, an_entry(3, TradeIntended(an_intent(21))))
+
+    state = apply(state, an_entry(3, TradeFailed(intent.id, "X", "")))
+
+    assert state.available_raw(SOL_MINT) == 100
+
+
+@given(moves=st.lists(st.integers(min_value=-(2**64), max_value=2**64), max_size=40))
+def test_a_balance_is_the_sum_of_its_postings_and_never_negative(moves: list[int]) -> None:
+    state, total = WalletState(WALLET, AGENT), 0
+    for move in moves:
+        entry = an_entry(state.seq + 1, Adjusted(SOL_MINT, "x"), move)
+        if total + move < 0:
+            with pytest.raises(LedgerInvariantError):
+                apply(state, entry)
+        else:
+            state, total = apply(state, entry), total + move
+        assert state.balance_raw(SOL_MINT) == total

@@ -1,0 +1,146 @@
+"""What the price gate lets through."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexgent.domain.prices.gate import GateRules, PriceGate, Verdict
+from nexgent.domain.prices.models import PriceObservation, PriceSource
+from nexgent.shared.types import TokenAddress
+
+TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
+T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Poll:
+    """Feed a gate second by second."""
+
+    def __init__(self, paid: str | None = None) -> None:
+        self.gate = PriceGate(GateRules(), PriceSource.DEXSCREENER)
+        self.now = T0
+        if paid is not None:
+            self.gate.seed(TOKEN, Decimal(paid))
+
+    def wait(self, seconds: float = 1.0) -> Poll:
+        self.now += timedelta(seconds=seconds)
+        return self
+
+    def says(
+        self,
+        price: str | None,
+        source: PriceSource = PriceSource.DEXSCREENER,
+        *,
+        usd: str | None = None,
+        sol_usd: str | None = "150",
+        age_seconds: float = 0.0,
+    ) -> Verdict:
+        observation = PriceObservation(
+            TOKEN,
+            source,
+            Decimal(price) if price is not None else None,
+            Decimal(usd) if usd is not None else None,
+            self.now - timedelta(seconds=age_seconds),
+        )
+        rate = Decimal(sol_usd) if sol_usd is not None else None
+        verdict, accepted = self.gate.judge(observation, sol_usd=rate, now=self.now)
+        assert (accepted is not None) == (verdict is Verdict.ACCEPTED)
+        return verdict
+
+
+@pytest.mark.parametrize("bad", ["0", "-1", "NaN", "Infinity", "-Infinity"])
+def test_a_zero_price_does_not_close_a_winning_position(bad: str) -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.0015") is Verdict.UNCONFIRMED
+    assert poll.wait().says("0.0015") is Verdict.ACCEPTED
+    assert poll.wait().says(bad) is Verdict.NOT_A_PRICE
+    assert poll.wait().says(bad) is Verdict.NOT_A_PRICE
+    assert poll.wait().says("0.0015") is Verdict.ACCEPTED
+
+
+def test_a_wrong_sol_price_does_not_move_a_token_quoted_in_sol() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.001", usd="0.15", sol_usd="195") is Verdict.ACCEPTED
+
+
+def test_a_spike_of_sol_does_not_move_a_token_known_in_usd_only_at_once() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says(None, usd="0.15") is Verdict.ACCEPTED
+    assert poll.wait().says(None, usd="0.15", sol_usd="195") is Verdict.UNCONFIRMED
+    assert poll.wait().says(None, usd="0.15", sol_usd="150") is Verdict.ACCEPTED
+
+
+def test_without_a_fresh_sol_price_nothing_is_converted() -> None:
+    assert Poll(paid="0.001").says(None, usd="0.15", sol_usd=None) is Verdict.NO_SOL_PRICE
+
+
+def test_a_real_crash_is_accepted_at_the_second_poll() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.0005") is Verdict.UNCONFIRMED
+    assert poll.wait().says("0.00048") is Verdict.ACCEPTED
+
+
+def test_a_crash_both_sources_see_is_accepted_at_once() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.0005", PriceSource.JUPITER) is Verdict.UNCONFIRMED
+    assert poll.says("0.00051") is Verdict.ACCEPTED
+
+
+def test_one_lying_source_moves_nothing_while_the_other_contradicts() -> None:
+    poll = Poll(paid="0.001")
+
+    for _ in range(10):
+        assert poll.says("0.0001") in (Verdict.UNCONFIRMED, Verdict.CONTRADICTED)
+        poll.wait(0.5)
+        poll.says("0.001", PriceSource.JUPITER)
+        poll.wait(0.5)
+
+
+def test_stale_and_disordered_answers_are_dropped() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.001", age_seconds=11) is Verdict.STALE
+    assert poll.says("0.001") is Verdict.ACCEPTED
+    assert poll.wait().says("0.0011", age_seconds=2) is Verdict.OUT_OF_ORDER
+
+
+def test_the_second_source_steps_in_only_while_the_preferred_one_is_silent() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.001") is Verdict.ACCEPTED
+    assert poll.says("0.00101", PriceSource.JUPITER) is Verdict.NOT_PREFERRED
+    assert poll.wait(11).says("0.00101", PriceSource.JUPITER) is Verdict.ACCEPTED
+
+
+@given(prices=st.lists(st.decimals(allow_nan=True, allow_infinity=True), min_size=1, max_size=30))
+def test_nothing_accepted_is_further_than_the_factor_without_a_witness(prices: list[Decimal]) -> None:
+    gate = PriceGate(GateRules(), PriceSource.DEXSCREENER)
+    gate.seed(TOKEN, Decimal(1))
+    accepted = Decimal(1)
+    before: Decimal | None = None
+    now = T0
+    for price in prices:
+        now += timedelta(seconds=1)
+        verdict, result = gate.judge(
+            PriceObservation(TOKEN, PriceSource.DEXSCREENER, price, None, now), sol_usd=None, now=now
+        )
+        if result is None:
+            assert verdict is not Verdict.ACCEPTED
+        else:
+            assert price.is_finite()
+            assert price > 0
+            near = Decimal("0.8") <= price / accepted <= Decimal("1.25")
+            repeated = before is not None and Decimal("0.79") <= price / before <= Decimal("1.26")
+            assert near or repeated
+            accepted = price
+        if price.is_finite() and price > 0:
+            before = price

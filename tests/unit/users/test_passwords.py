@@ -1,0 +1,61 @@
+"""bcrypt hashes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from nexgent.domain.users.errors import LoginBusyError
+from nexgent.infrastructure.security.passwords import COST, BcryptHasher
+
+
+@pytest.fixture
+def quick() -> Iterator[BcryptHasher]:
+    hasher = BcryptHasher(cost=4)
+    yield hasher
+    hasher.close()
+
+
+async def test_hashes_have_cost_12_and_verify() -> None:
+    hasher = BcryptHasher()
+    try:
+        hashed = await hasher.hash("secret")
+        assert hashed.startswith(f"$2b${COST}$")
+        assert await hasher.verify("secret", hashed)
+        assert not await hasher.verify("Secret", hashed)
+    finally:
+        hasher.close()
+
+
+async def test_hashes_of_other_libraries_verify(quick: BcryptHasher) -> None:
+    assert await quick.verify("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
+
+
+@pytest.mark.parametrize("stored", [None, "", "junk", "$2b$12$short"])
+async def test_without_a_usable_hash_nothing_fits(quick: BcryptHasher, stored: str | None) -> None:
+    assert not await quick.verify("nobody", stored)
+
+
+@pytest.mark.parametrize("password", ["a\0b", "\ud800", "ä" * 100, "x" * 100_000])
+async def test_odd_passwords_are_no_errors(quick: BcryptHasher, password: str) -> None:
+    assert not await quick.verify(password, await quick.hash("other"))
+
+
+async def test_only_the_first_72_bytes_count_as_ever(quick: BcryptHasher) -> None:
+    assert await quick.verify("x" * 72, await quick.hash("x" * 100))
+
+
+async def test_more_than_can_wait_are_sent_away() -> None:
+    hasher = BcryptHasher(cost=4, threads=1, max_waiting=2)
+    try:
+        hashed = await hasher.hash("x")
+        results = await asyncio.gather(
+            *(hasher.verify("x", hashed) for _ in range(4)), return_exceptions=True
+        )
+    finally:
+        hasher.close()
+
+    assert results[:2] == [True, True]
+    assert all(isinstance(result, LoginBusyError) for result in results[2:])
