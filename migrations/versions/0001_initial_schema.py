@@ -239,6 +239,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=100), nullable=True),
         sa.Column("user_id", sa.Uuid(), nullable=True),
         sa.Column("processed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("duplicate_key", sa.String(length=32), nullable=True),
         sa.Column("process_note", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
@@ -253,9 +254,9 @@ def upgrade() -> None:
     op.create_index(
         "trading_signals_duplicate_idx",
         "trading_signals",
-        ["user_id", "token_address", "signal_type", "signal_strength", "created_at"],
+        ["duplicate_key"],
         unique=False,
-        postgresql_where=sa.text("user_id IS NOT NULL"),
+        postgresql_where=sa.text("duplicate_key IS NOT NULL"),
     )
     op.create_index(op.f("trading_signals_signal_type_idx"), "trading_signals", ["signal_type"], unique=False)
     op.create_index(

@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import httpx
+from fastapi import FastAPI
+from pydantic import SecretStr
 
 from nexgent.api.app import create_api, fixed_segments
 from nexgent.api.deps import ApiServices, ApiValues
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
+from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
@@ -41,10 +43,6 @@ from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TransactionId, UserId
 from tests.fakes.engine import USER, FakeEngine
 from tests.fakes.market import FakeDecimals
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-from pydantic import SecretStr
 
 SECRET = SecretStr("test-0123456789-0123456789-0123456789")
 PASSWORD = "correct horse"
@@ -335,6 +333,7 @@ class FakeApi:
         self.tokens = JwtCodec(SECRET)
         self.revoked = RevokedTokens()
         engine = self.engine
+        engine.bus.on(AgentDeleted, engine.directory.on_deleted)
         publish = engine.bus.publish
         self.services = ApiServices(
             clock=self.clock,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 from nexgent.shared.money import plain
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_TAGGED_BYTES = 16_384
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 
 
@@ -24,6 +26,26 @@ class JsonBytes(Response):
         self.body = content
         self.background = None
         self.raw_headers = [(b"content-length", str(len(content)).encode()), _JSON]
+
+
+def with_etag(request: Request, response: Response) -> Response:
+    """Return a response with a weak `ETag`, or 304 when the client has it already.
+
+    Long lists go without: they change every second, and hashing them would cost as much as sending them.
+    """
+    if (
+        response.status_code != 200
+        or not isinstance(response, JsonBytes)
+        or len(response.body) > _TAGGED_BYTES
+    ):
+        return response
+    digest = hashlib.blake2b(response.body, digest_size=12).hexdigest()
+    tag = f'W/"{digest}"'
+    known = request.headers.get("if-none-match")
+    if known is not None and any(one.strip().removeprefix("W/") == f'"{digest}"' for one in known.split(",")):
+        return Response(status_code=304, headers={"etag": tag})
+    response.raw_headers.append((b"etag", tag.encode()))
+    return response
 
 
 def encode(value: object) -> bytes:
@@ -56,8 +78,3 @@ def iso_or_none(moment: datetime | None) -> str | None:
 def text_or_none(value: Decimal | None) -> str | None:
     """Return a decimal in plain notation, if there is one."""
     return plain(value) if value is not None else None
-
-
-def seconds_up(seconds: float) -> int:
-    """Return whole seconds, rounded up."""
-    return math.ceil(seconds)

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from nexgent.api.body import read_body
 from nexgent.api.deps import ApiServices
+from nexgent.api.encoding import with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.fields import QueryFields, parse_uuid
 from nexgent.domain.users.models import Caller, Scope
@@ -108,12 +109,14 @@ class Endpoint:
     def asgi_endpoint(self) -> Callable[[Request], Awaitable[Response]]:
         """Return the function FastAPI calls: authenticate, handle, translate errors."""
         handler, access, template = self.handler, self.access, PREFIX + self.path
+        tagged = self.method == "GET" and access is not Access.PUBLIC
 
         async def run(request: Request) -> Response:
             request.scope["route_template"] = template
             services: ApiServices = request.app.state.services
             try:
-                return await handler(Call(request, services, await _caller(request, services, access)))
+                response = await handler(Call(request, services, await _caller(request, services, access)))
+                return with_etag(request, response) if tagged else response
             except NexgentError as error:
                 return error_response(error)
             except ClientDisconnect:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nexgent.api.app import create_api, fixed_segments
+from nexgent.api.app import ENDPOINTS, create_api, fixed_segments
 from nexgent.api.deps import ApiServices
+from nexgent.api.dispatch import Dispatcher
 from nexgent.config.settings import Settings
 from nexgent.domain.users.authenticate import Authenticator
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.websocket.endpoint import Visitor, WebSocketEndpoint
-from nexgent.middleware.stack import add_middleware
+from nexgent.middleware.stack import wrapped
 
 WEBSOCKET_PATH = "/ws"
 
@@ -38,15 +39,14 @@ def build_application(
     services: ApiServices, settings: Settings, metrics: Metrics, websocket: WebSocketEndpoint
 ) -> Application:
     """Return the application `nexgent serve` listens with."""
-    api = create_api(services=services)
-    add_middleware(
-        api,
+    http = wrapped(
+        Dispatcher(create_api(services=services), ENDPOINTS),
         observer=metrics,
         cors_origins=settings.server.cors_origins,
         fixed_segments=fixed_segments(),
         trusted_proxies=settings.server.trusted_proxies,
     )
-    return Application(api, websocket)
+    return Application(http, websocket)
 
 
 class TokenVisitors:

@@ -34,7 +34,8 @@ def resolve_jwt_secret(settings: Settings) -> SecretStr:
 
 
 def _read_or_make(path: Path) -> SecretStr:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Embedded servers may run as another user, who has to pass through to folders of their own.
+    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     try:
         kept = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:

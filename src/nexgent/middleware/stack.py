@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from nexgent.middleware.access_log import AccessLogMiddleware, RequestObserver
 from nexgent.middleware.body_limit import BodyLimitMiddleware
@@ -30,3 +31,20 @@ def add_middleware(
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(CorsMiddleware, origins=cors_origins)
     app.add_middleware(SecurityHeadersMiddleware)
+
+
+def wrapped(
+    app: ASGIApp,
+    *,
+    observer: RequestObserver,
+    cors_origins: Collection[str],
+    fixed_segments: Collection[str],
+    trusted_proxies: int,
+) -> ASGIApp:
+    """Return any ASGI application behind the same middleware in the same order."""
+    inner: ASGIApp = BodyLimitMiddleware(app)
+    inner = AccessLogMiddleware(inner, observer=observer, trusted_proxies=trusted_proxies)
+    inner = PathMiddleware(inner, fixed_segments=fixed_segments)
+    inner = RequestIdMiddleware(inner)
+    inner = CorsMiddleware(inner, origins=cors_origins)
+    return SecurityHeadersMiddleware(inner)

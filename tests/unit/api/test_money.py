@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -237,7 +238,7 @@ class TestBalances:
 
 class TestPositions:
     async def test_list_filter_and_close(self, api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
-        await api.engine.buy(agent)
+        await api.engine.buy([agent])
         path = f"/api/v1/agent-positions/{agent.id}"
 
         listed = (await client.get(path)).json()
@@ -264,7 +265,7 @@ class TestPositions:
     async def test_prices_are_shown_when_they_change(
         self, api: FakeApi, client: httpx.AsyncClient, agent: Agent
     ) -> None:
-        await api.engine.buy(agent)
+        await api.engine.buy([agent])
         path = f"/api/v1/agent-positions/{agent.id}"
         before = (await client.get(path)).json()[0]
 
@@ -277,7 +278,7 @@ class TestPositions:
     async def test_only_own_positions_can_be_closed(
         self, api: FakeApi, client: httpx.AsyncClient, agent: Agent, foreign: Agent
     ) -> None:
-        await api.engine.buy(foreign)
+        await api.engine.buy([foreign])
         position = api.engine.book.of_agent(foreign.id)[0].position
 
         theirs = await client.post(f"/api/v1/agent-positions/{foreign.id}/{position.id}/close")
@@ -288,7 +289,8 @@ class TestPositions:
 
     async def test_reasons_are_checked(self, client: httpx.AsyncClient, agent: Agent) -> None:
         path = f"/api/v1/agent-positions/{agent.id}/{new_id()}/close"
-        for reason in ("stale_trade", 5, ["manual"], {}):
+        reasons: list[object] = ["stale_trade", 5, ["manual"], {}]
+        for reason in reasons:
             assert (await client.post(path, json={"reason": reason})).status_code == 400
 
 
@@ -330,7 +332,12 @@ class TestClosedTrades:
 
 
 class TestSignals:
-    BODY = {"tokenAddress": f" {TOKEN} ", "signalType": "Velocity", "signalStrength": 4, "symbol": " "}
+    BODY: ClassVar[dict[str, object]] = {
+        "tokenAddress": f" {TOKEN} ",
+        "signalType": "Velocity",
+        "signalStrength": 4,
+        "symbol": " ",
+    }
 
     async def test_sent_stored_listed(self, client: httpx.AsyncClient) -> None:
         response = await client.post("/api/v1/trading-signals", json=self.BODY)

@@ -203,7 +203,7 @@ def test_every_number_is_a_json_number_that_survives_a_client(price: Decimal, so
     for key in (*ENRICHED, "purchasePrice", "peakPrice"):
         number = view[key]
         assert isinstance(number, Decimal)
-        assert float(number) == decoded[key]
+        assert float(number) == float(decoded[key])
 
 
 def test_times_are_utc_with_milliseconds() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from jose import jwt
@@ -34,7 +34,7 @@ class ShiftedClock(SystemClock):
     def __init__(self) -> None:
         self.shift = timedelta()
 
-    def now(self):  # type: ignore[no-untyped-def]
+    def now(self) -> datetime:
         return super().now() + self.shift
 
     def monotonic(self) -> float:
@@ -226,7 +226,7 @@ class TestTokens:
             jwt.encode(claims, own, algorithm="HS512"),
             "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJ1c2VySWQiOiIxIn0.",
         ):
-            with pytest.raises(NotAuthenticatedError, match="^Invalid token$"):
+            with pytest.raises(NotAuthenticatedError, match=r"^Invalid token$"):
                 world.authenticator.by_token(f"Bearer {token}")
 
     async def test_missing_claims(self, world: World) -> None:
@@ -311,7 +311,7 @@ class TestKeys:
             await world.authenticator.by_token_or_key(None, KEY, Scope.AGENTS)
         world.authenticator.forget_key(world.keys.by_hash[key_hash(KEY)].id)
         self._key(world, "full_access")
-        assert await world.authenticator.by_token_or_key(None, KEY, Scope.AGENTS)
+        assert (await world.authenticator.by_token_or_key(None, KEY, Scope.AGENTS)).key is not None
 
     async def test_what_is_not_a_key_falls_back_to_the_token(self, world: World) -> None:
         session = await world.sessions.log_in(EMAIL, PASSWORD)
@@ -321,7 +321,7 @@ class TestKeys:
         )
 
         assert caller.user_id == session.user.id
-        with pytest.raises(NotAuthenticatedError, match="^Authorization required$"):
+        with pytest.raises(NotAuthenticatedError, match=r"^Authorization required$"):
             await world.authenticator.by_token_or_key(None, "not-a-key", Scope.AGENTS)
 
 
@@ -338,7 +338,7 @@ class TestSeed:
         outcome, _ = await world.seed.execute(EMAIL, "another one")
 
         assert outcome is SeedOutcome.PASSWORD_REPLACED
-        assert await world.sessions.log_in(EMAIL, "another one")
+        assert (await world.sessions.log_in(EMAIL, "another one")).user.email == EMAIL
 
     async def test_another_address_never_takes_over_an_account(self, world: World) -> None:
         before: User = next(iter(world.users.by_id.values()))

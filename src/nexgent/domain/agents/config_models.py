@@ -169,8 +169,41 @@ class TakeProfitConfig(_Section):
     moon_bag: MoonBagConfig = MoonBagConfig()
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class ProtectionsConfig(_Section):
+    """What stops an agent from buying: losses, a pause after a close, too many trades, too much at stake. None is off.
+
+    They never stop a sale. Paper and live wallets of an agent are judged separately. Percentages refer to the wallet's
+    worth at cost: its SOL plus what its open positions have cost.
+    """
+
+    max_daily_loss_sol: Number | None = Field(default=None, gt=0, exclude_if=_is_none)
+    max_daily_loss_percent: Number | None = Field(default=None, gt=0, le=100, exclude_if=_is_none)
+    max_drawdown_percent: Number | None = Field(default=None, gt=0, le=100, exclude_if=_is_none)
+    max_loss_streak: Integer | None = Field(default=None, ge=1, le=100, exclude_if=_is_none)
+    loss_streak_pause_minutes: Number = Field(default=Decimal(60), ge=1, le=10080)
+    token_cooldown_minutes: Number | None = Field(default=None, gt=0, le=10080, exclude_if=_is_none)
+    max_trades_per_hour: Integer | None = Field(default=None, ge=1, le=10000, exclude_if=_is_none)
+    max_exposure_sol: Number | None = Field(default=None, gt=0, exclude_if=_is_none)
+    max_exposure_percent: Number | None = Field(default=None, gt=0, le=100, exclude_if=_is_none)
+
+
+NO_PROTECTIONS = ProtectionsConfig()
+
+
+def _is_unprotected(protections: ProtectionsConfig) -> bool:
+    return protections == NO_PROTECTIONS
+
+
 class TradingConfig(_Section):
-    """Everything an agent needs to decide. All sections are always there."""
+    """Everything an agent needs to decide. All sections are always there.
+
+    `protections` is written only when it differs from its default: clients of the seven older sections never meet it
+    unless somebody uses it.
+    """
 
     purchase_limits: PurchaseLimitsConfig = PurchaseLimitsConfig()
     signals: SignalsConfig = SignalsConfig()
@@ -179,3 +212,4 @@ class TradingConfig(_Section):
     stale_trade: StaleTradeConfig = StaleTradeConfig()
     dca: DcaConfig = DcaConfig()
     take_profit: TakeProfitConfig = TakeProfitConfig()
+    protections: ProtectionsConfig = Field(default=NO_PROTECTIONS, exclude_if=_is_unprotected)

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from nexgent.domain.agents.config_errors import InvalidConfigError
 from nexgent.domain.agents.config_models import (
     DcaConfig,
+    ProtectionsConfig,
     SignalsConfig,
     SizeRange,
     SolBalanceThresholds,
@@ -70,6 +71,9 @@ def _read_model(model: type[BaseModel], value: object, path: str, problems: _Pro
         if raw is None and field.optional:
             values[field.name] = None
             continue
+        if field.may_be_absent and (field.key not in value or (raw is None and model is TradingConfig)):
+            values[field.name] = field.default
+            continue
         if field.key not in value:
             problems.append(f"{field_path}: is required")
             aborted = True
@@ -102,6 +106,9 @@ class _Field:
     name: str
     optional: bool
     read: _Reader
+    may_be_absent: bool
+    """Only for the section that is younger than the contract: stored configurations do not have it."""
+    default: object
 
 
 @cache
@@ -110,7 +117,9 @@ def _fields(model: type[BaseModel]) -> tuple[_Field, ...]:
     for name, info in model.model_fields.items():
         annotation, optional = _without_none(info.annotation)
         key = info.serialization_alias or info.alias or name
-        fields.append(_Field(key, name, optional, _reader(annotation, info.metadata)))
+        reader = _reader(annotation, info.metadata)
+        may_be_absent = ProtectionsConfig in (model, annotation)
+        fields.append(_Field(key, name, optional, reader, may_be_absent, info.default))
     return tuple(fields)
 
 

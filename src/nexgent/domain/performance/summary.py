@@ -26,6 +26,17 @@ class ClosedTradeFigures:
     sold_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedTradeTotals:
+    """Any number of closed trades, summed up."""
+
+    count: int = 0
+    wins: int = 0
+    profit_loss_sol: Decimal = _ZERO
+    change_pct: Decimal = _ZERO
+    """The sum of the changes; divided by the count it is the average return."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPositionFigures:
     """One open position. Amounts are tokens; `price_sol` is None when no price is known.
@@ -71,15 +82,27 @@ def summarise_performance(
     The timeframe limits the closed trades only: open positions have no date of their profit.
     """
     closed = [trade for trade in closed_trades if timeframe == "all" or trade.sold_at >= now - _DAY]
+    totals = ClosedTradeTotals(
+        count=len(closed),
+        wins=sum(1 for trade in closed if trade.profit_loss_sol > 0),
+        profit_loss_sol=_total(trade.profit_loss_sol for trade in closed),
+        change_pct=_total(trade.change_pct for trade in closed),
+    )
+    return summarise_totals(sol_balance, totals, open_positions)
+
+
+def summarise_totals(
+    sol_balance: Decimal | None, closed: ClosedTradeTotals, open_positions: Sequence[OpenPositionFigures]
+) -> PerformanceSummary:
+    """Return the figures of closed trades that were summed up elsewhere, with the open positions of this moment."""
     balance = _ZERO if sol_balance is None else sol_balance
     value = _total(market_value_sol(position) for position in open_positions)
     cost = _total(cost_basis_sol(position) for position in open_positions)
     unrealized = CONTEXT.subtract(value, cost)
     realized = CONTEXT.add(
-        _total(trade.profit_loss_sol for trade in closed),
+        closed.profit_loss_sol,
         _total(position.realized_profit_sol for position in open_positions),
     )
-    wins = sum(1 for trade in closed if trade.profit_loss_sol > 0)
     return PerformanceSummary(
         portfolio_balance_sol=CONTEXT.add(balance, value),
         sol_balance=balance,
@@ -87,9 +110,9 @@ def summarise_performance(
         total_profit_loss_sol=CONTEXT.add(realized, unrealized),
         realized_profit_loss_sol=realized,
         unrealized_profit_loss_sol=unrealized,
-        average_return_pct=_mean(_total(trade.change_pct for trade in closed), len(closed)),
-        win_rate_pct=_mean(_HUNDRED * wins, len(closed)),
-        total_closed_trades=len(closed),
+        average_return_pct=_mean(closed.change_pct, closed.count),
+        win_rate_pct=_mean(_HUNDRED * closed.wins, closed.count),
+        total_closed_trades=closed.count,
         total_open_positions=len(open_positions),
     )
 

@@ -20,7 +20,9 @@ WHERE signal_id = $1 AND position_id IS NULL
 class PostgresSignalTrades:
     """Implements `SignalTrades`."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], caught_up: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], caught_up: Callable[[], Awaitable[object]]
+    ) -> None:
         self._pool = pool
         self._caught_up = caught_up
 
@@ -35,7 +37,9 @@ class PostgresSignalTrades:
                 intent_id=IntentId(row["id"]),
                 status=row["status"],
                 transaction_id=TransactionId(row["transaction_id"]) if row["transaction_id"] else None,
-                position_id=PositionId(derived_id("opened", row["id"])) if row["status"] == "settled" else None,
+                position_id=PositionId(derived_id("opened", row["id"]))
+                if row["status"] == "settled"
+                else None,
                 code=row["code"],
                 reason=row["reason"],
             )

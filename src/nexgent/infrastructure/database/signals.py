@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,25 +21,31 @@ from nexgent.shared.types import SignalId
 
 MAX_GROUP = 500
 TIMEOUT_SECONDS = 10.0
+DECISION_PAUSE_SECONDS = 0.01
 
 # Serialises the additions of all processes: who comes second sees what the first one committed. The number only has to
 # differ from those of other advisory locks in this database.
 _ADD_LOCK = 0x6E65_7873_6967
 _BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({_ADD_LOCK})"
 
+# One key for user, token, type and strength, and a time that no index can serve: so there is one way to look a signal up,
+# whatever the planner believes about a table that was small when the statement was prepared.
 # The statement's own time is used on both sides: it is taken after the lock was obtained, and one clock serves all processes.
 _INSERT = """
 INSERT INTO trading_signals (user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source,
-                             created_at, updated_at)
+                             duplicate_key, created_at, updated_at)
 SELECT d.user_id, d.token_address, d.symbol, d.signal_type, d.activation_reason, d.signal_strength, d.source,
-       statement_timestamp(), statement_timestamp()
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[]) WITH ORDINALITY
-  AS d (user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, window_seconds, place)
-WHERE NOT EXISTS (
-  SELECT 1 FROM trading_signals s
-  WHERE s.user_id = d.user_id AND s.token_address = d.token_address AND s.signal_type = d.signal_type
-    AND s.signal_strength = d.signal_strength
-    AND s.created_at > statement_timestamp() - make_interval(secs => d.window_seconds))
+       d.duplicate_key, statement_timestamp(), statement_timestamp()
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[], $9::text[])
+  WITH ORDINALITY
+  AS d (user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, window_seconds,
+        duplicate_key, place)
+LEFT JOIN LATERAL (
+  SELECT true AS found FROM trading_signals s
+  WHERE s.duplicate_key = d.duplicate_key
+    AND s.created_at + make_interval(secs => d.window_seconds) > statement_timestamp()
+  LIMIT 1) AS same ON true
+WHERE same.found IS NULL
 ORDER BY d.place
 RETURNING id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
 """
@@ -53,24 +60,28 @@ UPDATE trading_signals SET processed_at = $2, process_note = $3 WHERE id = $1 AN
 """
 
 _FINISHED = """
-UPDATE trading_signals SET processed_at = COALESCE($2, statement_timestamp()) WHERE id = $1 AND processed_at IS NULL
+UPDATE trading_signals s SET processed_at = COALESCE(d.processed_at, statement_timestamp())
+FROM unnest($1::int[], $2::timestamptz[]) AS d (id, processed_at)
+WHERE s.id = d.id AND s.processed_at IS NULL
 """
 
 # Agents and signals that were deleted meanwhile have no decision any more.
 _INSERT_DECISIONS = """
 INSERT INTO signal_decisions (signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id,
                               size_sol, price_sol, price_source, price_age_ms, latency, decided_at)
-SELECT s.id, d.*
-FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::uuid[], $10::numeric[],
-            $11::numeric[], $12::text[], $13::int[], $14::jsonb[], $15::timestamptz[]) AS d (agent_id)
-JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = $1
+SELECT d.*
+FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::uuid[], $10::numeric[],
+            $11::numeric[], $12::text[], $13::int[], $14::jsonb[], $15::timestamptz[])
+  AS d (signal_id, agent_id)
+JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
 ON CONFLICT DO NOTHING
 """
 _INSERT_EXECUTIONS = """
 INSERT INTO signal_executions (id, signal_id, agent_id, status, error, executed_at)
 SELECT d.id, s.id, d.agent_id, 'FAILED', d.error, d.executed_at
-FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[]) AS d (id, agent_id, error, executed_at)
-JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = $1
+FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
+  AS d (signal_id, id, agent_id, error, executed_at)
+JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
 ON CONFLICT DO NOTHING
 """
 
@@ -95,6 +106,13 @@ class _Waiting:
         return draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decided:
+    signal_id: SignalId
+    decisions: Sequence[SignalDecision]
+    outcome: asyncio.Future[None]
+
+
 class PostgresSignalStore:
     """Implements `SignalStore`. All methods raise `UnavailableError` when the database cannot be reached."""
 
@@ -102,6 +120,8 @@ class PostgresSignalStore:
         self._pool = pool
         self._waiting: list[_Waiting] = []
         self._adding = False
+        self._decided: list[_Decided] = []
+        self._recording = False
         self._tasks = TaskSet("signals")
 
     async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
@@ -128,12 +148,12 @@ class PostgresSignalStore:
         Repeating it changes nothing. An eligible agent that was refused before it had an intent also gets its execution row
         here; those of agents with an intent are written when the journal is projected.
         """
-        with translated_errors("record decisions"):
-            try:
-                await self._record(signal_id, decisions)
-            except asyncpg.ForeignKeyViolationError:
-                # An agent was deleted between the check and the insert; it is not seen the second time.
-                await self._record(signal_id, decisions)
+        decided = _Decided(signal_id, decisions, asyncio.get_running_loop().create_future())
+        self._decided.append(decided)
+        if not self._recording:
+            self._recording = True
+            self._tasks.start(self._record_decided(), name="signals.decisions")
+        await decided.outcome
 
     async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
         """Mark a signal processed without a trade, with the reason. A processed one stays as it is."""
@@ -144,7 +164,42 @@ class PostgresSignalStore:
         """Wait for additions under way; return how many groups had to be given up."""
         return await self._tasks.drain(timeout_seconds)
 
-    async def _record(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+    async def _record_decided(self) -> None:
+        """Write decisions in groups: nobody waits for them, so a moment is spent on letting more join."""
+        try:
+            while self._decided:
+                await asyncio.sleep(DECISION_PAUSE_SECONDS)
+                group, self._decided = self._decided[:MAX_GROUP], self._decided[MAX_GROUP:]
+                await self._record_group(group)
+        finally:
+            self._recording = False
+            for decided in self._decided:
+                _fail(decided, DatabaseUnavailableError("The decisions could not be stored; try again"))
+            self._decided.clear()
+
+    async def _record_group(self, group: Sequence[_Decided]) -> None:
+        try:
+            with translated_errors("record decisions"):
+                try:
+                    await self._record(group)
+                except asyncpg.ForeignKeyViolationError:
+                    # An agent was deleted between the check and the insert; it is not seen the second time.
+                    await self._record(group)
+        except Exception as error:
+            if len(group) > 1 and isinstance(error, asyncpg.PostgresError):
+                # One of them is refused by the database; it must not take the others with it.
+                for decided in group:
+                    await self._record_group([decided])
+                return
+            for decided in group:
+                _fail(decided, error)
+            return
+        for decided in group:
+            if not decided.outcome.done():
+                decided.outcome.set_result(None)
+
+    async def _record(self, group: Sequence[_Decided]) -> None:
+        decisions = [decision for decided in group for decision in decided.decisions]
         refused = [d for d in decisions if d.outcome is DecisionOutcome.FAILED and d.intent_id is None]
         async with (
             asyncio.timeout(TIMEOUT_SECONDS),
@@ -152,18 +207,19 @@ class PostgresSignalStore:
             connection.transaction(),
         ):
             if decisions:
-                await connection.execute(_INSERT_DECISIONS, signal_id, *decision_columns(decisions))
+                signals = [decision.signal_id for decision in decisions]
+                await connection.execute(_INSERT_DECISIONS, signals, *decision_columns(decisions))
             if refused:
                 await connection.execute(
                     _INSERT_EXECUTIONS,
-                    signal_id,
-                    [derived_id("execution", signal_id, d.agent_id) for d in refused],
+                    [d.signal_id for d in refused],
+                    [derived_id("execution", d.signal_id, d.agent_id) for d in refused],
                     [d.agent_id for d in refused],
                     [d.reason or d.code for d in refused],
                     [d.decided_at for d in refused],
                 )
-            processed_at = max((d.decided_at for d in decisions), default=None)
-            await connection.execute(_FINISHED, signal_id, processed_at)
+            last = [max((d.decided_at for d in one.decisions), default=None) for one in group]
+            await connection.execute(_FINISHED, [one.signal_id for one in group], last)
 
     async def _add_waiting(self) -> None:
         try:
@@ -224,6 +280,7 @@ class PostgresSignalStore:
                     one.draft.signal_strength,
                     one.draft.source,
                     one.window_seconds,
+                    _duplicate_key(one.key),
                 )
                 for one in drafts
             ),
@@ -244,6 +301,10 @@ class PostgresSignalStore:
         }
 
 
+def _duplicate_key(key: _Key) -> str:
+    return hashlib.md5("\x1f".join(map(str, key)).encode(), usedforsecurity=False).hexdigest()
+
+
 async def _roll_back(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
     try:
         async with asyncio.timeout(1.0):
@@ -253,7 +314,7 @@ async def _roll_back(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record
         connection.terminate()
 
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
+def _fail(waiting: _Waiting | _Decided, error: Exception) -> None:
     if not waiting.outcome.done():
         waiting.outcome.set_exception(error)
 

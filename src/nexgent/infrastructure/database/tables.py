@@ -205,17 +205,12 @@ trading_signals = Table(
     Column("source", String(100)),
     Column("user_id", Uuid, ForeignKey("users.id", ondelete="SET NULL", onupdate="CASCADE"), index=True),
     Column("processed_at", TIME),
+    Column("duplicate_key", String(32)),
     Column("process_note", Text),
     Index(None, "created_at"),
     # Finds a repeated signal: same user, token, type and strength within the last minute.
     Index(
-        "trading_signals_duplicate_idx",
-        "user_id",
-        "token_address",
-        "signal_type",
-        "signal_strength",
-        "created_at",
-        postgresql_where=text("user_id IS NOT NULL"),
+        "trading_signals_duplicate_idx", "duplicate_key", postgresql_where=text("duplicate_key IS NOT NULL")
     ),
     Index("trading_signals_unprocessed_idx", "id", postgresql_where=text("processed_at IS NULL")),
 )

@@ -17,9 +17,7 @@ _ADD = """
 INSERT INTO users (id, email, password_hash, created_at, failed_login_attempts, locked_until)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING
 """
-_RENEW = (
-    "UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL WHERE id = $1"
-)
+_RENEW = "UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL WHERE id = $1"
 # A lapsed lock starts the count again. One statement, so that attempts at the same moment all count.
 _FAILED = """
 UPDATE users u SET failed_login_attempts = n.attempts, locked_until = CASE WHEN n.attempts >= $3 THEN $2 + $4 END

@@ -70,9 +70,11 @@ class _Line:
             "msg": stamped.pop("event", ""),
             **stamped,
         }
-        return orjson.dumps(
-            line, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
-        )
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError:
+            # Half a surrogate pair or a number beyond 64 bits: the plain encoder writes anything.
+            return json.dumps(line, default=str).encode()
 
 
 def _encoded(_logger: object, _method: str, line: str) -> bytes:

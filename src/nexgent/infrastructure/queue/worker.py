@@ -45,6 +45,7 @@ JOB_TIMEOUT_SECONDS = 10
 HEALTH_SECONDS = 5
 CLOSE_SECONDS = 3.0
 _PAUSE_SECONDS = 0.25
+_PATIENCE_SECONDS = 0.1
 _UNLIMITED_TRIES = 2**31
 
 
@@ -136,15 +137,11 @@ async def _close(worker: Worker, queue: ArqRedis, main: asyncio.Task[None]) -> N
     The worker's own `close` would wait for Redis as long as its commands do. A job that is cancelled here rolls back its
     transaction and stays in the queue.
     """
-    loop_tasks = [task for task in (main, worker.main_task) if task is not None]
-    for task in loop_tasks:
-        task.cancel()
-    await _finish(loop_tasks)
+    await _cancel([task for task in (main, worker.main_task) if task is not None])
     jobs = list(worker.tasks.values())
-    if not await _finish(jobs):
-        for job in jobs:
-            job.cancel()
-        await _finish(jobs)
+    if jobs:
+        await asyncio.wait(jobs, timeout=CLOSE_SECONDS)
+    await _cancel(jobs)
     with contextlib.suppress(*REDIS_OUTAGES):
         async with asyncio.timeout(CLOSE_SECONDS):
             await queue.delete(worker.health_check_key)
@@ -155,10 +152,12 @@ async def _close(worker: Worker, queue: ArqRedis, main: asyncio.Task[None]) -> N
             await queue.aclose(close_connection_pool=True)
 
 
-async def _finish(tasks: Sequence[asyncio.Task[Any]]) -> bool:
-    """Wait a while for tasks; tell whether all are done. Their errors were logged where they happened."""
-    if not tasks:
-        return True
-    done, running = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-    await asyncio.gather(*done, return_exceptions=True)
-    return not running
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """End tasks, asking again when a library swallowed the first request. Their errors were logged where they happened."""
+    running = {task for task in tasks if not task.done()}
+    deadline = asyncio.get_running_loop().time() + CLOSE_SECONDS
+    while running and asyncio.get_running_loop().time() < deadline:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=_PATIENCE_SECONDS)
+    await asyncio.gather(*(task for task in tasks if task.done()), return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Figures of agents: performance, balance history, take profit."""

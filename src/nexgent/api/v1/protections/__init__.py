@@ -1,0 +1,1 @@
+"""What stops agents from buying."""

@@ -1,0 +1,214 @@
+"""`nexgent demo`, which is what `make run` does: the sandbox market, the service, and an agent that can trade at once."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+from rich.console import Console
+from rich.panel import Panel
+
+from nexgent.bootstrap.app import ServiceInfo, run_service
+from nexgent.bootstrap.child import ChildProcess
+from nexgent.bootstrap.secret import kept_secret
+from nexgent.cli import exit_codes
+from nexgent.cli.api_client import DEMO_EMAIL, PASSWORD_FILE, ApiClient
+from nexgent.cli.running import load_settings, run_async
+from nexgent.config.settings import Settings
+from nexgent.shared.errors import ConflictError, NexgentError
+from nexgent.shared.money import SOL_MINT, SOL_SYMBOL
+
+AGENT_NAME = "Demo"
+DEPOSIT_SOL = "10"
+SANDBOX_PORTS = range(4100, 4200)
+SANDBOX_START_SECONDS = 20.0
+UNLIMITED = "0"
+
+
+class SandboxPortsTakenError(ConflictError):
+    """No port is free for the sandbox market."""
+
+    code = "SANDBOX_PORTS_TAKEN"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.epilog = "The real market is `nexgent serve` with JUPITER_API_KEY and PYTH_API_KEY."
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Run until told to stop."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    # The sandbox is a market like any other: only its addresses are set, and its rate limits are lifted.
+    os.environ.update(
+        {
+            "JUPITER_BASE_URL": url,
+            "DEXSCREENER_BASE_URL": url,
+            "PYTH_HERMES_URL": url,
+            "SOLANA_RPC_URL": f"{url}/rpc",
+            "JUPITER_REQUESTS_PER_MINUTE": UNLIMITED,
+            "DEXSCREENER_REQUESTS_PER_MINUTE": UNLIMITED,
+            "SOLANA_REQUESTS_PER_TEN_SECONDS": UNLIMITED,
+            "SANDBOX_PORT": str(port),
+        }
+    )
+    os.environ.setdefault("LOG_LEVEL", "warn")
+    # Lively enough to see a stop loss within minutes.
+    os.environ.setdefault("SANDBOX_VOLATILITY", "0.03")
+    os.environ.pop("JUPITER_API_URL", None)
+    settings = _with_admin(load_settings())
+    run_async(_demo(settings, url))
+    return exit_codes.OK
+
+
+def _free_port() -> int:
+    for port in SANDBOX_PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise SandboxPortsTakenError(
+        f"No port from {SANDBOX_PORTS[0]} to {SANDBOX_PORTS[-1]} is free for the sandbox market"
+    )
+
+
+def _with_admin(settings: Settings) -> Settings:
+    """Return settings with an administrator; without one, the demo's, whose password is kept in the data folder."""
+    if settings.auth.admin_email is not None:
+        return settings
+    password = kept_secret(settings.storage.data_dir, PASSWORD_FILE)
+    auth = settings.auth.model_copy(update={"admin_email": DEMO_EMAIL, "admin_password": SecretStr(password)})
+    return replace(settings, auth=auth)
+
+
+async def _demo(settings: Settings, sandbox_url: str) -> None:
+    sandbox = ChildProcess("sandbox", "sandbox", "--quiet", settings={})
+    market = asyncio.create_task(sandbox.run(), name="sandbox")
+    jobs: set[asyncio.Task[None]] = set()
+
+    def ready(info: ServiceInfo) -> None:
+        jobs.add(asyncio.create_task(_introduce(settings, sandbox_url, info), name="introduce"))
+
+    try:
+        await _answers(sandbox_url, market)
+        await run_service(settings, announce=ready)
+    finally:
+        for task in (*jobs, market):
+            task.cancel()
+        await asyncio.gather(*jobs, market, return_exceptions=True)
+
+
+async def _answers(sandbox_url: str, market: asyncio.Task[None]) -> None:
+    async with httpx.AsyncClient() as http:
+        for _ in range(int(SANDBOX_START_SECONDS / 0.05)):
+            if market.done():
+                break
+            with suppress(httpx.HTTPError):
+                if (await http.get(f"{sandbox_url}/control/state")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+    raise NexgentError("The sandbox market did not start; `nexgent sandbox` alone shows why")
+
+
+async def _introduce(settings: Settings, sandbox_url: str, info: ServiceInfo) -> None:
+    """Make the demo data, over the public API like any client, and print the screen."""
+    auth = settings.auth
+    assert auth.admin_email is not None
+    assert auth.admin_password is not None
+    password = auth.admin_password.get_secret_value()
+    try:
+        async with ApiClient(f"http://127.0.0.1:{info.port}", auth.admin_email, password) as api:
+            agent = await _agent(api)
+            token = api.token
+        tokens = await _tokens(sandbox_url)
+    except (NexgentError, httpx.HTTPError) as error:
+        Console(stderr=True).print(f"The demo data could not be made: {error}")
+        return
+    _print_screen(info, auth.admin_email, password, agent, tokens, token)
+
+
+async def _agent(api: ApiClient) -> dict[str, Any]:
+    """Return the demo agent; make it and give it its SOL when it has none yet."""
+    agents: list[dict[str, Any]] = await api.call("GET", "/agents")
+    agent = next((one for one in agents if one["name"] == AGENT_NAME), None)
+    if agent is None:
+        agent = await api.call("POST", "/agents", {"name": AGENT_NAME})
+    assert agent is not None
+    transactions = await api.call("GET", f"/agent-transactions?agentId={agent['id']}&limit=1")
+    if not transactions:
+        deposit = {
+            "agentId": agent["id"],
+            "transactionType": "DEPOSIT",
+            "transactionValueUsd": 0,
+            "transactionTime": agent["createdAt"],
+            "inputMint": SOL_MINT,
+            "inputSymbol": SOL_SYMBOL,
+            "inputAmount": DEPOSIT_SOL,
+            "inputPrice": "1",
+        }
+        await api.call("POST", "/agent-transactions", deposit)
+    return agent
+
+
+async def _tokens(sandbox_url: str) -> list[dict[str, Any]]:
+    async with httpx.AsyncClient() as http:
+        answer = (await http.get(f"{sandbox_url}/control/tokens")).json()
+    tokens: list[dict[str, Any]] = answer["tokens"] if isinstance(answer, dict) else answer
+    return tokens[:3]
+
+
+def _print_screen(
+    info: ServiceInfo,
+    email: str,
+    password: str,
+    agent: dict[str, Any],
+    tokens: list[dict[str, Any]],
+    access_token: str,
+) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    base = f"http://localhost:{info.port}"
+    mints = "\n".join(f"  {token['symbol']:<8} {token['mint']}" for token in tokens)
+    text = (
+        f"API docs   {base}/docs\n"
+        f"Health     {base}/api/v1/health\n"
+        f"Metrics    {base}/api/v1/metrics\n"
+        f"Login      {email}   {password}\n"
+        f"Agent      {agent['name']} with {DEPOSIT_SOL} simulated SOL at the start\n\n"
+        f"Tokens whose prices move\n{mints}"
+    )
+    if console.is_terminal:
+        console.print(Panel(text, title="Nexgent is trading on the sandbox market", expand=False))
+    else:
+        console.print(f"Nexgent is trading on the sandbox market\n\n{text}")
+    body = f'{{"tokenAddress":"{tokens[0]["mint"]}","symbol":"{tokens[0]["symbol"]}","signalType":"DEMO","signalStrength":3}}'
+    nexgent = _command()
+    console.print(
+        "\nIn a second terminal, follow the agent live:\n\n"
+        f"  {nexgent} watch{_port_option(info.port)}\n\n"
+        "and in a third, post a signal (it buys; a falling price sells):\n\n"
+        f"  curl -X POST {base}/api/v1/trading-signals -H 'Content-Type: application/json' \\\n"
+        f"    -H 'Authorization: Bearer {access_token}' \\\n"
+        f"    -d '{body}'\n\n"
+        f"The token above is good for 15 minutes; `{nexgent} signal {tokens[1]['mint']}{_port_option(info.port)}` "
+        "logs in by itself.\nCtrl-C stops everything.",
+    )
+    console.file.flush()
+
+
+def _command() -> str:
+    """Return how the command can be typed from here."""
+    for path in (".venv/bin/nexgent",):
+        if os.path.exists(path):  # noqa: PTH110 -- a relative path as it will be typed
+            return path
+    return "nexgent"
+
+
+def _port_option(port: int) -> str:
+    return "" if port == 4000 else f" --url http://localhost:{port}"

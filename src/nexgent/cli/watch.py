@@ -1,0 +1,288 @@
+"""`nexgent watch`: an agent's positions, live, over the WebSocket."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import websockets
+from rich.console import Console
+from rich.live import Live
+
+from nexgent.cli import exit_codes
+from nexgent.cli.api_client import ApiClient, LoginFailedError, add_connection_options
+from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.watch_view import AgentView, render, status_line
+from nexgent.config.settings import Settings
+from nexgent.shared.errors import NexgentError, NotFoundError
+from nexgent.shared.money import SOL_MINT
+
+DEMO_AGENT = "Demo"
+REFRESH_SECONDS = 0.25
+BALANCE_SECONDS = 15.0
+OPEN_SECONDS = 10.0
+SILENCE_SECONDS = 75.0
+"""The service asks for a sign of life every 30 s; when nothing at all comes for so long, the connection is dead."""
+FIRST_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 15.0
+MAX_REFUSALS = 3
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+TRADES_AT_START = 1000
+TRADES_AFTER_CLOSE = 50
+RESERVED_LINES = 9
+UNAUTHORIZED = 401
+POLICY_VIOLATION = 1008
+
+
+class AgentUnknownError(NotFoundError):
+    """The user has no such agent, or none at all."""
+
+    code = "AGENT_NOT_FOUND"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--agent", help="id or name of the agent (the demo's, else the newest)")
+    parser.add_argument(
+        "--plain", action="store_true", help="print one line per event (as it does when not in a terminal)"
+    )
+    parser.add_argument("--once", action="store_true", help="print the present state and end")
+    add_connection_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Follow until Ctrl-C."""
+    settings = load_settings(level="error")
+    try:
+        run_async(_watch(arguments, settings))
+    except BrokenPipeError:
+        # Whoever read our lines has had enough; Python's own flush at exit must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except asyncio.CancelledError:
+        return exit_codes.INTERRUPTED
+    return exit_codes.OK
+
+
+def choose_agent(agents: Sequence[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+    """Return the agent with that id or name; without one, the demo's, else the newest (they come newest first)."""
+    if not agents:
+        raise AgentUnknownError("This user has no agent yet; create one with POST /api/v1/agents")
+    if wanted is None:
+        return next((agent for agent in agents if agent["name"] == DEMO_AGENT), agents[0])
+    for key in ("id", "name"):
+        for agent in agents:
+            if str(agent[key]).casefold() == wanted.casefold():
+                return agent
+    names = ", ".join(str(agent["name"]) for agent in agents[:20])
+    raise AgentUnknownError(f"No agent has the id or name {wanted!r}; there are: {names}")
+
+
+async def _watch(arguments: argparse.Namespace, settings: Settings) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):
+        # As with Ctrl-C: the terminal is left as it was found.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    console = Console(highlight=False)
+    async with ApiClient.of(arguments, settings) as api:
+        agent = choose_agent(await api.call("GET", "/agents"), arguments.agent)
+        view = AgentView(str(agent["name"]), str(agent["id"]))
+        if arguments.once:
+            follower = Follower(api, view, lambda _: None)
+            await follower.snapshot()
+            console.print(render(view, datetime.now(UTC), max_rows=1_000_000))
+        elif arguments.plain or not console.is_terminal:
+            await _follow_plain(api, view)
+        else:
+            await _follow_live(api, view, console)
+
+
+async def _follow_plain(api: ApiClient, view: AgentView) -> None:
+    def say(line: str) -> None:
+        print(f"{datetime.now().astimezone():%H:%M:%S} {line}", flush=True)
+
+    shown = ""
+
+    def changed() -> None:
+        nonlocal shown
+        line = status_line(view)
+        if line != shown:
+            say(line)
+            shown = line
+
+    await Follower(api, view, say, on_status=changed).run()
+
+
+async def _follow_live(api: ApiClient, view: AgentView, console: Console) -> None:
+    def picture() -> Any:  # a renderable of rich
+        return render(view, datetime.now(UTC), max_rows=max(1, console.height - RESERVED_LINES))
+
+    with Live(picture(), console=console, auto_refresh=False) as live:
+
+        def say(line: str) -> None:
+            # Prices and stops are seen in the table; what else happens is kept above it.
+            if not line.startswith(("price ", "stop ", "holds ")):
+                live.console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", markup=False)
+
+        async with _running(Follower(api, view, say).run()) as following:
+            while not following.done():
+                live.update(picture(), refresh=True)
+                await asyncio.wait({following}, timeout=REFRESH_SECONDS)
+            await following
+
+
+@asynccontextmanager
+async def _running(work: Any) -> AsyncIterator[asyncio.Task[None]]:
+    task: asyncio.Task[None] = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+class Follower:
+    """Keeps a view current: connects, reconnects with patience, logs in again when the token has run out."""
+
+    def __init__(
+        self,
+        api: ApiClient,
+        view: AgentView,
+        say: Callable[[str], None],
+        *,
+        on_status: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._api = api
+        self._view = view
+        self._say = say
+        self._on_status = on_status
+        self._wanted = asyncio.Event()
+        self._failures = 0
+        self._refusals = 0
+        self._seen_trades = False
+
+    async def snapshot(self) -> None:
+        """Fill the view once. Raises `NexgentError` when the service cannot be followed."""
+        try:
+            async with asyncio.timeout(OPEN_SECONDS), self._connect() as connection:
+                while not self._view.loaded:
+                    self._view.apply(json.loads(await connection.recv(), parse_float=Decimal))
+        except (TimeoutError, OSError, websockets.WebSocketException) as error:
+            raise NexgentError(f"The service cannot be followed: {_said(error)}") from None
+        await self._refresh()
+        self._view.connection = "connected"
+
+    async def run(self) -> None:
+        """Follow for ever. Raises `NexgentError` when going on makes no sense."""
+        async with _running(self._keep_fresh()):
+            while True:
+                try:
+                    await self._follow()
+                except (OSError, TimeoutError, websockets.WebSocketException, httpx.HTTPError) as error:
+                    await self._recover(error)
+
+    async def _follow(self) -> None:
+        async with self._connect() as connection:
+            while True:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    text = await connection.recv()
+                frame = json.loads(text, parse_float=Decimal)
+                if frame.get("type") == "ping":
+                    await connection.send(json.dumps({"type": "pong", "timestamp": frame.get("timestamp")}))
+                    continue
+                for line in self._view.apply(frame):
+                    self._say(line)
+                if frame.get("type") in ("initial_data", "position_update"):
+                    self._failures = self._refusals = 0
+                    self._view.connection = "connected"
+                    self._wanted.set()
+
+    def _connect(self) -> websockets.connect:
+        query = urlencode({"token": self._api.token, "agentId": self._view.agent_id})
+        # http:// becomes ws://, https:// becomes wss://.
+        address = f"ws{self._api.url.removeprefix('http')}/ws?{query}"
+        return websockets.connect(
+            address,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=1.0,
+            ping_interval=None,
+            max_size=MAX_FRAME_BYTES,
+        )
+
+    async def _recover(self, error: Exception) -> None:
+        """Decide what a broken connection means: give up, log in again at once, or wait and try again."""
+        close = getattr(error, "rcvd", None)
+        if close is not None and close.code == POLICY_VIOLATION and close.reason == "Agent not found":
+            raise AgentUnknownError(f"The agent {self._view.name} does not exist any more")
+        expired = close is not None and close.code == POLICY_VIOLATION
+        refused = isinstance(error, websockets.InvalidStatus) and error.response.status_code == UNAUTHORIZED
+        if (expired or refused) and await self._log_in() and not self._failures:
+            self._failures += 1
+            return
+        self._failures += 1
+        pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 10))
+        self._view.connection = f"not connected ({_said(error)}), trying again"
+        self._on_status()
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+
+    async def _log_in(self) -> bool:
+        try:
+            await self._api.log_in()
+        except LoginFailedError:
+            self._refusals += 1
+            if self._refusals >= MAX_REFUSALS:
+                raise
+            return False
+        except httpx.HTTPError:
+            return False
+        return True
+
+    async def _keep_fresh(self) -> None:
+        """Fetch what no frame tells, the balance and the closed trades: after each trade, and now and then."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BALANCE_SECONDS):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            if self._view.loaded:
+                # While the service is away, the connection's own state says so.
+                with suppress(NexgentError, httpx.HTTPError):
+                    await self._refresh()
+                    self._on_status()
+
+    async def _refresh(self) -> None:
+        agent = self._view.agent_id
+        limit = TRADES_AFTER_CLOSE if self._seen_trades else TRADES_AT_START
+        trades = await self._api.call("GET", f"/agent-historical-swaps?agentId={agent}&limit={limit}")
+        for line in self._view.closed_trades(trades, announce=self._seen_trades):
+            self._say(line)
+        self._seen_trades = True
+        balances = await self._api.call("GET", f"/agent-balances?agentId={agent}")
+        self._view.sol_balance = sum(
+            (Decimal(str(row["balance"])) for row in balances if row["tokenAddress"] == SOL_MINT), Decimal(0)
+        )
+
+
+def _said(error: Exception) -> str:
+    """Return what happened without the address, which holds the token."""
+    close = getattr(error, "rcvd", None)
+    if close is not None:
+        return str(close.reason or f"closed with {close.code}")
+    if isinstance(error, websockets.InvalidStatus):
+        return f"status {error.response.status_code}"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return "no connection" if isinstance(error, OSError) else type(error).__name__

@@ -1,0 +1,78 @@
+"""What the performance package needs from outside. All methods raise `UnavailableError` when a store cannot be reached."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.performance.models import Snapshot, WalletDue
+from nexgent.domain.performance.summary import ClosedTradeTotals
+from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+
+
+class WalletStates(Protocol):
+    """The part of the ledger that is needed here."""
+
+    async def fresh(self, wallet: WalletAddress) -> WalletState:
+        """Return the newest state of a wallet. Raises `UnknownWalletError`."""
+        ...
+
+
+class PerformanceQueries(Protocol):
+    """Sums and series out of the read tables. The caller has checked whose they are."""
+
+    async def closed_totals(
+        self, agent_id: AgentId, wallet: WalletAddress | None, since: datetime | None
+    ) -> ClosedTradeTotals:
+        """Return the sums over closed trades, sold at `since` or later."""
+        ...
+
+    async def snapshots_since(
+        self, agent_id: AgentId, wallet: WalletAddress, since: datetime
+    ) -> Sequence[Snapshot]:
+        """Return the hourly snapshots from a moment on, oldest first."""
+        ...
+
+    async def daily_snapshots(self, agent_id: AgentId, wallet: WalletAddress) -> Sequence[Snapshot]:
+        """Return the snapshots of UTC midnights, oldest first; the hourly ones as long as there is no midnight yet."""
+        ...
+
+
+class SnapshotStore(Protocol):
+    """Where snapshots are kept: one per agent, wallet and hour."""
+
+    async def due(self) -> Sequence[WalletDue]:
+        """Return every wallet with the hour of its last snapshot."""
+        ...
+
+    async def save(self, snapshots: Sequence[Snapshot]) -> int:
+        """Store snapshots in one statement; those of the same hour are replaced. Return how many."""
+        ...
+
+
+class WalletSource(Protocol):
+    """Present states of wallets; the journal."""
+
+    async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
+        """Return the present durable states, all of them for None."""
+        ...
+
+
+class WalletHistory(Protocol):
+    """Entries of one wallet, from the first on; the journal."""
+
+    def entries(self, wallet: WalletAddress) -> AsyncIterator[Entry]:
+        """Yield them in order."""
+        ...
+
+
+class LastPrices(Protocol):
+    """The newest accepted price of each token."""
+
+    async def latest(self, tokens: Collection[TokenAddress]) -> Mapping[TokenAddress, Decimal]:
+        """Return SOL per token for those tokens that have a price."""
+        ...

@@ -1,0 +1,1 @@
+"""What stops an agent from buying, and the switch that stops everybody."""

@@ -1,0 +1,264 @@
+"""What protections know, in memory: one record per wallet, the switches, and the answer to "may this be bought?".
+
+Filled at start from one snapshot of the store and kept current by the entries of the ledger. What is at stake and what is
+under way is read from the wallet's newest state, staged entries included, so two decisions of one moment see each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from nexgent.domain.agents.config_models import NO_PROTECTIONS
+from nexgent.domain.agents.events import AgentDeleted
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.models import (
+    Entry,
+    TradeExpired,
+    TradeFailed,
+    TradeIntended,
+    TradeKind,
+    TradeSettled,
+    WalletReset,
+)
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.protections.evaluate import evaluate_protections
+from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
+from nexgent.domain.protections.models import (
+    NOTHING_IN_THE_WAY,
+    KillSwitch,
+    ProtectionControls,
+    ProtectionFacts,
+    ProtectionHistory,
+    ProtectionVerdict,
+    WalletRecord,
+)
+from nexgent.domain.transactions.models import ClosedTrade
+from nexgent.shared.money import CONTEXT, SOL_MINT, sol
+from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId, WalletAddress
+
+ENTRY_KINDS = frozenset({TradeKind.PURCHASE, TradeKind.DCA_BUY})
+HOUR = timedelta(hours=1)
+LONGEST_COOLDOWN = timedelta(days=7)
+_FORGET_ABOVE = 500
+_ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class _Record:
+    """A `WalletRecord` that goes on."""
+
+    agent_id: AgentId
+    seq: int = 0
+    profit_sol: Decimal = _ZERO
+    peak_profit_sol: Decimal = _ZERO
+    day: date | None = None
+    day_profit_sol: Decimal = _ZERO
+    loss_streak: int = 0
+    last_loss_at: datetime | None = None
+    closed_at: dict[TokenAddress, datetime] = field(default_factory=dict)
+    # In the order they were made: old ones leave at the front.
+    entries: dict[IntentId, datetime] = field(default_factory=dict)
+
+    def close(self, trade: ClosedTrade) -> None:
+        profit = trade.profit_loss_sol
+        self.profit_sol = CONTEXT.add(self.profit_sol, profit)
+        self.peak_profit_sol = max(self.peak_profit_sol, self.profit_sol)
+        day = trade.sale_time.astimezone(UTC).date()
+        if self.day is None or day > self.day:
+            self.day, self.day_profit_sol = day, profit
+        elif day == self.day:
+            self.day_profit_sol = CONTEXT.add(self.day_profit_sol, profit)
+        if profit < 0:
+            self.loss_streak += 1
+            self.last_loss_at = trade.sale_time
+        else:
+            self.loss_streak, self.last_loss_at = 0, None
+        if len(self.closed_at) > _FORGET_ABOVE:
+            oldest = trade.sale_time - LONGEST_COOLDOWN
+            self.closed_at = {token: at for token, at in self.closed_at.items() if at > oldest}
+        self.closed_at[trade.token_address] = trade.sale_time
+
+    def forget(self, *, entries: bool) -> None:
+        self.profit_sol = self.peak_profit_sol = self.day_profit_sol = _ZERO
+        self.day, self.loss_streak, self.last_loss_at = None, 0, None
+        self.closed_at = {}
+        if entries:
+            self.entries = {}
+
+    def profit_on(self, day: date) -> Decimal:
+        return self.day_profit_sol if self.day == day else _ZERO
+
+    def recent_entries(self, now: datetime) -> dict[IntentId, datetime]:
+        oldest = now - HOUR
+        while self.entries:
+            first = next(iter(self.entries))
+            if self.entries[first] > oldest:
+                break
+            del self.entries[first]
+        return self.entries
+
+
+class ProtectionBoard:
+    """Records by wallet, switches by user, resets by agent."""
+
+    def __init__(self) -> None:
+        self._records: dict[WalletAddress, _Record] = {}
+        self._resets: dict[AgentId, datetime] = {}
+        self._system: KillSwitch | None = None
+        self._switches: dict[UserId, KillSwitch] = {}
+
+    def load(self, history: ProtectionHistory, now: datetime) -> None:
+        """Replace everything by what the store says."""
+        self._system, self._switches = None, {}
+        self._resets = dict(history.controls.resets)
+        self._records = {record.wallet_address: _taken_over(record, now) for record in history.records}
+        self.take_controls(history.controls)
+        self._apply(history.unprojected)
+
+    def take_controls(self, controls: ProtectionControls) -> None:
+        """Take over switches and resets as the store has them, unless this process knows newer ones."""
+        for switch in controls.switches:
+            self._put_switch(switch)
+        for agent_id, at in controls.resets.items():
+            self.on_reset(ProtectionsReset(agent_id, at))
+
+    def on_entries(self, event: EntriesRecorded) -> None:
+        """Take over what was recorded."""
+        self._apply(event.entries)
+
+    def on_kill_switch(self, event: KillSwitchChanged) -> None:
+        """Take over a switch."""
+        self._put_switch(event.switch)
+
+    def on_reset(self, event: ProtectionsReset) -> None:
+        """Start an agent's record anew."""
+        known = self._resets.get(event.agent_id)
+        if known is not None and known >= event.at:
+            return
+        self._resets[event.agent_id] = event.at
+        for record in self._records.values():
+            if record.agent_id == event.agent_id:
+                record.forget(entries=True)
+
+    def on_agent_deleted(self, event: AgentDeleted) -> None:
+        """Forget an agent."""
+        self._resets.pop(event.agent_id, None)
+        self._records = {
+            wallet: record for wallet, record in self._records.items() if record.agent_id != event.agent_id
+        }
+
+    def switches_of(self, user_id: UserId) -> tuple[KillSwitch | None, KillSwitch | None]:
+        """Return the switch of the whole system and that of a user, where they were ever used."""
+        return self._system, self._switches.get(user_id)
+
+    def reset_at(self, agent_id: AgentId) -> datetime | None:
+        """Return from when on an agent's record counts."""
+        return self._resets.get(agent_id)
+
+    def check(
+        self,
+        agent: Agent,
+        state: WalletState,
+        now: datetime,
+        *,
+        size_lamports: int = 0,
+        new_position_in: TokenAddress | None = None,
+    ) -> ProtectionVerdict:
+        """Return whether an entry of a wallet may happen. `state` is its newest one, as the ledger's head has it.
+
+        `new_position_in` is the token of a purchase; a DCA buy leaves it out, as no cooldown concerns it.
+        """
+        config = agent.config.protections
+        user_switch = self._switches.get(agent.user_id)
+        if config is NO_PROTECTIONS and self._system is None and user_switch is None:
+            return NOTHING_IN_THE_WAY
+        facts = self._facts(agent, state, now, size_lamports, new_position_in, user_switch)
+        return evaluate_protections(facts, config, now)
+
+    def _facts(
+        self,
+        agent: Agent,
+        state: WalletState,
+        now: datetime,
+        size_lamports: int,
+        token: TokenAddress | None,
+        user_switch: KillSwitch | None,
+    ) -> ProtectionFacts:
+        record = self._records.get(state.wallet_address)
+        if record is None:
+            record = _Record(agent.id)
+        recent = record.recent_entries(now)
+        entries, under_way = len(recent), 0
+        for open_intent in state.intents.values():
+            intent = open_intent.intent
+            if intent.kind in ENTRY_KINDS:
+                under_way += intent.amount_raw
+                # Once it is recorded it is among the recent ones.
+                entries += intent.id not in recent
+        cost = sum(position.cost_basis_lamports for position in state.positions.values())
+        return ProtectionFacts(
+            system_switch=self._system,
+            user_switch=user_switch,
+            profit_today_sol=record.profit_on(now.astimezone(UTC).date()),
+            below_peak_sol=CONTEXT.subtract(record.peak_profit_sol, record.profit_sol),
+            loss_streak=record.loss_streak,
+            last_loss_at=record.last_loss_at,
+            token_closed_at=record.closed_at.get(token) if token is not None else None,
+            entries_last_hour=entries,
+            equity_sol=sol(state.balance_raw(SOL_MINT) + cost),
+            exposure_sol=sol(cost + under_way + size_lamports),
+        )
+
+    def _apply(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            record = self._records.get(entry.wallet_address)
+            if record is None or record.agent_id != entry.agent_id:
+                seq = entry.seq - 1 if record is None else record.seq
+                record = self._records[entry.wallet_address] = _Record(entry.agent_id, seq)
+            if entry.seq <= record.seq:
+                continue
+            record.seq = entry.seq
+            body = entry.body
+            reset_at = self._resets.get(entry.agent_id)
+            match body:
+                case TradeIntended(intent) if intent.kind in ENTRY_KINDS:
+                    if reset_at is None or entry.at > reset_at:
+                        record.entries[intent.id] = entry.at
+                case TradeFailed() | TradeExpired():
+                    record.entries.pop(body.intent_id, None)
+                case TradeSettled(closed=ClosedTrade() as trade):
+                    if reset_at is None or trade.sale_time > reset_at:
+                        record.close(trade)
+                case WalletReset():
+                    # What was bought within the hour was bought all the same.
+                    record.forget(entries=False)
+                case _:
+                    pass
+
+    def _put_switch(self, switch: KillSwitch) -> None:
+        known = self._system if switch.user_id is None else self._switches.get(switch.user_id)
+        if known is not None and known.changed_at > switch.changed_at:
+            return
+        if switch.user_id is None:
+            self._system = switch
+        else:
+            self._switches[switch.user_id] = switch
+
+
+def _taken_over(record: WalletRecord, now: datetime) -> _Record:
+    return _Record(
+        agent_id=record.agent_id,
+        seq=record.seq,
+        profit_sol=record.profit_sol,
+        peak_profit_sol=record.peak_profit_sol,
+        day=now.astimezone(UTC).date(),
+        day_profit_sol=record.profit_today_sol,
+        loss_streak=record.loss_streak,
+        last_loss_at=record.last_loss_at if record.loss_streak else None,
+        closed_at=dict(record.closed_at),
+        entries=dict(sorted(record.entries.items(), key=lambda item: item[1])),
+    )

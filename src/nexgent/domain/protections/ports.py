@@ -1,0 +1,29 @@
+"""What the protections package needs from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from nexgent.domain.protections.models import KillSwitch, ProtectionControls, ProtectionHistory
+from nexgent.shared.types import AgentId, UserId
+
+
+class ProtectionStore(Protocol):
+    """The durable record of switches and resets. All methods raise `UnavailableError` when it cannot be reached."""
+
+    async def set_switch(self, switch: KillSwitch) -> None:
+        """Store a switch in its new position."""
+        ...
+
+    async def reset(self, agent_id: AgentId, at: datetime, by: UserId) -> None:
+        """Let an agent's record count from a moment on. An earlier moment never replaces a later one."""
+        ...
+
+    async def controls(self) -> ProtectionControls:
+        """Return all switches and resets."""
+        ...
+
+    async def history(self, now: datetime) -> ProtectionHistory:
+        """Return everything the board needs, out of one snapshot of the store."""
+        ...

@@ -1,0 +1,155 @@
+"""Users in a real PostgreSQL and sessions in a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from nexgent.domain.users.authenticate import Authenticator, RevokedTokens, key_hash
+from nexgent.domain.users.errors import AccountLockedError, NotAuthenticatedError
+from nexgent.domain.users.models import Scope, User
+from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
+from nexgent.domain.users.sessions import Sessions
+from nexgent.infrastructure.cache.sessions import RedisSessionStore
+from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
+from nexgent.infrastructure.security.passwords import BcryptHasher
+from nexgent.infrastructure.security.tokens import JwtCodec
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.errors import UnavailableError
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import UserId
+from tests.fakes.api import SECRET
+
+EMAIL, PASSWORD = "admin@example.com", "correct horse"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PREFIX = "test:"
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool[Any]]:
+    made = await create_pool(database_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def users(pool: asyncpg.Pool[Any]) -> PostgresUserRepository:
+    return PostgresUserRepository(pool)
+
+
+def a_user(email: str = EMAIL) -> User:
+    return User(id=UserId(new_id()), email=email, password_hash="x", created_at=NOW)
+
+
+async def test_users_are_kept(users: PostgresUserRepository) -> None:
+    user = a_user()
+
+    assert await users.add(user)
+    assert not await users.add(a_user())
+    assert await users.get(user.id) == user
+    assert await users.find_by_email(EMAIL) == user
+    assert await users.find_by_email("other@example.com") is None
+
+
+async def test_wrong_passwords_at_the_same_moment_all_count(users: PostgresUserRepository) -> None:
+    user = a_user()
+    await users.add(user)
+
+    locks = await asyncio.gather(
+        *(users.record_failed_login(user.id, NOW, limit=5, lock=timedelta(minutes=15)) for _ in range(5))
+    )
+
+    assert sorted(lock is not None for lock in locks) == [False] * 4 + [True]
+    stored = await users.get(user.id)
+    assert stored is not None
+    assert (stored.failed_login_attempts, stored.locked_until) == (5, NOW + timedelta(minutes=15))
+
+
+async def test_a_lapsed_lock_starts_the_count_again(users: PostgresUserRepository) -> None:
+    user = a_user()
+    await users.add(user)
+    for _ in range(5):
+        await users.record_failed_login(user.id, NOW, limit=5, lock=timedelta(minutes=15))
+    later = NOW + timedelta(minutes=16)
+
+    assert await users.record_failed_login(user.id, later, limit=5, lock=timedelta(minutes=15)) is None
+
+    stored = await users.get(user.id)
+    assert stored is not None
+    assert (stored.failed_login_attempts, stored.locked_until) == (1, None)
+
+
+async def test_sessions_end_to_end(users: PostgresUserRepository, redis: Redis) -> None:
+    clock, passwords, revoked = SystemClock(), BcryptHasher(cost=4), RevokedTokens()
+    store, tokens = RedisSessionStore(redis, PREFIX), JwtCodec(SECRET)
+    sessions = Sessions(
+        users=users, passwords=passwords, tokens=tokens, store=store, revoked=revoked, clock=clock
+    )
+    seed = SeedAdmin(users=users, passwords=passwords, clock=clock)
+    outcomes = await asyncio.gather(*(seed.execute(EMAIL, PASSWORD) for _ in range(3)))
+    assert len({user_id for _, user_id in outcomes}) == 1
+    assert [outcome for outcome, _ in outcomes].count(SeedOutcome.CREATED) == 1
+
+    session = await sessions.log_in(EMAIL, PASSWORD)
+    claims = tokens.decode(session.refresh_token)
+    key = f"{PREFIX}refresh_token:{claims.token_id}"
+    assert (await redis.get(key)).decode() == str(session.user.id)
+    assert 86_300 < await redis.ttl(key) <= 86_400
+    assert await sessions.refresh(session.refresh_token)
+
+    access = tokens.decode(session.access_token)
+    await sessions.log_out(access, session.refresh_token)
+    assert await redis.get(key) is None
+    assert 0 < await redis.ttl(f"{PREFIX}blacklist:{access.token_id}") <= 900
+    restarted = RevokedTokens()
+    restarted.load(await store.revoked_access(clock.now()))
+    assert access.token_id in restarted
+
+    for _ in range(5):
+        with pytest.raises(NotAuthenticatedError):
+            await sessions.log_in(EMAIL, "wrong")
+    with pytest.raises(AccountLockedError):
+        await sessions.log_in(EMAIL, PASSWORD)
+    assert (await seed.execute(EMAIL, "another"))[0] is SeedOutcome.PASSWORD_REPLACED
+    assert (await sessions.log_in(EMAIL, "another")).user.email == EMAIL
+    passwords.close()
+
+
+async def test_api_keys_are_found_by_hash(users: PostgresUserRepository, pool: asyncpg.Pool[Any]) -> None:
+    user, key, key_id = a_user(), "nex_" + "k" * 32, new_id()
+    await users.add(user)
+    await pool.execute(
+        "INSERT INTO api_keys (id, user_id, name, key_hash, key_prefix, scopes) VALUES ($1, $2, 'n', $3, $4, $5)",
+        key_id,
+        user.id,
+        key_hash(key),
+        key[:8],
+        ["signals"],
+    )
+    authenticator = Authenticator(
+        tokens=JwtCodec(SECRET), keys=PostgresApiKeyStore(pool), revoked=RevokedTokens(), clock=SystemClock()
+    )
+
+    caller = await authenticator.by_token_or_key(None, key, Scope.SIGNALS)
+
+    assert caller.user_id == user.id
+    assert caller.key is not None
+    assert caller.key.id == key_id
+
+
+async def test_servers_that_are_away_are_called_so() -> None:
+    nowhere = Redis.from_url("redis://127.0.0.1:1/0")
+    with pytest.raises(UnavailableError):
+        await RedisSessionStore(nowhere, PREFIX).refresh_owner("x")
+    await nowhere.aclose()
+    pool = await create_pool("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(UnavailableError):
+        await PostgresUserRepository(pool).find_by_email(EMAIL)
+    await pool.close()
