@@ -24,10 +24,10 @@ from nexgent.bootstrap.listener import listen
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
-from nexgent.bootstrap.secret import token_secret
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage, open_storage
 from nexgent.bootstrap.wiring import wire_events
+from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
@@ -114,16 +114,12 @@ class Service:
         self.passwords = BcryptHasher()
         self.users = PostgresUserRepository(pool)
         self.sessions_store = RedisSessionStore(self.redis, settings.storage.redis_key_prefix)
-        self.tokens = JwtCodec(token_secret(settings))
+        self.tokens = JwtCodec(resolve_jwt_secret(settings))
         self.authenticator = Authenticator(
             tokens=self.tokens, keys=PostgresApiKeyStore(pool), revoked=self.revoked, clock=self.clock
         )
         self.hub = self._build_hub()
         self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content)
-        self.bridge = EventBridge(
-            redis=self.redis, keys=self.keys, publish=self.bus.publish, clock=self.clock
-        )
-        self.doorbell = Doorbell(self.queue)
         self.role = EngineRole(
             engine=self.engine,
             lease=self.lease,
@@ -132,6 +128,14 @@ class Service:
             poll_seconds=settings.prices.poll_seconds,
             on_loop_failure=self.observer.loop_failed,
         )
+        self.bridge = EventBridge(
+            redis=self.redis,
+            keys=self.keys,
+            publish=self.bus.publish,
+            clock=self.clock,
+            on_gap=self.role.reload_soon,
+        )
+        self.doorbell = Doorbell(self.queue)
         self.health = Health(
             pool=pool,
             redis=self.redis,
@@ -148,6 +152,7 @@ class Service:
             mirror=self.mirror,
             bridge=self.bridge,
             doorbell=self.doorbell,
+            is_engine=lambda: self.role.active,
         )
         self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
         self._refresh_gauges()
@@ -273,6 +278,7 @@ class Service:
             health=self.health,
             values=ApiValues(
                 jupiter_configured=self.settings.market.jupiter_api_key is not None,
+                pyth_configured=True,
                 metrics_token=auth.metrics_token,
                 metrics_public=auth.metrics_public,
             ),
@@ -281,7 +287,7 @@ class Service:
     def start(self, worker: ChildProcess | None) -> None:
         """Start everything that runs in the background."""
         jobs: dict[str, Coroutine[Any, Any, object]] = {
-            "mirror": self.mirror.run(),
+            "mirror": self._mirror(),
             "bridge": self.bridge.run(),
             "doorbell": self.doorbell.run(),
             "sol-price": self.market.sol_price.run(),
@@ -295,6 +301,11 @@ class Service:
             task = asyncio.create_task(job, name=name)
             task.add_done_callback(_report)
             self._tasks.append(task)
+
+    async def _mirror(self) -> None:
+        """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""
+        await self.role.engaged.wait()
+        await self.mirror.run()
 
     async def _load_revoked(self) -> None:
         while True:

@@ -44,7 +44,14 @@ class EngineRole:
         self._on_loop_failure = on_loop_failure
         self.settled = asyncio.Event()
         """Set when the first attempt to become the engine is over, either way."""
+        self.engaged = asyncio.Event()
+        """Set once this process has become the engine."""
         self.active = False
+        self._reload = asyncio.Event()
+
+    def reload_soon(self) -> None:
+        """Read everything again: a replica may have missed what the engine did."""
+        self._reload.set()
 
     async def run(self) -> None:
         """Try to be the engine for as long as the process lives."""
@@ -55,13 +62,26 @@ class EngineRole:
                 "engine.replica", hint="another process holds the engine lease; this one serves requests"
             )
             self.settled.set()
-            await self._lease.acquire()
-            await self._load_patiently()
+            await self._follow()
         while True:
             await self._be_the_engine()
             log.error("engine.lease_lost", hint="loops are stopped until the database gives the lease back")
-            await self._lease.acquire()
-            await self._load_patiently()
+            await self._follow()
+
+    async def _follow(self) -> None:
+        """Wait for the lease, reading everything again whenever events of the engine may have been missed."""
+        waiting = asyncio.ensure_future(self._lease.acquire())
+        try:
+            while not waiting.done():
+                missed = asyncio.ensure_future(self._reload.wait())
+                await asyncio.wait({waiting, missed}, return_when=asyncio.FIRST_COMPLETED)
+                missed.cancel()
+                if self._reload.is_set():
+                    self._reload.clear()
+                    await self._load_patiently()
+        finally:
+            waiting.cancel()
+        await self._load_patiently()
 
     async def _first_attempt(self) -> int | None:
         while True:
@@ -83,6 +103,7 @@ class EngineRole:
     async def _be_the_engine(self) -> None:
         engine = self._engine
         self.active = True
+        self.engaged.set()
         redriving = asyncio.ensure_future(self._redrive())
         loops = [
             redriving,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.observers import EngineObserver
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
-from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
@@ -26,6 +28,7 @@ def wire_events(
     mirror: RedisMirror,
     bridge: EventBridge,
     doorbell: Doorbell,
+    is_engine: Callable[[], bool],
 ) -> None:
     """Connect the parts. Memory comes first, then whoever looks at people, then copies for others."""
     copies = (mirror.on_event, bridge.on_event)
@@ -35,12 +38,25 @@ def wire_events(
 
     bus.on(AgentSaved, engine.directory.on_saved, engine.watcher.on_agent_saved, *copies)
     bus.on(AgentDeleted, engine.directory.on_deleted, *copies)
-    bus.on(EntriesRecorded, doorbell.ring, mirror.on_event)
+
+    def tell_others(event: EntriesRecorded) -> None:
+        bridge.on_event(WalletsTouched([state.wallet_address for state in event.states]))
+
+    bus.on(EntriesRecorded, doorbell.ring, mirror.on_event, tell_others)
+    bus.on(WalletsTouched, engine.ledger.on_touched)
     bus.on(PositionOpened, engine.watcher.on_opened, seed_gate, hub.on_position_opened, *copies)
     bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)
     bus.on(PositionClosed, engine.watcher.on_closed, hub.on_position_closed, *copies)
     bus.on(PricesChanged, engine.board.on_prices, engine.watcher.on_prices, hub.on_prices, *copies)
-    bus.on(SignalReceived, engine.process_signal.on_received)
+
+    def trade(event: SignalReceived) -> None:
+        # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there.
+        if is_engine():
+            engine.process_signal.on_received(event)
+        else:
+            bridge.on_event(event)
+
+    bus.on(SignalReceived, trade)
     bus.on(SignalProcessed, observer.on_signal_processed)
     bus.on(TradeFinished, observer.on_trade_finished)
     bus.on(ExitTriggered, observer.on_exit_triggered)

@@ -11,16 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 from rich.console import Console
 from rich.panel import Panel
 
 from nexgent.bootstrap.app import ServiceInfo, run_service
 from nexgent.bootstrap.child import ChildProcess
-from nexgent.bootstrap.secret import kept_secret
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import DEMO_EMAIL, PASSWORD_FILE, ApiClient
 from nexgent.cli.running import load_settings, run_async
+from nexgent.config.kept_secret import kept_secret
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import ConflictError, NexgentError
 from nexgent.shared.money import SOL_MINT, SOL_SYMBOL
@@ -83,8 +82,8 @@ def _with_admin(settings: Settings) -> Settings:
     """Return settings with an administrator; without one, the demo's, whose password is kept in the data folder."""
     if settings.auth.admin_email is not None:
         return settings
-    password = kept_secret(settings.storage.data_dir, PASSWORD_FILE)
-    auth = settings.auth.model_copy(update={"admin_email": DEMO_EMAIL, "admin_password": SecretStr(password)})
+    password = kept_secret(settings.storage.data_dir / PASSWORD_FILE)
+    auth = settings.auth.model_copy(update={"admin_email": DEMO_EMAIL, "admin_password": password})
     return replace(settings, auth=auth)
 
 

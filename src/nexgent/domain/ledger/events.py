@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.state import WalletState
+from nexgent.shared.types import WalletAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,10 @@ class EntriesRecorded:
     states: Sequence[WalletState]
     journal_position: int
     """The journal's position after these entries; projections that have reached it contain them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletsTouched:
+    """Another process wrote to these wallets: what is known of them here is old."""
+
+    wallets: Sequence[WalletAddress]

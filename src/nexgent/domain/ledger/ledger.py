@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError, UnknownWalletError
-from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.models import Entry, EntryBody, Posting
 from nexgent.domain.ledger.ports import Journal, JournalConflictError
 from nexgent.domain.ledger.state import WalletState, apply
@@ -106,11 +106,12 @@ class Ledger:
             async with self._appending:
                 await self._reload(wanted)
 
-    def mark_stale(self, wallet: WalletAddress) -> None:
-        """Note that another process wrote to the wallet; it is read again before its next use."""
-        stream = self._streams.get(wallet)
-        if stream is not None:
-            stream.stale = True
+    def on_touched(self, event: WalletsTouched) -> None:
+        """Note that another process wrote to wallets; they are read again before their next use."""
+        for wallet in event.wallets:
+            stream = self._streams.get(wallet)
+            if stream is not None:
+                stream.stale = True
 
     def forget(self, wallet: WalletAddress) -> None:
         """Drop a wallet that no longer exists."""

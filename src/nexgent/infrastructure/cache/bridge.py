@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_dict
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
+from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.signals.events import SignalReceived
@@ -36,6 +37,7 @@ BridgedEvent = (
     | AgentSaved
     | AgentDeleted
     | SignalReceived
+    | WalletsTouched
 )
 
 CHANNELS: dict[type[Any], str] = {
@@ -46,6 +48,7 @@ CHANNELS: dict[type[Any], str] = {
     AgentSaved: "agents",
     AgentDeleted: "agents",
     SignalReceived: "signals",
+    WalletsTouched: "wallets",
 }
 OUTBOX_LIMIT = 20_000
 BATCH_SIZE = 100
@@ -94,7 +97,7 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `agents`, `signals`).
+    this process listens to (`positions`, `prices`, `agents`, `signals`, `wallets`).
     """
 
     def __init__(
