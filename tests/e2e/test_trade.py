@@ -148,6 +148,7 @@ async def flush_redis(product: Product) -> None:
     """Empty the embedded Redis completely."""
     info = running_servers(product.folder / "data")
     assert info is not None
+    assert info.redis_url is not None
     client: Redis = Redis.from_url(info.redis_url)
     try:
         await client.flushall()

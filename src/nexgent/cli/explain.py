@@ -35,9 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _fetch(arguments: argparse.Namespace, settings: Settings) -> list[dict[str, Any]]:
     async with ApiClient.of(arguments, settings) as api:
-        decisions: list[dict[str, Any]] = await api.call(
-            "GET", f"/trading-signals/{arguments.signal}/decisions"
-        )
+        answer = await api.call("GET", f"/trading-signals/{arguments.signal}/decisions")
+        decisions: list[dict[str, Any]] = answer["decisions"]
         return decisions
 
 
