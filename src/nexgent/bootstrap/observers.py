@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
+from nexgent.domain.positions.events import PositionClosed, PositionOpened
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.signals.events import SignalProcessed
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
 from nexgent.infrastructure.metrics.metrics import Metrics
+from nexgent.shared.money import plain
+
+log = structlog.get_logger(__name__)
 
 
 class EngineObserver:
@@ -41,6 +47,27 @@ class EngineObserver:
         """Note a step of a loop that raised."""
         self._metrics.error(
             "prices" if name == "prices" else "loop", "POLL_FAILED" if name == "prices" else name
+        )
+
+    def on_position_opened(self, event: PositionOpened) -> None:
+        """Leave a line about a new position."""
+        position = event.position
+        log.info(
+            "position.opened",
+            position_id=str(position.id),
+            agent_id=str(position.agent_id),
+            token_address=position.token_address,
+            invested_sol=plain(position.invested_sol),
+        )
+
+    def on_position_closed(self, event: PositionClosed) -> None:
+        """Leave a line about a closed position."""
+        log.info(
+            "position.closed",
+            position_id=str(event.position_id),
+            agent_id=str(event.agent_id),
+            token_address=event.token_address,
+            reason=event.reason.value if event.reason is not None else "wallet_reset",
         )
 
     def on_trade_finished(self, event: TradeFinished) -> None:

@@ -45,9 +45,17 @@ def wire_events(
     bus.on(EntriesRecorded, doorbell.ring, mirror.on_event, tell_others)
     bus.on(WalletsTouched, engine.ledger.on_touched)
     bus.on(PositionOpened, engine.watcher.on_opened, seed_gate, hub.on_position_opened, *copies)
+    bus.on(PositionOpened, observer.on_position_opened)
     bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)
     bus.on(PositionClosed, engine.watcher.on_closed, hub.on_position_closed, *copies)
-    bus.on(PricesChanged, engine.board.on_prices, engine.watcher.on_prices, hub.on_prices, *copies)
+    bus.on(PositionClosed, observer.on_position_closed)
+
+    def watch_prices(event: PricesChanged) -> None:
+        # A replica shows prices; deciding on them is the engine's alone.
+        if is_engine():
+            engine.watcher.on_prices(event)
+
+    bus.on(PricesChanged, engine.board.on_prices, watch_prices, hub.on_prices, *copies)
 
     def trade(event: SignalReceived) -> None:
         # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there.

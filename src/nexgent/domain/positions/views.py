@@ -38,7 +38,9 @@ def open_position_view(position: Position, mark: PositionMark) -> dict[str, obje
         "lastDcaTime": iso_time(position.last_dca_at),
         "lowestPrice": _DOUBLE.plus(mark.lowest_price_sol),
         "dcaTransactionIds": [str(transaction_id) for transaction_id in position.dca_transaction_ids],
-        "currentStopLossPercentage": mark.stop_loss_pct,
+        "currentStopLossPercentage": _DOUBLE.plus(mark.stop_loss_pct)
+        if mark.stop_loss_pct is not None
+        else None,
         "peakPrice": _DOUBLE.plus(mark.peak_price_sol),
         "lastStopLossUpdate": iso_time(mark.stop_updated_at),
         "remainingAmount": position.remaining,

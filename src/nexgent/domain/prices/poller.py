@@ -148,7 +148,7 @@ class PricePoller:
                 elif verdict not in (Verdict.NOT_PREFERRED, Verdict.OUT_OF_ORDER):
                     log.info(
                         "prices.refused",
-                        token=observation.token_address,
+                        token_address=observation.token_address,
                         source=observation.source.value,
                         verdict=verdict.value,
                     )

@@ -93,7 +93,7 @@ class EngineLease:
                 watch.cancel()
                 with suppress(asyncio.CancelledError):
                     await watch
-            self._forget()
+            self._forget(released=True)
             await self._session.close()
 
     async def _acquire(self, statement: str, *, wait_seconds: float = 0.0) -> int | None:
@@ -138,8 +138,9 @@ class EngineLease:
     def _on_terminated(self, _connection: object) -> None:
         self._forget()
 
-    def _forget(self) -> None:
+    def _forget(self, *, released: bool = False) -> None:
         if self._epoch is not None:
-            log.warning("lease.ended", epoch=self._epoch, owner=self._owner)
+            tell = log.info if released else log.warning
+            tell("lease.released" if released else "lease.lost", epoch=self._epoch, owner=self._owner)
             self._epoch = None
             self._lost.set()

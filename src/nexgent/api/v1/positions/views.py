@@ -91,7 +91,7 @@ def position_view(
             "priceChangePercent": view["priceChangePercent"],
         },
         "stopLoss": {
-            "percentage": mark.stop_loss_pct if mark.stop_loss_pct is not None else 0,
+            "percentage": view["currentStopLossPercentage"] or 0,
             "peakPrice": view["peakPrice"],
         },
         "takeProfit": {
