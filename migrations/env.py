@@ -10,6 +10,7 @@ from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from nexgent.infrastructure.database import protection_tables  # noqa: F401 -- adds its tables to the metadata
 from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.infrastructure.database.tables import metadata
 

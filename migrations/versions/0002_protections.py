@@ -8,9 +8,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-# Alembic compares the database with all known tables; these are defined beside the others.
-from nexgent.infrastructure.database import protection_tables  # noqa: F401
-
 revision = "0002"
 down_revision = "0001"
 branch_labels = None

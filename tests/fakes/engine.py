@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,28 +12,33 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Posting, Recorded
+from nexgent.domain.ledger.models import Account, Posting, Recorded, TradeSettled
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.board import PriceBoard
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
+from nexgent.domain.trading.buy_more import BuyMore
 from nexgent.domain.trading.close_position import ClosePosition
+from nexgent.domain.trading.dead_tokens import DeadTokens
+from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.mark_keeper import MarkKeeper
 from nexgent.domain.trading.open_positions import Buyer, OpenPositions, PurchaseOrder, PurchaseResult
-from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.operation_tasks import OperationPolicy, OperationTasks
+from nexgent.domain.trading.position_book import HeldPosition, PositionBook
 from nexgent.domain.trading.recovery import Recovery
+from nexgent.domain.trading.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.watcher import PositionWatcher
-from nexgent.domain.transactions.models import TransactionRecord, TransactionType
+from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT, lamports
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, TransactionId, UserId, WalletAddress
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
-from tests.fakes.market import FakeDecimals, FakeKeys, FakeMarks, FakeSolPrice, FakeSwaps
+from tests.fakes.market import FakeDecimals, FakeKeys, FakeMarks, FakeProbe, FakeSolPrice, FakeSwaps
 
 TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,17 +49,34 @@ def an_agent(config: TradingConfig | None = None, *, user_id: UserId = USER, nam
     agent_id = AgentId(new_id())
     wallet = Wallet(WalletAddress(f"sim_{agent_id.hex}"), agent_id, TradingMode.SIMULATION, T0, T0)
     return Agent(
-        agent_id, user_id, name, TradingMode.SIMULATION, True, True, config or TradingConfig(), (wallet,), T0, T0
+        agent_id,
+        user_id,
+        name,
+        TradingMode.SIMULATION,
+        True,
+        True,
+        config or TradingConfig(),
+        (wallet,),
+        T0,
+        T0,
     )
 
 
 class FakeEngine:
     """The real use cases wired as the product wires them, over a journal and a market in memory."""
 
-    def __init__(self, journal: FakeJournal | None = None, swaps: FakeSwaps | None = None) -> None:
+    def __init__(
+        self,
+        journal: FakeJournal | None = None,
+        swaps: FakeSwaps | None = None,
+        *,
+        decimals: int = 6,
+        exits_need_automation: bool = False,
+    ) -> None:
         self.clock = FakeClock()
         self.journal = journal or FakeJournal()
         self.swaps = swaps or FakeSwaps()
+        self.keys = FakeKeys()
         self.sol_price = FakeSolPrice()
         self.marks = FakeMarks()
         self.events: list[object] = []
@@ -68,8 +91,8 @@ class FakeEngine:
         self.purchases = OpenPositions(
             ledger=self.ledger,
             gateways=dict(gateways),
-            decimals=FakeDecimals(),
-            keys=FakeKeys(),
+            decimals=FakeDecimals(decimals),
+            keys=self.keys,
             sol_price=self.sol_price,
             clock=self.clock,
             publish=publish,
@@ -85,12 +108,38 @@ class FakeEngine:
             clock=self.clock,
             publish=publish,
             in_flight=self.in_flight,
+            book=self.book,
+        )
+        self.take_profit = TakeProfitSale(operations=self.sales.operations, directory=self.directory)
+        self.buy_more = BuyMore(
+            operations=self.sales.operations,
+            directory=self.directory,
+            clock=self.clock,
+            fee_reserve_lamports=10_000_000,
+        )
+        self.operations = OperationTasks(
+            take_profit=self.take_profit, buy_more=self.buy_more, policy=OperationPolicy(), clock=self.clock
         )
         self.policy = ExitPolicy(first_pause_seconds=0.001, longest_pause_seconds=0.01)
         self.exits = ExitTasks(close=self.sales, policy=self.policy, clock=self.clock, publish=publish)
         self.keeper = MarkKeeper(store=self.marks, book=self.book, publish=publish)
         self.watcher = PositionWatcher(
-            book=self.book, directory=self.directory, exits=self.exits, marks=self.keeper, clock=self.clock
+            book=self.book,
+            directory=self.directory,
+            exits=self.exits,
+            marks=self.keeper,
+            clock=self.clock,
+            operations=self.operations,
+            exits_need_automation=exits_need_automation,
+        )
+        self.probes = [FakeProbe("dexscreener"), FakeProbe("jupiter")]
+        self.dead_tokens = DeadTokens(
+            book=self.book,
+            board=self.board,
+            exits=self.exits,
+            operations=self.sales.operations,
+            probes=self.probes,
+            clock=self.clock,
         )
         self.recovery = Recovery(
             ledger=self.ledger,
@@ -108,7 +157,8 @@ class FakeEngine:
         self.bus.on(AgentSaved, self.directory.on_saved, self.watcher.on_agent_saved)
         self.bus.on(PositionOpened, self.watcher.on_opened)
         self.bus.on(PositionUpdated, self.watcher.on_updated)
-        self.bus.on(PositionClosed, self.watcher.on_closed)
+        self.bus.on(PositionClosed, self.watcher.on_closed, self.dead_tokens.on_closed)
+        self.bus.on(ExitAttemptFailed, self.dead_tokens.on_exit_attempt_failed)
         self.bus.on(PricesChanged, self.board.on_prices, self.watcher.on_prices)
 
     def _publish(self, event: object) -> None:
@@ -148,6 +198,29 @@ class FakeEngine:
     ) -> list[PurchaseResult]:
         buyers = [Buyer(agent, agent.wallets[0], IntentId(new_id()), size_sol) for agent in agents]
         return await self.purchases.execute(PurchaseOrder(token, "EXM", None, "manual"), buyers)
+
+    def held(self, agent: Agent) -> HeldPosition:
+        """Return the one position an agent has in the book."""
+        (held,) = self.book.of_agent(agent.id)
+        return held
+
+    def balance_raw(self, agent: Agent, mint: TokenAddress = SOL_MINT) -> int:
+        return self.ledger.head(agent.wallets[0].address).balance_raw(mint)
+
+    def closed_trades(self) -> list[ClosedTrade]:
+        """Return the closed trades of the journal, oldest first."""
+        bodies = [entry.body for entry in self.journal.entries]
+        return [body.closed for body in bodies if isinstance(body, TradeSettled) and body.closed is not None]
+
+    def move_to(self, price_sol: Decimal, token: TokenAddress = TOKEN) -> None:
+        """Let the whole market be at a price: quotes and the price feed."""
+        self.swaps.price_sol = price_sol
+        self.price(price_sol, token)
+
+    async def settle(self, rounds: int = 400) -> None:
+        """Let everything that is under way come to an end; exits that keep failing are not waited for."""
+        for _ in range(rounds):
+            await asyncio.sleep(0)
 
     def price(self, price_sol: Decimal, token: TokenAddress = TOKEN) -> None:
         price = TokenPrice(token, price_sol, None, PriceSource.DEXSCREENER, self.clock.now())

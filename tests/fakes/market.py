@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionMark
 from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.domain.trading.liquidity import MarketReading, MarketVerdict
 from nexgent.domain.trading.models import Fees, Landed, Quote, QuoteRequest, SwapOutcome
 from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.shared.errors import NexgentError
@@ -19,7 +21,10 @@ from nexgent.shared.types import TokenAddress, WalletAddress
 
 
 class FakeSwaps:
-    """Quotes at a fixed price per token; `failures` are raised by the next quotes, `gate` holds quotes back while set."""
+    """Quotes at a fixed price per token; `failures` are raised by the next quotes, `gate` holds quotes back while set.
+
+    `unsellable` is raised by every quote of a sale; `impact_above` gives quotes above an amount another price impact.
+    """
 
     def __init__(self, price_sol: Decimal = Decimal("0.001"), decimals: int = 6) -> None:
         self.price_sol = price_sol
@@ -28,15 +33,22 @@ class FakeSwaps:
         self.protocol_bps = 10
         self.network_fee_lamports = 105_000
         self.requests: list[QuoteRequest] = []
+        self.urgent: list[bool] = []
         self.failures: list[NexgentError] = []
+        self.unsellable: NexgentError | None = None
+        self.fill_share = Decimal(1)
+        self.impact_above: tuple[int, Decimal] | None = None
         self.gate: asyncio.Event | None = None
 
     async def quote(self, request: QuoteRequest, *, urgent: bool = False) -> Quote:
         self.requests.append(request)
+        self.urgent.append(urgent)
         if self.gate is not None:
             await self.gate.wait()
         if self.failures:
             raise self.failures.pop(0)
+        if self.unsellable is not None and request.output_mint == SOL_MINT:
+            raise self.unsellable
         if request.input_mint == SOL_MINT:
             tokens = Decimal(request.amount_raw).scaleb(-9) / self.price_sol
             out, sol_side = to_raw(tokens, self.decimals), request.amount_raw
@@ -48,7 +60,7 @@ class FakeSwaps:
             request_id=f"request-{len(self.requests)}",
             in_amount_raw=request.amount_raw,
             out_amount_raw=out,
-            price_impact_ratio=self.impact,
+            price_impact_ratio=self._impact(request),
             slippage_bps=50,
             fees=Fees(
                 protocol_fee_lamports=sol_side * self.protocol_bps // 10_000,
@@ -64,28 +76,73 @@ class FakeSwaps:
             received_monotonic=0.0,
         )
 
+    def _impact(self, request: QuoteRequest) -> Decimal:
+        if self.impact_above is not None and request.amount_raw > self.impact_above[0]:
+            return self.impact_above[1]
+        return self.impact
+
     async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
         return None
 
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
-        return Landed(fill=fill_from_quote(quote))
+        fill = fill_from_quote(quote)
+        if self.fill_share != 1:
+            share = self.fill_share
+            fill = replace(
+                fill,
+                in_amount_raw=int(fill.in_amount_raw * share),
+                out_amount_raw=int(fill.out_amount_raw * share),
+            )
+        return Landed(fill=fill)
 
-    async def resolve(self, submission: Submission, wallet: WalletAddress, request: QuoteRequest) -> SwapOutcome:
+    async def resolve(
+        self, submission: Submission, wallet: WalletAddress, request: QuoteRequest
+    ) -> SwapOutcome:
         raise SwapUnavailableError("a paper trade is never in doubt")
 
 
 class FakeDecimals:
-    """Six decimals for every mint."""
+    """The same decimals for every mint."""
+
+    def __init__(self, decimals: int = 6) -> None:
+        self._decimals = decimals
 
     async def decimals(self, token: TokenAddress) -> int:
-        return 6
+        return self._decimals
 
 
 class FakeKeys:
-    """No live wallet is loaded."""
+    """Only the wallets put into `loaded` can sign."""
+
+    def __init__(self) -> None:
+        self.loaded: set[WalletAddress] = set()
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
-        return False
+        return wallet in self.loaded
+
+
+class FakeProbe:
+    """Says the same of every token until told otherwise; `reachable` off, it raises."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.verdict = MarketVerdict.ALIVE
+        self.reachable = True
+        self.asked = 0
+
+    async def read(self, tokens: Sequence[TokenAddress]) -> Sequence[MarketReading]:
+        self.asked += 1
+        if not self.reachable:
+            raise SwapUnavailableError("the source does not answer")
+        return [
+            MarketReading(
+                token_address=token,
+                source=self.source,
+                verdict=self.verdict,
+                observed_at=datetime(2026, 1, 1, tzinfo=UTC),
+            )
+            for token in tokens
+        ]
 
 
 class FakeSolPrice:

@@ -127,13 +127,13 @@ def test_the_command_counts_and_exits(tmp_path: Path, capsys: pytest.CaptureFixt
     good = {"input": {"mode": "fixed", "defaultPercentage": -32, "peakGainPercent": 50}, "expected": 40}
     file = tmp_path / "some.json"
     file.write_text(
-        json.dumps({"stop_loss_percentage": [good, {**good, "expected": 41}], "executor_scenarios": [{}]})
+        json.dumps({"stop_loss_percentage": [good, {**good, "expected": 41}], "unheard_of": [{}]})
     )
 
     assert main([str(file)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "stop_loss_percentage: 1 passed / 1 failed"
-    assert "executor_scenarios: skipped" in lines
+    assert "unheard_of: skipped" in lines
     assert lines[-1] == "1 passed, 1 failed"
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.vectors.runner import GroupResult, VectorRunner, load
+from tests.vectors.scenarios import check_scenario
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"cannot read the vectors: {error}", file=sys.stderr)
         return 2
     passed = failed = 0
-    for result in VectorRunner().run(document):
+    for result in VectorRunner(handlers={"executor_scenarios": check_scenario}).run(document):
         _print(result)
         passed += result.passed
         failed += result.failed

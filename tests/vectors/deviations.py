@@ -9,7 +9,7 @@ expectation, so only the defect is excused.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -247,3 +247,148 @@ REWRITES: Mapping[str, Callable[[Any, Any], Rewritten | None]] = {
     "performance": _lamports,
     "config_validation": _removed_guard,
 }
+
+
+POSITION_ALWAYS = (
+    "D-10: without stop loss and take profit the reference keeps no position; here every purchase is tracked"
+)
+AMOUNT_OVERFLOW = (
+    "D-02: the reference cannot store 1e12 tokens and more; here amounts are integers up to 2^64"
+)
+DCA_AFTER_TAKE_PROFIT = (
+    "D-05: after a take profit the reference finds no SOL for a DCA; here the ledger knows the balance"
+)
+PEAK_AFTER_DCA = "D-04: a DCA keeps peak and stop in the reference; here both are re-based to the new average"
+PRICE_AFTER_FEES = (
+    "D-12: a full exit by take profit has a sale price without fees in the reference; here it is what came in"
+)
+REMAINING_BASIS = "D-12: the reference takes the basis of a partial sale from all tokens ever bought; here from what is held"
+
+
+@dataclass(slots=True)
+class Shadow:
+    """The books of a scenario's position, kept from the vector's own transactions: what D-12 and D-04 should have given."""
+
+    bought: Decimal = Decimal(0)
+    held: Decimal = Decimal(0)
+    invested: Decimal = Decimal(0)
+    basis: Decimal = Decimal(0)
+    received: Decimal = Decimal(0)
+    realized: Decimal = Decimal(0)
+    averaged_down: bool = False
+    last_profit: Decimal = Decimal(0)
+    sol: Decimal | None = None
+
+    def take(self, step: Mapping[str, Any]) -> None:
+        """Follow the transactions of a step; what they cost or brought is the change of the SOL balance."""
+        before, self.sol = self.sol, Decimal(step["state"]["balances"]["SOL"])
+        for record in step["newTransactions"]:
+            if record["outputSymbol"] == "SOL":
+                sold = Decimal(record["inputAmount"])
+                net = self.sol - (before if before is not None else Decimal(0))
+                share = self.basis * sold / self.held
+                self.last_profit = net - share
+                self.held -= sold
+                self.basis -= share
+                self.received += net
+                self.realized += self.last_profit
+            else:
+                tokens = Decimal(record["outputAmount"])
+                debit = (before if before is not None else self.sol) - self.sol
+                self.averaged_down = self.averaged_down or record["isDca"]
+                self.bought, self.held = self.bought + tokens, self.held + tokens
+                self.invested, self.basis = self.invested + debit, self.basis + debit
+
+
+SCENARIO_DEVIATIONS: Mapping[str, tuple[str, ...]] = {
+    "take profit full exit without moon bag closes position": (PRICE_AFTER_FEES,),
+    "TP, DCA, TP (append), sale": (DCA_AFTER_TAKE_PROFIT,),
+    "TP, then SOL balance re-cached, DCA, TP of appended batch, sale": (PEAK_AFTER_DCA, REMAINING_BASIS),
+    "DCA interleaved with a full take-profit exit: realised sum differs from cash flow": (
+        PEAK_AFTER_DCA,
+        REMAINING_BASIS,
+        PRICE_AFTER_FEES,
+    ),
+    "live take profit and DCA with totals": (PEAK_AFTER_DCA,),
+    "DCA twice then sale": (PEAK_AFTER_DCA,),
+    "neither stop loss nor take profit: no position row": (POSITION_ALWAYS,),
+    "token amount beyond column capacity": (AMOUNT_OVERFLOW,),
+}
+"""Scenarios of the contract that show a defect, by name. `corrected_step` takes exactly these defects out of any scenario."""
+
+
+def is_refused_after_take_profit(step: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a step is a DCA the reference refuses (D-05) although the wallet holds the SOL for it."""
+    op, result = step["op"], step["result"]
+    if op["kind"] != "dca" or result.get("errorCode") != "INSUFFICIENT_BALANCE":
+        return False
+    enough = Decimal(step["state"]["balances"]["SOL"]) >= Decimal(op["amount"])
+    return enough and any(one["op"]["kind"] == "tp" for one in earlier)
+
+
+def corrected_step(step: Mapping[str, Any], shadow: Shadow, decimals: int) -> Mapping[str, Any]:
+    """Return what a step of a scenario has to give: the vector, with the reference's defects taken out of it."""
+    op, result = step["op"], step["result"]
+    if result.get("cause") == "STORAGE_OVERFLOW":
+        tokens = Decimal(int(op["out"])).scaleb(-decimals)
+        return {"quotes": step["quotes"], "result": {"success": True, "outputAmount": tokens}}
+    if op["kind"] == "buy" and result.get("success") and result["positionId"] is None:
+        state = {
+            "balances": step["state"]["balances"],
+            "position": {"purchaseAmount": result["outputAmount"]},
+        }
+        return {**step, "result": {**result, "positionId": "<id>"}, "state": state}
+    if shadow.sol is None and step["newTransactions"]:
+        first = step["newTransactions"][0]
+        shadow.sol = Decimal(step["state"]["balances"]["SOL"]) + _debit_of(step, first)
+    shadow.take(step)
+    if not shadow.averaged_down:
+        return _with_price_after_fees(step, shadow)
+    return _with_remaining_basis(step, shadow)
+
+
+def _with_price_after_fees(step: Mapping[str, Any], shadow: Shadow) -> Mapping[str, Any]:
+    if step["op"]["kind"] != "tp" or not step["historicalSwapJobs"]:
+        return step
+    (job,) = step["historicalSwapJobs"]
+    return {**step, "historicalSwapJobs": [{**job, "salePrice": shadow.received / shadow.bought}]}
+
+
+def _debit_of(step: Mapping[str, Any], record: Mapping[str, Any]) -> Decimal:
+    position = step["state"]["position"]
+    return Decimal(position["totalInvestedSol"]) if position is not None else Decimal(record["inputAmount"])
+
+
+def _with_remaining_basis(step: Mapping[str, Any], shadow: Shadow) -> Mapping[str, Any]:
+    corrected = dict(step)
+    position = step["state"]["position"]
+    if position is not None:
+        corrected["state"] = {
+            **step["state"],
+            "position": {
+                **position,
+                "peakPrice": position["purchasePrice"],
+                "realizedProfitSol": shadow.realized,
+            },
+        }
+    if step["op"]["kind"] != "tp" or "result" not in step["result"]:
+        return corrected
+    inner = dict(step["result"]["result"])
+    usd = Decimal(inner["profitLossUsd"]) / Decimal(inner["profitLossSol"])
+    inner["profitLossSol"], inner["profitLossUsd"] = shadow.last_profit, shadow.last_profit * usd
+    if inner.get("positionClosed"):
+        (job,) = step["historicalSwapJobs"]
+        profit = shadow.received - shadow.invested
+        change = profit / (Decimal(job["purchasePrice"]) * Decimal(job["amount"])) * 100
+        inner["changePercent"] = change
+        corrected["historicalSwapJobs"] = [
+            {
+                **job,
+                "profitLossSol": profit,
+                "profitLossUsd": profit * usd,
+                "changePercent": change,
+                "salePrice": shadow.received / shadow.bought,
+            }
+        ]
+    corrected["result"] = {**step["result"], "result": inner}
+    return corrected

@@ -18,17 +18,21 @@ from nexgent.api.endpoint import PREFIX, Endpoint
 from nexgent.api.errors import not_found_response
 from nexgent.api.fragments import FragmentCache
 from nexgent.api.v1.agents.router import endpoints as agents
+from nexgent.api.v1.api_keys.router import endpoints as api_keys
 from nexgent.api.v1.auth.router import endpoints as auth
 from nexgent.api.v1.balances.router import endpoints as balances
 from nexgent.api.v1.data_sources.router import endpoints as data_sources
 from nexgent.api.v1.health.router import endpoints as health
 from nexgent.api.v1.historical_swaps.router import endpoints as historical_swaps
 from nexgent.api.v1.metrics.router import endpoints as metrics
+from nexgent.api.v1.performance.router import endpoints as performance
 from nexgent.api.v1.positions.router import endpoints as positions
 from nexgent.api.v1.positions.views import PositionFragments
 from nexgent.api.v1.price_feeds.router import endpoints as price_feeds
+from nexgent.api.v1.protections.router import endpoints as protections
 from nexgent.api.v1.signals.router import endpoints as signals
 from nexgent.api.v1.transactions.router import endpoints as transactions
+from nexgent.api.v1.wallets.router import endpoints as wallets
 
 # Matched in this order: what is called most comes first.
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -43,6 +47,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *price_feeds.all,
     *data_sources.all,
     *metrics.all,
+    *performance.all,
+    *wallets.all,
+    *api_keys.all,
+    *protections.all,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

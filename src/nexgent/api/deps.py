@@ -13,17 +13,29 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.performance.agent_performance import AgentPerformance
+from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.prices.board import PriceBoard
 from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.protections.board import ProtectionBoard
+from nexgent.domain.protections.describe_protections import DescribeProtections
+from nexgent.domain.protections.kill_switch import SetKillSwitch
+from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.signals.models import Signal, SignalDraft
 from nexgent.domain.signals.queries import SignalQueries
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
+from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator
 from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.wallets.assign_wallet import AssignWallet
+from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
+from nexgent.domain.wallets.list_wallets import ListWallets
+from nexgent.domain.wallets.reset_wallet import ResetWallet
+from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, PositionId, UserId, WalletAddress
 
@@ -135,6 +147,20 @@ class ApiServices:
     transactions: TransactionQueries
     closed_trades: ClosedTradeQueries
     projections: Projections
+    protections: ProtectionBoard
+    describe_protections: DescribeProtections
+    reset_protections: ResetProtections
+    set_kill_switch: SetKillSwitch
+    agent_performance: AgentPerformance
+    balance_history: BalanceHistory
+    list_wallets: ListWallets
+    assign_wallet: AssignWallet
+    reset_wallet: ResetWallet
+    unassign_wallet: UnassignWallet
+    check_deposits: CheckDeposits
+    create_api_key: CreateApiKey
+    list_api_keys: ListApiKeys
+    delete_api_key: DeleteApiKey
     metrics: MetricsSource
     health: HealthProbe
     values: ApiValues

@@ -41,6 +41,13 @@ STATUS_BY_KIND: dict[type[NexgentError], int] = {
 
 # The trading codes of the contract, where the kind of the error does not say it.
 STATUS_BY_CODE = {
+    "KILL_SWITCH": 409,
+    "MAX_DAILY_LOSS": 409,
+    "MAX_DRAWDOWN": 409,
+    "LOSS_STREAK": 409,
+    "TOKEN_COOLDOWN": 409,
+    "MAX_TRADES_PER_HOUR": 409,
+    "MAX_EXPOSURE": 409,
     "WALLET_NOT_FOUND": 404,
     "AGENT_NOT_FOUND": 404,
     "CONFIG_ERROR": 422,

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from nexgent.api.deps import ApiServices, ApiValues
+from nexgent.bootstrap.api_services import build_api_services
 from nexgent.bootstrap.asgi import TokenVisitors, build_application
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
@@ -29,15 +29,10 @@ from nexgent.bootstrap.storage import Storage, open_storage
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
-from nexgent.domain.agents.create_agent import CreateAgent
-from nexgent.domain.agents.delete_agent import DeleteAgent
-from nexgent.domain.agents.update_agent import UpdateAgent
-from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.protections.board import ProtectionBoard
+from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.seed_admin import SeedAdmin
-from nexgent.domain.users.sessions import Sessions
-from nexgent.domain.wallets.close_by_hand import CloseByHand
-from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
@@ -51,11 +46,7 @@ from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.infrastructure.database.marks import PostgresMarkStore
 from nexgent.infrastructure.database.migration import migrate
 from nexgent.infrastructure.database.projector import Projector
-from nexgent.infrastructure.database.queries import (
-    PostgresClosedTradeQueries,
-    PostgresSignalQueries,
-    PostgresTransactionQueries,
-)
+from nexgent.infrastructure.database.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.signal_trades import PostgresSignalTrades
 from nexgent.infrastructure.database.signals import PostgresSignalStore
 from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
@@ -69,10 +60,12 @@ from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
+from nexgent.shared.loops import run_every
 from nexgent.shared.money import install_decimal_context
 
 log = structlog.get_logger(__name__)
 
+PROTECTIONS_SECONDS = 1.0
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on
 
 
@@ -97,7 +90,7 @@ class Service:
         self.bus = EventBus(self.observer.listener_failed)
         self.stopping = False
         self._tasks: list[asyncio.Task[Any]] = []
-        self._pool = pool
+        self.pool = pool
         self.redis = connect_redis(storage.redis_url)
         self.queue = connect_queue(storage.redis_url)
         self.keys = CacheKeys(settings.storage.redis_key_prefix)
@@ -108,6 +101,11 @@ class Service:
         self.agents = PostgresAgentRepository(pool)
         self.signal_store = PostgresSignalStore(pool)
         self.market = self._build_market()
+        self.protections = ProtectionBoard()
+        self.protection_store = PostgresProtectionStore(pool)
+        self.refresh_protections = RefreshProtections(
+            store=self.protection_store, board=self.protections, clock=self.clock
+        )
         self.engine = self._build_engine()
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
         self.revoked = RevokedTokens()
@@ -153,6 +151,7 @@ class Service:
             bridge=self.bridge,
             doorbell=self.doorbell,
             is_engine=lambda: self.role.active,
+            protections=self.protections,
         )
         self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
         self._refresh_gauges()
@@ -168,7 +167,7 @@ class Service:
 
     def _build_engine(self) -> Engine:
         market = self.market
-        trades = PostgresSignalTrades(self._pool, self.projector.project_all)
+        trades = PostgresSignalTrades(self.pool, self.projector.project_all)
         ports = EnginePorts(
             journal=self.journal,
             marks=self.mark_store,
@@ -185,6 +184,7 @@ class Service:
             on_evaluated=self.observer.evaluated,
             clock=self.clock,
             publish=self.bus.publish,
+            guard=self.protections,
         )
         return build_engine(ports, prices=self.settings.prices, trading=self.settings.trading)
 
@@ -226,6 +226,7 @@ class Service:
 
     async def _load(self) -> None:
         await load_engine(self.engine, agents=self.agents, journal=self.journal, marks=self.mark_store)
+        await self.refresh_protections.load()
 
     async def seed_admin(self) -> None:
         """Make sure the administrator of the settings exists and can log in."""
@@ -236,54 +237,6 @@ class Service:
         outcome, _ = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
         log.info("admin.seeded", outcome=outcome.value)
 
-    def api_services(self) -> ApiServices:
-        """Return what the routers need."""
-        engine, publish = self.engine, self.bus.publish
-        record = RecordTransaction(ledger=engine.ledger, decimals=self.market.decimals)
-        auth = self.settings.auth
-        return ApiServices(
-            clock=self.clock,
-            authenticator=self.authenticator,
-            sessions=Sessions(
-                users=self.users,
-                passwords=self.passwords,
-                tokens=self.tokens,
-                store=self.sessions_store,
-                revoked=self.revoked,
-                clock=self.clock,
-            ),
-            directory=engine.directory,
-            ledger=engine.ledger,
-            book=engine.book,
-            board=engine.board,
-            sol_price=self.market.sol_price,
-            create_agent=CreateAgent(agents=self.agents, clock=self.clock, publish=publish),
-            update_agent=UpdateAgent(
-                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
-            ),
-            delete_agent=DeleteAgent(
-                agents=self.agents, directory=engine.directory, ledger=engine.ledger, publish=publish
-            ),
-            update_config=UpdateConfig(
-                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
-            ),
-            close_position=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales),
-            record_transaction=record,
-            create_signal=engine.create_signal,
-            signals=PostgresSignalQueries(self._pool),
-            transactions=PostgresTransactionQueries(self._pool),
-            closed_trades=PostgresClosedTradeQueries(self._pool),
-            projections=self.caught_up,
-            metrics=self.metrics,
-            health=self.health,
-            values=ApiValues(
-                jupiter_configured=self.settings.market.jupiter_api_key is not None,
-                pyth_configured=True,
-                metrics_token=auth.metrics_token,
-                metrics_public=auth.metrics_public,
-            ),
-        )
-
     def start(self, worker: ChildProcess | None) -> None:
         """Start everything that runs in the background."""
         jobs: dict[str, Coroutine[Any, Any, object]] = {
@@ -293,6 +246,13 @@ class Service:
             "sol-price": self.market.sol_price.run(),
             "engine": self.role.run(),
             "gauges": self.gauges.run(),
+            "protections": run_every(
+                PROTECTIONS_SECONDS,
+                self.refresh_protections.tick,
+                name="protections",
+                clock=self.clock,
+                on_failure=self.observer.loop_failed,
+            ),
             "revoked": self._load_revoked(),
         }
         if worker is not None:
@@ -390,7 +350,7 @@ async def _serve(
         clock=service.clock,
         stopping=lambda: service.stopping,
     )
-    app = build_application(service.api_services(), service.settings, service.metrics, websocket)
+    app = build_application(build_api_services(service), service.settings, service.metrics, websocket)
     config = uvicorn.Config(
         app,
         log_config=None,

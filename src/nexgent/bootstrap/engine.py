@@ -23,7 +23,7 @@ from nexgent.domain.trading.close_position import ClosePosition
 from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.mark_keeper import MarkKeeper
-from nexgent.domain.trading.open_positions import OpenPositions
+from nexgent.domain.trading.open_positions import EntryGuard, OpenPositions
 from nexgent.domain.trading.ports import MarkStore, SwapGateway, TokenDecimals, WalletKeys
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.trading.process_signal import ProcessSignal
@@ -52,6 +52,7 @@ class EnginePorts:
     on_evaluated: Callable[[str, float], None]
     clock: Clock
     publish: Callable[[object], None]
+    guard: EntryGuard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         random_unit=_random_unit,
         fee_reserve_lamports=lamports(trading.fee_reserve_sol),
         in_flight=in_flight,
+        guard=ports.guard,
     )
     sales = ClosePosition(
         ledger=ledger,

@@ -10,6 +10,8 @@ from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.protections.board import ProtectionBoard
+from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
 from nexgent.infrastructure.cache.bridge import EventBridge
@@ -29,6 +31,7 @@ def wire_events(
     bridge: EventBridge,
     doorbell: Doorbell,
     is_engine: Callable[[], bool],
+    protections: ProtectionBoard,
 ) -> None:
     """Connect the parts. Memory comes first, then whoever looks at people, then copies for others."""
     copies = (mirror.on_event, bridge.on_event)
@@ -43,7 +46,11 @@ def wire_events(
         bridge.on_event(WalletsTouched([state.wallet_address for state in event.states]))
 
     bus.on(EntriesRecorded, doorbell.ring, mirror.on_event, tell_others)
-    bus.on(WalletsTouched, engine.ledger.on_touched)
+    bus.on(EntriesRecorded, protections.on_entries)
+    bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched)
+    bus.on(AgentDeleted, protections.on_agent_deleted)
+    bus.on(KillSwitchChanged, protections.on_kill_switch)
+    bus.on(ProtectionsReset, protections.on_reset)
     bus.on(PositionOpened, engine.watcher.on_opened, seed_gate, hub.on_position_opened, *copies)
     bus.on(PositionOpened, observer.on_position_opened)
     bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)

@@ -9,7 +9,9 @@ import structlog
 
 from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
+from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.database.migration import migrate
+from nexgent.infrastructure.queue.snapshots import snapshot_cron
 from nexgent.infrastructure.queue.worker import run_worker as run_arq
 from nexgent.infrastructure.queue.worker import worker_settings
 from nexgent.shared.money import install_decimal_context
@@ -22,7 +24,19 @@ async def run_worker(settings: Settings) -> None:
     install_decimal_context()
     async with open_storage(settings.storage, join_running=True) as storage:
         await migrate(storage.database_url)
-        working = asyncio.create_task(run_arq(worker_settings(storage.database_url, storage.redis_url)))
+        working = asyncio.create_task(
+            run_arq(
+                worker_settings(
+                    storage.database_url,
+                    storage.redis_url,
+                    cron_jobs=(
+                        snapshot_cron(
+                            storage.database_url, keys=CacheKeys(settings.storage.redis_key_prefix)
+                        ),
+                    ),
+                )
+            )
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)

@@ -13,7 +13,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-
 SMALL_PRICE = Decimal("0.001")
 """Below it, the columns of the table use powers of ten: prices here begin with many zeros."""
 _THOUSANDS = (
@@ -135,8 +134,10 @@ class AgentView:
         self._rows[row.id] = row
         if before is None:
             return [
-                f"opened {row.symbol}: {short_amount(row.held)} at {short_price(row.entry_sol)} SOL, "
-                f"stop {short_price(row.stop_sol)}"
+                (
+                    f"opened {row.symbol}: {short_amount(row.held)} at {short_price(row.entry_sol)} SOL, "
+                    f"stop {short_price(row.stop_sol)}"
+                )
             ]
         if (before.held, before.purchased) != (row.held, row.purchased):
             return [f"traded {_described(row)}"]

@@ -45,6 +45,16 @@ class PendingExit:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingTakeProfit:
+    """What a take-profit sale under way will have done when it is booked: the decision is part of the durable intent."""
+
+    levels: int
+    """How many levels the sale takes."""
+    moon_bag_raw: int | None
+    """The moon bag that is set aside with it, nothing when none is activated now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """A holding of one token in one wallet. Amounts are base units; `version` grows with every entry about it."""
 
@@ -89,6 +99,7 @@ class Position:
     operations: int = 0
     """How many operations were intended on it: the generation of the next one."""
     pending_exit: PendingExit | None = None
+    pending_take_profit: PendingTakeProfit | None = None
 
     @property
     def purchased(self) -> Decimal:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from nexgent.domain.agents.config_models import NO_PROTECTIONS
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.models import (
     Entry,
     TradeExpired,
@@ -110,14 +110,40 @@ class ProtectionBoard:
         self._resets: dict[AgentId, datetime] = {}
         self._system: KillSwitch | None = None
         self._switches: dict[UserId, KillSwitch] = {}
+        self._incomplete: set[WalletAddress] = set()
+
+    @property
+    def incomplete(self) -> frozenset[WalletAddress]:
+        """Wallets that another process has written to: their records have to be read again."""
+        return frozenset(self._incomplete)
 
     def load(self, history: ProtectionHistory, now: datetime) -> None:
         """Replace everything by what the store says."""
         self._system, self._switches = None, {}
+        self._incomplete = set()
         self._resets = dict(history.controls.resets)
         self._records = {record.wallet_address: _taken_over(record, now) for record in history.records}
         self.take_controls(history.controls)
         self._apply(history.unprojected)
+
+    def complete(self, history: ProtectionHistory, now: datetime) -> None:
+        """Take over records that were read again, unless this process has recorded more meanwhile: then they stay due."""
+        self.take_controls(history.controls)
+        before = {
+            wallet: known
+            for wallet in self._incomplete
+            if (known := self._records.pop(wallet, None)) is not None
+        }
+        for record in history.records:
+            if record.wallet_address in self._incomplete:
+                self._records[record.wallet_address] = _taken_over(record, now)
+        due, self._incomplete = self._incomplete, set()
+        self._apply(entry for entry in history.unprojected if entry.wallet_address in due)
+        for wallet, old in before.items():
+            new = self._records.get(wallet)
+            if new is not None and new.seq < old.seq:
+                self._records[wallet] = old
+                self._incomplete.add(wallet)
 
     def take_controls(self, controls: ProtectionControls) -> None:
         """Take over switches and resets as the store has them, unless this process knows newer ones."""
@@ -129,6 +155,10 @@ class ProtectionBoard:
     def on_entries(self, event: EntriesRecorded) -> None:
         """Take over what was recorded."""
         self._apply(event.entries)
+
+    def on_touched(self, event: WalletsTouched) -> None:
+        """Note that another process wrote to wallets."""
+        self._incomplete.update(event.wallets)
 
     def on_kill_switch(self, event: KillSwitchChanged) -> None:
         """Take over a switch."""
@@ -221,6 +251,9 @@ class ProtectionBoard:
                 record = self._records[entry.wallet_address] = _Record(entry.agent_id, seq)
             if entry.seq <= record.seq:
                 continue
+            if entry.seq > record.seq + 1:
+                # Somebody else wrote what lies between.
+                self._incomplete.add(entry.wallet_address)
             record.seq = entry.seq
             body = entry.body
             reset_at = self._resets.get(entry.agent_id)

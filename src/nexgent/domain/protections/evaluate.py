@@ -1,7 +1,7 @@
 """Decide whether anything forbids an entry. Pure: facts, configuration and time in, gates out.
 
 All protections that are on leave a gate, also after the first that blocks: the decision record shows the whole picture.
-Comparisons are multiplied out, so that a limit is exact; divisions serve only the text of a gate.
+Comparisons are multiplied out, so that a limit is exact; divisions serve only the texts, which are made when they are read.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from decimal import Decimal
 from nexgent.domain.agents.config_models import NO_PROTECTIONS, ProtectionsConfig
 from nexgent.domain.protections.models import (
     NOTHING_IN_THE_WAY,
+    Finding,
     KillSwitch,
     ProtectionFacts,
     ProtectionVerdict,
 )
-from nexgent.domain.signals.models import Gate
 from nexgent.shared.money import CONTEXT, plain
 
 KILL_SWITCH = "KILL_SWITCH"
@@ -38,16 +38,23 @@ _Block = Callable[[], tuple[str, str]]
 
 
 class _Findings:
-    """Gates in the making; the first that does not pass decides."""
+    """Findings in the making; the first that does not pass decides."""
 
-    __slots__ = ("block", "gates")
+    __slots__ = ("all", "block")
 
     def __init__(self) -> None:
-        self.gates: list[Gate] = []
+        self.all: list[Finding] = []
         self.block: _Block | None = None
 
-    def add(self, name: str, value: str | None, limit: str | None, passed: bool, block: _Block) -> None:
-        self.gates.append(Gate(name, value, limit, passed))
+    def add(
+        self,
+        name: str,
+        value: Callable[[], str | None],
+        limit: Decimal | int | str,
+        passed: bool,
+        block: _Block,
+    ) -> None:
+        self.all.append(Finding(name, value, lambda: _text(limit), passed))
         if not passed and self.block is None:
             self.block = block
 
@@ -70,9 +77,9 @@ def evaluate_protections(
     _frequency(found, facts, config)
     _exposure(found, facts, config)
     if found.block is None:
-        return ProtectionVerdict(tuple(found.gates))
+        return ProtectionVerdict(tuple(found.all))
     code, reason = found.block()
-    return ProtectionVerdict(tuple(found.gates), code, reason)
+    return ProtectionVerdict(tuple(found.all), code, reason)
 
 
 def _kill_switch(found: _Findings, scope: str, switch: KillSwitch) -> None:
@@ -80,7 +87,7 @@ def _kill_switch(found: _Findings, scope: str, switch: KillSwitch) -> None:
     because = f": {switch.reason}" if switch.reason else ""
     found.add(
         f"kill_switch_{scope}",
-        "engaged",
+        lambda: "engaged",
         "released",
         False,
         lambda: (KILL_SWITCH, f"the kill switch stops {whose}{because}"),
@@ -93,8 +100,8 @@ def _losses(found: _Findings, facts: ProtectionFacts, config: ProtectionsConfig)
     if limit_sol is not None:
         found.add(
             "max_daily_loss_sol",
-            plain(loss),
-            plain(limit_sol),
+            lambda: plain(loss),
+            limit_sol,
             loss < limit_sol,
             lambda: (MAX_DAILY_LOSS, f"lost {plain(loss)} SOL today, the limit is {plain(limit_sol)} SOL"),
         )
@@ -125,8 +132,8 @@ def _share_gate(
     reached = loss > 0 and CONTEXT.multiply(loss, _HUNDRED) >= CONTEXT.multiply(limit_pct, whole)
     found.add(
         name,
-        _percent(loss, whole),
-        plain(limit_pct),
+        lambda: _percent(loss, whole),
+        limit_pct,
         not reached,
         lambda: (code, f"lost {_percent(loss, whole)} % {of_what}, the limit is {plain(limit_pct)} %"),
     )
@@ -141,8 +148,8 @@ def _loss_streak(found: _Findings, facts: ProtectionFacts, config: ProtectionsCo
         until = facts.last_loss_at + _minutes(config.loss_streak_pause_minutes)
     found.add(
         "max_loss_streak",
-        str(facts.loss_streak),
-        str(limit),
+        lambda: str(facts.loss_streak),
+        limit,
         until is None or now >= until,
         lambda: (LOSS_STREAK, f"{facts.loss_streak} losses in a row, paused until {_at(until)}"),
     )
@@ -156,8 +163,8 @@ def _cooldown(found: _Findings, facts: ProtectionFacts, config: ProtectionsConfi
     until = closed_at + _minutes(minutes) if closed_at is not None else None
     found.add(
         "token_cooldown_minutes",
-        _at(closed_at),
-        plain(minutes),
+        lambda: _at(closed_at),
+        minutes,
         until is None or now >= until,
         lambda: (
             TOKEN_COOLDOWN,
@@ -173,8 +180,8 @@ def _frequency(found: _Findings, facts: ProtectionFacts, config: ProtectionsConf
     count = facts.entries_last_hour
     found.add(
         "max_trades_per_hour",
-        str(count),
-        str(limit),
+        lambda: str(count),
+        limit,
         count < limit,
         lambda: (MAX_TRADES_PER_HOUR, f"{count} purchases within the last hour, the limit is {limit}"),
     )
@@ -186,8 +193,8 @@ def _exposure(found: _Findings, facts: ProtectionFacts, config: ProtectionsConfi
     if limit_sol is not None:
         found.add(
             "max_exposure_sol",
-            plain(exposure),
-            plain(limit_sol),
+            lambda: plain(exposure),
+            limit_sol,
             exposure <= limit_sol,
             lambda: (
                 MAX_EXPOSURE,
@@ -195,17 +202,20 @@ def _exposure(found: _Findings, facts: ProtectionFacts, config: ProtectionsConfi
             ),
         )
     if limit_pct is not None:
-        share = _percent(exposure, facts.equity_sol)
         found.add(
             "max_exposure_percent",
-            share,
-            plain(limit_pct),
+            lambda: _percent(exposure, facts.equity_sol),
+            limit_pct,
             CONTEXT.multiply(exposure, _HUNDRED) <= CONTEXT.multiply(limit_pct, facts.equity_sol),
             lambda: (
                 MAX_EXPOSURE,
-                f"{share} % of the wallet would be at stake, the limit is {plain(limit_pct)} %",
+                f"{_percent(exposure, facts.equity_sol)} % of the wallet would be at stake, the limit is {plain(limit_pct)} %",
             ),
         )
+
+
+def _text(limit: Decimal | int | str) -> str:
+    return plain(limit) if isinstance(limit, Decimal) else str(limit)
 
 
 def _minutes(minutes: Decimal) -> timedelta:

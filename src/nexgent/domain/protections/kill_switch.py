@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.events import KillSwitchChanged
 from nexgent.domain.protections.models import KillSwitch
 from nexgent.domain.protections.ports import ProtectionStore
@@ -68,15 +67,3 @@ class SetKillSwitch:
 
     def _is_admin(self, email: str | None) -> bool:
         return email is not None and bool(self._admin_email) and email.lower() == self._admin_email
-
-
-class RefreshControls:
-    """Learn what another process has switched or reset. `tick` is one step of a loop; once a second is plenty."""
-
-    def __init__(self, *, store: ProtectionStore, board: ProtectionBoard) -> None:
-        self._store = store
-        self._board = board
-
-    async def tick(self) -> None:
-        """Read switches and resets once. Raises `UnavailableError`; what is known stays in force then."""
-        self._board.take_controls(await self._store.controls())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from nexgent.domain.ledger.models import Entry
 from nexgent.domain.signals.models import Gate
@@ -47,11 +48,20 @@ class ProtectionFacts:
     exposure_sol: Decimal = _ZERO
 
 
+class Finding(NamedTuple):
+    """What one protection says. The texts are made when somebody reads them: a decision only needs `passed`."""
+
+    name: str
+    value: Callable[[], str | None]
+    limit: Callable[[], str | None]
+    passed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class ProtectionVerdict:
-    """Every protection that is on as a gate; the first that does not pass gives code and reason."""
+    """Every protection that is on as a finding; the first that does not pass gives code and reason."""
 
-    gates: tuple[Gate, ...] = ()
+    findings: tuple[Finding, ...] = ()
     code: str | None = None
     reason: str | None = None
 
@@ -59,6 +69,11 @@ class ProtectionVerdict:
     def blocked(self) -> bool:
         """Tell whether the entry must not happen."""
         return self.code is not None
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Return the findings for the decision record."""
+        return tuple(Gate(one.name, one.value(), one.limit(), one.passed) for one in self.findings)
 
 
 NOTHING_IN_THE_WAY = ProtectionVerdict()

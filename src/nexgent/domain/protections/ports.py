@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
 from nexgent.domain.protections.models import KillSwitch, ProtectionControls, ProtectionHistory
-from nexgent.shared.types import AgentId, UserId
+from nexgent.shared.types import AgentId, UserId, WalletAddress
 
 
 class ProtectionStore(Protocol):
@@ -24,6 +25,8 @@ class ProtectionStore(Protocol):
         """Return all switches and resets."""
         ...
 
-    async def history(self, now: datetime) -> ProtectionHistory:
-        """Return everything the board needs, out of one snapshot of the store."""
+    async def history(
+        self, now: datetime, wallets: Collection[WalletAddress] | None = None
+    ) -> ProtectionHistory:
+        """Return everything the board needs, out of one snapshot of the store; of all wallets for None."""
         ...

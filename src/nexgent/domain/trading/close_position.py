@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import (
-    Entry,
-    Intent,
-    PriceEvidence,
-    TradeFailed,
-    TradeIntended,
-    TradeKind,
-    TradeSettled,
-)
-from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
-from nexgent.domain.positions.events import PositionClosed
+from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind, TradeSettled
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError, ZeroBalanceError
-from nexgent.domain.trading.events import TradeFinished
+from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
+from nexgent.domain.trading.operation_errors import PartiallySoldError
 from nexgent.domain.trading.ports import SwapGateway
-from nexgent.domain.trading.settlement import SettlementContext, settle_sale
-from nexgent.domain.trading.swap_execution import Refusal, SwapExecution
+from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.position_operations import Plan, PositionOperations, Venue
 from nexgent.shared.clock import Clock
-from nexgent.shared.errors import NexgentError
-from nexgent.shared.ids import position_intent_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import PositionId, WalletAddress
-
-DECISION_ATTEMPTS = 4
-NO_POSITION = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePositionRequest:
-    """What to sell and how hard to try. `persistent` exits are remembered until the position is flat."""
+    """What to sell and how hard to try. `persistent` exits are remembered until the position is flat.
+
+    `urgent` quotes go before everything else in the rate budget.
+    """
 
     wallet_address: WalletAddress
     position_id: PositionId
@@ -52,6 +38,7 @@ class ClosePositionRequest:
     evidence: PriceEvidence | None = None
     slippage_bps: int | None = None
     priority_fee_lamports: int | None = None
+    urgent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +51,7 @@ class ClosedPosition:
 
 
 class ClosePosition:
-    """One sale of everything a position holds."""
+    """One sale of everything a position holds. No price impact holds it back: what is not sold stays at risk."""
 
     def __init__(
         self,
@@ -76,170 +63,84 @@ class ClosePosition:
         clock: Clock,
         publish: Callable[[object], None],
         in_flight: IntentsInFlight,
+        book: PositionBook | None = None,
     ) -> None:
-        self._ledger = ledger
-        self._directory = directory
-        self._gateways = gateways
-        self._sol_price = sol_price
         self._clock = clock
-        self._publish = publish
-        self._in_flight = in_flight
+        self.operations = PositionOperations(
+            ledger=ledger,
+            directory=directory,
+            gateways=gateways,
+            sol_price=sol_price,
+            clock=clock,
+            publish=publish,
+            in_flight=in_flight,
+            book=book,
+        )
 
     async def execute(self, request: ClosePositionRequest) -> ClosedPosition:
         """Sell, book and announce.
 
         Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), `ZeroBalanceError`,
-        `SwapInDoubtError` (sent, outcome not known yet; recovery books it), or the gateway's errors. After an error the
-        position is as it was, and a persistent exit is still pending.
+        `PartiallySoldError` (the rest has to be sold again), `SwapInDoubtError` (sent, outcome not known yet; recovery books
+        it), or the gateway's errors. Unless it was sold, a persistent exit is still pending.
         """
-        started = self._clock.monotonic()
-        for attempt in range(DECISION_ATTEMPTS):
-            try:
-                return await self._attempt(request, started)
-            except StaleWalletError:
-                if attempt == DECISION_ATTEMPTS - 1:
-                    raise
-        raise AssertionError("unreachable")
+        done = await self.operations.run(
+            request.wallet_address, request.position_id, _Sale(request, self._clock)
+        )
+        if done.settled.position is not None:
+            raise PartiallySoldError(request.position_id)
+        return ClosedPosition(done.position, done.settled, done.fill)
 
-    async def _attempt(self, request: ClosePositionRequest, started: float) -> ClosedPosition:
-        state = await self._ledger.fresh(request.wallet_address)
-        position = state.positions.get(request.position_id)
-        if position is None:
-            raise PositionNotFoundError(request.position_id)
-        if state.intent_on(position.id) is not None:
-            raise PositionLockedError(position.id)
+    async def book_landed(self, intent: Intent, fill: Fill) -> ClosedPosition:
+        """Book any operation on a position whose swap turned out to have landed: a sale, take profit or DCA.
+
+        Raises `PositionNotFoundError` when it is booked already.
+        """
+        done = await self.operations.book(intent, fill)
+        return ClosedPosition(done.position, done.settled, done.fill)
+
+
+class _Sale:
+    """Everything the wallet holds of the position, for SOL."""
+
+    def __init__(self, request: ClosePositionRequest, clock: Clock) -> None:
+        self._request = request
+        self._clock = clock
+
+    def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
+        del venue
         amount_raw = min(position.quantity_raw, state.available_raw(position.token_address))
         if amount_raw <= 0:
             raise ZeroBalanceError(position.id)
-        wallet = self._directory.wallet(request.wallet_address)
-        mode = wallet.mode if wallet is not None else TradingMode.SIMULATION
-        gateway = self._gateways[mode]
-        intent = self._intent(request, position, amount_raw)
-        entry = self._ledger.stage(
-            request.wallet_address, TradeIntended(intent, self._operated(request, position))
-        )
-        quote = await self._commit_and_quote(entry, gateway, intent, request, live=mode is TradingMode.LIVE)
-        if isinstance(quote, NexgentError):
-            await self._fail(intent, quote, started)
-            raise quote
-        outcome = await SwapExecution(self._ledger, gateway).run(intent, quote)
-        if isinstance(outcome, Refusal):
-            if outcome.in_doubt:
-                raise SwapInDoubtError(position.id)
-            error = TradeRejectedError(outcome.code, outcome.reason)
-            if outcome.recorded:
-                self._finished(position, started, outcome.code)
-            else:
-                await self._fail(intent, error, started)
-            raise error
-        return await self._book(intent, outcome, position, request.reason, started)
-
-    async def book_landed(self, intent: Intent, fill: Fill) -> ClosedPosition:
-        """Book a sale that turned out to have landed."""
-        position = self._ledger.head(intent.wallet_address).positions.get(
-            intent.position_id or PositionId(NO_POSITION)
-        )
-        if position is None:
-            raise PositionNotFoundError(intent.position_id or PositionId(NO_POSITION))
-        with self._in_flight.hold([intent.id]):
-            started = self._clock.monotonic()
-            return await self._book(intent, fill, position, CloseReason(intent.cause), started)
-
-    def _operated(self, request: ClosePositionRequest, position: Position) -> Position:
-        pending = position.pending_exit
-        if request.persistent:
-            since = pending.since if pending is not None else self._clock.now()
-            attempts = pending.attempts + 1 if pending is not None else 1
-            pending = PendingExit(request.reason, attempts, since)
-        return replace(
-            position, version=position.version + 1, operations=position.operations + 1, pending_exit=pending
-        )
-
-    def _intent(self, request: ClosePositionRequest, position: Position, amount_raw: int) -> Intent:
-        return Intent(
-            id=position_intent_id(position.id, request.reason.value, position.operations),
+        return Plan(
             kind=TradeKind.SALE,
-            agent_id=position.agent_id,
-            wallet_address=position.wallet_address,
-            token_address=position.token_address,
-            token_symbol=position.token_symbol,
+            cause=self._request.reason.value,
             input_mint=position.token_address,
             amount_raw=amount_raw,
             reserved_raw=amount_raw,
-            cause=request.reason.value,
-            signal_id=position.signal_id,
-            position_id=position.id,
-            generation=position.operations,
-            created_at=self._clock.now(),
-            evidence=request.evidence,
+            position=replace(position, pending_exit=self._pending(position), pending_take_profit=None),
+            evidence=self._request.evidence,
         )
 
-    async def _commit_and_quote(
-        self, entry: Entry, gateway: SwapGateway, intent: Intent, request: ClosePositionRequest, *, live: bool
-    ) -> Quote | NexgentError:
-        """Make the intent durable while the quote is fetched: asking a price moves no money."""
+    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+        request = self._request
         ask = QuoteRequest(
             input_mint=intent.input_mint,
             output_mint=SOL_MINT,
             amount_raw=intent.amount_raw,
-            taker=intent.wallet_address if live else None,
-            slippage_bps=request.slippage_bps if live else None,
-            priority_fee_lamports=request.priority_fee_lamports if live else None,
+            taker=intent.wallet_address if venue.live else None,
+            slippage_bps=request.slippage_bps if venue.live else None,
+            priority_fee_lamports=request.priority_fee_lamports if venue.live else None,
         )
-        quoting = asyncio.ensure_future(gateway.quote(ask, urgent=True))
-        try:
-            await self._ledger.commit(entry)
-        except BaseException:
-            quoting.cancel()
-            raise
-        try:
-            quote = await quoting
-        except NexgentError as error:
-            return error
+        quote = await venue.gateway.quote(ask, urgent=request.urgent)
         if quote.out_amount_raw <= 0:
-            return TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")
+            raise TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")
         return quote
 
-    async def _book(
-        self, intent: Intent, fill: Fill, position: Position, reason: CloseReason, started: float
-    ) -> ClosedPosition:
-        now = self._clock.now()
-        price = self._sol_price.current(now) or self._sol_price.latest()
-        context = SettlementContext(
-            now=now,
-            sol_usd=price.price_usd if price is not None else None,
-            token_symbol=position.token_symbol,
-            token_decimals=position.decimals,
-        )
-        held = self._ledger.head(position.wallet_address).positions[position.id]
-        # A balance below the recorded quantity (a burn entered by hand) is all there is to sell: the position closes with it.
-        sold_all = replace(held, quantity_raw=min(held.quantity_raw, intent.amount_raw))
-        settlement = settle_sale(intent, fill, context, sold_all, reason=reason)
-        entry = self._ledger.stage(position.wallet_address, settlement.body, settlement.postings)
-        await self._ledger.commit(entry)
-        self._publish(
-            PositionClosed(
-                position.id,
-                position.agent_id,
-                position.wallet_address,
-                position.token_address,
-                reason,
-            )
-        )
-        self._finished(position, started, None)
-        return ClosedPosition(position, settlement.body, fill)
-
-    async def _fail(self, intent: Intent, error: NexgentError, started: float) -> None:
-        """Release the reservation; should that fail as well, recovery does it when the journal is back."""
-        body = TradeFailed(intent.id, error.code, error.message)
-        try:
-            await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
-        except NexgentError:
-            return
-        finally:
-            seconds = self._clock.monotonic() - started
-            self._publish(TradeFinished(TradeKind.SALE, False, error.code, seconds, intent.agent_id))
-
-    def _finished(self, position: Position, started: float, code: str | None) -> None:
-        seconds = self._clock.monotonic() - started
-        self._publish(TradeFinished(TradeKind.SALE, code is None, code, seconds, position.agent_id))
+    def _pending(self, position: Position) -> PendingExit | None:
+        pending = position.pending_exit
+        if not self._request.persistent:
+            return pending
+        if pending is None:
+            return PendingExit(self._request.reason, 1, self._clock.now())
+        return PendingExit(self._request.reason, pending.attempts + 1, pending.since)

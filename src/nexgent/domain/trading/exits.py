@@ -14,12 +14,16 @@ from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.close_position import ClosePosition, ClosePositionRequest
 from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
+from nexgent.domain.trading.operation_errors import PartiallySoldError
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import PositionId
 
 log = structlog.get_logger(__name__)
+
+NO_MARKET_CODES = frozenset({"QUOTE_FAILED", "INVALID_SALE_PRICE"})
+"""The provider answered, and its answer is that nobody buys the token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +35,35 @@ class ExitPolicy:
     first_pause_seconds: float = 0.25
     longest_pause_seconds: float = 30.0
     overdue_seconds: float = 15.0
+    urgent_seconds: float = 120.0
+    """For so long an exit that finds no market asks before everybody else; after that it waits its turn with the entries."""
 
     def pause_seconds(self, attempts: int) -> float:
         """Return how long to wait after so many failed attempts."""
         return float(min(self.first_pause_seconds * 2 ** min(attempts - 1, 20), self.longest_pause_seconds))
+
+    def slippage_at(self, attempts: int) -> int | None:
+        """Return the slippage to allow after so many failed attempts; None leaves it to the provider."""
+        return self.slippage_bps[min(attempts, len(self.slippage_bps) - 1)]
+
+    def fee_at(self, attempts: int) -> int | None:
+        """Return the priority fee to pay after so many failed attempts; None leaves it to the provider."""
+        return self.priority_fee_lamports[min(attempts, len(self.priority_fee_lamports) - 1)]
+
+
+@dataclass(slots=True)
+class _Exit:
+    """How an exit is going."""
+
+    position: Position
+    reason: CloseReason
+    evidence: PriceEvidence | None
+    attempts: int
+    earlier_seconds: float
+    """How long it had been tried before this process took it on."""
+    started: float
+    no_market: bool = False
+    overdue_told: bool = False
 
 
 class ExitTasks:
@@ -49,85 +78,121 @@ class ExitTasks:
         self._publish = publish
         self._leaving: set[PositionId] = set()
         self._tasks = TaskSet("exits")
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._leaving)
 
+    def __contains__(self, position_id: PositionId) -> bool:
+        return position_id in self._leaving
+
     def start(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
         """Leave a position, unless that is under way already."""
-        if position.id in self._leaving or self._stopping:
+        if position.id in self._leaving or self._stopping.is_set():
             return
         self._leaving.add(position.id)
-        if position.pending_exit is None:
+        pending = position.pending_exit
+        if pending is None:
             self._publish(ExitTriggered(position.id, reason))
-        self._tasks.start(self._leave(position, reason, evidence), name=f"exit.{position.id}")
+        now = self._clock.now()
+        exit_ = _Exit(
+            position=position,
+            reason=reason,
+            evidence=evidence,
+            attempts=pending.attempts if pending is not None else 0,
+            earlier_seconds=max(0.0, (now - pending.since).total_seconds()) if pending is not None else 0.0,
+            started=self._clock.monotonic(),
+        )
+        self._tasks.start(self._leave(exit_), name=f"exit.{position.id}")
 
     async def drain(self, timeout_seconds: float) -> int:
         """Start nothing new, let running attempts finish; what is left is durable and goes on at the next start."""
-        self._stopping = True
+        self._stopping.set()
         return await self._tasks.drain(timeout_seconds)
 
-    async def _leave(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
-        attempts = position.pending_exit.attempts if position.pending_exit is not None else 0
-        started = self._clock.monotonic()
-        overdue_told = False
+    async def _leave(self, exit_: _Exit) -> None:
         try:
-            while True:
-                request = self._request(position, reason, evidence, attempts)
-                attempts += 1
-                try:
-                    await self._close.execute(request)
+            while not self._stopping.is_set():
+                pause = await self._attempt(exit_)
+                if pause is None:
                     return
-                except PositionNotFoundError:
-                    return
-                except PositionLockedError:
-                    pause = self._policy.first_pause_seconds
-                    log.debug("exit.waits", position_id=str(position.id))
-                except NexgentError as error:
-                    pause = self._policy.pause_seconds(attempts)
-                    if isinstance(error, SwapUnavailableError) and error.retry_after_seconds is not None:
-                        pause = max(pause, error.retry_after_seconds)
-                    log.warning(
-                        "exit.attempt_failed",
-                        position_id=str(position.id),
-                        reason=reason.value,
-                        attempts=attempts,
-                        code=error.code,
-                        retry_seconds=pause,
-                    )
-                    self._publish(ExitAttemptFailed(position.id, reason, attempts, error.code, pause))
-                except Exception:
-                    pause = self._policy.pause_seconds(attempts)
-                    log.exception("exit.failed", position_id=str(position.id), reason=reason.value)
-                seconds = self._clock.monotonic() - started
-                if seconds > self._policy.overdue_seconds and not overdue_told:
-                    overdue_told = True
-                    log.error(
-                        "exit.overdue",
-                        position_id=str(position.id),
-                        attempts=attempts,
-                        seconds=round(seconds, 1),
-                    )
-                    self._publish(ExitOverdue(position.id, reason, attempts, seconds))
-                if self._stopping:
-                    return
-                await asyncio.sleep(pause)
+                self._tell_overdue(exit_)
+                await self._sleep(pause)
         finally:
-            self._leaving.discard(position.id)
+            self._leaving.discard(exit_.position.id)
 
-    def _request(
-        self, position: Position, reason: CloseReason, evidence: PriceEvidence | None, attempts: int
-    ) -> ClosePositionRequest:
-        policy = self._policy
+    async def _attempt(self, exit_: _Exit) -> float | None:
+        """Try once; return how long to wait before the next attempt, or None when the position is gone."""
+        request = self._request(exit_)
+        exit_.attempts += 1
+        try:
+            await self._close.execute(request)
+            return None
+        except PositionNotFoundError:
+            return None
+        except PositionLockedError:
+            log.debug("exit.waits", position_id=str(exit_.position.id))
+            exit_.attempts -= 1
+            return self._policy.first_pause_seconds
+        except PartiallySoldError:
+            # The market takes it: go on at once with what is left.
+            exit_.no_market = False
+            return self._policy.first_pause_seconds
+        except NexgentError as error:
+            return self._failed(exit_, error)
+        except Exception:
+            log.exception("exit.failed", position_id=str(exit_.position.id), reason=exit_.reason.value)
+            return self._policy.pause_seconds(exit_.attempts)
+
+    def _failed(self, exit_: _Exit, error: NexgentError) -> float:
+        exit_.no_market = error.code in NO_MARKET_CODES
+        pause = self._policy.pause_seconds(exit_.attempts)
+        if isinstance(error, SwapUnavailableError) and error.retry_after_seconds is not None:
+            pause = max(pause, error.retry_after_seconds)
+        log.warning(
+            "exit.attempt_failed",
+            position_id=str(exit_.position.id),
+            reason=exit_.reason.value,
+            attempts=exit_.attempts,
+            code=error.code,
+            retry_seconds=pause,
+        )
+        self._publish(ExitAttemptFailed(exit_.position.id, exit_.reason, exit_.attempts, error.code, pause))
+        return pause
+
+    def _tell_overdue(self, exit_: _Exit) -> None:
+        seconds = self._seconds(exit_)
+        if exit_.overdue_told or seconds <= self._policy.overdue_seconds:
+            return
+        exit_.overdue_told = True
+        log.error(
+            "exit.overdue",
+            position_id=str(exit_.position.id),
+            attempts=exit_.attempts,
+            seconds=round(seconds, 1),
+        )
+        self._publish(ExitOverdue(exit_.position.id, exit_.reason, exit_.attempts, seconds))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than the process has."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    def _seconds(self, exit_: _Exit) -> float:
+        return exit_.earlier_seconds + self._clock.monotonic() - exit_.started
+
+    def _request(self, exit_: _Exit) -> ClosePositionRequest:
+        position = exit_.position
         return ClosePositionRequest(
             wallet_address=position.wallet_address,
             position_id=position.id,
-            reason=reason,
+            reason=exit_.reason,
             persistent=True,
-            evidence=evidence,
-            slippage_bps=policy.slippage_bps[min(attempts, len(policy.slippage_bps) - 1)],
-            priority_fee_lamports=policy.priority_fee_lamports[
-                min(attempts, len(policy.priority_fee_lamports) - 1)
-            ],
+            evidence=exit_.evidence,
+            slippage_bps=self._policy.slippage_at(exit_.attempts),
+            priority_fee_lamports=self._policy.fee_at(exit_.attempts),
+            urgent=not (exit_.no_market and self._seconds(exit_) > self._policy.urgent_seconds),
         )

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 import structlog
 
@@ -17,9 +19,11 @@ from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeFailed, TradeIntended, TradeKind, TradeSettled
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.events import PositionOpened
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.signals.models import Gate
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.in_flight import IntentsInFlight
@@ -77,10 +81,47 @@ class PurchaseResult:
     in_doubt: bool = False
     """The swap was sent and nobody can say yet what became of it; recovery will book it."""
     marks_ms: dict[str, float] = field(default_factory=dict)
+    gates: tuple[Gate, ...] = ()
+    """What the protections looked at."""
 
     def refuse(self, code: str, reason: str, **details: object) -> None:
         """Note why there is no position."""
         self.code, self.reason, self.details = code, reason, details
+
+
+class GuardVerdict(Protocol):
+    """What a guard says: what it looked at, and a code and a reason when it blocks."""
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Return the findings for the decision record."""
+        ...
+
+    @property
+    def code(self) -> str | None:
+        """Return why not, or None."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Return the same for people."""
+        ...
+
+
+class EntryGuard(Protocol):
+    """Whoever may block new entries: the agent's protections and the kill switches."""
+
+    def check(
+        self,
+        agent: Agent,
+        state: WalletState,
+        now: datetime,
+        *,
+        size_lamports: int = 0,
+        new_position_in: TokenAddress | None = None,
+    ) -> GuardVerdict:
+        """Return whether the entry may happen. Pure and quick: it is asked for every buyer of a burst."""
+        ...
 
 
 class OpenPositions:
@@ -99,6 +140,7 @@ class OpenPositions:
         random_unit: Callable[[], Decimal],
         fee_reserve_lamports: int,
         in_flight: IntentsInFlight,
+        guard: EntryGuard | None = None,
     ) -> None:
         self._ledger = ledger
         self._gateways = gateways
@@ -110,6 +152,7 @@ class OpenPositions:
         self._random_unit = random_unit
         self._fee_reserve_lamports = fee_reserve_lamports
         self._in_flight = in_flight
+        self._guard = guard
 
     async def execute(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchaseResult]:
         """Return one result per buyer, in no particular order."""
@@ -275,6 +318,14 @@ class OpenPositions:
             return None
         result.size_sol = verdict.size_sol
         amount = lamports(verdict.size_sol)
+        if self._guard is not None:
+            protection = self._guard.check(
+                agent, state, self._clock.now(), size_lamports=amount, new_position_in=order.token_address
+            )
+            result.gates = protection.gates
+            if protection.code is not None:
+                result.refuse(protection.code, protection.reason or "a protection blocks new entries")
+                return None
         return Intent(
             id=result.buyer.intent_id,
             kind=TradeKind.PURCHASE,

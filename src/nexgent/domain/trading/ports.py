@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionMark
+from nexgent.domain.trading.liquidity import MarketReading
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest, SwapOutcome
 from nexgent.shared.types import TokenAddress, WalletAddress
 
@@ -67,6 +68,22 @@ class MarkStore(Protocol):
 
     async def load(self) -> Sequence[PositionMark]:
         """Return all stored marks."""
+        ...
+
+
+class MarketProbe(Protocol):
+    """A source that knows pools: whether a token has a market at all. A price feed's silence is no answer to that."""
+
+    @property
+    def source(self) -> str:
+        """Who this is; two probes of one upstream share a name, so that together they are one witness."""
+        ...
+
+    async def read(self, tokens: Sequence[TokenAddress]) -> Sequence[MarketReading]:
+        """Return what is known of the tokens' markets. What cannot be said for certain is `MarketVerdict.UNKNOWN`.
+
+        `DEAD` only when the upstream answered completely (no truncated list, no error) and no pool in any currency has depth.
+        """
         ...
 
 

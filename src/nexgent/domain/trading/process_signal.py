@@ -247,7 +247,7 @@ class ProcessSignal:
             outcome=DecisionOutcome.EXECUTED if result.position is not None else DecisionOutcome.FAILED,
             code=result.code,
             reason=result.reason,
-            gates=(*gates.get(agent_id, ()), verdict),
+            gates=(*gates.get(agent_id, ()), *result.gates, verdict),
             intent_id=result.buyer.intent_id if result.intended else None,
             transaction_id=result.settled.transaction.id if result.settled is not None else None,
             position_id=result.position.id if result.position is not None else None,

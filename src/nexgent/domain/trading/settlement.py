@@ -139,24 +139,28 @@ def settle_dca(
     context: SettlementContext,
     position: Position,
     *,
-    price_sol: Decimal,
     stop_loss_pct: Decimal | None,
     levels_total: int,
+    price_sol: Decimal | None = None,
+    lowest_price_sol: Decimal | None = None,
 ) -> Settlement:
     """Book an averaging-down buy: average over everything bought, peak and stop re-based to the new average.
 
-    The peak restarts at the higher of the new average and the present price, so that an old peak cannot fire the stop at once.
+    The peak restarts at the higher of the new average and the present price (where one was looked at), so that an old peak
+    cannot fire the stop at once. `lowest_price_sol` is the lowest price so far, the base mark's where it is not given.
     """
     debit = buy_debit_lamports(fill)
     invested = position.invested_lamports + debit
     purchased = position.purchased_raw + fill.out_amount_raw
     average = unit_price_sol(invested, purchased, position.decimals)
     version = position.version + 1
+    lows = [position.base_mark.lowest_price_sol]
+    lows += [low for low in (price_sol, lowest_price_sol) if low is not None]
     mark = PositionMark(
         position_id=position.id,
         position_version=version,
-        peak_price_sol=max(average, price_sol),
-        lowest_price_sol=min(position.base_mark.lowest_price_sol, price_sol),
+        peak_price_sol=max(average, price_sol) if price_sol is not None else average,
+        lowest_price_sol=min(lows),
         stop_loss_pct=stop_loss_pct,
         stop_updated_at=context.now if stop_loss_pct is not None else None,
     )
@@ -200,7 +204,7 @@ def settle_sale(
     """Book a sale of all or part of a position.
 
     Everything sold closes the position with a trade whose profit is all SOL received minus all SOL invested. A part sold
-    realises its net proceeds minus its share of the remaining cost basis.
+    realises its net proceeds minus its share of the remaining cost basis; an exit that sold only a part stays pending.
     """
     credit = sale_credit_lamports(fill)
     record = _sale_record(intent, fill, context, is_take_profit=reason is CloseReason.TAKE_PROFIT)
@@ -221,11 +225,13 @@ def settle_sale(
         partially_sold=True,
         take_profit_levels_hit=position.take_profit_levels_hit + levels_hit,
         take_profit_transaction_ids=(*position.take_profit_transaction_ids, record.id),
-        last_take_profit_at=context.now,
+        last_take_profit_at=context.now
+        if reason is CloseReason.TAKE_PROFIT
+        else position.last_take_profit_at,
         moon_bag_activated=position.moon_bag_activated or activate_moon_bag_raw is not None,
         moon_bag_raw=activate_moon_bag_raw if activate_moon_bag_raw is not None else position.moon_bag_raw,
         updated_at=context.now,
-        pending_exit=None,
+        pending_take_profit=None,
     )
     return Settlement(TradeSettled(intent.id, record, position.id, changed, None, reason), postings, credit)
 

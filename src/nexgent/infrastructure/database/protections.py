@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +41,7 @@ _RESETS = "SELECT agent_id, reset_at FROM protection_resets"
 _WALLETS = """
 SELECT w.wallet_address, w.agent_id, coalesce(s.seq, 0) AS seq
 FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address)
+WHERE $1::text[] IS NULL OR w.wallet_address = ANY($1)
 """
 # Results of closed trades since the last reset, summed in the order of the sales. Only what the engine has traded counts, and
 # that has an intent: rows that somebody recorded by hand are history, not losses.
@@ -48,7 +50,8 @@ WITH trades AS (
     SELECT t.wallet_address, t.profit_loss_sol, t.sale_time,
            sum(t.profit_loss_sol) OVER stream AS total, row_number() OVER stream AS number
     FROM agent_historical_swaps t LEFT JOIN protection_resets r USING (agent_id)
-    WHERE t.wallet_address IS NOT NULL AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
+    WHERE t.wallet_address IS NOT NULL AND ($2::text[] IS NULL OR t.wallet_address = ANY($2))
+      AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
       AND t.sale_transaction_id IN (SELECT transaction_id FROM trade_intents WHERE status = 'settled')
     WINDOW stream AS (PARTITION BY t.wallet_address ORDER BY t.sale_time, t.id)
 )
@@ -61,7 +64,8 @@ FROM trades GROUP BY wallet_address
 _CLOSES = """
 SELECT t.wallet_address, t.token_address, max(t.sale_time) AS closed_at
 FROM agent_historical_swaps t LEFT JOIN protection_resets r USING (agent_id)
-WHERE t.wallet_address IS NOT NULL AND t.sale_time > $1 AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
+WHERE t.wallet_address IS NOT NULL AND t.sale_time > $1 AND ($2::text[] IS NULL OR t.wallet_address = ANY($2))
+  AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
   AND t.sale_transaction_id IN (SELECT transaction_id FROM trade_intents WHERE status = 'settled')
 GROUP BY t.wallet_address, t.token_address
 """
@@ -69,11 +73,12 @@ _ENTRIES = """
 SELECT i.wallet_address, i.id, i.created_at
 FROM trade_intents i LEFT JOIN protection_resets r USING (agent_id)
 WHERE i.created_at > $1 AND (r.reset_at IS NULL OR i.created_at > r.reset_at)
-  AND i.kind = ANY($2) AND i.status NOT IN ('failed', 'expired')
+  AND i.kind = ANY($3) AND ($2::text[] IS NULL OR i.wallet_address = ANY($2))
+  AND i.status NOT IN ('failed', 'expired')
 """
 _UNPROJECTED = """
 SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
-WHERE id > (SELECT position FROM journal_watermark) ORDER BY id
+WHERE id > (SELECT position FROM journal_watermark) AND ($1::text[] IS NULL OR wallet_address = ANY($1)) ORDER BY id
 """
 
 
@@ -108,8 +113,12 @@ class PostgresProtectionStore:
             async with self._pool.acquire() as connection:
                 return await _controls(connection)
 
-    async def history(self, now: datetime) -> ProtectionHistory:
+    async def history(
+        self, now: datetime, wallets: Collection[WalletAddress] | None = None
+    ) -> ProtectionHistory:
         """Return everything the board needs, out of one snapshot."""
+        chosen = list(wallets) if wallets is not None else None
+        kinds = [kind.value for kind in ENTRY_KINDS]
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         with translated_errors("read protections"):
             async with (
@@ -119,12 +128,12 @@ class PostgresProtectionStore:
                 # Over the whole history: longer than a usual statement may take.
                 await connection.execute("SET LOCAL statement_timeout = 0")
                 controls = await _controls(connection)
-                wallets = await connection.fetch(_WALLETS)
-                results = await connection.fetch(_RESULTS, midnight, timeout=None)
-                closes = await connection.fetch(_CLOSES, now - LONGEST_COOLDOWN)
-                entries = await connection.fetch(_ENTRIES, now - HOUR, [kind.value for kind in ENTRY_KINDS])
-                unprojected = await connection.fetch(_UNPROJECTED)
-        return ProtectionHistory(controls, _records(wallets, results, closes, entries), _decoded(unprojected))
+                rows = await connection.fetch(_WALLETS, chosen)
+                results = await connection.fetch(_RESULTS, midnight, chosen, timeout=None)
+                closes = await connection.fetch(_CLOSES, now - LONGEST_COOLDOWN, chosen)
+                entries = await connection.fetch(_ENTRIES, now - HOUR, chosen, kinds)
+                unprojected = await connection.fetch(_UNPROJECTED, chosen)
+        return ProtectionHistory(controls, _records(rows, results, closes, entries), _decoded(unprojected))
 
 
 async def _controls(connection: Any) -> ProtectionControls:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import structlog
@@ -64,7 +64,7 @@ class RedisLastPrices:
             try:
                 async with asyncio.timeout(_READ_SECONDS):
                     values = await self._redis.mget([self._keys.price(token) for token in chunk])
-            except (*REDIS_OUTAGES, TimeoutError) as error:
+            except REDIS_OUTAGES as error:
                 raise UnavailableError(
                     "The cache is not available at present: could not read prices"
                 ) from error

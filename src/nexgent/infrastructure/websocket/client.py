@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.types import AgentId, TokenAddress
 
-MAX_FRAMES = 256
-"""Position frames a client may be behind; they are never dropped, so further ones close it."""
+MAX_FRAMES = 4_096
+"""Frames a client may be behind; position frames are never dropped, so further ones close it.
+
+One poll may move the stop of every position an agent has, and all those frames are put in line before a writer gets its turn.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ TOO_SLOW = Closing(1013, "Client too slow")
 SHUTDOWN = Closing(1000, "Server shutdown")
 TIMEOUT = Closing(1000, "Connection timeout")
 EXPIRED = Closing(1008, "Token expired")
+FAILED = Closing(1011, "Internal server error")
 
 
 class Client:

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.infrastructure.websocket import frames
-from nexgent.infrastructure.websocket.client import EXPIRED, TIMEOUT, Client, Closing
+from nexgent.infrastructure.websocket.client import EXPIRED, FAILED, TIMEOUT, Client, Closing
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
@@ -101,8 +101,10 @@ class WebSocketEndpoint:
         reader = asyncio.create_task(self._read(socket, client, alive), name="ws.read")
         ended = asyncio.create_task(client.ended.wait(), name="ws.ended")
         try:
-            await asyncio.wait({writer, reader, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done() and not writer.done():
+            await asyncio.wait({writer, reader, watch, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if _broken(writer) or _broken(watch):
+                await _say_goodbye(socket, FAILED, "Connection failed")
+            elif ended.done() and not writer.done():
                 # The writer says goodbye, unless it is stuck with a client that reads nothing.
                 await asyncio.wait({writer}, timeout=GOODBYE_SECONDS)
         finally:
@@ -129,11 +131,8 @@ class WebSocketEndpoint:
             if prices and not client.ended.is_set():
                 batch = frames.price_update_batch(prices, self._hub.sol_usd(), self._clock.now())
                 await socket.send_text(batch)
-        closing = client.closing
-        if closing is not None and socket.application_state is WebSocketState.CONNECTED:
-            with suppress(RuntimeError, OSError, TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await socket.close(closing.code, closing.reason)
+        if client.closing is not None:
+            await _say_goodbye(socket, client.closing)
 
     async def _watch(self, client: Client, visitor: Visitor, alive: _SignOfLife) -> None:
         """Ask for signs of life, and end the connection when they stay away or the token has run out."""
@@ -192,6 +191,25 @@ class _SignOfLife:
     def age_seconds(self) -> float:
         """How long ago the last one was."""
         return self._clock.monotonic() - self._at
+
+
+def _broken(task: asyncio.Task[None]) -> bool:
+    """Tell whether a task ended by a mistake of ours and not because the connection did."""
+    if not task.done() or task.cancelled():
+        return False
+    error = task.exception()
+    return error is not None and not isinstance(error, ENDINGS)
+
+
+async def _say_goodbye(socket: WebSocket, closing: Closing, message: str | None = None) -> None:
+    """Close with a code and a reason, as far as the client still takes anything."""
+    if socket.application_state is not WebSocketState.CONNECTED:
+        return
+    with suppress(*ENDINGS, TimeoutError):
+        async with asyncio.timeout(1.0):
+            if message is not None:
+                await socket.send_text(frames.error(message))
+            await socket.close(closing.code, closing.reason)
 
 
 async def _refuse(socket: WebSocket, status: int, text: str, reason: str) -> None:

@@ -26,6 +26,8 @@ from nexgent.shared.types import AgentId, TokenAddress
 REPEAT_SECONDS = 2.0
 """An unchanged price is sent again after this long."""
 CLOSE_SECONDS = 3.0
+SPARE_PRICES = 1_000
+"""Prices of tokens that nobody holds any more which may be remembered before they are forgotten."""
 
 
 class WebSocketHub:
@@ -119,6 +121,9 @@ class WebSocketHub:
             if before is None or before[0] != price.price_sol or now - before[1] >= REPEAT_SECONDS:
                 self._sent[price.token_address] = (price.price_sol, now)
                 changed[price.token_address] = price
+        if len(self._sent) > len(event.prices) + SPARE_PRICES:
+            present = {price.token_address for price in event.prices}
+            self._sent = {token: sent for token, sent in self._sent.items() if token in present}
         if not changed:
             return
         sol_usd = self.sol_usd()

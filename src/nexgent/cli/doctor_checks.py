@@ -1,0 +1,292 @@
+"""What `nexgent doctor` looks at. Each check answers within a few seconds and tells nothing that is secret."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+
+from nexgent.config.sections import StorageSettings
+from nexgent.config.settings import Settings
+from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
+from nexgent.infrastructure.database.migration import SCHEMA_REVISION, current_revision
+from nexgent.infrastructure.embedded import RunningServers, running_servers
+from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.money import SOL_MINT
+
+SECONDS = 3.0
+MIN_FREE_MB = 200
+ROOMY_MB = 1024
+MAX_CLOCK_SECONDS = 5.0
+DATABASE_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+    NexgentError,
+    ValueError,
+)
+
+REDIS_ERRORS: tuple[type[Exception], ...] = (*REDIS_OUTAGES, NexgentError)
+
+
+class Verdict(StrEnum):
+    """How a check went; only `FAIL` makes the command fail."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what was found, and what to do about it."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    advice: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Run all checks at once, in the order they are shown."""
+    running = running_servers(settings.storage.data_dir)
+    async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as http:
+        upstreams = _Upstreams(settings, http)
+        findings = await asyncio.gather(
+            database(settings.storage, running),
+            redis(settings.storage, running),
+            service(settings, http),
+            upstreams.jupiter(),
+            upstreams.dexscreener(),
+            upstreams.pyth(),
+            upstreams.solana(),
+        )
+    return [
+        Finding("settings", Verdict.OK, _summary(settings)),
+        data_folder(settings.storage, running),
+        *findings,
+        clock(upstreams.offsets),
+    ]
+
+
+def data_folder(storage: StorageSettings, running: RunningServers | None) -> Finding:
+    """Look at the folder of the embedded servers."""
+    folder = storage.data_dir.expanduser().resolve()
+    elsewhere = "Choose another folder with NEXGENT_DATA_DIR"
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    if not place.is_dir():
+        return Finding("data folder", Verdict.FAIL, f"{place} is not a folder", elsewhere)
+    if not os.access(place, os.W_OK | os.X_OK) or _read_only(place):
+        return Finding("data folder", Verdict.FAIL, f"{place} cannot be written", elsewhere)
+    free = shutil.disk_usage(place).free // 2**20
+    state = f"{folder}, {free} MB free"
+    if place != folder:
+        state += ", made at the first start"
+    if running is not None:
+        state += f", in use by process {running.owner_pid}"
+    if free < MIN_FREE_MB:
+        return Finding("data folder", Verdict.FAIL, state, f"Free at least {MIN_FREE_MB} MB. {elsewhere}")
+    if free < ROOMY_MB:
+        return Finding("data folder", Verdict.WARN, state, "Free some space")
+    return Finding("data folder", Verdict.OK, state)
+
+
+async def database(storage: StorageSettings, running: RunningServers | None) -> Finding:
+    """Connect to PostgreSQL and compare its schema."""
+    name = "database"
+    if storage.database_url is not None:
+        url, kind = storage.database_url.get_secret_value(), "DATABASE_URL"
+    elif running is not None and running.database_url is not None:
+        url, kind = running.database_url, "embedded"
+    else:
+        return Finding(name, Verdict.OK, "embedded, not running; `nexgent serve` starts it")
+    try:
+        async with asyncio.timeout(SECONDS):
+            revision = await current_revision(url)
+    except DATABASE_ERRORS as error:
+        return Finding(
+            name,
+            Verdict.FAIL,
+            f"{kind} cannot be used: {type(error).__name__}",
+            "Check that PostgreSQL runs, and the address, user and password in DATABASE_URL",
+        )
+    if revision == SCHEMA_REVISION:
+        return Finding(name, Verdict.OK, f"{kind}, schema {revision}")
+    if revision is None or revision < SCHEMA_REVISION:
+        return Finding(
+            name,
+            Verdict.WARN,
+            f"{kind}, schema {revision or 'empty'}, needed {SCHEMA_REVISION}",
+            "Run `nexgent migrate`; `nexgent serve` does it too",
+        )
+    return Finding(
+        name,
+        Verdict.FAIL,
+        f"{kind}, schema {revision} is newer than {SCHEMA_REVISION}",
+        "Use the newer nexgent this database belongs to",
+    )
+
+
+async def redis(storage: StorageSettings, running: RunningServers | None) -> Finding:
+    """Ask Redis for a sign of life."""
+    name = "redis"
+    address = storage.redis_address
+    if address is not None:
+        url, kind = address.get_secret_value(), "REDIS_URL" if storage.redis_url is not None else "REDIS_HOST"
+    elif running is not None and running.redis_url is not None:
+        url, kind = running.redis_url, "embedded"
+    else:
+        return Finding(name, Verdict.OK, "embedded, not running; `nexgent serve` starts it")
+    try:
+        client = connect_redis(url, retries=0)
+        try:
+            async with asyncio.timeout(SECONDS):
+                await client.get("doctor")
+        finally:
+            await client.aclose()
+    except REDIS_ERRORS as error:
+        return Finding(
+            name,
+            Verdict.FAIL,
+            f"{kind} cannot be used: {type(error).__name__}",
+            "Check that Redis runs, and its address and password",
+        )
+    return Finding(name, Verdict.OK, f"{kind} answers")
+
+
+async def service(settings: Settings, http: httpx.AsyncClient) -> Finding:
+    """Ask the service on this machine how it is."""
+    name, port = "service", settings.server.port
+    try:
+        answer = await http.get(f"http://127.0.0.1:{port}/api/v1/health")
+        status = answer.json()["status"]
+    except httpx.ConnectError:
+        return Finding(name, Verdict.WARN, f"nothing listens on port {port}", "Start it with `nexgent serve`")
+    except httpx.HTTPError as error:
+        return Finding(name, Verdict.FAIL, f"port {port}: {type(error).__name__}", "Look at its log")
+    except (ValueError, KeyError, TypeError):
+        return Finding(
+            name, Verdict.FAIL, f"another program answers on port {port}", "Choose another port with PORT"
+        )
+    verdicts = {"healthy": Verdict.OK, "degraded": Verdict.WARN}
+    verdict = verdicts.get(str(status), Verdict.FAIL)
+    advice = "" if verdict is Verdict.OK else f"http://localhost:{port}/api/v1/health says what is missing"
+    return Finding(name, verdict, f"{status} on port {port}", advice)
+
+
+def clock(offsets: Mapping[str, float]) -> Finding:
+    """Judge this machine's clock by what the upstreams say (seconds we are ahead)."""
+    if not offsets:
+        return Finding("clock", Verdict.WARN, "nobody to compare with", "")
+    host, offset = min(offsets.items(), key=lambda item: abs(item[1]))
+    found = f"{offset:+.0f} s against {host}"
+    if abs(offset) <= MAX_CLOCK_SECONDS:
+        return Finding("clock", Verdict.OK, found)
+    return Finding("clock", Verdict.FAIL, found, "Set the clock; prices and tokens are judged by their age")
+
+
+class _Upstreams:
+    """One small request to each upstream service."""
+
+    def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
+        self._market = settings.market
+        self._http = http
+        self.offsets: dict[str, float] = {}
+
+    async def jupiter(self) -> Finding:
+        key = self._market.jupiter_api_key
+        base = self._market.jupiter_price_url or f"{self._market.jupiter_base_url}/price/v3"
+        headers = {"x-api-key": key.get_secret_value()} if key is not None else {}
+        advice = "" if key is not None else "Set JUPITER_API_KEY; without it real trading is not possible"
+        return await self._ask("Jupiter", "GET", base, {"ids": SOL_MINT}, headers, key is not None, advice)
+
+    async def dexscreener(self) -> Finding:
+        url = f"{self._market.dexscreener_base_url}/tokens/v1/solana/{SOL_MINT}"
+        return await self._ask("DexScreener", "GET", url, {}, {}, None, "")
+
+    async def pyth(self) -> Finding:
+        key = self._market.pyth_api_key
+        url = f"{self._market.pyth_hermes_url}/v2/updates/price/latest"
+        headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key is not None else {}
+        advice = (
+            "" if key is not None else "Set PYTH_API_KEY; without it SOL/USD comes from the other sources"
+        )
+        return await self._ask(
+            "Pyth", "GET", url, {"ids[]": SOL_USD_FEED_ID}, headers, key is not None, advice
+        )
+
+    async def solana(self) -> Finding:
+        url = self._market.solana_rpc_url.get_secret_value()
+        return await self._ask("Solana RPC", "POST", url, {}, {}, None, "")
+
+    async def _ask(
+        self,
+        name: str,
+        method: str,
+        url: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        has_key: bool | None,
+        keyless_advice: str,
+    ) -> Finding:
+        key = {None: "", True: ", key set", False: ", no key"}[has_key]
+        host = urlsplit(url).hostname or "?"
+        body = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"} if method == "POST" else None
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(SECONDS):
+                answer = await self._http.request(
+                    method, url, params=query or None, headers=headers, json=body
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
+            found = f"{host} does not answer ({type(error).__name__}){key}"
+            return Finding(
+                name, Verdict.FAIL, found, "Check the network, a proxy, and the address in the settings"
+            )
+        self._note_time(host, answer)
+        found = (
+            f"{host} answered {answer.status_code} in {(time.perf_counter() - started) * 1000:.0f} ms{key}"
+        )
+        match answer.status_code:
+            case 200:
+                local = host in ("localhost", "127.0.0.1", "::1")
+                lacking = has_key is False and not local
+                return Finding(
+                    name, Verdict.WARN if lacking else Verdict.OK, found, keyless_advice if lacking else ""
+                )
+            case 401 | 403:
+                advice = "The key is refused; check it" if has_key else keyless_advice or "Access is refused"
+                return Finding(name, Verdict.FAIL, found, advice)
+            case 429:
+                return Finding(name, Verdict.WARN, found, keyless_advice or "Its rate limit is reached; wait")
+            case _:
+                return Finding(name, Verdict.FAIL, found, "Check its address, or wait until it works again")
+
+    def _note_time(self, host: str, answer: httpx.Response) -> None:
+        try:
+            theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError):
+            return
+        self.offsets[host] = time.time() - theirs
+
+
+def _summary(settings: Settings) -> str:
+    wallets = len(settings.wallet_keys)
+    return f"{settings.server.environment.value}, port {settings.server.port}, live wallets: {wallets}"
+
+
+def _read_only(folder: Path) -> bool:
+    """Tell whether its file system is mounted read-only, which root's access rights do not show."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) if hasattr(os, "statvfs") else False

@@ -1,0 +1,33 @@
+"""Learn what other processes have decided and recorded."""
+
+from __future__ import annotations
+
+from nexgent.domain.protections.board import ProtectionBoard
+from nexgent.domain.protections.ports import ProtectionStore
+from nexgent.shared.clock import Clock
+
+
+class RefreshProtections:
+    """`load` at start, then `tick` as one step of a loop; once a second is plenty."""
+
+    def __init__(self, *, store: ProtectionStore, board: ProtectionBoard, clock: Clock) -> None:
+        self._store = store
+        self._board = board
+        self._clock = clock
+
+    async def load(self) -> None:
+        """Fill the board. Raises `UnavailableError`; nothing may be bought before this has succeeded."""
+        now = self._clock.now()
+        self._board.load(await self._store.history(now), now)
+
+    async def tick(self) -> None:
+        """Read switches and resets, and the records of wallets others wrote to.
+
+        Raises `UnavailableError`; what is known stays in force then.
+        """
+        wallets = self._board.incomplete
+        if wallets:
+            now = self._clock.now()
+            self._board.complete(await self._store.history(now, wallets), now)
+        else:
+            self._board.take_controls(await self._store.controls())

@@ -1,0 +1,160 @@
+"""Give an agent a wallet, or another one in the place of the one it has.
+
+A history belongs to the address where it happened and is never renamed. A wallet is replaced only when it is flat; its
+transactions and closed trades stay with the agent, its paper money moves over, and what a live wallet holds is on the chain
+anyway.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from nexgent.domain.agents.create_agent import SIMULATION_PREFIX
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.events import AgentSaved
+from nexgent.domain.agents.models import Agent, TradingMode, Wallet
+from nexgent.domain.ledger.errors import StaleWalletError
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
+from nexgent.domain.ledger.state import Balance, WalletState
+from nexgent.domain.wallets.errors import OpenPositionsError, WalletBusyError, WalletInUseError
+from nexgent.domain.wallets.ports import LoadedWallets, Projections, WalletRepository
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.types import AgentId, UserId, WalletAddress
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 4
+MAX_ADDRESS_LENGTH = 44
+_PAPER_ADDRESS = re.compile(r"[A-Za-z0-9_-]{1,44}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The wallet as it is assigned now; `is_new` when the agent had none of its type before."""
+
+    wallet: Wallet
+    is_new: bool
+
+
+class AssignWallet:
+    """One wallet per agent and type; one agent per address."""
+
+    def __init__(
+        self,
+        *,
+        directory: AgentDirectory,
+        ledger: Ledger,
+        wallets: WalletRepository,
+        keys: LoadedWallets,
+        projections: Projections,
+        clock: Clock,
+        publish: Callable[[object], None],
+    ) -> None:
+        self._directory = directory
+        self._ledger = ledger
+        self._wallets = wallets
+        self._keys = keys
+        self._projections = projections
+        self._clock = clock
+        self._publish = publish
+
+    async def execute(
+        self, agent_id: AgentId, user_id: UserId, address: WalletAddress, mode: TradingMode
+    ) -> Assignment:
+        """Return the assignment.
+
+        Raises `AgentNotFoundError`, `InvalidInputError` (not a usable address of that type), `WalletInUseError`,
+        `OpenPositionsError` or `WalletBusyError` when the present wallet is not flat, `UnavailableError`.
+        """
+        self._check_address(address, mode)
+        agent = self._directory.owned(agent_id, user_id)
+        present = agent.wallet_for(mode)
+        if present is not None and present.address == address:
+            return Assignment(present, is_new=False)
+        if self._directory.wallet(address) is not None:
+            raise WalletInUseError(address)
+        now = self._clock.now()
+        wallet = Wallet(address, agent_id, mode, now, now)
+        if present is None:
+            await self._wallets.add_wallet(wallet)
+        else:
+            await self._replace(present, wallet)
+        self._announce(agent_id, user_id, present, wallet)
+        log.info("wallet.assigned", agent_id=str(agent_id), wallet_address=address, mode=mode.value)
+        return Assignment(wallet, is_new=present is None)
+
+    def _check_address(self, address: WalletAddress, mode: TradingMode) -> None:
+        if mode is TradingMode.LIVE:
+            if address.startswith(SIMULATION_PREFIX):
+                raise InvalidInputError(
+                    "Invalid walletAddress: a simulation wallet cannot be assigned as live"
+                )
+            if not self._keys.is_loaded(address):
+                raise InvalidInputError(
+                    "Invalid walletAddress: no key is loaded for it; live wallets come from WALLET_1, WALLET_2, …"
+                )
+        elif self._keys.is_loaded(address):
+            raise InvalidInputError("Invalid walletAddress: a live wallet cannot be assigned as simulation")
+        elif not _PAPER_ADDRESS.fullmatch(address):
+            raise InvalidInputError(
+                f"Invalid walletAddress: letters, digits, - and _ are allowed, at most {MAX_ADDRESS_LENGTH}"
+            )
+
+    async def _replace(self, present: Wallet, wallet: Wallet) -> None:
+        # Empty first: whoever wants to trade in it meanwhile finds nothing to trade with.
+        before = await self._empty(present, f"replaced by {wallet.address}")
+        await self._projections.caught_up()
+        await self._wallets.replace_wallet(present.address, wallet)
+        self._ledger.forget(present.address)
+        if wallet.mode is TradingMode.SIMULATION:
+            await self._move_money(before, wallet)
+
+    async def _empty(self, wallet: Wallet, reason: str) -> WalletState:
+        for attempt in range(ATTEMPTS):
+            state = await self._ledger.fresh(wallet.address)
+            if state.intents:
+                raise WalletBusyError(wallet.address)
+            if state.positions:
+                raise OpenPositionsError(wallet.address, len(state.positions))
+            entries = [
+                self._adjust(wallet.address, balance, -balance.amount_raw, reason)
+                for balance in state.balances.values()
+                if balance.amount_raw
+            ]
+            try:
+                await self._ledger.commit(*entries)
+            except StaleWalletError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                return state
+        raise AssertionError("unreachable")
+
+    async def _move_money(self, before: WalletState, wallet: Wallet) -> None:
+        await self._ledger.fresh(wallet.address)
+        entries = [
+            self._adjust(wallet.address, balance, balance.amount_raw, f"moved from {before.wallet_address}")
+            for balance in before.balances.values()
+            if balance.amount_raw
+        ]
+        await self._ledger.commit(*entries)
+
+    def _adjust(self, wallet: WalletAddress, balance: Balance, amount_raw: int, reason: str) -> Entry:
+        mint, symbol, decimals = balance.mint, balance.symbol, balance.decimals
+        postings = [
+            Posting(Account.WALLET, mint, amount_raw, symbol, decimals),
+            Posting(Account.ADJUSTMENT, mint, -amount_raw, symbol, decimals),
+        ]
+        return self._ledger.stage(wallet, Adjusted(mint, reason), postings)
+
+    def _announce(self, agent_id: AgentId, user_id: UserId, old: Wallet | None, new: Wallet) -> None:
+        # Name, mode or toggles may have changed while this was being stored: keep those.
+        agent: Agent = self._directory.owned(agent_id, user_id)
+        others = tuple(one for one in agent.wallets if old is None or one.address != old.address)
+        self._publish(AgentSaved(replace(agent, wallets=(*others, new), updated_at=self._clock.now())))

@@ -1,0 +1,122 @@
+"""Let a wallet start again from nothing. The journal keeps what was; balances, positions and records go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent, Wallet
+from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import Account, Posting, WalletReset
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.events import PositionClosed
+from nexgent.domain.wallets.errors import ResetFailedError, UnknownWalletAddressError
+from nexgent.domain.wallets.ports import Projections, WalletRepository, WalletRows
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import UserId, WalletAddress
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ResetResult:
+    """What was deleted, and how long it took."""
+
+    deleted: WalletRows
+    milliseconds: int
+
+
+class ResetWallet:
+    """One entry brings every balance to zero and drops the positions; the read tables follow it."""
+
+    def __init__(
+        self,
+        *,
+        directory: AgentDirectory,
+        ledger: Ledger,
+        wallets: WalletRepository,
+        projections: Projections,
+        clock: Clock,
+        publish: Callable[[object], None],
+    ) -> None:
+        self._directory = directory
+        self._ledger = ledger
+        self._wallets = wallets
+        self._projections = projections
+        self._clock = clock
+        self._publish = publish
+
+    async def execute(self, address: WalletAddress, user_id: UserId, *, reason: str = "reset") -> ResetResult:
+        """Return what was deleted.
+
+        Raises `UnknownWalletAddressError`, `ResetFailedError` while a trade is under way, `UnavailableError`.
+        """
+        owned_wallet(self._directory, address, user_id)
+        started = self._clock.monotonic()
+        await self._projections.caught_up()
+        rows = await self._wallets.count(address)
+        before = await self._reset(address, reason)
+        for position in before.positions.values():
+            self._publish(
+                PositionClosed(position.id, position.agent_id, address, position.token_address, None)
+            )
+        await self._projections.caught_up()
+        elapsed_ms = round((self._clock.monotonic() - started) * 1000)
+        log.info("wallet.reset", wallet_address=address, positions=len(before.positions))
+        # What the ledger had is what it was, even where the tables were behind.
+        deleted = WalletRows(
+            positions=len(before.positions),
+            historical_swaps=rows.historical_swaps,
+            balances=len(before.balances),
+            transactions=rows.transactions,
+            balance_snapshots=rows.balance_snapshots,
+        )
+        return ResetResult(deleted, elapsed_ms)
+
+    async def _reset(self, address: WalletAddress, reason: str) -> WalletState:
+        for attempt in range(ATTEMPTS):
+            try:
+                state = await self._ledger.fresh(address)
+            except UnknownWalletError:
+                raise UnknownWalletAddressError from None
+            if state.intents:
+                raise ResetFailedError(
+                    "A trade of this wallet is in progress; try again when it has finished"
+                )
+            entry = self._ledger.stage(address, WalletReset(reason), emptying(state))
+            try:
+                await self._ledger.commit(entry)
+            except StaleWalletError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                return state
+        raise AssertionError("unreachable")
+
+
+def owned_wallet(directory: AgentDirectory, address: WalletAddress, user_id: UserId) -> tuple[Agent, Wallet]:
+    """Return a wallet of one of the user's agents; a foreign one looks like a missing one."""
+    wallet = directory.wallet(address)
+    agent = directory.find(wallet.agent_id) if wallet is not None else None
+    if wallet is None or agent is None or agent.user_id != user_id:
+        raise UnknownWalletAddressError
+    return agent, wallet
+
+
+def emptying(state: WalletState) -> list[Posting]:
+    """Return the postings that bring every balance to zero against the adjustment account."""
+    postings: list[Posting] = []
+    for balance in state.balances.values():
+        if balance.amount_raw:
+            amount, mint = balance.amount_raw, balance.mint
+            postings += [
+                Posting(Account.WALLET, mint, -amount, balance.symbol, balance.decimals),
+                Posting(Account.ADJUSTMENT, mint, amount, balance.symbol, balance.decimals),
+            ]
+    return postings

@@ -1,0 +1,147 @@
+"""The endpoint behind a real server, configured as the product's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+import pytest
+import uvicorn
+from pydantic import SecretStr
+
+from nexgent.bootstrap.asgi import TokenVisitors
+from nexgent.domain.agents.config import DEFAULT_CONFIG
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
+from nexgent.domain.users.models import ApiKey, Claims, TokenType
+from nexgent.infrastructure.security.tokens import JwtCodec
+from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import AgentId, UserId
+from tests.unit.websocket.parts import World
+
+DEADLINE_SECONDS = 10.0
+
+
+class NoKeys:
+    """API keys are not for sockets."""
+
+    async def find(self, key_hash: str) -> ApiKey | None:
+        raise AssertionError(f"a key was looked up: {key_hash}")
+
+
+class _Server(uvicorn.Server):
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+
+class Site:
+    """A server with one user's agent on it."""
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.world = World(clock=self.clock)
+        self.user_id = UserId(new_id())
+        self.codec = JwtCodec(SecretStr("a-secret-for-tests-only-0123456789abcdef"))
+        self.revoked = RevokedTokens()
+        self.stopping = False
+        self.directory = AgentDirectory()
+        self.directory.load([self._agent(self.world.agent_id, self.user_id)])
+        self.port = 0
+
+    def token(
+        self, *, user: UserId | None = None, kind: TokenType = TokenType.ACCESS, seconds: float = 900
+    ) -> str:
+        """Return a signed token; remember its id as `last_token_id`."""
+        now = self.clock.now().timestamp()
+        self.last_token_id = str(new_id())
+        claims = Claims(
+            user_id=user or self.user_id,
+            email="user@example.com",
+            type=kind,
+            token_id=self.last_token_id,
+            issued_at=int(now),
+            expires_at=int(now + seconds),
+        )
+        return self.codec.encode(claims)
+
+    def address(self, token: str | None = None, agent: object = None) -> str:
+        """Return the address of the agent's socket."""
+        agent = agent or self.world.agent_id
+        return f"ws://127.0.0.1:{self.port}/ws?token={token or self.token()}&agentId={agent}"
+
+    @asynccontextmanager
+    async def serve(self, **options: Any) -> AsyncIterator[None]:
+        """Run the server."""
+        authenticator = Authenticator(
+            tokens=self.codec, keys=NoKeys(), revoked=self.revoked, clock=self.clock
+        )
+        endpoint = WebSocketEndpoint(
+            hub=self.world.hub,
+            directory=self.directory,
+            authenticate=TokenVisitors(authenticator),
+            clock=self.clock,
+            stopping=lambda: self.stopping,
+            **options,
+        )
+        config = uvicorn.Config(
+            endpoint,
+            host="127.0.0.1",
+            port=0,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_max_size=65_536,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve())
+        await until(lambda: _true(server.started), "the server has started")
+        self.port = server.servers[0].sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await serving
+
+    @staticmethod
+    def _agent(agent_id: AgentId, user_id: UserId) -> Agent:
+        now = SystemClock().now()
+        return Agent(
+            id=agent_id,
+            user_id=user_id,
+            name="Tester",
+            trading_mode=TradingMode.SIMULATION,
+            automated_trading_simulation=True,
+            automated_trading_live=False,
+            config=DEFAULT_CONFIG,
+            wallets=(),
+            created_at=now,
+            updated_at=now,
+        )
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Poll until the condition holds."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not await condition():
+        assert time.monotonic() < deadline, f"did not happen: {what}"
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def site() -> Site:
+    """A site that is not served yet."""
+    return Site()

@@ -1,0 +1,225 @@
+"""Commands as a shell sees them: what they print, how they end, how long help takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+
+from nexgent.cli.main import COMMANDS, run
+from nexgent.cli.watch_view import short_price
+
+HELP_SECONDS = 0.3
+TOKEN = "9VqQUZKGxFwwPzSfyZLqzP1YhTttPW1H87ruZKgFgYGH"
+GATE = {"name": "liquidity", "passed": False, "value": "100", "limit": "1000"}
+DECISION = {
+    "agentId": "8f4ed4ee-d17a-4227-94e8-a25017276ce4",
+    "outcome": "skipped",
+    "code": "LIQUIDITY_TOO_LOW",
+    "reason": "the pool holds too little",
+    "gates": [GATE],
+}
+
+
+class _Api(BaseHTTPRequestHandler):
+    """The few endpoints that the commands use."""
+
+    bodies: ClassVar[list[dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/api/v1/auth/login":
+            good = body == {"email": "user@example.com", "password": "right"}
+            answer = {"accessToken": "t"} if good else {"error": "Invalid email or password"}
+            self._send(200 if good else 401, answer)
+        elif body["tokenAddress"] == TOKEN:
+            self.bodies.append(body)
+            self._send(201, {"id": 7})
+        else:
+            self._send(400, {"error": "Invalid tokenAddress"})
+
+    def do_GET(self) -> None:
+        if self.path == "/api/v1/trading-signals/7/decisions":
+            decisions = {"signalId": 7, "processedAt": None, "note": None, "decisions": [DECISION]}
+            self._send(200, decisions)
+        else:
+            self._send(404, {"error": "Trading signal not found"})
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the library's name
+        """Say nothing."""
+
+    def _send(self, status: int, document: object) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def api() -> Iterator[str]:
+    """Address of a service that knows one user, one token and one signal."""
+    _Api.bodies.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Api) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(10)
+
+
+def nexgent(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in an empty folder with almost no environment."""
+    settings = {
+        "PATH": os.environ["PATH"],
+        "COLUMNS": "200",
+        "ADMIN_EMAIL": "user@example.com",
+        "ADMIN_PASSWORD": "right",
+        **(env or {}),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "nexgent", *arguments],
+        cwd=folder,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_lists_every_command_and_the_exit_codes_at_once(tmp_path: Path) -> None:
+    took: list[float] = []
+    while len(took) < 5 and (not took or min(took) >= HELP_SECONDS):
+        started = time.perf_counter()
+        result = nexgent(tmp_path, "--help")
+        took.append(time.perf_counter() - started)
+    assert result.returncode == 0
+    for command in COMMANDS:
+        assert f"    {command.name} " in result.stdout
+    assert (
+        "exit codes: 0 done, 1 a problem was found, 2 wrong usage or setting, 3 cannot start" in result.stdout
+    )
+    # The best of a few: what is measured is our imports, not what else this machine is doing.
+    assert min(took) < HELP_SECONDS
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run([name, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: nexgent {name}")
+
+
+def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
+    unknown = nexgent(tmp_path, "sell-everything")
+    assert unknown.returncode == 2
+    assert "invalid choice: 'sell-everything'" in unknown.stderr
+    assert nexgent(tmp_path).returncode == 2
+    assert nexgent(tmp_path, "signal", TOKEN, "--strength", "9").returncode == 2
+    assert nexgent(tmp_path, "explain", "seven").returncode == 2
+
+
+def test_wrong_settings_are_all_named_and_end_with_2(tmp_path: Path) -> None:
+    secret = "postgres-is-here:hunter2"
+    result = nexgent(tmp_path, "serve", env={"PORT": "99999", "LOG_LEVEL": "loud", "DATABASE_URL": secret})
+    assert result.returncode == 2
+    assert "The settings are not usable" in result.stderr
+    for name in ("PORT", "LOG_LEVEL", "DATABASE_URL"):
+        assert f"- {name}: " in result.stderr
+    assert "hunter2" not in result.stderr + result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_a_service_that_is_away_ends_with_3(tmp_path: Path) -> None:
+    for command in (("signal", TOKEN), ("explain", "7"), ("watch",)):
+        result = nexgent(tmp_path, *command, "--url", "http://127.0.0.1:1")
+        assert result.returncode == 3
+        assert "The service does not answer" in result.stderr
+
+
+def test_signal_posts_what_was_asked_for(tmp_path: Path, api: str) -> None:
+    result = nexgent(tmp_path, "signal", TOKEN, "--symbol", "TIRA", "--strength", "5", "--url", api)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("Signal 7 is stored.")
+    (body,) = _Api.bodies
+    assert body["tokenAddress"] == TOKEN
+    assert (body["symbol"], body["signalStrength"], body["signalType"]) == ("TIRA", 5, "MANUAL")
+
+
+def test_a_refusal_is_told_in_the_services_words(tmp_path: Path, api: str) -> None:
+    refused = nexgent(tmp_path, "signal", "nonsense", "--url", api)
+    assert (refused.returncode, refused.stderr) == (3, "Invalid tokenAddress\n")
+    login = nexgent(tmp_path, "signal", TOKEN, "--url", api, env={"ADMIN_PASSWORD": "wrong"})
+    assert login.returncode == 3
+    assert login.stderr == "The service refused the login of user@example.com: Invalid email or password\n"
+
+
+def test_without_a_password_it_says_which_settings_help(tmp_path: Path, api: str) -> None:
+    result = nexgent(tmp_path, "signal", TOKEN, "--url", api, env={"ADMIN_EMAIL": "", "ADMIN_PASSWORD": ""})
+    assert result.returncode == 2
+    assert "ADMIN_EMAIL and ADMIN_PASSWORD" in result.stderr
+
+
+def test_explain_shows_each_gate(tmp_path: Path, api: str) -> None:
+    result = nexgent(tmp_path, "explain", "7", "--url", api)
+    assert (result.returncode, result.stderr) == (0, "")
+    for text in (DECISION["agentId"], "skipped", "liquidity", "1000", "NO", "the pool holds too little"):
+        assert str(text) in result.stdout
+    unknown = nexgent(tmp_path, "explain", "8", "--url", api)
+    assert (unknown.returncode, unknown.stderr) == (3, "Trading signal not found\n")
+
+
+def test_doctor_names_what_fails_without_secrets(tmp_path: Path) -> None:
+    nowhere = "http://user:hunter2@127.0.0.1:1"
+    env = {
+        "PORT": "1",
+        "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x",
+        "REDIS_URL": "redis://:hunter2@127.0.0.1:1",
+        "JUPITER_BASE_URL": nowhere,
+        "DEXSCREENER_BASE_URL": nowhere,
+        "PYTH_HERMES_URL": nowhere,
+        "SOLANA_RPC_URL": nowhere,
+        "JUPITER_API_KEY": "hunter2",
+    }
+    result = nexgent(tmp_path, "doctor", "--json", env=env)
+    assert result.returncode == 1
+    report = json.loads(result.stdout)
+    verdicts = {finding["name"]: finding["verdict"] for finding in report["findings"]}
+    assert verdicts == {
+        "settings": "ok",
+        "data folder": "ok",
+        "database": "fail",
+        "redis": "fail",
+        "service": "warn",
+        "Jupiter": "fail",
+        "DexScreener": "fail",
+        "Pyth": "fail",
+        "Solana RPC": "fail",
+        "clock": "warn",
+    }
+    assert all(finding["advice"] for finding in report["findings"] if finding["verdict"] == "fail")
+    assert "hunter2" not in result.stdout + result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_prices_in_tables_keep_four_digits_and_no_row_of_zeros() -> None:
+    assert short_price(Decimal("0.0000000850055168615374")) == "8.501e-8"
+    assert short_price(Decimal("0.001234567")) == "0.001235"
+    assert short_price(Decimal("123.456")) == "123.5"
+    assert short_price(Decimal(0)) == "0"
+    assert short_price(None) == "-"

@@ -1,0 +1,407 @@
+"""The board over a real engine in memory: what trades do to protections, and what people do to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.agents.events import AgentDeleted
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
+from nexgent.domain.ledger.models import TradeIntended
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.protections.board import ProtectionBoard
+from nexgent.domain.protections.describe_protections import DescribeProtections
+from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
+from nexgent.domain.protections.kill_switch import KillSwitchOrder, SetKillSwitch
+from nexgent.domain.protections.models import (
+    KillSwitch,
+    ProtectionControls,
+    ProtectionHistory,
+    ProtectionVerdict,
+    WalletRecord,
+)
+from nexgent.domain.protections.refresh import RefreshProtections
+from nexgent.domain.protections.reset_protections import ResetProtections
+from nexgent.domain.trading.close_position import ClosePositionRequest
+from nexgent.shared.errors import ForbiddenError, NotFoundError
+from nexgent.shared.ids import new_id
+from nexgent.shared.money import lamports
+from nexgent.shared.types import AgentId, TokenAddress, UserId, WalletAddress
+from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
+
+OTHER = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
+
+
+class FakeProtectionStore:
+    """Controls in memory, and a history that a test puts in."""
+
+    def __init__(self) -> None:
+        self.switches: dict[UserId | None, KillSwitch] = {}
+        self.resets: dict[AgentId, datetime] = {}
+        self.records: list[WalletRecord] = []
+        self.asked: list[Collection[WalletAddress] | None] = []
+
+    async def set_switch(self, switch: KillSwitch) -> None:
+        self.switches[switch.user_id] = switch
+
+    async def reset(self, agent_id: AgentId, at: datetime, by: UserId) -> None:
+        self.resets[agent_id] = at
+
+    async def controls(self) -> ProtectionControls:
+        return ProtectionControls(list(self.switches.values()), dict(self.resets))
+
+    async def history(
+        self, now: datetime, wallets: Collection[WalletAddress] | None = None
+    ) -> ProtectionHistory:
+        self.asked.append(wallets)
+        return ProtectionHistory(await self.controls(), self.records)
+
+
+class World:
+    """An engine with a board that listens, and one agent."""
+
+    def __init__(self, **protections: object) -> None:
+        self.engine = FakeEngine()
+        self.board = ProtectionBoard()
+        self.store = FakeProtectionStore()
+        self.agent = an_agent(update_config(TradingConfig(), {"protections": protections}))
+        bus = self.engine.bus
+        bus.on(EntriesRecorded, self.board.on_entries)
+        bus.on(KillSwitchChanged, self.board.on_kill_switch)
+        bus.on(ProtectionsReset, self.board.on_reset)
+        bus.on(AgentDeleted, self.board.on_agent_deleted)
+
+    async def start(self) -> World:
+        await self.engine.add_agent(self.agent)
+        return self
+
+    def check(
+        self, size_sol: Decimal = Decimal(0), token: TokenAddress | None = TOKEN, agent: Agent | None = None
+    ) -> ProtectionVerdict:
+        who = agent or self.agent
+        state = self.engine.ledger.head(who.wallets[0].address)
+        return self.board.check(
+            who, state, self.engine.clock.now(), size_lamports=lamports(size_sol), new_position_in=token
+        )
+
+    async def trade(self, sale_price: Decimal = Decimal("0.0005"), token: TokenAddress = TOKEN) -> None:
+        """Buy for one SOL at 0.001 and sell at another price."""
+        self.engine.swaps.price_sol = Decimal("0.001")
+        (result,) = await self.engine.buy([self.agent], token, size_sol=Decimal(1))
+        assert result.position is not None
+        self.engine.swaps.price_sol = sale_price
+        await self.engine.sales.execute(
+            ClosePositionRequest(
+                wallet_address=result.position.wallet_address,
+                position_id=result.position.id,
+                reason=CloseReason.MANUAL,
+            )
+        )
+
+
+async def test_a_loss_counts_today_and_not_tomorrow() -> None:
+    world = await World(maxDailyLossSol=0.4).start()
+    assert not world.check().blocked
+
+    await world.trade()
+
+    assert world.check().code == "MAX_DAILY_LOSS"
+    world.engine.clock.advance(12 * 3600)
+    assert not world.check().blocked
+
+
+async def test_percentages_refer_to_what_the_wallet_was_worth() -> None:
+    # It starts with 10 SOL and loses about 0.5: more than 5 percent with fees, less than 6.
+    strict = await World(maxDailyLossPercent=5, maxDrawdownPercent=6).start()
+    await strict.trade()
+
+    verdict = strict.check()
+
+    assert verdict.code == "MAX_DAILY_LOSS"
+    assert [gate.passed for gate in verdict.gates] == [False, True]
+
+
+async def test_drawdown_is_measured_from_the_peak_and_lasts_over_midnight() -> None:
+    world = await World(maxDrawdownPercent=4).start()
+    await world.trade(Decimal("0.002"))
+    assert not world.check().blocked
+
+    await world.trade()
+
+    world.engine.clock.advance(3 * 86_400)
+    assert world.check().code == "MAX_DRAWDOWN"
+
+
+async def test_a_streak_pauses_until_it_is_over_or_broken() -> None:
+    world = await World(maxLossStreak=2, lossStreakPauseMinutes=30).start()
+    await world.trade()
+    assert not world.check().blocked
+    await world.trade()
+    assert world.check().code == "LOSS_STREAK"
+    world.engine.clock.advance(29 * 60)
+    assert world.check().blocked
+
+    world.engine.clock.advance(60)
+    assert not world.check().blocked
+    await world.trade(Decimal("0.002"))
+    await world.trade()
+    assert not world.check().blocked
+
+
+async def test_a_cooldown_concerns_the_token_that_was_left_and_no_averaging_down() -> None:
+    world = await World(tokenCooldownMinutes=10).start()
+    await world.trade()
+
+    assert world.check().code == "TOKEN_COOLDOWN"
+    assert not world.check(token=OTHER).blocked
+    assert not world.check(token=None).blocked
+    world.engine.clock.advance(600)
+    assert not world.check().blocked
+
+
+async def test_purchases_are_counted_for_an_hour_and_failed_ones_are_not() -> None:
+    world = await World(maxTradesPerHour=2).start()
+    await world.trade()
+    world.engine.clock.advance(1_800)
+    (poor,) = await world.engine.buy([world.agent], OTHER, size_sol=Decimal(100))
+    assert poor.position is None
+    assert not world.check().blocked
+    await world.trade(token=OTHER)
+    assert world.check().code == "MAX_TRADES_PER_HOUR"
+
+    world.engine.clock.advance(1_801)
+    assert not world.check().blocked
+
+
+async def test_a_purchase_under_way_counts_before_it_is_recorded_and_only_once_after() -> None:
+    world = await World(maxTradesPerHour=2, maxExposureSol=1.5).start()
+    seen: list[tuple[str | None, ...]] = []
+    original = world.engine.swaps.quote
+
+    async def quote(*arguments: object, **options: object) -> object:
+        gates = world.check(Decimal("0.4")).gates
+        seen.append(tuple(gate.value for gate in gates))
+        return await original(*arguments, **options)  # type: ignore[arg-type]
+
+    world.engine.swaps.quote = quote  # type: ignore[method-assign, assignment]
+    await world.engine.buy([world.agent], size_sol=Decimal(1))
+
+    assert seen[0] == ("1", "1.4")
+    assert world.check(Decimal("0.4")).gates[0].value == "1"
+    assert world.check(Decimal("0.6")).code == "MAX_EXPOSURE"
+
+
+async def test_exposure_is_what_open_positions_have_cost_and_falls_when_they_close() -> None:
+    world = await World(maxExposurePercent=20).start()
+    await world.engine.buy([world.agent], size_sol=Decimal("1.5"))
+    assert world.check(Decimal("0.6")).code == "MAX_EXPOSURE"
+    assert not world.check(Decimal("0.4")).blocked
+
+
+async def test_another_wallet_and_another_agent_are_not_concerned() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    other = await world.engine.add_agent(replace(an_agent(world.agent.config), name="Other"))
+    await world.trade()
+
+    assert world.check().blocked
+    assert not world.check(agent=other).blocked
+
+
+async def test_a_reset_forgets_everything_but_what_is_at_stake() -> None:
+    world = await World(
+        maxDailyLossSol=0.1,
+        maxLossStreak=1,
+        tokenCooldownMinutes=60,
+        maxTradesPerHour=1,
+        maxDrawdownPercent=1,
+    ).start()
+    await world.trade()
+    assert sum(not gate.passed for gate in world.check().gates) == 5
+    use_case = ResetProtections(
+        store=world.store,
+        directory=world.engine.directory,
+        clock=world.engine.clock,
+        publish=world.engine.bus.publish,
+    )
+
+    with pytest.raises(NotFoundError):
+        await use_case.execute(world.agent.id, UserId(new_id()))
+    assert world.store.resets == {}
+    at = await use_case.execute(world.agent.id, USER)
+
+    assert not world.check().blocked
+    assert world.store.resets == {world.agent.id: at}
+    assert world.board.reset_at(world.agent.id) == at
+
+
+async def test_kill_switches_of_user_and_system() -> None:
+    world = await World().start()
+    use_case = SetKillSwitch(
+        store=world.store,
+        clock=world.engine.clock,
+        publish=world.engine.bus.publish,
+        admin_email="Admin@Example.com",
+    )
+    stranger = KillSwitchOrder(user_id=USER, email="a@b.co", engaged=True, system_wide=True)
+    with pytest.raises(ForbiddenError):
+        await use_case.execute(stranger)
+    assert not world.check().blocked
+
+    await use_case.execute(replace(stranger, system_wide=False))
+    assert world.check().code == "KILL_SWITCH"
+    await use_case.execute(replace(stranger, system_wide=False, engaged=False))
+    assert not world.check().blocked
+    await use_case.execute(replace(stranger, email="admin@example.com"))
+
+    assert world.check(agent=an_agent_of_somebody(world)).code == "KILL_SWITCH"
+    assert world.store.switches[None].engaged
+
+
+def an_agent_of_somebody(world: World) -> Agent:
+    return replace(world.agent, user_id=UserId(new_id()))
+
+
+async def test_without_an_administrator_nobody_stops_the_system() -> None:
+    world = await World().start()
+    use_case = SetKillSwitch(
+        store=world.store, clock=world.engine.clock, publish=world.engine.bus.publish, admin_email=""
+    )
+    with pytest.raises(ForbiddenError):
+        await use_case.execute(KillSwitchOrder(user_id=USER, email="", engaged=True, system_wide=True))
+
+
+async def test_decisions_of_another_process_arrive_with_the_next_refresh() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    await world.trade()
+    refresh = RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock)
+    now = world.engine.clock.now()
+    world.store.resets[world.agent.id] = now
+    world.store.switches[USER] = KillSwitch(user_id=USER, engaged=True, reason=None, changed_at=now)
+
+    await refresh.tick()
+
+    assert world.check().code == "KILL_SWITCH"
+    older = KillSwitch(user_id=USER, engaged=False, reason=None, changed_at=now - timedelta(seconds=1))
+    world.board.on_kill_switch(KillSwitchChanged(older))
+    assert world.check().code == "KILL_SWITCH"
+    world.store.switches[USER] = replace(older, changed_at=now + timedelta(seconds=1))
+    await refresh.tick()
+    assert not world.check().blocked
+    assert world.store.asked == []
+
+
+async def test_a_wallet_that_another_process_wrote_to_is_read_again() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    wallet = world.agent.wallets[0].address
+    refresh = RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock)
+    seq = world.engine.ledger.head(wallet).seq
+    world.store.records = [
+        WalletRecord(
+            wallet_address=wallet, agent_id=world.agent.id, seq=seq + 2, profit_today_sol=Decimal(-1)
+        )
+    ]
+    world.board.on_touched(WalletsTouched([wallet]))
+    assert not world.check().blocked
+
+    await refresh.tick()
+
+    assert world.store.asked == [frozenset({wallet})]
+    assert world.check().code == "MAX_DAILY_LOSS"
+    assert world.board.incomplete == frozenset()
+
+
+async def test_a_record_that_is_behind_is_not_taken_over() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    await world.trade()
+    wallet = world.agent.wallets[0].address
+    world.store.records = [WalletRecord(wallet_address=wallet, agent_id=world.agent.id, seq=1)]
+    world.board.on_touched(WalletsTouched([wallet]))
+
+    await RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock).tick()
+
+    assert world.check().blocked
+    assert world.board.incomplete == {wallet}
+
+
+async def test_a_start_gives_the_same_verdict_as_having_been_there() -> None:
+    """Entries that the tables do not contain yet are applied to what they contain; none counts twice."""
+    world = await World(
+        maxDailyLossSol=0.1, maxTradesPerHour=9, maxLossStreak=9, maxDrawdownPercent=99
+    ).start()
+    await world.trade()
+    await world.trade(Decimal("0.0007"))
+    wallet = world.agent.wallets[0].address
+    gates = world.check().gates
+    history = ProtectionHistory(
+        ProtectionControls(),
+        [WalletRecord(wallet_address=wallet, agent_id=world.agent.id)],
+        world.engine.journal.entries,
+    )
+
+    world.board.load(history, world.engine.clock.now())
+    world.board.on_entries(EntriesRecorded(world.engine.journal.entries, (), 0))
+
+    assert world.check().gates == gates
+    intents = [e for e in world.engine.journal.entries if isinstance(e.body, TradeIntended)]
+    assert gates[3].value == "2"
+    assert len(intents) == 4
+
+
+async def test_a_deleted_agent_leaves_nothing_behind() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    await world.trade()
+    world.engine.bus.publish(AgentDeleted(world.agent.id))
+    assert not world.check().blocked
+
+
+async def test_an_owner_sees_how_the_agent_stands() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    await world.trade()
+    describe = DescribeProtections(
+        directory=world.engine.directory,
+        ledger=world.engine.ledger,
+        board=world.board,
+        clock=world.engine.clock,
+    )
+
+    report = await describe.execute(world.agent.id, USER)
+
+    assert [(wallet.address, verdict.code) for wallet, verdict in report.wallets] == [
+        (world.agent.wallets[0].address, "MAX_DAILY_LOSS")
+    ]
+    assert report.config.max_daily_loss_sol == Decimal("0.1")
+    with pytest.raises(NotFoundError):
+        await describe.execute(world.agent.id, UserId(new_id()))
+
+
+async def test_a_check_costs_microseconds() -> None:
+    """The budget is 10 µs an agent; the bound here leaves room for a slow machine."""
+    world = await World(
+        maxDailyLossSol=5, maxDailyLossPercent=50, maxDrawdownPercent=50, maxLossStreak=5, tokenCooldownMinutes=5,
+        maxTradesPerHour=100, maxExposureSol=100, maxExposurePercent=100,
+    ).start()  # fmt: skip
+    plain = await world.engine.add_agent(an_agent())
+    for number in range(4):
+        await world.engine.buy([world.agent], TokenAddress(f"{TOKEN[:-1]}{number}"), size_sol=Decimal(1))
+
+    def cost_us(agent: Agent) -> float:
+        state, now = world.engine.ledger.head(agent.wallets[0].address), world.engine.clock.now()
+        best = float("inf")
+        for _ in range(5):
+            started = time.perf_counter()
+            for _ in range(500):
+                world.board.check(agent, state, now, size_lamports=10**9, new_position_in=OTHER)
+            best = min(best, (time.perf_counter() - started) / 500)
+        return best * 1e6
+
+    unprotected, protected = cost_us(plain), cost_us(world.agent)
+    print(f"unprotected {unprotected:.1f} µs, eight protections {protected:.1f} µs")
+    assert unprotected < 15
+    assert protected < 75

@@ -1,0 +1,96 @@
+"""A purchase by hand: whose agent, which wallet, which error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.agents.errors import AgentNotFoundError
+from nexgent.domain.ledger.errors import JournalUnavailableError
+from nexgent.domain.trading.buy_by_hand import BuyByHand, BuyByHandRequest
+from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
+from nexgent.shared.errors import ForbiddenError
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import AgentId, IntentId, UserId, WalletAddress
+from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
+
+
+async def prepared() -> tuple[FakeEngine, BuyByHand, BuyByHandRequest]:
+    engine = FakeEngine()
+    config = update_config(TradingConfig(), {"positionCalculator": {"randomization": {"enabled": False}}})
+    agent = await engine.add_agent(an_agent(config))
+    use_case = BuyByHand(directory=engine.directory, purchases=engine.purchases)
+    request = BuyByHandRequest(agent_id=agent.id, user_id=USER, token_address=TOKEN, size_sol=Decimal(1))
+    return engine, use_case, request
+
+
+async def test_a_purchase_by_hand_tells_what_it_bought() -> None:
+    engine, use_case, request = await prepared()
+
+    bought = await use_case.execute(request)
+
+    assert (bought.input_amount, bought.output_amount) == (Decimal(1), Decimal(1000))
+    assert bought.purchase_price == Decimal("0.001")
+    assert (bought.stop_loss_initialized, bought.stop_loss_pct) == (True, Decimal(-32))
+    assert engine.book.get(bought.position_id) is not None
+
+
+async def test_a_stranger_is_turned_away() -> None:
+    engine, use_case, request = await prepared()
+
+    with pytest.raises(ForbiddenError):
+        await use_case.execute(replace(request, user_id=UserId(new_id())))
+    with pytest.raises(AgentNotFoundError):
+        await use_case.execute(replace(request, agent_id=AgentId(new_id())))
+    assert engine.swaps.requests == []
+
+
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [
+        (Decimal(0), "INVALID_POSITION_SIZE"),
+        (Decimal(11), "POSITION_SIZE_EXCEEDS_BALANCE"),
+        (Decimal("9.6"), "VIOLATES_MINIMUM_BALANCE"),
+        (Decimal(3), "EXCEEDS_MAX_PURCHASE"),
+    ],
+)
+async def test_a_refused_size_keeps_its_code(size: Decimal, code: str) -> None:
+    _, use_case, request = await prepared()
+
+    with pytest.raises(TradeRejectedError) as refused:
+        await use_case.execute(replace(request, size_sol=size))
+    assert refused.value.code == code
+
+
+async def test_a_foreign_wallet_is_not_found() -> None:
+    _, use_case, request = await prepared()
+
+    with pytest.raises(TradeRejectedError) as refused:
+        await use_case.execute(replace(request, wallet_address=WalletAddress("sim_other")))
+    assert refused.value.code == "WALLET_NOT_FOUND"
+
+
+async def test_outages_are_told_from_refusals() -> None:
+    engine, use_case, request = await prepared()
+    engine.swaps.failures += [SwapUnavailableError("busy"), QuoteFailedError("no route")]
+
+    with pytest.raises(SwapUnavailableError):
+        await use_case.execute(request)
+    with pytest.raises(QuoteFailedError):
+        await use_case.execute(request)
+    engine.journal.down = True
+    with pytest.raises(JournalUnavailableError):
+        await use_case.execute(request)
+
+
+async def test_a_second_purchase_of_the_token_is_refused() -> None:
+    _, use_case, request = await prepared()
+    once = replace(request, intent_id=IntentId(new_id()))
+    await use_case.execute(once)
+
+    with pytest.raises(TradeRejectedError) as refused:
+        await use_case.execute(once)
+    assert refused.value.code == "POSITION_EXISTS"

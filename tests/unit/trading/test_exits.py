@@ -1,0 +1,197 @@
+"""Exits that cannot be dropped, and that do not burn the rate budget either."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.agents.config import TradingConfig
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.models import TradeSettled
+from nexgent.domain.positions.models import CloseReason, PendingExit
+from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
+from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
+from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
+from nexgent.domain.trading.liquidity import MarketVerdict
+from tests.fakes.engine import FakeEngine, an_agent
+
+
+async def until(condition: Callable[[], bool], rounds: int = 2_000) -> None:
+    for _ in range(rounds):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    pytest.fail("the condition did not come true")
+
+
+async def an_engine() -> tuple[FakeEngine, Agent]:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(TradingConfig()))
+    await engine.buy([agent], size_sol=Decimal(1))
+    return engine, agent
+
+
+def of_type(engine: FakeEngine, kind: type) -> list[object]:
+    return [event for event in engine.events if isinstance(event, kind)]
+
+
+def test_slippage_and_fee_grow_up_to_their_caps() -> None:
+    policy = ExitPolicy(slippage_bps=(None, 100, 300), priority_fee_lamports=(None, 5))
+
+    assert [policy.slippage_at(attempts) for attempts in range(5)] == [None, 100, 300, 300, 300]
+    assert [policy.fee_at(attempts) for attempts in range(3)] == [None, 5, 5]
+    assert policy.pause_seconds(1) < policy.pause_seconds(2) < policy.pause_seconds(3)
+    assert policy.pause_seconds(1_000) == policy.longest_pause_seconds
+
+
+async def test_a_retry_after_is_respected() -> None:
+    engine, agent = await an_engine()
+    engine.swaps.failures.append(SwapUnavailableError("429", retry_after_seconds=0.05))
+    before = len(engine.swaps.requests)
+
+    engine.move_to(Decimal("0.0005"))
+    await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
+    (failed,) = of_type(engine, ExitAttemptFailed)
+    assert isinstance(failed, ExitAttemptFailed)
+    assert failed.retry_seconds == 0.05
+    await asyncio.sleep(0.01)
+    assert len(engine.swaps.requests) - before == 1
+    await until(lambda: not engine.positions(agent))
+    assert len(of_type(engine, ExitTriggered)) == 1
+
+
+async def test_an_overdue_exit_is_told_once() -> None:
+    engine, agent = await an_engine()
+    engine.swaps.unsellable = SwapUnavailableError("busy")
+    engine.move_to(Decimal("0.0005"))
+    await until(lambda: len(of_type(engine, ExitAttemptFailed)) >= 1)
+
+    engine.clock.advance(16)
+    seen = len(of_type(engine, ExitAttemptFailed))
+    await until(lambda: len(of_type(engine, ExitAttemptFailed)) >= seen + 3)
+    engine.swaps.unsellable = None
+    await until(lambda: not engine.positions(agent))
+
+    assert len(of_type(engine, ExitOverdue)) == 1
+
+
+async def test_an_unsellable_token_asks_less_often_and_waits_its_turn() -> None:
+    engine, agent = await an_engine()
+    engine.swaps.unsellable = QuoteFailedError("no route")
+    engine.move_to(Decimal("0.0005"))
+    await until(lambda: len(of_type(engine, ExitAttemptFailed)) >= 2)
+    assert all(engine.swaps.urgent[1:])
+
+    engine.clock.advance(121)
+    seen = len(of_type(engine, ExitAttemptFailed))
+    await until(lambda: len(of_type(engine, ExitAttemptFailed)) >= seen + 2)
+    assert engine.swaps.urgent[-1] is False
+    engine.swaps.unsellable = None
+    await until(lambda: not engine.positions(agent))
+
+
+async def test_a_restarted_exit_goes_on_with_its_attempts_and_its_age() -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    since = engine.clock.now()
+    engine.clock.advance(60)
+    engine.swaps.unsellable = SwapUnavailableError("busy")
+    tasks = ExitTasks(
+        close=engine.sales, policy=engine.policy, clock=engine.clock, publish=engine.events.append
+    )
+
+    tasks.start(
+        replace(position, pending_exit=PendingExit(CloseReason.STOP_LOSS, 7, since)),
+        CloseReason.STOP_LOSS,
+        None,
+    )
+    await until(lambda: bool(of_type(engine, ExitOverdue)))
+    await tasks.drain(1)
+
+    assert not of_type(engine, ExitTriggered)
+    (overdue,) = of_type(engine, ExitOverdue)
+    assert isinstance(overdue, ExitOverdue)
+    assert overdue.attempts >= 8
+    assert overdue.seconds >= 60
+
+
+async def test_shutdown_does_not_wait_for_a_resting_exit() -> None:
+    engine, agent = await an_engine()
+    engine.swaps.unsellable = SwapUnavailableError("busy", retry_after_seconds=60)
+    engine.move_to(Decimal("0.0005"))
+    await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
+
+    async with asyncio.timeout(1):
+        assert await engine.exits.drain(30) == 0
+    assert engine.positions(agent)[0].pending_exit is not None
+
+
+async def dead_market(engine: FakeEngine, minutes: int) -> int:
+    """Let minutes pass in which every probe is asked twice a minute; return how many positions were written off."""
+    written_off = 0
+    for _ in range(2 * minutes):
+        engine.clock.advance(30)
+        written_off += await engine.dead_tokens.tick()
+        await engine.settle(50)
+    return written_off
+
+
+async def test_a_dead_token_is_written_off_after_a_refused_sale_with_what_is_left() -> None:
+    engine, agent = await an_engine()
+    engine.swaps.unsellable = QuoteFailedError("no route")
+    for probe in engine.probes:
+        probe.verdict = MarketVerdict.DEAD
+
+    assert await dead_market(engine, 10) == 0
+    assert engine.positions(agent)
+    assert await dead_market(engine, 3) == 0
+    # The sale is being tried now; its refusals are the last piece of evidence.
+    await until(lambda: len(of_type(engine, ExitAttemptFailed)) >= 3)
+    assert await dead_market(engine, 1) == 1
+
+    assert engine.positions(agent) == []
+    (closed,) = engine.closed_trades()
+    assert closed.close_reason is CloseReason.WRITE_OFF
+    assert closed.profit_loss_sol == Decimal("-1.000105")
+    body = engine.journal.entries[-1].body
+    assert isinstance(body, TradeSettled)
+    assert body.transaction.input_amount == Decimal(1000)
+    await until(lambda: not len(engine.exits))
+    assert len(engine.book) == 0
+
+
+@pytest.mark.parametrize("witness", ["alive", "unknown", "unreachable"])
+async def test_one_source_alone_never_writes_anything_off(witness: str) -> None:
+    engine, agent = await an_engine()
+    engine.swaps.unsellable = QuoteFailedError("no route")
+    engine.probes[0].verdict = MarketVerdict.DEAD
+    if witness == "unreachable":
+        engine.probes[1].reachable = False
+    else:
+        engine.probes[1].verdict = MarketVerdict(witness)
+
+    assert await dead_market(engine, 40) == 0
+    assert engine.positions(agent)[0].pending_exit is None
+
+
+async def test_a_missing_price_alone_asks_the_probes_and_does_nothing() -> None:
+    engine, agent = await an_engine()
+
+    assert await dead_market(engine, 60) == 0
+    assert engine.probes[0].asked > 0
+    assert engine.positions(agent)[0].pending_exit is None
+
+
+async def test_a_dead_verdict_on_a_token_that_sells_sells_it() -> None:
+    engine, agent = await an_engine()
+    for probe in engine.probes:
+        probe.verdict = MarketVerdict.DEAD
+
+    assert await dead_market(engine, 15) == 0
+    await until(lambda: not engine.positions(agent))
+    (closed,) = engine.closed_trades()
+    assert closed.profit_loss_sol > Decimal("-0.01")

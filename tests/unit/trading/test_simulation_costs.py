@@ -1,0 +1,68 @@
+"""Paper fills: never better than their quote, and exactly it with the extras off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexgent.domain.trading.models import Fees, Fill
+from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationCosts, with_simulation_costs
+
+FILL = Fill(
+    in_amount_raw=10**9,
+    out_amount_raw=2_000_000_000,
+    total_in_raw=None,
+    total_out_raw=None,
+    fees=Fees(
+        protocol_fee_lamports=2_000_000,
+        protocol_fee_bps=10,
+        network_fee_lamports=105_000,
+        rent_lamports=2_039_280,
+    ),
+    price_impact_ratio=Decimal("-0.02"),
+    slippage_bps=300,
+    swap_usd_value=Decimal(150),
+    routes_json=None,
+    payload_json="{}",
+    signature=None,
+)
+fills = st.builds(
+    lambda out, impact, bps: replace(FILL, out_amount_raw=out, price_impact_ratio=impact, slippage_bps=bps),
+    st.integers(1, 2**64 - 1),
+    st.decimals(min_value=-2, max_value=2, places=6),
+    st.integers(0, 10_000),
+)
+
+
+def test_half_the_impact_is_charged_on_a_buy_in_tokens() -> None:
+    fill = with_simulation_costs(FILL, SimulationCosts(), buying=True)
+
+    assert fill == replace(FILL, out_amount_raw=1_980_000_000)
+
+
+def test_a_sale_pays_its_share_of_fee_on_what_it_brings() -> None:
+    fill = with_simulation_costs(FILL, SimulationCosts(), buying=False)
+
+    assert fill.out_amount_raw == 1_980_000_000
+    assert fill.fees.protocol_fee_lamports == 1_980_000
+    assert fill.fees.network_and_rent_lamports == FILL.fees.network_and_rent_lamports
+    assert fill.swap_usd_value == Decimal("148.5")
+
+
+def test_no_more_than_the_tolerance_is_charged() -> None:
+    fill = with_simulation_costs(
+        replace(FILL, price_impact_ratio=Decimal("-0.5")), SimulationCosts(), buying=True
+    )
+
+    assert fill.out_amount_raw == 1_940_000_000
+
+
+@given(fills, st.booleans())
+def test_the_extras_never_favour_the_trader_and_off_is_the_quote(fill: Fill, buying: bool) -> None:
+    assert with_simulation_costs(fill, REFERENCE_COSTS, buying=buying) == fill
+    charged = with_simulation_costs(fill, SimulationCosts(), buying=buying)
+    assert 1 <= charged.out_amount_raw <= fill.out_amount_raw
+    assert charged.in_amount_raw == fill.in_amount_raw

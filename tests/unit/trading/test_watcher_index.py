@@ -1,0 +1,282 @@
+"""The trigger index against a plain loop: over random walks and mixed configurations both see the same, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.models import PriceEvidence
+from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.models import PriceSource, TokenPrice
+from nexgent.domain.trading.buy_more import dca_state
+from nexgent.domain.trading.dca import evaluate_dca
+from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.stale_trade import decide_stale_trade
+from nexgent.domain.trading.stop_loss import decide_stop_loss
+from nexgent.domain.trading.take_profit import evaluate_take_profit
+from nexgent.domain.trading.take_profit_sale import take_profit_state
+from nexgent.domain.trading.watcher import PositionWatcher
+from nexgent.shared.ids import derived_id
+from nexgent.shared.types import PositionId, TransactionId
+from tests.fakes.clock import FakeClock
+from tests.fakes.engine import TOKEN, an_agent
+
+Action = tuple[PositionId, str]
+
+
+@dataclass
+class Recorder:
+    """Stands in for exits, operations and marks: notes what was started, and lets it never end."""
+
+    actions: list[Action]
+
+    def start(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
+        self.actions.append((position.id, reason.value))
+
+    def take_profit(self, position: Position, evidence: PriceEvidence) -> bool:
+        self.actions.append((position.id, "take_profit"))
+        return True
+
+    def buy_more(self, position: Position, evidence: PriceEvidence) -> bool:
+        self.actions.append((position.id, "dca"))
+        return True
+
+    def resting_until(self, position_id: PositionId, kind: object, now: datetime) -> datetime | None:
+        return None
+
+    def when_idle(self, listener: object) -> None:
+        return None
+
+    def forget(self, position_id: PositionId) -> None:
+        return None
+
+    def moved(self, moved: object) -> None:
+        return None
+
+
+def a_position(number: int, agent: Agent, entry: Decimal, opened_at: datetime, **changes: Any) -> Position:
+    position_id = PositionId(derived_id("test", number))
+    mark = PositionMark(position_id, 1, entry, entry, Decimal(-32), opened_at)
+    position = Position(
+        id=position_id,
+        agent_id=agent.id,
+        wallet_address=agent.wallets[0].address,
+        token_address=TOKEN,
+        token_symbol="T",
+        decimals=6,
+        version=1,
+        purchase_transaction_id=TransactionId(position_id),
+        signal_id=None,
+        entry_price_sol=entry,
+        purchased_raw=10**9,
+        quantity_raw=10**9,
+        invested_lamports=10**9,
+        cost_basis_lamports=10**9,
+        received_lamports=0,
+        realized_lamports=0,
+        dca_count=0,
+        dca_transaction_ids=(),
+        last_dca_at=None,
+        partially_sold=False,
+        take_profit_levels_hit=0,
+        take_profit_transaction_ids=(),
+        last_take_profit_at=None,
+        moon_bag_activated=False,
+        moon_bag_raw=None,
+        take_profit_batch_start=0,
+        take_profit_levels_total=None,
+        opened_at=opened_at,
+        updated_at=opened_at,
+        base_mark=mark,
+    )
+    return replace(position, **changes)
+
+
+percents = st.integers(1, 60)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> TradingConfig:
+    mode = draw(st.sampled_from(["fixed", "exponential", "zones"]))
+    low = draw(st.integers(-30, 30))
+    return update_config(
+        TradingConfig(),
+        {
+            "stopLoss": {
+                "enabled": draw(st.booleans()),
+                "mode": mode,
+                "defaultPercentage": -draw(st.integers(5, 60)),
+            },
+            "takeProfit": {
+                "enabled": draw(st.booleans()),
+                "mode": "custom",
+                "levels": [
+                    {"targetPercent": draw(percents), "sellPercent": 25},
+                    {"targetPercent": draw(st.integers(61, 90)), "sellPercent": 25},
+                ],
+                "moonBag": {"enabled": False},
+            },
+            "dca": {
+                "enabled": draw(st.booleans()),
+                "mode": "custom",
+                "levels": [{"dropPercent": -draw(percents), "buyPercent": 50}],
+            },
+            "staleTrade": {
+                "enabled": draw(st.booleans()),
+                "minHoldTimeMinutes": draw(st.integers(1, 30)),
+                "minProfitPercent": low,
+                "maxProfitPercent": low + draw(st.integers(0, 20)),
+            },
+        },
+    )
+
+
+# A grid of entries and moves: prices land exactly on stops, targets, levels and edges of bands again and again.
+entries = st.sampled_from(
+    [Decimal("0.001"), Decimal("0.0008"), Decimal("0.00125"), Decimal(1) / 3, Decimal("3E-11")]
+)
+moves = st.lists(
+    st.tuples(st.integers(-40, 90), st.integers(0, 900), st.sampled_from([0, 0, 1, -1])),
+    min_size=1,
+    max_size=25,
+)
+
+
+class PlainLoop:
+    """Every rule for every position on every tick."""
+
+    def __init__(self, held: list[tuple[Position, TradingConfig]]) -> None:
+        self.held = held
+        self.marks = {position.id: position.base_mark for position, _ in held}
+
+    def tick(self, price: Decimal, now: datetime) -> list[Action]:
+        actions: list[Action] = []
+        for position, config in self.held:
+            action = self._rules(position, config, price, now)
+            if action is not None:
+                actions.append((position.id, action))
+        return actions
+
+    def _rules(self, position: Position, config: TradingConfig, price: Decimal, now: datetime) -> str | None:
+        mark = self.marks[position.id]
+        stop = decide_stop_loss(
+            position.entry_price_sol, mark.peak_price_sol, mark.stop_loss_pct, price, config.stop_loss
+        )
+        self.marks[position.id] = replace(
+            mark,
+            peak_price_sol=max(mark.peak_price_sol, price),
+            lowest_price_sol=min(mark.lowest_price_sol, price),
+            stop_loss_pct=stop.stop_pct if config.stop_loss.enabled else mark.stop_loss_pct,
+        )
+        if stop.triggered:
+            return "stop_loss"
+        if evaluate_take_profit(take_profit_state(position), price, config.take_profit).should_execute:
+            return "take_profit"
+        if decide_stale_trade(
+            position.opened_at, now, position.entry_price_sol, price, config.stale_trade
+        ).close:
+            return "stale_trade"
+        if evaluate_dca(dca_state(position), price, now, config.dca).triggered:
+            return "dca"
+        return None
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(configs(), entries, st.integers(0, 3_000), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=8,
+    ),
+    entries,
+    moves,
+)
+def test_the_index_sees_what_a_plain_loop_sees(
+    holdings: list[tuple[TradingConfig, Decimal, int, bool, bool]],
+    start: Decimal,
+    walk: list[tuple[int, int, int]],
+) -> None:
+    clock = FakeClock()
+    recorder = Recorder([])
+    directory, book = AgentDirectory(), PositionBook()
+    watcher = PositionWatcher(
+        book=book,
+        directory=directory,
+        exits=recorder,  # type: ignore[arg-type]
+        marks=recorder,  # type: ignore[arg-type]
+        clock=clock,
+        operations=recorder,  # type: ignore[arg-type]
+    )
+    agents = [an_agent(config) for config, *_ in holdings]
+    directory.load(agents)
+    held: list[tuple[Position, TradingConfig]] = []
+    for number, (agent, (config, entry, age, sold, cooling)) in enumerate(zip(agents, holdings, strict=True)):
+        opened_at = clock.now() - timedelta(seconds=age)
+        changes: dict[str, Any] = {"last_dca_at": clock.now()} if cooling else {}
+        if sold:
+            changes |= {"take_profit_levels_hit": 1, "quantity_raw": 7 * 10**8, "partially_sold": True}
+        position = a_position(number, agent, entry, opened_at, **changes)
+        watcher.watch(position, position.base_mark)
+        held.append((position, config))
+    loop = PlainLoop(held)
+
+    for percent, seconds, nudge in walk:
+        clock.advance(seconds)
+        price = start + start * percent / 100
+        price += price.scaleb(-12) * nudge
+        recorder.actions.clear()
+        watcher.on_prices(
+            PricesChanged([TokenPrice(TOKEN, price, None, PriceSource.DEXSCREENER, clock.now())], clock.now())
+        )
+        assert sorted(recorder.actions) == sorted(loop.tick(price, clock.now()))
+        for position, config in held:
+            one = book.get(position.id)
+            assert one is not None
+            mark, plain = book.current_mark(one), loop.marks[position.id]
+            assert (mark.peak_price_sol, mark.lowest_price_sol) == (
+                plain.peak_price_sol,
+                plain.lowest_price_sol,
+            )
+            if config.stop_loss.enabled:
+                assert mark.stop_loss_pct == plain.stop_loss_pct
+
+
+@settings(max_examples=60, deadline=None)
+@given(configs(), moves)
+def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int, int]]) -> None:
+    clock = FakeClock()
+    recorder = Recorder([])
+    directory, book = AgentDirectory(), PositionBook()
+    watcher = PositionWatcher(
+        book=book,
+        directory=directory,
+        exits=recorder,  # type: ignore[arg-type]
+        marks=recorder,  # type: ignore[arg-type]
+        clock=clock,
+    )
+    agent = an_agent(config)
+    directory.load([agent])
+    position = a_position(1, agent, Decimal("0.001"), clock.now())
+    held = watcher.watch(position, position.base_mark)
+    before = held.mark.stop_loss_pct
+    assert before is not None
+
+    for percent, seconds, _ in walk:
+        clock.advance(seconds)
+        price = Decimal("0.001") + Decimal("0.00001") * percent
+        watcher.on_prices(
+            PricesChanged([TokenPrice(TOKEN, price, None, PriceSource.DEXSCREENER, clock.now())], clock.now())
+        )
+        after = held.mark.stop_loss_pct
+        assert after is not None
+        assert after >= before
+        before = after

@@ -1,0 +1,103 @@
+"""A hub over a real book and board, with a clock the test moves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
+from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.models import PriceSource, SolPrice, TokenPrice
+from nexgent.domain.trading.position_book import PositionBook, WakePrices
+from nexgent.infrastructure.websocket.client import Client
+from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.shared.clock import Clock
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import AgentId, TokenAddress
+from tests.fakes.clock import FakeClock
+from tests.unit.positions.test_views import a_position
+
+MINT = TokenAddress("MintInMixedCase")
+
+
+class FixedSolPrice:
+    """SOL at 150 USD."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def current(self, now: datetime) -> SolPrice | None:
+        return SolPrice(Decimal(150), now, PriceSource.PYTH)
+
+    def latest(self) -> SolPrice | None:
+        return self.current(self._clock.now())
+
+
+@dataclass
+class World:
+    """The hub and what it reads."""
+
+    clock: Clock = field(default_factory=FakeClock)
+    reasons: list[str] = field(default_factory=list)
+    agent_id: AgentId = field(default_factory=lambda: AgentId(new_id()))
+
+    def __post_init__(self) -> None:
+        self.book = PositionBook()
+        self.board = PriceBoard()
+        self.hub = WebSocketHub(
+            book=self.book,
+            board=self.board,
+            sol_price=FixedSolPrice(self.clock),
+            clock=self.clock,
+            on_closed=self.reasons.append,
+        )
+
+    def open(self, **changes: object) -> Position:
+        """Open a position of the agent, as the engine does: first the book, then the hub."""
+        position = a_position(**{"agent_id": self.agent_id, **changes})
+        self.book.put(position, position.base_mark, None, WakePrices(None, None))
+        self.hub.on_position_opened(PositionOpened(position, position.base_mark))
+        return position
+
+    def update(self, position: Position) -> None:
+        """Announce a changed position."""
+        self.hub.on_position_updated(PositionUpdated(position, position.base_mark))
+
+    def close(self, position: Position) -> None:
+        """Close a position."""
+        self.book.remove(position.id)
+        self.hub.on_position_closed(
+            PositionClosed(
+                position.id,
+                position.agent_id,
+                position.wallet_address,
+                position.token_address,
+                CloseReason.STOP_LOSS,
+            )
+        )
+
+    def prices(self, *prices: tuple[str, str]) -> None:
+        """Announce prices: token and SOL."""
+        now = self.clock.now()
+        event = PricesChanged(
+            [
+                TokenPrice(TokenAddress(token), Decimal(price), None, PriceSource.DEXSCREENER, now)
+                for token, price in prices
+            ],
+            now,
+        )
+        self.board.on_prices(event)
+        self.hub.on_prices(event)
+
+
+def taken(client: Client) -> list[dict[str, Any]]:
+    """Return all frames a client has in line."""
+    frames = []
+    while (frame := client.next_frame()) is not None:
+        frames.append(json.loads(frame, parse_float=Decimal, parse_int=Decimal))
+    return frames

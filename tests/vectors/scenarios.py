@@ -1,0 +1,459 @@
+"""Run the executor scenarios through the real use cases, over fakes with scripted quotes.
+
+A scenario is a position's life: buy, take profit, DCA, sale, each with the quote (and in live mode the fill) it gets. Everything
+a step returns and leaves behind is compared: results, quoted amounts, transactions, closed trades, balances, the position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from nexgent.domain.agents.config import DEFAULT_CONFIG, update_config
+from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.ledger.models import PriceEvidence, Submission, TradeSettled
+from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.trading.buy_by_hand import BuyByHand, BuyByHandRequest
+from nexgent.domain.trading.buy_more import BuyMoreRequest
+from nexgent.domain.trading.close_position import ClosePositionRequest
+from nexgent.domain.trading.models import Fees, Fill, Landed, Quote, QuoteRequest, SwapOutcome
+from nexgent.domain.trading.ports import fill_from_quote
+from nexgent.domain.trading.take_profit import evaluate_take_profit
+from nexgent.domain.trading.take_profit_sale import TakeProfitRequest, take_profit_state
+from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.money import SOL_MINT, from_raw, sol, unit_price_sol
+from nexgent.shared.types import TokenAddress, WalletAddress
+from tests.fakes.engine import USER, FakeEngine, an_agent
+from tests.fakes.market import FakeSwaps
+from tests.vectors import deviations
+
+TOKEN = TokenAddress("TokenMint11111111111111111111111111111111111")
+SYMBOL = "TKN"
+SIGNATURE = "SIG"
+
+_RELATIVE = Decimal("1e-9")
+_LAMPORT = Decimal("1e-9")
+# Profits are whole lamports here and doubles there; a percentage or USD figure of one inherits the difference.
+_ABSOLUTE = {
+    "profitLossSol": _LAMPORT,
+    # A sum of as many profits as there were partial sales.
+    "realizedProfitSol": 3 * _LAMPORT,
+    "profitLossUsd": Decimal("1e-6"),
+    "changePercent": Decimal("1e-6"),
+}
+_IDS = ("agentId", "walletAddress", "transactionId", "positionId", "historicalSwapId")
+
+
+class ScriptedSwaps(FakeSwaps):
+    """Answers with the quote and the fill of the step under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.op: Mapping[str, Any] = {}
+
+    async def quote(self, request: QuoteRequest, *, urgent: bool = False) -> Quote:
+        quote = await super().quote(request, urgent=urgent)
+        told = self.op.get("q", {})
+        out = int(self.op["out"])
+        bps = int(told.get("bps", 10))
+        fill = self._fill_amounts(request)
+        sol_side = fill[0] if request.input_mint == SOL_MINT else fill[1]
+        usd = told.get("usd")
+        return replace(
+            quote,
+            out_amount_raw=out,
+            slippage_bps=100,
+            price_impact_ratio=Decimal("-0.001"),
+            fees=Fees(
+                protocol_fee_lamports=sol_side * bps // 10_000,
+                protocol_fee_bps=bps,
+                network_fee_lamports=int(told.get("sig", 5_000)) + int(told.get("prio", 100_000)),
+                rent_lamports=int(told.get("rent", 0)),
+            ),
+            swap_usd_value=Decimal(usd) if usd is not None else None,
+        )
+
+    async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
+        if quote.request.taker is None:
+            return None
+        return Submission(
+            request_id=quote.request_id,
+            signature=SIGNATURE,
+            signed_transaction="",
+            last_valid_block_height=None,
+            in_amount_raw=quote.in_amount_raw,
+            out_amount_raw=quote.out_amount_raw,
+        )
+
+    async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
+        fill = fill_from_quote(quote)
+        return Landed(fill=fill if submission is None else self._live_fill(fill, quote.request))
+
+    def _fill_amounts(self, request: QuoteRequest) -> tuple[int, int]:
+        live = self.op.get("live", {})
+        return int(live.get("in", request.amount_raw)), int(live.get("out", self.op["out"]))
+
+    def _live_fill(self, fill: Fill, request: QuoteRequest) -> Fill:
+        live = self.op.get("live", {})
+        in_raw, out_raw = self._fill_amounts(request)
+        return replace(
+            fill,
+            in_amount_raw=in_raw,
+            out_amount_raw=out_raw,
+            total_in_raw=int(live["tin"]) if "tin" in live else None,
+            total_out_raw=int(live["tout"]) if "tout" in live else None,
+            signature=SIGNATURE,
+        )
+
+
+@dataclass
+class Stage:
+    """An engine with one agent, prepared as a scenario wants it."""
+
+    engine: FakeEngine
+    swaps: ScriptedSwaps
+    agent: Agent
+    decimals: int
+
+    @property
+    def wallet(self) -> WalletAddress:
+        return self.agent.wallets[0].address
+
+    @property
+    def position(self) -> Position | None:
+        return self.engine.ledger.head(self.wallet).position_of(TOKEN)
+
+
+def check_scenario(vector: Mapping[str, Any]) -> list[str]:
+    """Return where a scenario differs from its vector, defects of the reference corrected."""
+    return asyncio.run(_check(vector))
+
+
+async def _check(vector: Mapping[str, Any]) -> list[str]:
+    stage = await _prepare(vector["input"])
+    shadow = deviations.Shadow()
+    lines: list[str] = []
+    done: list[Mapping[str, Any]] = []
+    for number, step in enumerate(vector["steps"]):
+        op = step["op"]
+        if deviations.is_refused_after_take_profit(step, done):
+            # Ours buys. The rest of the vector goes on without that buy, so it is tried on a stage of its own.
+            apart = await _prepare(vector["input"])
+            for earlier in done:
+                await _run(apart, earlier["op"])
+            result = await _run(apart, op)
+            if not result.get("success"):
+                lines.append(f"step {number}: expected the DCA to be bought, got {result}")
+            continue
+        actual = await _observe(stage, op)
+        expected = deviations.corrected_step(step, shadow, stage.decimals)
+        lines += [f"step {number} ({op['kind']}): {line}" for line in differences(expected, actual)]
+        done.append(step)
+    return lines
+
+
+async def _prepare(given: Mapping[str, Any]) -> Stage:
+    swaps = ScriptedSwaps()
+    decimals = int(given["tokenDecimals"])
+    engine = FakeEngine(swaps=swaps, decimals=decimals)
+    engine.sol_price.price_usd = Decimal(given["solPriceUsd"])
+    sections = {
+        **given["config"],
+        "positionCalculator": {"randomization": {"enabled": False}},
+    }
+    agent = an_agent(update_config(DEFAULT_CONFIG, sections))
+    if given["mode"] == "live":
+        wallet = replace(agent.wallets[0], mode=TradingMode.LIVE, address=WalletAddress("LiveWallet1"))
+        agent = replace(agent, trading_mode=TradingMode.LIVE, wallets=(wallet,))
+        engine.keys.loaded.add(wallet.address)
+    await engine.add_agent(agent, Decimal(given["startSol"]))
+    return Stage(engine, swaps, agent, decimals)
+
+
+async def _observe(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
+    asked, written = len(stage.swaps.requests), len(stage.engine.journal.entries)
+    result = await _run(stage, op)
+    await stage.engine.settle(20)
+    bodies = [entry.body for entry in stage.engine.journal.entries[written:]]
+    settled = [body for body in bodies if isinstance(body, TradeSettled)]
+    state = stage.engine.ledger.head(stage.wallet)
+    balances = {
+        "SOL" if mint == SOL_MINT else mint: from_raw(balance.amount_raw, balance.decimals)
+        for mint, balance in state.balances.items()
+    }
+    return {
+        "quotes": [request.amount_raw for request in stage.swaps.requests[asked:]],
+        "result": result,
+        "newTransactions": [_transaction(body.transaction) for body in settled],
+        "historicalSwapJobs": [_closed(body.closed) for body in settled if body.closed is not None],
+        "state": {"balances": balances, "position": _position(stage)},
+    }
+
+
+async def _run(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
+    stage.swaps.op = op
+    runners = {"buy": _buy, "sell": _sell, "tp": _take_profit, "dca": _dca}
+    try:
+        return await runners[op["kind"]](stage, op)
+    except NexgentError as error:
+        return {"errorCode": error.code}
+
+
+async def _buy(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
+    use_case = BuyByHand(directory=stage.engine.directory, purchases=stage.engine.purchases)
+    size = Decimal(op["size"]) if "size" in op else None
+    bought = await use_case.execute(
+        BuyByHandRequest(
+            agent_id=stage.agent.id,
+            user_id=USER,
+            token_address=TOKEN,
+            token_symbol=SYMBOL,
+            size_sol=size,
+        )
+    )
+    return {
+        "success": True,
+        "transactionId": "<id>",
+        "positionId": "<id>",
+        "inputAmount": bought.input_amount,
+        "outputAmount": bought.output_amount,
+        "purchasePrice": bought.purchase_price,
+        "transactionHash": bought.transaction_hash,
+        "stopLossInitialized": bought.stop_loss_initialized,
+        "stopLossPercentage": bought.stop_loss_pct,
+        "signalId": bought.signal_id,
+    }
+
+
+async def _sell(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
+    position = _open_position(stage)
+    done = await stage.engine.sales.execute(
+        ClosePositionRequest(
+            wallet_address=stage.wallet,
+            position_id=position.id,
+            reason=CloseReason(op.get("reason", "manual")),
+        )
+    )
+    closed = done.settled.closed
+    assert closed is not None
+    return {
+        **_sale_figures(done.fill, position),
+        "historicalSwapId": "<id>",
+        "profitLossSol": closed.profit_loss_sol,
+        "profitLossUsd": closed.profit_loss_usd,
+        "changePercent": closed.change_percent,
+    }
+
+
+async def _take_profit(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
+    position, price = _open_position(stage), Decimal(op["price"])
+    config = stage.agent.config.take_profit
+    decision = evaluate_take_profit(take_profit_state(position), price, config)
+    evaluation = {
+        "shouldExecute": decision.should_execute,
+        "levels": len(decision.levels),
+        "sellAmount": decision.sell_amount,
+        "activateMoonBag": decision.activate_moon_bag,
+        "moonBagAmount": decision.moon_bag_amount,
+        "newRemainingAmount": decision.new_remaining_amount,
+    }
+    if not decision.should_execute:
+        return {"evaluation": evaluation}
+    evidence = PriceEvidence(price_sol=price, source="script", age_ms=0)
+    done = await stage.engine.take_profit.execute(
+        TakeProfitRequest(wallet_address=stage.wallet, position_id=position.id, evidence=evidence)
+    )
+    after, closed = done.settled.position, done.settled.closed
+    figures = _sale_figures(done.fill, position)
+    basis = position.cost_basis_lamports * done.fill.in_amount_raw // position.quantity_raw
+    profit = (
+        after.realized_lamports
+        if after is not None
+        else stage.engine.balance_raw(stage.agent) - _spent_and_received(stage, position) - basis
+    )
+    profit_sol = sol(profit - position.realized_lamports) if after is not None else sol(profit)
+    entry = position.entry_price_sol
+    change = (figures["salePrice"] - entry) / entry * 100
+    usd = (stage.engine.sol_price.price_usd or Decimal(0)) * profit_sol
+    result = {
+        "success": True,
+        "transactionId": "<id>",
+        "positionId": "<id>",
+        "tokensSold": figures["inputAmount"],
+        "solReceived": figures["outputAmount"],
+        "salePrice": figures["salePrice"],
+        "profitLossSol": profit_sol,
+        "profitLossUsd": usd,
+        "changePercent": change if closed is None else closed.change_percent,
+        "newRemainingAmount": after.quantity if after is not None else Decimal(0),
+        "newLevelsHit": position.take_profit_levels_hit + len(decision.levels),
+        "moonBagActivated": decision.activate_moon_bag,
+        "transactionHash": done.fill.signature,
+    }
+    if closed is not None:
+        result |= {"positionClosed": True, "historicalSwapId": "<id>"}
+    return {"evaluation": evaluation, "result": result}
+
+
+def _spent_and_received(stage: Stage, position: Position) -> int:
+    """Return the SOL the wallet had before the last sale, from the deposit and the position's own books."""
+    deposited = sum(
+        posting.amount_raw
+        for entry in stage.engine.journal.entries[:1]
+        for posting in entry.postings
+        if posting.account.value == "wallet"
+    )
+    return deposited - position.invested_lamports + position.received_lamports
+
+
+async def _dca(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
+    position = _open_position(stage)
+    done = await stage.engine.buy_more.execute(
+        BuyMoreRequest(wallet_address=stage.wallet, position_id=position.id, amount_sol=Decimal(op["amount"]))
+    )
+    after, fill = done.settled.position, done.fill
+    assert after is not None
+    spent = fill.total_in_raw if fill.total_in_raw is not None else fill.in_amount_raw
+    return {
+        "success": True,
+        "transactionId": "<id>",
+        "positionId": "<id>",
+        "tokensAcquired": from_raw(fill.out_amount_raw, stage.decimals),
+        "solSpent": sol(spent),
+        "newAveragePrice": after.entry_price_sol,
+        "newTotalAmount": after.purchased,
+        "newDcaCount": after.dca_count,
+        "transactionHash": fill.signature,
+    }
+
+
+def _open_position(stage: Stage) -> Position:
+    position = stage.position
+    if position is None:
+        raise AssertionError("the scenario has no open position at this step")
+    return position
+
+
+def _sale_figures(fill: Fill, position: Position) -> dict[str, Any]:
+    return {
+        "success": True,
+        "transactionId": "<id>",
+        "positionId": "<id>",
+        "inputAmount": from_raw(fill.in_amount_raw, position.decimals),
+        "outputAmount": sol(fill.out_amount_raw),
+        "salePrice": unit_price_sol(fill.out_amount_raw, fill.in_amount_raw, position.decimals),
+        "transactionHash": fill.signature,
+    }
+
+
+def _transaction(record: TransactionRecord) -> dict[str, Any]:
+    return {
+        "isDca": record.is_dca,
+        "isTakeProfit": record.is_take_profit,
+        "signalId": record.signal_id,
+        "transactionType": record.type.value,
+        "transactionValueUsd": record.value_usd,
+        "fees": record.fees,
+        "inputMint": record.input_mint,
+        "inputSymbol": record.input_symbol,
+        "inputAmount": record.input_amount,
+        "inputPrice": record.input_price,
+        "outputMint": record.output_mint,
+        "outputSymbol": record.output_symbol,
+        "outputAmount": record.output_amount,
+        "outputPrice": record.output_price,
+        "slippage": record.slippage,
+        "priceImpact": record.price_impact,
+        "transactionHash": record.transaction_hash,
+        "protocolFeeSol": record.protocol_fee_sol,
+        "networkFeeSol": record.network_fee_sol,
+    }
+
+
+def _closed(trade: ClosedTrade) -> dict[str, Any]:
+    return {
+        "tokenAddress": trade.token_address,
+        "tokenSymbol": trade.token_symbol,
+        "amount": trade.amount,
+        "purchasePrice": trade.purchase_price,
+        "salePrice": trade.sale_price,
+        "changePercent": trade.change_percent,
+        "profitLossUsd": trade.profit_loss_usd,
+        "profitLossSol": trade.profit_loss_sol,
+        "signalId": trade.signal_id,
+        "closeReason": trade.close_reason.value if trade.close_reason is not None else None,
+    }
+
+
+def _position(stage: Stage) -> dict[str, Any] | None:
+    position = stage.position
+    if position is None:
+        return None
+    mark = stage.engine.held(stage.agent).mark
+    bag = position.moon_bag_raw
+    return {
+        "dcaCount": position.dca_count,
+        "takeProfitLevelsHit": position.take_profit_levels_hit,
+        "moonBagActivated": position.moon_bag_activated,
+        "moonBagAmount": from_raw(bag, position.decimals) if bag is not None else None,
+        "remainingAmount": position.remaining,
+        "realizedProfitSol": sol(position.realized_lamports),
+        "tpBatchStartLevel": position.take_profit_batch_start,
+        "totalTakeProfitLevels": position.take_profit_levels_total,
+        "tokenAddress": position.token_address,
+        "tokenSymbol": position.token_symbol,
+        "purchasePrice": position.entry_price_sol,
+        "purchaseAmount": position.purchased,
+        "totalInvestedSol": position.invested_sol,
+        "lowestPrice": mark.lowest_price_sol,
+        "currentStopLossPercentage": mark.stop_loss_pct,
+        # The peak goes on being tracked while stop loss is off; the contract shows it only with a stop.
+        "peakPrice": mark.peak_price_sol if mark.stop_loss_pct is not None else None,
+        "dcaTransactionCount": len(position.dca_transaction_ids),
+        "takeProfitTransactionCount": len(position.take_profit_transaction_ids),
+    }
+
+
+def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
+    """Return where `actual` differs. Ids are masked in the vectors: only whether there is one counts."""
+    field = path.rsplit(".", 1)[-1]
+    if field in _IDS:
+        return [] if (expected is None) == (actual is None) or field == "agentId" else [f"{path}: {actual!r}"]
+    if isinstance(expected, Mapping):
+        if not isinstance(actual, Mapping):
+            return [f"{path}: expected {expected}, got {actual}"]
+        lines: list[str] = []
+        for key, value in expected.items():
+            if key in ("op", "agentId", "walletAddress"):
+                continue
+            where = f"{path}.{key}" if path else str(key)
+            if key not in actual:
+                lines.append(f"{where}: no such result")
+            else:
+                lines += differences(value, actual[key], where)
+        return lines
+    if isinstance(expected, Sequence) and not isinstance(expected, str):
+        if not isinstance(actual, Sequence) or len(actual) != len(expected):
+            return [f"{path}: expected {len(expected)} of them, got {actual}"]
+        pairs = zip(expected, actual, strict=True)
+        return [line for n, (want, got) in enumerate(pairs) for line in differences(want, got, f"{path}.{n}")]
+    want, got = _number(expected), _number(actual)
+    if want is not None and got is not None:
+        allowed = max(
+            _RELATIVE * abs(want), _ABSOLUTE.get(field, Decimal("1e-12") if want == 0 else Decimal(0))
+        )
+        return [] if abs(want - got) <= allowed else [f"{path}: expected {want}, got {got}"]
+    return [] if expected == actual else [f"{path}: expected {expected!r}, got {actual!r}"]
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        return None
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None
