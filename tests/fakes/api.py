@@ -19,6 +19,14 @@ from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.performance.agent_performance import AgentPerformance
+from nexgent.domain.performance.balance_history import BalanceHistory
+from nexgent.domain.protections.board import ProtectionBoard
+from nexgent.domain.protections.describe_protections import DescribeProtections
+from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
+from nexgent.domain.protections.kill_switch import SetKillSwitch
+from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalExecution
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
@@ -29,6 +37,7 @@ from nexgent.domain.transactions.queries import (
     TransactionFilter,
     TransactionRow,
 )
+from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
 from nexgent.domain.users.sessions import Sessions
@@ -41,8 +50,11 @@ from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TransactionId, UserId
+from tests.fakes.account import FakeFigures, FakeKeyRows
 from tests.fakes.engine import USER, FakeEngine
 from tests.fakes.market import FakeDecimals
+from tests.fakes.protections import FakeProtectionStore
+from tests.fakes.wallets import WalletWorld
 
 SECRET = SecretStr("test-0123456789-0123456789-0123456789")
 PASSWORD = "correct horse"
@@ -335,11 +347,20 @@ class FakeApi:
         engine = self.engine
         engine.bus.on(AgentDeleted, engine.directory.on_deleted)
         publish = engine.bus.publish
+        authenticator = Authenticator(
+            tokens=self.tokens, keys=self.keys, revoked=self.revoked, clock=self.clock
+        )
+        self.wallet_world = WalletWorld(engine)
+        self.protection_board = ProtectionBoard()
+        self.protection_store = FakeProtectionStore()
+        self.figures = FakeFigures()
+        self.key_rows = FakeKeyRows(self.keys)
+        engine.bus.on(EntriesRecorded, self.protection_board.on_entries)
+        engine.bus.on(KillSwitchChanged, self.protection_board.on_kill_switch)
+        engine.bus.on(ProtectionsReset, self.protection_board.on_reset)
         self.services = ApiServices(
             clock=self.clock,
-            authenticator=Authenticator(
-                tokens=self.tokens, keys=self.keys, revoked=self.revoked, clock=self.clock
-            ),
+            authenticator=authenticator,
             sessions=Sessions(
                 users=self.users,
                 passwords=self.passwords,
@@ -370,6 +391,37 @@ class FakeApi:
             transactions=self.transactions,
             closed_trades=self.closed_trades,
             projections=self.projections,
+            protections=self.protection_board,
+            describe_protections=DescribeProtections(
+                directory=engine.directory,
+                ledger=engine.ledger,
+                board=self.protection_board,
+                clock=engine.clock,
+            ),
+            reset_protections=ResetProtections(
+                store=self.protection_store, directory=engine.directory, clock=engine.clock, publish=publish
+            ),
+            set_kill_switch=SetKillSwitch(
+                store=self.protection_store, clock=engine.clock, publish=publish, admin_email="admin@b.co"
+            ),
+            agent_performance=AgentPerformance(
+                directory=engine.directory,
+                ledger=engine.ledger,
+                board=engine.board,
+                queries=self.figures,
+                clock=engine.clock,
+            ),
+            balance_history=BalanceHistory(
+                directory=engine.directory, queries=self.figures, clock=engine.clock
+            ),
+            list_wallets=self.wallet_world.listing,
+            assign_wallet=self.wallet_world.assign,
+            reset_wallet=self.wallet_world.reset,
+            unassign_wallet=self.wallet_world.unassign,
+            check_deposits=self.wallet_world.deposits,
+            create_api_key=CreateApiKey(keys=self.key_rows, clock=self.clock),
+            list_api_keys=ListApiKeys(keys=self.key_rows),
+            delete_api_key=DeleteApiKey(keys=self.key_rows, forget=authenticator.forget_key),
             metrics=self.metrics,
             health=self.health,
             values=values if values is not None else ApiValues(jupiter_configured=False),

@@ -31,6 +31,7 @@ from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
 from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.refresh import RefreshProtections
+from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.seed_admin import SeedAdmin
 from nexgent.infrastructure.cache.bridge import EventBridge
@@ -162,7 +163,12 @@ class Service:
         for problem in keys.problems:
             log.error("wallets.not_loaded", problem=problem)
         return build_market(
-            self.settings.market, self.settings.prices, keys, self.clock, self.observer.upstream
+            self.settings.market,
+            self.settings.prices,
+            keys,
+            self.clock,
+            self.observer.upstream,
+            SimulationCosts() if self.settings.trading.simulation_costs else REFERENCE_COSTS,
         )
 
     def _build_engine(self) -> Engine:
@@ -285,6 +291,7 @@ class Service:
         await engine.poller.close()
         left = await engine.process_signal.drain(seconds / 2)
         left += await engine.exits.drain(seconds / 2)
+        left += await engine.operations.drain(seconds / 2)
         if left:
             log.warning(
                 "service.trades_left", count=left, hint="they are recorded and go on at the next start"

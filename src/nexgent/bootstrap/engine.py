@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.prices.board import PriceBoard
 from nexgent.domain.prices.gate import GateRules, PriceGate
 from nexgent.domain.prices.models import PriceSource
@@ -19,15 +20,18 @@ from nexgent.domain.prices.poller import PollObserver, PricePoller
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
+from nexgent.domain.trading.buy_more import BuyMore, EntryRefusal
 from nexgent.domain.trading.close_position import ClosePosition
 from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.mark_keeper import MarkKeeper
 from nexgent.domain.trading.open_positions import EntryGuard, OpenPositions
+from nexgent.domain.trading.operation_tasks import OperationPolicy, OperationTasks
 from nexgent.domain.trading.ports import MarkStore, SwapGateway, TokenDecimals, WalletKeys
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.trading.recovery import Recovery
+from nexgent.domain.trading.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.watcher import PositionWatcher
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
@@ -67,6 +71,7 @@ class Engine:
     poller: PricePoller
     watcher: PositionWatcher
     exits: ExitTasks
+    operations: OperationTasks
     marks: MarkKeeper
     purchases: OpenPositions
     sales: ClosePosition
@@ -111,11 +116,31 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         clock=clock,
         publish=publish,
         in_flight=in_flight,
+        book=book,
+    )
+    operations = OperationTasks(
+        take_profit=TakeProfitSale(operations=sales.operations, directory=directory),
+        buy_more=BuyMore(
+            operations=sales.operations,
+            directory=directory,
+            clock=clock,
+            fee_reserve_lamports=lamports(trading.fee_reserve_sol),
+            guard=_guarding(ports.guard, clock),
+        ),
+        policy=OperationPolicy(),
+        clock=clock,
     )
     exits = ExitTasks(close=sales, policy=ExitPolicy(), clock=clock, publish=publish)
     marks = MarkKeeper(store=ports.marks, book=book, publish=publish)
     watcher = PositionWatcher(
-        book=book, directory=directory, exits=exits, marks=marks, clock=clock, on_evaluated=ports.on_evaluated
+        book=book,
+        directory=directory,
+        exits=exits,
+        marks=marks,
+        clock=clock,
+        on_evaluated=ports.on_evaluated,
+        operations=operations,
+        exits_need_automation=trading.exits_need_automated_trading,
     )
     poller = PricePoller(
         primary=ports.primary_prices,
@@ -161,6 +186,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         poller=poller,
         watcher=watcher,
         exits=exits,
+        operations=operations,
         marks=marks,
         purchases=purchases,
         sales=sales,
@@ -169,6 +195,20 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         recovery=recovery,
         in_flight=in_flight,
     )
+
+
+def _guarding(
+    guard: EntryGuard | None, clock: Clock
+) -> Callable[[Agent, WalletState, int], EntryRefusal | None] | None:
+    """Return the guard as averaging down asks it: a cooldown of the token does not concern a position that is open."""
+    if guard is None:
+        return None
+
+    def refusal(agent: Agent, state: WalletState, amount_lamports: int) -> EntryRefusal | None:
+        verdict = guard.check(agent, state, clock.now(), size_lamports=amount_lamports)
+        return EntryRefusal(verdict.code, verdict.reason or "") if verdict.code is not None else None
+
+    return refusal
 
 
 def _random_unit() -> Decimal:

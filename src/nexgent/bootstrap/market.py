@@ -10,6 +10,7 @@ from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.simulation_costs import SimulationCosts
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
@@ -54,6 +55,7 @@ def build_market(
     keys: EnvironmentWalletKeys,
     clock: Clock,
     observer: Callable[[str, str, str, float], None],
+    costs: SimulationCosts,
 ) -> Market:
     """Return the clients; nothing is connected yet."""
     http = HttpClient(observer=observer)
@@ -99,7 +101,7 @@ def build_market(
         http=http,
         rpc=rpc,
         gateways={
-            TradingMode.SIMULATION: SimulationSwapGateway(swaps),
+            TradingMode.SIMULATION: SimulationSwapGateway(swaps, costs),
             TradingMode.LIVE: LiveSwapGateway(client=swaps, rpc=rpc, signer=keys, clock=clock),
         },
         decimals=decimals,

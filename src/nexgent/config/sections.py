@@ -385,3 +385,5 @@ class TradingSettings(Section):
         le=1,
         allow_inf_nan=False,
     )
+    simulation_costs: Flag = setting("SIMULATION_COSTS", default=True, allowed=_FLAG)
+    exits_need_automated_trading: Flag = setting("EXITS_NEED_AUTOMATED_TRADING", default=False, allowed=_FLAG)

@@ -3,159 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
-from nexgent.api import app as api_app
-from nexgent.api.deps import ApiServices
-from nexgent.api.v1.api_keys.router import endpoints as api_keys
-from nexgent.api.v1.performance.router import endpoints as performance
-from nexgent.api.v1.protections.router import endpoints as protections
-from nexgent.api.v1.wallets.router import endpoints as wallets
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.ledger.events import EntriesRecorded
-from nexgent.domain.performance.agent_performance import AgentPerformance
-from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.domain.positions.models import Position
-from nexgent.domain.protections.board import ProtectionBoard
-from nexgent.domain.protections.describe_protections import DescribeProtections
-from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
-from nexgent.domain.protections.kill_switch import SetKillSwitch
-from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.users.api_keys import ApiKeyRecord, CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import key_hash
-from nexgent.domain.users.models import ApiKey
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
-from nexgent.shared.types import AgentId, UserId, WalletAddress
+from nexgent.shared.types import UserId
 from tests.fakes.api import FakeApi
 from tests.fakes.engine import T0, TOKEN, USER, an_agent
-from tests.unit.protections.test_board import FakeProtectionStore
-from tests.unit.wallets.test_wallets import LIVE, LIVE_2
-from tests.unit.wallets.test_wallets import World as WalletWorld
+from tests.fakes.wallets import LIVE, LIVE_2
 
 STRANGER = UserId(new_id())
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
-class FakeKeyRows:
-    """Records of keys, known to the authenticator's store as well."""
-
-    def __init__(self, api: FakeApi) -> None:
-        self.api = api
-        self.rows: dict[UUID, ApiKeyRecord] = {}
-
-    async def add(self, record: ApiKeyRecord, key_hash: str) -> None:
-        self.rows[record.id] = record
-        scopes = frozenset(scope.value for scope in record.scopes)
-        self.api.keys.by_hash[key_hash] = ApiKey(id=record.id, user_id=record.user_id, scopes=scopes)
-
-    async def of_user(self, user_id: UserId) -> Sequence[ApiKeyRecord]:
-        return [row for row in reversed(self.rows.values()) if row.user_id == user_id]
-
-    async def get(self, key_id: UUID, user_id: UserId) -> ApiKeyRecord | None:
-        row = self.rows.get(key_id)
-        return row if row is not None and row.user_id == user_id else None
-
-    async def delete(self, key_id: UUID, user_id: UserId) -> bool:
-        if await self.get(key_id, user_id) is None:
-            return False
-        del self.rows[key_id]
-        self.api.keys.by_hash = {h: k for h, k in self.api.keys.by_hash.items() if k.id != key_id}
-        return True
-
-
-class FakeFigures:
-    """Sums and snapshots that a test puts in."""
-
-    def __init__(self) -> None:
-        self.totals = ClosedTradeTotals()
-        self.asked: list[tuple[WalletAddress | None, datetime | None]] = []
-        self.snapshots: list[Snapshot] = []
-        self.daily: list[Snapshot] = []
-        self.since: datetime | None = None
-
-    async def closed_totals(
-        self, agent_id: AgentId, wallet: WalletAddress | None, since: datetime | None
-    ) -> ClosedTradeTotals:
-        self.asked.append((wallet, since))
-        return self.totals
-
-    async def snapshots_since(
-        self, agent_id: AgentId, wallet: WalletAddress, since: datetime
-    ) -> Sequence[Snapshot]:
-        self.since = since
-        return self.snapshots
-
-    async def daily_snapshots(self, agent_id: AgentId, wallet: WalletAddress) -> Sequence[Snapshot]:
-        return self.daily
-
-
 class Site:
-    """The application with these routers and what they need."""
+    """The application, with what stands behind these routers at hand."""
 
     def __init__(self) -> None:
         self.api = FakeApi()
-        self.world = WalletWorld()
-        self.engine = self.world.engine
-        self.board = ProtectionBoard()
-        self.figures = FakeFigures()
-        self.store = FakeProtectionStore()
-        self.keys = FakeKeyRows(self.api)
-        engine, clock, publish = self.engine, self.engine.clock, self.engine._publish
-        engine.bus.on(EntriesRecorded, self.board.on_entries)
-        engine.bus.on(KillSwitchChanged, self.board.on_kill_switch)
-        engine.bus.on(ProtectionsReset, self.board.on_reset)
-        given = {
-            field.name: getattr(self.api.services, field.name) for field in dataclasses.fields(ApiServices)
-        }
-        given |= {
-            "directory": engine.directory,
-            "ledger": engine.ledger,
-            "book": engine.book,
-            "board": engine.board,
-            "protections": self.board,
-            "describe_protections": DescribeProtections(
-                directory=engine.directory, ledger=engine.ledger, board=self.board, clock=clock
-            ),
-            "reset_protections": ResetProtections(
-                store=self.store, directory=engine.directory, clock=clock, publish=publish
-            ),
-            "set_kill_switch": SetKillSwitch(
-                store=self.store, clock=clock, publish=publish, admin_email="admin@b.co"
-            ),
-            "agent_performance": AgentPerformance(
-                directory=engine.directory,
-                ledger=engine.ledger,
-                board=engine.board,
-                queries=self.figures,
-                clock=clock,
-            ),
-            "balance_history": BalanceHistory(directory=engine.directory, queries=self.figures, clock=clock),
-            "list_wallets": self.world.listing,
-            "assign_wallet": self.world.assign,
-            "reset_wallet": self.world.reset,
-            "unassign_wallet": self.world.unassign,
-            "check_deposits": self.world.deposits,
-            "create_api_key": CreateApiKey(keys=self.keys, clock=self.api.clock),
-            "list_api_keys": ListApiKeys(keys=self.keys),
-            "delete_api_key": DeleteApiKey(keys=self.keys, forget=self.api.services.authenticator.forget_key),
-        }
-        self.api.app.state.services = cast("ApiServices", SimpleNamespace(**given))
-        known = {(one.method, one.path) for one in api_app.ENDPOINTS}
-        for one in (*protections.all, *performance.all, *wallets.all, *api_keys.all):
-            if (one.method, one.path) not in known:
-                api_app._add(self.api.app, one)
+        self.engine = self.api.engine
+        self.world = self.api.wallet_world
+        self.board = self.api.protection_board
+        self.figures = self.api.figures
+        self.store = self.api.protection_store
+        self.keys = self.api.key_rows
 
     def client(self, user_id: UserId | None = USER) -> httpx.AsyncClient:
         return self.api.client(user_id)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -33,35 +32,11 @@ from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.shared.errors import ForbiddenError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
-from nexgent.shared.types import AgentId, TokenAddress, UserId, WalletAddress
+from nexgent.shared.types import TokenAddress, UserId
 from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
+from tests.fakes.protections import FakeProtectionStore
 
 OTHER = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
-
-
-class FakeProtectionStore:
-    """Controls in memory, and a history that a test puts in."""
-
-    def __init__(self) -> None:
-        self.switches: dict[UserId | None, KillSwitch] = {}
-        self.resets: dict[AgentId, datetime] = {}
-        self.records: list[WalletRecord] = []
-        self.asked: list[Collection[WalletAddress] | None] = []
-
-    async def set_switch(self, switch: KillSwitch) -> None:
-        self.switches[switch.user_id] = switch
-
-    async def reset(self, agent_id: AgentId, at: datetime, by: UserId) -> None:
-        self.resets[agent_id] = at
-
-    async def controls(self) -> ProtectionControls:
-        return ProtectionControls(list(self.switches.values()), dict(self.resets))
-
-    async def history(
-        self, now: datetime, wallets: Collection[WalletAddress] | None = None
-    ) -> ProtectionHistory:
-        self.asked.append(wallets)
-        return ProtectionHistory(await self.controls(), self.records)
 
 
 class World:

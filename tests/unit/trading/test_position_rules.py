@@ -11,14 +11,16 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.events import AgentSaved
-from nexgent.domain.agents.models import Agent
+from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.errors import InsufficientBalanceError
 from nexgent.domain.ledger.models import PriceEvidence, TradeIntended, TradeKind, TradeSettled
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError
+from nexgent.domain.positions.events import PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.trading.buy_more import BuyMoreRequest
+from nexgent.domain.trading.buy_more import BuyMore, BuyMoreRequest, EntryRefusal
 from nexgent.domain.trading.close_position import ClosePositionRequest
-from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
+from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
 from nexgent.domain.trading.models import QuoteRequest
 from nexgent.domain.trading.take_profit_sale import TakeProfitRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
@@ -458,3 +460,84 @@ async def test_a_partial_fill_of_an_exit_keeps_it_pending_until_the_rest_is_sold
     settled = [e.body for e in engine.journal.entries if isinstance(e.body, TradeSettled)]
     assert settled[-1].closed is not None
     assert settled[-1].closed.profit_loss_sol == sol(engine.balance_raw(agent)) - Decimal(10)
+
+
+async def test_a_stop_that_fires_during_a_take_profit_sells_the_rest_after_it() -> None:
+    engine, agent, _ = await an_engine(TAKE_PROFIT, CALM)
+    engine.swaps.gate = asyncio.Event()
+    engine.move_to(Decimal("0.0015"))
+    await until(lambda: kinds(engine) == [TradeKind.TAKE_PROFIT])
+
+    engine.move_to(Decimal("0.0013"))
+    await engine.settle()
+    assert kinds(engine) == [TradeKind.TAKE_PROFIT]
+    engine.swaps.gate.set()
+    await until(lambda: not engine.positions(agent))
+
+    assert kinds(engine) == [TradeKind.TAKE_PROFIT, TradeKind.SALE]
+    (closed,) = engine.closed_trades()
+    assert closed.profit_loss_sol == sol(engine.balance_raw(agent)) - Decimal(10)
+
+
+async def test_a_take_profit_does_not_loosen_the_stop_that_prices_raised() -> None:
+    engine, agent, _ = await an_engine(TAKE_PROFIT, CALM)
+
+    engine.move_to(Decimal("0.0015"))
+    await until(lambda: engine.positions(agent)[0].partially_sold)
+
+    held = engine.held(agent)
+    assert held.mark.stop_loss_pct == Decimal(40)
+    assert held.mark.peak_price_sol == Decimal("0.0015")
+    assert held.stop_price_sol == Decimal("0.0014")
+    updates = [event for event in engine.events if isinstance(event, PositionUpdated)]
+    assert all(update.mark.stop_loss_pct == Decimal(40) for update in updates)
+
+
+async def test_a_tightened_configuration_moves_the_stops_of_open_positions_at_once() -> None:
+    engine, agent, _ = await an_engine(CALM)
+    tighter = replace(agent, config=update_config(agent.config, {"stopLoss": {"defaultPercentage": -10}}))
+    engine.bus.publish(AgentSaved(tighter))
+    assert engine.held(agent).stop_price_sol == Decimal("0.0009")
+    looser = replace(agent, config=update_config(agent.config, {"stopLoss": {"defaultPercentage": -60}}))
+    engine.bus.publish(AgentSaved(looser))
+    assert engine.held(agent).stop_price_sol == Decimal("0.0009")
+
+    engine.move_to(Decimal("0.0009"))
+    await until(lambda: not engine.positions(agent))
+
+
+async def test_a_position_follows_the_switch_of_its_own_wallet_and_not_of_the_agents_mode() -> None:
+    engine, agent, _ = await an_engine(DCA, CALM)
+    moved_on = replace(agent, trading_mode=TradingMode.LIVE, automated_trading_live=False)
+    engine.bus.publish(AgentSaved(moved_on))
+
+    engine.move_to(Decimal("0.0008"))
+    await until(lambda: engine.positions(agent)[0].dca_count == 1)
+
+
+async def test_a_guard_forbids_averaging_down_before_anything_is_asked_or_recorded() -> None:
+    engine, _, position = await an_engine(DCA, CALM)
+    seen: list[int] = []
+
+    def guard(_agent: Agent, _state: WalletState, amount_lamports: int) -> EntryRefusal:
+        seen.append(amount_lamports)
+        return EntryRefusal("KILL_SWITCH", "entries are switched off")
+
+    guarded = BuyMore(
+        operations=engine.sales.operations,
+        directory=engine.directory,
+        clock=engine.clock,
+        fee_reserve_lamports=0,
+        guard=guard,
+    )
+    before = (len(engine.journal.entries), len(engine.swaps.requests))
+    evidence = PriceEvidence(price_sol=Decimal("0.0008"), source="dexscreener", age_ms=0)
+
+    with pytest.raises(TradeRejectedError) as refused:
+        await guarded.execute(
+            BuyMoreRequest(wallet_address=position.wallet_address, position_id=position.id, evidence=evidence)
+        )
+
+    assert refused.value.code == "KILL_SWITCH"
+    assert seen == [400_000_000]
+    assert (len(engine.journal.entries), len(engine.swaps.requests)) == before

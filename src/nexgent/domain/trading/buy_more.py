@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
@@ -54,12 +53,9 @@ class EntryRefusal:
     reason: str
 
 
-class EntryGuard(Protocol):
-    """Whoever may forbid entries: protections, a kill switch. Asked on the newest state, so it is quick and synchronous."""
-
-    def __call__(self, agent: Agent, state: WalletState, amount_lamports: int) -> EntryRefusal | None:
-        """Return why the agent may not spend so much now, or None."""
-        ...
+EntryGuard = Callable[[Agent, WalletState, int], EntryRefusal | None]
+"""Whoever may forbid entries (protections, a kill switch): agent, newest state of the wallet and lamports to be spent in; why
+they may not be spent, or None, out. It is asked in the middle of a decision, so it is quick and synchronous."""
 
 
 class BuyMore:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from nexgent.domain.ledger.models import Account, Intent, Posting, TradeSettled
+from nexgent.domain.ledger.models import Intent, Posting, TradeSettled
 from nexgent.domain.positions.models import CloseReason, Position, PositionMark
 from nexgent.domain.trading.models import Fill
+from nexgent.domain.trading.swap_postings import Token, burn_postings, buy_postings, sale_postings
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.shared.ids import derived_id
 from nexgent.shared.money import (
     CONTEXT,
-    SOL_DECIMALS,
     SOL_MINT,
     SOL_SYMBOL,
     from_raw,
@@ -130,7 +130,7 @@ def settle_purchase(
         closed=None,
         reason=None,
     )
-    return Settlement(body, _buy_postings(intent, fill, context, debit), -debit)
+    return Settlement(body, buy_postings(_token(intent, context), fill, debit), -debit)
 
 
 def settle_dca(
@@ -188,7 +188,7 @@ def settle_dca(
         closed=None,
         reason=None,
     )
-    return Settlement(body, _buy_postings(intent, fill, context, debit), -debit)
+    return Settlement(body, buy_postings(_token(intent, context), fill, debit), -debit)
 
 
 def settle_sale(
@@ -208,7 +208,7 @@ def settle_sale(
     """
     credit = sale_credit_lamports(fill)
     record = _sale_record(intent, fill, context, is_take_profit=reason is CloseReason.TAKE_PROFIT)
-    postings = _sale_postings(intent, fill, context, credit)
+    postings = sale_postings(_token(intent, context), fill, credit)
     left = position.quantity_raw - fill.in_amount_raw
     if left <= 0:
         closed = close_trade(position, record.id, position.received_lamports + credit, reason, context)
@@ -252,10 +252,7 @@ def settle_write_off(intent: Intent, context: SettlementContext, position: Posit
         signal_id=position.signal_id,
         fees=Decimal(0),
     )
-    postings = (
-        _posting(Account.WALLET, intent, context, -position.quantity_raw),
-        _posting(Account.EXTERNAL, intent, context, position.quantity_raw),
-    )
+    postings = burn_postings(_token(intent, context), position.quantity_raw)
     closed = close_trade(position, record.id, position.received_lamports, CloseReason.WRITE_OFF, context)
     body = TradeSettled(intent.id, record, position.id, None, closed, CloseReason.WRITE_OFF)
     return Settlement(body, postings, 0)
@@ -294,52 +291,8 @@ def close_trade(
     )
 
 
-def _posting(account: Account, intent: Intent, context: SettlementContext, amount_raw: int) -> Posting:
-    return Posting(account, intent.token_address, amount_raw, context.token_symbol, context.token_decimals)
-
-
-def _sol_posting(account: Account, lamports: int) -> Posting:
-    return Posting(account, SOL_MINT, lamports, SOL_SYMBOL, SOL_DECIMALS)
-
-
-def fee_postings(fill: Fill) -> list[Posting]:
-    """Return what network and rent accounts gain."""
-    postings = []
-    if fill.fees.network_fee_lamports:
-        postings.append(_sol_posting(Account.NETWORK_FEE, fill.fees.network_fee_lamports))
-    if fill.fees.rent_lamports:
-        postings.append(_sol_posting(Account.RENT, fill.fees.rent_lamports))
-    return postings
-
-
-def _buy_postings(intent: Intent, fill: Fill, context: SettlementContext, debit: int) -> tuple[Posting, ...]:
-    swap = debit - fill.fees.network_and_rent_lamports
-    # The provider takes its fee out of the SOL that goes in; the market gets the rest.
-    protocol = min(fill.fees.protocol_fee_lamports or 0, swap)
-    postings = [_sol_posting(Account.WALLET, -debit), _sol_posting(Account.MARKET, swap - protocol)]
-    if protocol:
-        postings.append(_sol_posting(Account.PROTOCOL_FEE, protocol))
-    postings += fee_postings(fill)
-    postings.append(_posting(Account.WALLET, intent, context, fill.out_amount_raw))
-    postings.append(_posting(Account.MARKET, intent, context, -fill.out_amount_raw))
-    return tuple(postings)
-
-
-def _sale_postings(
-    intent: Intent, fill: Fill, context: SettlementContext, credit: int
-) -> tuple[Posting, ...]:
-    swap = credit + fill.fees.network_and_rent_lamports
-    protocol = max(fill.out_amount_raw - swap, 0)
-    postings = [
-        _posting(Account.WALLET, intent, context, -fill.in_amount_raw),
-        _posting(Account.MARKET, intent, context, fill.in_amount_raw),
-        _sol_posting(Account.WALLET, credit),
-        _sol_posting(Account.MARKET, -(swap + protocol)),
-    ]
-    if protocol:
-        postings.append(_sol_posting(Account.PROTOCOL_FEE, protocol))
-    postings += fee_postings(fill)
-    return tuple(postings)
+def _token(intent: Intent, context: SettlementContext) -> Token:
+    return Token(intent.token_address, context.token_symbol, context.token_decimals)
 
 
 def _value_usd(fill: Fill, lamports: int, context: SettlementContext) -> Decimal:

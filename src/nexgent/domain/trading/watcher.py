@@ -132,8 +132,11 @@ class PositionWatcher:
         evidence = PriceEvidence(
             price_sol=price.price_sol, source=price.source.value, age_ms=age_ms(now, price.observed_at)
         )
+        now_seconds = now.timestamp()
         moved: list[Move] = []
         for held in concerned:
+            if not _is_awake(held, price.price_sol, now_seconds):
+                continue
             started = time.perf_counter()
             agent = self._directory.find(held.position.agent_id)
             if agent is None or (
@@ -279,6 +282,21 @@ def _stop_price(position: Position, mark: PositionMark, config: TradingConfig | 
     if config is None or not config.stop_loss.enabled or mark.stop_loss_pct is None:
         return None
     return stop_price(position.entry_price_sol, mark.stop_loss_pct)
+
+
+def _is_awake(held: HeldPosition, price_sol: Decimal, now_seconds: float) -> bool:
+    """Tell whether a selected position has anything to decide: many are selected only because the price stands at their peak."""
+    wake = held.wake
+    if price_sol > held.mark.peak_price_sol or (wake.lower is not None and price_sol <= wake.lower):
+        return True
+    if wake.take_profit_from is not None and price_sol >= wake.take_profit_from:
+        return True
+    stale = wake.stale
+    return (
+        stale is not None
+        and now_seconds >= stale.from_seconds
+        and stale.low_sol <= price_sol <= stale.high_sol
+    )
 
 
 def _with_configured_stop(

@@ -50,6 +50,8 @@ async def get_protections(call: Call) -> Response:
 async def reset_protections(call: Call) -> Response:
     """Let an agent buy again."""
     agent_id = call.agent_id()
+    # Nothing in the body is needed, but a broken one is a mistake of the sender's and said so.
+    await call.body()
     reset_at = await call.services.reset_protections.execute(agent_id, call.user_id)
     return json_response({"success": True, "agentId": agent_id, "resetAt": iso(reset_at)})
 

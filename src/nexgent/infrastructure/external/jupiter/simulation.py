@@ -5,16 +5,23 @@ from __future__ import annotations
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.trading.models import Landed, Quote, QuoteRequest, StillUnknown, SwapOutcome
 from nexgent.domain.trading.ports import fill_from_quote
+from nexgent.domain.trading.simulation_costs import (
+    REFERENCE_COSTS,
+    SimulationCosts,
+    with_simulation_costs,
+)
 from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
 from nexgent.infrastructure.external.single_flight import SingleFlight
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import WalletAddress
 
 
 class SimulationSwapGateway:
     """A `SwapGateway` that never sends anything: the quote is the fill. Equal quotes asked for at once share one call."""
 
-    def __init__(self, client: JupiterSwapClient) -> None:
+    def __init__(self, client: JupiterSwapClient, costs: SimulationCosts = REFERENCE_COSTS) -> None:
         self._client = client
+        self._costs = costs
         self._quotes: SingleFlight[tuple[QuoteRequest, bool], Quote] = SingleFlight()
 
     async def quote(self, request: QuoteRequest, *, urgent: bool = False) -> Quote:
@@ -29,9 +36,10 @@ class SimulationSwapGateway:
         return None
 
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
-        """Return the quote as the fill."""
+        """Return the quote as the fill, at what it would have cost."""
         del submission
-        return Landed(fill=fill_from_quote(quote))
+        buying = quote.request.input_mint == SOL_MINT
+        return Landed(fill=with_simulation_costs(fill_from_quote(quote), self._costs, buying=buying))
 
     async def resolve(
         self, submission: Submission, wallet: WalletAddress, request: QuoteRequest

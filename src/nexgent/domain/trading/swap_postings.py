@@ -1,0 +1,71 @@
+"""Who gains and loses what in a swap, in base units. Per mint the postings of a swap sum to zero. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexgent.domain.ledger.models import Account, Posting
+from nexgent.domain.trading.models import Fill
+from nexgent.shared.money import SOL_DECIMALS, SOL_MINT, SOL_SYMBOL
+from nexgent.shared.types import TokenAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The token of a swap."""
+
+    mint: TokenAddress
+    symbol: str
+    decimals: int
+
+    def posting(self, account: Account, amount_raw: int) -> Posting:
+        """Return what an account gains of it."""
+        return Posting(account, self.mint, amount_raw, self.symbol, self.decimals)
+
+
+_SOL = Token(SOL_MINT, SOL_SYMBOL, SOL_DECIMALS)
+
+
+def burn_postings(token: Token, amount_raw: int) -> tuple[Posting, ...]:
+    """Return the postings of tokens that are given up."""
+    return (token.posting(Account.WALLET, -amount_raw), token.posting(Account.EXTERNAL, amount_raw))
+
+
+def fee_postings(fill: Fill) -> list[Posting]:
+    """Return what network and rent accounts gain."""
+    postings = []
+    if fill.fees.network_fee_lamports:
+        postings.append(_SOL.posting(Account.NETWORK_FEE, fill.fees.network_fee_lamports))
+    if fill.fees.rent_lamports:
+        postings.append(_SOL.posting(Account.RENT, fill.fees.rent_lamports))
+    return postings
+
+
+def buy_postings(token: Token, fill: Fill, debit_lamports: int) -> tuple[Posting, ...]:
+    """Return the postings of a buy that costs the wallet `debit_lamports` in all."""
+    swap = debit_lamports - fill.fees.network_and_rent_lamports
+    # The provider takes its fee out of the SOL that goes in; the market gets the rest.
+    protocol = min(fill.fees.protocol_fee_lamports or 0, swap)
+    postings = [_SOL.posting(Account.WALLET, -debit_lamports), _SOL.posting(Account.MARKET, swap - protocol)]
+    if protocol:
+        postings.append(_SOL.posting(Account.PROTOCOL_FEE, protocol))
+    postings += fee_postings(fill)
+    postings.append(token.posting(Account.WALLET, fill.out_amount_raw))
+    postings.append(token.posting(Account.MARKET, -fill.out_amount_raw))
+    return tuple(postings)
+
+
+def sale_postings(token: Token, fill: Fill, credit_lamports: int) -> tuple[Posting, ...]:
+    """Return the postings of a sale that brings the wallet `credit_lamports` after everything."""
+    swap = credit_lamports + fill.fees.network_and_rent_lamports
+    protocol = max(fill.out_amount_raw - swap, 0)
+    postings = [
+        token.posting(Account.WALLET, -fill.in_amount_raw),
+        token.posting(Account.MARKET, fill.in_amount_raw),
+        _SOL.posting(Account.WALLET, credit_lamports),
+        _SOL.posting(Account.MARKET, -(swap + protocol)),
+    ]
+    if protocol:
+        postings.append(_SOL.posting(Account.PROTOCOL_FEE, protocol))
+    postings += fee_postings(fill)
+    return tuple(postings)

@@ -1,0 +1,147 @@
+"""Wallet rows, keys and a chain in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from nexgent.domain.agents.models import Agent, TradingMode, Wallet
+from nexgent.domain.ledger.models import TradeIntended
+from nexgent.domain.wallets.assign_wallet import AssignWallet
+from nexgent.domain.wallets.check_deposits import CheckDeposits
+from nexgent.domain.wallets.list_wallets import ListWallets
+from nexgent.domain.wallets.ports import WalletRows
+from nexgent.domain.wallets.reset_wallet import ResetWallet
+from nexgent.domain.wallets.unassign_wallet import UnassignWallet
+from nexgent.shared.ids import new_id
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import IntentId, UserId, WalletAddress
+from tests.fakes.engine import T0, USER, FakeEngine, an_agent
+
+LIVE = WalletAddress("7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU")
+LIVE_2 = WalletAddress("9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM")
+
+
+class FakeLoadedWallets:
+    def __init__(self, *addresses: WalletAddress) -> None:
+        self.loaded = list(addresses)
+
+    @property
+    def addresses(self) -> Sequence[WalletAddress]:
+        return self.loaded
+
+    def is_loaded(self, wallet: WalletAddress) -> bool:
+        return wallet in self.loaded
+
+
+class FakeWallets:
+    """Wallet rows that the journal in memory knows as well."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+        self.rows = WalletRows(
+            positions=0, historical_swaps=3, balances=0, transactions=7, balance_snapshots=2
+        )
+        self.removed: list[WalletAddress] = []
+
+    async def count(self, wallet: WalletAddress) -> WalletRows:
+        return self.rows
+
+    async def add_wallet(self, wallet: Wallet) -> None:
+        self.engine.journal.add_wallet(wallet.address, wallet.agent_id)
+
+    async def replace_wallet(self, old: WalletAddress, new: Wallet) -> None:
+        del self.engine.journal.wallets[old]
+        await self.add_wallet(new)
+
+    async def remove_wallet(self, address: WalletAddress) -> bool:
+        self.removed.append(address)
+        return self.engine.journal.wallets.pop(address, None) is not None
+
+
+class FakeChain:
+    """Balances on the chain. `pause` lets whoever asks wait."""
+
+    def __init__(self) -> None:
+        self.balances: dict[WalletAddress, int] = {}
+        self.asked = 0
+        self.failure: Exception | None = None
+
+    async def balance_lamports(self, wallet: WalletAddress) -> int:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.failure is not None:
+            raise self.failure
+        return self.balances.get(wallet, 0)
+
+
+class FakeProjections:
+    async def caught_up(self) -> None:
+        return
+
+
+class WalletWorld:
+    """The wallet use cases over one engine."""
+
+    def __init__(self, engine: FakeEngine | None = None) -> None:
+        self.engine = engine if engine is not None else FakeEngine()
+        self.keys = FakeLoadedWallets(LIVE, LIVE_2)
+        self.wallets = FakeWallets(self.engine)
+        self.chain = FakeChain()
+        engine = self.engine
+        directory, ledger, clock, publish = engine.directory, engine.ledger, engine.clock, engine._publish
+        self.listing = ListWallets(directory=directory, keys=self.keys)
+        self.assign = AssignWallet(
+            directory=directory,
+            ledger=ledger,
+            wallets=self.wallets,
+            keys=self.keys,
+            projections=FakeProjections(),
+            clock=clock,
+            publish=publish,
+        )
+        self.reset = ResetWallet(
+            directory=directory,
+            ledger=ledger,
+            wallets=self.wallets,
+            projections=FakeProjections(),
+            clock=clock,
+            publish=publish,
+        )
+        self.unassign = UnassignWallet(
+            directory=directory,
+            ledger=ledger,
+            reset=self.reset,
+            wallets=self.wallets,
+            clock=clock,
+            publish=publish,
+        )
+        self.deposits = CheckDeposits(
+            directory=directory, ledger=ledger, chain=self.chain, sol_price=engine.sol_price, clock=clock
+        )
+
+    async def an_agent(self, *, live: WalletAddress | None = None, user_id: UserId = USER) -> Agent:
+        agent = an_agent(user_id=user_id)
+        if live is not None:
+            wallet = Wallet(live, agent.id, TradingMode.LIVE, T0 + timedelta(seconds=1), T0)
+            agent = replace(agent, wallets=(*agent.wallets, wallet))
+        return await self.engine.add_agent(agent)
+
+    def now_of(self, agent: Agent) -> Agent:
+        found = self.engine.directory.find(agent.id)
+        assert found is not None
+        return found
+
+    async def hang(self, agent: Agent) -> None:
+        """Leave a purchase of the paper wallet under way."""
+        address = agent.wallets[0].address
+        (result,) = await self.engine.buy([agent], size_sol=Decimal(1))
+        assert result.position is not None
+        intended = next(
+            entry.body for entry in self.engine.journal.entries if isinstance(entry.body, TradeIntended)
+        )
+        intent = replace(intended.intent, id=IntentId(new_id()), token_address=SOL_MINT)
+        await self.engine.ledger.commit(self.engine.ledger.stage(address, TradeIntended(intent)))
