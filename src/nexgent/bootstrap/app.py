@@ -186,6 +186,7 @@ class Service:
             sol_price=market.sol_price,
             primary_prices=market.primary,
             secondary_prices=market.secondary,
+            market_probes=market.probes,
             poll_observer=self.observer,
             on_evaluated=self.observer.evaluated,
             clock=self.clock,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -22,12 +22,13 @@ from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
 from nexgent.domain.trading.buy_more import BuyMore, EntryRefusal
 from nexgent.domain.trading.close_position import ClosePosition
+from nexgent.domain.trading.dead_tokens import DeadTokens
 from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.mark_keeper import MarkKeeper
 from nexgent.domain.trading.open_positions import EntryGuard, OpenPositions
 from nexgent.domain.trading.operation_tasks import OperationPolicy, OperationTasks
-from nexgent.domain.trading.ports import MarkStore, SwapGateway, TokenDecimals, WalletKeys
+from nexgent.domain.trading.ports import MarketProbe, MarkStore, SwapGateway, TokenDecimals, WalletKeys
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.trading.recovery import Recovery
@@ -52,6 +53,7 @@ class EnginePorts:
     sol_price: SolPriceFeed
     primary_prices: TokenPriceFeed
     secondary_prices: TokenPriceFeed | None
+    market_probes: Sequence[MarketProbe]
     poll_observer: PollObserver
     on_evaluated: Callable[[str, float], None]
     clock: Clock
@@ -78,6 +80,7 @@ class Engine:
     create_signal: CreateSignal
     process_signal: ProcessSignal
     recovery: Recovery
+    dead_tokens: DeadTokens
     in_flight: IntentsInFlight
 
 
@@ -193,6 +196,14 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish),
         process_signal=process_signal,
         recovery=recovery,
+        dead_tokens=DeadTokens(
+            book=book,
+            board=board,
+            exits=exits,
+            operations=sales.operations,
+            probes=ports.market_probes,
+            clock=clock,
+        ),
         in_flight=in_flight,
     )
 

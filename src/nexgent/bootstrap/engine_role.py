@@ -20,6 +20,7 @@ from nexgent.shared.loops import run_every
 log = structlog.get_logger(__name__)
 
 RECOVERY_SECONDS = 2.0
+DEAD_TOKEN_SECONDS = 30.0
 LOAD_RETRY_SECONDS = 0.5
 
 
@@ -107,6 +108,15 @@ class EngineRole:
         redriving = asyncio.ensure_future(self._redrive())
         loops = [
             redriving,
+            asyncio.ensure_future(
+                run_every(
+                    DEAD_TOKEN_SECONDS,
+                    engine.dead_tokens.tick,
+                    name="dead-tokens",
+                    clock=self._clock,
+                    on_failure=self._on_loop_failure,
+                )
+            ),
             asyncio.ensure_future(
                 run_every(
                     self._poll_seconds,

@@ -9,7 +9,7 @@ from nexgent.config.sections import MarketSettings, PriceSettings
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.ports import TokenPriceFeed
-from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.ports import MarketProbe, SwapGateway
 from nexgent.domain.trading.simulation_costs import SimulationCosts
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
@@ -19,6 +19,7 @@ from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
 from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
 from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
 from nexgent.infrastructure.external.jupiter.tokens import JupiterTokenMetrics
+from nexgent.infrastructure.external.market_probes import DexScreenerMarketProbe, JupiterMarketProbe
 from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
 from nexgent.infrastructure.external.solana.rpc import SolanaRpc
@@ -41,6 +42,7 @@ class Market:
     sol_price: PythSolPriceFeed
     primary: TokenPriceFeed
     secondary: TokenPriceFeed
+    probes: tuple[MarketProbe, ...]
     keys: EnvironmentWalletKeys
 
     async def close(self) -> None:
@@ -78,6 +80,7 @@ def build_market(
     )
     decimals = SolanaTokenDecimals(rpc)
     swaps = JupiterSwapClient(jupiter, clock)
+    metrics = JupiterTokenMetrics(jupiter, clock, decimals=decimals)
     dexscreener = DexScreenerPriceFeed(
         http=http,
         clock=clock,
@@ -105,9 +108,10 @@ def build_market(
             TradingMode.LIVE: LiveSwapGateway(client=swaps, rpc=rpc, signer=keys, clock=clock),
         },
         decimals=decimals,
-        metrics=JupiterTokenMetrics(jupiter, clock, decimals=decimals),
+        metrics=metrics,
         sol_price=sol_price,
         primary=feeds[0],
         secondary=feeds[1],
+        probes=(DexScreenerMarketProbe(dexscreener.upstream, clock), JupiterMarketProbe(metrics, clock)),
         keys=keys,
     )

@@ -55,7 +55,7 @@ def wire_events(
     bus.on(PositionOpened, observer.on_position_opened)
     bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)
     bus.on(PositionClosed, engine.watcher.on_closed, hub.on_position_closed, *copies)
-    bus.on(PositionClosed, observer.on_position_closed)
+    bus.on(PositionClosed, observer.on_position_closed, engine.dead_tokens.on_closed)
 
     def watch_prices(event: PricesChanged) -> None:
         # A replica shows prices; deciding on them is the engine's alone.
@@ -75,5 +75,5 @@ def wire_events(
     bus.on(SignalProcessed, observer.on_signal_processed)
     bus.on(TradeFinished, observer.on_trade_finished)
     bus.on(ExitTriggered, observer.on_exit_triggered)
-    bus.on(ExitAttemptFailed, observer.on_exit_attempt_failed)
+    bus.on(ExitAttemptFailed, observer.on_exit_attempt_failed, engine.dead_tokens.on_exit_attempt_failed)
     bus.on(ExitOverdue, observer.on_exit_overdue)

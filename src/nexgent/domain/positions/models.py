@@ -99,6 +99,8 @@ class Position:
     operations: int = 0
     """How many operations were intended on it: the generation of the next one."""
     pending_exit: PendingExit | None = None
+    purchase_hash: str | None = None
+    """The chain's name of the opening transaction; None on paper."""
     pending_take_profit: PendingTakeProfit | None = None
 
     @property

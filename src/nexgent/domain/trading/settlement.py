@@ -121,6 +121,7 @@ def settle_purchase(
         opened_at=context.now,
         updated_at=context.now,
         base_mark=mark,
+        purchase_hash=fill.signature,
     )
     body = TradeSettled(
         intent_id=intent.id,

@@ -74,7 +74,7 @@ def position_view(
             "amount": view["purchaseAmount"],
             "transaction": {
                 "id": view["purchaseTransactionId"],
-                "hash": None,
+                "hash": position.purchase_hash,
                 "time": iso_time(position.opened_at),
             },
         },

@@ -76,6 +76,11 @@ class DexScreenerPriceFeed:
         self._parallel = asyncio.Semaphore(_PARALLEL_CALLS)
 
     @property
+    def upstream(self) -> Upstream:
+        """The service with its budget, for other questions to it."""
+        return self._upstream
+
+    @property
     def source(self) -> PriceSource:
         """DexScreener."""
         return PriceSource.DEXSCREENER
