@@ -88,6 +88,7 @@ class FakeEngine:
         publish = self._publish
         self.ledger = Ledger(journal=self.journal, clock=self.clock, publish=publish)
         gateways = {TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps}
+        self.doubtful: set[TokenAddress] = set()
         self.purchases = OpenPositions(
             ledger=self.ledger,
             gateways=dict(gateways),
@@ -99,6 +100,7 @@ class FakeEngine:
             random_unit=lambda: Decimal("0.5"),
             fee_reserve_lamports=10_000_000,
             in_flight=self.in_flight,
+            is_doubtful=lambda token: token in self.doubtful,
         )
         self.sales = ClosePosition(
             ledger=self.ledger,

@@ -42,6 +42,7 @@ STATUS_BY_KIND: dict[type[NexgentError], int] = {
 # The trading codes of the contract, where the kind of the error does not say it.
 STATUS_BY_CODE = {
     "KILL_SWITCH": 409,
+    "PRICE_DOUBTFUL": 409,
     "MAX_DAILY_LOSS": 409,
     "MAX_DRAWDOWN": 409,
     "LOSS_STREAK": 409,

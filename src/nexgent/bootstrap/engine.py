@@ -110,6 +110,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         fee_reserve_lamports=lamports(trading.fee_reserve_sol),
         in_flight=in_flight,
         guard=ports.guard,
+        is_doubtful=gate.doubtful,
     )
     sales = ClosePosition(
         ledger=ledger,

@@ -15,7 +15,7 @@ from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.shared.money import SOL_MINT, lamports, sol
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.fakes.engine import TOKEN, FakeEngine, an_agent
 from tests.fakes.journal import FakeJournal
 
 EXACT = {"positionCalculator": {"randomization": {"enabled": False}}}
@@ -264,3 +264,15 @@ async def test_two_engines_on_one_journal_open_one_position() -> None:
     state = journal.replay(agent.wallets[0].address)
     assert len(state.positions) == 1
     assert not state.intents
+
+
+async def test_nobody_buys_while_a_price_is_in_doubt() -> None:
+    engine = FakeEngine()
+    engine.doubtful.add(TOKEN)
+    agent = await engine.add_agent(an_agent(a_config()))
+
+    (result,) = await engine.buy([agent])
+
+    assert result.code == "PRICE_DOUBTFUL"
+    assert not engine.swaps.requests
+    assert not engine.ledger.head(agent.wallets[0].address).intents

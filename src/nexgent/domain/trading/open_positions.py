@@ -141,6 +141,7 @@ class OpenPositions:
         fee_reserve_lamports: int,
         in_flight: IntentsInFlight,
         guard: EntryGuard | None = None,
+        is_doubtful: Callable[[TokenAddress], bool] | None = None,
     ) -> None:
         self._ledger = ledger
         self._gateways = gateways
@@ -153,6 +154,7 @@ class OpenPositions:
         self._fee_reserve_lamports = fee_reserve_lamports
         self._in_flight = in_flight
         self._guard = guard
+        self._is_doubtful = is_doubtful
 
     async def execute(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchaseResult]:
         """Return one result per buyer, in no particular order."""
@@ -295,6 +297,9 @@ class OpenPositions:
         state = self._ledger.head(wallet.address)
         if result.buyer.intent_id in state.intents:
             result.refuse("PURCHASE_IN_PROGRESS", "this purchase is already under way")
+            return None
+        if self._is_doubtful is not None and self._is_doubtful(order.token_address):
+            result.refuse("PRICE_DOUBTFUL", "the token's price has jumped and nobody has confirmed it yet")
             return None
         available = state.available_raw(SOL_MINT)
         verdict = validate_purchase(
