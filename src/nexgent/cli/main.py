@@ -30,6 +30,9 @@ COMMANDS = (
     Command("watch", "nexgent.cli.watch", "follow an agent live in the terminal"),
     Command("signal", "nexgent.cli.post_signal", "post a trading signal"),
     Command("explain", "nexgent.cli.explain", "show what every agent decided on a signal, and why"),
+    Command(
+        "protections", "nexgent.cli.protections", "show or reset an agent's protections; the kill switch"
+    ),
     Command("migrate", "nexgent.cli.migrate", "bring the database to the present schema"),
     Command("verify", "nexgent.cli.verify", "recompute every balance from the journal and compare"),
     Command("doctor", "nexgent.cli.doctor", "check settings, servers and upstream services"),
