@@ -70,8 +70,8 @@ _INSERT_DECISIONS = """
 INSERT INTO signal_decisions (signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id,
                               size_sol, price_sol, price_source, price_age_ms, latency, decided_at)
 SELECT d.*
-FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::uuid[], $10::numeric[],
-            $11::numeric[], $12::text[], $13::int[], $14::jsonb[], $15::timestamptz[])
+FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::uuid[],
+            $10::numeric[], $11::numeric[], $12::text[], $13::int[], $14::jsonb[], $15::timestamptz[])
   AS d (signal_id, agent_id)
 JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
 ON CONFLICT DO NOTHING
