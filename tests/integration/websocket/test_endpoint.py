@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import socket
 from contextlib import suppress
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import uvloop
 from websockets import ClientConnection, ConnectionClosed, InvalidStatus, connect
 
 from nexgent.domain.users.models import TokenType
@@ -243,6 +245,30 @@ async def test_a_client_that_reads_nothing_is_closed_and_holds_nobody_up(site: S
             site.world.update(position)
             assert (await receive(quick))["type"] == "position_update"
             assert deaf.fileno() >= 0
+
+
+@pytest.mark.parametrize("fast_loop", [False, True], ids=["asyncio", "uvloop"])
+def test_a_connection_that_nobody_reads_does_not_stay_open(site: Site, fast_loop: bool) -> None:
+    async def overrun() -> None:
+        position = site.world.open()
+        async with site.serve(linger_seconds=0.2):
+            with _deaf(site) as deaf:
+                deaf.setblocking(False)
+                await until_clients(site, 1)
+                while site.world.hub.client_count:
+                    for _ in range(100):
+                        site.world.update(position)
+                    await asyncio.sleep(0)
+
+                async def dropped() -> bool:
+                    return deaf.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+
+                await until(dropped, "the connection is dropped")
+
+    if fast_loop:
+        uvloop.run(overrun())
+    else:
+        asyncio.run(overrun())
 
 
 async def test_a_client_that_wakes_up_in_time_learns_why_it_was_closed(site: Site) -> None:

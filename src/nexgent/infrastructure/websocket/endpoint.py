@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 UNKNOWN_AGENT = Closing(1008, "Agent not found")
 GOODBYE_SECONDS = 2.0
+LINGER_SECONDS = 15.0
+"""How long an ended connection may take to deliver what is under way; the server itself waits 10 s for a client's goodbye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class WebSocketEndpoint:
         clock: Clock,
         ping_seconds: float = 30.0,
         silence_seconds: float = 60.0,
+        linger_seconds: float = LINGER_SECONDS,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._hub = hub
@@ -67,6 +70,7 @@ class WebSocketEndpoint:
         self._clock = clock
         self._ping_seconds = ping_seconds
         self._silence_seconds = silence_seconds
+        self._linger_seconds = linger_seconds
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +95,11 @@ class WebSocketEndpoint:
             await socket.send_text(frames.error("Agent not found or access denied"))
             await socket.close(UNKNOWN_AGENT.code, UNKNOWN_AGENT.reason)
             return
-        await self._converse(socket, agent_id, visitor)
+        try:
+            await self._converse(socket, agent_id, visitor)
+        finally:
+            # A server that closes waits until everything is written, for ever when the client reads nothing.
+            asyncio.get_running_loop().call_later(self._linger_seconds, _cut, send)
 
     async def _converse(self, socket: WebSocket, agent_id: AgentId, visitor: Visitor) -> None:
         client = self._hub.subscribe(agent_id)
@@ -210,6 +218,17 @@ async def _say_goodbye(socket: WebSocket, closing: Closing, message: str | None 
             if message is not None:
                 await socket.send_text(frames.error(message))
             await socket.close(closing.code, closing.reason)
+
+
+def _cut(send: Send) -> None:
+    """Drop a connection that is still open, with what it has not taken.
+
+    ASGI has no message for that, so it is asked of the transport of uvicorn's protocol, whose method `send` is. A transport
+    that is closed already takes no notice, and a server without one closes in its own way.
+    """
+    abort = getattr(getattr(getattr(send, "__self__", None), "transport", None), "abort", None)
+    if abort is not None:
+        abort()
 
 
 async def _refuse(socket: WebSocket, status: int, text: str, reason: str) -> None:
