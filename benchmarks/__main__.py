@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+
+import uvloop
 
 from benchmarks import product, table, ticks
 from nexgent.shared.money import install_decimal_context
@@ -12,7 +13,7 @@ from nexgent.shared.money import install_decimal_context
 def main() -> int:
     """Run the benchmarks that were named."""
     install_decimal_context()
-    known = {"ticks": ticks.run, "product": lambda: asyncio.run(product.run())}
+    known = {"ticks": ticks.run, "product": lambda: uvloop.run(product.run())}
     names = sys.argv[1:] or list(known)
     unknown = sorted(set(names) - set(known))
     if unknown:

@@ -84,6 +84,11 @@ class ApiClient:
             raise NexgentError(_text(answer))
         return answer.json() if answer.content else None
 
+    async def accepts_key(self, key: str) -> bool:
+        """Tell whether the service lets an API key work with signals."""
+        answer = await self._http.get("/trading-signals?limit=1", headers={"X-API-Key": key})
+        return answer.status_code == 200
+
     async def _request(self, method: str, path: str, body: object) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
         return await self._http.request(method, path, json=body, headers=headers)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import socket
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
+from dotenv import dotenv_values
 from rich.console import Console
 from rich.panel import Panel
 
@@ -18,9 +22,19 @@ from nexgent.bootstrap.app import ServiceInfo, run_service
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import DEMO_EMAIL, PASSWORD_FILE, ApiClient
+from nexgent.cli.demo_files import (
+    KEY_FILE,
+    NamedToken,
+    RealMarketDataError,
+    keep_key,
+    keep_tokens,
+    kept_key,
+    require_no_real_market,
+)
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.kept_secret import kept_secret
 from nexgent.config.settings import Settings
+from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.shared.errors import ConflictError, NexgentError
 from nexgent.shared.money import SOL_MINT, SOL_SYMBOL
 
@@ -29,6 +43,10 @@ DEPOSIT_SOL = "10"
 SANDBOX_PORTS = range(4100, 4200)
 SANDBOX_START_SECONDS = 20.0
 UNLIMITED = "0"
+DEMO_DEFAULTS = {"LOG_LEVEL": "warn", "SHUTDOWN_SECONDS": "4"}
+"""What the demo prefers where neither the environment nor `.env` says anything; pretended trades need no long farewell."""
+SHOWN_TOKENS = 3
+DATABASE_SECONDS = 5.0
 
 
 class SandboxPortsTakenError(ConflictError):
@@ -59,11 +77,16 @@ def run(_arguments: argparse.Namespace) -> int:
             "SANDBOX_PORT": str(port),
         }
     )
-    os.environ.setdefault("LOG_LEVEL", "warn")
+    written = _file_settings()
+    for name, value in DEMO_DEFAULTS.items():
+        if not written.get(name):
+            os.environ.setdefault(name, value)
     # Lively enough to see a stop loss within minutes.
     os.environ.setdefault("SANDBOX_VOLATILITY", "0.03")
     os.environ.pop("JUPITER_API_URL", None)
-    settings = _with_admin(load_settings())
+    settings = load_settings()
+    require_no_real_market(settings.storage.data_dir)
+    settings = _with_admin(settings)
     run_async(_demo(settings, url))
     return exit_codes.OK
 
@@ -87,7 +110,39 @@ def _with_admin(settings: Settings) -> Settings:
     return replace(settings, auth=auth)
 
 
+def _file_settings() -> dict[str, str | None]:
+    """Return what `.env` says; that it cannot be read is told when the settings are loaded."""
+    try:
+        return dotenv_values(".env", encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return {}
+
+
+async def require_no_live_wallets(database_url: str) -> None:
+    """Raise `RealMarketDataError` when a database of the operator's own has live wallets."""
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            connection = await asyncpg.connect(**normalise_url(database_url).connect_kwargs)
+            try:
+                has_table = await connection.fetchval("SELECT to_regclass('agent_wallets') IS NOT NULL")
+                live = has_table and await connection.fetchval(
+                    "SELECT EXISTS (SELECT FROM agent_wallets WHERE wallet_type = 'live')"
+                )
+            finally:
+                await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The service finds the same and says what to do about it.
+        return
+    if live:
+        raise RealMarketDataError(
+            "The database of DATABASE_URL has live wallets, and the demo would trade their positions on a pretend market. "
+            "Let it use a database of its own: DATABASE_URL= make run"
+        )
+
+
 async def _demo(settings: Settings, sandbox_url: str) -> None:
+    if settings.storage.database_url is not None:
+        await require_no_live_wallets(settings.storage.database_url.get_secret_value())
     sandbox = ChildProcess("sandbox", "sandbox", "--quiet", settings={})
     market = asyncio.create_task(sandbox.run(), name="sandbox")
     jobs: set[asyncio.Task[None]] = set()
@@ -125,12 +180,14 @@ async def _introduce(settings: Settings, sandbox_url: str, info: ServiceInfo) ->
     try:
         async with ApiClient(f"http://127.0.0.1:{info.port}", auth.admin_email, password) as api:
             agent = await _agent(api)
-            token = api.token
+            await _make_key(api, settings.storage.data_dir)
         tokens = await _tokens(sandbox_url)
+        keep_tokens(settings.storage.data_dir, info.port, tokens)
     except (NexgentError, httpx.HTTPError) as error:
         Console(stderr=True).print(f"The demo data could not be made: {error}")
         return
-    _print_screen(info, auth.admin_email, password, agent, tokens, token)
+    key_path = (settings.storage.data_dir / KEY_FILE).resolve()
+    _print_screen(info, auth.admin_email, password, agent, tokens[:SHOWN_TOKENS], key_path)
 
 
 async def _agent(api: ApiClient) -> dict[str, Any]:
@@ -156,11 +213,19 @@ async def _agent(api: ApiClient) -> dict[str, Any]:
     return agent
 
 
-async def _tokens(sandbox_url: str) -> list[dict[str, Any]]:
+async def _make_key(api: ApiClient, data_dir: Path) -> None:
+    """See to it that the data folder has an API key that may post signals."""
+    kept = kept_key(data_dir)
+    if kept is not None and await api.accepts_key(kept):
+        return
+    made = await api.call("POST", "/api-keys", {"name": "Demo signals", "scopes": ["signals"]})
+    keep_key(data_dir, made["key"])
+
+
+async def _tokens(sandbox_url: str) -> list[NamedToken]:
     async with httpx.AsyncClient() as http:
         answer = (await http.get(f"{sandbox_url}/control/tokens")).json()
-    tokens: list[dict[str, Any]] = answer["tokens"] if isinstance(answer, dict) else answer
-    return tokens[:3]
+    return [NamedToken(token["mint"], token["symbol"]) for token in answer["tokens"]]
 
 
 def _print_screen(
@@ -168,12 +233,12 @@ def _print_screen(
     email: str,
     password: str,
     agent: dict[str, Any],
-    tokens: list[dict[str, Any]],
-    access_token: str,
+    tokens: list[NamedToken],
+    key_path: Path,
 ) -> None:
     console = Console(highlight=False, soft_wrap=True)
     base = f"http://localhost:{info.port}"
-    mints = "\n".join(f"  {token['symbol']:<8} {token['mint']}" for token in tokens)
+    mints = "\n".join(f"  {token.symbol:<8} {token.mint}" for token in tokens)
     text = (
         f"API docs   {base}/docs\n"
         f"Health     {base}/api/v1/health\n"
@@ -186,17 +251,17 @@ def _print_screen(
         console.print(Panel(text, title="Nexgent is trading on the sandbox market", expand=False))
     else:
         console.print(f"Nexgent is trading on the sandbox market\n\n{text}")
-    body = f'{{"tokenAddress":"{tokens[0]["mint"]}","symbol":"{tokens[0]["symbol"]}","signalType":"DEMO","signalStrength":3}}'
+    body = f'{{"tokenAddress":"{tokens[0].mint}","symbol":"{tokens[0].symbol}","signalType":"DEMO","signalStrength":3}}'
     nexgent = _command()
     console.print(
         "\nIn a second terminal, follow the agent live:\n\n"
         f"  {nexgent} watch{_port_option(info.port)}\n\n"
         "and in a third, post a signal (it buys; a falling price sells):\n\n"
         f"  curl -X POST {base}/api/v1/trading-signals -H 'Content-Type: application/json' \\\n"
-        f"    -H 'Authorization: Bearer {access_token}' \\\n"
+        f'    -H "X-API-Key: $(cat {shlex.quote(str(key_path))})" \\\n'
         f"    -d '{body}'\n\n"
-        f"The token above is good for 15 minutes; `{nexgent} signal {tokens[1]['mint']}{_port_option(info.port)}` "
-        "logs in by itself.\nCtrl-C stops everything.",
+        f"or, for short:\n\n  {nexgent} signal {tokens[1].symbol}{_port_option(info.port)}\n\n"
+        "Ctrl-C stops everything.",
     )
     console.file.flush()
 

@@ -1,18 +1,29 @@
-"""`nexgent signal TOKEN`."""
+"""`nexgent signal MINT|SYMBOL`."""
 
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Iterable
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
+from nexgent.cli.demo_files import NamedToken, demo_tokens
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
+from nexgent.shared.errors import InvalidInputError
+
+MINT_ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+SIGNALS_TO_SEARCH = 1000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("token", help="mint address of the token")
+    parser.add_argument(
+        "token",
+        metavar="MINT|SYMBOL",
+        help="mint address of the token, or the symbol of one of the demo's or of your earlier signals",
+    )
     parser.add_argument("--symbol", help="symbol to show")
     parser.add_argument("--strength", type=int, default=3, choices=range(1, 6), help="1 to 5 (3)")
     parser.add_argument("--type", default="MANUAL", help="free text agents can filter on (MANUAL)")
@@ -27,13 +38,40 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_codes.OK
 
 
+def choose_token(wanted: str, known: Iterable[NamedToken]) -> NamedToken:
+    """Return the one known token with that symbol, in whatever case.
+
+    Anybody can name a token as they like, so a symbol that stands for two mint addresses is never guessed. Raises
+    `InvalidInputError`.
+    """
+    found = {token.mint: token for token in known if token.symbol.casefold() == wanted.casefold()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise InvalidInputError(
+            f"{wanted!r} is the symbol of several tokens; give the mint address of one: {', '.join(sorted(found))}"
+        )
+    raise InvalidInputError(
+        f"{wanted!r} is no mint address (32 to 44 base58 characters), and no token is known by that symbol"
+    )
+
+
 async def _post(arguments: argparse.Namespace, settings: Settings) -> int:
-    body = {
-        "tokenAddress": arguments.token,
-        "symbol": arguments.symbol,
-        "signalType": arguments.type,
-        "signalStrength": arguments.strength,
-        "source": "nexgent signal",
-    }
     async with ApiClient.of(arguments, settings) as api:
+        token = await _token(api, arguments.token, demo_tokens(settings.storage.data_dir, api.url))
+        body = {
+            "tokenAddress": token.mint,
+            "symbol": arguments.symbol or token.symbol or None,
+            "signalType": arguments.type,
+            "signalStrength": arguments.strength,
+            "source": "nexgent signal",
+        }
         return int((await api.call("POST", "/trading-signals", body))["id"])
+
+
+async def _token(api: ApiClient, wanted: str, demo: list[NamedToken]) -> NamedToken:
+    if MINT_ADDRESS.fullmatch(wanted):
+        return next((token for token in demo if token.mint == wanted), NamedToken(wanted, ""))
+    rows = await api.call("GET", f"/trading-signals?limit={SIGNALS_TO_SEARCH}")
+    signals = [NamedToken(row["tokenAddress"], row["symbol"]) for row in rows if row["symbol"]]
+    return choose_token(wanted, [*demo, *signals])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from nexgent.bootstrap.app import run_service
+from nexgent.bootstrap.app import ServiceInfo, run_service
 from nexgent.cli import exit_codes
+from nexgent.cli.demo_files import is_local, mark_real_market
 from nexgent.cli.running import load_settings, run_async
 
 
@@ -17,5 +18,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(_arguments: argparse.Namespace) -> int:
     """Run until told to stop."""
     settings = load_settings()
-    run_async(run_service(settings))
+
+    def ready(_info: ServiceInfo) -> None:
+        if not is_local(settings.market.jupiter_base_url):
+            mark_real_market(settings.storage.data_dir)
+
+    run_async(run_service(settings, announce=ready))
     return exit_codes.OK

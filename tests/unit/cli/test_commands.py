@@ -22,6 +22,7 @@ from nexgent.cli.watch_view import short_price
 
 HELP_SECONDS = 0.3
 TOKEN = "9VqQUZKGxFwwPzSfyZLqzP1YhTttPW1H87ruZKgFgYGH"
+UNKNOWN_MINT = "EhN66r5TKM4pKMZwUyJvFVEpS3grPpjm2cQj6C1F1rxN"
 GATE = {"name": "liquidity", "passed": False, "value": "100", "limit": "1000"}
 DECISION = {
     "agentId": "8f4ed4ee-d17a-4227-94e8-a25017276ce4",
@@ -53,6 +54,15 @@ class _Api(BaseHTTPRequestHandler):
         if self.path == "/api/v1/trading-signals/7/decisions":
             decisions = {"signalId": 7, "processedAt": None, "note": None, "decisions": [DECISION]}
             self._send(200, decisions)
+        elif self.path.startswith("/api/v1/trading-signals?"):
+            rows = [
+                (TOKEN, "TIRA"),
+                (TOKEN, "TIRA"),
+                (UNKNOWN_MINT, None),
+                (TOKEN, "TWIN"),
+                (UNKNOWN_MINT, "TWIN"),
+            ]
+            self._send(200, [{"tokenAddress": mint, "symbol": symbol} for mint, symbol in rows])
         else:
             self._send(404, {"error": "Trading signal not found"})
 
@@ -162,8 +172,26 @@ def test_signal_posts_what_was_asked_for(tmp_path: Path, api: str) -> None:
     assert (body["symbol"], body["signalStrength"], body["signalType"]) == ("TIRA", 5, "MANUAL")
 
 
+def test_signal_knows_the_symbols_of_earlier_signals(tmp_path: Path, api: str) -> None:
+    result = nexgent(tmp_path, "signal", "tira", "--url", api)
+    assert (result.returncode, result.stderr) == (0, "")
+    (body,) = _Api.bodies
+    assert (body["tokenAddress"], body["symbol"]) == (TOKEN, "TIRA")
+
+
+def test_signal_never_guesses_what_a_symbol_means(tmp_path: Path, api: str) -> None:
+    twins = nexgent(tmp_path, "signal", "TWIN", "--url", api)
+    assert twins.returncode == 2
+    assert TOKEN in twins.stderr
+    assert UNKNOWN_MINT in twins.stderr
+    unknown = nexgent(tmp_path, "signal", "BONK", "--url", api)
+    assert unknown.returncode == 2
+    assert "no token is known by that symbol" in unknown.stderr
+    assert _Api.bodies == []
+
+
 def test_a_refusal_is_told_in_the_services_words(tmp_path: Path, api: str) -> None:
-    refused = nexgent(tmp_path, "signal", "nonsense", "--url", api)
+    refused = nexgent(tmp_path, "signal", UNKNOWN_MINT, "--url", api)
     assert (refused.returncode, refused.stderr) == (3, "Invalid tokenAddress\n")
     login = nexgent(tmp_path, "signal", TOKEN, "--url", api, env={"ADMIN_PASSWORD": "wrong"})
     assert login.returncode == 3

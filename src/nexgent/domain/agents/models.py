@@ -52,7 +52,10 @@ class Agent:
 
     def wallet_for(self, mode: TradingMode) -> Wallet | None:
         """Return the agent's wallet of that mode."""
-        return next((wallet for wallet in self.wallets if wallet.mode is mode), None)
+        for wallet in self.wallets:
+            if wallet.mode is mode:
+                return wallet
+        return None
 
     def wallet(self, address: WalletAddress) -> Wallet | None:
         """Return the agent's wallet with that address."""

@@ -52,6 +52,8 @@ class Doorbell:
         while True:
             stop_if_cancelled()
             await self._wanted.wait()
+            # A burst of trades finishes first: the worker would only compete with it for the processors.
+            await asyncio.sleep(self._min_interval_seconds)
             self._wanted.clear()
             try:
                 await press(self._queue)
@@ -62,4 +64,5 @@ class Doorbell:
             else:
                 self._rings += 1
                 pause_seconds = self._min_interval_seconds
+                continue
             await asyncio.sleep(pause_seconds)
