@@ -292,9 +292,10 @@ class Service:
         by_name = {task.get_name(): task for task in self._tasks}
         await _cancel([by_name["engine"]])
         await engine.poller.close()
-        left = await engine.process_signal.drain(seconds / 2)
-        left += await engine.exits.drain(seconds / 2)
-        left += await engine.operations.drain(seconds / 2)
+        deadline = self.clock.monotonic() + seconds
+        left = 0
+        for drain in (engine.process_signal.drain, engine.exits.drain, engine.operations.drain):
+            left += await drain(max(0.5, deadline - self.clock.monotonic()))
         if left:
             log.warning(
                 "service.trades_left", count=left, hint="they are recorded and go on at the next start"
