@@ -6,14 +6,12 @@ RUN python -m venv /opt/nexgent
 ENV PATH=/opt/nexgent/bin:$PATH
 WORKDIR /build
 # The packages first: they change less often than the code.
-COPY requirements.lock ./
-RUN pip install --require-hashes --requirement requirements.lock
+COPY requirements-runtime.lock ./
+RUN pip install --require-hashes --requirement requirements-runtime.lock
 COPY LICENSE README.md pyproject.toml ./
+COPY migrations ./migrations
 COPY src ./src
-RUN pip install --no-deps --no-index --no-build-isolation . \
-    # What only development needs.
-    && pip uninstall --yes asyncpg-stubs editables hatchling hypothesis import-linter mypy pytest pytest-asyncio pytest-cov \
-        pytest-xdist ruff types-python-jose
+RUN pip install --no-deps --no-index --no-build-isolation . && pip uninstall --yes editables hatchling
 
 FROM python:3.13-slim
 # Embedded servers, when DATABASE_URL or REDIS_URL is not set, keep their data in /data; they refuse root.

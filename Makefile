@@ -41,10 +41,13 @@ format: setup ## Format the code and repair what lint can
 bench: setup ## Measure our own times
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-lock: setup ## Write requirements.lock anew from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: setup ## Write the two lock files anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@test -x .venv-tools/bin/uv || { $(BIN)/python -m venv .venv-tools && .venv-tools/bin/python -m pip install --quiet uv; }
 	.venv-tools/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 pyproject.toml \
 		--group dev --custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
+	.venv-tools/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 pyproject.toml \
+		--group build --constraint requirements.lock --custom-compile-command "make lock" \
+		--output-file requirements-runtime.lock
 
 clean: ## Remove what was installed and cached; the data folder .nexgent stays
 	rm -rf .venv .venv-tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
