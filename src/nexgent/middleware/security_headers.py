@@ -9,12 +9,8 @@ _POLICY = (
     "img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';"
     "style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests"
 )
-# The pages of the API documentation load their script and style from where FastAPI points them.
-_DOCS_POLICY = (
-    "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';"
-    "img-src 'self' data: https://fastapi.tiangolo.com;object-src 'none';"
-    "script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net;style-src 'self' https: 'unsafe-inline'"
-)
+# The page of the API documentation also works over plain HTTP from another machine, where nothing may be upgraded.
+_DOCS_POLICY = _POLICY.removesuffix(";upgrade-insecure-requests")
 _COMMON = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -30,7 +26,7 @@ _COMMON = [
 ]
 _HEADERS = [(b"content-security-policy", _POLICY.encode()), *_COMMON]
 _DOCS_HEADERS = [(b"content-security-policy", _DOCS_POLICY.encode()), *_COMMON]
-DOCS_PATHS = frozenset({"/docs", "/redoc"})
+DOCS_PATH = "/docs"
 
 
 class SecurityHeadersMiddleware:
@@ -44,7 +40,7 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = _DOCS_HEADERS if scope["path"] in DOCS_PATHS else _HEADERS
+        headers = _DOCS_HEADERS if scope["path"] == DOCS_PATH else _HEADERS
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import httpx
 import pytest
@@ -161,11 +162,23 @@ class TestDocumentation:
                 assert isinstance(target, dict)
                 target = target[part]
 
-    async def test_the_page_may_load_its_script(self, anonymous: httpx.AsyncClient) -> None:
-        response = await anonymous.get("/docs")
+    async def test_the_page_needs_no_other_server(self, anonymous: httpx.AsyncClient) -> None:
+        page = await anonymous.get("/docs")
 
-        assert response.status_code == 200
-        assert "cdn.jsdelivr.net" in response.headers["content-security-policy"]
+        assert page.status_code == 200
+        assert "://" not in page.text
+        assert "<script>" not in page.text
+        policy = page.headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "upgrade-insecure-requests" not in policy
+        parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert len(parts) == 4
+        for part in parts:
+            answer = await anonymous.get(f"/{part}")
+            assert answer.status_code == 200, part
+            assert answer.content
+        assert (await anonymous.get("/docs/static/../secret")).status_code == 404
+        assert (await anonymous.get("/docs/static/none.js")).status_code == 404
 
 
 class TestEveryResponse:
