@@ -11,7 +11,7 @@ from decimal import Decimal
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionMark
 from nexgent.domain.prices.models import PriceSource, SolPrice
-from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.liquidity import MarketReading, MarketVerdict
 from nexgent.domain.trading.models import Fees, Landed, Quote, QuoteRequest, SwapOutcome
 from nexgent.domain.trading.ports import fill_from_quote
@@ -119,6 +119,9 @@ class FakeKeys:
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
         return wallet in self.loaded
+
+    def refusal(self, wallet: WalletAddress) -> WalletNotLoadedError:
+        return WalletNotLoadedError()
 
 
 class FakeProbe:

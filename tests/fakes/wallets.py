@@ -28,6 +28,7 @@ LIVE_2 = WalletAddress("9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM")
 class FakeLoadedWallets:
     def __init__(self, *addresses: WalletAddress) -> None:
         self.loaded = list(addresses)
+        self.stored: dict[WalletAddress, UserId] = {}
 
     @property
     def addresses(self) -> Sequence[WalletAddress]:
@@ -35,6 +36,12 @@ class FakeLoadedWallets:
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
         return wallet in self.loaded
+
+    def is_stored(self, wallet: WalletAddress) -> bool:
+        return wallet in self.stored
+
+    def may_assign(self, wallet: WalletAddress, user_id: UserId) -> bool:
+        return self.is_loaded(wallet) or self.stored.get(wallet) == user_id
 
 
 class FakeWallets:

@@ -33,6 +33,8 @@ COMMANDS = (
     Command(
         "protections", "nexgent.cli.protections", "show or reset an agent's protections; the kill switch"
     ),
+    Command("wallets", "nexgent.cli.wallets", "list wallets; unlock and lock encrypted ones"),
+    Command("cache", "nexgent.cli.cache", "show, write again or drop the copies in Redis"),
     Command("migrate", "nexgent.cli.migrate", "bring the database to the present schema"),
     Command("verify", "nexgent.cli.verify", "recompute every balance from the journal and compare"),
     Command("doctor", "nexgent.cli.doctor", "check settings, servers and upstream services"),

@@ -19,12 +19,12 @@ from nexgent.infrastructure.database.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.journal import PostgresJournal
 from nexgent.infrastructure.database.projector import Projector
 from nexgent.infrastructure.database.wallets import PostgresWalletRepository
-from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, UserId, WalletAddress
+from tests.fakes.wallets import FakeLoadedWallets
 from tests.integration.database.story import Story, add_owners
 from tests.integration.repositories.conftest import Pool
 
@@ -85,7 +85,7 @@ async def test_replacing_keeps_the_history_of_the_agent_and_moves_paper_money(wo
         directory=world.directory,
         ledger=world.ledger,
         wallets=world.wallets,
-        keys=EnvironmentWalletKeys({}),
+        keys=FakeLoadedWallets(),
         projections=world,
         clock=world.clock,
         publish=world.bus.publish,

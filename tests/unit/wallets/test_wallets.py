@@ -14,6 +14,7 @@ from nexgent.domain.ledger.models import Account, Recorded
 from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.transactions.models import TransactionType
 from nexgent.domain.wallets.check_deposits import CheckDeposits
+from nexgent.domain.wallets.encrypted.models import WalletSource
 from nexgent.domain.wallets.errors import (
     OpenPositionsError,
     ResetFailedError,
@@ -42,13 +43,13 @@ async def test_wallets_and_who_has_them() -> None:
 
     wallets = world.listing.execute(mine.id, USER)
 
-    assert [(wallet.address, can_trade) for wallet, can_trade in wallets.own] == [
+    assert [(one.wallet.address, one.can_trade) for one in wallets.own] == [
         (LIVE, True),
         (mine.wallets[0].address, True),
     ]
     assert wallets.loaded == ((LIVE_2, True), (LIVE, True), (WalletAddress("free"), False))
     world.keys.loaded = []
-    assert world.listing.execute(mine.id, USER).own[0][1] is False
+    assert world.listing.execute(mine.id, USER).own[0].can_trade is False
     with pytest.raises(AgentNotFoundError):
         world.listing.execute(mine.id, UserId(new_id()))
 
@@ -161,7 +162,7 @@ async def test_a_reset_brings_everything_to_zero_and_says_so() -> None:
         positions=1, historical_swaps=3, balances=2, transactions=7, balance_snapshots=2
     )
     closed = [event for event in world.engine.events if isinstance(event, PositionClosed)]
-    assert closed == [PositionClosed(bought.position.id, agent.id, address, TOKEN, None)]
+    assert closed == [PositionClosed(bought.position.id, agent.id, address, TOKEN, None, 2)]
     assert len(world.engine.book) == 0
     assert world.now_of(agent).wallets == agent.wallets
 
@@ -318,3 +319,23 @@ async def test_without_a_price_or_a_node_nothing_is_booked() -> None:
     with pytest.raises(UnavailableError):
         await world.deposits.execute(LIVE, agent.id, USER)
     assert world.engine.ledger.head(LIVE).seq == 1
+
+
+# --- Encrypted wallets ---
+
+
+async def test_an_own_encrypted_wallet_can_be_assigned_and_nobody_elses() -> None:
+    world = World()
+    stored = WalletAddress("4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T")
+    mine, other = await world.an_agent(), await world.an_agent(user_id=UserId(new_id()))
+    world.keys.stored[stored] = USER
+
+    with pytest.raises(InvalidInputError, match="no key is loaded"):
+        await world.assign.execute(other.id, other.user_id, stored, TradingMode.LIVE)
+    with pytest.raises(InvalidInputError, match="cannot be assigned as simulation"):
+        await world.assign.execute(other.id, other.user_id, stored, TradingMode.SIMULATION)
+    done = await world.assign.execute(mine.id, USER, stored, TradingMode.LIVE)
+
+    assert done.wallet.address == stored
+    (own,) = [one for one in world.listing.execute(mine.id, USER).own if one.wallet.address == stored]
+    assert (own.source, own.can_trade) == (WalletSource.ENCRYPTED, False)

@@ -72,7 +72,7 @@ class AssignWallet:
         Raises `AgentNotFoundError`, `InvalidInputError` (not a usable address of that type), `WalletInUseError`,
         `OpenPositionsError` or `WalletBusyError` when the present wallet is not flat, `UnavailableError`.
         """
-        self._check_address(address, mode)
+        self._check_address(address, mode, user_id)
         agent = self._directory.owned(agent_id, user_id)
         present = agent.wallet_for(mode)
         if present is not None and present.address == address:
@@ -89,17 +89,18 @@ class AssignWallet:
         log.info("wallet.assigned", agent_id=str(agent_id), wallet_address=address, mode=mode.value)
         return Assignment(wallet, is_new=present is None)
 
-    def _check_address(self, address: WalletAddress, mode: TradingMode) -> None:
+    def _check_address(self, address: WalletAddress, mode: TradingMode, user_id: UserId) -> None:
         if mode is TradingMode.LIVE:
             if address.startswith(SIMULATION_PREFIX):
                 raise InvalidInputError(
                     "Invalid walletAddress: a simulation wallet cannot be assigned as live"
                 )
-            if not self._keys.is_loaded(address):
+            if not self._keys.may_assign(address, user_id):
                 raise InvalidInputError(
-                    "Invalid walletAddress: no key is loaded for it; live wallets come from WALLET_1, WALLET_2, …"
+                    "Invalid walletAddress: no key is loaded for it; live wallets come from WALLET_1, WALLET_2, … "
+                    "or are imported with POST /wallets"
                 )
-        elif self._keys.is_loaded(address):
+        elif self._keys.is_loaded(address) or self._keys.is_stored(address):
             raise InvalidInputError("Invalid walletAddress: a live wallet cannot be assigned as simulation")
         elif not _PAPER_ADDRESS.fullmatch(address):
             raise InvalidInputError(

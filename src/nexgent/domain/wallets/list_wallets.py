@@ -6,15 +6,25 @@ from dataclasses import dataclass
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode, Wallet
+from nexgent.domain.wallets.encrypted.models import WalletSource
 from nexgent.domain.wallets.ports import LoadedWallets
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
 
 @dataclass(frozen=True, slots=True)
-class AgentWallets:
-    """`own` with whether each can trade, newest first; `loaded` with whether each is taken, in load order."""
+class AgentWallet:
+    """A wallet of the agent, where its key comes from, and whether it can trade at present."""
 
-    own: tuple[tuple[Wallet, bool], ...]
+    wallet: Wallet
+    source: WalletSource
+    can_trade: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWallets:
+    """`own` newest first; `loaded` with whether each is taken, in load order."""
+
+    own: tuple[AgentWallet, ...]
     loaded: tuple[tuple[WalletAddress, bool], ...]
 
 
@@ -30,9 +40,15 @@ class ListWallets:
         agent = self._directory.owned(agent_id, user_id)
         own = sorted(agent.wallets, key=lambda wallet: (wallet.created_at, wallet.address), reverse=True)
         return AgentWallets(
-            tuple((wallet, self._can_trade(wallet)) for wallet in own),
+            tuple(AgentWallet(wallet, self._source(wallet), self._can_trade(wallet)) for wallet in own),
             tuple((address, self._directory.wallet(address) is not None) for address in self._keys.addresses),
         )
+
+    def _source(self, wallet: Wallet) -> WalletSource:
+        if wallet.mode is TradingMode.SIMULATION:
+            return WalletSource.SIMULATION
+        stored = self._keys.is_stored(wallet.address) and wallet.address not in self._keys.addresses
+        return WalletSource.ENCRYPTED if stored else WalletSource.ENVIRONMENT
 
     def _can_trade(self, wallet: Wallet) -> bool:
         return wallet.mode is TradingMode.SIMULATION or self._keys.is_loaded(wallet.address)

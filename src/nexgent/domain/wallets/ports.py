@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nexgent.domain.agents.models import Wallet
-from nexgent.shared.types import WalletAddress
+from nexgent.shared.types import UserId, WalletAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,14 @@ class LoadedWallets(Protocol):
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
         """Tell whether the wallet's key is in memory."""
+        ...
+
+    def is_stored(self, wallet: WalletAddress) -> bool:
+        """Tell whether the wallet's key is stored encrypted here, whoever owns it and whether it is unlocked or not."""
+        ...
+
+    def may_assign(self, wallet: WalletAddress, user_id: UserId) -> bool:
+        """Tell whether a user may give the wallet to an agent: a loaded one, or an encrypted one of their own."""
         ...
 
 

@@ -58,6 +58,10 @@ class EnvironmentWalletKeys:
         """Tell whether the wallet's key is in memory."""
         return wallet in self._secrets
 
+    def refusal(self, wallet: WalletAddress) -> WalletNotLoadedError:  # noqa: ARG002 -- the same for all
+        """Return why a wallet that is not loaded cannot sign."""
+        return WalletNotLoadedError()
+
     def sign(self, wallet: WalletAddress, message: bytes) -> bytes:
         """Return the wallet's Ed25519 signature (64 bytes) of a message. Raises `WalletNotLoadedError`."""
         secret = self._secrets.get(wallet)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from starlette.responses import Response
 
 from nexgent.api.encoding import iso, json_response
@@ -18,17 +16,20 @@ from nexgent.api.v1.wallets.schemas import (
     ResetOut,
     WalletsOut,
 )
+from nexgent.api.v1.wallets.views import (
+    MODES,
+    NETWORK,
+    confirmation_required,
+    is_confirmed,
+    reset_view,
+    schema_agent_id,
+)
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.wallets.assign_wallet import MAX_ADDRESS_LENGTH
-from nexgent.domain.wallets.reset_wallet import ResetResult
-from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.money import sol
 from nexgent.shared.types import AgentId, WalletAddress
 
 endpoints = Endpoints("wallets")
-
-_MODES = tuple(mode.value for mode in TradingMode)
-_NETWORK = {TradingMode.SIMULATION: "testnet", TradingMode.LIVE: "mainnet"}
 
 
 @endpoints.get(
@@ -43,13 +44,15 @@ async def list_wallets(call: Call) -> Response:
         {
             "agentWallets": [
                 {
-                    "walletAddress": wallet.address,
-                    "walletType": wallet.mode.value,
-                    "isAvailable": can_trade,
-                    "createdAt": iso(wallet.created_at),
-                    "updatedAt": iso(wallet.updated_at),
+                    "walletAddress": one.wallet.address,
+                    "walletType": one.wallet.mode.value,
+                    "isAvailable": one.can_trade,
+                    "source": one.source.value,
+                    "isUnlocked": one.can_trade,
+                    "createdAt": iso(one.wallet.created_at),
+                    "updatedAt": iso(one.wallet.updated_at),
                 }
-                for wallet, can_trade in wallets.own
+                for one in wallets.own
             ],
             "availableWallets": [
                 {"walletAddress": address, "isAssigned": taken} for address, taken in wallets.loaded
@@ -73,14 +76,14 @@ async def assign_wallet(call: Call) -> Response:
     """Assign a wallet."""
     body = await call.body()
     fields = SchemaFields(body)
-    agent_id = _agent_id(fields)
+    agent_id = schema_agent_id(fields)
     address = fields.text("walletAddress", minimum=1, maximum=MAX_ADDRESS_LENGTH)
-    mode = fields.choice("walletType", _MODES)
+    mode = fields.choice("walletType", MODES)
     if "walletType" not in body:
         fields.fail("walletType", "Required")
     fields.done()
     done = await call.services.assign_wallet.execute(
-        AgentId(agent_id), call.user_id, WalletAddress((address or "").strip()), TradingMode(mode or "")
+        agent_id, call.user_id, WalletAddress((address or "").strip()), TradingMode(mode or "")
     )
     wallet = done.wallet
     return json_response(
@@ -88,7 +91,7 @@ async def assign_wallet(call: Call) -> Response:
             "success": True,
             "walletAddress": wallet.address,
             "walletType": wallet.mode.value,
-            "network": _NETWORK[wallet.mode],
+            "network": NETWORK[wallet.mode],
             "message": "Wallet assigned successfully" if done.is_new else "Wallet updated successfully",
         },
         201 if done.is_new else 200,
@@ -102,11 +105,11 @@ async def assign_wallet(call: Call) -> Response:
 )
 async def reset_wallet(call: Call) -> Response:
     """Start again from nothing."""
-    if not await _confirmed(call):
-        return _confirmation_required("reset the wallet")
+    if not is_confirmed(await call.body()):
+        return confirmation_required("reset the wallet")
     address = WalletAddress(call.path("walletAddress"))
     result = await call.services.reset_wallet.execute(address, call.user_id)
-    return json_response(_reset_view(address, result, "Wallet reset successfully"))
+    return json_response(reset_view(address, result, "Wallet reset successfully"))
 
 
 @endpoints.post(
@@ -116,11 +119,11 @@ async def reset_wallet(call: Call) -> Response:
 )
 async def unassign_wallet(call: Call) -> Response:
     """Take a live wallet away from its agent."""
-    if not await _confirmed(call):
-        return _confirmation_required("unassign the wallet")
+    if not is_confirmed(await call.body()):
+        return confirmation_required("unassign the wallet")
     address = WalletAddress(call.path("walletAddress"))
     result = await call.services.unassign_wallet.execute(address, call.user_id)
-    return json_response(_reset_view(address, result, "Wallet unassigned successfully"))
+    return json_response(reset_view(address, result, "Wallet unassigned successfully"))
 
 
 @endpoints.post(
@@ -151,39 +154,3 @@ async def check_deposits(call: Call) -> Response:
             "message": check.message,
         }
     )
-
-
-def _agent_id(fields: SchemaFields) -> UUID:
-    text = fields.text("agentId", maximum=100)
-    if text is not None:
-        try:
-            return parse_uuid(text, "agent")
-        except InvalidInputError:
-            fields.fail("agentId", "Invalid uuid")
-    return UUID(int=0)
-
-
-async def _confirmed(call: Call) -> bool:
-    return (await call.body()).get("confirm") is True
-
-
-def _confirmation_required(doing: str) -> Response:
-    message = f'Send {{"confirm": true}} in the body to confirm that you want to {doing}'
-    return json_response({"error": "Confirmation required", "message": message}, 400)
-
-
-def _reset_view(address: WalletAddress, result: ResetResult, message: str) -> dict[str, object]:
-    deleted = result.deleted
-    return {
-        "success": True,
-        "message": message,
-        "walletAddress": address,
-        "deleted": {
-            "positions": deleted.positions,
-            "historicalSwaps": deleted.historical_swaps,
-            "balances": deleted.balances,
-            "transactions": deleted.transactions,
-            "balanceSnapshots": deleted.balance_snapshots,
-        },
-        "duration": result.milliseconds,
-    }

@@ -13,6 +13,8 @@ class AgentWalletOut(BaseModel):
     walletAddress: str  # noqa: N815 -- the contract's names
     walletType: Literal["simulation", "live"]  # noqa: N815
     isAvailable: bool  # noqa: N815
+    source: Literal["environment", "encrypted", "simulation"]
+    isUnlocked: bool  # noqa: N815
     createdAt: str  # noqa: N815
     updatedAt: str  # noqa: N815
 

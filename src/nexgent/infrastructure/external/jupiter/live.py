@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from nexgent.domain.ledger.models import Submission
-from nexgent.domain.trading.errors import SwapNotSentError, WalletNotLoadedError
+from nexgent.domain.trading.errors import SwapNotSentError
 from nexgent.domain.trading.models import (
     Landed,
     NeverLanded,
@@ -95,7 +95,7 @@ class LiveSwapGateway:
     async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
         """Check and sign the order's transaction. Raises `WalletNotLoadedError`, `SwapNotSentError`."""
         if not self._signer.is_loaded(wallet):
-            raise WalletNotLoadedError
+            raise self._signer.refusal(wallet)
         submission = sign_order(quote, wallet, self._signer)
         self._memory(submission).quote = quote
         return submission

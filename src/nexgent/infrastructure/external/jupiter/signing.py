@@ -13,7 +13,7 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from nexgent.domain.ledger.models import Submission
-from nexgent.domain.trading.errors import SwapNotSentError
+from nexgent.domain.trading.errors import SwapNotSentError, WalletNotLoadedError
 from nexgent.domain.trading.models import Quote
 from nexgent.infrastructure.external.jupiter.mapping import OrderTerms
 from nexgent.shared.types import WalletAddress
@@ -29,6 +29,10 @@ class WalletSigner(Protocol):
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
         """Tell whether the wallet's key is in memory."""
+        ...
+
+    def refusal(self, wallet: WalletAddress) -> WalletNotLoadedError:
+        """Return why a wallet that is not loaded cannot sign."""
         ...
 
     def sign(self, wallet: WalletAddress, message: bytes) -> bytes:

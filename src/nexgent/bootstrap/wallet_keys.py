@@ -1,0 +1,134 @@
+"""Keys that can sign: those of the environment, and encrypted ones while they are unlocked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import structlog
+from pydantic import SecretStr
+
+from nexgent.domain.wallets.encrypted.create_wallet import CreateWallet
+from nexgent.domain.wallets.encrypted.delete_wallet import DeleteWallet
+from nexgent.domain.wallets.encrypted.export_wallet import ExportWallet
+from nexgent.domain.wallets.encrypted.holdings import Holdings
+from nexgent.domain.wallets.encrypted.index import EncryptedWalletIndex
+from nexgent.domain.wallets.encrypted.lock_wallet import LockWallet
+from nexgent.domain.wallets.encrypted.passphrases import PassphraseGate
+from nexgent.domain.wallets.encrypted.unlock_wallet import UnlockWallet
+from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
+from nexgent.domain.wallets.encrypted.views import WalletViews
+from nexgent.domain.wallets.unassign_wallet import UnassignWallet
+from nexgent.infrastructure.database.wallet_secrets import PostgresWalletSecrets
+from nexgent.infrastructure.database.wallets import PostgresWalletRepository
+from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto
+from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
+from nexgent.infrastructure.wallets.loaded_keys import LoadedKeys
+from nexgent.infrastructure.wallets.vault import KeyVault
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import WalletAddress
+
+if TYPE_CHECKING:
+    from nexgent.bootstrap.app import Service
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletKeyParts:
+    """Everything that touches keys."""
+
+    environment: EnvironmentWalletKeys
+    secrets: PostgresWalletSecrets
+    index: EncryptedWalletIndex
+    vault: KeyVault
+    crypto: WalletKeyCrypto
+    loaded: LoadedKeys
+
+    def close(self) -> None:
+        """Wipe all keys and end the threads that derive them."""
+        self.loaded.wipe()
+        self.crypto.close()
+
+
+def build_wallet_keys(
+    values: tuple[tuple[str, SecretStr], ...],
+    pool: asyncpg.Pool[asyncpg.Record],
+    *,
+    idle_seconds: float,
+    clock: Clock,
+    in_use: Callable[[WalletAddress], bool],
+    publish: Callable[[object], None],
+) -> WalletKeyParts:
+    """Return the parts, with the keys of the environment loaded and all others locked. `idle_seconds` 0 is never."""
+    environment = EnvironmentWalletKeys({name: value.get_secret_value() for name, value in values})
+    for problem in environment.problems:
+        log.error("wallets.not_loaded", problem=problem)
+    secrets = PostgresWalletSecrets(pool)
+    index = EncryptedWalletIndex(secrets)
+    vault = KeyVault(clock=clock, idle_seconds=idle_seconds or None, in_use=in_use, publish=publish)
+    return WalletKeyParts(
+        environment=environment,
+        secrets=secrets,
+        index=index,
+        vault=vault,
+        crypto=WalletKeyCrypto(),
+        loaded=LoadedKeys(environment=environment, vault=vault, index=index),
+    )
+
+
+def report_stranded(holdings: Holdings, keys: LoadedKeys) -> None:
+    """Tell loudly which positions nobody can sell until their wallet is unlocked."""
+    for wallet in holdings.stranded(keys):
+        log.warning(
+            "wallet.stranded",
+            wallet_address=wallet.wallet_address,
+            agent_id=str(wallet.agent_id),
+            open_positions=wallet.open_positions,
+            hint="stops cannot sell; unlock the wallet with POST /wallets/<address>/unlock, or set WALLET_n",
+        )
+
+
+def build_encrypted_wallets(service: Service, unassign: UnassignWallet) -> EncryptedWallets:
+    """Return the use cases of encrypted wallets."""
+    parts, engine, clock = service.wallet_keys, service.engine, service.clock
+    publish: Callable[[Any], None] = service.bus.publish
+    gate = PassphraseGate(secrets=parts.secrets, crypto=parts.crypto, clock=clock)
+    views = WalletViews(
+        directory=engine.directory, secrets=parts.secrets, vault=parts.vault, environment=parts.environment
+    )
+    return EncryptedWallets(
+        views=views,
+        create=CreateWallet(
+            directory=engine.directory,
+            wallets=PostgresWalletRepository(service.pool),
+            secrets=parts.secrets,
+            index=parts.index,
+            crypto=parts.crypto,
+            environment=parts.environment,
+            clock=clock,
+            publish=publish,
+        ),
+        unlock=UnlockWallet(
+            views=views,
+            gate=gate,
+            vault=parts.vault,
+            index=parts.index,
+            publish=publish,
+            is_engine=lambda: service.role.active,
+        ),
+        lock=LockWallet(views=views, index=parts.index, vault=parts.vault),
+        export=ExportWallet(views=views, gate=gate, crypto=parts.crypto),
+        delete=DeleteWallet(
+            views=views,
+            ledger=engine.ledger,
+            gate=gate,
+            vault=parts.vault,
+            secrets=parts.secrets,
+            index=parts.index,
+            unassign=unassign,
+            clock=clock,
+        ),
+    )

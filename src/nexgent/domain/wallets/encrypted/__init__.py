@@ -1,0 +1,1 @@
+"""Live wallets whose keys are stored encrypted and are in memory only while they are unlocked."""

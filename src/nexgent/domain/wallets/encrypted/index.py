@@ -1,0 +1,38 @@
+"""Whose encrypted wallets there are, in memory: what trading and assigning ask without waiting for a database."""
+
+from __future__ import annotations
+
+from nexgent.domain.wallets.encrypted.ports import WalletSecrets
+from nexgent.shared.types import UserId, WalletAddress
+
+
+class EncryptedWalletIndex:
+    """Filled at start, kept current by the use cases here, refreshed now and then for those of other processes."""
+
+    def __init__(self, secrets: WalletSecrets) -> None:
+        self._secrets = secrets
+        self._owners: dict[WalletAddress, UserId] = {}
+        self._changes = 0
+
+    def owner_of(self, address: WalletAddress) -> UserId | None:
+        """Return whose stored key the address has."""
+        return self._owners.get(address)
+
+    def put(self, address: WalletAddress, user_id: UserId) -> None:
+        """Note a stored key."""
+        self._changes += 1
+        self._owners[address] = user_id
+
+    def remove(self, address: WalletAddress) -> None:
+        """Forget a deleted key."""
+        self._changes += 1
+        self._owners.pop(address, None)
+
+    async def refresh(self) -> None:
+        """Read all owners again. Raises `UnavailableError`; what is known stays then."""
+        while True:
+            before = self._changes
+            owners = await self._secrets.owners()
+            if before == self._changes:
+                self._owners = dict(owners)
+                return

@@ -1,0 +1,74 @@
+"""Look at wallets as their owner: where the key comes from, whether it is in memory, until when."""
+
+from __future__ import annotations
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import TradingMode, Wallet
+from nexgent.domain.trading.ports import WalletKeys
+from nexgent.domain.wallets.encrypted.models import EncryptedWallet, OwnWallet, WalletSource
+from nexgent.domain.wallets.encrypted.ports import Vault, WalletSecrets
+from nexgent.domain.wallets.errors import UnknownWalletAddressError
+from nexgent.shared.types import UserId, WalletAddress
+
+
+class WalletViews:
+    """A user's wallets are those of the user's agents, and encrypted ones without an agent. Others do not exist."""
+
+    def __init__(
+        self, *, directory: AgentDirectory, secrets: WalletSecrets, vault: Vault, environment: WalletKeys
+    ) -> None:
+        self._directory = directory
+        self._secrets = secrets
+        self._vault = vault
+        self._environment = environment
+
+    async def of(self, address: WalletAddress, user_id: UserId) -> OwnWallet:
+        """Return one wallet. Raises `UnknownWalletAddressError`, `UnavailableError`."""
+        stored = await self._secrets.find(address)
+        if stored is not None and stored.user_id != user_id:
+            stored = None
+        wallet = self._directory.wallet(address)
+        if wallet is not None and not self._owns(wallet, user_id):
+            wallet = None
+        if wallet is None and stored is None:
+            raise UnknownWalletAddressError
+        return self._view(wallet, stored)
+
+    async def all(self, user_id: UserId) -> list[OwnWallet]:
+        """Return all wallets of a user, newest first. Raises `UnavailableError`."""
+        left = {stored.address: stored for stored in await self._secrets.of_user(user_id)}
+        views = [
+            self._view(wallet, left.pop(wallet.address, None))
+            for agent in self._directory.of_user(user_id)
+            for wallet in agent.wallets
+        ]
+        views += [self._view(None, stored) for stored in left.values()]
+        return sorted(views, key=lambda view: (view.created_at, view.address), reverse=True)
+
+    def _owns(self, wallet: Wallet, user_id: UserId) -> bool:
+        agent = self._directory.find(wallet.agent_id)
+        return agent is not None and agent.user_id == user_id
+
+    def _view(self, wallet: Wallet | None, stored: EncryptedWallet | None) -> OwnWallet:
+        dated = wallet if wallet is not None else stored
+        assert dated is not None
+        address, mode = dated.address, wallet.mode if wallet is not None else TradingMode.LIVE
+        until = None
+        if mode is TradingMode.SIMULATION:
+            source, unlocked = WalletSource.SIMULATION, True
+        elif stored is None or self._environment.is_loaded(address):
+            source, unlocked = WalletSource.ENVIRONMENT, self._environment.is_loaded(address)
+        else:
+            source, unlocked = WalletSource.ENCRYPTED, self._vault.is_unlocked(address)
+            until = self._vault.unlocked_until(address)
+        return OwnWallet(
+            address=address,
+            agent_id=wallet.agent_id if wallet is not None else None,
+            mode=mode,
+            source=source,
+            is_unlocked=unlocked,
+            unlocked_until=until,
+            created_at=dated.created_at,
+            updated_at=dated.updated_at,
+            stored=stored,
+        )
