@@ -25,9 +25,10 @@ from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.mark_keeper import MarkKeeper
-from nexgent.domain.trading.open_positions import Buyer, OpenPositions, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.open_positions import OpenPositions
 from nexgent.domain.trading.operation_tasks import OperationPolicy, OperationTasks
 from nexgent.domain.trading.position_book import HeldPosition, PositionBook
+from nexgent.domain.trading.purchases import Buyer, PurchaseOrder, PurchaseResult
 from nexgent.domain.trading.recovery import Recovery
 from nexgent.domain.trading.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.watcher import PositionWatcher

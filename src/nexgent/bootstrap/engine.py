@@ -26,11 +26,12 @@ from nexgent.domain.trading.dead_tokens import DeadTokens
 from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.mark_keeper import MarkKeeper
-from nexgent.domain.trading.open_positions import EntryGuard, OpenPositions
+from nexgent.domain.trading.open_positions import OpenPositions
 from nexgent.domain.trading.operation_tasks import OperationPolicy, OperationTasks
 from nexgent.domain.trading.ports import MarketProbe, MarkStore, SwapGateway, TokenDecimals, WalletKeys
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.purchases import EntryGuard
 from nexgent.domain.trading.recovery import Recovery
 from nexgent.domain.trading.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.watcher import PositionWatcher

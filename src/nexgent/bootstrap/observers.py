@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
 
 from nexgent.domain.positions.events import PositionClosed, PositionOpened
-from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.signals.events import SignalProcessed
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.shared.money import plain
 
 log = structlog.get_logger(__name__)
+
+LINE_DELAY_SECONDS = 0.1
 
 
 class EngineObserver:
@@ -50,8 +53,10 @@ class EngineObserver:
         )
 
     def on_position_opened(self, event: PositionOpened) -> None:
-        """Leave a line about a new position."""
-        position = event.position
+        """Leave a line about a new position: a moment later, because writing it takes longer than telling a client."""
+        asyncio.get_running_loop().call_later(LINE_DELAY_SECONDS, self._log_opened, event.position)
+
+    def _log_opened(self, position: Position) -> None:
         log.info(
             "position.opened",
             position_id=str(position.id),

@@ -112,11 +112,16 @@ class Story:
         )
 
     def intend(
-        self, signal_id: int | None = None, position: Position | None = None, token: TokenAddress = TOKEN
+        self,
+        signal_id: int | None = None,
+        position: Position | None = None,
+        token: TokenAddress = TOKEN,
+        *,
+        by_hand: bool = False,
     ) -> Entry:
         if position is not None:
             intent_id = position_intent_id(position.id, "manual", position.operations)
-        elif signal_id is not None:
+        elif signal_id is not None and not by_hand:
             intent_id = purchase_intent_id(self.agent_id, SignalId(signal_id))
         else:
             intent_id = IntentId(new_id())
@@ -130,7 +135,7 @@ class Story:
             input_mint=token if position is not None else SOL_MINT,
             amount_raw=position.quantity_raw if position is not None else 1_000_000_000,
             reserved_raw=position.quantity_raw if position is not None else 1_000_105_000,
-            cause="manual" if position is not None else "signal",
+            cause="manual" if position is not None or by_hand else "signal",
             signal_id=SignalId(signal_id) if signal_id is not None else None,
             position_id=position.id if position is not None else None,
             generation=position.operations if position is not None else 0,

@@ -16,9 +16,11 @@ from nexgent.infrastructure.database.journal import PostgresJournal
 from nexgent.infrastructure.database.projector import Projector
 from nexgent.infrastructure.database.verify import verify
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import AgentId, WalletAddress
+from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 from tests.integration.database.story import QUANTITY_RAW, TOKEN, Story, add_owners, add_signal
 
+MINT = TokenAddress("9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin")
+OTHER_MINT = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
@@ -360,3 +362,26 @@ async def test_only_one_purchase_per_agent_and_signal_can_be_open(
     )
     with pytest.raises(asyncpg.UniqueViolationError, match="trade_intents_purchase_key"):
         await connection.execute(duplicate)
+
+
+async def test_purchases_by_hand_that_refer_to_a_signal_are_not_its_one_trade(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    signal_id = await add_signal(connection)
+    await journal.append([story.deposit(), *story.buy(signal_id)])
+    for token in (MINT, OTHER_MINT):
+        intended = story.intend(signal_id, token=token, by_hand=True)
+        await journal.append([intended, story.bought(intended, signal_id)])
+
+    await projector.project_all()
+
+    assert (await projector.backlog()).failures == 0
+    assert (
+        await connection.fetchval("SELECT count(*) FROM agent_transactions WHERE signal_id = $1", signal_id)
+        == 3
+    )
+    # The agent's own trade of the signal is the one that counts as its execution.
+    assert await connection.fetchval("SELECT count(*) FROM signal_executions") == 1
+    assert (await verify(database_url)).is_clean

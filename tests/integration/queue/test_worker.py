@@ -21,7 +21,7 @@ from nexgent.infrastructure.database.projector import Projector
 from nexgent.infrastructure.queue.connection import arq_settings, connect_queue
 from nexgent.infrastructure.queue.doorbell import Doorbell
 from nexgent.infrastructure.queue.jobs import QueueObserver
-from nexgent.infrastructure.queue.names import HEALTH_KEY, PROJECT_JOB_ID, QUEUE_NAME
+from nexgent.infrastructure.queue.names import BELL_KEY, HEALTH_KEY, PROJECT_JOB_ID, QUEUE_NAME
 from nexgent.infrastructure.queue.worker import run_worker, worker_settings
 from tests.integration.database.story import Story, add_owners
 
@@ -159,6 +159,21 @@ async def test_many_rings_are_few_jobs_and_nothing_is_left(
     assert bell.rings < 300
     # The sweep, which runs every two seconds, would save a lost ring too, but later than this.
     assert sorted(lags)[-3] < 0.5
+
+
+async def test_a_burst_rings_once_and_an_endless_one_now_and_then(redis_url: str, redis: Redis) -> None:
+    async with doorbell(redis_url) as bell:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + 0.5
+        while loop.time() < ends:
+            bell.ring()
+            await asyncio.sleep(0.005)
+        during = bell.rings
+        await until(lambda: bell.rings > during)
+
+    # Never more often than the longest wait allows, and never silent.
+    assert 1 <= during <= 5
+    assert await redis.get(BELL_KEY) == str(bell.rings).encode()
 
 
 async def test_the_sweep_finds_what_nobody_rang_for(

@@ -52,6 +52,7 @@ class Ledger:
         self._staged: dict[EntryId, Entry] = {}
         self._outcomes: dict[EntryId, asyncio.Future[None]] = {}
         self._appending = asyncio.Lock()
+        self._begun = False
         self._reloading = asyncio.Lock()
         self._tasks = TaskSet("ledger")
         self._journal_position = 0
@@ -142,6 +143,15 @@ class Ledger:
         self._outcomes[entry.id] = asyncio.get_running_loop().create_future()
         return entry
 
+    def begin(self) -> None:
+        """Have what is staged written as soon as the event loop gets its turn; `commit_each` tells what became of it.
+
+        For whoever goes on staging meanwhile. Committing begins by itself.
+        """
+        if self._staged and not self._begun:
+            self._begun = True
+            self._tasks.start(self._append_staged(), name="ledger.append")
+
     async def commit(self, *entries: Entry) -> None:
         """Return when the entries are durable.
 
@@ -156,8 +166,7 @@ class Ledger:
     async def commit_each(self, entries: Sequence[Entry]) -> dict[EntryId, Exception]:
         """Commit a burst; return what failed, by entry."""
         outcomes = [(entry.id, self._outcomes[entry.id]) for entry in entries if entry.id in self._outcomes]
-        if self._staged and not self._appending.locked():
-            self._tasks.start(self._append_staged(), name="ledger.append")
+        self.begin()
         failures: dict[EntryId, Exception] = {}
         try:
             for entry_id, outcome in outcomes:
@@ -175,12 +184,15 @@ class Ledger:
         return await self._tasks.drain(timeout_seconds)
 
     async def _append_staged(self) -> None:
-        async with self._appending:
-            while self._staged:
-                batch = list(self._staged.values())[:MAX_GROUP]
-                for entry in batch:
-                    del self._staged[entry.id]
-                await self._append(batch)
+        try:
+            async with self._appending:
+                while self._staged:
+                    batch = list(self._staged.values())[:MAX_GROUP]
+                    for entry in batch:
+                        del self._staged[entry.id]
+                    await self._append(batch)
+        finally:
+            self._begun = False
 
     async def _append(self, batch: list[Entry]) -> None:
         try:
@@ -203,7 +215,9 @@ class Ledger:
                 continue
             touched[entry.wallet_address] = stream
             if entry.seq == stream.durable.seq + 1:
-                stream.durable = apply(stream.durable, entry)
+                # Mostly nothing was staged behind it, and its outcome is the head.
+                newest = entry.seq == stream.head.seq and not stream.stale
+                stream.durable = stream.head if newest else apply(stream.durable, entry)
             elif entry.seq > stream.durable.seq:
                 stream.stale = True
         for entry in batch:

@@ -7,121 +7,38 @@ one durable write for all results. A live trade is signed and sent for its own w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Protocol
 
-import structlog
-
-from nexgent.domain.agents.models import Agent, TradingMode, Wallet
+from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Entry, Intent, TradeFailed, TradeIntended, TradeKind, TradeSettled
-from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.positions.events import PositionOpened
-from nexgent.domain.positions.models import Position
+from nexgent.domain.ledger.models import Entry, Intent, TradeIntended, TradeKind
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.signals.models import Gate
-from nexgent.domain.trading.errors import TradeRejectedError
+from nexgent.domain.trading.errors import WalletNotLoadedError
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.ports import SwapGateway, TokenDecimals, WalletKeys
+from nexgent.domain.trading.purchase_booking import PurchaseBooking
 from nexgent.domain.trading.purchase_quotes import PurchaseQuotes
 from nexgent.domain.trading.purchase_validation import PurchaseFacts, PurchaseRefused, validate_purchase
-from nexgent.domain.trading.settlement import SettlementContext, buy_debit_lamports, settle_purchase
-from nexgent.domain.trading.stop_loss import initial_stop
-from nexgent.domain.trading.swap_execution import Refusal, SwapExecution
+from nexgent.domain.trading.purchases import (
+    DEFAULT_SYMBOL,
+    SHARE,
+    Buyer,
+    EntryGuard,
+    PurchaseOrder,
+    PurchasePreview,
+    PurchaseResult,
+    refuse_all,
+)
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.money import SOL_MINT, lamports, sol, unit_price_sol
-from nexgent.shared.types import IntentId, SignalId, TokenAddress
-
-log = structlog.get_logger(__name__)
+from nexgent.shared.money import SOL_MINT, lamports, sol
+from nexgent.shared.types import IntentId, TokenAddress
 
 DECISION_ATTEMPTS = 4
-DEFAULT_SYMBOL = "TOKEN"
-
-
-@dataclass(frozen=True, slots=True)
-class PurchaseOrder:
-    """What to buy, and why."""
-
-    token_address: TokenAddress
-    token_symbol: str | None
-    signal_id: SignalId | None
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Buyer:
-    """Who buys. Without a size it is calculated from the balance."""
-
-    agent: Agent
-    wallet: Wallet
-    intent_id: IntentId
-    size_sol: Decimal | None = None
-
-
-@dataclass(slots=True)
-class PurchaseResult:
-    """What became of one buyer: an opened position, or a code and a reason."""
-
-    buyer: Buyer
-    size_sol: Decimal | None = None
-    position: Position | None = None
-    settled: TradeSettled | None = None
-    fill: Fill | None = None
-    code: str | None = None
-    reason: str | None = None
-    details: dict[str, object] = field(default_factory=dict)
-    intended: bool = False
-    in_doubt: bool = False
-    """The swap was sent and nobody can say yet what became of it; recovery will book it."""
-    marks_ms: dict[str, float] = field(default_factory=dict)
-    gates: tuple[Gate, ...] = ()
-    """What the protections looked at."""
-
-    def refuse(self, code: str, reason: str, **details: object) -> None:
-        """Note why there is no position."""
-        self.code, self.reason, self.details = code, reason, details
-
-
-class GuardVerdict(Protocol):
-    """What a guard says: what it looked at, and a code and a reason when it blocks."""
-
-    @property
-    def gates(self) -> tuple[Gate, ...]:
-        """Return the findings for the decision record."""
-        ...
-
-    @property
-    def code(self) -> str | None:
-        """Return why not, or None."""
-        ...
-
-    @property
-    def reason(self) -> str | None:
-        """Return the same for people."""
-        ...
-
-
-class EntryGuard(Protocol):
-    """Whoever may block new entries: the agent's protections and the kill switches."""
-
-    def check(
-        self,
-        agent: Agent,
-        state: WalletState,
-        now: datetime,
-        *,
-        size_lamports: int = 0,
-        new_position_in: TokenAddress | None = None,
-    ) -> GuardVerdict:
-        """Return whether the entry may happen. Pure and quick: it is asked for every buyer of a burst."""
-        ...
 
 
 class OpenPositions:
@@ -147,7 +64,6 @@ class OpenPositions:
         self._gateways = gateways
         self._decimals = decimals
         self._keys = keys
-        self._sol_price = sol_price
         self._clock = clock
         self._publish = publish
         self._random_unit = random_unit
@@ -155,6 +71,7 @@ class OpenPositions:
         self._in_flight = in_flight
         self._guard = guard
         self._is_doubtful = is_doubtful
+        self._booking = PurchaseBooking(ledger=ledger, sol_price=sol_price, clock=clock, publish=publish)
 
     async def execute(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchaseResult]:
         """Return one result per buyer, in no particular order."""
@@ -179,6 +96,41 @@ class OpenPositions:
         self._tell(list(results.values()), started)
         return list(results.values())
 
+    async def preview(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchasePreview]:
+        """Decide and ask for quotes as `execute` would; nothing is reserved, recorded or sent."""
+        groups = [
+            [buyer for buyer in buyers if buyer.wallet.mode is TradingMode.SIMULATION],
+            *([buyer] for buyer in buyers if buyer.wallet.mode is TradingMode.LIVE),
+        ]
+        previews = await asyncio.gather(*(self._preview(order, group) for group in groups if group))
+        return [preview for group in previews for preview in group]
+
+    async def _preview(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchasePreview]:
+        results = [PurchaseResult(buyer) for buyer in buyers]
+        try:
+            await self._ledger.refresh([buyer.wallet.address for buyer in buyers])
+        except JournalUnavailableError as error:
+            refuse_all(results, error)
+            return [PurchasePreview(result) for result in results]
+        decided: dict[IntentId, Intent] = {}
+        for result in results:
+            try:
+                if (intent := self._decide(order, result)) is not None:
+                    decided[intent.id] = intent
+            except NexgentError as error:
+                result.refuse(error.code, error.message, **error.details)
+        if not decided:
+            return [PurchasePreview(result) for result in results]
+        mode = buyers[0].wallet.mode
+        willing = [result for result in results if result.buyer.intent_id in decided]
+        offers, decimals = await asyncio.gather(
+            PurchaseQuotes(self._gateways[mode], live=mode is TradingMode.LIVE).fetch(
+                [(decided[result.buyer.intent_id], _impact_limit(result)) for result in willing]
+            ),
+            self._read_decimals(order.token_address),
+        )
+        return [_previewed(result, offers.get(result.buyer.intent_id), decimals) for result in results]
+
     async def resume(self, buyer: Buyer, intent: Intent) -> PurchaseResult:
         """Carry on with an intent that was recorded and never sent: a process died in between."""
         started = self._clock.monotonic()
@@ -190,8 +142,7 @@ class OpenPositions:
             offers, decimals = await asyncio.gather(
                 quotes.fetch([(intent, _impact_limit(result))]), self._read_decimals(order.token_address)
             )
-            failed = await self._swap_quoted(order, gateway, [(result, intent)], offers, decimals, started)
-            await self._record_failures(failed)
+            await self._booking.carry_out(order, gateway, [(result, intent)], offers, decimals, started)
         self._tell([result], started)
         return result
 
@@ -202,8 +153,7 @@ class OpenPositions:
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
         with self._in_flight.hold([intent.id]):
             decimals = await self._decimals.decimals(intent.token_address)
-            entry, body = self._settle(order, result, intent, fill, decimals, self._sol_usd())
-            await self._announce_booked([(result, entry, body)], started)
+            await self._booking.book_landed(order, result, intent, fill, decimals, started)
         self._tell([result], started)
         return result
 
@@ -228,21 +178,11 @@ class OpenPositions:
         try:
             await self._ledger.refresh([result.buyer.wallet.address for result in todo])
         except JournalUnavailableError as error:
-            _refuse_all(todo, error)
+            refuse_all(todo, error)
             return []
-        staged: list[tuple[PurchaseResult, Intent, Entry]] = []
-        for result in todo:
-            try:
-                intent = self._decide(order, result)
-                if intent is None:
-                    continue
-                entry = self._ledger.stage(result.buyer.wallet.address, TradeIntended(intent))
-            except NexgentError as error:
-                result.refuse(error.code, error.message, **error.details)
-                continue
-            staged.append((result, intent, entry))
+        staged, again = await self._stage_all(order, todo, last=last)
         if not staged:
-            return []
+            return again
         # A quote moves no money, so it may be asked for while the intents become durable. Nothing is sent before they are.
         quotes = PurchaseQuotes(gateway, live=todo[0].buyer.wallet.mode is TradingMode.LIVE)
         failures, offers, decimals = await asyncio.gather(
@@ -251,45 +191,44 @@ class OpenPositions:
             self._read_decimals(order.token_address),
         )
         intended_ms = (self._clock.monotonic() - started) * 1000
-        again: list[PurchaseResult] = []
         durable: list[tuple[PurchaseResult, Intent]] = []
         for result, intent, entry in staged:
             failure = failures.get(entry.id)
             if isinstance(failure, StaleWalletError) and not last:
                 again.append(result)
             elif failure is not None:
-                _refuse_all([result], failure)
+                refuse_all([result], failure)
             else:
                 result.intended = True
                 result.marks_ms["intended"] = round(intended_ms, 3)
                 durable.append((result, intent))
-        failed = await self._swap_quoted(order, gateway, durable, offers, decimals, started)
-        await self._record_failures(failed)
+        await self._booking.carry_out(order, gateway, durable, offers, decimals, started)
         return again
 
-    async def _swap_quoted(
-        self,
-        order: PurchaseOrder,
-        gateway: SwapGateway,
-        durable: Sequence[tuple[PurchaseResult, Intent]],
-        offers: Mapping[IntentId, Quote | NexgentError],
-        decimals: int | NexgentError,
-        started: float,
-    ) -> list[tuple[PurchaseResult, Intent]]:
-        """Swap what got a quote; return those whose durable intent has to be recorded as failed."""
-        swaps: list[tuple[PurchaseResult, Intent, Quote]] = []
-        failed: list[tuple[PurchaseResult, Intent]] = []
-        for result, intent in durable:
-            offer = offers[intent.id]
-            problem = decimals if isinstance(decimals, NexgentError) else offer
-            if isinstance(problem, NexgentError):
-                result.refuse(problem.code, problem.message, **problem.details)
-                failed.append((result, intent))
-            elif isinstance(offer, Quote):
-                swaps.append((result, intent, offer))
-        if isinstance(decimals, int) and swaps:
-            failed += await self._swap_all(order, gateway, swaps, decimals, started)
-        return failed
+    async def _stage_all(
+        self, order: PurchaseOrder, todo: Sequence[PurchaseResult], *, last: bool
+    ) -> tuple[list[tuple[PurchaseResult, Intent, Entry]], list[PurchaseResult]]:
+        """Put an intent in line for each that may buy; the journal writes one share while the next one is decided.
+
+        Also returns those whose wallet was changed by somebody else meanwhile.
+        """
+        staged: list[tuple[PurchaseResult, Intent, Entry]] = []
+        again: list[PurchaseResult] = []
+        for number, result in enumerate(todo, 1):
+            try:
+                intent = self._decide(order, result)
+                if intent is not None:
+                    entry = self._ledger.stage(result.buyer.wallet.address, TradeIntended(intent))
+                    staged.append((result, intent, entry))
+            except NexgentError as error:
+                if isinstance(error, StaleWalletError) and not last:
+                    again.append(result)
+                else:
+                    result.refuse(error.code, error.message, **error.details)
+            if number % SHARE == 0 and number < len(todo):
+                self._ledger.begin()
+                await asyncio.sleep(0)
+        return staged, again
 
     def _decide(self, order: PurchaseOrder, result: PurchaseResult) -> Intent | None:
         """Validate against what is available right now and return what to reserve, or note the refusal."""
@@ -317,6 +256,10 @@ class OpenPositions:
                 random_unit=self._random_unit(),
             )
         )
+        if isinstance(verdict, PurchaseRefused) and verdict.code == WalletNotLoadedError.code:
+            error = self._keys.refusal(wallet.address)
+            result.refuse(error.code, error.message)
+            return None
         if isinstance(verdict, PurchaseRefused):
             details: dict[str, object] = {"cause": verdict.cause} if verdict.cause else {}
             result.refuse(verdict.code, verdict.message, **details)
@@ -363,119 +306,22 @@ class OpenPositions:
         except NexgentError as error:
             return error
 
-    async def _swap_all(
-        self,
-        order: PurchaseOrder,
-        gateway: SwapGateway,
-        swaps: Sequence[tuple[PurchaseResult, Intent, Quote]],
-        decimals: int,
-        started: float,
-    ) -> list[tuple[PurchaseResult, Intent]]:
-        """Swap, settle and book; return those that failed after their intent was durable."""
-        execution = SwapExecution(self._ledger, gateway)
-        failed: list[tuple[PurchaseResult, Intent]] = []
-        booked: list[tuple[PurchaseResult, Entry, TradeSettled]] = []
-        quoted_ms = round((self._clock.monotonic() - started) * 1000, 3)
-        sol_usd = self._sol_usd()
-        for result, intent, quote in swaps:
-            result.marks_ms["quoted"] = quoted_ms
-            outcome = await execution.run(intent, quote)
-            if isinstance(outcome, Refusal):
-                result.refuse(outcome.code, outcome.reason)
-                result.in_doubt = outcome.in_doubt
-                if not (outcome.recorded or outcome.in_doubt):
-                    failed.append((result, intent))
-                continue
-            try:
-                entry, body = self._settle(order, result, intent, outcome, decimals, sol_usd)
-            except NexgentError as error:
-                result.refuse(error.code, error.message, **error.details)
-                if outcome.signature is not None:
-                    # It landed: whatever keeps it from being booked now, it is not a failed trade. Recovery tries again.
-                    log.error("purchase.landed_not_booked", intent_id=str(intent.id), code=error.code)
-                    result.in_doubt = True
-                else:
-                    failed.append((result, intent))
-                continue
-            result.fill = outcome
-            booked.append((result, entry, body))
-        await self._announce_booked(booked, started)
-        return failed
-
-    async def _announce_booked(
-        self, booked: Sequence[tuple[PurchaseResult, Entry, TradeSettled]], started: float
-    ) -> None:
-        """Make settlements durable and tell about the positions they opened."""
-        failures = await self._ledger.commit_each([entry for _, entry, _ in booked])
-        recorded_ms = round((self._clock.monotonic() - started) * 1000, 3)
-        for result, entry, body in booked:
-            failure = failures.get(entry.id)
-            if failure is not None:
-                # The intent is durable and its outcome is not: recovery finishes it as soon as the journal is back.
-                result.in_doubt = True
-                _refuse_all([result], failure)
-                continue
-            result.marks_ms["recorded"] = recorded_ms
-            result.settled, result.position = body, body.position
-            if body.position is not None:
-                self._publish(PositionOpened(body.position, body.position.base_mark))
-
-    def _settle(
-        self,
-        order: PurchaseOrder,
-        result: PurchaseResult,
-        intent: Intent,
-        fill: Fill,
-        decimals: int,
-        sol_usd: Decimal | None,
-    ) -> tuple[Entry, TradeSettled]:
-        if fill.in_amount_raw <= 0 or fill.out_amount_raw <= 0:
-            raise TradeRejectedError("INVALID_TRANSACTION", "The swap moved no tokens")
-        state = self._ledger.head(intent.wallet_address)
-        affordable = state.available_raw(SOL_MINT) + intent.reserved_raw
-        if result.buyer.wallet.mode is TradingMode.SIMULATION and buy_debit_lamports(fill) > affordable:
-            raise TradeRejectedError(
-                "INSUFFICIENT_BALANCE",
-                f"{sol(affordable)} SOL do not cover the swap and its fees",
-                available=str(sol(affordable)),
-            )
-        config = result.buyer.agent.config.stop_loss
-        entry_price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, decimals)
-        stop = initial_stop(entry_price, config)
-        context = SettlementContext(
-            now=self._clock.now(),
-            sol_usd=sol_usd,
-            token_symbol=order.token_symbol or DEFAULT_SYMBOL,
-            token_decimals=decimals,
-        )
-        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop.stop_pct)
-        entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
-        return entry, settlement.body
-
-    def _sol_usd(self) -> Decimal | None:
-        price = self._sol_price.current(self._clock.now()) or self._sol_price.latest()
-        return price.price_usd if price is not None else None
-
-    async def _record_failures(self, failed: Sequence[tuple[PurchaseResult, Intent]]) -> None:
-        """Release the reservations of trades that will not happen."""
-        entries: list[Entry] = []
-        for result, intent in failed:
-            body = TradeFailed(intent.id, result.code or "EXECUTION_FAILED", result.reason or "")
-            try:
-                entries.append(self._ledger.stage(intent.wallet_address, body))
-            except NexgentError as error:
-                log.warning("purchase.failure_not_recorded", intent_id=str(intent.id), code=error.code)
-        if entries:
-            await self._ledger.commit_each(entries)
-
 
 def _impact_limit(result: PurchaseResult) -> Decimal | None:
     return result.buyer.agent.config.purchase_limits.max_price_impact
 
 
-def _refuse_all(results: Sequence[PurchaseResult], error: Exception) -> None:
-    for result in results:
-        if isinstance(error, NexgentError):
-            result.refuse(error.code, error.message, **error.details)
-        else:
-            result.refuse("EXECUTION_FAILED", "The trade could not be carried out")
+def _previewed(
+    result: PurchaseResult, offer: Quote | NexgentError | None, decimals: int | NexgentError
+) -> PurchasePreview:
+    """Return what would become of a buyer with that offer; None was refused before."""
+    if offer is None:
+        return PurchasePreview(result)
+    problem = decimals if isinstance(decimals, NexgentError) else offer
+    if isinstance(problem, NexgentError):
+        result.refuse(problem.code, problem.message, **problem.details)
+        return PurchasePreview(result)
+    assert isinstance(offer, Quote)
+    assert isinstance(decimals, int)
+    result.size_sol = sol(offer.in_amount_raw)
+    return PurchasePreview(result, offer, decimals)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 
+from nexgent.domain.agents.config_models import SignalsConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
 from nexgent.domain.agents.models import Agent
@@ -19,12 +20,14 @@ from nexgent.domain.signals.models import (
     Gate,
     Signal,
     SignalDecision,
+    SignalDraft,
     SignalTrade,
     TokenMetrics,
 )
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
-from nexgent.domain.trading.open_positions import Buyer, OpenPositions, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.open_positions import OpenPositions
 from nexgent.domain.trading.position_book import age_ms
+from nexgent.domain.trading.purchases import Buyer, PurchaseOrder, PurchasePreview, PurchaseResult
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import purchase_intent_id
@@ -37,6 +40,14 @@ log = structlog.get_logger(__name__)
 METRICS_TIMEOUT_SECONDS = 8.0
 REMEMBERED_SIGNALS = 50_000
 RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What an agent's filters say: every gate, and why not."""
+
+    gates: tuple[Gate, ...]
+    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +161,69 @@ class ProcessSignal:
         await self._record(signal, decisions)
         return decisions
 
+    async def preview(self, draft: SignalDraft) -> list[SignalDecision]:
+        """Return what every agent would decide, with the gates and a quote of this moment.
+
+        `EXECUTED` stands for "would buy". Nothing is stored, reserved or traded. A size that is drawn at random is another one
+        each time.
+        """
+        signal = _unstored(draft, self._clock.now())
+        candidates = await self._candidates(signal)
+        buyers, decisions = [], []
+        for candidate in candidates:
+            buyer = self._buyer(signal, candidate)
+            if buyer is None:
+                decisions.append(self._refused(signal, candidate))
+            else:
+                buyers.append(buyer)
+        if buyers:
+            order = PurchaseOrder(signal.token_address, signal.symbol, None, "signal")
+            gates = {candidate.agent.id: candidate.gates for candidate in candidates}
+            previews = await self._purchases.preview(order, buyers)
+            decisions += [self._previewed(signal, preview, gates) for preview in previews]
+        return decisions
+
+    def _previewed(
+        self, signal: Signal, preview: PurchasePreview, gates: Mapping[AgentId, tuple[Gate, ...]]
+    ) -> SignalDecision:
+        decision = self._decided(signal, preview.result, gates)
+        quote, decimals = preview.quote, preview.decimals
+        if quote is None or decimals is None:
+            return decision
+        limit = preview.result.buyer.agent.config.purchase_limits.max_price_impact
+        impact = Gate(
+            "price_impact",
+            f"{quote.price_impact_ratio.copy_abs() * 100:.4f} %",
+            f"at most {limit * 100:f} %" if limit is not None else None,
+            True,
+        )
+        return replace(
+            decision,
+            outcome=DecisionOutcome.EXECUTED,
+            gates=(*decision.gates[:-1], impact, Gate("purchase_validation", "passed", "passed", True)),
+            price_sol=unit_price_sol(quote.in_amount_raw, quote.out_amount_raw, decimals),
+            price_source="quote",
+            price_age_ms=0,
+        )
+
     async def _candidates(self, signal: Signal) -> list[_Candidate]:
         agents = list(self._directory.each_of_user(signal.user_id)) if signal.user_id is not None else []
         metrics = await self._figures(signal, agents)
-        return [self._candidate(signal, agent, metrics) for agent in agents]
+        # Agents of one user mostly have the same filters, and then the verdict is the same as well.
+        verdicts: dict[tuple[bool, SignalsConfig], _Verdict] = {}
+        candidates: list[_Candidate] = []
+        for agent in agents:
+            filters = (agent.automated_trading, agent.config.signals)
+            verdict = verdicts.get(filters)
+            if verdict is None:
+                verdict = verdicts[filters] = self._verdict(signal, agent, metrics)
+            candidates.append(_candidate(agent, verdict))
+        return candidates
 
     async def _figures(self, signal: Signal, agents: list[Agent]) -> TokenMetrics | None:
         """Fetch market figures only when an agent that would otherwise act has bounds on them."""
-        wanted = any(
-            agent.automated_trading and needs_token_figures(agent.config.signals) for agent in agents
-        )
-        if not wanted:
+        filters = {agent.config.signals for agent in agents if agent.automated_trading}
+        if not any(needs_token_figures(config) for config in filters):
             return None
         try:
             async with asyncio.timeout(METRICS_TIMEOUT_SECONDS):
@@ -169,7 +232,8 @@ class ProcessSignal:
             log.warning("signal.metrics_unavailable", signal_id=signal.id)
             return None
 
-    def _candidate(self, signal: Signal, agent: Agent, metrics: TokenMetrics | None) -> _Candidate:
+    def _verdict(self, signal: Signal, agent: Agent, metrics: TokenMetrics | None) -> _Verdict:
+        """Hold the signal against what an agent of its user is set to."""
         verdict = evaluate_eligibility(
             EligibilityFacts(
                 signal_user_id=signal.user_id,
@@ -184,12 +248,7 @@ class ProcessSignal:
             metrics,
         )
         gates = tuple(Gate(gate.name, gate.value, gate.limit, gate.passed) for gate in verdict.gates)
-        if not verdict.eligible:
-            return _Candidate(agent, gates, ("NOT_ELIGIBLE", "; ".join(verdict.reasons)))
-        if agent.wallet_for(agent.trading_mode) is None:
-            reason = f"the agent has no {agent.trading_mode.value} wallet"
-            return _Candidate(agent, gates, ("WALLET_NOT_FOUND", reason))
-        return _Candidate(agent, gates, None)
+        return _Verdict(gates, None if verdict.eligible else "; ".join(verdict.reasons))
 
     def _buyer(self, signal: Signal, candidate: _Candidate) -> Buyer | None:
         wallet = candidate.agent.wallet_for(candidate.agent.trading_mode)
@@ -293,3 +352,28 @@ class ProcessSignal:
                     # The signal stays unprocessed in the store: the next start records it from the journal.
                     return
                 await asyncio.sleep(pause)
+
+
+def _candidate(agent: Agent, verdict: _Verdict) -> _Candidate:
+    if verdict.refusal is not None:
+        return _Candidate(agent, verdict.gates, ("NOT_ELIGIBLE", verdict.refusal))
+    if agent.wallet_for(agent.trading_mode) is None:
+        reason = f"the agent has no {agent.trading_mode.value} wallet"
+        return _Candidate(agent, verdict.gates, ("WALLET_NOT_FOUND", reason))
+    return _Candidate(agent, verdict.gates, None)
+
+
+def _unstored(draft: SignalDraft, now: datetime) -> Signal:
+    """Return a signal that has no number and will never have one."""
+    return Signal(
+        id=SignalId(0),
+        user_id=draft.user_id,
+        token_address=draft.token_address,
+        signal_type=draft.signal_type,
+        signal_strength=draft.signal_strength,
+        symbol=draft.symbol,
+        activation_reason=draft.activation_reason,
+        source=draft.source,
+        created_at=now,
+        updated_at=now,
+    )

@@ -22,9 +22,10 @@ from nexgent.domain.trading.close_position import ClosePosition
 from nexgent.domain.trading.exits import ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, Reverted, StillUnknown
-from nexgent.domain.trading.open_positions import Buyer, OpenPositions
+from nexgent.domain.trading.open_positions import OpenPositions
 from nexgent.domain.trading.ports import SwapGateway
 from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.purchases import Buyer
 from nexgent.domain.trading.swap_execution import SwapExecution
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError

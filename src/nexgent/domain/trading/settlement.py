@@ -80,6 +80,7 @@ def settle_purchase(
 ) -> Settlement:
     """Book a first buy: the position opens at the fill's price, with its stop where the configuration puts it."""
     debit = buy_debit_lamports(fill)
+    record = _buy_record(intent, fill, context)
     entry_price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, context.token_decimals)
     position_id = position_id_for(intent)
     mark = PositionMark(
@@ -98,7 +99,7 @@ def settle_purchase(
         token_symbol=context.token_symbol,
         decimals=context.token_decimals,
         version=1,
-        purchase_transaction_id=transaction_id_for(intent),
+        purchase_transaction_id=record.id,
         signal_id=intent.signal_id,
         entry_price_sol=entry_price,
         purchased_raw=fill.out_amount_raw,
@@ -125,7 +126,7 @@ def settle_purchase(
     )
     body = TradeSettled(
         intent_id=intent.id,
-        transaction=_buy_record(intent, fill, context),
+        transaction=record,
         position_id=position_id,
         position=position,
         closed=None,

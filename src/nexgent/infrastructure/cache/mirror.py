@@ -34,7 +34,7 @@ INBOX_LIMIT = 2_000
 PRICES_AT_ONCE = 500
 PENDING_LIMIT = 200_000
 DEADLINE_SECONDS = 10.0
-BURST_SECONDS = 0.005
+BURST_SECONDS = 0.03
 LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -151,7 +151,7 @@ class RedisMirror:
                         await self._awake.wait()
                 except TimeoutError:
                     return
-                # What belongs to one burst comes within milliseconds; written together it costs less and delays no trade.
+                # What belongs to one burst comes within so long; written together it costs less and delays no trade.
                 await asyncio.sleep(BURST_SECONDS)
         self._awake.clear()
 

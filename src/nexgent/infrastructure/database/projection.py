@@ -1,208 +1,51 @@
-"""Entries in, row changes out. Pure: what a batch of the journal means for the read tables, as its net effect.
-
-Each row type has the columns of its table. Decimals and big integers travel as JSON strings, documents as raw JSON.
-"""
+"""Entries in, row changes out. Pure: what a batch of the journal means for the read tables, as its net effect."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
-from uuid import UUID
 
 import msgspec
 
 from nexgent.domain.ledger.models import (
     Account,
     Adjusted,
+    BalanceRemoved,
+    ClosedTradeEdited,
+    ClosedTradeRecorded,
+    ClosedTradeRemoved,
     Entry,
+    ExitAsked,
     Intent,
     Recorded,
     TradeExpired,
     TradeFailed,
     TradeIntended,
+    TradeKind,
     TradeSettled,
     TradeSubmitted,
+    TransactionEdited,
+    TransactionRemoved,
     WalletReset,
 )
 from nexgent.domain.positions.models import Position
-from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
+from nexgent.domain.trading.purchases import MANUAL
+from nexgent.domain.transactions.models import ClosedTrade, ClosedTradeRecord, TransactionRecord
 from nexgent.infrastructure.database.journal_codec import to_json
+from nexgent.infrastructure.database.projection_rows import (
+    BalanceRow,
+    Changes,
+    ClosedTradeRow,
+    IntentRow,
+    IntentUpdate,
+    PositionRow,
+    TransactionRow,
+)
 from nexgent.shared.ids import derived_id
 from nexgent.shared.money import from_raw
-from nexgent.shared.types import IntentId, PositionId, TokenAddress, WalletAddress
-
-
-@dataclass(slots=True)
-class TransactionRow:
-    """A row of `agent_transactions`."""
-
-    id: UUID
-    agent_id: UUID
-    wallet_address: str
-    transaction_type: str
-    transaction_value_usd: Decimal
-    transaction_time: datetime
-    destination_address: str | None
-    signal_id: int | None
-    fees: Decimal | None
-    routes: msgspec.Raw | None
-    input_mint: str | None
-    input_symbol: str | None
-    input_amount: Decimal | None
-    input_price: Decimal | None
-    output_mint: str | None
-    output_symbol: str | None
-    output_amount: Decimal | None
-    output_price: Decimal | None
-    slippage: Decimal | None
-    price_impact: Decimal | None
-    is_dca: bool
-    transaction_hash: str | None
-    created_at: datetime
-    updated_at: datetime
-    swap_payload: msgspec.Raw | None
-    is_take_profit: bool
-    protocol_fee_sol: Decimal | None
-    network_fee_sol: Decimal | None
-
-
-@dataclass(slots=True)
-class ClosedTradeRow:
-    """A row of `agent_historical_swaps`."""
-
-    id: UUID
-    agent_id: UUID
-    wallet_address: str
-    token_address: str
-    token_symbol: str
-    amount: Decimal
-    purchase_price: Decimal
-    sale_price: Decimal
-    change_percent: Decimal
-    profit_loss_usd: Decimal
-    profit_loss_sol: Decimal
-    purchase_time: datetime
-    sale_time: datetime
-    purchase_transaction_id: UUID
-    sale_transaction_id: UUID
-    signal_id: int | None
-    created_at: datetime
-    close_reason: str | None
-
-
-@dataclass(slots=True)
-class PositionRow:
-    """A row of `agent_positions`. Peak, stop and low are those of the base mark: the running ones are in `position_marks`."""
-
-    id: UUID
-    agent_id: UUID
-    wallet_address: str
-    token_address: str
-    token_symbol: str
-    purchase_transaction_id: UUID
-    purchase_price: Decimal
-    purchase_amount: Decimal
-    current_stop_loss_percentage: Decimal | None
-    peak_price: Decimal
-    last_stop_loss_update: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    dca_count: int
-    dca_transaction_ids: tuple[UUID, ...]
-    last_dca_time: datetime | None
-    lowest_price: Decimal
-    total_invested_sol: Decimal
-    remaining_amount: Decimal | None
-    take_profit_levels_hit: int
-    take_profit_transaction_ids: tuple[UUID, ...]
-    last_take_profit_time: datetime | None
-    moon_bag_activated: bool
-    moon_bag_amount: Decimal | None
-    realized_profit_sol: Decimal
-    tp_batch_start_level: int
-    total_take_profit_levels: int | None
-    version: int
-    base_version: int
-    state: msgspec.Raw
-
-
-@dataclass(slots=True)
-class BalanceRow:
-    """What a balance of `agent_balances` changes by, in base units (`delta_raw` is the integer as text)."""
-
-    id: UUID
-    agent_id: UUID
-    wallet_address: str
-    token_address: str
-    token_symbol: str
-    decimals: int
-    delta_raw: Decimal
-    last_updated: datetime
-
-
-@dataclass(slots=True)
-class IntentRow:
-    """A row of `trade_intents`."""
-
-    id: UUID
-    agent_id: UUID
-    wallet_address: str
-    kind: str
-    token_address: str
-    token_symbol: str
-    signal_id: int | None
-    position_id: UUID | None
-    cause: str
-    generation: int
-    input_mint: str
-    amount_raw: Decimal
-    reserved_raw: Decimal
-    status: str
-    code: str | None
-    reason: str | None
-    intent: msgspec.Raw
-    submission: msgspec.Raw | None
-    transaction_id: UUID | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(slots=True)
-class IntentUpdate:
-    """What became of an intent of an earlier batch; `submission` None leaves the stored one."""
-
-    id: UUID
-    status: str
-    updated_at: datetime
-    code: str | None = None
-    reason: str | None = None
-    submission: msgspec.Raw | None = None
-    transaction_id: UUID | None = None
-
-
-@dataclass(slots=True)
-class Changes:
-    """The net effect of a batch. Apply resets and closings before the rows: these come after them."""
-
-    resets: set[WalletAddress] = field(default_factory=set)
-    closed_positions: set[PositionId] = field(default_factory=set)
-    transactions: dict[UUID, TransactionRow] = field(default_factory=dict)
-    closed_trades: dict[UUID, ClosedTradeRow] = field(default_factory=dict)
-    positions: dict[PositionId, PositionRow] = field(default_factory=dict)
-    balances: dict[tuple[WalletAddress, TokenAddress], BalanceRow] = field(default_factory=dict)
-    intents: dict[IntentId, IntentRow] = field(default_factory=dict)
-    intent_updates: dict[IntentId, IntentUpdate] = field(default_factory=dict)
-
-    def signal_ids(self) -> set[int]:
-        """Return the signals that rows refer to by foreign key."""
-        return {row.signal_id for row in self.rows_with_signal() if row.signal_id is not None}
-
-    def rows_with_signal(self) -> list[TransactionRow | ClosedTradeRow]:
-        """Return the rows that may refer to a signal."""
-        return [*self.transactions.values(), *self.closed_trades.values()]
+from nexgent.shared.types import IntentId, WalletAddress
 
 
 def project(entries: Iterable[Entry]) -> Changes:
@@ -235,11 +78,84 @@ def _add(changes: Changes, entry: Entry) -> None:
             _update(changes, intent_id, IntentUpdate(intent_id, "failed", entry.at, code, reason))
         case TradeExpired(intent_id, reason):
             _update(changes, intent_id, IntentUpdate(intent_id, "expired", entry.at, reason=reason))
+        case ExitAsked(position):
+            changes.positions[position.id] = _position_row(position)
+        case (
+            TransactionEdited()
+            | TransactionRemoved()
+            | ClosedTradeRecorded()
+            | ClosedTradeEdited()
+            | ClosedTradeRemoved()
+        ):
+            _edit_history(changes, entry, body)
+        case BalanceRemoved(mint):
+            # Its postings only bring it to zero, and then there is no row.
+            changes.balances.pop((entry.wallet_address, mint), None)
+            changes.removed_balances.add((entry.wallet_address, mint))
+            return
         case Adjusted():
             pass
         case _:
             assert_never(body)
     _post(changes, entry)
+    if isinstance(body, Adjusted):
+        _rename(changes, entry.wallet_address, body)
+
+
+def _edit_history(
+    changes: Changes,
+    entry: Entry,
+    body: TransactionEdited
+    | TransactionRemoved
+    | ClosedTradeRecorded
+    | ClosedTradeEdited
+    | ClosedTradeRemoved,
+) -> None:
+    match body:
+        case TransactionEdited(transaction):
+            _edit_transaction(changes, _transaction_row(transaction, entry.at))
+        case TransactionRemoved(transaction_id):
+            changes.transactions.pop(transaction_id, None)
+            changes.transaction_edits.pop(transaction_id, None)
+            changes.removed_transactions.add(transaction_id)
+        case ClosedTradeRecorded(trade):
+            changes.closed_trades[trade.id] = _closed_trade_row(trade, entry.at)
+        case ClosedTradeEdited(trade):
+            _edit_closed_trade(changes, _closed_trade_row(trade, entry.at))
+        case ClosedTradeRemoved(closed_trade_id):
+            changes.closed_trades.pop(closed_trade_id, None)
+            changes.closed_trade_edits.pop(closed_trade_id, None)
+            changes.removed_closed_trades.add(closed_trade_id)
+        case _:
+            assert_never(body)
+
+
+def _rename(changes: Changes, wallet: WalletAddress, body: Adjusted) -> None:
+    row = changes.balances.get((wallet, body.mint))
+    if row is not None and body.symbol is not None:
+        row.new_symbol = body.symbol
+
+
+def _edit_transaction(changes: Changes, row: TransactionRow) -> None:
+    if row.id in changes.removed_transactions:
+        return
+    recorded = changes.transactions.get(row.id)
+    if recorded is None:
+        changes.transaction_edits[row.id] = row
+    else:
+        row.created_at = recorded.created_at
+        changes.transactions[row.id] = row
+
+
+def _edit_closed_trade(changes: Changes, row: ClosedTradeRow) -> None:
+    if row.id in changes.removed_closed_trades:
+        return
+    recorded = changes.closed_trades.get(row.id)
+    if recorded is None:
+        changes.closed_trade_edits[row.id] = row
+    else:
+        row.created_at = recorded.created_at
+        changes.closed_trades[row.id] = row
 
 
 def _settle(changes: Changes, entry: Entry, body: TradeSettled) -> None:
@@ -302,7 +218,13 @@ def _forget_wallet(changes: Changes, wallet: WalletAddress) -> None:
     changes.closed_positions |= gone
     changes.positions = {key: row for key, row in changes.positions.items() if key not in gone}
     changes.transactions = {k: r for k, r in changes.transactions.items() if r.wallet_address != wallet}
+    changes.transaction_edits = {
+        k: r for k, r in changes.transaction_edits.items() if r.wallet_address != wallet
+    }
     changes.closed_trades = {k: r for k, r in changes.closed_trades.items() if r.wallet_address != wallet}
+    changes.closed_trade_edits = {
+        k: r for k, r in changes.closed_trade_edits.items() if r.wallet_address != wallet
+    }
     changes.balances = {k: r for k, r in changes.balances.items() if r.wallet_address != wallet}
 
 
@@ -351,7 +273,7 @@ def _transaction_row(record: TransactionRecord, at: datetime) -> TransactionRow:
     )
 
 
-def _closed_trade_row(trade: ClosedTrade, at: datetime) -> ClosedTradeRow:
+def _closed_trade_row(trade: ClosedTrade | ClosedTradeRecord, at: datetime) -> ClosedTradeRow:
     return ClosedTradeRow(
         id=trade.id,
         agent_id=trade.agent_id,
@@ -370,7 +292,7 @@ def _closed_trade_row(trade: ClosedTrade, at: datetime) -> ClosedTradeRow:
         sale_transaction_id=trade.sale_transaction_id,
         signal_id=trade.signal_id,
         created_at=at,
-        close_reason=trade.close_reason.value if trade.close_reason is not None else None,
+        close_reason=str(trade.close_reason) if trade.close_reason is not None else None,
     )
 
 
@@ -412,6 +334,7 @@ def _position_row(position: Position) -> PositionRow:
 
 
 def _intent_row(intent: Intent, at: datetime) -> IntentRow:
+    by_hand = intent.kind is TradeKind.PURCHASE and intent.cause == MANUAL
     return IntentRow(
         id=intent.id,
         agent_id=intent.agent_id,
@@ -419,7 +342,8 @@ def _intent_row(intent: Intent, at: datetime) -> IntentRow:
         kind=intent.kind.value,
         token_address=intent.token_address,
         token_symbol=intent.token_symbol,
-        signal_id=intent.signal_id,
+        # A purchase by hand only refers to a signal: it is not the one trade that the agent makes of it.
+        signal_id=None if by_hand else intent.signal_id,
         position_id=intent.position_id,
         cause=intent.cause,
         generation=intent.generation,

@@ -14,7 +14,7 @@ import asyncpg
 
 from nexgent.infrastructure.database import tables
 from nexgent.infrastructure.database.journal_codec import to_json
-from nexgent.infrastructure.database.projection import Changes
+from nexgent.infrastructure.database.projection_rows import Changes
 from nexgent.shared.types import AgentId, WalletAddress
 
 # The driver's classes are generic for type checkers only.
@@ -36,19 +36,37 @@ _CLOSE = (
     "DELETE FROM position_marks WHERE position_id = ANY($1)",
     "DELETE FROM agent_positions WHERE id = ANY($1)",
 )
+_REMOVE_BALANCES = """
+DELETE FROM agent_balances WHERE (wallet_address, token_address) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+# Closed trades first: they refer to transactions.
+_REMOVE_CLOSED_TRADES = "DELETE FROM agent_historical_swaps WHERE id = ANY($1)"
+_REMOVE_TRANSACTIONS = "DELETE FROM agent_transactions WHERE id = ANY($1)"
 
 # What is deleted meanwhile leaves only its reference behind: a signal, or a transaction somebody removed.
 _TRANSACTIONS = """
 INSERT INTO agent_transactions ({columns})
 SELECT {values} FROM json_populate_recordset(NULL::agent_transactions, $1::json) r
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET {updates}
+"""
+_TRANSACTION_EDITS = """
+UPDATE agent_transactions t SET {updates}
+FROM json_populate_recordset(NULL::agent_transactions, $1::json) r
+WHERE t.id = r.id
 """
 _CLOSED_TRADES = """
 INSERT INTO agent_historical_swaps ({columns})
 SELECT {values} FROM json_populate_recordset(NULL::agent_historical_swaps, $1::json) r
 LEFT JOIN agent_transactions p ON p.id = r.purchase_transaction_id
 LEFT JOIN agent_transactions s ON s.id = r.sale_transaction_id
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET {updates}
+"""
+_CLOSED_TRADE_EDITS = """
+UPDATE agent_historical_swaps t SET {updates}
+FROM json_populate_recordset(NULL::agent_historical_swaps, $1::json) r
+LEFT JOIN agent_transactions p ON p.id = r.purchase_transaction_id
+LEFT JOIN agent_transactions s ON s.id = r.sale_transaction_id
+WHERE t.id = r.id
 """
 # Peak, stop and low of a row start anew only when a trade based the mark anew.
 _POSITIONS = """
@@ -60,16 +78,16 @@ ON CONFLICT (id) DO UPDATE SET {updates}
 _BALANCES = """
 INSERT INTO agent_balances
     (id, agent_id, wallet_address, token_address, token_symbol, balance, last_updated, balance_raw, decimals)
-SELECT r.id, r.agent_id, r.wallet_address, r.token_address, r.token_symbol,
+SELECT r.id, r.agent_id, r.wallet_address, r.token_address, coalesce(r.new_symbol, b.token_symbol, r.token_symbol),
        trim_scale((coalesce(b.balance_raw, 0) + r.delta_raw) * ('1e-' || r.decimals)::numeric)::text,
        r.last_updated, coalesce(b.balance_raw, 0) + r.delta_raw, r.decimals
 FROM json_to_recordset($1::json) AS r(
     id uuid, agent_id uuid, wallet_address text, token_address text, token_symbol text, decimals smallint,
-    delta_raw numeric, last_updated timestamptz)
+    delta_raw numeric, last_updated timestamptz, new_symbol text)
 LEFT JOIN agent_balances b ON b.wallet_address = r.wallet_address AND b.token_address = r.token_address
 ON CONFLICT (wallet_address, token_address) DO UPDATE SET
-    balance = excluded.balance, balance_raw = excluded.balance_raw, decimals = excluded.decimals,
-    last_updated = excluded.last_updated
+    token_symbol = excluded.token_symbol, balance = excluded.balance, balance_raw = excluded.balance_raw,
+    decimals = excluded.decimals, last_updated = excluded.last_updated
 """
 _INTENTS = """
 INSERT INTO trade_intents ({columns})
@@ -115,6 +133,10 @@ _OF_BASE_MARK = frozenset(
     {"peak_price", "lowest_price", "current_stop_loss_percentage", "last_stop_loss_update"}
 )
 
+# What a row keeps for good. A wallet that was replaced has left its rows; they stay without an address.
+_KEPT = frozenset({"id", "agent_id", "wallet_address", "created_at"})
+_TRADE_REFERENCES = {"purchase_transaction_id": "p.id", "sale_transaction_id": "s.id"}
+
 
 def _list(names: Iterable[str], prefix: str = "", replaced: dict[str, str] | None = None) -> str:
     return ", ".join((replaced or {}).get(name, prefix + name) for name in names)
@@ -129,14 +151,25 @@ def _position_update(name: str) -> str:
     return f"{name} = excluded.{name}"
 
 
+def _updates(names: Iterable[str], source: str, replaced: dict[str, str] | None = None) -> str:
+    return ", ".join(
+        f"{name} = {(replaced or {}).get(name, source + name)}" for name in names if name not in _KEPT
+    )
+
+
 _WRITE_TRANSACTIONS = _TRANSACTIONS.format(
-    columns=_list(_TRANSACTION_COLUMNS), values=_list(_TRANSACTION_COLUMNS, "r.")
+    columns=_list(_TRANSACTION_COLUMNS),
+    values=_list(_TRANSACTION_COLUMNS, "r."),
+    updates=_updates(_TRANSACTION_COLUMNS, "excluded."),
 )
+_EDIT_TRANSACTIONS = _TRANSACTION_EDITS.format(updates=_updates(_TRANSACTION_COLUMNS, "r."))
 _WRITE_CLOSED_TRADES = _CLOSED_TRADES.format(
     columns=_list(_CLOSED_TRADE_COLUMNS),
-    values=_list(
-        _CLOSED_TRADE_COLUMNS, "r.", {"purchase_transaction_id": "p.id", "sale_transaction_id": "s.id"}
-    ),
+    values=_list(_CLOSED_TRADE_COLUMNS, "r.", _TRADE_REFERENCES),
+    updates=_updates(_CLOSED_TRADE_COLUMNS, "excluded."),
+)
+_EDIT_CLOSED_TRADES = _CLOSED_TRADE_EDITS.format(
+    updates=_updates(_CLOSED_TRADE_COLUMNS, "r.", _TRADE_REFERENCES)
 )
 _WRITE_POSITIONS = _POSITIONS.format(
     columns=_list(_POSITION_COLUMNS),
@@ -195,8 +228,11 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
     if changes.closed_positions:
         for statement in _CLOSE:
             await connection.execute(statement, list(changes.closed_positions))
+    await _remove(connection, changes)
     await _write(connection, _WRITE_TRANSACTIONS, changes.transactions.values())
+    await _write(connection, _EDIT_TRANSACTIONS, changes.transaction_edits.values())
     await _write(connection, _WRITE_CLOSED_TRADES, changes.closed_trades.values())
+    await _write(connection, _EDIT_CLOSED_TRADES, changes.closed_trade_edits.values())
     await _write(connection, _WRITE_POSITIONS, changes.positions.values())
     await _write(connection, _BALANCES, changes.balances.values())
     await _write(connection, _WRITE_INTENTS, changes.intents.values())
@@ -204,6 +240,16 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
     touched: list[UUID] = [*changes.intents, *changes.intent_updates]
     if touched:
         await connection.execute(_EXECUTIONS, touched)
+
+
+async def _remove(connection: Connection, changes: Changes) -> None:
+    if changes.removed_balances:
+        wallets, mints = zip(*changes.removed_balances, strict=True)
+        await connection.execute(_REMOVE_BALANCES, list(wallets), list(mints))
+    if changes.removed_closed_trades:
+        await connection.execute(_REMOVE_CLOSED_TRADES, list(changes.removed_closed_trades))
+    if changes.removed_transactions:
+        await connection.execute(_REMOVE_TRANSACTIONS, list(changes.removed_transactions))
 
 
 async def _write(connection: Connection, statement: str, rows: Collection[object]) -> None:

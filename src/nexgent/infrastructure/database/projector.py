@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,11 +122,12 @@ class Projector:
                     log.warning("projector.batch_failed", error=type(error).__name__)
                 return await self._project(connection, limit, read_before, one_by_one=True)
 
-    async def project_all(self, limit: int = DEFAULT_LIMIT) -> int:
-        """Apply batch after batch until nothing is left; return how many entries.
+    async def project_all(self, limit: int = DEFAULT_LIMIT, within_seconds: float = math.inf) -> int:
+        """Apply batch after batch until nothing is left, beginning none after `within_seconds`; return how many entries.
 
         The next batch is read and decoded while PostgreSQL writes the present one.
         """
+        deadline = time.monotonic() + within_seconds
         total = 0
         ahead = asyncio.create_task(self._read_ahead(None, limit))
         try:
@@ -137,6 +140,8 @@ class Projector:
                 if count == 0:
                     return total
                 total += count
+                if time.monotonic() >= deadline:
+                    return total
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)

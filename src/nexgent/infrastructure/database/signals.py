@@ -21,33 +21,13 @@ from nexgent.shared.types import SignalId
 
 MAX_GROUP = 500
 TIMEOUT_SECONDS = 10.0
-DECISION_PAUSE_SECONDS = 0.01
+DECISION_PAUSE_SECONDS = 0.04
 
-# Serialises the additions of all processes: who comes second sees what the first one committed. The number only has to
-# differ from those of other advisory locks in this database.
-_ADD_LOCK = 0x6E65_7873_6967
-_BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({_ADD_LOCK})"
-
-# One key for user, token, type and strength, and a time that no index can serve: so there is one way to look a signal up,
-# whatever the planner believes about a table that was small when the statement was prepared.
-# The statement's own time is used on both sides: it is taken after the lock was obtained, and one clock serves all processes.
-_INSERT = """
-INSERT INTO trading_signals (user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source,
-                             duplicate_key, created_at, updated_at)
-SELECT d.user_id, d.token_address, d.symbol, d.signal_type, d.activation_reason, d.signal_strength, d.source,
-       d.duplicate_key, statement_timestamp(), statement_timestamp()
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[], $9::text[])
-  WITH ORDINALITY
-  AS d (user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, window_seconds,
-        duplicate_key, place)
-LEFT JOIN LATERAL (
-  SELECT true AS found FROM trading_signals s
-  WHERE s.duplicate_key = d.duplicate_key
-    AND s.created_at + make_interval(secs => d.window_seconds) > statement_timestamp()
-  LIMIT 1) AS same ON true
-WHERE same.found IS NULL
-ORDER BY d.place
-RETURNING id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
+# One round trip: the function (see the migrations) takes turns with those of other processes, leaves out what was sent a
+# moment ago, and commits.
+_ADD = """
+SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
+FROM add_trading_signals($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 
 _UNDECIDED = """
@@ -286,15 +266,8 @@ class PostgresSignalStore:
             ),
             strict=True,
         )
-        async with asyncio.timeout(TIMEOUT_SECONDS), self._pool.acquire() as connection:
-            try:
-                await connection.execute(_BEGIN)
-                rows = await connection.fetch(_INSERT, *(list(column) for column in columns))
-                await connection.execute("COMMIT")
-            except BaseException:
-                # Whatever happened, the next user of this connection must not inherit an open transaction.
-                await _roll_back(connection)
-                raise
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            rows = await self._pool.fetch(_ADD, *(list(column) for column in columns))
         signals = [read_signal(row) for row in rows]
         return {
             (s.user_id, s.token_address, s.signal_type, s.signal_strength): s for s in signals if s.user_id
@@ -303,15 +276,6 @@ class PostgresSignalStore:
 
 def _duplicate_key(key: _Key) -> str:
     return hashlib.md5("\x1f".join(map(str, key)).encode(), usedforsecurity=False).hexdigest()
-
-
-async def _roll_back(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
-    try:
-        async with asyncio.timeout(1.0):
-            if not connection.is_closed():
-                await connection.execute("ROLLBACK")
-    except Exception:
-        connection.terminate()
 
 
 def _fail(waiting: _Waiting | _Decided, error: Exception) -> None:

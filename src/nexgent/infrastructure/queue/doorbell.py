@@ -12,7 +12,10 @@ from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JO
 
 log = structlog.get_logger(__name__)
 
-MIN_INTERVAL_SECONDS = 0.02
+QUIET_SECONDS = 0.03
+"""A burst of trades is over when nothing has been recorded for this long."""
+LONGEST_WAIT_SECONDS = 0.1
+"""The longest a ring waits for a burst to be over: tables are to be fractions of a second behind, not more."""
 DEADLINE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 0.5
 
@@ -29,11 +32,10 @@ async def press(queue: ArqRedis) -> None:
 
 
 class Doorbell:
-    """Rings in the background, at most once per interval, and keeps trying while Redis is away."""
+    """Rings in the background, once per burst of trades, and keeps trying while Redis is away."""
 
-    def __init__(self, queue: ArqRedis, *, min_interval_seconds: float = MIN_INTERVAL_SECONDS) -> None:
+    def __init__(self, queue: ArqRedis) -> None:
         self._queue = queue
-        self._min_interval_seconds = min_interval_seconds
         self._wanted = asyncio.Event()
         self._rings = 0
 
@@ -48,13 +50,11 @@ class Doorbell:
 
     async def run(self) -> None:
         """Ring whenever somebody asked for it, until cancelled."""
-        pause_seconds = self._min_interval_seconds
+        pause_seconds = QUIET_SECONDS
         while True:
             stop_if_cancelled()
             await self._wanted.wait()
-            # A burst of trades finishes first: the worker would only compete with it for the processors.
-            await asyncio.sleep(self._min_interval_seconds)
-            self._wanted.clear()
+            await self._end_of_burst()
             try:
                 await press(self._queue)
             except REDIS_OUTAGES as error:
@@ -63,6 +63,14 @@ class Doorbell:
                 pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
             else:
                 self._rings += 1
-                pause_seconds = self._min_interval_seconds
+                pause_seconds = QUIET_SECONDS
                 continue
             await asyncio.sleep(pause_seconds)
+
+    async def _end_of_burst(self) -> None:
+        """Let a burst of trades finish first: the worker would only compete with it for the processors."""
+        latest = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
+        while self._wanted.is_set() and asyncio.get_running_loop().time() < latest:
+            self._wanted.clear()
+            await asyncio.sleep(QUIET_SECONDS)
+        self._wanted.clear()

@@ -35,8 +35,8 @@ Context = dict[str, Any]
 class JournalProjector(Protocol):
     """Applies the journal to the read tables; `infrastructure.database.projector.Projector`."""
 
-    async def project(self, limit: int = ...) -> int:
-        """Apply the next entries; return how many."""
+    async def project_all(self, limit: int = ..., within_seconds: float = ...) -> int:
+        """Apply the next entries until none are left or the time is over; return how many."""
         ...
 
     async def backlog(self) -> Backlog:
@@ -136,10 +136,7 @@ async def _drain(projector: JournalProjector) -> tuple[int, bool]:
     deadline = time.monotonic() + WORK_SECONDS
     total = 0
     while time.monotonic() < deadline:
-        count = await projector.project(BATCH_LIMIT)
-        total += count
-        if count:
-            continue
+        total += await projector.project_all(BATCH_LIMIT, deadline - time.monotonic())
         backlog = await projector.backlog()
         if backlog.head <= backlog.position:
             return total, False

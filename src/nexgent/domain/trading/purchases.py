@@ -1,0 +1,121 @@
+"""Purchases: what is to be bought, by whom, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from nexgent.domain.agents.models import Agent, Wallet
+from nexgent.domain.ledger.models import TradeSettled
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.models import Position
+from nexgent.domain.signals.models import Gate
+from nexgent.domain.trading.models import Fill, Quote
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.types import IntentId, SignalId, TokenAddress
+
+DEFAULT_SYMBOL = "TOKEN"
+MANUAL = "manual"
+"""The cause of a purchase that the owner of an agent asked for."""
+SHARE = 25
+"""How many purchases of a burst are made durable together, while the next ones are decided or settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseOrder:
+    """What to buy, and why."""
+
+    token_address: TokenAddress
+    token_symbol: str | None
+    signal_id: SignalId | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who buys. Without a size it is calculated from the balance."""
+
+    agent: Agent
+    wallet: Wallet
+    intent_id: IntentId
+    size_sol: Decimal | None = None
+
+
+@dataclass(slots=True)
+class PurchaseResult:
+    """What became of one buyer: an opened position, or a code and a reason."""
+
+    buyer: Buyer
+    size_sol: Decimal | None = None
+    position: Position | None = None
+    settled: TradeSettled | None = None
+    fill: Fill | None = None
+    code: str | None = None
+    reason: str | None = None
+    details: dict[str, object] = field(default_factory=dict)
+    intended: bool = False
+    in_doubt: bool = False
+    """The swap was sent and nobody can say yet what became of it; recovery will book it."""
+    marks_ms: dict[str, float] = field(default_factory=dict)
+    gates: tuple[Gate, ...] = ()
+    """What the protections looked at."""
+
+    def refuse(self, code: str, reason: str, **details: object) -> None:
+        """Note why there is no position."""
+        self.code, self.reason, self.details = code, reason, details
+
+
+@dataclass(frozen=True, slots=True)
+class PurchasePreview:
+    """What would become of a buyer: a refusal in `result`, or the quote that would be taken."""
+
+    result: PurchaseResult
+    quote: Quote | None = None
+    decimals: int | None = None
+
+
+class GuardVerdict(Protocol):
+    """What a guard says: what it looked at, and a code and a reason when it blocks."""
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Return the findings for the decision record."""
+        ...
+
+    @property
+    def code(self) -> str | None:
+        """Return why not, or None."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Return the same for people."""
+        ...
+
+
+class EntryGuard(Protocol):
+    """Whoever may block new entries: the agent's protections and the kill switches."""
+
+    def check(
+        self,
+        agent: Agent,
+        state: WalletState,
+        now: datetime,
+        *,
+        size_lamports: int = 0,
+        new_position_in: TokenAddress | None = None,
+    ) -> GuardVerdict:
+        """Return whether the entry may happen. Pure and quick: it is asked for every buyer of a burst."""
+        ...
+
+
+def refuse_all(results: Sequence[PurchaseResult], error: Exception) -> None:
+    """Note the same reason for all of them; what is not meant for people is kept from them."""
+    for result in results:
+        if isinstance(error, NexgentError):
+            result.refuse(error.code, error.message, **error.details)
+        else:
+            result.refuse("EXECUTION_FAILED", "The trade could not be carried out")

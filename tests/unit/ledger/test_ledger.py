@@ -1,0 +1,114 @@
+"""The ledger as its users see it: what is staged gets written, whatever else is going on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from uuid import UUID, uuid5
+
+from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
+from nexgent.domain.ledger.state import WalletState
+from nexgent.shared.ids import derived_id, new_id
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import AgentId, WalletAddress
+from tests.fakes.clock import FakeClock
+from tests.fakes.journal import FakeJournal
+
+ONE, OTHER = WalletAddress("one"), WalletAddress("other")
+PAID_IN = (
+    Posting(Account.WALLET, SOL_MINT, 5, "SOL", 9),
+    Posting(Account.ADJUSTMENT, SOL_MINT, -5, "SOL", 9),
+)
+BODY = Adjusted(SOL_MINT, "a gift", "SOL")
+
+
+class SlowJournal(FakeJournal):
+    """Reads and writes only when it is allowed to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
+        await self._wait()
+        return await super().load(wallets)
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        await self._wait()
+        return await super().append(entries)
+
+    async def _wait(self) -> None:
+        self.busy.set()
+        await self.go_on.wait()
+
+
+def a_ledger(journal: FakeJournal, events: list[object]) -> Ledger:
+    ledger = Ledger(journal=journal, clock=FakeClock(), publish=events.append)
+    agent = AgentId(new_id())
+    ledger.load([journal.add_wallet(ONE, agent)], 0)
+    journal.add_wallet(OTHER, agent)
+    return ledger
+
+
+async def test_a_commit_does_not_depend_on_another_that_comes_after_a_wallet_was_read() -> None:
+    journal = SlowJournal()
+    ledger = a_ledger(journal, [])
+    reading = asyncio.create_task(ledger.fresh(OTHER))
+    await journal.busy.wait()
+
+    entry = ledger.stage(ONE, BODY, PAID_IN)
+    committing = asyncio.create_task(ledger.commit(entry))
+    await asyncio.sleep(0)
+    journal.go_on.set()
+
+    async with asyncio.timeout(5):
+        await reading
+        await committing
+    assert journal.entries == [entry]
+
+
+async def test_what_is_begun_is_written_while_its_owner_goes_on() -> None:
+    journal, events = FakeJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+
+    first = ledger.stage(ONE, BODY, PAID_IN)
+    ledger.begin()
+    ledger.begin()
+    while not journal.entries:
+        await asyncio.sleep(0)
+    second = ledger.stage(ONE, BODY, PAID_IN)
+    assert await ledger.commit_each([first, second]) == {}
+
+    assert journal.entries == [first, second]
+    assert journal.appends == 2
+    recorded = [event for event in events if isinstance(event, EntriesRecorded)]
+    assert [event.states[0].balance_raw(SOL_MINT) for event in recorded] == [5, 10]
+
+
+async def test_a_group_tells_the_state_after_its_own_last_entry_and_not_after_later_ones() -> None:
+    journal, events = SlowJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+
+    first = ledger.stage(ONE, BODY, PAID_IN)
+    writing = asyncio.create_task(ledger.commit(first))
+    await journal.busy.wait()
+    second = ledger.stage(ONE, BODY, PAID_IN)
+    journal.go_on.set()
+    await ledger.commit(second)
+    await writing
+
+    recorded = [event for event in events if isinstance(event, EntriesRecorded)]
+    assert [event.states[0].seq for event in recorded] == [1, 2]
+    assert recorded[0].states[0].balance_raw(SOL_MINT) == 5
+    assert recorded[1].states[0] == journal.replay(ONE)
+
+
+def test_derived_ids_are_those_of_version_5() -> None:
+    """Every release has to derive the same ones: they keep a trade from being made twice."""
+    namespace = UUID("6a0cbf0e-54c8-4a0c-9f0e-0a7c0f3f9b11")
+    for parts in ((), ("buy", new_id(), 7), ("é", "ü" * 300), ("position", new_id(), "stop_loss", 0)):
+        assert derived_id(*parts) == uuid5(namespace, ":".join(map(str, parts)))
+        assert derived_id(*parts).version == 5

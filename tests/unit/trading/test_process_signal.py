@@ -1,0 +1,85 @@
+"""A signal and the agents of its user: each is held against its own filters, however many share them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.signals.models import DecisionOutcome, Signal, TokenMetrics
+from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.shared.types import SignalId
+from tests.fakes.api import FakeSignals
+from tests.fakes.engine import T0, TOKEN, USER, FakeEngine, an_agent
+from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
+
+A_SIGNAL = Signal(
+    id=SignalId(1),
+    user_id=USER,
+    token_address=TOKEN,
+    signal_type="TEST",
+    signal_strength=3,
+    symbol="EXM",
+    activation_reason=None,
+    source=None,
+    created_at=T0,
+    updated_at=T0,
+)
+
+
+def a_process(engine: FakeEngine, metrics: FakeTokenMetrics) -> ProcessSignal:
+    return ProcessSignal(
+        directory=engine.directory,
+        purchases=engine.purchases,
+        store=FakeSignals(),
+        trades=FakeSignalTrades(),
+        metrics=metrics,
+        board=engine.board,
+        clock=engine.clock,
+        publish=engine.events.append,
+        max_age_seconds=300,
+    )
+
+
+def with_filters(**filters: object) -> TradingConfig:
+    return update_config(TradingConfig(), {"signals": filters})
+
+
+async def test_agents_with_the_same_filters_get_the_same_gates_and_others_their_own() -> None:
+    engine, metrics = FakeEngine(), FakeTokenMetrics()
+    metrics.figures[TOKEN] = TokenMetrics(
+        market_cap_usd=Decimal(500), liquidity_usd=Decimal(500), holder_count=5
+    )
+    configs = [
+        TradingConfig(),
+        TradingConfig(),
+        with_filters(minScore=4),
+        with_filters(minScore=4),
+        with_filters(liquidityMin=400),
+        with_filters(liquidityMin=600),
+    ]
+    agents = [await engine.add_agent(an_agent(config)) for config in configs]
+    off = await engine.add_agent(replace(an_agent(TradingConfig()), automated_trading_simulation=False))
+
+    decisions = await a_process(engine, metrics).execute(A_SIGNAL, 0.0)
+
+    by_agent = {decision.agent_id: decision for decision in decisions}
+    outcomes = [by_agent[agent.id].outcome for agent in (*agents, off)]
+    bought, skipped = DecisionOutcome.EXECUTED, DecisionOutcome.SKIPPED
+    assert outcomes == [bought, bought, skipped, skipped, bought, skipped, skipped]
+    assert by_agent[agents[2].id].reason == "signal_strength is 3, must be at least 4"
+    assert by_agent[agents[5].id].reason == "liquidity_usd is 500, must be at least 600"
+    assert by_agent[off.id].reason == "automated_trading is no, must be yes"
+    assert metrics.asked == 1
+
+
+async def test_figures_are_not_asked_for_when_only_an_agent_that_is_off_has_bounds() -> None:
+    engine, metrics = FakeEngine(), FakeTokenMetrics()
+    bounded = an_agent(with_filters(liquidityMin=400))
+    await engine.add_agent(replace(bounded, automated_trading_simulation=False))
+    await engine.add_agent(an_agent(TradingConfig()))
+
+    decisions = await a_process(engine, metrics).execute(A_SIGNAL, 0.0)
+
+    assert sorted(decision.outcome for decision in decisions) == ["EXECUTED", "SKIPPED"]
+    assert metrics.asked == 0
