@@ -1,19 +1,29 @@
-"""`python -m benchmarks [ticks] [product]`: print the table of our own times; without a name, all of them."""
+"""`python -m benchmarks [ticks] [product] [ws] [storm]`: print the table of our own times; without a name, all of them.
+
+`ws` by name listens for a minute; as one of all, for a shorter time.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import uvloop
 
-from benchmarks import product, table, ticks
+from benchmarks import product, sockets, storm, table, ticks
 from nexgent.shared.money import install_decimal_context
 
 
 def main() -> int:
     """Run the benchmarks that were named."""
     install_decimal_context()
-    known = {"ticks": ticks.run, "product": lambda: uvloop.run(product.run())}
+    seconds = sockets.FULL_SECONDS if "ws" in sys.argv[1:] else sockets.SHORT_SECONDS
+    known: dict[str, Callable[[], list[table.Row]]] = {
+        "ticks": ticks.run,
+        "product": lambda: uvloop.run(product.run()),
+        "ws": lambda: uvloop.run(sockets.run(seconds=seconds)),
+        "storm": lambda: uvloop.run(storm.run()),
+    }
     names = sys.argv[1:] or list(known)
     unknown = sorted(set(names) - set(known))
     if unknown:

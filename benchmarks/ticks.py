@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import product
+from multiprocessing import get_context
 
 from benchmarks.table import Row, median_seconds
-from nexgent.domain.agents.config import TradingConfig
+from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import PriceEvidence
@@ -17,10 +20,12 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.exits import ExitTasks
 from nexgent.domain.trading.mark_keeper import MarkKeeper
+from nexgent.domain.trading.operation_tasks import OperationKind, OperationTasks
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.trading.watcher import PositionWatcher
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
+from nexgent.shared.money import install_decimal_context
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, TransactionId, UserId, WalletAddress
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,19 +51,47 @@ class _NoMarks(MarkKeeper):
         self.kept += len(moved)
 
 
-def a_watcher(agents: Sequence[Agent]) -> tuple[PositionWatcher, PositionBook]:
+class _NoOperations(OperationTasks):
+    """Never busy, never resting, does nothing."""
+
+    def __init__(self) -> None:
+        self.started = 0
+
+    def when_idle(self, listener: Callable[[PositionId], None]) -> None:
+        """Nothing ever ends."""
+
+    def resting_until(self, position_id: PositionId, kind: OperationKind, now: datetime) -> datetime | None:
+        return None
+
+    def take_profit(self, position: Position, evidence: PriceEvidence) -> bool:
+        self.started += 1
+        return True
+
+    def buy_more(self, position: Position, evidence: PriceEvidence) -> bool:
+        self.started += 1
+        return True
+
+
+def a_watcher(
+    agents: Sequence[Agent], operations: OperationTasks | None = None
+) -> tuple[PositionWatcher, PositionBook]:
     """Return a watcher over an empty book."""
     directory = AgentDirectory()
     directory.load(agents)
     book = PositionBook()
     watcher = PositionWatcher(
-        book=book, directory=directory, exits=_NoExits(), marks=_NoMarks(), clock=SystemClock()
+        book=book,
+        directory=directory,
+        exits=_NoExits(),
+        marks=_NoMarks(),
+        clock=SystemClock(),
+        operations=operations,
     )
     return watcher, book
 
 
-def an_agent() -> Agent:
-    """Return an agent with the default configuration."""
+def an_agent(config: TradingConfig | None = None) -> Agent:
+    """Return an agent, without a configuration with the default one."""
     return Agent(
         AgentId(new_id()),
         UserId(new_id()),
@@ -66,7 +99,7 @@ def an_agent() -> Agent:
         TradingMode.SIMULATION,
         True,
         True,
-        TradingConfig(),
+        config or TradingConfig(),
         (),
         T0,
         T0,
@@ -132,23 +165,66 @@ def run(*, large: bool = True) -> list[Row]:
     seconds = median_seconds(lambda: watcher.on_prices(one_high), repeat=50)
     rows.append(Row("the same, price among the entries", seconds * 1e6, "µs"))
     if large:
-        rows += _million(agents)
+        # Each in a process of its own: memory is a process's peak, and the two would share it.
+        rows += _apart(_plain_million)
+        rows += _apart(_mixed_million)
     return rows
 
 
-def _million(agents: Sequence[Agent]) -> list[Row]:
+def _apart(measure: Callable[[], list[Row]]) -> list[Row]:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure).result()
+
+
+def _plain_million() -> list[Row]:
+    install_decimal_context()
+    return _million([an_agent() for _ in range(100)], None, "1 000 000 positions over 10 000 tokens")
+
+
+def _mixed_million() -> list[Row]:
+    install_decimal_context()
+    agents = [an_agent(config) for config in mixed_configs() for _ in range(4)]
+    return _million(agents, _NoOperations(), "the same, mixed stop modes, take profit, DCA, stale close")
+
+
+def mixed_configs() -> list[TradingConfig]:
+    """Return every stop mode with take profit on and off, DCA on and off, stale close on and off, and no stop at all."""
+    levels = [
+        {"change": 200, "stopLoss": 150},
+        {"change": 100, "stopLoss": 60},
+        {"change": 50, "stopLoss": 20},
+    ]
+    stops: list[dict[str, object]] = [{"mode": mode} for mode in ("fixed", "zones", "exponential")]
+    stops += [{"mode": "custom", "trailingLevels": levels}, {"enabled": False}]
+    return [
+        update_config(
+            TradingConfig(),
+            {
+                "stopLoss": stop,
+                "takeProfit": {"enabled": take_profit, "mode": "moderate"},
+                "dca": {"enabled": dca, "mode": "moderate"},
+                "staleTrade": {"enabled": stale},
+            },
+        )
+        for stop, take_profit, dca, stale in product(stops, *[(True, False)] * 3)
+    ]
+
+
+def _million(agents: Sequence[Agent], operations: OperationTasks | None, name: str) -> list[Row]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    watcher, book = a_watcher(agents)
+    watcher, book = a_watcher(agents, operations)
     tokens = [TokenAddress(f"TokenMint{number:05}") for number in range(10_000)]
     for number in range(1_000_000):
         entry = Decimal("0.001") + Decimal(number % 1_000).scaleb(-9)
-        position = a_position(agents[number % 100].id, tokens[number % 10_000], entry)
+        # Ten thousand tokens are a multiple of the agents: shifted each round, every token has all kinds of agents.
+        agent = agents[(number + number // len(tokens)) % len(agents)]
+        position = a_position(agent.id, tokens[number % len(tokens)], entry)
         watcher.watch(position, position.base_mark)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     calm = prices(tokens, Decimal("0.00099"))
     seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=20)
     assert len(book) == 1_000_000
     return [
-        Row("poll, 1 000 000 positions over 10 000 tokens", seconds * 1000, "ms", None, 50),
+        Row(f"poll, {name}", seconds * 1000, "ms", None, 50),
         Row("memory per position", (after - before) * 1024 / 1_000_000, "bytes"),
     ]

@@ -1,15 +1,19 @@
 """Command line.
 
-`python -m tests.vectors FILE`. Exit code 0 when all vectors passed, 1 when one failed, 2 on bad input.
+`python -m tests.vectors FILE`. Scenarios of the executor run against a sandbox started for each.
+
+Exit code 0 when all vectors passed, 1 when one failed, 2 on bad input.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.vectors.runner import GroupResult, VectorRunner, load
+from tests.vectors.scenario_swaps import at_the_sandbox
 from tests.vectors.scenarios import check_scenario
 
 
@@ -26,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"cannot read the vectors: {error}", file=sys.stderr)
         return 2
     passed = failed = 0
-    for result in VectorRunner(handlers={"executor_scenarios": check_scenario}).run(document):
+    handlers = {"executor_scenarios": partial(check_scenario, market=at_the_sandbox)}
+    for result in VectorRunner(handlers=handlers).run(document):
         _print(result)
         passed += result.passed
         failed += result.failed

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.vectors.compare import mismatches
 from tests.vectors.decisions import DECISIONS
-from tests.vectors.deviations import correction_for, rewrite_for
+from tests.vectors.deviations import SCENARIO_DEVIATIONS, correction_for, rewrite_for
 from tests.vectors.exact import with_exact_arithmetic
 from tests.vectors.sequences import check_sequence, sequence_content
 
@@ -70,7 +70,8 @@ class VectorRunner:
             if isinstance(vector, Mapping) and vector.get("name"):
                 label += f" {vector['name']!r}"
             if group in self.handlers:
-                return Outcome(label, tuple(self.handlers[group](vector)))
+                shown = SCENARIO_DEVIATIONS.get(str(vector.get("name")), ())
+                return Outcome(label, tuple(self.handlers[group](vector)), shown)
             if group == SEQUENCES:
                 return _check_sequence(label, vector)
             return _check_decision(label, group, vector)

@@ -1,4 +1,4 @@
-"""Run the executor scenarios through the real use cases, over fakes with scripted quotes.
+"""Run the executor scenarios through the real use cases, with scripted quotes: in memory, or at the sandbox over HTTP.
 
 A scenario is a position's life: buy, take profit, DCA, sale, each with the quote (and in live mode the fill) it gets. Everything
 a step returns and leaves behind is compared: results, quoted amounts, transactions, closed trades, balances, the position.
@@ -7,96 +7,36 @@ a step returns and leaves behind is compared: results, quoted amounts, transacti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from nexgent.domain.agents.config import DEFAULT_CONFIG, update_config
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.ledger.models import PriceEvidence, Submission, TradeSettled
+from nexgent.domain.ledger.models import PriceEvidence, TradeSettled
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.buy_more import BuyMoreRequest
 from nexgent.domain.trading.close_position import ClosePositionRequest
-from nexgent.domain.trading.models import Fees, Fill, Landed, Quote, QuoteRequest, SwapOutcome
-from nexgent.domain.trading.ports import fill_from_quote
+from nexgent.domain.trading.models import Fill
 from nexgent.domain.trading.take_profit import evaluate_take_profit
 from nexgent.domain.trading.take_profit_sale import TakeProfitRequest, take_profit_state
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, from_raw, sol, unit_price_sol
-from nexgent.shared.types import TokenAddress, WalletAddress
+from nexgent.shared.types import WalletAddress
+from tests.fakes.api import FakeSignals
 from tests.fakes.engine import USER, FakeEngine, an_agent
-from tests.fakes.market import FakeSwaps
 from tests.vectors import deviations
 from tests.vectors.scenario_compare import differences
+from tests.vectors.scenario_swaps import SandboxSwaps, ScriptedSwaps, in_memory
 
-TOKEN = TokenAddress("TokenMint11111111111111111111111111111111111")
 SYMBOL = "TKN"
-SIGNATURE = "SIG"
-
-
-class ScriptedSwaps(FakeSwaps):
-    """Answers with the quote and the fill of the step under way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.op: Mapping[str, Any] = {}
-
-    async def quote(self, request: QuoteRequest, *, urgent: bool = False) -> Quote:
-        quote = await super().quote(request, urgent=urgent)
-        told = self.op.get("q", {})
-        out = int(self.op["out"])
-        bps = int(told.get("bps", 10))
-        fill = self._fill_amounts(request)
-        sol_side = fill[0] if request.input_mint == SOL_MINT else fill[1]
-        usd = told.get("usd")
-        return replace(
-            quote,
-            out_amount_raw=out,
-            slippage_bps=100,
-            price_impact_ratio=Decimal("-0.001"),
-            fees=Fees(
-                protocol_fee_lamports=sol_side * bps // 10_000,
-                protocol_fee_bps=bps,
-                network_fee_lamports=int(told.get("sig", 5_000)) + int(told.get("prio", 100_000)),
-                rent_lamports=int(told.get("rent", 0)),
-            ),
-            swap_usd_value=Decimal(usd) if usd is not None else None,
-        )
-
-    async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
-        if quote.request.taker is None:
-            return None
-        return Submission(
-            request_id=quote.request_id,
-            signature=SIGNATURE,
-            signed_transaction="",
-            last_valid_block_height=None,
-            in_amount_raw=quote.in_amount_raw,
-            out_amount_raw=quote.out_amount_raw,
-        )
-
-    async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
-        fill = fill_from_quote(quote)
-        return Landed(fill=fill if submission is None else self._live_fill(fill, quote.request))
-
-    def _fill_amounts(self, request: QuoteRequest) -> tuple[int, int]:
-        live = self.op.get("live", {})
-        return int(live.get("in", request.amount_raw)), int(live.get("out", self.op["out"]))
-
-    def _live_fill(self, fill: Fill, request: QuoteRequest) -> Fill:
-        live = self.op.get("live", {})
-        in_raw, out_raw = self._fill_amounts(request)
-        return replace(
-            fill,
-            in_amount_raw=in_raw,
-            out_amount_raw=out_raw,
-            total_in_raw=int(live["tin"]) if "tin" in live else None,
-            total_out_raw=int(live["tout"]) if "tout" in live else None,
-            signature=SIGNATURE,
-        )
+OpenMarket = Callable[[Mapping[str, Any]], AbstractAsyncContextManager[ScriptedSwaps]]
+# The vectors' token is no address a chain would accept, so at the sandbox another one stands for it.
+_NAMES = {SOL_MINT: "SOL", SandboxSwaps.token: ScriptedSwaps.token}
 
 
 @dataclass
@@ -114,39 +54,59 @@ class Stage:
 
     @property
     def position(self) -> Position | None:
-        return self.engine.ledger.head(self.wallet).position_of(TOKEN)
+        return self.engine.ledger.head(self.wallet).position_of(self.swaps.token)
 
 
-def check_scenario(vector: Mapping[str, Any]) -> list[str]:
+def check_scenario(vector: Mapping[str, Any], market: OpenMarket = in_memory) -> list[str]:
     """Return where a scenario differs from its vector, defects of the reference corrected."""
-    return asyncio.run(_check(vector))
+    return asyncio.run(_check(vector, market))
 
 
-async def _check(vector: Mapping[str, Any]) -> list[str]:
-    stage = await _prepare(vector["input"])
+async def _check(vector: Mapping[str, Any], market: OpenMarket) -> list[str]:
+    given = vector["input"]
     shadow = deviations.Shadow()
     lines: list[str] = []
     done: list[Mapping[str, Any]] = []
-    for number, step in enumerate(vector["steps"]):
-        op = step["op"]
-        if deviations.is_refused_after_take_profit(step, done):
-            # Ours buys. The rest of the vector goes on without that buy, so it is tried on a stage of its own.
-            apart = await _prepare(vector["input"])
-            for earlier in done:
-                await _run(apart, earlier["op"])
-            result = await _run(apart, op)
-            if not result.get("success"):
-                lines.append(f"step {number}: expected the DCA to be bought, got {result}")
-            continue
-        actual = await _observe(stage, op)
-        expected = deviations.corrected_step(step, shadow, stage.decimals)
-        lines += [f"step {number} ({op['kind']}): {line}" for line in differences(expected, actual)]
-        done.append(step)
+    async with market(given) as swaps:
+        stage = await _prepare(given, swaps)
+        for number, step in enumerate(vector["steps"]):
+            op = step["op"]
+            if deviations.is_refused_after_take_profit(step, done):
+                result = await _apart(given, market, [*(earlier["op"] for earlier in done), op])
+                if not result.get("success"):
+                    lines.append(f"step {number}: expected the DCA to be bought, got {result}")
+                continue
+            actual = await _observe(stage, op)
+            expected = deviations.corrected_step(step, shadow, stage.decimals)
+            lines += [f"step {number} ({op['kind']}): {line}" for line in differences(expected, actual)]
+            lines += [f"step {number} ({op['kind']}): {line}" for line in await _against_the_chain(stage)]
+            done.append(step)
     return lines
 
 
-async def _prepare(given: Mapping[str, Any]) -> Stage:
-    swaps = ScriptedSwaps()
+async def _apart(
+    given: Mapping[str, Any], market: OpenMarket, ops: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what the last step gives on a stage of its own: the rest of the vector goes on without it."""
+    async with market(given) as swaps:
+        stage = await _prepare(given, swaps)
+        return [await _run(stage, op) for op in ops][-1]
+
+
+async def _against_the_chain(stage: Stage) -> list[str]:
+    """Return where the ledger of a live wallet differs from what the chain says it holds."""
+    held = await stage.swaps.holdings()
+    if held is None or stage.agent.trading_mode is not TradingMode.LIVE:
+        return []
+    booked = {mint: one.amount_raw for mint, one in stage.engine.ledger.head(stage.wallet).balances.items()}
+    return [
+        f"{mint}: the chain holds {held.get(mint, 0)}, the ledger {booked.get(mint, 0)}"
+        for mint in sorted(held.keys() | booked.keys())
+        if held.get(mint, 0) != booked.get(mint, 0)
+    ]
+
+
+async def _prepare(given: Mapping[str, Any], swaps: ScriptedSwaps) -> Stage:
     decimals = int(given["tokenDecimals"])
     engine = FakeEngine(swaps=swaps, decimals=decimals)
     engine.sol_price.price_usd = Decimal(given["solPriceUsd"])
@@ -156,7 +116,7 @@ async def _prepare(given: Mapping[str, Any]) -> Stage:
     }
     agent = an_agent(update_config(DEFAULT_CONFIG, sections))
     if given["mode"] == "live":
-        wallet = replace(agent.wallets[0], mode=TradingMode.LIVE, address=WalletAddress("LiveWallet1"))
+        wallet = replace(agent.wallets[0], mode=TradingMode.LIVE, address=swaps.live_wallet)
         agent = replace(agent, trading_mode=TradingMode.LIVE, wallets=(wallet,))
         engine.keys.loaded.add(wallet.address)
     await engine.add_agent(agent, Decimal(given["startSol"]))
@@ -171,20 +131,20 @@ async def _observe(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
     settled = [body for body in bodies if isinstance(body, TradeSettled)]
     state = stage.engine.ledger.head(stage.wallet)
     balances = {
-        "SOL" if mint == SOL_MINT else mint: from_raw(balance.amount_raw, balance.decimals)
+        _NAMES.get(mint, mint): from_raw(balance.amount_raw, balance.decimals)
         for mint, balance in state.balances.items()
     }
     return {
         "quotes": [request.amount_raw for request in stage.swaps.requests[asked:]],
         "result": result,
-        "newTransactions": [_transaction(body.transaction) for body in settled],
+        "newTransactions": [_transaction(stage, body.transaction) for body in settled],
         "historicalSwapJobs": [_closed(body.closed) for body in settled if body.closed is not None],
         "state": {"balances": balances, "position": _position(stage)},
     }
 
 
 async def _run(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
-    stage.swaps.op = op
+    await stage.swaps.begin(op)
     runners = {"buy": _buy, "sell": _sell, "tp": _take_profit, "dca": _dca}
     try:
         return await runners[op["kind"]](stage, op)
@@ -193,13 +153,15 @@ async def _run(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _buy(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
-    use_case = BuyByHand(directory=stage.engine.directory, purchases=stage.engine.purchases)
+    use_case = BuyByHand(
+        directory=stage.engine.directory, purchases=stage.engine.purchases, signals=FakeSignals()
+    )
     size = Decimal(op["size"]) if "size" in op else None
     bought = await use_case.execute(
         BuyByHandRequest(
             agent_id=stage.agent.id,
             user_id=USER,
-            token_address=TOKEN,
+            token_address=stage.swaps.token,
             token_symbol=SYMBOL,
             size_sol=size,
         )
@@ -211,7 +173,7 @@ async def _buy(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
         "inputAmount": bought.input_amount,
         "outputAmount": bought.output_amount,
         "purchasePrice": bought.purchase_price,
-        "transactionHash": bought.transaction_hash,
+        "transactionHash": stage.swaps.name_of(bought.transaction_hash),
         "stopLossInitialized": bought.stop_loss_initialized,
         "stopLossPercentage": bought.stop_loss_pct,
         "signalId": bought.signal_id,
@@ -230,7 +192,7 @@ async def _sell(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
     closed = done.settled.closed
     assert closed is not None
     return {
-        **_sale_figures(done.fill, position),
+        **_sale_figures(stage, done.fill, position),
         "historicalSwapId": "<id>",
         "profitLossSol": closed.profit_loss_sol,
         "profitLossUsd": closed.profit_loss_usd,
@@ -257,7 +219,7 @@ async def _take_profit(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
         TakeProfitRequest(wallet_address=stage.wallet, position_id=position.id, evidence=evidence)
     )
     after, closed = done.settled.position, done.settled.closed
-    figures = _sale_figures(done.fill, position)
+    figures = _sale_figures(stage, done.fill, position)
     basis = position.cost_basis_lamports * done.fill.in_amount_raw // position.quantity_raw
     profit = (
         after.realized_lamports
@@ -281,7 +243,7 @@ async def _take_profit(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
         "newRemainingAmount": after.quantity if after is not None else Decimal(0),
         "newLevelsHit": position.take_profit_levels_hit + len(decision.levels),
         "moonBagActivated": decision.activate_moon_bag,
-        "transactionHash": done.fill.signature,
+        "transactionHash": figures["transactionHash"],
     }
     if closed is not None:
         result |= {"positionClosed": True, "historicalSwapId": "<id>"}
@@ -316,7 +278,7 @@ async def _dca(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
         "newAveragePrice": after.entry_price_sol,
         "newTotalAmount": after.purchased,
         "newDcaCount": after.dca_count,
-        "transactionHash": fill.signature,
+        "transactionHash": stage.swaps.name_of(fill.signature),
     }
 
 
@@ -327,7 +289,7 @@ def _open_position(stage: Stage) -> Position:
     return position
 
 
-def _sale_figures(fill: Fill, position: Position) -> dict[str, Any]:
+def _sale_figures(stage: Stage, fill: Fill, position: Position) -> dict[str, Any]:
     return {
         "success": True,
         "transactionId": "<id>",
@@ -335,11 +297,11 @@ def _sale_figures(fill: Fill, position: Position) -> dict[str, Any]:
         "inputAmount": from_raw(fill.in_amount_raw, position.decimals),
         "outputAmount": sol(fill.out_amount_raw),
         "salePrice": unit_price_sol(fill.out_amount_raw, fill.in_amount_raw, position.decimals),
-        "transactionHash": fill.signature,
+        "transactionHash": stage.swaps.name_of(fill.signature),
     }
 
 
-def _transaction(record: TransactionRecord) -> dict[str, Any]:
+def _transaction(stage: Stage, record: TransactionRecord) -> dict[str, Any]:
     return {
         "isDca": record.is_dca,
         "isTakeProfit": record.is_take_profit,
@@ -347,25 +309,30 @@ def _transaction(record: TransactionRecord) -> dict[str, Any]:
         "transactionType": record.type.value,
         "transactionValueUsd": record.value_usd,
         "fees": record.fees,
-        "inputMint": record.input_mint,
+        "inputMint": _mint(record.input_mint),
         "inputSymbol": record.input_symbol,
         "inputAmount": record.input_amount,
         "inputPrice": record.input_price,
-        "outputMint": record.output_mint,
+        "outputMint": _mint(record.output_mint),
         "outputSymbol": record.output_symbol,
         "outputAmount": record.output_amount,
         "outputPrice": record.output_price,
         "slippage": record.slippage,
         "priceImpact": record.price_impact,
-        "transactionHash": record.transaction_hash,
+        "transactionHash": stage.swaps.name_of(record.transaction_hash),
         "protocolFeeSol": record.protocol_fee_sol,
         "networkFeeSol": record.network_fee_sol,
     }
 
 
+def _mint(mint: str | None) -> str | None:
+    """Return a mint as the vectors call it."""
+    return ScriptedSwaps.token if mint == SandboxSwaps.token else mint
+
+
 def _closed(trade: ClosedTrade) -> dict[str, Any]:
     return {
-        "tokenAddress": trade.token_address,
+        "tokenAddress": _mint(trade.token_address),
         "tokenSymbol": trade.token_symbol,
         "amount": trade.amount,
         "purchasePrice": trade.purchase_price,
@@ -393,7 +360,7 @@ def _position(stage: Stage) -> dict[str, Any] | None:
         "realizedProfitSol": sol(position.realized_lamports),
         "tpBatchStartLevel": position.take_profit_batch_start,
         "totalTakeProfitLevels": position.take_profit_levels_total,
-        "tokenAddress": position.token_address,
+        "tokenAddress": _mint(position.token_address),
         "tokenSymbol": position.token_symbol,
         "purchasePrice": position.entry_price_sol,
         "purchaseAmount": position.purchased,

@@ -26,7 +26,8 @@ dexscreener, tokens, pyth, rpc or *; method an RPC method; mint restricts it to 
     delay(seconds=1), timeout(seconds=60, then cut), drop_before, drop_after (cut before / after taking effect),
     status(status=500, message?, headers?), rate_limit(seconds until reset=1, headers?), html_error(status=503);
         with `after: true` delay, timeout, status and html_error come after the request took effect
-    empty, missing_token, null_fields, zero_price, absurd_price(factor=1000)
+    empty, missing_token, null_fields, zero_price, absurd_price(factor=1000),
+        garbled_price(message="NaN": what stands in the place of the price, as text)
     stale_publish_time(seconds=3600), wide_conf(factor=0.05 of the price), sse_silence, sse_end(updates still sent=0)
     order_error(code=1, message?), fail_execute(code; positive = lands and reverts), rpc_error(code=-32005, message?, data?)
     vanish (execute answers -1000, sendTransaction a signature; nothing lands),

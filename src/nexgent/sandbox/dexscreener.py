@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import orjson
 
 from nexgent.sandbox.constants import LAMPORTS_PER_SOL, SOL_MINT, USDC_MINT
-from nexgent.sandbox.faults import FaultRule, first, for_mint
+from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price
 from nexgent.sandbox.http import Reply, Request, json_reply
 from nexgent.sandbox.market import Market
 from nexgent.sandbox.state import SandboxState
@@ -19,6 +19,7 @@ MAX_ADDRESSES = 30
 _SOL_POOL = "8sLbNZoA1cfnvMJLPfp98ZLAnFSYCFApfJKMbiXNLwxj"
 _SOL_POOL_USD = 25_000_000
 _SOL_POOL_SINCE_MS = 1_620_000_000_000
+_BENT = ("missing_token", "zero_price", "absurd_price", "garbled_price", "null_fields")
 
 
 def handle(state: SandboxState, request: Request) -> Reply:
@@ -49,7 +50,7 @@ def _pairs(market: Market, addresses: Sequence[str], faults: Sequence[FaultRule]
             if address == SOL_MINT and for_mint(faults, address, "missing_token") is None:
                 pairs.append(orjson.dumps(_sol_pair(sol_usd)))
             continue
-        bent = for_mint(faults, address, "missing_token", "zero_price", "absurd_price", "null_fields")
+        bent = for_mint(faults, address, *_BENT)
         if bent is None:
             pairs.append(encoded_pair(token, market.price_sol(token), sol_usd))
         elif bent.kind != "missing_token":
@@ -120,6 +121,10 @@ def _bent_pair(
         for name in ("priceUsd", "liquidity", "fdv", "marketCap", "info", "labels", "boosts"):
             del bare[name]
         return bare
+    if fault.kind == "garbled_price":
+        return pair(token, price_sol, sol_usd) | dict.fromkeys(
+            ("priceNative", "priceUsd"), garbled_price(fault)
+        )
     factor = Decimal(fault.factor or 1000) if fault.kind == "absurd_price" else Decimal(0)
     return pair(token, price_sol * factor, sol_usd)
 

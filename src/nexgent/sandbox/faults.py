@@ -22,6 +22,7 @@ _KIND_ENDPOINTS: Final[dict[str, frozenset[str]]] = {
     "null_fields": frozenset({"price", "dexscreener", "tokens"}),
     "zero_price": _PRICED,
     "absurd_price": _PRICED,
+    "garbled_price": frozenset({"price", "dexscreener"}),
     "stale_publish_time": frozenset({"pyth"}),
     "wide_conf": frozenset({"pyth"}),
     "sse_silence": frozenset({"pyth"}),
@@ -128,3 +129,8 @@ def first(rules: Iterable[FaultRule], *kinds: str) -> FaultRule | None:
 def for_mint(rules: Iterable[FaultRule], mint: str, *kinds: str) -> FaultRule | None:
     """Return the first of the rules that is of one of these kinds and concerns a mint."""
     return next((rule for rule in rules if rule.kind in kinds and rule.mint in (None, mint)), None)
+
+
+def garbled_price(rule: FaultRule) -> str:
+    """Return what stands in the place of a price."""
+    return "NaN" if rule.message is None else rule.message

@@ -11,7 +11,7 @@ import orjson
 from nexgent.sandbox.chain import is_address
 from nexgent.sandbox.constants import LAMPORTS_PER_SOL, SOL_MINT, TOKEN_PROGRAM
 from nexgent.sandbox.dexscreener import significant
-from nexgent.sandbox.faults import FaultRule, first, for_mint
+from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price
 from nexgent.sandbox.http import Reply, Request, json_reply
 from nexgent.sandbox.orders_json import order_json
 from nexgent.sandbox.state import SandboxState
@@ -24,6 +24,7 @@ _TEXT_SEARCH_RESULTS = 20
 _MAX_AMOUNT = 2**64 - 1
 _SOL_LIQUIDITY_USD = 621_679_197.67
 _SOL_CREATED_AT = "2024-06-05T08:55:25.527Z"
+_BENT = ("missing_token", "zero_price", "absurd_price", "garbled_price", "null_fields")
 _OPTIONAL = (
     "receiver",
     "slippageBps",
@@ -52,7 +53,7 @@ def price(state: SandboxState, request: Request) -> Reply:
     block = state.chain.slots.slot()
     answer: dict[str, object] = {}
     for mint in ids:
-        bent = for_mint(request.faults, mint, "missing_token", "zero_price", "absurd_price", "null_fields")
+        bent = for_mint(request.faults, mint, *_BENT)
         if bent is not None and bent.kind == "missing_token":
             continue
         token = market.tokens.get(mint)
@@ -80,6 +81,8 @@ def price(state: SandboxState, request: Request) -> Reply:
                 "decimals": decimals,
                 "priceChange24h": None,
             }
+        elif bent is not None and bent.kind == "garbled_price":
+            answer[mint] = {"usdPrice": garbled_price(bent), "blockId": block, "decimals": decimals}
     return json_reply(answer)
 
 
@@ -186,7 +189,7 @@ def _no_route(state: SandboxState) -> Reply:
 
 
 def _factor(fault: FaultRule | None) -> Decimal:
-    if fault is None or fault.kind == "null_fields":
+    if fault is None or fault.kind in ("null_fields", "garbled_price"):
         return Decimal(1)
     return Decimal(fault.factor or 1000) if fault.kind == "absurd_price" else Decimal(0)
 

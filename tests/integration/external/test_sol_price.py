@@ -9,12 +9,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
 from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
 from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID
+from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
+from nexgent.infrastructure.external.solana.rpc import SolanaRpc
 from nexgent.sandbox.control import SandboxControl
 from nexgent.shared.clock import SystemClock
 from tests.integration.external.servers import serve
@@ -82,9 +87,9 @@ async def test_the_end_of_a_stream_is_followed_by_another(
         await _until(lambda: feed.streaming)
         await _until(lambda: not feed.streaming)
 
-        await control.set_sol_usd("170")
+        await control.set_sol_usd("155")
 
-        await _until(lambda: feed.streaming and _usd(feed) == 170)
+        await _until(lambda: feed.streaming and _usd(feed) == 155)
 
 
 async def test_a_planned_reconnect_loses_nothing(
@@ -158,6 +163,55 @@ async def test_a_wide_confidence_is_not_a_price(
         await control.clear_faults()
 
         await _until(lambda: _usd(feed) == 150)
+
+
+@pytest.mark.parametrize("spike", ["195", "105"])
+async def test_a_jump_of_pyth_alone_converts_nothing_and_is_put_right_by_the_others(
+    http: HttpClient, base_url: str, control: SandboxControl, spike: str
+) -> None:
+    asked = 0
+
+    async def other() -> SolPrice | None:
+        nonlocal asked
+        asked += 1
+        return SolPrice(
+            price_usd=Decimal("150.5"), published_at=datetime.now(UTC), source=PriceSource.JUPITER
+        )
+
+    async with _running(http, base_url, fallbacks=(other,), fallback_seconds=60.0) as feed:
+        await _until(lambda: feed.streaming and _usd(feed) == 150)
+        await control.set_sol_usd(spike)
+        seen: set[Decimal | None] = set()
+
+        def put_right() -> bool:
+            seen.add(_usd(feed))
+            return _usd(feed) == Decimal("150.5")
+
+        await _until(put_right)
+        assert seen <= {Decimal(150), Decimal("150.5"), None}
+        assert asked > 0
+
+        await control.set_sol_usd("151")
+
+        await _until(lambda: _usd(feed) == 151)
+
+
+async def test_a_jump_both_see_is_accepted(http: HttpClient, base_url: str, control: SandboxControl) -> None:
+    clock = SystemClock()
+    api = JupiterApi(http=http, clock=clock, base_url=base_url, requests_per_minute=0)
+    feed_of_tokens = JupiterPriceFeed(
+        api,
+        clock,
+        decimals=SolanaTokenDecimals(
+            SolanaRpc(http=http, clock=clock, url=f"{base_url}/rpc", requests_per_ten_seconds=0)
+        ),
+    )
+    async with _running(http, base_url, fallbacks=(feed_of_tokens.sol_price,)) as feed:
+        await _until(lambda: feed.streaming and _usd(feed) == 150)
+
+        await control.set_sol_usd("90")
+
+        await _until(lambda: _usd(feed) == 90)
 
 
 async def test_an_older_publish_time_does_not_come_back(http: HttpClient) -> None:

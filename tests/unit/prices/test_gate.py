@@ -52,7 +52,10 @@ class Poll:
         return verdict
 
 
-@pytest.mark.parametrize("bad", ["0", "-1", "NaN", "Infinity", "-Infinity"])
+BAD = ["0", "-0", "-1", "NaN", "sNaN", "Infinity", "-Infinity", "1e999999", "1e-999999", "1e40", "1e-40"]
+
+
+@pytest.mark.parametrize("bad", BAD)
 def test_a_zero_price_does_not_close_a_winning_position(bad: str) -> None:
     poll = Poll(paid="0.001")
 
@@ -103,6 +106,62 @@ def test_one_lying_source_moves_nothing_while_the_other_contradicts() -> None:
         poll.wait(0.5)
         poll.says("0.001", PriceSource.JUPITER)
         poll.wait(0.5)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_nonsense_in_usd_or_of_sol_converts_nothing(bad: str) -> None:
+    assert Poll(paid="0.001").says(None, usd=bad) is Verdict.NOT_A_PRICE
+    assert Poll(paid="0.001").says(None, usd="0.15", sol_usd=bad) is Verdict.NOT_A_PRICE
+    assert Poll(paid="0.001").says("0.001", usd=bad) is Verdict.ACCEPTED
+
+
+def test_a_liar_does_not_win_by_answering_after_the_other_once_and_before_it_the_next_time() -> None:
+    poll = Poll(paid="0.001")
+
+    for _ in range(5):
+        poll.wait(0.4).says("0.001")
+        assert poll.wait(0.1).says("0.0001", PriceSource.JUPITER) is not Verdict.ACCEPTED
+        assert poll.wait(0.4).says("0.0001", PriceSource.JUPITER) is not Verdict.ACCEPTED
+        assert poll.wait(0.1).says("0.001") is Verdict.ACCEPTED
+
+
+def test_a_crash_is_accepted_at_the_third_poll_when_the_other_source_goes_away_with_it() -> None:
+    poll = Poll(paid="0.001")
+    poll.says("0.001", PriceSource.JUPITER)
+
+    assert poll.wait().says("0.0005") is Verdict.UNCONFIRMED
+    assert poll.wait().says("0.0005") is Verdict.UNCONFIRMED
+    assert poll.wait().says("0.0005") is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize(("liar", "other"), [("0.0001", "0.01"), ("0.01", "0.0001")])
+def test_sources_that_jump_apart_confirm_nothing(liar: str, other: str) -> None:
+    poll = Poll(paid="0.001")
+
+    for _ in range(5):
+        assert poll.wait(0.5).says(liar) is not Verdict.ACCEPTED
+        assert poll.wait(0.5).says(other, PriceSource.JUPITER) is not Verdict.ACCEPTED
+
+
+def test_a_smaller_fall_of_the_other_source_is_no_denial() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.wait().says("0.0004") is Verdict.UNCONFIRMED
+    assert poll.says("0.0007", PriceSource.JUPITER) is Verdict.UNCONFIRMED
+    assert poll.wait().says("0.0004") is Verdict.ACCEPTED
+
+
+def test_a_frozen_source_neither_moves_anything_nor_ages_into_a_price() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.001") is Verdict.ACCEPTED
+    frozen_at = poll.now
+    verdicts = set()
+    for _ in range(15):
+        poll.wait()
+        verdicts.add(poll.says("0.001", age_seconds=(poll.now - frozen_at).total_seconds()))
+    assert verdicts == {Verdict.ACCEPTED, Verdict.STALE}
+    assert poll.says("0.001", age_seconds=11) is Verdict.STALE
 
 
 def test_stale_and_disordered_answers_are_dropped() -> None:

@@ -12,9 +12,9 @@ from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.ledger.errors import JournalUnavailableError
 from nexgent.domain.trading.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
-from nexgent.shared.errors import ForbiddenError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, IntentId, UserId, WalletAddress
+from tests.fakes.api import FakeSignals
 from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
 
 
@@ -22,7 +22,7 @@ async def prepared() -> tuple[FakeEngine, BuyByHand, BuyByHandRequest]:
     engine = FakeEngine()
     config = update_config(TradingConfig(), {"positionCalculator": {"randomization": {"enabled": False}}})
     agent = await engine.add_agent(an_agent(config))
-    use_case = BuyByHand(directory=engine.directory, purchases=engine.purchases)
+    use_case = BuyByHand(directory=engine.directory, purchases=engine.purchases, signals=FakeSignals())
     request = BuyByHandRequest(agent_id=agent.id, user_id=USER, token_address=TOKEN, size_sol=Decimal(1))
     return engine, use_case, request
 
@@ -41,7 +41,7 @@ async def test_a_purchase_by_hand_tells_what_it_bought() -> None:
 async def test_a_stranger_is_turned_away() -> None:
     engine, use_case, request = await prepared()
 
-    with pytest.raises(ForbiddenError):
+    with pytest.raises(AgentNotFoundError):
         await use_case.execute(replace(request, user_id=UserId(new_id())))
     with pytest.raises(AgentNotFoundError):
         await use_case.execute(replace(request, agent_id=AgentId(new_id())))

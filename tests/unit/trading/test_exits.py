@@ -13,10 +13,11 @@ from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import TradeSettled
 from nexgent.domain.positions.models import CloseReason, PendingExit
-from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
+from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.liquidity import MarketVerdict
+from nexgent.shared.types import WalletAddress
 from tests.fakes.engine import FakeEngine, an_agent
 
 
@@ -195,3 +196,31 @@ async def test_a_dead_verdict_on_a_token_that_sells_sells_it() -> None:
     await until(lambda: not engine.positions(agent))
     (closed,) = engine.closed_trades()
     assert closed.profit_loss_sol > Decimal("-0.01")
+
+
+# --- Locked wallets ---
+
+
+async def test_an_exit_waits_for_its_wallets_key_and_goes_on_the_moment_it_is_there() -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    engine.policy = ExitPolicy(longest_pause_seconds=60)
+    engine.swaps.unsellable = WalletNotLoadedError()
+    tasks = ExitTasks(
+        close=engine.sales, policy=engine.policy, clock=engine.clock, publish=engine.events.append
+    )
+
+    tasks.start(position, CloseReason.STOP_LOSS, None)
+    await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
+    (failed,) = of_type(engine, ExitAttemptFailed)
+    assert isinstance(failed, ExitAttemptFailed)
+    # A missing key is no reason to sell with more slippage later.
+    assert (failed.attempts, failed.retry_seconds) == (0, 60)
+    tasks.hurry(WalletAddress("another"))
+    await engine.settle(50)
+    assert engine.positions(agent)
+    engine.swaps.unsellable = None
+    tasks.hurry(position.wallet_address)
+
+    await until(lambda: not engine.positions(agent))
+    assert await tasks.drain(1) == 0

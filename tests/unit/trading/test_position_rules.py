@@ -13,7 +13,7 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.errors import InsufficientBalanceError
-from nexgent.domain.ledger.models import PriceEvidence, TradeIntended, TradeKind, TradeSettled
+from nexgent.domain.ledger.models import ExitAsked, PriceEvidence, TradeIntended, TradeKind, TradeSettled
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError
 from nexgent.domain.positions.events import PositionUpdated
@@ -26,6 +26,7 @@ from nexgent.domain.trading.take_profit_sale import TakeProfitRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import TokenAddress
 from tests.fakes.engine import TOKEN, FakeEngine, an_agent
+from tests.fakes.journal import FakeJournal
 
 EXACT = {"positionCalculator": {"randomization": {"enabled": False}}}
 TAKE_PROFIT = {
@@ -477,6 +478,68 @@ async def test_a_stop_that_fires_during_a_take_profit_sells_the_rest_after_it() 
     assert kinds(engine) == [TradeKind.TAKE_PROFIT, TradeKind.SALE]
     (closed,) = engine.closed_trades()
     assert closed.profit_loss_sol == sol(engine.balance_raw(agent)) - Decimal(10)
+
+
+@pytest.mark.parametrize(
+    ("sections", "to"), [((TAKE_PROFIT, CALM), "0.0015"), ((DCA, CALM), "0.0008")], ids=["take profit", "dca"]
+)
+async def test_a_stop_that_fires_during_another_operation_is_sold_after_a_restart_at_any_price(
+    sections: tuple[Mapping[str, object], ...], to: str
+) -> None:
+    engine, agent, _ = await an_engine(*sections)
+    engine.swaps.gate = asyncio.Event()
+    engine.move_to(Decimal(to))
+    await until(lambda: len(kinds(engine)) == 1)
+    engine.move_to(Decimal("0.0005"))
+    await until(lambda: any(isinstance(entry.body, ExitAsked) for entry in engine.journal.entries))
+    assert sum(isinstance(entry.body, ExitAsked) for entry in engine.journal.entries) == 1
+
+    # The process dies here, and by the time there is another one the price is back.
+    after = FakeEngine(replace_journal(engine.journal))
+    await restarted(after, agent)
+    await after.recovery.run_once()
+    await until(lambda: not after.positions(agent))
+
+    assert kinds(after)[-1] is TradeKind.SALE
+    (closed,) = after.closed_trades()
+    assert closed.close_reason is CloseReason.STOP_LOSS
+    assert closed.profit_loss_sol == sol(after.balance_raw(agent)) - Decimal(10)
+    engine.swaps.gate.set()
+    await engine.operations.drain(1)
+    await engine.exits.drain(1)
+
+
+def replace_journal(journal: FakeJournal) -> FakeJournal:
+    """Return what a journal holds now as one that the old process does not write to any more."""
+    copy = FakeJournal()
+    copy.entries, copy.wallets = list(journal.entries), dict(journal.wallets)
+    return copy
+
+
+async def restarted(engine: FakeEngine, agent: Agent) -> None:
+    """Fill a new process from its journal."""
+    engine.directory.load([agent])
+    states = await engine.journal.load()
+    engine.ledger.load(states, len(engine.journal.entries))
+    for state in states:
+        for position in state.positions.values():
+            engine.watcher.watch(position, position.base_mark)
+
+
+async def test_an_exit_that_cannot_be_written_down_goes_on_all_the_same() -> None:
+    engine, agent, _ = await an_engine(TAKE_PROFIT, CALM)
+    engine.swaps.gate = asyncio.Event()
+    engine.move_to(Decimal("0.0015"))
+    await until(lambda: kinds(engine) == [TradeKind.TAKE_PROFIT])
+    engine.journal.down = True
+    engine.move_to(Decimal("0.0005"))
+    await engine.settle(50)
+    engine.journal.down = False
+    engine.swaps.gate.set()
+
+    await until(lambda: not engine.positions(agent))
+
+    assert kinds(engine) == [TradeKind.TAKE_PROFIT, TradeKind.SALE]
 
 
 async def test_a_take_profit_does_not_loosen_the_stop_that_prices_raised() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import decimal
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.shared.money import CONTEXT, from_raw, sol
@@ -41,7 +42,8 @@ def open_position_view(position: Position, mark: PositionMark) -> dict[str, obje
         "currentStopLossPercentage": _DOUBLE.plus(mark.stop_loss_pct)
         if mark.stop_loss_pct is not None
         else None,
-        "peakPrice": _DOUBLE.plus(mark.peak_price_sol),
+        # The peak goes on being tracked while stop loss is off; the contract shows it only with a stop.
+        "peakPrice": _DOUBLE.plus(mark.peak_price_sol) if mark.stop_loss_pct is not None else None,
         "lastStopLossUpdate": iso_time(mark.stop_updated_at),
         "remainingAmount": position.remaining,
         "takeProfitLevelsHit": position.take_profit_levels_hit,
@@ -96,8 +98,12 @@ def enriched_position_view(
 
 def iso_time(moment: datetime | None) -> str | None:
     """Return a time as `2025-01-27T12:00:00.000Z`."""
-    if moment is None:
-        return None
+    return _iso_time(moment) if moment is not None else None
+
+
+@lru_cache(maxsize=512)
+def _iso_time(moment: datetime) -> str:
+    """Times of one trade are shown many times: in several fields, to clients and in copies."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 

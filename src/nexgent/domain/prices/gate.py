@@ -1,8 +1,9 @@
 """The price gate: no observation becomes a price unless it is finite, positive, fresh and plausible.
 
 Plausible means near the last accepted price. A jump needs a witness: the other source saying the same, or the same source
-saying it again at the next poll while the other source has not contradicted it since. So one wild answer moves nothing, and a
-real crash is accepted at the second poll at the latest.
+saying it again at the next poll while the other source has not contradicted it since. An other source that denied the jump
+just before it began gets one more poll to speak again, since answers of one poll arrive in any order. So one wild answer moves
+nothing, one lying source moves nothing while the other is there, and a real crash is accepted at the third poll at the latest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from enum import StrEnum
 from nexgent.domain.prices.models import PriceObservation, PriceSource, TokenPrice
 from nexgent.shared.money import CONTEXT
 from nexgent.shared.types import TokenAddress
+
+_LOWEST, _HIGHEST = Decimal("1e-40"), Decimal("1e40")
 
 
 class Verdict(StrEnum):
@@ -46,6 +49,7 @@ class _Candidate:
     price_sol: Decimal
     source: PriceSource
     since: datetime
+    repeated: int = 0
 
 
 @dataclass(slots=True)
@@ -137,8 +141,12 @@ class PriceGate:
             return Verdict.UNCONFIRMED
         if observation.observed_at <= candidate.since:
             return Verdict.UNCONFIRMED
-        if other is not None and other[1] > candidate.since and self._near(other[0], state.accepted):
-            return Verdict.CONTRADICTED
+        candidate.repeated += 1
+        if other is not None and self._contradicts(other[0], price, state.accepted):
+            if other[1] > candidate.since:
+                return Verdict.CONTRADICTED
+            if candidate.repeated == 1:
+                return Verdict.UNCONFIRMED
         return Verdict.ACCEPTED
 
     def _other(
@@ -153,12 +161,18 @@ class PriceGate:
         ratio = CONTEXT.divide(price, reference)
         return self._low <= ratio <= self._rules.max_jump_factor
 
+    def _contradicts(self, said: Decimal, price: Decimal, accepted: Decimal) -> bool:
+        """Tell whether what the other says denies a jump: it saw none, or one the other way. A smaller one is no denial."""
+        ratio = CONTEXT.divide(said, accepted)
+        return ratio >= self._low if price < accepted else ratio <= self._rules.max_jump_factor
+
     def _agree(self, price: Decimal, other: Decimal) -> bool:
         return self._agree_low <= CONTEXT.divide(price, other) <= self._rules.agreement_factor
 
 
 def _is_price(value: Decimal) -> bool:
-    return value.is_finite() and value > 0
+    """Tell whether a number can be a price at all; beyond these limits arithmetic with it would overflow."""
+    return value.is_finite() and _LOWEST < value < _HIGHEST
 
 
 def _usd(observation: PriceObservation, price_sol: Decimal, sol_usd: Decimal | None) -> Decimal | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent, Wallet
 from nexgent.domain.ledger.errors import JournalUnavailableError
+from nexgent.domain.signals.errors import SignalNotFoundError
+from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.trading.errors import (
     QuoteFailedError,
     SwapInDoubtError,
@@ -18,9 +20,10 @@ from nexgent.domain.trading.errors import (
     TokenUnavailableError,
     TradeRejectedError,
 )
-from nexgent.domain.trading.open_positions import Buyer, PurchaseOrder, PurchaseResult
-from nexgent.shared.errors import ForbiddenError, NexgentError
+from nexgent.domain.trading.purchases import MANUAL, Buyer, PurchaseOrder, PurchaseResult
+from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import new_id
+from nexgent.shared.loops import TaskSet
 from nexgent.shared.money import from_raw, sol
 from nexgent.shared.types import (
     AgentId,
@@ -33,8 +36,6 @@ from nexgent.shared.types import (
     WalletAddress,
 )
 
-MANUAL = "manual"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuyByHandRequest:
@@ -46,6 +47,8 @@ class BuyByHandRequest:
     token_symbol: str | None = None
     size_sol: Decimal | None = None
     wallet_address: WalletAddress | None = None
+    signal_id: SignalId | None = None
+    """A signal of the user's that the purchase refers to. It is a note only: the agent still trades that signal by itself."""
     intent_id: IntentId | None = None
     """Give the same id again to make a repeated request one purchase; left out, each request is a purchase of its own."""
 
@@ -75,27 +78,63 @@ class Purchases(Protocol):
         ...
 
 
-class BuyByHand:
-    """Ownership first, then the same purchase that a signal makes, with the same checks."""
+class OwnSignals(Protocol):
+    """Signals by owner."""
 
-    def __init__(self, *, directory: AgentDirectory, purchases: Purchases) -> None:
+    async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
+        """Return a signal of that user; a foreign one looks like a missing one. Raises `UnavailableError`."""
+        ...
+
+
+class BuyByHand:
+    """Ownership first, then the same purchase that a signal makes, with the same checks.
+
+    A purchase that has begun goes on to its end, whether or not whoever asked for it is still there to hear of it.
+    """
+
+    def __init__(self, *, directory: AgentDirectory, purchases: Purchases, signals: OwnSignals) -> None:
         self._directory = directory
         self._purchases = purchases
+        self._signals = signals
+        self._running = TaskSet("purchases by hand")
 
     async def execute(self, request: BuyByHandRequest) -> BoughtByHand:
         """Buy and return what was bought.
 
-        Raises `AgentNotFoundError`, `ForbiddenError`, `TradeRejectedError` with a code of purchase validation,
-        `QuoteFailedError`, `SwapInDoubtError` (sent, booked as soon as the chain tells), or an `UnavailableError`.
+        Raises `AgentNotFoundError` (also for an agent of another user), `SignalNotFoundError` likewise, `TradeRejectedError`
+        with a code of purchase validation, `QuoteFailedError`, `SwapInDoubtError` (sent, booked as soon as the chain tells),
+        or an `UnavailableError`.
         """
-        agent = self._owned(request)
-        buyer = Buyer(
-            agent,
-            self._wallet(agent, request.wallet_address),
-            request.intent_id or IntentId(new_id()),
-            request.size_sol,
+        agent = self._directory.owned(request.agent_id, request.user_id)
+        wallet = self._wallet(agent, request.wallet_address)
+        if request.signal_id is not None:
+            # Before any money moves: a reference that leads nowhere must not be noticed after the swap.
+            found = await self._signals.get(request.signal_id, request.user_id)
+            if found is None:
+                raise SignalNotFoundError
+        done: BoughtByHand | NexgentError = await asyncio.shield(
+            self._running.start(self._outcome(request, agent, wallet), name=f"buy:{agent.id}")
         )
-        order = PurchaseOrder(request.token_address, request.token_symbol, None, MANUAL)
+        if isinstance(done, NexgentError):
+            raise done
+        return done
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait for purchases under way, at most so long; return how many were left, for recovery to finish."""
+        return await self._running.drain(timeout_seconds)
+
+    async def _outcome(
+        self, request: BuyByHandRequest, agent: Agent, wallet: Wallet
+    ) -> BoughtByHand | NexgentError:
+        try:
+            return await self._buy(request, agent, wallet)
+        except NexgentError as error:
+            # A refusal is an answer, also when nobody waits for it any more.
+            return error
+
+    async def _buy(self, request: BuyByHandRequest, agent: Agent, wallet: Wallet) -> BoughtByHand:
+        buyer = Buyer(agent, wallet, request.intent_id or IntentId(new_id()), request.size_sol)
+        order = PurchaseOrder(request.token_address, request.token_symbol, request.signal_id, MANUAL)
         (result,) = await self._purchases.execute(order, [buyer])
         if result.position is None or result.settled is None or result.fill is None:
             raise _refusal(result)
@@ -113,19 +152,12 @@ class BuyByHand:
             signal_id=position.signal_id,
         )
 
-    def _owned(self, request: BuyByHandRequest) -> Agent:
-        agent = self._directory.find(request.agent_id)
-        if agent is None:
-            raise AgentNotFoundError(request.agent_id)
-        if agent.user_id != request.user_id:
-            raise ForbiddenError("Forbidden: the agent belongs to another user")
-        return agent
-
     def _wallet(self, agent: Agent, address: WalletAddress | None) -> Wallet:
         wallet = agent.wallet_for(agent.trading_mode) if address is None else agent.wallet(address)
         if wallet is None:
-            what = f"no {agent.trading_mode.value} wallet" if address is None else "no such wallet"
-            raise TradeRejectedError("WALLET_NOT_FOUND", f"The agent has {what}")
+            mode = agent.trading_mode.value
+            why = f"the agent has no {mode} wallet" if address is None else "it is not one of the agent's"
+            raise TradeRejectedError("WALLET_NOT_FOUND", f"Wallet not found: {why}")
         return wallet
 
 
@@ -143,5 +175,6 @@ def _refusal(result: PurchaseResult) -> NexgentError:
     code, reason = result.code or "EXECUTION_FAILED", result.reason or "The trade could not be carried out"
     if code == JournalUnavailableError.code:
         return JournalUnavailableError()
+    reason = reason[:1].upper() + reason[1:]
     kind = _UNAVAILABLE.get(code)
     return kind(reason) if kind is not None else TradeRejectedError(code, reason, **result.details)

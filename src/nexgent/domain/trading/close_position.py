@@ -91,6 +91,13 @@ class ClosePosition:
             raise PartiallySoldError(request.position_id)
         return ClosedPosition(done.position, done.settled, done.fill)
 
+    async def remember(self, request: ClosePositionRequest) -> None:
+        """Make durable that the position wants to be left, while another operation on it is under way.
+
+        Raises `PositionNotFoundError`, `JournalUnavailableError`.
+        """
+        await self.operations.remember_exit(request.wallet_address, request.position_id, request.reason)
+
     async def book_landed(self, intent: Intent, fill: Fill) -> ClosedPosition:
         """Book any operation on a position whose swap turned out to have landed: a sale, take profit or DCA.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -12,13 +13,14 @@ from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.close_position import ClosePosition, ClosePositionRequest
-from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.operation_errors import PartiallySoldError
+from nexgent.domain.trading.pace import Pace
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import TaskSet
-from nexgent.shared.types import PositionId
+from nexgent.shared.types import PositionId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,9 @@ class _Exit:
     started: float
     no_market: bool = False
     overdue_told: bool = False
+    remembered: bool = False
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when waiting for the next attempt makes no sense any more."""
 
 
 class ExitTasks:
@@ -76,8 +81,9 @@ class ExitTasks:
         self._policy = policy
         self._clock = clock
         self._publish = publish
-        self._leaving: set[PositionId] = set()
+        self._leaving: dict[PositionId, _Exit] = {}
         self._tasks = TaskSet("exits")
+        self._pace = Pace()
         self._stopping = asyncio.Event()
 
     def __len__(self) -> int:
@@ -90,7 +96,6 @@ class ExitTasks:
         """Leave a position, unless that is under way already."""
         if position.id in self._leaving or self._stopping.is_set():
             return
-        self._leaving.add(position.id)
         pending = position.pending_exit
         if pending is None:
             self._publish(ExitTriggered(position.id, reason))
@@ -103,23 +108,41 @@ class ExitTasks:
             earlier_seconds=max(0.0, (now - pending.since).total_seconds()) if pending is not None else 0.0,
             started=self._clock.monotonic(),
         )
+        self._leaving[position.id] = exit_
         self._tasks.start(self._leave(exit_), name=f"exit.{position.id}")
+
+    def hurry(self, wallet: WalletAddress) -> None:
+        """Try the exits of a wallet again at once: it can sign now."""
+        for exit_ in self._leaving.values():
+            if exit_.position.wallet_address == wallet:
+                exit_.wake.set()
 
     async def drain(self, timeout_seconds: float) -> int:
         """Start nothing new, let running attempts finish; what is left is durable and goes on at the next start."""
         self._stopping.set()
+        self._pace.hurry()
+        for exit_ in self._leaving.values():
+            exit_.wake.set()
         return await self._tasks.drain(timeout_seconds)
 
     async def _leave(self, exit_: _Exit) -> None:
         try:
             while not self._stopping.is_set():
-                pause = await self._attempt(exit_)
+                pause = await self._take_turn(exit_)
                 if pause is None:
                     return
                 self._tell_overdue(exit_)
-                await self._sleep(pause)
+                await self._sleep(exit_, pause)
         finally:
-            self._leaving.discard(exit_.position.id)
+            self._leaving.pop(exit_.position.id, None)
+
+    async def _take_turn(self, exit_: _Exit) -> float | None:
+        """Try once, when it is this exit's turn; return what the attempt does."""
+        await self._pace.turn()
+        try:
+            return None if self._stopping.is_set() else await self._attempt(exit_)
+        finally:
+            self._pace.done()
 
     async def _attempt(self, exit_: _Exit) -> float | None:
         """Try once; return how long to wait before the next attempt, or None when the position is gone."""
@@ -133,6 +156,7 @@ class ExitTasks:
         except PositionLockedError:
             log.debug("exit.waits", position_id=str(exit_.position.id))
             exit_.attempts -= 1
+            await self._remember(exit_, request)
             return self._policy.first_pause_seconds
         except PartiallySoldError:
             # The market takes it: go on at once with what is left.
@@ -144,9 +168,23 @@ class ExitTasks:
             log.exception("exit.failed", position_id=str(exit_.position.id), reason=exit_.reason.value)
             return self._policy.pause_seconds(exit_.attempts)
 
+    async def _remember(self, exit_: _Exit, request: ClosePositionRequest) -> None:
+        """Have the journal know of an exit that waits for another operation: the price may be back before a restart is."""
+        if exit_.remembered:
+            return
+        try:
+            await self._close.remember(request)
+            exit_.remembered = True
+        except NexgentError as error:
+            log.warning("exit.not_remembered", position_id=str(exit_.position.id), code=error.code)
+
     def _failed(self, exit_: _Exit, error: NexgentError) -> float:
         exit_.no_market = error.code in NO_MARKET_CODES
         pause = self._policy.pause_seconds(exit_.attempts)
+        if isinstance(error, WalletNotLoadedError):
+            # No slippage and no fee makes up for a missing key, and asking for offers is in vain until it is there.
+            exit_.attempts -= 1
+            pause = self._policy.longest_pause_seconds
         if isinstance(error, SwapUnavailableError) and error.retry_after_seconds is not None:
             pause = max(pause, error.retry_after_seconds)
         log.warning(
@@ -173,13 +211,12 @@ class ExitTasks:
         )
         self._publish(ExitOverdue(exit_.position.id, exit_.reason, exit_.attempts, seconds))
 
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, but not longer than the process has."""
-        try:
+    async def _sleep(self, exit_: _Exit, seconds: float) -> None:
+        """Wait, but not longer than the process has, nor when somebody says that it is time."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
+                await exit_.wake.wait()
+        exit_.wake.clear()
 
     def _seconds(self, exit_: _Exit) -> float:
         return exit_.earlier_seconds + self._clock.monotonic() - exit_.started

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionMark
+from nexgent.domain.trading.errors import WalletNotLoadedError
 from nexgent.domain.trading.liquidity import MarketReading
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest, SwapOutcome
 from nexgent.shared.types import TokenAddress, WalletAddress
@@ -56,6 +57,10 @@ class WalletKeys(Protocol):
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
         """Tell whether the wallet's key is in memory."""
+        ...
+
+    def refusal(self, wallet: WalletAddress) -> WalletNotLoadedError:
+        """Return why a wallet that is not loaded cannot sign: there is no key, or it is locked."""
         ...
 
 

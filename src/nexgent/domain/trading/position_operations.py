@@ -19,6 +19,7 @@ from nexgent.domain.ledger.errors import InsufficientBalanceError, LedgerInvaria
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import (
     Entry,
+    ExitAsked,
     Intent,
     PriceEvidence,
     TradeFailed,
@@ -29,7 +30,7 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.events import PositionClosed, PositionUpdated
-from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionMark
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError
 from nexgent.domain.trading.events import TradeFinished
@@ -207,6 +208,30 @@ class PositionOperations:
             return settlement.body
         raise AssertionError("unreachable")
 
+    async def remember_exit(
+        self, wallet: WalletAddress, position_id: PositionId, reason: CloseReason
+    ) -> None:
+        """Make an exit durable that has to wait for another operation: whatever happens, it is not forgotten.
+
+        Raises `PositionNotFoundError`, `JournalUnavailableError`.
+        """
+        for attempt in range(DECISION_ATTEMPTS):
+            state = await self._ledger.fresh(wallet)
+            position = state.positions.get(position_id)
+            if position is None:
+                raise PositionNotFoundError(position_id)
+            if position.pending_exit is not None:
+                return
+            pending = PendingExit(reason, 0, self._clock.now())
+            asked = replace(position, pending_exit=pending, version=position.version + 1)
+            try:
+                await self._ledger.commit(self._ledger.stage(wallet, ExitAsked(asked)))
+            except StaleWalletError:
+                if attempt == DECISION_ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
     def _venue(self, wallet: WalletAddress) -> Venue:
         """Return where a wallet trades: its own type decides, not the agent's present mode."""
         known = self._directory.wallet(wallet)
@@ -330,7 +355,12 @@ class PositionOperations:
         if body.position is None:
             self._publish(
                 PositionClosed(
-                    before.id, before.agent_id, before.wallet_address, before.token_address, body.reason
+                    before.id,
+                    before.agent_id,
+                    before.wallet_address,
+                    before.token_address,
+                    body.reason,
+                    before.version + 1,
                 )
             )
             return

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 _DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
+_MAX_EXPONENT = 60
 _MAX_DIGITS = 100
 
 
@@ -33,7 +34,7 @@ def decode_object(body: bytes | str) -> dict[str, Any]:
 
 
 def decimal_of(value: object) -> Decimal | None:
-    """Return a finite number given as a JSON number or as text, else None."""
+    """Return a finite number of a magnitude one can calculate with, given as a JSON number or as text, else None."""
     if isinstance(value, Decimal):
         number = value
     elif isinstance(value, int) and not isinstance(value, bool):
@@ -45,7 +46,9 @@ def decimal_of(value: object) -> Decimal | None:
             return None
     else:
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite() or abs(number.adjusted()) > _MAX_EXPONENT:
+        return None
+    return number
 
 
 def int_of(value: object) -> int | None:

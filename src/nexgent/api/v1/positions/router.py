@@ -59,13 +59,26 @@ async def list_positions(call: Call) -> Response:
 
 
 @endpoints.post(
+    "/agents/{id}/positions/{positionId}/close",
+    Access.SESSION,
+    Doc(summary="Sell a whole position", body=CloseIn, response=ClosedOut),
+)
+async def close_position_of_agent(call: Call) -> Response:
+    """Close a position."""
+    return await _close(call, call.agent_id())
+
+
+@endpoints.post(
     "/agent-positions/{agentId}/{positionId}/close",
     Access.SESSION,
     Doc(summary="Sell a whole position", body=CloseIn, response=ClosedOut),
 )
 async def close_position(call: Call) -> Response:
     """Close a position."""
-    agent_id = call.agent_id("agentId")
+    return await _close(call, call.agent_id("agentId"))
+
+
+async def _close(call: Call, agent_id: AgentId) -> Response:
     position_id = PositionId(call.path_uuid("positionId", "position"))
     given = (await call.body()).get("reason")
     reason = _REASONS.get(given) if isinstance(given, str) and given else CloseReason.MANUAL

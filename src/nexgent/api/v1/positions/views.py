@@ -92,7 +92,7 @@ def position_view(
         },
         "stopLoss": {
             "percentage": view["currentStopLossPercentage"] or 0,
-            "peakPrice": view["peakPrice"],
+            "peakPrice": view["peakPrice"] or 0,
         },
         "takeProfit": {
             "levelsHit": position.take_profit_levels_hit,

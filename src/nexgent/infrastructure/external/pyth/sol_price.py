@@ -1,15 +1,20 @@
-"""SOL/USD: Pyth's stream, polled while that is down, other sources while Pyth is stale, never a constant."""
+"""SOL/USD: Pyth's stream, polled while that is down, other sources while Pyth is stale or says what nobody expected.
+
+Never a constant, and never a jump that nobody has confirmed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 
-from nexgent.domain.prices.models import SolPrice
+from nexgent.domain.prices.models import PriceSource, SolPrice
+from nexgent.domain.prices.sol_gate import SolGateRules, SolPriceGate
 from nexgent.infrastructure.external.budget import Priority, RateBudget
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.http import HttpClient
@@ -30,9 +35,10 @@ _FIRST_BACKOFF_SECONDS = 1.0
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_POLL_BACKOFF_SECONDS = 60.0
 _NOT_ALLOWED = (401, 403)
+_DOUBT_SECONDS = 1.0
 
 SolPriceFallback = Callable[[], Awaitable[SolPrice | None]]
-"""Another source of SOL/USD, asked while Pyth has nothing fresh."""
+"""Another source of SOL/USD, asked while Pyth has nothing fresh or is in doubt."""
 
 
 class _StreamEndedError(Exception):
@@ -62,10 +68,11 @@ class PythSolPriceFeed:
         self._clock = clock
         self._feed_id = normalized(feed_id)
         self._fallbacks = tuple(fallbacks)
-        self._max_age = timedelta(seconds=max_age_seconds)
+        self._gate = SolPriceGate(SolGateRules(max_age=timedelta(seconds=max_age_seconds)))
+        self._doubt = asyncio.Event()
         self._silence_seconds = silence_seconds
         self._poll_seconds = poll_seconds
-        self._fallback_seconds = fallback_seconds
+        self._fallback_seconds = min(fallback_seconds, max_age_seconds / 2)
         self._first_backoff_seconds = first_backoff_seconds
         self._planned_reconnect_seconds = planned_reconnect_seconds
         self._upstream = Upstream(
@@ -76,8 +83,6 @@ class PythSolPriceFeed:
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             known_suffixes=_KNOWN_SUFFIXES,
         )
-        self._price: SolPrice | None = None
-        self._fallback: SolPrice | None = None
         self._streaming = False
         self._poll_failures = 0
         self._warned_about_key = False
@@ -88,16 +93,12 @@ class PythSolPriceFeed:
         return self._streaming
 
     def current(self, now: datetime) -> SolPrice | None:
-        """Return Pyth's price while it is fresh, else a fresh one of a fallback, else None."""
-        for price in (self._price, self._fallback):
-            if price is not None and now - price.published_at <= self._max_age:
-                return price
-        return None
+        """Return the accepted price while it is fresh and not in doubt: Pyth's, or a fallback's while Pyth has none."""
+        return self._gate.current(now)
 
     def latest(self) -> SolPrice | None:
-        """Return the last price ever received, however old, for display only."""
-        known = [price for price in (self._price, self._fallback) if price is not None]
-        return max(known, key=lambda price: price.published_at, default=None)
+        """Return the last price that was accepted, however old, for display only."""
+        return self._gate.latest()
 
     async def run(self) -> None:
         """Keep the price current until cancelled."""
@@ -206,35 +207,47 @@ class PythSolPriceFeed:
         self._take(answer.body)
 
     async def _fall_back_for_ever(self) -> None:
+        """Ask the others while Pyth is silent, and at once when it says something nobody would have expected."""
+        told = False
         while True:
-            price = self._price
-            if price is None or self._clock.now() - price.published_at > self._max_age:
-                await self._fall_back()
-            await asyncio.sleep(min(self._fallback_seconds, self._max_age.total_seconds() / 2))
+            self._doubt.clear()
+            if not self._gate.heard(PriceSource.PYTH, self._clock.now()):
+                price = await self._ask_others()
+                if price is not None and not told:
+                    log.warning("sol_price.fallback_used", source=price.source.value)
+                    told = True
+            in_doubt = self._gate.doubtful(self._clock.now())
+            pause = min(self._fallback_seconds, _DOUBT_SECONDS) if in_doubt else self._fallback_seconds
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._doubt.wait()
 
-    async def _fall_back(self) -> None:
+    async def _ask_others(self) -> SolPrice | None:
+        """Return the first accepted price of the others; all of them are asked while a jump waits for a witness."""
         for ask in self._fallbacks:
             try:
                 price = await ask()
             except Exception:
                 log.exception("sol_price.fallback_failed")
                 continue
-            if price is not None and price.price_usd.is_finite() and price.price_usd > 0:
-                if self._fallback is None:
-                    log.warning("sol_price.fallback_used", source=price.source.value)
-                self._fallback = price
-                return
+            now = self._clock.now()
+            if price is not None and self._gate.judge(price, now) and not self._gate.doubtful(now):
+                return price
+        return None
 
     def _take(self, body: bytes) -> bool:
-        """Keep a usable price unless a newer one is held; tell whether it was a usable update of our feed."""
+        """Have a price judged; tell whether it was a usable update of our feed, believed or not."""
+        now = self._clock.now()
         try:
-            price = sol_price_of(body, feed_id=self._feed_id, now=self._clock.now())
+            price = sol_price_of(body, feed_id=self._feed_id, now=now)
         except BadJsonError:
             return False
         if price is None:
             return False
-        if self._price is None or price.published_at >= self._price.published_at:
-            self._price = price
+        before = self._gate.doubtful(now)
+        if not self._gate.judge(price, now) and not before and self._gate.doubtful(now):
+            log.warning("sol_price.jump", price_usd=str(price.price_usd), source=price.source.value)
+            self._doubt.set()
         return True
 
     def _query(self) -> list[tuple[str, str]]:

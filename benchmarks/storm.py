@@ -1,0 +1,163 @@
+"""Everything falls at once: 1 000 positions over 100 tokens, real servers, real sandbox; when is each sale booked?
+
+The clock starts when the answer arrived that the earliest sale was decided on, which the journal keeps with every intent, and
+stops for each position when its owner hears on the WebSocket that it is closed, which is after the sale was booked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import psutil
+
+from benchmarks.table import Row
+from nexgent.infrastructure.embedded import running_servers
+from tests.e2e.product import Product
+
+TOKENS = 100
+TOKENS_PER_AGENT = 25
+AGENTS_PER_TOKEN = 10
+DEADLINE_SECONDS = 120.0
+SETTLING_SECONDS = 3.0
+_FIRST_SEEN = """
+SELECT min(extract(epoch FROM (body #>> '{intent,created_at}')::timestamptz)
+           - (body #>> '{intent,evidence,age_ms}')::float / 1000)
+FROM journal WHERE kind = 'intended' AND position_id IS NOT NULL
+"""
+
+
+class Owner:
+    """One agent's WebSocket; notes when each of its positions opens and closes. Looks at bytes only."""
+
+    def __init__(self, product: Product, http: aiohttp.ClientSession, agent_id: str) -> None:
+        self._product = product
+        self._http = http
+        self._agent_id = agent_id
+        self.ready = asyncio.Event()
+        self.opened = 0
+        self.closed_at: list[float] = []
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        query = f"token={self._product.token()}&agentId={self._agent_id}"
+        async with self._http.ws_connect(f"ws://127.0.0.1:{self._product.port}/ws?{query}") as connection:
+            async for message in connection:
+                head = str(message.data)[:200]
+                if "position_closed" in head:
+                    self.closed_at.append(time.time())
+                elif "position_created" in head:
+                    self.opened += 1
+                elif "initial_data" in head:
+                    self.ready.set()
+
+
+async def run() -> list[Row]:
+    """Measure."""
+    with tempfile.TemporaryDirectory(prefix="nexgent-storm-") as folder:
+        product = Product(Path(folder), {"LOG_LEVEL": "warn"})
+        await product.start_sandbox()
+        try:
+            await product.start_service()
+            return await _storm(product)
+        finally:
+            await product.stop()
+
+
+async def _storm(product: Product) -> list[Row]:
+    mints = await _tokens(product)
+    agents = [await _agent(product, mints, number) for number in range(_AGENTS)]
+    expected = TOKENS * AGENTS_PER_TOKEN
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        owners = [Owner(product, http, agent["id"]) for agent in agents]
+        listening = [asyncio.create_task(owner.run()) for owner in owners]
+        await asyncio.gather(*(owner.ready.wait() for owner in owners))
+        for mint in mints:
+            await product.signal(mint)
+        await _until(lambda: sum(owner.opened for owner in owners) == expected, "all positions are open")
+        await asyncio.sleep(SETTLING_SECONDS)
+        busy = _cpu_seconds(product)
+        prices = dict.fromkeys(mints, "0.0005")
+        body = {"prices": prices}
+        answer = await product.http.post(f"{product.sandbox_url}/control/price", json=body)
+        answer.raise_for_status()
+        await _until(lambda: sum(len(owner.closed_at) for owner in owners) == expected, "all are sold")
+        used = {name: _cpu_seconds(product)[name] - before for name, before in busy.items()}
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+    seen_at = await _first_seen(product)
+    times = sorted(at - seen_at for owner in owners for at in owner.closed_at)
+    note = ", ".join(f"{name} {seconds:.2f} s CPU" for name, seconds in used.items())
+    name = f"{expected} positions, {TOKENS} tokens fall at once:"
+    return [
+        Row(f"{name} first sale booked and pushed", times[0], "s", 2.0, 0.05),
+        Row("the same, p50", statistics.median(times), "s", 17.4, 0.5),
+        Row("the same, last", times[-1], "s", 32.3, 1.0, note=note),
+    ]
+
+
+_AGENTS = TOKENS // TOKENS_PER_AGENT * AGENTS_PER_TOKEN
+
+
+async def _tokens(product: Product) -> list[str]:
+    tokens = [
+        {"symbol": f"ST{number}", "priceSol": "0.001", "liquiditySol": "10000", "decimals": 6}
+        for number in range(TOKENS)
+    ]
+    body = {"tokens": tokens, "replace": True}
+    answer = (await product.http.post(f"{product.sandbox_url}/control/tokens", json=body)).json()
+    return [token["mint"] for token in answer["tokens"]]
+
+
+async def _agent(product: Product, mints: list[str], number: int) -> dict[str, Any]:
+    """Return an agent that buys its quarter of the tokens."""
+    start = number // AGENTS_PER_TOKEN * TOKENS_PER_AGENT
+    config = {
+        "positionCalculator": {"randomization": {"enabled": False}},
+        "signals": {"tokenFilterMode": "whitelist", "tokenList": mints[start : start + TOKENS_PER_AGENT]},
+    }
+    return await product.agent(f"Storm {number}", "100", config)
+
+
+async def _first_seen(product: Product) -> float:
+    servers = running_servers(product.folder / "data")
+    assert servers is not None
+    assert servers.database_url is not None
+    connection = await asyncpg.connect(servers.database_url)
+    try:
+        return float(await connection.fetchval(_FIRST_SEEN))
+    finally:
+        await connection.close()
+
+
+def _cpu_seconds(product: Product) -> dict[str, float]:
+    """Return the CPU time of the service itself and of everything it has started."""
+
+    def of(process: psutil.Process) -> float:
+        times = process.cpu_times()
+        return float(times.user + times.system)
+
+    service = product.service
+    children = 0.0
+    for child in service.children(recursive=True):
+        try:
+            children += of(child)
+        except psutil.NoSuchProcess:
+            continue
+    return {"service": of(service), "worker and servers": children}
+
+
+async def _until(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"did not happen within {DEADLINE_SECONDS} s: {what}")
+        await asyncio.sleep(0.01)

@@ -1,0 +1,314 @@
+"""Live trading with everything that goes wrong between a signed swap and its answer: the ledger says what the chain says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from solders.keypair import Keypair
+
+from nexgent.sandbox.control import SandboxControl
+from tests.e2e.product import SOL_MINT, Product, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WALLETS = 16
+ONE_SOL = 10**9
+FUNDS_SOL = 10
+# Far beyond the 150 blocks for which a transaction stays valid.
+PAST_EXPIRY_SLOTS = 400
+
+
+@dataclass
+class Trader:
+    """A live agent that buys one token only, with a wallet of its own that holds some SOL on the chain."""
+
+    product: Product
+    control: SandboxControl
+    agent: dict[str, Any]
+    wallet: str
+    mint: str
+    price: Decimal
+    signals: int = 0
+
+    async def holdings(self) -> dict[str, int]:
+        """Return what the chain says the wallet holds, in base units."""
+        account = (await self.control.state())["accounts"][self.wallet]
+        held = {SOL_MINT: int(account["lamports"]), **{m: int(n) for m, n in account["tokens"].items()}}
+        return {mint: amount for mint, amount in held.items() if amount}
+
+    async def booked(self) -> dict[str, int]:
+        """Return the same as the product has it."""
+        decimals = {token["mint"]: token["decimals"] for token in await self.product.tokens()} | {SOL_MINT: 9}
+        rows = await self.product.call("GET", f"/agent-balances?agentId={self.agent['id']}")
+        held = {
+            row["tokenAddress"]: int(Decimal(row["balance"]).scaleb(decimals[row["tokenAddress"]]))
+            for row in rows
+            if row["walletAddress"] == self.wallet
+        }
+        return {mint: amount for mint, amount in held.items() if amount}
+
+    async def landed(self) -> list[str]:
+        """Return the signatures of the wallet's successful swaps on the chain."""
+        call = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "getSignaturesForAddress",
+            "params": [self.wallet, {"commitment": "confirmed"}],
+        }
+        answer = (await self.product.http.post(f"{self.product.sandbox_url}/rpc", json=call)).json()
+        return sorted(one["signature"] for one in answer["result"] if one["err"] is None)
+
+    async def swaps(self) -> list[str]:
+        """Return the signatures of the swaps that are booked, each as often as it is."""
+        rows = await self.product.call("GET", f"/agent-transactions?agentId={self.agent['id']}&limit=1000")
+        return sorted(row["transactionHash"] for row in rows if row["transactionType"] == "SWAP")
+
+    async def position(self) -> dict[str, Any] | None:
+        """Return the open position."""
+        found = await self.product.positions(self.agent["id"])
+        return found[0] if found else None
+
+    async def buy(self) -> int:
+        """Post a signal only this agent follows."""
+        self.signals += 1
+        return await self.product.signal(self.mint, kind=f"TEST-{self.signals}")
+
+    async def fall(self) -> None:
+        """Let the price fall through the stop."""
+        await self.control.set_price(self.mint, self.price / 2)
+
+    async def opened(self) -> dict[str, Any]:
+        """Wait for the position."""
+        position: dict[str, Any] = await until(self.position, "the position is open")
+        return position
+
+    async def flat(self) -> dict[str, Any]:
+        """Wait for the closed trade."""
+
+        async def closed() -> dict[str, Any] | None:
+            trades = await self.product.closed(self.agent["id"])
+            return trades[0] if trades and await self.position() is None else None
+
+        trade: dict[str, Any] = await until(closed, "the position is sold")
+        return trade
+
+    async def check(self, swaps: int) -> None:
+        """Hold the ledger against the chain: the same balances, each landed swap booked once, and clean books."""
+
+        async def agreed() -> bool:
+            return await self.booked() == await self.holdings() and await self.swaps() == await self.landed()
+
+        try:
+            await until(agreed, "ledger and chain agree", 10)
+        except AssertionError:
+            assert await self.booked() == await self.holdings()
+            assert await self.swaps() == await self.landed()
+        assert len(await self.landed()) == swaps
+        code, report = await self.product.verify()
+        assert code == 0, report
+
+
+@pytest.fixture(scope="module")
+def keys() -> list[Keypair]:
+    """Keys of wallets nobody has used yet."""
+    return [Keypair() for _ in range(WALLETS)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live_product(
+    tmp_path_factory: pytest.TempPathFactory, keys: list[Keypair]
+) -> AsyncIterator[Product]:
+    """One product for all scenarios, with the keys of many wallets."""
+    settings = {f"WALLET_{number}": str(key) for number, key in enumerate(keys, 1)}
+    product = Product(tmp_path_factory.mktemp("live"), settings)
+    await product.start_sandbox()
+    try:
+        await product.start_service()
+        yield product
+    finally:
+        await product.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def trader(live_product: Product, keys: list[Keypair]) -> AsyncIterator[Trader]:
+    """A live agent of its own for each scenario; afterwards it trades no longer, and the market behaves again."""
+    product, wallet = live_product, str(keys.pop().pubkey())
+    async with SandboxControl(product.sandbox_url) as control:
+        symbol = f"T{len(keys)}"
+        token = {"symbol": symbol, "priceSol": "0.001", "liquiditySol": "1000", "decimals": 6}
+        mint = (await control.add_tokens([token]))[0]["mint"]
+        await control.fund(wallet, lamports=FUNDS_SOL * ONE_SOL)
+        agent = await product.call(
+            "POST", "/agents", {"name": f"Live {symbol}", "tradingMode": "live"}, expect=201
+        )
+        config = {
+            "signals": {"tokenFilterMode": "whitelist", "tokenList": [mint]},
+            "positionCalculator": {"randomization": {"enabled": False}},
+        }
+        await product.call("PATCH", f"/agents/{agent['id']}/config", {"config": config})
+        body = {"agentId": agent["id"], "walletAddress": wallet, "walletType": "live"}
+        await product.call("POST", "/wallets/assign", body, expect=201)
+        await product.call("POST", f"/wallets/{wallet}/check-deposits", {"agentId": agent["id"]})
+        trader = Trader(product, control, agent, wallet, mint, Decimal("0.001"))
+        assert await trader.booked() == {SOL_MINT: FUNDS_SOL * ONE_SOL}
+        yield trader
+        await control.clear_faults()
+
+
+async def outcome(trader: Trader, signal_id: int) -> tuple[str, str | None]:
+    """Return what became of a signal for the agent, when it is decided: outcome and code."""
+
+    async def decided() -> dict[str, Any] | None:
+        decisions = await trader.product.decisions(signal_id)
+        return next((one for one in decisions if one["agentId"] == trader.agent["id"]), None)
+
+    decision = await until(decided, "the signal is decided")
+    return decision["outcome"], decision["code"]
+
+
+async def test_a_signal_is_bought_and_a_fall_is_sold_on_the_chain(trader: Trader) -> None:
+    signal_id = await trader.buy()
+    position = await trader.opened()
+    assert position["walletAddress"] == trader.wallet
+    await trader.check(swaps=1)
+    assert await outcome(trader, signal_id) == ("EXECUTED", None)
+
+    await trader.fall()
+    trade = await trader.flat()
+
+    assert trade["closeReason"] == "stop_loss"
+    await trader.check(swaps=2)
+    earned = (await trader.holdings())[SOL_MINT] - FUNDS_SOL * ONE_SOL
+    assert Decimal(trade["profitLossSol"]).scaleb(9) == earned
+
+
+UNCLEAR = {
+    "the connection drops after it landed": {"kind": "drop_after"},
+    "an error after it landed": {"kind": "status", "status": 500, "after": True},
+    "a page of HTML after it landed": {"kind": "html_error", "after": True},
+    "it lands late": {"kind": "land_later", "slots": 4},
+    "nobody knows, and it did not land": {"kind": "fail_execute", "code": -1001},
+    "the connection drops before it arrived": {"kind": "drop_before"},
+}
+
+
+@pytest.mark.parametrize("rule", UNCLEAR.values(), ids=UNCLEAR.keys())
+async def test_an_unclear_answer_is_cleared_up(trader: Trader, rule: dict[str, Any]) -> None:
+    fault = {"endpoint": "execute", "times": 1, **rule}
+    never_lands = rule["kind"] == "fail_execute"
+    await trader.control.fault(**fault)
+    signal_id = await trader.buy()
+    if never_lands:
+        await expires(trader, signal_id)
+        signal_id = await trader.buy()
+    await trader.opened()
+    await trader.check(swaps=1)
+    assert (await outcome(trader, signal_id))[0] == "EXECUTED"
+
+    await trader.control.fault(**fault)
+    await trader.fall()
+    if never_lands:
+        await posted(trader, 2)
+        await trader.control.advance_slots(PAST_EXPIRY_SLOTS)
+    await trader.flat()
+    await trader.check(swaps=2)
+
+
+async def posted(trader: Trader, times: int) -> None:
+    """Wait until the sandbox was sent that many transactions more than now."""
+    before = (await trader.control.requests())["counts"].get("execute", 0)
+
+    async def more() -> bool:
+        return bool((await trader.control.requests())["counts"].get("execute", 0) >= before + times)
+
+    await until(more, "the swap is posted")
+
+
+async def expires(trader: Trader, signal_id: int) -> None:
+    """Let a purchase nobody knows expire; its funds are free again."""
+    await posted(trader, 1)
+    assert await trader.position() is None
+    await trader.control.advance_slots(PAST_EXPIRY_SLOTS)
+
+    async def failed() -> bool:
+        return await outcome(trader, signal_id) == ("FAILED", "SWAP_EXPIRED")
+
+    await until(failed, "the purchase has expired")
+    assert await trader.booked() == {SOL_MINT: FUNDS_SOL * ONE_SOL}
+
+
+async def test_what_vanishes_expires_and_frees_the_funds(trader: Trader) -> None:
+    await trader.control.fault("vanish", "execute", times=1)
+    await expires(trader, await trader.buy())
+    await trader.check(swaps=0)
+
+    await trader.buy()
+    await trader.opened()
+    await trader.check(swaps=1)
+    await trader.control.fault("vanish", "execute", times=1)
+    await trader.fall()
+    await posted(trader, 1)
+    assert await trader.position() is not None
+    await trader.control.advance_slots(PAST_EXPIRY_SLOTS)
+    await trader.flat()
+    await trader.check(swaps=2)
+
+
+@pytest.mark.parametrize("code", [6001, -1002, -2003])
+async def test_a_refused_execution_books_its_fee_and_nothing_else(trader: Trader, code: int) -> None:
+    fault: dict[str, Any] = {"kind": "fail_execute", "endpoint": "execute", "code": code}
+    await trader.control.fault(**fault, times=1)
+    signal_id = await trader.buy()
+
+    assert (await outcome(trader, signal_id))[0] == "FAILED"
+    await trader.check(swaps=0)
+    paid = FUNDS_SOL * ONE_SOL - (await trader.booked())[SOL_MINT]
+    assert (paid > 0) == (code > 0)
+    await trader.buy()
+    await trader.opened()
+    await trader.control.fault(**fault, times=2)
+    await trader.fall()
+    await trader.flat()
+    await trader.check(swaps=2)
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["it has landed", "it has not arrived"])
+async def test_killed_between_sending_and_the_answer(trader: Trader, after: bool) -> None:
+    hangs: dict[str, Any] = {
+        "kind": "delay",
+        "endpoint": "execute",
+        "seconds": 60,
+        "after": after,
+        "times": 1,
+    }
+    await trader.control.fault(**hangs)
+    signal_id = await trader.buy()
+    await restarted(trader, landed=1 if after else 0)
+    await trader.opened()
+    await trader.check(swaps=1)
+    assert (await outcome(trader, signal_id))[0] == "EXECUTED"
+
+    await trader.control.fault(**hangs)
+    await trader.fall()
+    await restarted(trader, landed=2 if after else 1)
+    await trader.flat()
+    await trader.check(swaps=2)
+
+
+async def restarted(trader: Trader, landed: int) -> None:
+    """Kill the service as soon as a swap was posted and has landed (or hangs before that); start it again."""
+
+    async def struck() -> bool:
+        faults = await trader.product.http.get(f"{trader.product.sandbox_url}/control/faults")
+        rules = faults.json()["rules"]
+        return bool(rules and rules[-1]["struck"]) and len(await trader.landed()) == landed
+
+    await until(struck, "the swap is posted")
+    trader.product.kill_service()
+    await trader.control.clear_faults()
+    await trader.product.start_service()

@@ -1,0 +1,78 @@
+"""Turns for many: the first early, nobody held back by a slow one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nexgent.domain.trading.pace import Pace
+
+
+async def rounds(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_turns_are_taken_in_order_and_a_few_at_a_time() -> None:
+    pace, begun, running, most = Pace(places=3, moment_seconds=60), list[int](), 0, 0
+
+    async def one(number: int) -> None:
+        nonlocal running, most
+        await pace.turn()
+        begun.append(number)
+        running += 1
+        most = max(most, running)
+        await rounds(2)
+        running -= 1
+        pace.done()
+
+    await asyncio.gather(*(one(number) for number in range(20)))
+
+    assert begun == list(range(20))
+    assert most == 3
+
+
+async def test_a_slow_turn_gives_its_place_away_after_a_moment() -> None:
+    pace, begun = Pace(places=2, moment_seconds=0.01), list[int]()
+    slow = asyncio.Event()
+
+    async def one(number: int) -> None:
+        await pace.turn()
+        begun.append(number)
+        await slow.wait()
+        pace.done()
+
+    tasks = [asyncio.create_task(one(number)) for number in range(10)]
+    await rounds()
+    assert begun == [0, 1]
+
+    async with asyncio.timeout(5):
+        while len(begun) < 10:
+            await asyncio.sleep(0.001)
+    slow.set()
+    await asyncio.gather(*tasks)
+    await asyncio.wait_for(pace.turn(), 5)
+
+
+async def test_who_is_cancelled_while_waiting_takes_no_place() -> None:
+    pace = Pace(places=1, moment_seconds=60)
+    await pace.turn()
+    given_up = asyncio.create_task(pace.turn())
+    waiting = asyncio.create_task(pace.turn())
+    await rounds()
+    given_up.cancel()
+    await rounds()
+
+    pace.done()
+
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_at_the_end_nobody_waits() -> None:
+    pace = Pace(places=1, moment_seconds=60)
+    await pace.turn()
+    waiting = [asyncio.create_task(pace.turn()) for _ in range(5)]
+    await rounds()
+
+    pace.hurry()
+
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
