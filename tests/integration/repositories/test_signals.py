@@ -194,6 +194,46 @@ async def test_decisions_are_recorded_once(pool: Pool, user_id: UserId) -> None:
     assert await queries.get(signal.id, user_id) == row
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "outcome", "told"),
+    [
+        ("submitted", None, DecisionOutcome.PENDING, "SWAP_UNKNOWN"),
+        ("settled", None, DecisionOutcome.EXECUTED, None),
+        ("expired", None, DecisionOutcome.FAILED, "SWAP_EXPIRED"),
+        ("failed", "SWAP_FAILED", DecisionOutcome.FAILED, "SWAP_FAILED"),
+    ],
+)
+async def test_a_purchase_that_was_in_doubt_is_told_as_it_became(
+    pool: Pool, user_id: UserId, status: str, code: str | None, outcome: DecisionOutcome, told: str | None
+) -> None:
+    store, queries, agent = PostgresSignalStore(pool), PostgresSignalQueries(pool), an_agent(user_id=user_id)
+    await PostgresAgentRepository(pool).add(agent)
+    signal = await stored(store, a_draft(user_id))
+    intent_id, transaction_id = new_id(), new_id()
+    in_doubt = a_decision(signal.id, agent.id, DecisionOutcome.FAILED, intent_id=IntentId(intent_id))
+    await store.record_decisions(signal.id, [replace(in_doubt, code="SWAP_UNKNOWN")])
+    await pool.execute(
+        """
+        INSERT INTO trade_intents (id, agent_id, wallet_address, kind, token_address, token_symbol, signal_id, cause,
+                                   generation, input_mint, amount_raw, reserved_raw, status, code, intent, transaction_id,
+                                   updated_at)
+        VALUES ($1, $2, $3, 'purchase', 'TokenAAA', 'TKN', $4, 'signal', 0, 'So1', 1, 1, $5, $6, '{}', $7, now())
+        """,
+        intent_id,
+        agent.id,
+        agent.wallets[0].address,
+        int(signal.id),
+        status,
+        code,
+        transaction_id if status == "settled" else None,
+    )
+
+    (decision,) = await queries.decisions(signal.id)
+
+    assert (decision.outcome, decision.code) == (outcome, told)
+    assert decision.transaction_id == (transaction_id if status == "settled" else None)
+
+
 async def test_a_signal_without_agents_is_processed_too(pool: Pool, user_id: UserId) -> None:
     store = PostgresSignalStore(pool)
     signal = await stored(store, a_draft(user_id))

@@ -13,7 +13,7 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
-from nexgent.domain.ledger.models import TradeIntended
+from nexgent.domain.ledger.models import ClosedTradeRemoved, TradeIntended
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.describe_protections import DescribeProtections
@@ -290,6 +290,23 @@ async def test_a_wallet_that_another_process_wrote_to_is_read_again() -> None:
     assert world.store.asked == [frozenset({wallet})]
     assert world.check().code == "MAX_DAILY_LOSS"
     assert world.board.incomplete == frozenset()
+
+
+async def test_a_record_is_read_again_when_its_history_is_edited() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    await world.trade()
+    wallet = world.agent.wallets[0].address
+    (trade,) = world.engine.closed_trades()
+    assert world.check().code == "MAX_DAILY_LOSS"
+
+    ledger = world.engine.ledger
+    await ledger.commit(ledger.stage(wallet, ClosedTradeRemoved(trade.id)))
+    seq = ledger.head(wallet).seq
+    world.store.records = [WalletRecord(wallet_address=wallet, agent_id=world.agent.id, seq=seq)]
+    await RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock).tick()
+
+    assert world.store.asked == [frozenset({wallet})]
+    assert not world.check().blocked
 
 
 async def test_a_record_that_is_behind_is_not_taken_over() -> None:

@@ -8,14 +8,16 @@ from decimal import Decimal
 from enum import StrEnum
 
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
+from nexgent.domain.transactions.models import ClosedTrade, ClosedTradeRecord, TransactionRecord
 from nexgent.shared.types import (
     AgentId,
+    ClosedTradeId,
     EntryId,
     IntentId,
     PositionId,
     SignalId,
     TokenAddress,
+    TransactionId,
     WalletAddress,
 )
 
@@ -105,10 +107,57 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """A balance was set by hand; the difference is posted against the adjustment account."""
+    """A balance was set by hand; the difference, perhaps zero, is posted against the adjustment account.
+
+    `symbol` is the balance's new symbol, None when it keeps the one it has.
+    """
 
     mint: TokenAddress
     reason: str
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRemoved:
+    """A balance was struck off the books; what was left of it is posted against the adjustment account."""
+
+    mint: TokenAddress
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEdited:
+    """A recorded transaction is now this one. Postings are what its new effect differs from the old one by."""
+
+    transaction: TransactionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRemoved:
+    """A recorded transaction was removed. Postings take back what somebody had entered; a trade that happened stays booked."""
+
+    transaction_id: TransactionId
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTradeRecorded:
+    """Somebody recorded a closed trade: pure history, nothing is posted."""
+
+    trade: ClosedTradeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTradeEdited:
+    """A closed trade is now this one."""
+
+    trade: ClosedTradeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTradeRemoved:
+    """A closed trade was removed from the history."""
+
+    closed_trade_id: ClosedTradeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +209,13 @@ class TradeExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitAsked:
+    """An exit was triggered while another operation on the position was under way. `position` remembers it from now on."""
+
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class WalletReset:
     """The wallet starts again from nothing; postings bring every balance to zero."""
 
@@ -169,11 +225,18 @@ class WalletReset:
 EntryBody = (
     Recorded
     | Adjusted
+    | BalanceRemoved
+    | TransactionEdited
+    | TransactionRemoved
+    | ClosedTradeRecorded
+    | ClosedTradeEdited
+    | ClosedTradeRemoved
     | TradeIntended
     | TradeSubmitted
     | TradeSettled
     | TradeFailed
     | TradeExpired
+    | ExitAsked
     | WalletReset
 )
 

@@ -11,7 +11,12 @@ from nexgent.domain.ledger.errors import LedgerInvariantError
 from nexgent.domain.ledger.models import (
     Account,
     Adjusted,
+    BalanceRemoved,
+    ClosedTradeEdited,
+    ClosedTradeRecorded,
+    ClosedTradeRemoved,
     Entry,
+    ExitAsked,
     Intent,
     Posting,
     Recorded,
@@ -21,6 +26,8 @@ from nexgent.domain.ledger.models import (
     TradeIntended,
     TradeSettled,
     TradeSubmitted,
+    TransactionEdited,
+    TransactionRemoved,
     WalletReset,
 )
 from nexgent.domain.positions.models import Position
@@ -74,6 +81,18 @@ class WalletState:
         """Return what can be spent: the balance without reservations."""
         return self.balance_raw(mint) - self.reserved_raw(mint)
 
+    def bound_raw(self, mint: TokenAddress) -> int:
+        """Return what nobody may take away by hand: what open trades have reserved, or what an open position holds.
+
+        A sale under way reserves tokens of its position, so these are the same tokens and count once.
+        """
+        position = self.position_of(mint)
+        return max(self.reserved_raw(mint), position.quantity_raw if position is not None else 0)
+
+    def free_raw(self, mint: TokenAddress) -> int:
+        """Return what may be taken away by hand."""
+        return max(0, self.balance_raw(mint) - self.bound_raw(mint))
+
     def position_of(self, token: TokenAddress) -> Position | None:
         """Return the open position in a token."""
         return next((p for p in self.positions.values() if p.token_address == token), None)
@@ -117,12 +136,7 @@ def apply(state: WalletState, entry: Entry) -> WalletState:
     body = entry.body
     match body:
         case TradeIntended(intent, position):
-            if intent.id in intents:
-                raise LedgerInvariantError(f"intent {intent.id} is already open")
-            if intent.position_id is not None and state.intent_on(intent.position_id) is not None:
-                raise LedgerInvariantError(f"position {intent.position_id} has an operation under way")
-            if intent.reserved_raw > state.available_raw(intent.input_mint):
-                raise LedgerInvariantError(f"intent {intent.id} reserves more than is available")
+            _check_intent(state, intent)
             intents = {**intents, intent.id: OpenIntent(intent)}
             if position is not None:
                 positions = {**positions, position.id: position}
@@ -138,11 +152,26 @@ def apply(state: WalletState, entry: Entry) -> WalletState:
         case TradeFailed() | TradeExpired():
             _open(state, body.intent_id)
             intents = {key: value for key, value in intents.items() if key != body.intent_id}
+        case ExitAsked(position):
+            if position.id not in positions:
+                raise LedgerInvariantError(f"position {position.id} is not open and cannot be left")
+            positions = {**positions, position.id: position}
         case WalletReset():
             if intents:
                 raise LedgerInvariantError("a wallet with trades under way cannot be reset")
             positions = {}
-        case Recorded() | Adjusted():
+        case Adjusted(mint, _, symbol):
+            balances = _renamed(balances, mint, symbol)
+        case BalanceRemoved(mint):
+            balances = _without(state, balances, mint)
+        case (
+            Recorded()
+            | TransactionEdited()
+            | TransactionRemoved()
+            | ClosedTradeRecorded()
+            | ClosedTradeEdited()
+            | ClosedTradeRemoved()
+        ):
             pass
         case _:
             assert_never(body)
@@ -154,6 +183,34 @@ def _open(state: WalletState, intent_id: IntentId) -> OpenIntent:
     if current is None:
         raise LedgerInvariantError(f"intent {intent_id} is not open")
     return current
+
+
+def _check_intent(state: WalletState, intent: Intent) -> None:
+    if intent.id in state.intents:
+        raise LedgerInvariantError(f"intent {intent.id} is already open")
+    if intent.position_id is not None and state.intent_on(intent.position_id) is not None:
+        raise LedgerInvariantError(f"position {intent.position_id} has an operation under way")
+    if intent.reserved_raw > state.available_raw(intent.input_mint):
+        raise LedgerInvariantError(f"intent {intent.id} reserves more than is available")
+
+
+def _renamed(
+    balances: Mapping[TokenAddress, Balance], mint: TokenAddress, symbol: str | None
+) -> Mapping[TokenAddress, Balance]:
+    if symbol is None or mint not in balances:
+        return balances
+    return {**balances, mint: replace(balances[mint], symbol=symbol)}
+
+
+def _without(
+    state: WalletState, balances: Mapping[TokenAddress, Balance], mint: TokenAddress
+) -> Mapping[TokenAddress, Balance]:
+    left = balances.get(mint)
+    if left is None or left.amount_raw != 0:
+        raise LedgerInvariantError(f"{mint} of {state.wallet_address} is not empty and cannot be removed")
+    if state.bound_raw(mint) > 0:
+        raise LedgerInvariantError(f"{mint} of {state.wallet_address} is in use and cannot be removed")
+    return {key: value for key, value in balances.items() if key != mint}
 
 
 def _post(state: WalletState, entry: Entry) -> Mapping[TokenAddress, Balance]:

@@ -16,12 +16,16 @@ from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.models import (
+    ClosedTradeEdited,
+    ClosedTradeRecorded,
+    ClosedTradeRemoved,
     Entry,
     TradeExpired,
     TradeFailed,
     TradeIntended,
     TradeKind,
     TradeSettled,
+    TransactionRemoved,
     WalletReset,
 )
 from nexgent.domain.ledger.state import WalletState
@@ -269,6 +273,11 @@ class ProtectionBoard:
                 case WalletReset():
                     # What was bought within the hour was bought all the same.
                     record.forget(entries=False)
+                case (
+                    ClosedTradeRecorded() | ClosedTradeEdited() | ClosedTradeRemoved() | TransactionRemoved()
+                ):
+                    # The history was edited: what it adds up to is for the store to say.
+                    self._incomplete.add(entry.wallet_address)
                 case _:
                     pass
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nexgent.shared.errors import ConflictError
+from nexgent.shared.errors import ConflictError, NotFoundError
 
 
 class DuplicateSignalError(ConflictError):
@@ -14,3 +14,10 @@ class DuplicateSignalError(ConflictError):
         super().__init__(
             f"A signal with the same token, type and strength was received within the last {window_seconds} seconds"
         )
+
+
+class SignalNotFoundError(NotFoundError):
+    """No such signal, or it belongs to another user."""
+
+    def __init__(self) -> None:
+        super().__init__("Trading signal not found")

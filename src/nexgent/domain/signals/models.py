@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -40,6 +41,19 @@ class Signal:
     updated_at: datetime
 
 
+SignalChanges = Mapping[str, str | int | None]
+"""New values of a signal by field: those of `EDITABLE_FIELDS`, checked but not stored yet."""
+
+EDITABLE_FIELDS = (
+    "token_address",
+    "symbol",
+    "signal_type",
+    "activation_reason",
+    "signal_strength",
+    "source",
+)
+
+
 class DecisionOutcome(StrEnum):
     """What became of a signal for one agent."""
 
@@ -48,6 +62,8 @@ class DecisionOutcome(StrEnum):
     """Eligible, but refused by validation or failed on the way; `code` and `reason` say why."""
     SKIPPED = "SKIPPED"
     """Not eligible, or the signal was too old to act on when it was reached."""
+    PENDING = "PENDING"
+    """Sent, and nobody knows yet whether it landed. Never stored: it is what the trade says when a decision is read."""
 
 
 @dataclass(frozen=True, slots=True)

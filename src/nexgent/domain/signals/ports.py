@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalTrade, TokenMetrics
-from nexgent.shared.types import AgentId, SignalId, TokenAddress
+from nexgent.domain.signals.models import (
+    Signal,
+    SignalChanges,
+    SignalDecision,
+    SignalDraft,
+    SignalTrade,
+    TokenMetrics,
+)
+from nexgent.shared.types import AgentId, SignalId, TokenAddress, UserId
 
 
 class SignalStore(Protocol):
@@ -30,6 +37,28 @@ class SignalStore(Protocol):
 
     async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
         """Mark a signal processed without a trade, with the reason (it was too old when it was reached)."""
+        ...
+
+
+class SignalEdits(Protocol):
+    """Corrections and removals of stored signals. A signal of another user looks like a missing one.
+
+    All methods raise `UnavailableError` when the store cannot be reached.
+    """
+
+    async def update(self, signal_id: SignalId, user_id: UserId, changes: SignalChanges) -> Signal | None:
+        """Change a signal and return it as it is now, or None when there is none. It is not traded again."""
+        ...
+
+    async def delete(self, signal_id: SignalId, user_id: UserId) -> bool:
+        """Delete a signal with its executions and decisions; tell whether it was there.
+
+        Transactions and closed trades stay and forget the signal.
+        """
+        ...
+
+    async def delete_all(self, user_id: UserId) -> int:
+        """Delete all signals of a user; return how many."""
         ...
 
 

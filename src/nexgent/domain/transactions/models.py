@@ -81,3 +81,30 @@ class ClosedTrade:
     sale_transaction_id: TransactionId
     signal_id: SignalId | None
     close_reason: CloseReason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedTradeRecord:
+    """A closed trade as somebody recorded or edited it: history without a position, and what is not known is None.
+
+    Amounts in tokens, prices in SOL, profit in SOL and USD, the change in percent. `close_reason` is a text: clients know
+    reasons that this engine does not have.
+    """
+
+    id: ClosedTradeId
+    agent_id: AgentId
+    wallet_address: WalletAddress | None
+    token_address: TokenAddress
+    token_symbol: str
+    amount: Decimal
+    purchase_price: Decimal
+    sale_price: Decimal
+    change_percent: Decimal
+    profit_loss_usd: Decimal
+    profit_loss_sol: Decimal
+    purchase_time: datetime
+    sale_time: datetime
+    purchase_transaction_id: TransactionId | None = None
+    sale_transaction_id: TransactionId | None = None
+    signal_id: SignalId | None = None
+    close_reason: str | None = None

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from nexgent.domain.transactions.models import TransactionType
+from nexgent.shared.paging import PageMark
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TokenAddress, TransactionId, WalletAddress
 
 
@@ -122,9 +123,17 @@ class TransactionQueries(Protocol):
     """Recorded transactions. All methods raise `UnavailableError` when the database cannot be read."""
 
     async def list(
-        self, wanted: TransactionFilter, *, limit: int = 100, offset: int = 0
+        self,
+        wanted: TransactionFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[TransactionId] | None = None,
     ) -> Sequence[TransactionRow]:
-        """Return matching transactions, newest `time` first; equal times by id, so pages never overlap."""
+        """Return matching transactions, newest `time` first; equal times by id, so pages never overlap.
+
+        With `after`, only those behind that `time` and id.
+        """
         ...
 
     async def get(self, transaction_id: TransactionId) -> TransactionRow | None:
@@ -136,9 +145,17 @@ class ClosedTradeQueries(Protocol):
     """Closed trades. All methods raise `UnavailableError` when the database cannot be read."""
 
     async def list(
-        self, wanted: ClosedTradeFilter, *, limit: int = 100, offset: int = 0
+        self,
+        wanted: ClosedTradeFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[ClosedTradeId] | None = None,
     ) -> Sequence[ClosedTradeRow]:
-        """Return matching trades, newest `sale_time` first; equal times by id, so pages never overlap."""
+        """Return matching trades, newest `sale_time` first; equal times by id, so pages never overlap.
+
+        With `after`, only those behind that `sale_time` and id.
+        """
         ...
 
     async def get(self, closed_trade_id: ClosedTradeId) -> ClosedTradeRow | None:

@@ -64,7 +64,14 @@ class ResetWallet:
         before = await self._reset(address, reason)
         for position in before.positions.values():
             self._publish(
-                PositionClosed(position.id, position.agent_id, address, position.token_address, None)
+                PositionClosed(
+                    position.id,
+                    position.agent_id,
+                    address,
+                    position.token_address,
+                    None,
+                    position.version + 1,
+                )
             )
         await self._projections.caught_up()
         elapsed_ms = round((self._clock.monotonic() - started) * 1000)

@@ -17,8 +17,13 @@ import msgspec
 
 from nexgent.domain.ledger.models import (
     Adjusted,
+    BalanceRemoved,
+    ClosedTradeEdited,
+    ClosedTradeRecorded,
+    ClosedTradeRemoved,
     Entry,
     EntryBody,
+    ExitAsked,
     Intent,
     Posting,
     Recorded,
@@ -28,6 +33,8 @@ from nexgent.domain.ledger.models import (
     TradeIntended,
     TradeSettled,
     TradeSubmitted,
+    TransactionEdited,
+    TransactionRemoved,
     WalletReset,
 )
 from nexgent.domain.positions.models import Position
@@ -37,11 +44,18 @@ from nexgent.shared.types import AgentId, EntryId, IntentId, PositionId, WalletA
 KINDS: Mapping[type[Any], str] = {
     Recorded: "recorded",
     Adjusted: "adjusted",
+    BalanceRemoved: "balance_removed",
+    TransactionEdited: "transaction_edited",
+    TransactionRemoved: "transaction_removed",
+    ClosedTradeRecorded: "trade_recorded",
+    ClosedTradeEdited: "trade_edited",
+    ClosedTradeRemoved: "trade_removed",
     TradeIntended: "intended",
     TradeSubmitted: "submitted",
     TradeSettled: "settled",
     TradeFailed: "failed",
     TradeExpired: "expired",
+    ExitAsked: "exit_asked",
     WalletReset: "reset",
 }
 
@@ -124,6 +138,8 @@ def _references(body: EntryBody) -> tuple[IntentId | None, PositionId | None]:
             return body.intent_id, body.position_id
         case TradeSubmitted() | TradeFailed() | TradeExpired():
             return body.intent_id, None
+        case ExitAsked(position):
+            return None, position.id
         case _:
             return None, None
 

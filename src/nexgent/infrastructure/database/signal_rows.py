@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import asyncpg
 import msgspec
@@ -13,7 +14,9 @@ from nexgent.domain.signals.models import (
     Signal,
     SignalDecision,
     SignalExecution,
+    SignalTrade,
 )
+from nexgent.shared.ids import derived_id
 from nexgent.shared.types import (
     AgentId,
     IntentId,
@@ -33,6 +36,8 @@ DECISION_COLUMNS = (
     "price_source, price_age_ms, latency, decided_at"
 )
 EXECUTION_COLUMNS = "id, signal_id, agent_id, status, transaction_id, error, executed_at"
+TRADE_COLUMNS = "id, agent_id, status, code, reason, transaction_id"
+"""Of the projected intents that bought for a signal."""
 
 _encoder = msgspec.json.Encoder()
 _gates = msgspec.json.Decoder(tuple[Gate, ...])
@@ -76,6 +81,42 @@ def read_decision(row: asyncpg.Record) -> SignalDecision:
         latency_ms=_latency.decode(row["latency"]),
         decided_at=row["decided_at"],
     )
+
+
+def read_trade(row: asyncpg.Record) -> SignalTrade:
+    """Return a trade of a row with `TRADE_COLUMNS`."""
+    transaction_id, status = row["transaction_id"], row["status"]
+    return SignalTrade(
+        agent_id=AgentId(row["agent_id"]),
+        intent_id=IntentId(row["id"]),
+        status=status,
+        transaction_id=TransactionId(transaction_id) if transaction_id is not None else None,
+        position_id=PositionId(derived_id("opened", row["id"])) if status == "settled" else None,
+        code=row["code"],
+        reason=row["reason"],
+    )
+
+
+def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalDecision:
+    """Return a decision with the outcome of its trade: what was in doubt when it was recorded may be known by now."""
+    if trade is None:
+        return decision
+    match trade.status:
+        case "settled":
+            return replace(
+                decision,
+                outcome=DecisionOutcome.EXECUTED,
+                code=None,
+                reason=None,
+                transaction_id=trade.transaction_id,
+                position_id=trade.position_id,
+            )
+        case "failed" | "expired":
+            code = trade.code or ("SWAP_EXPIRED" if trade.status == "expired" else decision.code)
+            reason = trade.reason or decision.reason
+            return replace(decision, outcome=DecisionOutcome.FAILED, code=code, reason=reason)
+        case _:
+            return replace(decision, outcome=DecisionOutcome.PENDING)
 
 
 def read_execution(row: asyncpg.Record) -> SignalExecution:

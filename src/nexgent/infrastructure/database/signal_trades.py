@@ -8,13 +8,10 @@ import asyncpg
 
 from nexgent.domain.signals.models import SignalTrade
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.shared.ids import derived_id
-from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId, TransactionId
+from nexgent.infrastructure.database.signal_rows import TRADE_COLUMNS, read_trade
+from nexgent.shared.types import AgentId, SignalId
 
-_OF_SIGNAL = """
-SELECT id, agent_id, status, code, reason, transaction_id FROM trade_intents
-WHERE signal_id = $1 AND position_id IS NULL
-"""
+_OF_SIGNAL = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE signal_id = $1 AND position_id IS NULL"  # noqa: S608 -- constants only
 
 
 class PostgresSignalTrades:
@@ -31,17 +28,4 @@ class PostgresSignalTrades:
         await self._caught_up()
         with translated_errors("read the trades of a signal"):
             rows = await self._pool.fetch(_OF_SIGNAL, int(signal_id))
-        return {
-            AgentId(row["agent_id"]): SignalTrade(
-                agent_id=AgentId(row["agent_id"]),
-                intent_id=IntentId(row["id"]),
-                status=row["status"],
-                transaction_id=TransactionId(row["transaction_id"]) if row["transaction_id"] else None,
-                position_id=PositionId(derived_id("opened", row["id"]))
-                if row["status"] == "settled"
-                else None,
-                code=row["code"],
-                reason=row["reason"],
-            )
-            for row in rows
-        }
+        return {trade.agent_id: trade for trade in map(read_trade, rows)}

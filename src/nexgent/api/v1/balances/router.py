@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from uuid import UUID
-
 from starlette.responses import Response
 
-from nexgent.api.encoding import iso, json_response
+from nexgent.api.encoding import json_response
 from nexgent.api.endpoint import Call, Doc, Endpoints
 from nexgent.api.fields import parse_uuid
 from nexgent.api.v1.balances.schemas import BalanceOut
+from nexgent.api.v1.balances.views import balance_view
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.state import Balance, WalletState
-from nexgent.domain.prices.board import PriceBoard
 from nexgent.domain.users.models import Scope
+from nexgent.domain.wallets.bookkeeping.balances import OwnedBalance, balance_id
 from nexgent.shared.errors import InvalidInputError, NotFoundError
-from nexgent.shared.ids import derived_id
-from nexgent.shared.money import SOL_MINT, from_raw, plain
-from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+from nexgent.shared.types import AgentId, WalletAddress
 
 endpoints = Endpoints("balances")
-
-_ONE = Decimal(1)
-
-
-def balance_id(wallet: WalletAddress, mint: TokenAddress) -> UUID:
-    """Return the id of a balance: the same here and in the read tables."""
-    return derived_id("balance", wallet, mint)
 
 
 @endpoints.get(
@@ -56,7 +45,12 @@ async def list_balances(call: Call) -> Response:
             found.extend((state, balance) for balance in state.balances.values())
     found.sort(key=lambda pair: (pair[1].updated_at, pair[1].mint), reverse=True)
     board = call.services.board
-    return json_response([_view(state, balance, board) for state, balance in found])
+    return json_response(
+        [
+            balance_view(OwnedBalance(state.agent_id, state.wallet_address, balance), board)
+            for state, balance in found
+        ]
+    )
 
 
 @endpoints.get("/agent-balances/{id}", Scope.BALANCES, Doc(summary="One balance", response=BalanceOut))
@@ -68,7 +62,8 @@ async def get_balance(call: Call) -> Response:
             state = await _state(call, wallet.address)
             for balance in state.balances.values() if state is not None else ():
                 if state is not None and balance_id(wallet.address, balance.mint) == wanted:
-                    return json_response(_view(state, balance, None))
+                    owned = OwnedBalance(agent.id, wallet.address, balance)
+                    return json_response(balance_view(owned))
     raise NotFoundError("Balance not found")
 
 
@@ -77,22 +72,3 @@ async def _state(call: Call, wallet: WalletAddress) -> WalletState | None:
         return await call.services.ledger.fresh(wallet)
     except UnknownWalletError:
         return None
-
-
-def _view(state: WalletState, balance: Balance, board: PriceBoard | None) -> dict[str, object]:
-    view: dict[str, object] = {
-        "id": balance_id(state.wallet_address, balance.mint),
-        "agentId": state.agent_id,
-        "walletAddress": state.wallet_address,
-        "tokenAddress": balance.mint,
-        "tokenSymbol": balance.symbol,
-        "balance": plain(from_raw(balance.amount_raw, balance.decimals)),
-        "lastUpdated": iso(balance.updated_at),
-    }
-    if board is not None:
-        price = board.get(balance.mint)
-        if balance.mint == SOL_MINT:
-            view["priceSol"] = _ONE
-        elif price is not None:
-            view["priceSol"] = price.price_sol
-    return view

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from nexgent.api.encoding import iso, json_response
+from nexgent.api.encoding import json_response
 from nexgent.api.endpoint import Call, Doc, Endpoints
-from nexgent.api.fields import parse_signal_id
+from nexgent.api.fields import parse_uuid
+from nexgent.api.paging import NEXT_PAGE, PAGE_PARAMETERS, Paging
+from nexgent.api.v1.historical_swaps.parsing import FILTERS, closed_trade_filter
 from nexgent.api.v1.historical_swaps.schemas import HistoricalSwapOut
-from nexgent.api.v1.transactions.router import required_agent
-from nexgent.domain.transactions.queries import ClosedTradeFilter, ClosedTradeRow
+from nexgent.api.v1.historical_swaps.views import swap_view
 from nexgent.domain.users.models import Scope
 from nexgent.domain.wallets.record_transaction import visible_agent
 from nexgent.shared.errors import NotFoundError
-from nexgent.shared.money import plain
-from nexgent.shared.types import ClosedTradeId, SignalId, TokenAddress, TransactionId, WalletAddress
+from nexgent.shared.paging import PageMark
+from nexgent.shared.types import ClosedTradeId
 
 endpoints = Endpoints("historical swaps")
+
+_PAGING = Paging("historical-swaps", lambda text: ClosedTradeId(parse_uuid(text, "historical swap")))
 
 
 @endpoints.get(
@@ -24,53 +27,25 @@ endpoints = Endpoints("historical swaps")
     Scope.HISTORY,
     Doc(
         summary="Closed trades of an agent, last sold first",
+        description=NEXT_PAGE,
         response=HistoricalSwapOut,
         many=True,
         query={
             "*agentId": "The agent",
-            "walletAddress": "Only this wallet",
-            "tokenAddress": "Only this token",
-            "tokenSymbol": "Only this symbol",
-            "startPurchaseTime": "Bought not before",
-            "endPurchaseTime": "Bought not after",
-            "startSaleTime": "Sold not before",
-            "endSaleTime": "Sold not after",
-            "signalId": "Only of this signal",
-            "purchaseTransactionId": "Only this purchase",
-            "saleTransactionId": "Only this sale",
-            "minProfitLossUsd": "At least so much profit",
-            "maxProfitLossUsd": "At most so much profit",
-            "limit": "At most so many, up to 1000 (default 100)",
-            "offset": "Leave out the first so many",
+            **FILTERS,
+            **PAGE_PARAMETERS,
         },
     ),
 )
 async def list_swaps(call: Call) -> Response:
     """Return matching closed trades."""
     query = call.query()
-    agent_id = required_agent(call, query)
-    address, token, signal = query.text("walletAddress"), query.text("tokenAddress"), query.text("signalId")
-    purchase = query.uuid("purchaseTransactionId", "transaction")
-    sale = query.uuid("saleTransactionId", "transaction")
-    wanted = ClosedTradeFilter(
-        agent_id=agent_id,
-        wallet_address=WalletAddress(address) if address is not None else None,
-        token_address=TokenAddress(token) if token is not None else None,
-        token_symbol=query.text("tokenSymbol"),
-        start_purchase_time=query.time("startPurchaseTime"),
-        end_purchase_time=query.time("endPurchaseTime"),
-        start_sale_time=query.time("startSaleTime"),
-        end_sale_time=query.time("endSaleTime"),
-        signal_id=SignalId(parse_signal_id(signal)) if signal is not None else None,
-        purchase_transaction_id=TransactionId(purchase) if purchase is not None else None,
-        sale_transaction_id=TransactionId(sale) if sale is not None else None,
-        min_profit_loss_usd=query.decimal("minProfitLossUsd"),
-        max_profit_loss_usd=query.decimal("maxProfitLossUsd"),
-    )
-    limit, offset = query.page()
+    wanted, page = closed_trade_filter(call, query), _PAGING.read(query)
     await call.services.projections.caught_up()
-    rows = await call.services.closed_trades.list(wanted, limit=limit, offset=offset)
-    return json_response([_view(row) for row in rows])
+    rows = await call.services.closed_trades.list(
+        wanted, limit=page.asked, offset=page.offset, after=page.after
+    )
+    return _PAGING.answer(rows, page, view=swap_view, mark=lambda row: PageMark(row.sale_time, row.id))
 
 
 @endpoints.get(
@@ -84,27 +59,4 @@ async def get_swap(call: Call) -> Response:
     if row is None:
         raise NotFoundError("Historical swap not found")
     visible_agent(call.services.directory, row.agent_id, call.user_id)
-    return json_response(_view(row))
-
-
-def _view(row: ClosedTradeRow) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "agentId": row.agent_id,
-        "walletAddress": row.wallet_address,
-        "tokenAddress": row.token_address,
-        "tokenSymbol": row.token_symbol,
-        "amount": plain(row.amount),
-        "purchasePrice": plain(row.purchase_price),
-        "salePrice": plain(row.sale_price),
-        "changePercent": plain(row.change_percent),
-        "profitLossUsd": plain(row.profit_loss_usd),
-        "profitLossSol": plain(row.profit_loss_sol),
-        "purchaseTime": iso(row.purchase_time),
-        "saleTime": iso(row.sale_time),
-        "purchaseTransactionId": row.purchase_transaction_id,
-        "saleTransactionId": row.sale_transaction_id,
-        "signalId": str(row.signal_id) if row.signal_id is not None else None,
-        "closeReason": row.close_reason,
-        "createdAt": iso(row.created_at),
-    }
+    return json_response(swap_view(row))

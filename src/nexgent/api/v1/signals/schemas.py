@@ -29,6 +29,26 @@ class SignalIn(BaseModel):
     source: str | None = Field(default=None, max_length=100)
 
 
+class SignalChangesIn(BaseModel):
+    """What is to be changed of a signal; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"signalStrength": 5, "source": "desk"}]})
+
+    tokenAddress: str | None = Field(default=None, max_length=255)  # noqa: N815 -- the contract's names
+    signalType: str | None = Field(default=None, max_length=50)  # noqa: N815
+    signalStrength: int | None = Field(default=None, ge=1, le=5)  # noqa: N815
+    symbol: str | None = Field(default=None, max_length=50)
+    activationReason: str | None = None  # noqa: N815
+    source: str | None = Field(default=None, max_length=100)
+
+
+class SignalsDeletedOut(BaseModel):
+    """How many signals were deleted."""
+
+    message: str
+    deletedCount: int  # noqa: N815
+
+
 class SignalOut(BaseModel):
     """A stored signal."""
 

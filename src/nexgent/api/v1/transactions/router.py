@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from starlette.responses import Response
 
-from nexgent.api.encoding import encode, json_response
+from nexgent.api.encoding import json_response
 from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.fields import (
-    BodyFields,
-    QueryFields,
-    parse_decimal,
-    parse_signal_id,
-    parse_time,
-    parse_uuid,
-    shown,
+from nexgent.api.fields import BodyFields, QueryFields, parse_signal_id, parse_uuid
+from nexgent.api.paging import NEXT_PAGE, PAGE_PARAMETERS, Paging, period, period_parameters
+from nexgent.api.v1.transactions.parsing import (
+    TYPES,
+    nullable_fields,
+    own_signal,
+    transaction_time,
+    transaction_type,
+    value_usd,
 )
 from nexgent.api.v1.transactions.schemas import TransactionIn, TransactionOut
 from nexgent.api.v1.transactions.views import recorded_view, transaction_view
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.transactions.models import TransactionRecord, TransactionType
+from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.domain.transactions.queries import TransactionFilter
 from nexgent.domain.users.models import Scope
 from nexgent.domain.wallets.record_transaction import visible_agent, wallet_of
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import AgentId, SignalId, TokenAddress, TransactionId, WalletAddress
+from nexgent.shared.paging import PageMark
+from nexgent.shared.types import AgentId, SignalId, TransactionId, WalletAddress
 
 endpoints = Endpoints("transactions")
 
-_AMOUNT_LIMIT = Decimal(10) ** 32
-_USD_LIMIT = Decimal(10) ** 20
-_RATE_LIMIT = Decimal(10) ** 12
-_ZERO = Decimal(0)
-_TYPES = ", ".join(kind.value for kind in TransactionType)
+_PAGING = Paging("transactions", lambda text: TransactionId(parse_uuid(text, "transaction")))
 
 
 @endpoints.post(
@@ -61,36 +57,19 @@ async def create_transaction(call: Call) -> Response:
 async def _read_record(call: Call, fields: BodyFields, agent: Agent) -> TransactionRecord:
     address = fields.optional_text("walletAddress", 44)
     wallet = wallet_of(agent, WalletAddress(address) if address is not None else None)
-    kind = _transaction_type(fields.required("transactionType"))
-    value_usd = parse_decimal(fields.required("transactionValueUsd"), "transactionValueUsd")
-    if not _ZERO <= value_usd < _USD_LIMIT:
-        raise InvalidInputError(f"Invalid transactionValueUsd: it must be from 0 to less than {_USD_LIMIT}")
-    time = parse_time(fields.required("transactionTime"), "transactionTime")
-    signal_id = await _own_signal(call, fields)
-    input_mint = fields.optional_text("inputMint", 255)
-    output_mint = fields.optional_text("outputMint", 255)
+    kind = transaction_type(fields.required("transactionType"))
+    worth, time = value_usd(fields), transaction_time(fields)
+    signal_id = await own_signal(call, fields)
     return TransactionRecord(
         id=TransactionId(new_id()),
         agent_id=agent.id,
         wallet_address=wallet.address,
         type=kind,
-        value_usd=value_usd.quantize(Decimal("1e-8")),
+        value_usd=worth,
         time=time,
-        destination_address=fields.optional_text("destinationAddress", 255),
         signal_id=signal_id,
-        fees=fields.optional_decimal("fees", below=_USD_LIMIT),
-        routes_json=_routes(fields),
-        input_mint=TokenAddress(input_mint) if input_mint is not None else None,
-        input_symbol=fields.optional_text("inputSymbol", 20),
-        input_amount=fields.optional_decimal("inputAmount", below=_AMOUNT_LIMIT),
-        input_price=fields.optional_decimal("inputPrice", minimum=_ZERO, below=_AMOUNT_LIMIT),
-        output_mint=TokenAddress(output_mint) if output_mint is not None else None,
-        output_symbol=fields.optional_text("outputSymbol", 20),
-        output_amount=fields.optional_decimal("outputAmount", below=_AMOUNT_LIMIT),
-        output_price=fields.optional_decimal("outputPrice", minimum=_ZERO, below=_AMOUNT_LIMIT),
-        slippage=fields.optional_decimal("slippage", below=_RATE_LIMIT),
-        price_impact=fields.optional_decimal("priceImpact", below=_RATE_LIMIT),
         is_dca=fields.optional_bool("isDca", default=False),
+        **nullable_fields(fields, only_present=False),
     )
 
 
@@ -99,19 +78,20 @@ async def _read_record(call: Call, fields: BodyFields, agent: Agent) -> Transact
     Scope.TRANSACTIONS,
     Doc(
         summary="Transactions of an agent, newest first",
+        description=NEXT_PAGE,
         response=TransactionOut,
         many=True,
         query={
             "*agentId": "The agent",
             "walletAddress": "Only this wallet",
-            "transactionType": _TYPES,
+            "transactionType": TYPES,
             "startTime": "Not before",
             "endTime": "Not after",
+            **period_parameters("startTime", "endTime"),
             "signalId": "Only of this signal",
             "isDca": "true or false",
             "isTakeProfit": "true or false",
-            "limit": "At most so many, up to 1000 (default 100)",
-            "offset": "Leave out the first so many",
+            **PAGE_PARAMETERS,
         },
     ),
 )
@@ -120,20 +100,23 @@ async def list_transactions(call: Call) -> Response:
     query = call.query()
     agent_id = required_agent(call, query)
     address, kind, signal = query.text("walletAddress"), query.text("transactionType"), query.text("signalId")
+    start_time, end_time = period(query, "startTime", "endTime")
     wanted = TransactionFilter(
         agent_id=agent_id,
         wallet_address=WalletAddress(address) if address is not None else None,
-        type=_transaction_type(kind) if kind is not None else None,
-        start_time=query.time("startTime"),
-        end_time=query.time("endTime"),
+        type=transaction_type(kind) if kind is not None else None,
+        start_time=start_time,
+        end_time=end_time,
         signal_id=SignalId(parse_signal_id(signal)) if signal is not None else None,
         is_dca=query.flag("isDca"),
         is_take_profit=query.flag("isTakeProfit"),
     )
-    limit, offset = query.page()
+    page = _PAGING.read(query)
     await call.services.projections.caught_up()
-    rows = await call.services.transactions.list(wanted, limit=limit, offset=offset)
-    return json_response([transaction_view(row) for row in rows])
+    rows = await call.services.transactions.list(
+        wanted, limit=page.asked, offset=page.offset, after=page.after
+    )
+    return _PAGING.answer(rows, page, view=transaction_view, mark=lambda row: PageMark(row.time, row.id))
 
 
 @endpoints.get(
@@ -158,29 +141,3 @@ def required_agent(call: Call, query: QueryFields) -> AgentId:
     agent_id = AgentId(parse_uuid(given, "agent"))
     visible_agent(call.services.directory, agent_id, call.user_id)
     return agent_id
-
-
-def _transaction_type(given: object) -> TransactionType:
-    if isinstance(given, str) and given in TransactionType.__members__:
-        return TransactionType(given)
-    raise InvalidInputError(f"Invalid transactionType: one of {_TYPES} is required, received {shown(given)}")
-
-
-async def _own_signal(call: Call, fields: BodyFields) -> SignalId | None:
-    if not fields.given("signalId"):
-        return None
-    signal_id = SignalId(parse_signal_id(fields.raw("signalId")))
-    if await call.services.signals.get(signal_id, call.user_id) is None:
-        raise NotFoundError("Trading signal not found")
-    return signal_id
-
-
-def _routes(fields: BodyFields) -> str | None:
-    if not fields.given("routes"):
-        return None
-    try:
-        return encode(fields.raw("routes")).decode()
-    except (RecursionError, OverflowError, TypeError):
-        raise InvalidInputError(
-            "Invalid routes: it is nested too deeply or holds a number that is too large"
-        ) from None

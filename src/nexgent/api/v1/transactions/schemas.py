@@ -49,6 +49,32 @@ class TransactionIn(BaseModel):
     isDca: bool = False  # noqa: N815
 
 
+class TransactionChangesIn(BaseModel):
+    """What is to be changed of a transaction; what is left out stays. Numbers may be JSON numbers or texts."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"fees": "0.000105", "slippage": "0.5"}]})
+
+    transactionType: Literal["DEPOSIT", "SWAP", "BURN"] | None = None  # noqa: N815 -- the contract's names
+    transactionValueUsd: str | float | None = None  # noqa: N815
+    transactionTime: str | int | None = None  # noqa: N815
+    destinationAddress: str | None = None  # noqa: N815
+    signalId: int | str | None = None  # noqa: N815
+    fees: str | float | None = None
+    routes: Any | None = None
+    inputMint: str | None = None  # noqa: N815
+    inputSymbol: str | None = None  # noqa: N815
+    inputAmount: str | float | None = None  # noqa: N815
+    inputPrice: str | float | None = None  # noqa: N815
+    outputMint: str | None = None  # noqa: N815
+    outputSymbol: str | None = None  # noqa: N815
+    outputAmount: str | float | None = None  # noqa: N815
+    outputPrice: str | float | None = None  # noqa: N815
+    slippage: str | float | None = None
+    priceImpact: str | float | None = None  # noqa: N815
+    isDca: bool | None = None  # noqa: N815
+    isTakeProfit: bool | None = None  # noqa: N815
+
+
 class TransactionOut(BaseModel):
     """A recorded transaction; amounts are exact texts."""
 

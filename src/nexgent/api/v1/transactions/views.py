@@ -17,9 +17,11 @@ def transaction_view(row: TransactionRow) -> dict[str, object]:
     return _view(row, row.type, row.created_at, row.updated_at)
 
 
-def recorded_view(record: TransactionRecord, created_at: datetime) -> dict[str, object]:
+def recorded_view(
+    record: TransactionRecord, created_at: datetime, updated_at: datetime | None = None
+) -> dict[str, object]:
     """Return a transaction that was booked a moment ago and may not be in the tables yet."""
-    return _view(record, record.type.value, created_at, created_at)
+    return _view(record, record.type.value, created_at, updated_at or created_at)
 
 
 def _view(

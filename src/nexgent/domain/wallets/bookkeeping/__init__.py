@@ -1,0 +1,1 @@
+"""Entries made by hand: balances, transactions and closed trades that people record, correct and remove."""
