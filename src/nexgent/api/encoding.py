@@ -39,7 +39,11 @@ def with_etag(request: Request, response: Response) -> Response:
         or len(response.body) > _TAGGED_BYTES
     ):
         return response
-    digest = hashlib.blake2b(response.body, digest_size=12).hexdigest()
+    content = hashlib.blake2b(response.body, digest_size=12)
+    for _, value in response.raw_headers[2:]:
+        # What a handler said in a header of its own, such as where the next page begins, is part of its answer.
+        content.update(value)
+    digest = content.hexdigest()
     tag = f'W/"{digest}"'
     known = request.headers.get("if-none-match")
     if known is not None and any(one.strip().removeprefix("W/") == f'"{digest}"' for one in known.split(",")):

@@ -152,7 +152,7 @@ class TestTransactions:
         self, api: FakeApi, client: httpx.AsyncClient, agent: Agent
     ) -> None:
         row = a_row(agent)
-        api.transactions.rows.append(row)
+        api.transactions.rows += [row] * 4
 
         response = await client.get(
             f"/api/v1/agent-transactions?agentId={agent.id}&transactionType=SWAP&startTime=2026-01-01"
@@ -163,7 +163,7 @@ class TestTransactions:
         assert response.json()[0]["inputAmount"] == "0.0000001"
         assert response.json()[0]["routes"] == {"a": 1}
         assert api.projections.waited == 1
-        assert api.transactions.page == (1000, 3)
+        assert api.transactions.page == (1001, 3), "one more than is shown tells whether there is more"
         wanted = api.transactions.wanted
         assert wanted is not None
         assert (wanted.signal_id, wanted.is_dca, wanted.is_take_profit) == (7, True, False)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nexgent.domain.signals.models import SignalDecision, SignalExecution
+from nexgent.shared.paging import PageMark
 from nexgent.shared.types import SignalId, TokenAddress, UserId
 
 
@@ -43,8 +44,18 @@ class SignalRow:
 class SignalQueries(Protocol):
     """Signals and decisions. All methods raise `UnavailableError` when the database cannot be read."""
 
-    async def list(self, wanted: SignalFilter, *, limit: int = 100, offset: int = 0) -> Sequence[SignalRow]:
-        """Return matching signals, newest `created_at` first; equal times by id, so pages never overlap."""
+    async def list(
+        self,
+        wanted: SignalFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[SignalId] | None = None,
+    ) -> Sequence[SignalRow]:
+        """Return matching signals, newest `created_at` first; equal times by id, so pages never overlap.
+
+        With `after`, only those behind that `created_at` and id.
+        """
         ...
 
     async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:

@@ -20,9 +20,13 @@ from nexgent.infrastructure.database.signal_rows import (
     DECISION_COLUMNS,
     EXECUTION_COLUMNS,
     SIGNAL_COLUMNS,
+    TRADE_COLUMNS,
+    as_it_became,
     read_decision,
     read_execution,
+    read_trade,
 )
+from nexgent.shared.paging import IdT, PageMark
 from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId, UserId
 
 # The columns stand in the order of the row classes, which take them by name.
@@ -37,6 +41,7 @@ t.id, t.agent_id, t.wallet_address, t.token_address, t.token_symbol, t.amount, t
 t.profit_loss_usd, t.profit_loss_sol, t.purchase_time, t.sale_time, t.purchase_transaction_id, t.sale_transaction_id,
 t.signal_id, t.created_at, t.close_reason
 """
+_TRADES = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE id = ANY($1::uuid[])"  # noqa: S608 -- constants only
 _SIGNAL_ROW_COLUMNS = f"{SIGNAL_COLUMNS}, processed_at, process_note"
 
 
@@ -53,6 +58,14 @@ class _Query:
         if value is None:
             return
         self._parts += ["AND" if self._conditions else "WHERE", condition, self._argument(value)]
+        self._conditions += 1
+
+    def behind(self, columns: str, mark: PageMark[IdT] | None) -> None:
+        """Keep what comes after a mark, the newest first, by a time and an id such as `a.time, a.id`."""
+        if mark is None:
+            return
+        pair = f"({self._argument(mark.time)}, {self._argument(mark.id)})"
+        self._parts += ["AND" if self._conditions else "WHERE", f"({columns}) <", pair]
         self._conditions += 1
 
     def page(self, order: str, *, limit: int, offset: int = 0) -> None:
@@ -78,7 +91,12 @@ class PostgresTransactionQueries:
         self._pool = pool
 
     async def list(
-        self, wanted: TransactionFilter, *, limit: int = 100, offset: int = 0
+        self,
+        wanted: TransactionFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[TransactionId] | None = None,
     ) -> Sequence[TransactionRow]:
         """Return matching transactions, newest first; equal times by id."""
         query = _Query(_TRANSACTION_COLUMNS, "agent_transactions")
@@ -90,6 +108,7 @@ class PostgresTransactionQueries:
         query.where("signal_id =", wanted.signal_id)
         query.where("is_dca =", wanted.is_dca)
         query.where("is_take_profit =", wanted.is_take_profit)
+        query.behind("transaction_time, id", after)
         query.page("transaction_time DESC, id DESC", limit=limit, offset=offset)
         return [TransactionRow(**row) for row in await query.fetch(self._pool)]
 
@@ -108,10 +127,16 @@ class PostgresClosedTradeQueries:
         self._pool = pool
 
     async def list(
-        self, wanted: ClosedTradeFilter, *, limit: int = 100, offset: int = 0
+        self,
+        wanted: ClosedTradeFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[ClosedTradeId] | None = None,
     ) -> Sequence[ClosedTradeRow]:
         """Return matching trades, newest sale first; equal times by id."""
         query = _closed_trades(_CLOSED_TRADE_COLUMNS, "agent_historical_swaps t", wanted)
+        query.behind("t.sale_time, t.id", after)
         query.page("t.sale_time DESC, t.id DESC", limit=limit, offset=offset)
         return [ClosedTradeRow(**row) for row in await query.fetch(self._pool)]
 
@@ -153,9 +178,17 @@ class PostgresSignalQueries:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
-    async def list(self, wanted: SignalFilter, *, limit: int = 100, offset: int = 0) -> Sequence[SignalRow]:
+    async def list(
+        self,
+        wanted: SignalFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[SignalId] | None = None,
+    ) -> Sequence[SignalRow]:
         """Return matching signals, newest first; equal times by id."""
         query = _signals(wanted)
+        query.behind("created_at, id", after)
         query.page("created_at DESC, id DESC", limit=limit, offset=offset)
         return [SignalRow(**row) for row in await query.fetch(self._pool)]
 
@@ -175,11 +208,20 @@ class PostgresSignalQueries:
         return [read_execution(row) for row in await query.fetch(self._pool)]
 
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
-        """Return every agent's decision, by agent id."""
+        """Return every agent's decision, by agent id. What was in doubt when it was recorded is as its trade says now."""
         query = _Query(DECISION_COLUMNS, "signal_decisions")
         query.where("signal_id =", signal_id)
         query.page("agent_id", limit=_ALL)
-        return [read_decision(row) for row in await query.fetch(self._pool)]
+        decisions = [read_decision(row) for row in await query.fetch(self._pool)]
+        untold = {
+            one.intent_id for one in decisions if one.intent_id is not None and one.transaction_id is None
+        }
+        if not untold:
+            return decisions
+        with translated_errors("read the trades of a signal"):
+            rows = await self._pool.fetch(_TRADES, list(untold))
+        became = {trade.intent_id: trade for trade in map(read_trade, rows)}
+        return [as_it_became(one, became.get(one.intent_id) if one.intent_id else None) for one in decisions]
 
     async def export(
         self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000

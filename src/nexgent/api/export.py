@@ -1,0 +1,135 @@
+"""Whole tables as one streamed file, batch by batch: memory stays the same however long the table is.
+
+The first batch is read before the answer begins, so what is wrong until then is answered like any other failure. Later there is
+only one honest way to say that the file is not complete: to break the connection off, which clients report as an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from nexgent.api.csv_text import csv_line
+from nexgent.api.encoding import encode, json_response
+from nexgent.api.endpoint import Call
+from nexgent.api.fields import QueryFields
+from nexgent.shared.errors import UnavailableError
+
+log = structlog.get_logger(__name__)
+
+BATCH_ROWS = 1000
+FIRST_BATCH_SECONDS = 300.0
+NEXT_BATCH_SECONDS = 60.0
+SEND_SECONDS = 60.0
+FORMAT_PARAMETERS = {
+    "format": "json for an array of objects instead of CSV; anything else is CSV",
+    "timezone": "IANA name of the zone whose clocks the CSV shows (default, and for unknown ones: UTC)",
+}
+_PIECE_ROWS = 100
+"""How many rows are formatted before others have their turn: trades go through the same event loop."""
+_RowT = TypeVar("_RowT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported(Generic[_RowT]):
+    """A table and its two forms. `read` returns the batch behind a row, the first one behind None; a short one is the last."""
+
+    name: str
+    header: Sequence[str]
+    cells: Callable[[_RowT], Iterable[str]]
+    view: Callable[[_RowT], object]
+    read: Callable[[_RowT | None], Awaitable[Sequence[_RowT]]]
+
+
+def zone_of(query: QueryFields) -> tzinfo:
+    """Return the zone of the query's `timezone`; UTC for none, and for one that does not exist."""
+    name = query.text("timezone")
+    if name is None:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+async def export_response(call: Call, query: QueryFields, table: Exported[_RowT]) -> Response:
+    """Return the file, or 503 or 408 when its beginning cannot be read."""
+    as_json = (query.text("format") or "").lower() == "json"
+    try:
+        async with asyncio.timeout(FIRST_BATCH_SECONDS):
+            first = await table.read(None)
+    except UnavailableError as error:
+        log.warning("export.unavailable", export=table.name, problem=error.message)
+        response = json_response(
+            {"error": error.message, "code": error.code, "message": "Please try again in a moment."}, 503
+        )
+        response.raw_headers.append((b"retry-after", b"1"))
+        return response
+    except TimeoutError:
+        text = "Please try again, or ask for less with a filter."
+        return json_response({"error": "The export took too long", "message": text}, 408)
+    today = call.services.clock.now().astimezone(UTC).date().isoformat()
+    name = f"{table.name}-{today}.{'json' if as_json else 'csv'}"
+    pieces = _json(table, first) if as_json else _csv(table, first)
+    return _Stream(
+        pieces,
+        headers={"content-disposition": f'attachment; filename="{name}"'},
+        media_type="application/json; charset=utf-8" if as_json else "text/csv; charset=utf-8",
+    )
+
+
+async def _csv(table: Exported[_RowT], first: Sequence[_RowT]) -> AsyncIterator[bytes]:
+    yield csv_line(table.header).encode()
+    async for rows in _pieces(table, first):
+        yield "".join([csv_line(table.cells(row)) for row in rows]).encode()
+
+
+async def _json(table: Exported[_RowT], first: Sequence[_RowT]) -> AsyncIterator[bytes]:
+    opening = b"["
+    async for rows in _pieces(table, first):
+        yield opening + b",\n".join([encode(table.view(row)) for row in rows])
+        opening = b",\n"
+    yield b"]" if opening != b"[" else b"[]"
+
+
+async def _pieces(table: Exported[_RowT], batch: Sequence[_RowT]) -> AsyncIterator[Sequence[_RowT]]:
+    while batch:
+        for start in range(0, len(batch), _PIECE_ROWS):
+            yield batch[start : start + _PIECE_ROWS]
+            await asyncio.sleep(0)
+        if len(batch) < BATCH_ROWS:
+            return
+        async with asyncio.timeout(NEXT_BATCH_SECONDS):
+            batch = await table.read(batch[-1])
+
+
+class _Stream(StreamingResponse):
+    """Ends when the client is gone, or takes nothing any more. HEAD gets the headers and costs no reading."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("original_method") == "HEAD":
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for chunk in self.body_iterator:
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except TimeoutError:
+                raise ClientDisconnect from None
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

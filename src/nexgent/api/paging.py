@@ -1,0 +1,116 @@
+"""Pages of lists: `limit` and `offset` as ever, or `limit` and the `cursor` an earlier page came with.
+
+The body stays a bare array; where there is more, the response says so in its header `X-Next-Cursor`. A cursor is the time and the
+id of the last row, so unlike an offset it stays right while rows are added.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
+
+from starlette.responses import Response
+
+from nexgent.api.encoding import json_response
+from nexgent.api.fields import QueryFields
+from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.paging import IdT, PageMark
+
+PAGE_PARAMETERS = {
+    "limit": "At most so many, up to 1000 (default 100)",
+    "offset": "Leave out the first so many; not together with cursor",
+    "cursor": "The X-Next-Cursor of the page before: go on from there",
+}
+NEXT_PAGE = (
+    "Where there is more, the header `X-Next-Cursor` says what to send as `cursor` to get the next page."
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_RowT = TypeVar("_RowT")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[IdT]):
+    """Which part of a list is wanted: at most `limit` rows, after a mark or after the first `offset`."""
+
+    limit: int
+    offset: int
+    after: PageMark[IdT] | None
+
+    @property
+    def asked(self) -> int:
+        """How many rows to read: one more than is shown tells whether there is more."""
+        return self.limit + 1
+
+
+class Paging(Generic[IdT]):
+    """Reads and writes the cursors of one list; those of another list are refused."""
+
+    def __init__(self, resource: str, read_id: Callable[[str], IdT]) -> None:
+        self._resource = resource
+        self._read_id = read_id
+
+    def read(self, query: QueryFields) -> Page[IdT]:
+        """Return the wanted part. Raises `InvalidInputError`."""
+        limit, offset = query.page()
+        cursor = query.text("cursor")
+        if cursor is None:
+            return Page(limit, offset, None)
+        if query.text("offset") is not None:
+            raise InvalidInputError("Invalid offset: it cannot be given together with cursor")
+        return Page(limit, 0, self._decode(cursor))
+
+    def answer(
+        self,
+        rows: Sequence[_RowT],
+        page: Page[IdT],
+        *,
+        view: Callable[[_RowT], object],
+        mark: Callable[[_RowT], PageMark[IdT]],
+    ) -> Response:
+        """Return the rows as a bare array, with the cursor of the next page where there is one."""
+        shown = rows[: page.limit]
+        response = json_response([view(row) for row in shown])
+        if len(rows) > page.limit:
+            response.raw_headers.append((b"x-next-cursor", self._encode(mark(shown[-1])).encode()))
+        return response
+
+    def _encode(self, mark: PageMark[IdT]) -> str:
+        microseconds = (mark.time - _EPOCH) // _MICROSECOND
+        text = f"{self._resource}|{microseconds}|{mark.id}"
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def _decode(self, cursor: str) -> PageMark[IdT]:
+        mark: PageMark[IdT] | None
+        try:
+            text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
+            resource, microseconds, row_id = text.split("|")
+            mark = PageMark(_EPOCH + int(microseconds) * _MICROSECOND, self._read_id(row_id))
+        except (ValueError, OverflowError, InvalidInputError):
+            mark, resource = None, ""
+        # Only what this list wrote itself is taken: no other list's, no other spelling of the same.
+        if mark is None or resource != self._resource or self._encode(mark) != cursor:
+            raise InvalidInputError(
+                "Invalid cursor: it must be the X-Next-Cursor of an earlier page of this list, unchanged"
+            )
+        return mark
+
+
+def period_parameters(start: str, end: str) -> dict[str, str]:
+    """Return the documentation of `from` and `to` for a list whose own names of them are these."""
+    return {"from": f"Not before; another name for {start}", "to": f"Not after; another name for {end}"}
+
+
+def period(query: QueryFields, start: str, end: str) -> tuple[datetime | None, datetime | None]:
+    """Return the bounds of the list's main time: `from` and `to`, or the list's own names. Giving both is refused."""
+    return _bound(query, "from", start), _bound(query, "to", end)
+
+
+def _bound(query: QueryFields, name: str, own_name: str) -> datetime | None:
+    general, own = query.time(name), query.time(own_name)
+    if general is not None and own is not None:
+        raise InvalidInputError(f"Invalid {name}: it means the same as {own_name}; give only one of them")
+    return general if general is not None else own
