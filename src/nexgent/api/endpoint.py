@@ -21,6 +21,9 @@ from nexgent.api.deps import ApiServices
 from nexgent.api.encoding import with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.fields import QueryFields, parse_uuid
+from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from nexgent.api.idempotency import ONCE_BY_NATURE, takes_key
+from nexgent.api.rate_limits import EXEMPT_TAGS, limit_of
 from nexgent.domain.users.models import Caller, Scope
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.types import AgentId, UserId
@@ -93,6 +96,8 @@ class Doc:
     """Parameters by name with their explanation; a leading `*` marks a required one."""
     description: str = ""
     media_type: str = "application/json"
+    or_json: bool = False
+    """Whether there is JSON instead of `media_type` for whoever asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +113,51 @@ class Endpoint:
 
     def asgi_endpoint(self) -> Callable[[Request], Awaitable[Response]]:
         """Return the function FastAPI calls: authenticate, handle, translate errors."""
-        handler, access, template = self.handler, self.access, PREFIX + self.path
+        access, template = self.access, PREFIX + self.path
         tagged = self.method == "GET" and access is not Access.PUBLIC
+        repeatable = takes_key(self.method, self.path, public=access is Access.PUBLIC)
+        by_nature = self.path in ONCE_BY_NATURE
+        limit = limit_of(self.method, self.path)
+        unlimited = self.tag in EXEMPT_TAGS
+
+        async def answer(call: Call) -> Response:
+            try:
+                response = await self.handler(call)
+                return with_etag(call.request, response) if tagged else response
+            except NexgentError as error:
+                return error_response(error)
+
+        async def once(call: Call) -> Response:
+            key = call.request.headers.get(IDEMPOTENCY_HEADER) if repeatable else None
+            if key is None:
+                return await answer(call)
+            try:
+                return await call.services.idempotency.run(
+                    call.request, key, call.user_id, lambda: self.handler(call), once_by_nature=by_nature
+                )
+            except NexgentError as error:
+                return error_response(error)
 
         async def run(request: Request) -> Response:
             request.scope["route_template"] = template
             services: ApiServices = request.app.state.services
+            limits = services.rate_limits
             try:
-                response = await handler(Call(request, services, await _caller(request, services, access)))
-                return with_etag(request, response) if tagged else response
+                if unlimited or not limits.enabled:
+                    return await once(Call(request, services, await _caller(request, services, access)))
+                # Before anything is checked: guessing tokens costs as much as using one.
+                here = limits.of_address(request)
+                if here.exceeded:
+                    return here.refusal()
+                caller = await _caller(request, services, access)
+                allowance = (
+                    await limits.of_endpoint(request, caller, limit)
+                    if limit is not None
+                    else limits.of_caller(request, caller)
+                )
+                if allowance.exceeded:
+                    return allowance.refusal()
+                return allowance.mark(await once(Call(request, services, caller)))
             except NexgentError as error:
                 return error_response(error)
             except ClientDisconnect:

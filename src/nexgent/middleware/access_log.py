@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 
 UNMATCHED = "unmatched"
 ROUTE_KEY = "route_template"
+CLIENT_IP_KEY = "client_ip"
 _FAILED = b'{"error":"Internal server error"}'
 _QUIET_ROUTES = frozenset(
     {"/api/v1/health", "/api/v1/health/ready", "/api/v1/health/live", "/api/v1/metrics"}
@@ -49,6 +50,7 @@ class AccessLogMiddleware:
         path = scope["path"]
         started = time.perf_counter()
         status = 0
+        address = scope[CLIENT_IP_KEY] = client_ip(scope, self._trusted_proxies)
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -77,7 +79,7 @@ class AccessLogMiddleware:
             path=path,
             status=status,
             duration_ms=round(seconds * 1000, 3),
-            ip=client_ip(scope, self._trusted_proxies),
+            ip=address,
         )
 
 

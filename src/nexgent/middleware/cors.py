@@ -8,7 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _CREDENTIALS = (b"access-control-allow-credentials", b"true")
 _VARY = (b"vary", b"Origin")
-_EXPOSED = (b"access-control-expose-headers", b"X-Request-Id,Content-Disposition,Retry-After")
+_SHOWN = (
+    "X-Request-Id,Content-Disposition,Retry-After,X-Next-Cursor,"
+    "RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset,Idempotency-Replayed"
+)
+_EXPOSED = (b"access-control-expose-headers", _SHOWN.encode())
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET,POST,PUT,DELETE,PATCH,OPTIONS"),
     (b"access-control-allow-headers", b"Content-Type,Authorization,X-API-Key,X-Request-Id,Idempotency-Key"),

@@ -1,0 +1,1 @@
+"""Requests as such: how often, and once only."""

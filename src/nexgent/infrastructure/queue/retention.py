@@ -1,0 +1,52 @@
+"""What nobody needs any more is deleted once an hour."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import cast
+
+import structlog
+from arq import Retry, cron
+from arq.cron import CronJob
+from arq.typing import WorkerCoroutine
+
+from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.idempotency import forget_old_answers
+from nexgent.infrastructure.database.webhooks import forget_old_alerts
+from nexgent.infrastructure.queue.jobs import Context
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.errors import UnavailableError
+
+log = structlog.get_logger(__name__)
+
+RETENTION_JOB = "delete_old_rows"
+RETRY_SECONDS = 60
+TIMEOUT_SECONDS = 120
+
+
+def retention_cron(database_url: str) -> CronJob:
+    """Return the cron job for `worker_settings(cron_jobs=...)`: half past every hour. Any number of workers may have it."""
+    clock = SystemClock()
+
+    async def retain(_: Context) -> int:
+        pool = await create_pool(database_url, max_size=1, application_name="nexgent-retention")
+        try:
+            keys = await forget_old_answers(pool, clock.now())
+            alerts = await forget_old_alerts(pool, clock.now())
+        except UnavailableError as error:
+            raise Retry(RETRY_SECONDS) from error
+        finally:
+            await pool.close()
+        if keys or alerts:
+            log.info("retention.deleted", idempotency_keys=keys, alert_ids=alerts)
+        return keys + alerts
+
+    return cron(
+        cast("WorkerCoroutine", retain),
+        name=RETENTION_JOB,
+        minute=30,
+        second=0,
+        unique=True,
+        timeout=timedelta(seconds=TIMEOUT_SECONDS),
+        keep_result=0,
+    )

@@ -1,0 +1,40 @@
+"""What the hourly clean-up deletes, and what it leaves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from arq import Retry
+
+from nexgent.infrastructure.queue.retention import retention_cron
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.ids import new_id
+
+_ADD = """
+INSERT INTO idempotency_keys (user_id, key_hash, fingerprint, owner, created_at) VALUES ($1, $2, $2, $3, $4)
+"""
+
+
+async def test_keys_of_yesterday_are_deleted_and_todays_stay(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    user_id, now = new_id(), SystemClock().now()
+    await connection.execute("INSERT INTO users (id, email) VALUES ($1, 'a@example.com')", user_id)
+    for name, hours in ((b"old", 25), (b"new", 23)):
+        await connection.execute(_ADD, user_id, name, new_id(), now - timedelta(hours=hours))
+    clean: Any = retention_cron(database_url).coroutine
+
+    assert await clean({}) == 1
+    assert await clean({}) == 0
+
+    assert await connection.fetchval("SELECT key_hash FROM idempotency_keys") == b"new"
+    await connection.close()
+
+
+async def test_a_database_that_is_away_is_asked_again() -> None:
+    clean: Any = retention_cron("postgresql://nexgent@127.0.0.1:1/absent").coroutine
+
+    with pytest.raises(Retry):
+        await clean({})
