@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(decisions, indent=2))
     else:
-        _show(decisions)
+        show_decisions(decisions)
     return exit_codes.OK
 
 
@@ -40,7 +40,8 @@ async def _fetch(arguments: argparse.Namespace, settings: Settings) -> list[dict
         return decisions
 
 
-def _show(decisions: list[dict[str, Any]]) -> None:
+def show_decisions(decisions: list[dict[str, Any]]) -> None:
+    """Print every decision with its gates."""
     console = Console()
     if not decisions:
         console.print("No agent has decided on this signal yet.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.demo_files import NamedToken, demo_tokens
+from nexgent.cli.explain import show_decisions
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError
@@ -27,13 +29,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbol", help="symbol to show")
     parser.add_argument("--strength", type=int, default=3, choices=range(1, 6), help="1 to 5 (3)")
     parser.add_argument("--type", default="MANUAL", help="free text agents can filter on (MANUAL)")
+    parser.add_argument(
+        "--test", action="store_true", help="only show what every agent would decide; nothing is traded"
+    )
     add_connection_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Post the signal and say what to do next."""
     settings = load_settings(level="error")
-    signal_id = run_async(_post(arguments, settings))
+    if arguments.test:
+        show_decisions(run_async(_send(arguments, settings, "/trading-signals/test"))["decisions"])
+        return exit_codes.OK
+    signal_id = run_async(_send(arguments, settings, "/trading-signals"))["id"]
     print(f"Signal {signal_id} is stored. `nexgent explain {signal_id}` shows what every agent made of it.")
     return exit_codes.OK
 
@@ -56,7 +64,7 @@ def choose_token(wanted: str, known: Iterable[NamedToken]) -> NamedToken:
     )
 
 
-async def _post(arguments: argparse.Namespace, settings: Settings) -> int:
+async def _send(arguments: argparse.Namespace, settings: Settings, path: str) -> Any:  # JSON of any shape
     async with ApiClient.of(arguments, settings) as api:
         token = await _token(api, arguments.token, demo_tokens(settings.storage.data_dir, api.url))
         body = {
@@ -66,7 +74,7 @@ async def _post(arguments: argparse.Namespace, settings: Settings) -> int:
             "signalStrength": arguments.strength,
             "source": "nexgent signal",
         }
-        return int((await api.call("POST", "/trading-signals", body))["id"])
+        return await api.call("POST", path, body)
 
 
 async def _token(api: ApiClient, wanted: str, demo: list[NamedToken]) -> NamedToken:

@@ -1,0 +1,1 @@
+"""Signal webhooks over HTTP."""

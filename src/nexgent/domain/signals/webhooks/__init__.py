@@ -1,0 +1,1 @@
+"""Signals from services that send alerts in a form of their own."""
