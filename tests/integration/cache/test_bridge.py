@@ -21,6 +21,7 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.signals.models import Signal
+from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.bridge import (
     CHANNELS,
     BridgedEvent,
@@ -63,6 +64,7 @@ EVENTS: list[BridgedEvent] = [
     AgentSaved(an_agent()),
     AgentDeleted(POSITION.agent_id),
     SignalReceived(SIGNAL, 12.5),
+    TokenRevoked("a-token", 1_767_225_600),
 ]
 
 
@@ -118,7 +120,8 @@ async def test_each_process_hears_the_others_once_and_itself_not_again(redis: Re
 
         assert first.heard == [*EVENTS, EVENTS[5]]
         # The monotonic reading of another machine says nothing here.
-        assert second.heard == [*EVENTS[:6], SignalReceived(SIGNAL, FakeClock().monotonic()), EVENTS[5]]
+        signal = SignalReceived(SIGNAL, FakeClock().monotonic())
+        assert second.heard == [*EVENTS[:6], signal, *EVENTS[7:], EVENTS[5]]
         assert (first.gaps, second.gaps) == (0, 0)
 
 

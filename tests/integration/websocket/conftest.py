@@ -7,32 +7,30 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
+from uuid import UUID
 
 import pytest
 import uvicorn
 from pydantic import SecretStr
 
-from nexgent.bootstrap.asgi import TokenVisitors
+from nexgent.bootstrap.asgi import SocketReception
 from nexgent.domain.agents.config import DEFAULT_CONFIG
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
+from nexgent.domain.users.authenticate import Authenticator, RevokedTokens, key_hash
+from nexgent.domain.users.events import TokenRevoked
 from nexgent.domain.users.models import ApiKey, Claims, TokenType
+from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
+from tests.fakes.api import FakeKeys
+from tests.fakes.tickets import FakeTickets
 from tests.unit.websocket.parts import World
 
 DEADLINE_SECONDS = 10.0
-
-
-class NoKeys:
-    """API keys are not for sockets."""
-
-    async def find(self, key_hash: str) -> ApiKey | None:
-        raise AssertionError(f"a key was looked up: {key_hash}")
 
 
 class _Server(uvicorn.Server):
@@ -48,26 +46,52 @@ class Site:
         self.world = World(clock=self.clock)
         self.user_id = UserId(new_id())
         self.codec = JwtCodec(SecretStr("a-secret-for-tests-only-0123456789abcdef"))
-        self.revoked = RevokedTokens()
+        self.revoked = RevokedTokens(self._publish)
+        self.keys = FakeKeys()
+        self.authenticator = Authenticator(
+            tokens=self.codec, keys=self.keys, revoked=self.revoked, clock=self.clock
+        )
+        self.ticket_store = FakeTickets()
+        self.tickets = SocketTickets(store=self.ticket_store, revoked=self.revoked, clock=self.clock)
         self.stopping = False
         self.directory = AgentDirectory()
         self.directory.load([self._agent(self.world.agent_id, self.user_id)])
         self.port = 0
 
+    def _publish(self, event: object) -> None:
+        if isinstance(event, TokenRevoked):
+            self.world.hub.on_token_revoked(event)
+
+    def revoke(self, token_id: str) -> None:
+        """Log a session out."""
+        self.revoked.add(token_id, 2**31, self.clock.now().timestamp())
+
+    def key(self, *scopes: str) -> tuple[str, UUID]:
+        """Return an API key of the user and its id."""
+        text, key_id = f"nex_{new_id().hex}", new_id()
+        self.keys.by_hash[key_hash(text)] = ApiKey(id=key_id, user_id=self.user_id, scopes=frozenset(scopes))
+        return text, key_id
+
+    def claims(
+        self, *, user: UserId | None = None, kind: TokenType = TokenType.ACCESS, seconds: float = 900
+    ) -> Claims:
+        """Return what a token says."""
+        now = self.clock.now().timestamp()
+        return Claims(
+            user_id=user or self.user_id,
+            email="user@example.com",
+            type=kind,
+            token_id=str(new_id()),
+            issued_at=int(now),
+            expires_at=int(now + seconds),
+        )
+
     def token(
         self, *, user: UserId | None = None, kind: TokenType = TokenType.ACCESS, seconds: float = 900
     ) -> str:
         """Return a signed token; remember its id as `last_token_id`."""
-        now = self.clock.now().timestamp()
-        self.last_token_id = str(new_id())
-        claims = Claims(
-            user_id=user or self.user_id,
-            email="user@example.com",
-            type=kind,
-            token_id=self.last_token_id,
-            issued_at=int(now),
-            expires_at=int(now + seconds),
-        )
+        claims = self.claims(user=user, kind=kind, seconds=seconds)
+        self.last_token_id = claims.token_id
         return self.codec.encode(claims)
 
     def address(self, token: str | None = None, agent: object = None) -> str:
@@ -78,13 +102,10 @@ class Site:
     @asynccontextmanager
     async def serve(self, **options: Any) -> AsyncIterator[None]:
         """Run the server."""
-        authenticator = Authenticator(
-            tokens=self.codec, keys=NoKeys(), revoked=self.revoked, clock=self.clock
-        )
         endpoint = WebSocketEndpoint(
             hub=self.world.hub,
             directory=self.directory,
-            authenticate=TokenVisitors(authenticator),
+            reception=SocketReception(self.authenticator, self.tickets),
             clock=self.clock,
             stopping=lambda: self.stopping,
             **options,

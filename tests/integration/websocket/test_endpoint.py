@@ -58,7 +58,7 @@ async def test_without_a_good_token_the_handshake_is_refused(site: Site) -> None
         base = f"ws://127.0.0.1:{site.port}/ws"
         agent = site.world.agent_id
         revoked = site.token()
-        site.revoked.add(site.last_token_id, 2**31, 0)
+        site.revoke(site.last_token_id)
         forged = site.token()[:-4] + "AAAA"
 
         missing = (401, "Missing token or agentId")
@@ -112,7 +112,13 @@ async def test_a_connection_starts_with_a_greeting_and_a_snapshot_and_then_hears
             {"tokenAddress": "MintInMixedCase", "price": Decimal("0.002"), "priceUsd": Decimal("0.300")}
         ]
         assert updated["data"]["version"] == 4
-        assert closed["data"] == {"eventType": "position_closed", "positionId": str(position.id)}
+        numbers = {"epoch": updated["data"]["epoch"], "seq": updated["data"]["seq"] + 1}
+        assert closed["data"] == {
+            "eventType": "position_closed",
+            "positionId": str(position.id),
+            "version": 4,
+            **numbers,
+        }
 
 
 async def test_two_clients_of_an_agent_live_side_by_side(site: Site) -> None:
@@ -220,7 +226,6 @@ async def test_a_mistake_of_ours_is_said_and_not_shown(site: Site, monkeypatch: 
 
     monkeypatch.setattr(site.world.hub, "snapshot", broken)
     async with site.serve(), connect(site.address()) as connection:
-        assert (await receive(connection))["type"] == "connected"
         assert await receive(connection) == {"type": "error", "data": {"message": "Connection failed"}}
         assert await closing(connection) == (1011, "Internal server error")
     assert site.world.hub.client_count == 0
@@ -291,8 +296,8 @@ async def until_clients(site: Site, count: int) -> None:
 
 
 def _ended(site: Site) -> bool:
-    clients = site.world.hub._clients.get(site.world.agent_id, set())
-    return any(client.ended.is_set() for client in clients)
+    stream = site.world.hub._streams.find(site.world.agent_id)
+    return stream is not None and any(client.ended.is_set() for client in stream.clients)
 
 
 def _deaf(site: Site) -> socket.socket:

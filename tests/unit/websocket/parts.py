@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from nexgent.domain.prices.models import PriceSource, SolPrice, TokenPrice
 from nexgent.domain.trading.position_book import PositionBook, WakePrices
 from nexgent.infrastructure.websocket.client import Client
 from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.infrastructure.websocket.stream import Resume
 from nexgent.shared.clock import Clock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, TokenAddress
@@ -68,6 +69,18 @@ class World:
         """Announce a changed position."""
         self.hub.on_position_updated(PositionUpdated(position, position.base_mark))
 
+    def change(self, position: Position) -> Position:
+        """Change a position, as a trade does: a newer version, in the book and announced."""
+        position = replace(position, version=position.version + 1)
+        self.book.put(position, position.base_mark, None, WakePrices(None, None))
+        self.update(position)
+        return position
+
+    def versions(self) -> dict[str, int]:
+        """Return the agent's open positions and their versions: what a client should know."""
+        held = self.book.of_agent(self.agent_id)
+        return {str(one.position.id): one.position.version for one in held}
+
     def close(self, position: Position) -> None:
         """Close a position."""
         self.book.remove(position.id)
@@ -78,6 +91,7 @@ class World:
                 position.wallet_address,
                 position.token_address,
                 CloseReason.STOP_LOSS,
+                position.version + 1,
             )
         )
 
@@ -93,6 +107,54 @@ class World:
         )
         self.board.on_prices(event)
         self.hub.on_prices(event)
+
+
+@dataclass
+class Viewer:
+    """A client's side: what it knows, and where it stopped. Objects to a number that is not the next one."""
+
+    epoch: str | None = None
+    last_seq: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+    snapshots: int = 0
+    resumptions: int = 0
+    frames: int = 0
+
+    @property
+    def place(self) -> Resume | None:
+        """Where to go on."""
+        return Resume.parse(self.epoch, self.last_seq)
+
+    def see(self, frame: dict[str, Any]) -> None:
+        """Take a frame in."""
+        data = frame.get("data")
+        match frame["type"]:
+            case "connected":
+                assert isinstance(data, dict)
+                if data["resumed"]:
+                    assert data["epoch"] == self.epoch
+                    assert data["seq"] >= self.last_seq
+                    self.resumptions += 1
+            case "initial_data":
+                assert isinstance(data, dict)
+                self.snapshots += 1
+                self.epoch, self.last_seq = data["epoch"], int(data["seq"])
+                self.versions = {one["id"]: int(one["version"]) for one in data["positions"]}
+            case "position_update":
+                assert isinstance(data, dict)
+                assert (data["epoch"], data["seq"]) == (self.epoch, self.last_seq + 1)
+                self.last_seq += 1
+                self.frames += 1
+                self._apply(data)
+
+    def _apply(self, data: dict[str, Any]) -> None:
+        version = int(data["version"])
+        if data["eventType"] == "position_closed":
+            assert version > self.versions.pop(data["positionId"])
+            return
+        position_id = data["position"]["id"]
+        assert version > self.versions.get(position_id, 0)
+        self.versions[position_id] = version
 
 
 def taken(client: Client) -> list[dict[str, Any]]:

@@ -17,23 +17,22 @@ from tests.unit.positions.test_views import a_position
 from tests.unit.websocket.parts import MINT, World, taken
 
 
-async def test_what_happens_between_subscription_and_snapshot_is_in_line_behind_the_snapshot() -> None:
+async def test_a_greeting_holds_everything_so_far_and_the_line_everything_after() -> None:
     world = World()
     early = world.open(token_symbol="EARLY")
 
     client = world.hub.subscribe(world.agent_id)
     late = world.open(token_symbol="LATE")
     world.close(early)
-    snapshot = world.hub.snapshot(world.agent_id)
+    connected, snapshot = map(json.loads, world.hub.greet(client, None))
     later = world.open(token_symbol="LATER")
 
-    assert [one["id"] for one in snapshot] == [str(late.id)]
-    events = [(one["data"]["eventType"], _subject(one)) for one in taken(client)]
-    assert events == [
-        ("position_created", str(late.id)),
-        ("position_closed", str(early.id)),
-        ("position_created", str(later.id)),
-    ]
+    assert (connected["data"]["seq"], connected["data"]["resumed"]) == (2, False)
+    assert [one["id"] for one in snapshot["data"]["positions"]] == [str(late.id)]
+    (created,) = taken(client)
+    assert (created["data"]["eventType"], _subject(created)) == ("position_created", str(later.id))
+    assert [frame["data"]["seq"] for frame in (snapshot, created)] == [2, 3]
+    assert len({frame["data"]["epoch"] for frame in (connected, snapshot, created)}) == 1
 
 
 async def test_a_snapshot_values_positions_and_names_their_version() -> None:
@@ -207,17 +206,18 @@ def test_frames_have_the_shape_of_the_contract() -> None:
     position_id, agent_id = PositionId(new_id()), AgentId(new_id())
     stamp = "2026-01-01T12:00:00.000Z"
 
-    assert json.loads(frames.connected(agent_id, now)) == {
+    numbers = {"epoch": "e", "seq": 7}
+    assert json.loads(frames.connected(agent_id, now, "e", 7, resumed=False)) == {
         "type": "connected",
-        "data": {"agentId": str(agent_id), "timestamp": stamp},
+        "data": {"agentId": str(agent_id), "timestamp": stamp, "resumed": False, **numbers},
     }
-    assert json.loads(frames.initial_data([], now)) == {
+    assert json.loads(frames.initial_data([], now, "e", 7)) == {
         "type": "initial_data",
-        "data": {"positions": [], "timestamp": stamp},
+        "data": {"positions": [], "timestamp": stamp, **numbers},
     }
-    assert json.loads(frames.position_closed(position_id)) == {
+    assert json.loads(frames.position_closed(position_id, 3, "e", 7)) == {
         "type": "position_update",
-        "data": {"eventType": "position_closed", "positionId": str(position_id)},
+        "data": {"eventType": "position_closed", "positionId": str(position_id), "version": 3, **numbers},
     }
     assert json.loads(frames.ping(now)) == {"type": "ping", "timestamp": stamp}
     assert json.loads(frames.pong(now)) == {"type": "pong", "timestamp": stamp}

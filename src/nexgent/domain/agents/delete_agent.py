@@ -69,6 +69,13 @@ class DeleteAgent:
         for state in states:
             for position in state.positions.values():
                 self._publish(
-                    PositionClosed(position.id, agent_id, state.wallet_address, position.token_address, None)
+                    PositionClosed(
+                        position.id,
+                        agent_id,
+                        state.wallet_address,
+                        position.token_address,
+                        None,
+                        position.version + 1,
+                    )
                 )
         self._publish(AgentDeleted(agent_id))

@@ -33,3 +33,5 @@ class PositionClosed:
     wallet_address: WalletAddress
     token_address: TokenAddress
     reason: CloseReason | None
+    version: int = 0
+    """One more than the last the position had, so that nothing said about it before is newer."""

@@ -23,6 +23,7 @@ from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.signals.events import SignalReceived
+from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.shared.clock import Clock
@@ -38,6 +39,7 @@ BridgedEvent = (
     | AgentDeleted
     | SignalReceived
     | WalletsTouched
+    | TokenRevoked
 )
 
 CHANNELS: dict[type[Any], str] = {
@@ -49,6 +51,7 @@ CHANNELS: dict[type[Any], str] = {
     AgentDeleted: "agents",
     SignalReceived: "signals",
     WalletsTouched: "wallets",
+    TokenRevoked: "sessions",
 }
 OUTBOX_LIMIT = 20_000
 BATCH_SIZE = 100
@@ -97,7 +100,7 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `agents`, `signals`, `wallets`).
+    this process listens to (`positions`, `prices`, `agents`, `signals`, `wallets`, `sessions`).
     """
 
     def __init__(

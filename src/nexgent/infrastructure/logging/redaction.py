@@ -15,7 +15,8 @@ _SECRET_NAMES = re.compile(
 )
 _LOGIN_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@\"']+@", re.IGNORECASE)
 _SECRET_IN_QUERY = re.compile(
-    r"([?&](?:api[_-]?key|apikey|key|token|access_token|secret|password|auth)=)[^&\s\"'#]+", re.IGNORECASE
+    r"([?&](?:api[_-]?key|apikey|key|token|ticket|access_token|secret|password|auth)=)[^&\s\"'#]+",
+    re.IGNORECASE,
 )
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 _OWN_KEY = re.compile(r"\bnex_[\w-]{32,}")

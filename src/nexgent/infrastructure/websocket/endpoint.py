@@ -1,12 +1,12 @@
-"""`/ws?token=…&agentId=…`: the WebSocket endpoint, as a plain ASGI application."""
+"""`/ws?agentId=…` with a ticket or a token: the WebSocket endpoint, as a plain ASGI application."""
 
 from __future__ import annotations
 
 import asyncio
+import socket as sockets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,35 +18,43 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.infrastructure.websocket import frames
-from nexgent.infrastructure.websocket.client import EXPIRED, FAILED, TIMEOUT, Client, Closing
+from nexgent.infrastructure.websocket.client import (
+    AGENT_DELETED,
+    EXPIRED,
+    FAILED,
+    KEY_DELETED,
+    REVOKED,
+    TIMEOUT,
+    TOO_SLOW,
+    Client,
+    Closing,
+)
 from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.infrastructure.websocket.stream import Resume
+from nexgent.infrastructure.websocket.visitor import (
+    Proof,
+    Reception,
+    Visitor,
+    answered_subprotocol,
+    credential_of,
+)
 from nexgent.shared.clock import Clock
-from nexgent.shared.errors import NexgentError
-from nexgent.shared.types import AgentId, UserId
+from nexgent.shared.errors import ForbiddenError, NexgentError, UnavailableError
+from nexgent.shared.types import AgentId
 
 ENDINGS = (WebSocketDisconnect, OSError, RuntimeError)
 log = structlog.get_logger(__name__)
 
 UNKNOWN_AGENT = Closing(1008, "Agent not found")
+CHECK_SECONDS = 5.0
+"""How often a connection is looked after. What ends here at once (logout, a deleted agent) does not wait for it."""
+STUCK_SECONDS = 10.0
+"""How long one frame may wait for a client to take it."""
+SEND_BUFFER_BYTES = 64 * 1024
+"""What the system holds per client. It would grow to megabytes for one that reads nothing, which then looks well for long."""
 GOODBYE_SECONDS = 2.0
 LINGER_SECONDS = 15.0
 """How long an ended connection may take to deliver what is under way; the server itself waits 10 s for a client's goodbye."""
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who connects, and until when the token is good (seconds since 1970)."""
-
-    user_id: UserId
-    expires_at: float
-
-
-class Authenticate(Protocol):
-    """Check an access token."""
-
-    def __call__(self, token: str) -> Visitor:
-        """Return whose it is. Raises `NexgentError` when it is not valid."""
-        ...
 
 
 class WebSocketEndpoint:
@@ -57,54 +65,69 @@ class WebSocketEndpoint:
         *,
         hub: WebSocketHub,
         directory: AgentDirectory,
-        authenticate: Authenticate,
+        reception: Reception,
         clock: Clock,
         ping_seconds: float = 30.0,
         silence_seconds: float = 60.0,
         linger_seconds: float = LINGER_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
+        stuck_seconds: float = STUCK_SECONDS,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._hub = hub
         self._directory = directory
-        self._authenticate = authenticate
+        self._reception = reception
         self._clock = clock
         self._ping_seconds = ping_seconds
         self._silence_seconds = silence_seconds
         self._linger_seconds = linger_seconds
+        self._check_seconds = check_seconds
+        self._stuck_seconds = stuck_seconds
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         socket = WebSocket(scope, receive, send)
-        token, agent = socket.query_params.get("token"), socket.query_params.get("agentId")
-        if not token or not agent:
+        credential, agent = credential_of(scope, socket.query_params), socket.query_params.get("agentId")
+        if credential is None or not agent:
             await _refuse(socket, 401, "Missing token or agentId", "Missing authentication")
-            return
-        try:
-            visitor = self._authenticate(token)
-        except NexgentError:
-            await _refuse(socket, 401, "Invalid or expired token", "Authentication failed")
             return
         if self._stopping():
             await _refuse(socket, 503, "Shutting down", "Server shutdown")
             return
-        await socket.accept()
+        try:
+            visitor = await self._reception.admit(credential)
+        except ForbiddenError as error:
+            await _refuse(socket, 403, f"Forbidden: {error.message}", "Authentication failed")
+            return
+        except UnavailableError as error:
+            await _refuse(socket, 503, error.message, "Authentication failed")
+            return
+        except NexgentError:
+            what = "ticket" if credential.proof is Proof.TICKET else "token"
+            await _refuse(socket, 401, f"Invalid or expired {what}", "Authentication failed")
+            return
+        _limit_buffer(send)
+        await socket.accept(subprotocol=answered_subprotocol(scope))
         try:
             agent_id = self._directory.owned(AgentId(UUID(agent)), visitor.user_id).id
         except (AgentNotFoundError, ValueError):
             await socket.send_text(frames.error("Agent not found or access denied"))
             await socket.close(UNKNOWN_AGENT.code, UNKNOWN_AGENT.reason)
             return
+        place = Resume.parse(socket.query_params.get("epoch"), socket.query_params.get("lastSeq"))
         try:
-            await self._converse(socket, agent_id, visitor)
+            await self._converse(socket, send, agent_id, visitor, place)
         finally:
             # A server that closes waits until everything is written, for ever when the client reads nothing.
             asyncio.get_running_loop().call_later(self._linger_seconds, _cut, send)
 
-    async def _converse(self, socket: WebSocket, agent_id: AgentId, visitor: Visitor) -> None:
-        client = self._hub.subscribe(agent_id)
+    async def _converse(
+        self, socket: WebSocket, send: Send, agent_id: AgentId, visitor: Visitor, place: Resume | None
+    ) -> None:
+        client = self._hub.subscribe(agent_id, visitor)
         alive = _SignOfLife(self._clock)
-        writer = asyncio.create_task(self._write(socket, client), name="ws.write")
+        writer = asyncio.create_task(self._write(socket, send, client, place), name="ws.write")
         watch = asyncio.create_task(self._watch(client, visitor, alive), name="ws.watch")
         reader = asyncio.create_task(self._read(socket, client, alive), name="ws.read")
         ended = asyncio.create_task(client.ended.wait(), name="ws.ended")
@@ -126,36 +149,53 @@ class WebSocketEndpoint:
             reason = client.closing.reason if client.closing is not None else "client"
             log.debug("websocket.closed", agent_id=str(agent_id), reason=reason)
 
-    async def _write(self, socket: WebSocket, client: Client) -> None:
-        now = self._clock.now()
-        await socket.send_text(frames.connected(client.agent_id, now))
-        # Subscribed before the snapshot is read: what happens in between is in line behind it.
-        await socket.send_text(frames.initial_data(self._hub.snapshot(client.agent_id), now))
+    async def _write(self, socket: WebSocket, send: Send, client: Client, place: Resume | None) -> None:
+        # Straight to the server: a tick sends a frame to every client, and Starlette's bookkeeping costs as much as sending.
+        for greeting in self._hub.greet(client, place):
+            client.sending_since = self._clock.monotonic()
+            await send({"type": "websocket.send", "text": greeting})
+        client.sending_since = None
         while not client.ended.is_set():
             await client.wait()
+            client.sending_since = self._clock.monotonic()
             while not client.ended.is_set() and (frame := client.next_frame()) is not None:
-                await socket.send_text(frame)
+                await send({"type": "websocket.send", "text": frame})
+                client.sending_since = self._clock.monotonic()
             prices = client.take_prices()
             if prices and not client.ended.is_set():
                 batch = frames.price_update_batch(prices, self._hub.sol_usd(), self._clock.now())
-                await socket.send_text(batch)
+                await send({"type": "websocket.send", "text": batch})
+            client.sending_since = None
         if client.closing is not None:
             await _say_goodbye(socket, client.closing)
 
     async def _watch(self, client: Client, visitor: Visitor, alive: _SignOfLife) -> None:
-        """Ask for signs of life, and end the connection when they stay away or the token has run out."""
+        """Ask for signs of life, and end the connection when they stay away, or when there is no more right to it."""
         next_ping = self._clock.monotonic() + self._ping_seconds
         while not client.ended.is_set():
-            left = visitor.expires_at - self._clock.now().timestamp()
-            await asyncio.sleep(max(0.01, min(next_ping - self._clock.monotonic(), left)))
-            if visitor.expires_at <= self._clock.now().timestamp():
-                client.close(EXPIRED)
-            elif self._clock.monotonic() >= next_ping:
-                next_ping = self._clock.monotonic() + self._ping_seconds
+            now = self._clock.monotonic()
+            if (closing := await self._objection(client, visitor)) is not None:
+                client.close(closing)
+            elif client.sending_since is not None and now - client.sending_since > self._stuck_seconds:
+                client.close(TOO_SLOW)
+            elif now >= next_ping:
+                next_ping = now + self._ping_seconds
                 if alive.age_seconds > self._silence_seconds:
                     client.close(TIMEOUT)
                 else:
                     client.push(frames.ping(self._clock.now()))
+            left = visitor.expires_at - self._clock.now().timestamp()
+            pause = min(next_ping - self._clock.monotonic(), left, self._check_seconds)
+            await asyncio.sleep(max(0.01, pause))
+
+    async def _objection(self, client: Client, visitor: Visitor) -> Closing | None:
+        """Return why the connection may not go on. Other processes' news of logouts and deletions are seen here."""
+        if visitor.expires_at <= self._clock.now().timestamp():
+            return EXPIRED
+        if not await self._reception.still_welcome(visitor):
+            return REVOKED if visitor.key_id is None else KEY_DELETED
+        agent = self._directory.find(client.agent_id)
+        return None if agent is not None and agent.user_id == visitor.user_id else AGENT_DELETED
 
     async def _read(self, socket: WebSocket, client: Client, alive: _SignOfLife) -> None:
         while True:
@@ -180,6 +220,10 @@ class WebSocketEndpoint:
                 alive.seen()
             case "subscribe":
                 client.push(frames.subscribed(client.agent_id))
+            case "resume":
+                data = frame.get("data")
+                place = data if isinstance(data, dict) else {}
+                self._hub.catch_up(client, Resume.parse(place.get("epoch"), place.get("lastSeq")))
             case _:
                 log.debug("websocket.unknown_frame", agent_id=str(client.agent_id))
 
@@ -218,6 +262,15 @@ async def _say_goodbye(socket: WebSocket, closing: Closing, message: str | None 
             if message is not None:
                 await socket.send_text(frames.error(message))
             await socket.close(closing.code, closing.reason)
+
+
+def _limit_buffer(send: Send) -> None:
+    """Bound what the system buffers for a connection, where the server shows its socket."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    connection = transport.get_extra_info("socket") if transport is not None else None
+    if connection is not None:
+        with suppress(OSError):
+            connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 def _cut(send: Send) -> None:

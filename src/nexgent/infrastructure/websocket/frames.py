@@ -20,25 +20,45 @@ def _frame(document: dict[str, object]) -> str:
     return _encoder.encode(document).decode()
 
 
-def connected(agent_id: AgentId, now: datetime) -> str:
-    """Return the first frame of a connection."""
-    return _frame({"type": "connected", "data": {"agentId": str(agent_id), "timestamp": iso_time(now)}})
+def connected(agent_id: AgentId, now: datetime, epoch: str, seq: int, *, resumed: bool) -> str:
+    """Return the first frame of a connection. `resumed` tells that missed frames follow, and no snapshot; `seq` is the newest."""
+    data = {
+        "agentId": str(agent_id),
+        "timestamp": iso_time(now),
+        "epoch": epoch,
+        "seq": seq,
+        "resumed": resumed,
+    }
+    return _frame({"type": "connected", "data": data})
 
 
-def initial_data(positions: Sequence[dict[str, object]], now: datetime) -> str:
-    """Return the snapshot a connection starts from."""
-    return _frame({"type": "initial_data", "data": {"positions": positions, "timestamp": iso_time(now)}})
+def initial_data(positions: Sequence[dict[str, object]], now: datetime, epoch: str, seq: int) -> str:
+    """Return a snapshot; it contains everything up to the frame with that number."""
+    data = {"positions": positions, "timestamp": iso_time(now), "epoch": epoch, "seq": seq}
+    return _frame({"type": "initial_data", "data": data})
 
 
-def position_update(event: str, position: Position, mark: PositionMark) -> str:
+def position_update(event: str, position: Position, mark: PositionMark, epoch: str, seq: int) -> str:
     """Return the frame of an opened or changed position."""
-    data = {"eventType": event, "position": open_position_view(position, mark), "version": position.version}
+    data = {
+        "eventType": event,
+        "position": open_position_view(position, mark),
+        "version": position.version,
+        "epoch": epoch,
+        "seq": seq,
+    }
     return _frame({"type": "position_update", "data": data})
 
 
-def position_closed(position_id: PositionId) -> str:
+def position_closed(position_id: PositionId, version: int, epoch: str, seq: int) -> str:
     """Return the frame of a closed position."""
-    data = {"eventType": "position_closed", "positionId": str(position_id)}
+    data = {
+        "eventType": "position_closed",
+        "positionId": str(position_id),
+        "version": version,
+        "epoch": epoch,
+        "seq": seq,
+    }
     return _frame({"type": "position_update", "data": data})
 
 

@@ -1,7 +1,8 @@
 """The hub: hands events to the clients of the agent they belong to. Publishing never waits for a socket.
 
-A frame is encoded once for all its receivers. Prices may be merged to the newest per token; position frames are never
-dropped: a client that falls too far behind is closed and starts again from a snapshot, the same path as a first connection.
+A frame is encoded once for all its receivers. Prices may be merged to the newest per token; position frames are numbered and
+never dropped: a client that falls too far behind is closed, comes back naming the last number it has seen and gets what it
+missed, or, when that is gone, a snapshot, the same path as a first connection.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
+from uuid import UUID
 
+from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.positions.views import enriched_position_view
@@ -18,8 +22,18 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.websocket import frames
-from nexgent.infrastructure.websocket.client import SHUTDOWN, Client
+from nexgent.infrastructure.websocket.client import (
+    AGENT_DELETED,
+    KEY_DELETED,
+    REVOKED,
+    SHUTDOWN,
+    Client,
+    Closing,
+)
+from nexgent.infrastructure.websocket.stream import AgentStream, Resume, Streams
+from nexgent.infrastructure.websocket.visitor import Visitor
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, TokenAddress
 
@@ -31,7 +45,7 @@ SPARE_PRICES = 1_000
 
 
 class WebSocketHub:
-    """Clients by agent."""
+    """Clients by agent, and what they are told."""
 
     def __init__(
         self,
@@ -47,7 +61,7 @@ class WebSocketHub:
         self._sol_price = sol_price
         self._clock = clock
         self._on_closed = on_closed
-        self._clients: dict[AgentId, set[Client]] = {}
+        self._streams = Streams(clock.monotonic)
         self._sent: dict[TokenAddress, tuple[Decimal, float]] = {}
         self._count = 0
 
@@ -56,24 +70,47 @@ class WebSocketHub:
         """How many clients are connected."""
         return self._count
 
-    def subscribe(self, agent_id: AgentId) -> Client:
-        """Add a client. From here on it hears everything; read the snapshot after this."""
-        client = Client(agent_id)
-        self._clients.setdefault(agent_id, set()).add(client)
+    def subscribe(self, agent_id: AgentId, visitor: Visitor | None = None) -> Client:
+        """Add a client. From here on it hears everything."""
+        client = Client(agent_id, visitor)
+        self._streams.join(client)
         self._count += 1
         return client
 
     def unsubscribe(self, client: Client) -> None:
         """Forget a client."""
-        clients = self._clients.get(client.agent_id)
-        if clients is None or client not in clients:
+        if not self._streams.leave(client):
             return
-        clients.discard(client)
         self._count -= 1
-        if not clients:
-            del self._clients[client.agent_id]
         if self._on_closed is not None:
             self._on_closed(client.closing.reason if client.closing is not None else "client")
+
+    def greet(self, client: Client, place: Resume | None) -> list[str]:
+        """Return what a new client gets first: the greeting, then either what it has missed or a snapshot.
+
+        Nothing can happen between the two and what is put in line for the client afterwards.
+        """
+        stream, now = self._stream_of(client), self._clock.now()
+        missed = stream.missed(place)
+        greeting = frames.connected(
+            client.agent_id, now, stream.epoch, stream.seq, resumed=missed is not None
+        )
+        client.start_over()
+        return [greeting, *(missed if missed is not None else [self._initial_data(stream)])]
+
+    def catch_up(self, client: Client, place: Resume | None) -> None:
+        """Put in line what a connected client says it has missed, or a snapshot."""
+        stream = self._stream_of(client)
+        missed = stream.missed(place)
+        for frame in missed if missed is not None else [self._initial_data(stream)]:
+            client.push(frame)
+
+    def resync(self) -> None:
+        """Send everybody a snapshot under a new epoch: memory was filled anew, and what changed was not announced."""
+        for stream in self._streams.restart():
+            frame = self._initial_data(stream)
+            for client in tuple(stream.clients):
+                client.push(frame)
 
     def sol_usd(self) -> Decimal | None:
         """Return USD per SOL for display, the last known one if need be."""
@@ -104,15 +141,25 @@ class WebSocketHub:
 
     def on_position_closed(self, event: PositionClosed) -> None:
         """Tell about a closed position."""
-        clients = self._clients.get(event.agent_id)
-        if clients:
-            frame = frames.position_closed(event.position_id)
-            for client in tuple(clients):
-                client.push(frame)
+        self._announce(event.agent_id, partial(frames.position_closed, event.position_id, event.version))
+
+    def on_agent_deleted(self, event: AgentDeleted) -> None:
+        """End the connections to an agent that is gone."""
+        stream = self._streams.find(event.agent_id)
+        for client in tuple(stream.clients) if stream is not None else ():
+            client.close(AGENT_DELETED)
+
+    def on_token_revoked(self, event: TokenRevoked) -> None:
+        """End the connections of a session that is over."""
+        self._close_where(lambda visitor: visitor.token_id == event.token_id, REVOKED)
+
+    def on_key_deleted(self, key_id: UUID) -> None:
+        """End the connections of an API key that is gone."""
+        self._close_where(lambda visitor: visitor.key_id == key_id, KEY_DELETED)
 
     def on_prices(self, event: PricesChanged) -> None:
         """Tell each agent's clients the changed prices of what it holds, in one frame."""
-        if not self._clients:
+        if not self._count:
             return
         now = self._clock.monotonic()
         changed: dict[TokenAddress, TokenPrice] = {}
@@ -127,27 +174,46 @@ class WebSocketHub:
         if not changed:
             return
         sol_usd = self.sol_usd()
-        for agent_id, clients in self._clients.items():
-            held = dict.fromkeys(self._book.tokens_of(agent_id))
+        for stream in self._streams.watched():
+            held = dict.fromkeys(self._book.tokens_of(stream.agent_id))
             prices = [changed[token] for token in held if token in changed]
             if not prices:
                 continue
             frame = frames.price_update_batch(prices, sol_usd, event.at)
-            for client in tuple(clients):
+            for client in tuple(stream.clients):
                 client.push_prices(frame, prices)
 
     async def close_all(self) -> None:
         """End all connections and wait a moment for them to go."""
-        for clients in list(self._clients.values()):
-            for client in tuple(clients):
+        for stream in self._streams.watched():
+            for client in tuple(stream.clients):
                 client.close(SHUTDOWN)
         deadline = self._clock.monotonic() + CLOSE_SECONDS
         while self._count and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
 
     def _tell(self, event: str, position: Position, mark: PositionMark) -> None:
-        clients = self._clients.get(position.agent_id)
-        if clients:
-            frame = frames.position_update(event, position, mark)
-            for client in tuple(clients):
-                client.push(frame)
+        self._announce(position.agent_id, partial(frames.position_update, event, position, mark))
+
+    def _announce(self, agent_id: AgentId, encode: Callable[[str, int], str]) -> None:
+        stream = self._streams.find(agent_id)
+        if stream is None:
+            return
+        frame = self._streams.number(stream, encode)
+        for client in tuple(stream.clients):
+            client.push(frame)
+
+    def _initial_data(self, stream: AgentStream) -> str:
+        positions = self.snapshot(stream.agent_id)
+        return frames.initial_data(positions, self._clock.now(), stream.epoch, stream.seq)
+
+    def _stream_of(self, client: Client) -> AgentStream:
+        stream = self._streams.find(client.agent_id)
+        assert stream is not None
+        return stream
+
+    def _close_where(self, concerned: Callable[[Visitor], bool], closing: Closing) -> None:
+        for stream in self._streams.watched():
+            for client in tuple(stream.clients):
+                if client.visitor is not None and concerned(client.visitor):
+                    client.close(closing)

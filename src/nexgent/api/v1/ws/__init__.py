@@ -1,0 +1,1 @@
+"""Getting on the WebSocket."""
