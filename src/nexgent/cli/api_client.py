@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +15,7 @@ import httpx
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError, NexgentError
 
+SESSION_FILE = "cli-session.json"
 PASSWORD_FILE = "admin-password"  # noqa: S105 -- the name of a file
 DEMO_EMAIL = "demo@nexgent.local"
 
@@ -33,13 +36,15 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
 
 
 class ApiClient:
-    """One logged-in user."""
+    """One logged-in user. `session` keeps the token between commands, which would else log in each time: a service takes
+    only a few logins a minute."""
 
-    def __init__(self, url: str, email: str, password: str) -> None:
+    def __init__(self, url: str, email: str, password: str, session: SessionFile | None = None) -> None:
         self.url = url.rstrip("/")
         self.token = ""
         self._email = email
         self._password = password
+        self._session = session
         self._http = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=30.0)
 
     @classmethod
@@ -56,10 +61,15 @@ class ApiClient:
             raise InvalidInputError(
                 "No password is known: set ADMIN_EMAIL and ADMIN_PASSWORD, or give --email and --password"
             )
-        return cls(url, email, password)
+        # A password that was typed is to be tried, whatever was kept.
+        kept = None if arguments.password else SessionFile(settings.storage.data_dir, url, email)
+        return cls(url, email, password, kept)
 
     async def __aenter__(self) -> Self:
-        await self.log_in()
+        if self._session is not None:
+            self.token = self._session.read()
+        if not self.token:
+            await self.log_in()
         return self
 
     async def __aexit__(
@@ -73,6 +83,8 @@ class ApiClient:
         if answer.status_code != 200:
             raise LoginFailedError(f"The service refused the login of {self._email}: {_text(answer)}")
         self.token = answer.json()["accessToken"]
+        if self._session is not None:
+            self._session.write(self.token)
 
     async def call(self, method: str, path: str, body: object = None) -> Any:  # JSON of any shape
         """Return the JSON of an answer. Raises `NexgentError` with the service's own words."""
@@ -92,6 +104,35 @@ class ApiClient:
     async def _request(self, method: str, path: str, body: object) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
         return await self._http.request(method, path, json=body, headers=headers)
+
+
+class SessionFile:
+    """The newest access token of a user at a service, readable by the owner of the data folder alone.
+
+    Without a folder, or one that cannot be written, nothing is kept. A token that is not good any more is answered with 401,
+    and then there is a new login.
+    """
+
+    def __init__(self, folder: Path, url: str, email: str) -> None:
+        self._path = folder / SESSION_FILE
+        self._of = f"{email} {url.rstrip('/')}"
+
+    def read(self) -> str:
+        """Return the token, or nothing."""
+        try:
+            kept = json.loads(self._path.read_text())
+            return str(kept["token"]) if kept["of"] == self._of else ""
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def write(self, token: str) -> None:
+        """Keep a token in the place of the one before."""
+        new = self._path.with_suffix(".new")
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 -- with a mode
+                json.dump({"of": self._of, "token": token}, file)
+            new.replace(self._path)
 
 
 def _kept_password(data_dir: Path) -> str | None:

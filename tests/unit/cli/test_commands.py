@@ -37,13 +37,17 @@ class _Api(BaseHTTPRequestHandler):
     """The few endpoints that the commands use."""
 
     bodies: ClassVar[list[dict[str, Any]]] = []
+    logins: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/api/v1/auth/login":
+            self.logins.append(body["email"])
             good = body == {"email": "user@example.com", "password": "right"}
             answer = {"accessToken": "t"} if good else {"error": "Invalid email or password"}
             self._send(200 if good else 401, answer)
+        elif self.path == "/api/v1/trading-signals/test":
+            self._send(200, {"decisions": [{**DECISION, "outcome": "WOULD_BUY"}]})
         elif body["tokenAddress"] == TOKEN:
             self.bodies.append(body)
             self._send(201, {"id": 7})
@@ -51,7 +55,9 @@ class _Api(BaseHTTPRequestHandler):
             self._send(400, {"error": "Invalid tokenAddress"})
 
     def do_GET(self) -> None:
-        if self.path == "/api/v1/trading-signals/7/decisions":
+        if self.headers["Authorization"] != "Bearer t":
+            self._send(401, {"error": "Token expired"})
+        elif self.path == "/api/v1/trading-signals/7/decisions":
             decisions = {"signalId": 7, "processedAt": None, "note": None, "decisions": [DECISION]}
             self._send(200, decisions)
         elif self.path.startswith("/api/v1/trading-signals?"):
@@ -82,6 +88,7 @@ class _Api(BaseHTTPRequestHandler):
 def api() -> Iterator[str]:
     """Address of a service that knows one user, one token and one signal."""
     _Api.bodies.clear()
+    _Api.logins.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), _Api) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
@@ -252,3 +259,35 @@ def test_prices_in_tables_keep_four_digits_and_no_row_of_zeros() -> None:
     assert short_price(Decimal("123.456")) == "123.5"
     assert short_price(Decimal(0)) == "0"
     assert short_price(None) == "-"
+
+
+def test_commands_share_a_session_that_only_its_owner_can_read(tmp_path: Path, api: str) -> None:
+    data = tmp_path / ".nexgent"
+    data.mkdir()
+    kept = data / "cli-session.json"
+
+    def explain(*more: str) -> int:
+        return nexgent(tmp_path, "explain", "7", "--url", api, *more).returncode
+
+    assert [explain(), explain()] == [0, 0]
+    assert _Api.logins == ["user@example.com"]
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+    # A token that has run out is replaced, one of somebody else is not used, and a typed password is always tried.
+    kept.write_text(kept.read_text().replace('"t"', '"stale"'))
+    assert explain() == 0
+    assert explain("--email", "other@example.com") == 3
+    assert explain("--password", "wrong") == 3
+    assert _Api.logins == ["user@example.com"] * 2 + ["other@example.com", "user@example.com"]
+
+    kept.write_text("nonsense")
+    assert explain() == 0
+
+
+def test_a_signal_can_be_tried_without_trading(tmp_path: Path, api: str) -> None:
+    result = nexgent(tmp_path, "signal", TOKEN, "--test", "--url", api)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "WOULD_BUY" in result.stdout
+    assert "liquidity" in result.stdout
+    assert not _Api.bodies

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from nexgent.domain.users.errors import InvalidTokenError, MissingScopeError, NotAuthenticatedError
+from nexgent.domain.users.events import TokenRevoked
 from nexgent.domain.users.models import ApiKey, Caller, Claims, Scope, TokenType
 from nexgent.domain.users.ports import ApiKeyStore, TokenCodec
 from nexgent.shared.clock import Clock
+from nexgent.shared.types import UserId
 
 KEY_PREFIX = "nex_"
 KEY_LENGTHS = range(36, 41)
@@ -28,23 +31,47 @@ def key_hash(key: str) -> str:
 
 
 class RevokedTokens:
-    """Access tokens that were logged out, in memory: filled at start, grown by each logout."""
+    """Access tokens that were logged out, in memory: filled at start, grown by each logout here and in other processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, publish: Callable[[object], None] | None = None) -> None:
         self._expiry: dict[str, int] = {}
+        self._sessions_from: Mapping[UserId, datetime] = {}
+        self._publish = publish
 
     def __contains__(self, token_id: str) -> bool:
         return token_id in self._expiry
+
+    def ended(self, claims: Claims) -> bool:
+        """Tell whether a token was logged out, or belongs to a session that was ended with all others of its user."""
+        begun = self._sessions_from.get(claims.user_id)
+        return claims.token_id in self._expiry or (
+            begun is not None and claims.issued_at < int(begun.timestamp())
+        )
+
+    def load_sessions(self, sessions_from: Mapping[UserId, datetime]) -> None:
+        """Take over from when on the sessions of users count."""
+        self._sessions_from = sessions_from
 
     def load(self, revoked: Mapping[str, int]) -> None:
         """Take over what is stored; nothing known is forgotten."""
         self._expiry.update(revoked)
 
     def add(self, token_id: str, expires_at: int, now_seconds: float) -> None:
-        """Void a token; drop those whose time has passed anyway."""
+        """Void a token and tell about it; drop those whose time has passed anyway."""
         if len(self._expiry) % 256 == 0:
-            self._expiry = {key: end for key, end in self._expiry.items() if end > now_seconds}
-        self._expiry[token_id] = expires_at
+            self.forget_expired(now_seconds)
+        event = TokenRevoked(token_id, expires_at)
+        self.on_revoked(event)
+        if self._publish is not None:
+            self._publish(event)
+
+    def on_revoked(self, event: TokenRevoked) -> None:
+        """Void a token that was logged out, here or elsewhere."""
+        self._expiry[event.token_id] = event.expires_at
+
+    def forget_expired(self, now_seconds: float) -> None:
+        """Drop tokens that nobody would accept any more."""
+        self._expiry = {key: end for key, end in self._expiry.items() if end > now_seconds}
 
 
 class Authenticator:
@@ -80,6 +107,18 @@ class Authenticator:
             return await self._by_key(credential, scope)
         return self._by_access_token(credential)
 
+    def is_revoked(self, token_id: str) -> bool:
+        """Tell whether a token was logged out."""
+        return token_id in self._revoked
+
+    async def still_trusts(self, hashed_key: str, scope: Scope) -> bool:
+        """Tell whether an API key is still there and has a scope. Raises `UnavailableError` when that cannot be looked up."""
+        try:
+            await self._by_key_hash(hashed_key, scope)
+        except (NotAuthenticatedError, MissingScopeError):
+            return False
+        return True
+
     def forget_key(self, key_id: UUID) -> None:
         """Stop trusting a key that was deleted."""
         self._known_keys = {name: known for name, known in self._known_keys.items() if known[0].id != key_id}
@@ -93,7 +132,7 @@ class Authenticator:
         if claims.expires_at <= self._clock.now().timestamp():
             self._callers.pop(token, None)
             raise NotAuthenticatedError("Token expired")
-        if claims.token_id in self._revoked:
+        if self._revoked.ended(claims):
             raise NotAuthenticatedError("Token has been revoked")
         return caller
 
@@ -115,7 +154,9 @@ class Authenticator:
             raise NotAuthenticatedError(text) from None
 
     async def _by_key(self, text: str, scope: Scope) -> Caller:
-        hashed = key_hash(text)
+        return await self._by_key_hash(key_hash(text), scope)
+
+    async def _by_key_hash(self, hashed: str, scope: Scope) -> Caller:
         known = self._known_keys.get(hashed)
         now = self._clock.monotonic()
         if known is None or known[1] <= now:

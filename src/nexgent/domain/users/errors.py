@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nexgent.shared.errors import ForbiddenError, NexgentError, NotFoundError, UnavailableError
+from nexgent.shared.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NexgentError,
+    NotFoundError,
+    UnavailableError,
+)
 
 
 class NotAuthenticatedError(NexgentError):
@@ -64,3 +70,31 @@ class InvalidAdminError(NexgentError):
     """The administrator cannot be set up as configured."""
 
     code = "INVALID_ADMIN"
+
+
+class RegistrationDisabledError(ForbiddenError):
+    """Accounts are made by the administrator's settings only."""
+
+    code = "REGISTRATION_DISABLED"
+
+    def __init__(self) -> None:
+        super().__init__("Registration is disabled")
+
+
+class WeakPasswordError(InvalidInputError):
+    """The password would be guessed too soon; `problems` says what it lacks."""
+
+    code = "WEAK_PASSWORD"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("The password is invalid: it is too weak")
+        self.problems = problems
+
+
+class EmailTakenError(InvalidInputError):
+    """There is an account with that address, which is nobody's business."""
+
+    code = "REGISTRATION_FAILED"
+
+    def __init__(self) -> None:
+        super().__init__("Unable to create account")

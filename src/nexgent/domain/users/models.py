@@ -45,6 +45,10 @@ class User:
     created_at: datetime
     failed_login_attempts: int = 0
     locked_until: datetime | None = None
+    seeded: bool = False
+    """Made or taken over by the settings; others have registered."""
+    sessions_from: datetime | None = None
+    """Sessions that began earlier are over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

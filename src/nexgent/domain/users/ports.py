@@ -25,8 +25,16 @@ class UserRepository(Protocol):
         """Store a new user; False when the address is taken."""
         ...
 
-    async def set_password(self, user_id: UserId, password_hash: str) -> None:
-        """Replace the password and lift a lock."""
+    async def set_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
+        """Replace the password, lift a lock, and end all sessions that began before."""
+        ...
+
+    async def adopt(self, user_id: UserId) -> None:
+        """Make a registered user one of the settings; API keys of before are deleted."""
+        ...
+
+    async def sessions_from(self) -> Mapping[UserId, datetime]:
+        """Return from when on sessions count, for users whose earlier ones were ended."""
         ...
 
     async def record_failed_login(

@@ -30,7 +30,7 @@ def is_email(text: str) -> bool:
 
 
 class SeedAdmin:
-    """Match by address, else create. Nobody else's account is ever taken over."""
+    """Match by address, else create. Nobody else's account is ever taken over, and a new password ends old sessions."""
 
     def __init__(self, *, users: UserRepository, passwords: PasswordHasher, clock: Clock) -> None:
         self._users = users
@@ -51,13 +51,17 @@ class SeedAdmin:
                 email=address,
                 password_hash=await self._passwords.hash(secret),
                 created_at=self._clock.now(),
+                seeded=True,
             )
             if await self._users.add(created):
                 return SeedOutcome.CREATED, created.id
             # Another process that started at the same moment was faster.
             user = await self._users.find_by_email(address)
             assert user is not None
-        if await self._passwords.verify(secret, user.password_hash):
+        if user.seeded and await self._passwords.verify(secret, user.password_hash):
             return SeedOutcome.UNCHANGED, user.id
-        await self._users.set_password(user.id, await self._passwords.hash(secret))
+        # Somebody may have registered with the address before it became the administrator's: nothing they hold stays good.
+        await self._users.set_password(user.id, await self._passwords.hash(secret), self._clock.now())
+        if not user.seeded:
+            await self._users.adopt(user.id)
         return SeedOutcome.PASSWORD_REPLACED, user.id

@@ -68,7 +68,10 @@ class Sessions:
             raise NotAuthenticatedError("Invalid email or password")
         if user.failed_login_attempts or user.locked_until is not None:
             await self._users.record_login(user.id)
-        lifetime = REMEMBERED_REFRESH_LIFETIME if remember else REFRESH_LIFETIME
+        return await self.begin(user, REMEMBERED_REFRESH_LIFETIME if remember else REFRESH_LIFETIME)
+
+    async def begin(self, user: User, lifetime: timedelta = REFRESH_LIFETIME) -> Session:
+        """Return a new session of somebody who has proved who they are. Raises `UnavailableError`."""
         refresh = self._claims(user, TokenType.REFRESH, lifetime)
         await self._store.add_refresh(refresh.token_id, user.id, lifetime)
         return Session(self._access_token(user), self._tokens.encode(refresh), user)
@@ -90,6 +93,8 @@ class Sessions:
         user = await self._users.get(claims.user_id)
         if user is None:
             raise NotAuthenticatedError("User not found")
+        if user.sessions_from is not None and claims.issued_at < int(user.sessions_from.timestamp()):
+            raise NotAuthenticatedError("Refresh token has been revoked")
         return self._access_token(user)
 
     async def log_out(self, claims: Claims, refresh_token: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from typing import TypeVar
+from uuid import uuid4
 
 from redis.asyncio import Redis
 
@@ -16,17 +17,21 @@ from nexgent.infrastructure.cache.writes import WriteBatch
 
 T = TypeVar("T")
 
+FILLING = "filling:"
 _CHUNK = 100
+_FINISH = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end"
 _DEADLINE_SECONDS = 10.0
 
 
 async def fill_redis(redis: Redis, keys: CacheKeys, content: MirrorContent, boot_id: str) -> None:
     """Write the content and remove stale keys of the same kinds; sessions, locks and the queue are left alone.
 
-    The mark is taken away first and set last: a fill that breaks off half-way is not mistaken for a complete one. Each step
-    has a deadline. Raises what redis raises.
+    The mark says "filling" at first and is set last, if nobody has taken it away meanwhile: a fill that breaks off half-way,
+    or whose copies were dropped while it went on, is not mistaken for a complete one. Each step has a deadline. Raises what
+    redis raises.
     """
-    await _within_deadline(redis.delete(keys.mirror_boot()))
+    filling = f"{FILLING}{uuid4().hex}"
+    await _within_deadline(redis.set(keys.mirror_boot(), filling))
     sets = _sets(keys, content)
     wanted = set(sets)
     for names in _chunks(list(sets)):
@@ -41,7 +46,8 @@ async def fill_redis(redis: Redis, keys: CacheKeys, content: MirrorContent, boot
         await _within_deadline(redis.mset(values))
     for pattern in keys.mirrored_patterns():
         await _remove_others(redis, pattern, wanted)
-    await _within_deadline(redis.set(keys.mirror_boot(), boot_id))
+    finish = redis.register_script(_FINISH)
+    await _within_deadline(finish(keys=[keys.mirror_boot()], args=[filling, boot_id]))
 
 
 def _sets(keys: CacheKeys, content: MirrorContent) -> dict[str, set[str]]:

@@ -99,6 +99,10 @@ users = Table(
     _created_at(),
     Column("failed_login_attempts", Integer, nullable=False, server_default=_ZERO),
     Column("locked_until", TIME),
+    # Made or taken over by the settings, not registered by whoever it was.
+    Column("seeded", Boolean, nullable=False, server_default=text("false")),
+    # Sessions that began earlier are over.
+    Column("sessions_from", TIME),
 )
 
 api_keys = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -10,14 +11,21 @@ from nexgent.domain.users.models import ApiKey, User
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.shared.types import UserId
 
-_COLUMNS = "id, email, password_hash, created_at, failed_login_attempts, locked_until"
+_COLUMNS = "id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded, sessions_from"
 _GET = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608 -- fixed text
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE email = $1"  # noqa: S608 -- fixed text
 _ADD = """
-INSERT INTO users (id, email, password_hash, created_at, failed_login_attempts, locked_until)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING
+INSERT INTO users (id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING
 """
-_RENEW = "UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL WHERE id = $1"
+_RENEW = """
+UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL, sessions_from = $3 WHERE id = $1
+"""
+_ADOPT = """
+WITH adopted AS (UPDATE users SET seeded = true WHERE id = $1 RETURNING id)
+DELETE FROM api_keys WHERE user_id IN (SELECT id FROM adopted)
+"""
+_SESSIONS_FROM = "SELECT id, sessions_from FROM users WHERE sessions_from IS NOT NULL"
 # A lapsed lock starts the count again. One statement, so that attempts at the same moment all count.
 _FAILED = """
 UPDATE users u SET failed_login_attempts = n.attempts, locked_until = CASE WHEN n.attempts >= $3 THEN $2 + $4 END
@@ -57,13 +65,25 @@ class PostgresUserRepository:
                 user.created_at,
                 user.failed_login_attempts,
                 user.locked_until,
+                user.seeded,
             )
         return done == "INSERT 0 1"
 
-    async def set_password(self, user_id: UserId, password_hash: str) -> None:
-        """Replace the password and lift a lock."""
+    async def set_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
+        """Replace the password, lift a lock, and end all sessions that began before."""
         with translated_errors("store a password"):
-            await self._pool.execute(_RENEW, user_id, password_hash)
+            await self._pool.execute(_RENEW, user_id, password_hash, now)
+
+    async def adopt(self, user_id: UserId) -> None:
+        """Make a registered user one of the settings; API keys of before are deleted."""
+        with translated_errors("take over a user"):
+            await self._pool.execute(_ADOPT, user_id)
+
+    async def sessions_from(self) -> Mapping[UserId, datetime]:
+        """Return from when on sessions count, for users whose earlier ones were ended."""
+        with translated_errors("read users"):
+            rows = await self._pool.fetch(_SESSIONS_FROM)
+        return {UserId(row["id"]): row["sessions_from"] for row in rows}
 
     async def record_failed_login(
         self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta

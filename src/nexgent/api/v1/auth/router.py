@@ -13,10 +13,13 @@ from nexgent.api.v1.auth.schemas import (
     LoginIn,
     LogoutIn,
     RefreshIn,
+    RegisterIn,
     SessionOut,
     UserOut,
 )
-from nexgent.domain.users.models import User
+from nexgent.domain.users.errors import WeakPasswordError
+from nexgent.domain.users.models import Session, User
+from nexgent.domain.users.register import MIN_PASSWORD_LENGTH
 from nexgent.domain.users.seed_admin import is_email
 
 endpoints = Endpoints("auth")
@@ -33,12 +36,34 @@ async def log_in(call: Call) -> Response:
     remember = fields.boolean("rememberMe")
     fields.done()
     session = await call.services.sessions.log_in(email or "", password or "", remember=remember is True)
-    content = {
-        "accessToken": session.access_token,
-        "refreshToken": session.refresh_token,
-        "user": _user_view(session.user),
-    }
-    return _secret(json_response(content))
+    return _session(session)
+
+
+@endpoints.post(
+    "/auth/register",
+    Access.PUBLIC,
+    Doc(
+        summary="Create an account, where ALLOW_REGISTRATION is on",
+        body=RegisterIn,
+        response=SessionOut,
+        status=201,
+    ),
+)
+async def register(call: Call) -> Response:
+    """Create a user and return a session."""
+    body = await call.body()
+    call.services.register.require_open()
+    fields = SchemaFields(body)
+    email = fields.text("email")
+    if email is not None and not is_email(email.strip().lower()):
+        fields.fail("email", "Invalid email")
+    password = fields.text("password", minimum=MIN_PASSWORD_LENGTH)
+    fields.done()
+    try:
+        session = await call.services.register.execute(email or "", password or "")
+    except WeakPasswordError as error:
+        return json_response({"error": error.message, "code": error.code, "details": error.problems}, 400)
+    return _session(session, 201)
 
 
 @endpoints.post(
@@ -68,6 +93,15 @@ async def log_out(call: Call) -> Response:
 async def me(call: Call) -> Response:
     """Return the user."""
     return json_response(_user_view(await call.services.sessions.user(call.user_id)))
+
+
+def _session(session: Session, status: int = 200) -> Response:
+    content = {
+        "accessToken": session.access_token,
+        "refreshToken": session.refresh_token,
+        "user": _user_view(session.user),
+    }
+    return _secret(json_response(content, status))
 
 
 def _user_view(user: User) -> dict[str, object]:

@@ -17,6 +17,17 @@ class LoginIn(BaseModel):
     rememberMe: bool = False  # noqa: N815 -- the contract's name
 
 
+class RegisterIn(BaseModel):
+    """Who wants an account. The password needs an upper-case and a lower-case letter, a digit and another character."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "trader@example.com", "password": "Correct-horse-1"}]}
+    )
+
+    email: str = Field(max_length=255)
+    password: str = Field(min_length=8, max_length=128)
+
+
 class RefreshIn(BaseModel):
     """A refresh token."""
 

@@ -50,7 +50,7 @@ class KillSwitchIn(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"engaged": True, "reason": "News"}]})
 
     engaged: bool
-    scope: str = Field(default="user", pattern="^(user|system)$")
+    scope: str | None = Field(default="user", pattern="^(user|system)?$")
     reason: str | None = Field(default=None, max_length=500)
 
 

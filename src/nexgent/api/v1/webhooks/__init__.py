@@ -1,0 +1,1 @@
+"""A place to send requests to, to see what arrives."""
