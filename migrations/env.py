@@ -10,7 +10,12 @@ from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from nexgent.infrastructure.database import protection_tables  # noqa: F401 -- adds its tables to the metadata
+from nexgent.infrastructure.database import (  # noqa: F401 -- they add their tables to the metadata
+    idempotency_tables,
+    protection_tables,
+    wallet_secret_tables,
+    webhook_tables,
+)
 from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.infrastructure.database.tables import metadata
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
+from starlette.datastructures import State
 
 from nexgent.api.app import create_api, fixed_segments
 from nexgent.api.deps import ApiServices, ApiValues
+from nexgent.api.fragments import FragmentCache
+from nexgent.api.idempotency import IdempotentRequests
+from nexgent.api.rate_limits import RateLimits
+from nexgent.api.v1.positions.views import PositionFragments
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.events import AgentDeleted
@@ -28,8 +35,13 @@ from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsRese
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.signals.create_signal import CreateSignal
+from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalExecution
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
+from nexgent.domain.signals.webhooks.manage import SignalWebhooks
+from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
+from nexgent.domain.trading.buy_by_hand import BuyByHand
+from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.transactions.queries import (
     ClosedTradeExportRow,
     ClosedTradeFilter,
@@ -40,7 +52,10 @@ from nexgent.domain.transactions.queries import (
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
+from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.users.socket_tickets import SocketTickets
+from nexgent.domain.wallets.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.infrastructure.metrics.metrics import Metrics
@@ -49,15 +64,31 @@ from nexgent.middleware.stack import add_middleware
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
+from nexgent.shared.paging import PageMark
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TransactionId, UserId
 from tests.fakes.account import FakeFigures, FakeKeyRows
+from tests.fakes.bookkeeping import (
+    FakeHandEntries,
+    FakeSignalEdits,
+    journaled_closed_trade,
+    journaled_transaction,
+)
+from tests.fakes.copies import FakeCopies
+from tests.fakes.encrypted_wallets import World
 from tests.fakes.engine import USER, FakeEngine
+from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeDecimals
 from tests.fakes.protections import FakeProtectionStore
+from tests.fakes.requests import FakeAnswers
+from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
+from tests.fakes.tickets import FakeTickets
 from tests.fakes.wallets import WalletWorld
+from tests.fakes.webhooks import FakeWebhooks
 
 SECRET = SecretStr("test-0123456789-0123456789-0123456789")
 PASSWORD = "correct horse"
+EMAIL = "a@b.co"
+"""In the tokens of all users here, who are the administrator at the same time."""
 
 
 class FakeAgents:
@@ -108,10 +139,20 @@ class FakeUsers:
         self.by_id[user.id] = user
         return True
 
-    async def set_password(self, user_id: UserId, password_hash: str) -> None:
+    async def set_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
         self.by_id[user_id] = replace(
-            self.by_id[user_id], password_hash=password_hash, failed_login_attempts=0, locked_until=None
+            self.by_id[user_id],
+            password_hash=password_hash,
+            failed_login_attempts=0,
+            locked_until=None,
+            sessions_from=now,
         )
+
+    async def adopt(self, user_id: UserId) -> None:
+        self.by_id[user_id] = replace(self.by_id[user_id], seeded=True)
+
+    async def sessions_from(self) -> Mapping[UserId, datetime]:
+        return {user.id: user.sessions_from for user in self.by_id.values() if user.sessions_from is not None}
 
     async def record_failed_login(
         self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta
@@ -193,6 +234,9 @@ class FakeSignals:
         self.rows: dict[SignalId, SignalRow] = {}
         self.by_signal: dict[SignalId, list[SignalDecision]] = {}
         self.wanted: SignalFilter | None = None
+        self.exports = 0
+        self.failure: Exception | None = None
+        self.fails_after = 0
         self.clock = SystemClock()
 
     async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
@@ -226,10 +270,18 @@ class FakeSignals:
     async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
         self.rows[signal_id] = replace(self.rows[signal_id], processed_at=now, process_note=reason)
 
-    async def list(self, wanted: SignalFilter, *, limit: int = 100, offset: int = 0) -> Sequence[SignalRow]:
+    async def list(
+        self,
+        wanted: SignalFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[SignalId] | None = None,
+    ) -> Sequence[SignalRow]:
         self.wanted = wanted
         rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
-        return sorted(rows, key=lambda row: row.id, reverse=True)[offset : offset + limit]
+        rows = [row for row in rows if after is None or (row.created_at, row.id) < (after.time, after.id)]
+        return sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)[offset : offset + limit]
 
     async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
         row = self.rows.get(signal_id)
@@ -244,7 +296,13 @@ class FakeSignals:
     async def export(
         self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000
     ) -> Sequence[SignalRow]:
-        return []
+        self.wanted = wanted
+        self.exports += 1
+        if self.failure is not None and self.exports > self.fails_after:
+            raise self.failure
+        rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
+        rows = [row for row in rows if after is None or row.id > after]
+        return sorted(rows, key=lambda row: row.id)[:limit]
 
 
 class FakeTransactions:
@@ -252,17 +310,28 @@ class FakeTransactions:
 
     def __init__(self) -> None:
         self.rows: list[TransactionRow] = []
+        self.journal: FakeJournal | None = None
         self.wanted: TransactionFilter | None = None
         self.page = (0, 0)
 
     async def list(
-        self, wanted: TransactionFilter, *, limit: int = 100, offset: int = 0
+        self,
+        wanted: TransactionFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[TransactionId] | None = None,
     ) -> Sequence[TransactionRow]:
         self.wanted, self.page = wanted, (limit, offset)
-        return [row for row in self.rows if row.agent_id == wanted.agent_id]
+        rows = [row for row in self.rows if row.agent_id == wanted.agent_id]
+        rows = [row for row in rows if after is None or (row.time, row.id) < (after.time, after.id)]
+        return sorted(rows, key=lambda row: (row.time, row.id), reverse=True)[offset : offset + limit]
 
     async def get(self, transaction_id: TransactionId) -> TransactionRow | None:
-        return next((row for row in self.rows if row.id == transaction_id), None)
+        row = next((row for row in self.rows if row.id == transaction_id), None)
+        if row is None and self.journal is not None:
+            return journaled_transaction(self.journal, transaction_id)
+        return row
 
 
 class FakeClosedTrades:
@@ -270,21 +339,47 @@ class FakeClosedTrades:
 
     def __init__(self) -> None:
         self.rows: list[ClosedTradeRow] = []
+        self.journal: FakeJournal | None = None
         self.wanted: ClosedTradeFilter | None = None
+        self.signals: FakeSignals | None = None
+        self.failure: Exception | None = None
 
     async def list(
-        self, wanted: ClosedTradeFilter, *, limit: int = 100, offset: int = 0
+        self,
+        wanted: ClosedTradeFilter,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: PageMark[ClosedTradeId] | None = None,
     ) -> Sequence[ClosedTradeRow]:
         self.wanted = wanted
-        return [row for row in self.rows if row.agent_id == wanted.agent_id]
+        rows = [row for row in self.rows if row.agent_id == wanted.agent_id]
+        rows = [row for row in rows if after is None or (row.sale_time, row.id) < (after.time, after.id)]
+        return sorted(rows, key=lambda row: (row.sale_time, row.id), reverse=True)[offset : offset + limit]
 
     async def get(self, closed_trade_id: ClosedTradeId) -> ClosedTradeRow | None:
-        return next((row for row in self.rows if row.id == closed_trade_id), None)
+        row = next((row for row in self.rows if row.id == closed_trade_id), None)
+        if row is None and self.journal is not None:
+            return journaled_closed_trade(self.journal, closed_trade_id)
+        return row
 
     async def export(
         self, wanted: ClosedTradeFilter, *, after: ClosedTradeId | None = None, limit: int = 1000
     ) -> Sequence[ClosedTradeExportRow]:
-        return []
+        self.wanted = wanted
+        if self.failure is not None:
+            raise self.failure
+        rows = [row for row in self.rows if row.agent_id == wanted.agent_id]
+        rows = [row for row in rows if after is None or row.id > after]
+        return [self._exported(row) for row in sorted(rows, key=lambda row: row.id)[:limit]]
+
+    def _exported(self, row: ClosedTradeRow) -> ClosedTradeExportRow:
+        signal = self.signals.rows.get(row.signal_id) if self.signals and row.signal_id is not None else None
+        return ClosedTradeExportRow(
+            trade=row,
+            signal_type=signal.signal_type if signal else None,
+            activation_reason=signal.activation_reason if signal else None,
+        )
 
 
 class FakeProjections:
@@ -328,7 +423,7 @@ class FakeHealth:
 class FakeApi:
     """The application with its middleware, and whatever stands behind it within reach."""
 
-    def __init__(self, *, values: ApiValues | None = None) -> None:
+    def __init__(self, *, values: ApiValues | None = None, allow_registration: bool = False) -> None:
         self.engine = FakeEngine()
         self.clock = SystemClock()
         self.agents = FakeAgents()
@@ -339,18 +434,27 @@ class FakeApi:
         self.signals = FakeSignals()
         self.transactions = FakeTransactions()
         self.closed_trades = FakeClosedTrades()
+        self.closed_trades.signals = self.signals
         self.projections = FakeProjections()
         self.health = FakeHealth()
         self.metrics = Metrics()
         self.tokens = JwtCodec(SECRET)
         self.revoked = RevokedTokens()
+        self.tickets = FakeTickets()
         engine = self.engine
         engine.bus.on(AgentDeleted, engine.directory.on_deleted)
         publish = engine.bus.publish
+        self.transactions.journal = self.closed_trades.journal = engine.journal
+        self.hand_entries = FakeHandEntries(engine.journal)
         authenticator = Authenticator(
             tokens=self.tokens, keys=self.keys, revoked=self.revoked, clock=self.clock
         )
+        self.rate_limits = RateLimits(clock=self.clock, counters=None, enabled=False)
+        self.answers = FakeAnswers()
+        self.webhooks = FakeWebhooks()
+        create_signal = CreateSignal(store=self.signals, clock=self.clock, publish=publish)
         self.wallet_world = WalletWorld(engine)
+        self.encrypted = World(engine=engine, rules=self.wallet_world)
         self.protection_board = ProtectionBoard()
         self.protection_store = FakeProtectionStore()
         self.figures = FakeFigures()
@@ -358,17 +462,29 @@ class FakeApi:
         engine.bus.on(EntriesRecorded, self.protection_board.on_entries)
         engine.bus.on(KillSwitchChanged, self.protection_board.on_kill_switch)
         engine.bus.on(ProtectionsReset, self.protection_board.on_reset)
+        self.copies = FakeCopies()
+        sessions = Sessions(
+            users=self.users,
+            passwords=self.passwords,
+            tokens=self.tokens,
+            store=self.store,
+            revoked=self.revoked,
+            clock=self.clock,
+        )
         self.services = ApiServices(
             clock=self.clock,
             authenticator=authenticator,
-            sessions=Sessions(
+            rate_limits=self.rate_limits,
+            idempotency=IdempotentRequests(self.answers),
+            sessions=sessions,
+            register=Register(
+                allowed=allow_registration,
                 users=self.users,
                 passwords=self.passwords,
-                tokens=self.tokens,
-                store=self.store,
-                revoked=self.revoked,
+                sessions=sessions,
                 clock=self.clock,
             ),
+            cache_copies=self.copies,
             directory=engine.directory,
             ledger=engine.ledger,
             book=engine.book,
@@ -384,9 +500,35 @@ class FakeApi:
             update_config=UpdateConfig(
                 agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
             ),
+            buy_by_hand=BuyByHand(
+                directory=engine.directory, purchases=engine.purchases, signals=self.signals
+            ),
             close_position=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales),
             record_transaction=RecordTransaction(ledger=engine.ledger, decimals=FakeDecimals()),
-            create_signal=CreateSignal(store=self.signals, clock=self.clock, publish=publish),
+            bookkeeping=bookkeeping(
+                directory=engine.directory,
+                ledger=engine.ledger,
+                decimals=FakeDecimals(),
+                entries=self.hand_entries,
+                transactions=self.transactions,
+                closed_trades=self.closed_trades,
+                projections=self.projections,
+            ),
+            edit_signals=EditSignals(store=FakeSignalEdits(self.signals.rows)),
+            create_signal=create_signal,
+            preview_signal=ProcessSignal(
+                directory=engine.directory,
+                purchases=engine.purchases,
+                store=self.signals,
+                trades=FakeSignalTrades(),
+                metrics=FakeTokenMetrics(),
+                board=engine.board,
+                clock=self.clock,
+                publish=publish,
+                max_age_seconds=300,
+            ),
+            signal_webhooks=SignalWebhooks(webhooks=self.webhooks, clock=self.clock),
+            receive_alert=ReceiveAlert(webhooks=self.webhooks, create_signal=create_signal, clock=self.clock),
             signals=self.signals,
             transactions=self.transactions,
             closed_trades=self.closed_trades,
@@ -419,14 +561,16 @@ class FakeApi:
             reset_wallet=self.wallet_world.reset,
             unassign_wallet=self.wallet_world.unassign,
             check_deposits=self.wallet_world.deposits,
+            encrypted_wallets=self.encrypted.all,
             create_api_key=CreateApiKey(keys=self.key_rows, clock=self.clock),
             list_api_keys=ListApiKeys(keys=self.key_rows),
             delete_api_key=DeleteApiKey(keys=self.key_rows, forget=authenticator.forget_key),
+            socket_tickets=SocketTickets(store=self.tickets, revoked=self.revoked, clock=self.clock),
             metrics=self.metrics,
             health=self.health,
-            values=values if values is not None else ApiValues(jupiter_configured=False),
+            values=values if values is not None else ApiValues(jupiter_configured=False, admin_email=EMAIL),
         )
-        self.app: FastAPI = create_api(services=self.services)
+        self.app = _application(self.services)
         add_middleware(
             self.app,
             observer=self.metrics,
@@ -448,7 +592,7 @@ class FakeApi:
         return self.tokens.encode(
             Claims(
                 user_id=user_id,
-                email="a@b.co",
+                email=EMAIL,
                 type=kind,
                 token_id=token_id or str(new_id()),
                 issued_at=now,
@@ -461,3 +605,22 @@ class FakeApi:
         headers = {"authorization": f"Bearer {self.token(user_id)}"} if user_id is not None else {}
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+
+
+@cache
+def _template() -> FastAPI:
+    return create_api()
+
+
+def _application(services: ApiServices) -> FastAPI:
+    """Return an application of its own. Only the routes are shared: making them takes longer than most tests."""
+    app = copy(_template())
+    app.user_middleware, app.middleware_stack = [], None
+    app.state = State(
+        {
+            "services": services,
+            "agent_fragments": FragmentCache(),
+            "position_fragments": PositionFragments(),
+        }
+    )
+    return app

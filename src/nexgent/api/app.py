@@ -14,43 +14,69 @@ from starlette.responses import RedirectResponse, Response
 
 from nexgent.api import openapi
 from nexgent.api.deps import ApiServices
+from nexgent.api.docs_page import add_docs_page
 from nexgent.api.endpoint import PREFIX, Endpoint
 from nexgent.api.errors import not_found_response
 from nexgent.api.fragments import FragmentCache
+from nexgent.api.v1.admin.router import endpoints as admin
 from nexgent.api.v1.agents.router import endpoints as agents
 from nexgent.api.v1.api_keys.router import endpoints as api_keys
 from nexgent.api.v1.auth.router import endpoints as auth
 from nexgent.api.v1.balances.router import endpoints as balances
+from nexgent.api.v1.balances.writes import endpoints as balance_writes
 from nexgent.api.v1.data_sources.router import endpoints as data_sources
+from nexgent.api.v1.encrypted_wallets.router import endpoints as encrypted_wallets
 from nexgent.api.v1.health.router import endpoints as health
+from nexgent.api.v1.historical_swaps.export import endpoints as historical_swap_export
 from nexgent.api.v1.historical_swaps.router import endpoints as historical_swaps
+from nexgent.api.v1.historical_swaps.writes import endpoints as historical_swap_writes
 from nexgent.api.v1.metrics.router import endpoints as metrics
 from nexgent.api.v1.performance.router import endpoints as performance
 from nexgent.api.v1.positions.router import endpoints as positions
 from nexgent.api.v1.positions.views import PositionFragments
 from nexgent.api.v1.price_feeds.router import endpoints as price_feeds
 from nexgent.api.v1.protections.router import endpoints as protections
+from nexgent.api.v1.signal_webhooks.router import endpoints as signal_webhooks
+from nexgent.api.v1.signals.export import endpoints as signal_export
 from nexgent.api.v1.signals.router import endpoints as signals
+from nexgent.api.v1.signals.writes import endpoints as signal_writes
+from nexgent.api.v1.trades.router import endpoints as trades
 from nexgent.api.v1.transactions.router import endpoints as transactions
+from nexgent.api.v1.transactions.writes import endpoints as transaction_writes
 from nexgent.api.v1.wallets.router import endpoints as wallets
+from nexgent.api.v1.webhooks.router import endpoints as webhooks
+from nexgent.api.v1.ws.router import endpoints as websocket
 
 # Matched in this order: what is called most comes first.
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.all,
+    # Before the paths whose id they would be taken for.
+    *historical_swap_export.all,
+    *signal_export.all,
     *signals.all,
     *positions.all,
+    *trades.all,
     *agents.all,
     *balances.all,
     *transactions.all,
     *historical_swaps.all,
+    *signal_writes.all,
+    *signal_webhooks.all,
+    *balance_writes.all,
+    *transaction_writes.all,
+    *historical_swap_writes.all,
     *auth.all,
     *price_feeds.all,
     *data_sources.all,
     *metrics.all,
     *performance.all,
     *wallets.all,
+    *encrypted_wallets.all,
     *api_keys.all,
     *protections.all,
+    *webhooks.all,
+    *admin.all,
+    *websocket.all,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -77,11 +103,13 @@ def create_api(
         version=about.version,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         exception_handlers={HTTPException: _http_error},
     )
     for endpoint in ENDPOINTS:
         _add(app, endpoint)
+    add_docs_page(app, about.title)
     app.add_api_route("/health", _to_health, methods=["GET"], include_in_schema=False)
     app.state.agent_fragments = FragmentCache()
     app.state.position_fragments = PositionFragments()
@@ -94,7 +122,8 @@ def create_api(
 def fixed_segments() -> frozenset[str]:
     """Return all parts of paths that are not parameters, for middleware that forgives upper case."""
     parts = {part for endpoint in ENDPOINTS for part in f"{PREFIX}{endpoint.path}".split("/")}
-    return frozenset({part for part in parts if part and not part.startswith("{")} | {"docs", "openapi.json"})
+    own = {part for part in parts if part and not part.startswith("{")}
+    return frozenset(own | {"docs", "static", "start.js", "openapi.json"})
 
 
 def _add(app: FastAPI, endpoint: Endpoint) -> None:
@@ -108,7 +137,7 @@ def _add(app: FastAPI, endpoint: Endpoint) -> None:
         operation_id=name,
         tags=[endpoint.tag],
         summary=endpoint.doc.summary,
-        description=endpoint.doc.description,
+        description=openapi.description(endpoint),
         status_code=endpoint.doc.status,
         response_model=None,
         responses=openapi.responses(endpoint),

@@ -33,14 +33,20 @@ async def read_body(request: Request) -> dict[str, object]:
 
 
 def parse_object(raw: bytes) -> dict[str, object]:
-    """Return a JSON document that must be an object."""
+    """Return a JSON document that must be an object. Raises `InvalidJsonError`, `InvalidInputError`."""
+    document = parse_document(raw)
+    if not isinstance(document, dict):
+        raise InvalidInputError("Invalid request body: it must be a JSON object")
+    return document
+
+
+def parse_document(raw: bytes) -> object:
+    """Return a JSON document of any shape. Raises `InvalidJsonError`."""
     try:
         document: object = json.loads(raw, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidJsonError(f"Invalid JSON in request body{place}") from None
-    if not isinstance(document, dict):
-        raise InvalidInputError("Invalid request body: it must be a JSON object")
     if b"\\u" in raw and not _is_clean(document):
         raise InvalidJsonError(
             "Invalid JSON in request body: texts must not contain NUL or half a surrogate pair"

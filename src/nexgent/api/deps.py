@@ -7,6 +7,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from nexgent.api.idempotency import IdempotentRequests
+from nexgent.api.rate_limits import RateLimits
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.directory import AgentDirectory
@@ -22,17 +24,26 @@ from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.signals.models import Signal, SignalDraft
+from nexgent.domain.requests.cache_copies import CacheCopies
+from nexgent.domain.signals.edit_signals import EditSignals
+from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.queries import SignalQueries
+from nexgent.domain.signals.webhooks.manage import SignalWebhooks
+from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
+from nexgent.domain.trading.buy_by_hand import BuyByHand
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator
+from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.domain.wallets.assign_wallet import AssignWallet
+from nexgent.domain.wallets.bookkeeping.use_cases import Bookkeeping
 from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
+from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
@@ -71,6 +82,14 @@ class SignalCreation(Protocol):
 
     async def execute(self, draft: SignalDraft) -> Signal:
         """Return the stored signal."""
+        ...
+
+
+class SignalPreview(Protocol):
+    """Try a signal without trading."""
+
+    async def preview(self, draft: SignalDraft) -> list[SignalDecision]:
+        """Return what every agent would decide."""
         ...
 
 
@@ -120,6 +139,9 @@ class ApiValues:
 
     jupiter_configured: bool
     pyth_configured: bool = True
+    production: bool = False
+    admin_email: str = ""
+    """In lower case; empty when there is no administrator."""
     metrics_token: SecretStr | None = None
     metrics_public: bool = False
 
@@ -130,7 +152,11 @@ class ApiServices:
 
     clock: Clock
     authenticator: Authenticator
+    rate_limits: RateLimits
+    idempotency: IdempotentRequests
     sessions: Sessions
+    register: Register
+    cache_copies: CacheCopies
     directory: AgentDirectory
     ledger: WalletStates
     book: PositionBook
@@ -140,9 +166,15 @@ class ApiServices:
     update_agent: UpdateAgent
     delete_agent: DeleteAgent
     update_config: UpdateConfig
+    buy_by_hand: BuyByHand
     close_position: PositionClosing
     record_transaction: TransactionRecording
+    bookkeeping: Bookkeeping
     create_signal: SignalCreation
+    edit_signals: EditSignals
+    preview_signal: SignalPreview
+    signal_webhooks: SignalWebhooks
+    receive_alert: ReceiveAlert
     signals: SignalQueries
     transactions: TransactionQueries
     closed_trades: ClosedTradeQueries
@@ -158,9 +190,11 @@ class ApiServices:
     reset_wallet: ResetWallet
     unassign_wallet: UnassignWallet
     check_deposits: CheckDeposits
+    encrypted_wallets: EncryptedWallets
     create_api_key: CreateApiKey
     list_api_keys: ListApiKeys
     delete_api_key: DeleteApiKey
+    socket_tickets: SocketTickets
     metrics: MetricsSource
     health: HealthProbe
     values: ApiValues

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from nexgent.api.encoding import json_response
 from nexgent.domain.agents.config_errors import InvalidConfigError
 from nexgent.domain.ledger.errors import InsufficientBalanceError
+from nexgent.domain.requests.errors import IdempotencyInProgressError
 from nexgent.domain.users.errors import AccountLockedError, NotAuthenticatedError
-from nexgent.domain.wallets.record_transaction import BalanceNotFoundError
+from nexgent.domain.wallets.bookkeeping.errors import BalanceNotFoundError
 from nexgent.shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -76,6 +77,9 @@ STATUS_BY_CODE = {
     "VALIDATION_FAILED": 400,
     "EXECUTION_FAILED": 502,
     "INVALID_TOKEN": 400,
+    "INVALID_POSITION_SIZE": 400,
+    "PURCHASE_IN_PROGRESS": 409,
+    "SWAP_UNKNOWN": 504,
     "WALLET_LOCKED": 423,
 }
 
@@ -130,7 +134,7 @@ def error_response(error: NexgentError) -> Response:
         elif facts:
             body["details"] = {name: _plain(value) for name, value in facts.items()}
     response = json_response(body, status)
-    if status == 503:
+    if status == 503 or isinstance(error, IdempotencyInProgressError):
         response.raw_headers.append((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()))
     return response
 

@@ -104,6 +104,10 @@ class BodyFields:
         """Tell whether the field is there and not null."""
         return self._body.get(name) is not None
 
+    def present(self, name: str) -> bool:
+        """Tell whether the field is there, be it as null."""
+        return name in self._body
+
     def raw(self, name: str) -> object:
         """Return the field as it is, or None."""
         return self._body.get(name)
@@ -131,10 +135,9 @@ class BodyFields:
     def _text(self, value: object, name: str, max_length: int | None) -> str:
         if not isinstance(value, str):
             raise InvalidInputError(f"Invalid {name}: a text is required, received {shown(value)}")
-        text = value.strip()
-        if max_length is not None and len(text) > max_length:
+        if max_length is not None and len(value) > max_length:
             raise InvalidInputError(f"Invalid {name}: it must not be longer than {max_length} characters")
-        return text
+        return value.strip()
 
     def optional_decimal(
         self, name: str, *, minimum: Decimal | None = None, below: Decimal
@@ -230,12 +233,10 @@ class QueryFields:
 
     def text(self, name: str, *, max_length: int = 255) -> str | None:
         """Return a text without surrounding blanks, or None."""
-        value = self._values.get(name, "").strip()
-        if not value:
-            return None
-        if len(value) > max_length or not is_clean_text(value):
+        given = self._values.get(name, "")
+        if len(given) > max_length or not is_clean_text(given):
             raise InvalidInputError(f"Invalid {name}: at most {max_length} characters of text are allowed")
-        return value
+        return given.strip() or None
 
     def time(self, name: str) -> datetime | None:
         """Return a time, or None."""

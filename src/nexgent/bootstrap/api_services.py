@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from nexgent.api.deps import ApiServices, ApiValues
+from nexgent.api.idempotency import IdempotentRequests
+from nexgent.api.rate_limits import RateLimits
+from nexgent.bootstrap.wallet_keys import build_encrypted_wallets
+from nexgent.config.settings import Settings
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.update_agent import UpdateAgent
@@ -14,26 +19,52 @@ from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
+from nexgent.domain.signals.edit_signals import EditSignals
+from nexgent.domain.signals.webhooks.manage import SignalWebhooks
+from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
+from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.wallets.assign_wallet import AssignWallet
+from nexgent.domain.wallets.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
+from nexgent.infrastructure.cache.admin import RedisCopies
+from nexgent.infrastructure.cache.rate_counters import RedisCounters
 from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
+from nexgent.infrastructure.database.hand_entries import PostgresHandEntries
+from nexgent.infrastructure.database.idempotency import PostgresAnswerStore
 from nexgent.infrastructure.database.performance import PostgresPerformance
 from nexgent.infrastructure.database.queries import (
     PostgresClosedTradeQueries,
     PostgresSignalQueries,
     PostgresTransactionQueries,
 )
+from nexgent.infrastructure.database.signal_edits import PostgresSignalEdits
 from nexgent.infrastructure.database.wallets import PostgresWalletRepository
+from nexgent.infrastructure.database.webhooks import PostgresWebhooks
+from nexgent.infrastructure.security.sealing import Sealer
+from nexgent.shared.clock import Clock
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from nexgent.bootstrap.app import Service
+
+
+def build_rate_limits(settings: Settings, redis: Redis, clock: Clock) -> RateLimits:
+    """Return the counters of requests; whoever runs the loops calls `share` again and again."""
+    return RateLimits(
+        clock=clock,
+        counters=RedisCounters(redis, settings.storage.redis_key_prefix, clock),
+        per_user=settings.limits.per_user,
+        per_address=settings.limits.per_address,
+        enabled=settings.limits.enabled,
+    )
 
 
 def build_api_services(service: Service) -> ApiServices:
@@ -44,6 +75,7 @@ def build_api_services(service: Service) -> ApiServices:
     wallets = PostgresWalletRepository(pool)
     keys = PostgresApiKeyRepository(pool)
     figures = PostgresPerformance(pool)
+    webhooks = PostgresWebhooks(pool, Sealer(service.jwt_secret, "signal-webhook"))
     reset_wallet = ResetWallet(
         directory=directory,
         ledger=ledger,
@@ -52,17 +84,43 @@ def build_api_services(service: Service) -> ApiServices:
         clock=clock,
         publish=publish,
     )
+    unassign_wallet = UnassignWallet(
+        directory=directory,
+        ledger=ledger,
+        reset=reset_wallet,
+        wallets=wallets,
+        clock=clock,
+        publish=publish,
+    )
+
+    def forget_key(key_id: UUID) -> None:
+        service.authenticator.forget_key(key_id)
+        service.hub.on_key_deleted(key_id)
+
+    sessions = Sessions(
+        users=service.users,
+        passwords=service.passwords,
+        tokens=service.tokens,
+        store=service.sessions_store,
+        revoked=service.revoked,
+        clock=clock,
+    )
     return ApiServices(
         clock=clock,
         authenticator=service.authenticator,
-        sessions=Sessions(
+        rate_limits=service.rate_limits,
+        idempotency=IdempotentRequests(
+            PostgresAnswerStore(pool, Sealer(service.jwt_secret, "idempotency"), clock)
+        ),
+        sessions=sessions,
+        register=Register(
+            allowed=auth.allow_registration,
             users=service.users,
             passwords=service.passwords,
-            tokens=service.tokens,
-            store=service.sessions_store,
-            revoked=service.revoked,
+            sessions=sessions,
             clock=clock,
         ),
+        cache_copies=RedisCopies(service.redis, service.keys, clock),
         directory=directory,
         ledger=ledger,
         book=engine.book,
@@ -72,9 +130,23 @@ def build_api_services(service: Service) -> ApiServices:
         update_agent=UpdateAgent(agents=service.agents, directory=directory, clock=clock, publish=publish),
         delete_agent=DeleteAgent(agents=service.agents, directory=directory, ledger=ledger, publish=publish),
         update_config=UpdateConfig(agents=service.agents, directory=directory, clock=clock, publish=publish),
+        buy_by_hand=service.buy_by_hand,
         close_position=CloseByHand(directory=directory, book=engine.book, sale=engine.sales),
         record_transaction=RecordTransaction(ledger=ledger, decimals=market.decimals),
+        bookkeeping=bookkeeping(
+            directory=directory,
+            ledger=ledger,
+            decimals=market.decimals,
+            entries=PostgresHandEntries(pool),
+            transactions=PostgresTransactionQueries(pool),
+            closed_trades=PostgresClosedTradeQueries(pool),
+            projections=service.caught_up,
+        ),
         create_signal=engine.create_signal,
+        preview_signal=engine.process_signal,
+        signal_webhooks=SignalWebhooks(webhooks=webhooks, clock=clock),
+        receive_alert=ReceiveAlert(webhooks=webhooks, create_signal=engine.create_signal, clock=clock),
+        edit_signals=EditSignals(store=PostgresSignalEdits(pool)),
         signals=PostgresSignalQueries(pool),
         transactions=PostgresTransactionQueries(pool),
         closed_trades=PostgresClosedTradeQueries(pool),
@@ -104,25 +176,22 @@ def build_api_services(service: Service) -> ApiServices:
             publish=publish,
         ),
         reset_wallet=reset_wallet,
-        unassign_wallet=UnassignWallet(
-            directory=directory,
-            ledger=ledger,
-            reset=reset_wallet,
-            wallets=wallets,
-            clock=clock,
-            publish=publish,
-        ),
+        unassign_wallet=unassign_wallet,
+        encrypted_wallets=build_encrypted_wallets(service, unassign_wallet),
         check_deposits=CheckDeposits(
             directory=directory, ledger=ledger, chain=market.rpc, sol_price=market.sol_price, clock=clock
         ),
         create_api_key=CreateApiKey(keys=keys, clock=clock),
         list_api_keys=ListApiKeys(keys=keys),
-        delete_api_key=DeleteApiKey(keys=keys, forget=service.authenticator.forget_key),
+        delete_api_key=DeleteApiKey(keys=keys, forget=forget_key),
+        socket_tickets=service.socket_tickets,
         metrics=service.metrics,
         health=service.health,
         values=ApiValues(
             jupiter_configured=service.settings.market.jupiter_api_key is not None,
             pyth_configured=True,
+            production=service.settings.server.production,
+            admin_email=(auth.admin_email or "").strip().lower(),
             metrics_token=auth.metrics_token,
             metrics_public=auth.metrics_public,
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -15,9 +14,11 @@ from typing import Any
 import structlog
 import uvicorn
 
-from nexgent.bootstrap.api_services import build_api_services
-from nexgent.bootstrap.asgi import TokenVisitors, build_application
+from nexgent.api.rate_limits import SHARE_SECONDS
+from nexgent.bootstrap.api_services import build_api_services, build_rate_limits
+from nexgent.bootstrap.asgi import SocketReception, build_application
 from nexgent.bootstrap.child import ChildProcess
+from nexgent.bootstrap.collector import spare_the_collector
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.bootstrap.health import Health
@@ -27,14 +28,18 @@ from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage, open_storage
+from nexgent.bootstrap.wallet_keys import WalletKeyParts, build_wallet_keys, report_stranded
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
 from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.refresh import RefreshProtections
+from nexgent.domain.trading.buy_by_hand import BuyByHand
 from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.seed_admin import SeedAdmin
+from nexgent.domain.users.socket_tickets import SocketTickets
+from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
@@ -49,6 +54,7 @@ from nexgent.infrastructure.database.marks import PostgresMarkStore
 from nexgent.infrastructure.database.migration import migrate
 from nexgent.infrastructure.database.projector import Projector
 from nexgent.infrastructure.database.protections import PostgresProtectionStore
+from nexgent.infrastructure.database.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.signal_trades import PostgresSignalTrades
 from nexgent.infrastructure.database.signals import PostgresSignalStore
 from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
@@ -57,18 +63,22 @@ from nexgent.infrastructure.queue.connection import connect_queue
 from nexgent.infrastructure.queue.doorbell import Doorbell
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.tokens import JwtCodec
-from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
+from nexgent.infrastructure.wallets.vault import SWEEP_SECONDS
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.infrastructure.websocket.tickets import RedisTicketStore
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import run_every
 from nexgent.shared.money import install_decimal_context
+from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
 
 PROTECTIONS_SECONDS = 1.0
-GC_YOUNG, GC_MIDDLE, GC_OLD = 50_000, 20, 50
+REVOKED_SECONDS = 15.0
+WALLET_INDEX_SECONDS = 5.0
+"""How soon keys are known that another process has stored."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on
 
 
@@ -103,6 +113,7 @@ class Service:
         self.projector = Projector(storage.database_url)
         self.agents = PostgresAgentRepository(pool)
         self.signal_store = PostgresSignalStore(pool)
+        self.wallet_keys = self._build_wallet_keys()
         self.market = self._build_market()
         self.protections = ProtectionBoard()
         self.protection_store = PostgresProtectionStore(pool)
@@ -110,12 +121,25 @@ class Service:
             store=self.protection_store, board=self.protections, clock=self.clock
         )
         self.engine = self._build_engine()
+        self.buy_by_hand = BuyByHand(
+            directory=self.engine.directory,
+            purchases=self.engine.purchases,
+            signals=PostgresSignalQueries(pool),
+        )
+        self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
-        self.revoked = RevokedTokens()
+        self.revoked = RevokedTokens(self.bus.publish)
+        self.rate_limits = build_rate_limits(settings, self.redis, self.clock)
+        self.socket_tickets = SocketTickets(
+            store=RedisTicketStore(self.redis, settings.storage.redis_key_prefix),
+            revoked=self.revoked,
+            clock=self.clock,
+        )
         self.passwords = BcryptHasher()
         self.users = PostgresUserRepository(pool)
         self.sessions_store = RedisSessionStore(self.redis, settings.storage.redis_key_prefix)
-        self.tokens = JwtCodec(resolve_jwt_secret(settings))
+        self.jwt_secret = resolve_jwt_secret(settings)
+        self.tokens = JwtCodec(self.jwt_secret)
         self.authenticator = Authenticator(
             tokens=self.tokens, keys=PostgresApiKeyStore(pool), revoked=self.revoked, clock=self.clock
         )
@@ -155,19 +179,30 @@ class Service:
             doorbell=self.doorbell,
             is_engine=lambda: self.role.active,
             protections=self.protections,
+            revoked=self.revoked,
         )
         self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
         self._refresh_gauges()
 
+    def _build_wallet_keys(self) -> WalletKeyParts:
+        return build_wallet_keys(
+            self.settings.wallet_keys,
+            self.pool,
+            idle_seconds=self.settings.trading.wallet_idle_lock_seconds,
+            clock=self.clock,
+            in_use=self._is_in_use,
+            publish=self.bus.publish,
+        )
+
+    def _is_in_use(self, wallet: WalletAddress) -> bool:
+        # The engine is built after the keys, and asks for them.
+        return self.holdings.in_use(wallet)
+
     def _build_market(self) -> Market:
-        values = {name: value.get_secret_value() for name, value in self.settings.wallet_keys}
-        keys = EnvironmentWalletKeys(values)
-        for problem in keys.problems:
-            log.error("wallets.not_loaded", problem=problem)
         return build_market(
             self.settings.market,
             self.settings.prices,
-            keys,
+            self.wallet_keys.loaded,
             self.clock,
             self.observer.upstream,
             SimulationCosts() if self.settings.trading.simulation_costs else REFERENCE_COSTS,
@@ -228,6 +263,9 @@ class Service:
             self.metrics,
             exits_pending=lambda: len(self.engine.exits),
             positions_open=lambda: len(self.engine.book),
+            positions_stranded=lambda: sum(
+                one.open_positions for one in self.holdings.stranded(self.wallet_keys.loaded)
+            ),
             price_age_seconds=lambda: poller.last_good_age_seconds,
             sol_price_age_seconds=sol_age,
             websocket_clients=lambda: self.hub.client_count,
@@ -236,6 +274,10 @@ class Service:
     async def _load(self) -> None:
         await load_engine(self.engine, agents=self.agents, journal=self.journal, marks=self.mark_store)
         await self.refresh_protections.load()
+        # What changed in memory by loading was announced to nobody.
+        self.hub.resync()
+        await self.wallet_keys.index.refresh()
+        report_stranded(self.holdings, self.wallet_keys.loaded)
 
     async def seed_admin(self) -> None:
         """Make sure the administrator of the settings exists and can log in."""
@@ -244,6 +286,8 @@ class Service:
             return
         seed = SeedAdmin(users=self.users, passwords=self.passwords, clock=self.clock)
         outcome, _ = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
+        # Before the first request: a session that was ended must not be taken while this is read in the background.
+        self.revoked.load_sessions(await self.users.sessions_from())
         log.info("admin.seeded", outcome=outcome.value)
 
     def start(self, worker: ChildProcess | None) -> None:
@@ -262,7 +306,28 @@ class Service:
                 clock=self.clock,
                 on_failure=self.observer.loop_failed,
             ),
-            "revoked": self._load_revoked(),
+            "rate-limits": run_every(
+                SHARE_SECONDS,
+                self.rate_limits.share,
+                name="rate-limits",
+                clock=self.clock,
+                on_failure=self.observer.loop_failed,
+            ),
+            "revoked": run_every(REVOKED_SECONDS, self._load_revoked, name="revoked", clock=self.clock),
+            "wallet-keys": run_every(
+                SWEEP_SECONDS,
+                self.wallet_keys.vault.sweep,
+                name="wallet-keys",
+                clock=self.clock,
+                on_failure=self.observer.loop_failed,
+            ),
+            "wallet-index": run_every(
+                WALLET_INDEX_SECONDS,
+                self.wallet_keys.index.refresh,
+                name="wallet-index",
+                clock=self.clock,
+                on_failure=self.observer.loop_failed,
+            ),
         }
         if worker is not None:
             jobs["worker"] = worker.run()
@@ -277,9 +342,12 @@ class Service:
         await self.mirror.run()
 
     async def _load_revoked(self) -> None:
+        """Read which sessions are over: at the start, and again and again for news of other processes that got lost."""
         while True:
             try:
+                self.revoked.load_sessions(await self.users.sessions_from())
                 self.revoked.load(await self.sessions_store.revoked_access(self.clock.now()))
+                self.revoked.forget_expired(self.clock.now().timestamp())
                 return
             except Exception as error:
                 log.warning("sessions.not_loaded", error=type(error).__name__)
@@ -294,7 +362,12 @@ class Service:
         await engine.poller.close()
         deadline = self.clock.monotonic() + seconds
         left = 0
-        for drain in (engine.process_signal.drain, engine.exits.drain, engine.operations.drain):
+        for drain in (
+            self.buy_by_hand.drain,
+            engine.process_signal.drain,
+            engine.exits.drain,
+            engine.operations.drain,
+        ):
             left += await drain(max(0.5, deadline - self.clock.monotonic()))
         if left:
             log.warning(
@@ -317,6 +390,7 @@ class Service:
             with suppress(Exception):
                 await close()
         self.passwords.close()
+        self.wallet_keys.close()
 
 
 async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], None] | None = None) -> None:
@@ -338,7 +412,7 @@ async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], N
             await service.seed_admin()
             service.start(worker)
             await _first(service.role.settled.wait(), stop.wait())
-            _spare_the_collector()
+            spare_the_collector()
             await _serve(service, listener, port, stop, announce)
         finally:
             log.info("service.stopping")
@@ -358,7 +432,7 @@ async def _serve(
     websocket = WebSocketEndpoint(
         hub=service.hub,
         directory=service.engine.directory,
-        authenticate=TokenVisitors(service.authenticator),
+        reception=SocketReception(service.authenticator, service.socket_tickets),
         clock=service.clock,
         stopping=lambda: service.stopping,
     )
@@ -400,16 +474,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Any:
         """Capture nothing."""
         return nullcontext()
-
-
-def _spare_the_collector() -> None:
-    """Keep the garbage collector away from what was loaded and from bursts: a full collection of it stops everything for long.
-
-    Nearly all garbage here is freed by reference counts; what is left for the collector are rare cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_YOUNG, GC_MIDDLE, GC_OLD)
 
 
 def _embedded_worker(settings: Settings, storage: Storage) -> ChildProcess | None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nexgent.api.app import ENDPOINTS, create_api, fixed_segments
 from nexgent.api.deps import ApiServices
 from nexgent.api.dispatch import Dispatcher
 from nexgent.config.settings import Settings
-from nexgent.domain.users.authenticate import Authenticator
+from nexgent.domain.users.authenticate import Authenticator, has_key_format, key_hash
+from nexgent.domain.users.models import Scope as ApiScope
+from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.metrics.metrics import Metrics
-from nexgent.infrastructure.websocket.endpoint import Visitor, WebSocketEndpoint
+from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
+from nexgent.infrastructure.websocket.visitor import Credential, Proof, Visitor
 from nexgent.middleware.stack import wrapped
+from nexgent.shared.errors import UnavailableError
 
 WEBSOCKET_PATH = "/ws"
 
@@ -49,14 +55,35 @@ def build_application(
     return Application(http, websocket)
 
 
-class TokenVisitors:
-    """Turns an access token into who visits the WebSocket."""
+class SocketReception:
+    """Lets sessions and API keys onto the WebSocket."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, tickets: SocketTickets) -> None:
         self._authenticator = authenticator
+        self._tickets = tickets
 
-    def __call__(self, token: str) -> Visitor:
-        """Return whose token it is. Raises `NotAuthenticatedError`."""
-        caller = self._authenticator.by_token(f"Bearer {token}")
+    async def admit(self, credential: Credential) -> Visitor:
+        """Return whose credential it is. Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError`."""
+        if credential.proof is Proof.TICKET:
+            holder = await self._tickets.redeem(credential.text)
+            return Visitor(holder.user_id, float(holder.expires_at), token_id=holder.token_id)
+        authorization = f"Bearer {credential.text}"
+        if credential.proof is Proof.BEARER and has_key_format(credential.text):
+            caller = await self._authenticator.by_token_or_key(authorization, None, ApiScope.POSITIONS)
+            assert caller.key is not None
+            hashed = key_hash(credential.text)
+            return Visitor(caller.user_id, math.inf, key_id=caller.key.id, key_hash=hashed)
+        caller = self._authenticator.by_token(authorization)
         assert caller.claims is not None
-        return Visitor(caller.user_id, float(caller.claims.expires_at))
+        return Visitor(caller.user_id, float(caller.claims.expires_at), token_id=caller.claims.token_id)
+
+    async def still_welcome(self, visitor: Visitor) -> bool:
+        """Tell whether the session or the key is still good; a store that is away changes nothing."""
+        if visitor.token_id is not None and self._authenticator.is_revoked(visitor.token_id):
+            return False
+        if visitor.key_hash is None:
+            return True
+        try:
+            return await self._authenticator.still_trusts(visitor.key_hash, ApiScope.POSITIONS)
+        except UnavailableError:
+            return True

@@ -23,7 +23,7 @@ from nexgent.infrastructure.external.market_probes import DexScreenerMarketProbe
 from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
 from nexgent.infrastructure.external.solana.rpc import SolanaRpc
-from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
+from nexgent.infrastructure.wallets.loaded_keys import LoadedKeys
 from nexgent.shared.clock import Clock
 
 FREE_REQUESTS_PER_MINUTE = 60
@@ -43,7 +43,7 @@ class Market:
     primary: TokenPriceFeed
     secondary: TokenPriceFeed
     probes: tuple[MarketProbe, ...]
-    keys: EnvironmentWalletKeys
+    keys: LoadedKeys
 
     async def close(self) -> None:
         """Close connections and wipe keys."""
@@ -54,7 +54,7 @@ class Market:
 def build_market(
     settings: MarketSettings,
     prices: PriceSettings,
-    keys: EnvironmentWalletKeys,
+    keys: LoadedKeys,
     clock: Clock,
     observer: Callable[[str, str, str, float], None],
     costs: SimulationCosts,

@@ -14,6 +14,9 @@ from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
+from nexgent.domain.users.authenticate import RevokedTokens
+from nexgent.domain.users.events import TokenRevoked
+from nexgent.domain.wallets.encrypted.events import WalletUnlocked
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.queue.doorbell import Doorbell
@@ -32,6 +35,7 @@ def wire_events(
     doorbell: Doorbell,
     is_engine: Callable[[], bool],
     protections: ProtectionBoard,
+    revoked: RevokedTokens,
 ) -> None:
     """Connect the parts. Memory comes first, then whoever looks at people, then copies for others."""
     copies = (mirror.on_event, bridge.on_event)
@@ -40,7 +44,8 @@ def wire_events(
         engine.gate.seed(event.position.token_address, event.position.entry_price_sol)
 
     bus.on(AgentSaved, engine.directory.on_saved, engine.watcher.on_agent_saved, *copies)
-    bus.on(AgentDeleted, engine.directory.on_deleted, *copies)
+    bus.on(AgentDeleted, engine.directory.on_deleted, hub.on_agent_deleted, *copies)
+    bus.on(TokenRevoked, revoked.on_revoked, hub.on_token_revoked, bridge.on_event)
 
     def tell_others(event: EntriesRecorded) -> None:
         bridge.on_event(WalletsTouched([state.wallet_address for state in event.states]))
@@ -77,3 +82,4 @@ def wire_events(
     bus.on(ExitTriggered, observer.on_exit_triggered)
     bus.on(ExitAttemptFailed, observer.on_exit_attempt_failed, engine.dead_tokens.on_exit_attempt_failed)
     bus.on(ExitOverdue, observer.on_exit_overdue)
+    bus.on(WalletUnlocked, lambda event: engine.exits.hurry(event.wallet_address))

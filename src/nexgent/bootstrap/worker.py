@@ -7,10 +7,12 @@ import signal
 
 import structlog
 
+from nexgent.bootstrap.collector import spare_the_collector
 from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.database.migration import migrate
+from nexgent.infrastructure.queue.retention import retention_cron
 from nexgent.infrastructure.queue.snapshots import snapshot_cron
 from nexgent.infrastructure.queue.worker import run_worker as run_arq
 from nexgent.infrastructure.queue.worker import worker_settings
@@ -33,6 +35,7 @@ async def run_worker(settings: Settings) -> None:
                         snapshot_cron(
                             storage.database_url, keys=CacheKeys(settings.storage.redis_key_prefix)
                         ),
+                        retention_cron(storage.database_url),
                     ),
                 )
             )
@@ -40,6 +43,8 @@ async def run_worker(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
+        # A batch of entries is tens of thousands of objects that all live until it is written.
+        spare_the_collector()
         log.info("worker.ready")
         await asyncio.gather(working, return_exceptions=True)
     log.info("worker.stopped")

@@ -268,6 +268,26 @@ class AuthSettings(Section):
     metrics_public: Flag = setting("METRICS_PUBLIC", default=False, allowed=_FLAG)
 
 
+class LimitSettings(Section):
+    """How many requests are taken from whom, beside the limits of single endpoints."""
+
+    enabled: Flag = setting("RATE_LIMITS", default=True, allowed=_FLAG)
+    per_user: int = setting(
+        "RATE_LIMIT_PER_USER",
+        default=600,
+        allowed="a whole number of requests a minute from 1 to 10000000",
+        ge=1,
+        le=10_000_000,
+    )
+    per_address: int = setting(
+        "RATE_LIMIT_PER_ADDRESS",
+        default=1200,
+        allowed="a whole number of requests a minute from 1 to 10000000",
+        ge=1,
+        le=10_000_000,
+    )
+
+
 class MarketSettings(Section):
     """The services the engine trades through. Every address can point elsewhere, for example at `nexgent sandbox`."""
 
@@ -383,6 +403,14 @@ class TradingSettings(Section):
         allowed="an amount of SOL from 0 to 1",
         ge=0,
         le=1,
+        allow_inf_nan=False,
+    )
+    wallet_idle_lock_seconds: float = setting(
+        "WALLET_IDLE_LOCK_SECONDS",
+        default=0.0,
+        allowed=f"{_SECOND} from 0 (never) to 31536000",
+        ge=0,
+        le=31_536_000,
         allow_inf_nan=False,
     )
     simulation_costs: Flag = setting("SIMULATION_COSTS", default=True, allowed=_FLAG)

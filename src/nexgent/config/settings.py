@@ -16,6 +16,7 @@ from nexgent.config.section import Section, SettingsError
 from nexgent.config.sections import (
     PLACEHOLDER_PASSWORDS,
     AuthSettings,
+    LimitSettings,
     LoggingSettings,
     MarketSettings,
     PriceSettings,
@@ -34,6 +35,7 @@ SECTIONS: tuple[type[Section], ...] = (
     LoggingSettings,
     StorageSettings,
     AuthSettings,
+    LimitSettings,
     MarketSettings,
     PriceSettings,
     TradingSettings,
@@ -48,6 +50,7 @@ class Settings:
     logging: LoggingSettings
     storage: StorageSettings
     auth: AuthSettings
+    limits: LimitSettings
     market: MarketSettings
     prices: PriceSettings
     trading: TradingSettings
@@ -81,6 +84,7 @@ class Settings:
             logging=_of(sections, LoggingSettings),
             storage=_of(sections, StorageSettings),
             auth=_of(sections, AuthSettings),
+            limits=_of(sections, LimitSettings),
             market=_of(sections, MarketSettings),
             prices=_of(sections, PriceSettings),
             trading=_of(sections, TradingSettings),

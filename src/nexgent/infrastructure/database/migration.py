@@ -14,7 +14,7 @@ from nexgent.infrastructure.database.engine import normalise_url
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0008"
 """The newest migration. Known here so that an up-to-date database is recognised without loading the scripts."""
 
 

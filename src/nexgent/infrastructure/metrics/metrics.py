@@ -60,6 +60,9 @@ class Metrics:
         )
         self.exits_overdue = self._counter("exit_overdue", "Exits that took longer than they may", [])
         self.positions_open = self._gauge("positions_open", "Open positions", [])
+        self.positions_stranded = self._gauge(
+            "positions_stranded", "Open positions of live wallets whose key is not in memory", []
+        )
         self.price_update_seconds = self._histogram(
             "price_update_latency_seconds", "Time of one poll of a source", ["source"], (0.1, 0.5, 1, 2, 5)
         )

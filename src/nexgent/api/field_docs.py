@@ -1,0 +1,311 @@
+"""What the documentation knows of a field from its name alone: format, and a realistic value.
+
+Names mean the same everywhere in this interface, so one table serves all shapes, those of endpoints to come included. A model's
+own `examples` win over what is put together here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+
+_AGENT = "6f9b3c1e-5a40-4d33-9a0b-1c1de8a3b0f2"
+_TRANSACTION = "b1a6a0de-3f0e-4a39-8a61-d3c5f2a4c9e7"
+_POSITION = "0d7c2f55-98a1-4a3f-bb0d-6e3f1c7a2b90"
+_ID = "3c0f2d7a-6a52-4f3e-9d41-8f5b7e6a1c24"
+_WALLET = "sim_4cHcmpCsEvbjCPMU9aKbXrT6uGmqzNF7dpWzk2"
+_MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
+_SOL = "So11111111111111111111111111111111111111112"
+_TIME = "2026-01-01T12:00:00.000Z"
+_JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2lnbmF0dXJl"
+
+_UUID_FIELDS = {
+    "id": _ID,
+    "userId": "9f1c7d24-0b4e-4c8e-8d55-2b1f0a6e3c77",
+    "agentId": _AGENT,
+    "positionId": _POSITION,
+    "transactionId": _TRANSACTION,
+    "purchaseTransactionId": _TRANSACTION,
+    "saleTransactionId": "e4f2b8c1-7d36-4b0a-9e58-a1c3d5f70b26",
+    "historicalSwapId": "5d9e1b3f-2c47-4e8a-b6d0-f7a9c1e3b584",
+    "intentId": "a7c3e5b1-9d2f-4f60-8b14-c6d8e0f2a439",
+}
+_TIME_FIELDS = frozenset(
+    {
+        "createdAt", "updatedAt", "lastUpdated", "timestamp", "time", "transactionTime", "purchaseTime", "saleTime",
+        "lastTakeProfitTime", "lastDcaTime", "unlockedUntil", "lockedUntil", "processedAt", "decidedAt", "resetAt", "changedAt",
+        "expiresAt", "deliveredAt", "nextAttemptAt",
+    }
+)  # fmt: skip
+_EXAMPLES: dict[str, object] = {
+    "accessToken": _JWT,
+    "activationReason": "Volume tripled within five minutes",
+    "amount": "1250.5",
+    "averageReturn": 12.4,
+    "balance": "10.25",
+    "changePercent": "18.42",
+    "closeReason": "take_profit",
+    "code": None,
+    "depositAmount": 1.5,
+    "destinationAddress": None,
+    "duration": 12,
+    "email": "admin@example.com",
+    "fees": "0.005",
+    "hash": None,
+    "inputAmount": "0.5",
+    "inputMint": _SOL,
+    "inputPrice": "1",
+    "inputSymbol": "SOL",
+    "key": "nex_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4",
+    "latency": 1,
+    "latencyMs": {"total": 2.4},
+    "level": 0,
+    "message": "Done",
+    "moonBagAmount": None,
+    "name": "First agent",
+    "native": 0.0921,
+    "networkFeeSol": "0.000005",
+    "note": None,
+    "onChainBalance": 11.75,
+    "originalAmount": 1250.5,
+    "outcome": "bought",
+    "outputAmount": "1250.5",
+    "outputMint": _MINT,
+    "outputPrice": "0.0004",
+    "outputSymbol": "EXM",
+    "passphrase": "a long passphrase nobody guesses",
+    "password": "YourSecurePassword1!",
+    "peakPrice": 0.00047,
+    "percent": 18.42,
+    "percentage": -32,
+    "portfolioBalanceSol": "12.5",
+    "positionsValueSol": "2.25",
+    "prefix": "nex_Zm9v",
+    "previousBalance": 10.25,
+    "price": "150.25000000",
+    "priceAgeMs": 340,
+    "priceChangePercent": 17.5,
+    "priceImpact": "0.0012",
+    "priceNative": 0.0004,
+    "priceSol": 0.0004,
+    "priceSource": "dexscreener",
+    "priceUsd": 0.0601,
+    "privateKey": "4Z7cXSyeFR8wNGMVXUE1TwtKn5D5Vu7FzEv69dokLv7KrQk7h6pu4LF8ZRR9yQBhc7uSM6RTTZtU1fmaxiNrxXrs",
+    "profitLossSol": "0.0921",
+    "profitLossUsd": "13.84",
+    "protocolFeeSol": "0.0025",
+    "purchasePrice": "0.0004",
+    "realizedProfitLossSol": 0.236,
+    "reason": "The price fell",
+    "refreshToken": _JWT,
+    "remainingAmount": 1250.5,
+    "remainingPercent": 75,
+    "routes": None,
+    "salePrice": "0.00047",
+    "signalId": 42,
+    "signalType": "Velocity (Breakout Confirmation)",
+    "sizeSol": "0.5",
+    "slippage": "0.5",
+    "solBalance": "10.25",
+    "soldPercent": 0,
+    "source": "example",
+    "symbol": "EXM",
+    "ticket": "dGhpcyBpcyBub3QgYSB0aWNrZXQgZm9yIGFueWJvZHk",
+    "timeframe": "all",
+    "tokenAddress": _MINT,
+    "tokenSymbol": "EXM",
+    "totalInvestedSol": 0.5,
+    "totalProfitLossSol": 0.42,
+    "transactionHash": None,
+    "transactionIds": [_TRANSACTION],
+    "transactionType": "SWAP",
+    "transactionValueUsd": "75.13",
+    "ttlSeconds": 3600,
+    "unrealizedPnLSol": "0.184",
+    "unrealizedProfitLossSol": 0.184,
+    "uptime": 86400,
+    "url": "https://hooks.example.com/nexgent",
+    "usd": 13.84,
+    "valueNative": 0.5876,
+    "valueUsd": 88.31,
+    "walletAddress": _WALLET,
+    "winRate": 62.5,
+}
+_CHOICES = {"walletType": "simulation", "source": "simulation", "outcome": "bought"}
+_WHOLE: dict[str, object] = {
+    "GateOut": {"name": "signal_strength", "value": "4", "limit": ">= 1", "passed": True},
+    "SolPriceOut": {"price": "150.25000000", "lastUpdated": _TIME, "isStale": False, "source": "pyth"},
+    "UnlockIn": {"passphrase": "a long passphrase nobody guesses", "ttlSeconds": 3600},
+    "LoginIn": {"email": "admin@example.com", "password": "YourSecurePassword1!", "rememberMe": True},
+    "DeleteWalletIn": {"confirm": True, "passphrase": "a long passphrase nobody guesses"},
+    "AgentChangesIn": {"name": "Renamed agent", "automatedTradingSimulation": True},
+    "AssignIn": {"agentId": _AGENT, "walletAddress": _WALLET, "walletType": "simulation"},
+    "CreateWalletIn": {"agentId": _AGENT, "walletType": "simulation"},
+    "LogoutIn": {"refreshToken": _JWT},
+    "CloseIn": {"reason": "manual"},
+}
+_UUID = {"type": "string", "format": "uuid"}
+_TEXT = {"type": "string", "maxLength": 255}
+_MOMENT = {"type": "string", "examples": [_TIME]}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 2_147_483_647}
+_PARAMETERS: dict[str, Schema] = {
+    "positionId": {**_UUID, "examples": [_POSITION]},
+    "agentId": {**_UUID, "examples": [_AGENT]},
+    "purchaseTransactionId": {**_UUID, "examples": [_TRANSACTION]},
+    "saleTransactionId": {**_UUID, "examples": [_TRANSACTION]},
+    "walletAddress": {**_TEXT, "examples": [_WALLET]},
+    "tokenAddress": {**_TEXT, "examples": [_MINT]},
+    "tokenSymbol": {**_TEXT, "examples": ["EXM"]},
+    "signalType": {**_TEXT, "examples": ["Velocity (Breakout Confirmation)"]},
+    "signalId": {**_COUNT, "examples": [42]},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999, "default": 100},
+    "offset": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999, "default": 0},
+    "timeframe": {"type": "string", "enum": ["24h", "all"], "default": "all"},
+    "transactionType": {"type": "string", "enum": ["DEPOSIT", "SWAP", "BURN"]},
+    "minProfitLossUsd": {"type": "number", "examples": [-5]},
+    "maxProfitLossUsd": {"type": "number", "examples": [100]},
+    "solPrice": {"type": "number", "exclusiveMinimum": 0, "examples": [150.25]},
+    "currency": {"type": "string", "examples": ["SOL"]},
+    "from": _MOMENT,
+    "to": _MOMENT,
+    "timezone": {"type": "string", "examples": ["Europe/Berlin"]},
+    "confirm": {"type": "string", "examples": ["true"]},
+    "isDca": {"type": "string", "examples": ["true"]},
+    "isTakeProfit": {"type": "string", "examples": ["false"]},
+    "includePositions": {"type": "string", "examples": ["true"]},
+}
+
+
+def parameter_schema(name: str, tag: str) -> Schema:
+    """Return the schema of a parameter of a path or a query."""
+    if name == "id":
+        return _COUNT | {"examples": [42]} if tag == "signals" else {**_UUID, "examples": [_ID]}
+    if name in _PARAMETERS:
+        return dict(_PARAMETERS[name])
+    return dict(_MOMENT) if name.endswith(("Time", "Date")) else {"type": "string"}
+
+
+def annotate(schemas: Mapping[str, Schema]) -> None:
+    """Say which texts are ids and times, and give every shape an example."""
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            _set_format(name, field)
+            _set_number(field)
+    lacking = {
+        title: schema
+        for title, schema in schemas.items()
+        if schema.get("type") == "object" and ("examples" not in schema or _is_elided(schema["examples"]))
+    }
+    for title, schema in lacking.items():
+        schema.pop("examples", None)
+        if (short := title.rpartition("__")[2]) in _WHOLE:
+            schema["examples"] = [_WHOLE[short]]
+    for schema in lacking.values():
+        if "examples" not in schema:
+            schema["examples"] = [example_of(schema, schemas)]
+
+
+def example_of(schema: Schema, schemas: Mapping[str, Schema], name: str = "") -> object:
+    """Return a realistic value of a schema."""
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas, name)
+    for fixed in ("const", "default"):
+        if schema.get(fixed) is not None:
+            return schema[fixed]
+    for listed in ("examples", "enum"):
+        if schema.get(listed):
+            return _CHOICES[name] if _CHOICES.get(name) in schema[listed] else schema[listed][0]
+    kinds = _kinds(schema)
+    if name in _UUID_FIELDS and "string" in kinds:
+        return _UUID_FIELDS[name]
+    if name in _TIME_FIELDS and "string" in kinds:
+        return _TIME
+    if name in _EXAMPLES and (known := _as_kind(_EXAMPLES[name], kinds)) is not _UNFIT:
+        return known
+    return _put_together(schema, schemas, name)
+
+
+def _put_together(schema: Schema, schemas: Mapping[str, Schema], name: str) -> object:
+    options = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if options:
+        return example_of(options[0], schemas, name)
+    match schema.get("type"):
+        case "object":
+            required = schema.get("required", ())
+            return {
+                key: example_of(field, schemas, key)
+                for key, field in schema.get("properties", {}).items()
+                if key in required or field.get("default") is not None
+            }
+        case "array":
+            return [example_of(schema.get("items", {}), schemas, name)]
+        case "integer":
+            return max(1, int(schema.get("minimum", 1)))
+        case "number":
+            return 1.5
+        case "boolean":
+            return True
+        case "string":
+            return "text"
+        case _:
+            return None
+
+
+_UNFIT = object()
+
+
+def _as_kind(value: object, kinds: set[str]) -> object:
+    """Return a value as one of the types a field has: amounts are texts here and numbers there."""
+    if value is None:
+        return None if "null" in kinds else _UNFIT
+    if isinstance(value, str):
+        if "string" in kinds:
+            return value
+        try:
+            return float(value) if "number" in kinds else _UNFIT
+        except ValueError:
+            return _UNFIT
+    if isinstance(value, (int, float)):
+        if kinds & {"integer", "number"}:
+            return value
+        return str(value) if "string" in kinds else _UNFIT
+    return value if kinds & {"array", "object"} else _UNFIT
+
+
+def _kinds(schema: Schema) -> set[str]:
+    found = {schema["type"]} if isinstance(schema.get("type"), str) else set()
+    return found.union(*(_kinds(one) for one in schema.get("anyOf", ())))
+
+
+def _is_elided(examples: list[object]) -> bool:
+    """Tell whether an example leaves out what cannot be left out."""
+    return any(isinstance(one, dict) and "…" in one.values() for one in examples)
+
+
+def _set_number(field: Schema) -> None:
+    """Describe decimals as the numbers they are here; the schema generator would take them for texts as well."""
+    options = field.get("anyOf", [])
+    for one in (field, *options):
+        if one.get("type") == "string" and "\\d*" in one.get("pattern", ""):
+            del one["pattern"]
+            one["type"] = "number"
+    unique = [one for index, one in enumerate(options) if one not in options[:index]]
+    if any("minimum" in one or "maximum" in one or "exclusiveMinimum" in one for one in unique):
+        unique = [one for one in unique if one != {"type": "number"}]
+    if unique != options:
+        field["anyOf"] = unique
+    default = field.get("default")
+    if isinstance(default, str) and "number" in _kinds(field) and "string" not in _kinds(field):
+        field["default"] = float(default)
+
+
+def _set_format(name: str, field: Schema) -> None:
+    form = "uuid" if name in _UUID_FIELDS else "date-time" if name in _TIME_FIELDS else None
+    for one in (field, *field.get("anyOf", ())):
+        if form is None or one.get("type") != "string" or "format" in one:
+            continue
+        # A time of the future may be a number in requests; the interface's own times are always ISO-8601.
+        if form == "uuid" or len(field.get("anyOf", ())) < 3:
+            one["format"] = form
