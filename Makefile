@@ -11,10 +11,10 @@ BIN := .venv/bin
 # Test processes side by side; 0 runs all tests in one.
 WORKERS ?= 2
 
-.PHONY: help setup run test check gate format bench lock clean
+.PHONY: help setup run test check gate format bench fuzz postman postman-test lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: ## Create .venv and install what requirements.lock names (done by the others when needed)
 	@sh scripts/setup.sh
@@ -25,12 +25,13 @@ run: setup ## Start the demo: servers, market and service; Ctrl-C ends it
 test: setup ## Run all tests, with servers of their own
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-check: setup ## Formatting, lint, types, import contracts and migrations
+check: setup ## Formatting, lint, types, import contracts, migrations and the Postman collection
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_migrations.py
+	$(BIN)/python -m scripts.make_postman --check
 
 gate: check test ## Everything that must pass before a commit
 
@@ -40,6 +41,15 @@ format: setup ## Format the code and repair what lint can
 
 bench: setup ## Measure our own times
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: setup ## Send made-up requests for a long while (FUZZ_EXAMPLES=400, FUZZ_SEED=…)
+	@exec env FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-400} $(BIN)/python -m pytest tests/contract/test_schemathesis.py $(ARGS)
+
+postman: setup ## Write the Postman collection and environment anew
+	@exec $(BIN)/python -m scripts.make_postman $(ARGS)
+
+postman-test: setup ## Run the Postman collection with newman against a service of its own
+	@exec $(BIN)/python -m scripts.postman_test
 
 lock: setup ## Write the two lock files anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@test -x .venv-tools/bin/uv || { $(BIN)/python -m venv .venv-tools && .venv-tools/bin/python -m pip install --quiet uv; }

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -61,10 +61,11 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: flo
 
 
 class Product:
-    """A sandbox and a service of its own, in a folder of its own."""
+    """A sandbox and a service of its own, in a folder of its own. `settings` are added to the service's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.settings = dict(settings or {})
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.sandbox_port = 0
@@ -95,6 +96,8 @@ class Product:
             "SOLANA_REQUESTS_PER_TEN_SECONDS": "0",
             "PRICE_POLL_SECONDS": "0.2",
             "PRICE_PATIENCE_SECONDS": "0.18",
+            "RATE_LIMITS": "false",
+            **self.settings,
         }
 
     def spawn(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:

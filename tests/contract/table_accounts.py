@@ -1,0 +1,267 @@
+"""The contract of sessions, wallets, API keys and the service itself, written down by hand."""
+
+from __future__ import annotations
+
+from tests.contract.answers import (
+    CONFIGURED,
+    KEY,
+    MODE,
+    NETWORK,
+    OWN_WALLET,
+    RESET,
+    SERVER,
+    TOKENS,
+    TRUE,
+    USER,
+    WARMED,
+)
+from tests.contract.contract import (
+    AGENT_ID,
+    BAD_AGENT_ID,
+    BODY_AGENT,
+    NO_AGENT_ID,
+    NO_WALLET,
+    PUBLIC,
+    SESSION,
+    UNCONFIRMED,
+    Contract,
+    Refusal,
+    bad_id,
+)
+from tests.contract.shapes import (
+    ANY,
+    BOOL,
+    DECIMAL,
+    INT,
+    NUMBER,
+    TEXT,
+    TIME,
+    UUID,
+    Nullable,
+    Optional,
+    one_of,
+)
+
+# fmt: off
+ACCOUNTS = (
+    # --- auth
+    Contract(
+        "POST /auth/login", PUBLIC, 200, TOKENS, body={"email": "@email", "password": "@password"},
+        refusals=(
+            Refusal(401, "Invalid email or password", body={"email": "nobody@example.com"}),
+            Refusal(400, "Validation failed", without="password", code="VALIDATION_ERROR"),
+            Refusal(400, "Validation failed", body={"email": "no address"}),
+            Refusal(400, "Validation failed", body={"rememberMe": "yes"}),
+        ),
+    ),
+    Contract(
+        "POST /auth/refresh", PUBLIC, 200, {"accessToken": TEXT}, body={"refreshToken": "@refresh_token"},
+        refusals=(
+            Refusal(401, "Invalid or expired refresh token", body={"refreshToken": "x"}),
+            Refusal(401, "Invalid token type", body={"refreshToken": "@access_token"}),
+            Refusal(400, "Validation failed", without="refreshToken"),
+        ),
+    ),
+    Contract("POST /auth/logout", SESSION, 200, {"success": TRUE, "message": one_of("Logged out successfully")}),
+    Contract("GET /auth/me", SESSION, 200, USER, foreign=404),
+    # --- wallets
+    Contract(
+        "GET /wallets/agent/{agentId}", SESSION, 200,
+        {
+            "agentWallets": [
+                {
+                    "walletAddress": TEXT,
+                    "walletType": MODE,
+                    "isAvailable": BOOL,
+                    "createdAt": TIME,
+                    "updatedAt": TIME,
+                    "source": Optional(TEXT),
+                    "isUnlocked": Optional(BOOL),
+                }
+            ],
+            "availableWallets": [{"walletAddress": TEXT, "isAssigned": BOOL}],
+        },
+        AGENT_ID, foreign=404, refusals=(BAD_AGENT_ID, NO_AGENT_ID),
+    ),
+    Contract(
+        "POST /wallets/assign", SESSION, 200,
+        {
+            "success": TRUE,
+            "walletAddress": TEXT,
+            "walletType": MODE,
+            "message": TEXT,
+            "network": NETWORK,
+        },
+        body={"agentId": "@new_agent", "walletAddress": "@new_sim_address", "walletType": "simulation"}, foreign=404,
+        refusals=(
+            *BODY_AGENT,
+            Refusal(400, "Validation failed", without="walletType"),
+            Refusal(400, "Validation failed", body={"walletAddress": ""}),
+            Refusal(400, "", body={"walletType": "live"}),
+        ),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/reset", SESSION, 200, RESET, {"walletAddress": "@new_wallet"}, body={"confirm": True},
+        foreign=404, refusals=(UNCONFIRMED, NO_WALLET),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/unassign", SESSION, 200, RESET, {"walletAddress": "@new_live_wallet"},
+        body={"confirm": True}, foreign=404,
+        refusals=(UNCONFIRMED, NO_WALLET, Refusal(400, "", ids={"walletAddress": "@wallet"})),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/check-deposits", SESSION, 200,
+        {
+            "success": TRUE,
+            "depositDetected": BOOL,
+            "previousBalance": NUMBER,
+            "onChainBalance": NUMBER,
+            "depositAmount": Nullable(NUMBER),
+            "transactionId": Nullable(UUID),
+            "message": TEXT,
+        },
+        {"walletAddress": "@live_wallet"}, body={"agentId": "@live_agent"}, foreign=403,
+        refusals=(
+            Refusal(400, "", without="agentId"),
+            NO_WALLET,
+            Refusal(400, "", ids={"walletAddress": "@wallet"}, body={"agentId": "@agent"}),
+        ),
+    ),
+    Contract(
+        "POST /wallets", SESSION, 201,
+        {
+            "success": TRUE,
+            "walletAddress": TEXT,
+            "walletType": MODE,
+            "network": NETWORK,
+            "source": one_of("encrypted", "simulation"),
+            "isUnlocked": one_of(False),
+            "createdAt": TIME,
+            "message": TEXT,
+        },
+        body={"agentId": "@new_agent", "walletType": "live", "passphrase": "@passphrase"}, foreign=404,
+        refusals=(
+            *BODY_AGENT,
+            Refusal(400, "", without="passphrase"),
+            Refusal(400, "", body={"passphrase": "short"}),
+            Refusal(400, "", body={"walletType": "paper"}),
+            Refusal(400, "", body={"privateKey": "no key"}),
+            Refusal(409, "", body={"agentId": "@live_agent"}, code="WALLET_EXISTS"),
+        ),
+    ),
+    Contract("GET /wallets", SESSION, 200, {"wallets": [OWN_WALLET]}),
+    Contract(
+        "GET /wallets/{walletAddress}/status", SESSION, 200, OWN_WALLET, {"walletAddress": "@wallet"}, foreign=404,
+        refusals=(NO_WALLET,),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/unlock", SESSION, 200,
+        {"success": TRUE, "walletAddress": TEXT, "isUnlocked": TRUE, "unlockedUntil": Nullable(TIME)},
+        {"walletAddress": "@live_wallet"}, body={"passphrase": "@passphrase", "ttlSeconds": 600}, foreign=404,
+        refusals=(
+            NO_WALLET,
+            Refusal(400, "", body={"ttlSeconds": 59}),
+            Refusal(403, "", body={"passphrase": "another long passphrase"}, code="INVALID_PASSPHRASE"),
+        ),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/lock", SESSION, 200, {"success": TRUE, "walletAddress": TEXT, "isUnlocked": one_of(False)},
+        {"walletAddress": "@live_wallet"}, foreign=404,
+        refusals=(NO_WALLET, Refusal(400, "", ids={"walletAddress": "@wallet"})),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/export", SESSION, 200,
+        {"walletAddress": TEXT, "privateKey": TEXT, "format": one_of("base58")},
+        {"walletAddress": "@live_wallet"}, body={"passphrase": "@passphrase", "confirm": True}, foreign=404,
+        refusals=(
+            UNCONFIRMED,
+            NO_WALLET,
+            Refusal(403, "", body={"passphrase": "another long passphrase"}, code="INVALID_PASSPHRASE"),
+            Refusal(409, "", ids={"walletAddress": "@wallet"}),
+        ),
+    ),
+    Contract(
+        "DELETE /wallets/{walletAddress}", SESSION, 200, RESET, {"walletAddress": "@new_live_wallet"},
+        body={"confirm": True, "passphrase": "@passphrase"}, foreign=404,
+        refusals=(
+            UNCONFIRMED,
+            NO_WALLET,
+            Refusal(403, "", body={"passphrase": "another long passphrase"}),
+            Refusal(400, "", ids={"walletAddress": "@wallet"}),
+        ),
+    ),
+    # --- everything else
+    Contract(
+        "GET /data-sources/status", SESSION, 200,
+        dict.fromkeys(
+            ("pythNetwork", "pythSolPriceFeed", "jupiter", "dexscreener", "liquidityChecks", "signalGeneration"), CONFIGURED
+        ),
+    ),
+    Contract(
+        "GET /price-feeds/sol-usd", SESSION, 200,
+        {"price": DECIMAL, "lastUpdated": Nullable(TIME), "isStale": BOOL, "source": TEXT},
+    ),
+    Contract(
+        "POST /api-keys", SESSION, 201, {**KEY, "key": TEXT}, body={"name": "Contract", "scopes": ["signals", "signals"]},
+        refusals=(
+            Refusal(400, "Validation failed", without="name"),
+            Refusal(400, "Validation failed", body={"name": " "}),
+            Refusal(400, "Validation failed", body={"scopes": []}),
+            Refusal(400, "Validation failed", body={"scopes": ["everything"]}),
+        ),
+    ),
+    Contract("GET /api-keys", SESSION, 200, {"items": [KEY]}),
+    Contract("GET /api-keys/{id}", SESSION, 200, KEY, {"id": "@new_key"}, foreign=404, refusals=bad_id("API key")),
+    Contract(
+        "DELETE /api-keys/{id}", SESSION, 200, {"success": TRUE, "message": one_of("API key deleted successfully")},
+        {"id": "@new_key"}, foreign=404, refusals=bad_id("API key"),
+    ),
+    Contract(
+        "POST /webhooks/test", PUBLIC, 200,
+        {
+            "success": TRUE,
+            "message": TEXT,
+            "timestamp": TIME,
+            "received": {"headers": ANY, "body": ANY, "query": ANY, "method": one_of("POST"), "path": TEXT},
+        },
+        body={"hello": "world"},
+    ),
+    Contract(
+        "GET /health", PUBLIC, 200,
+        {
+            "status": one_of("healthy", "degraded"),
+            "timestamp": TIME,
+            "uptime": INT,
+            "services": {"database": SERVER, "redis": SERVER, "queue": SERVER},
+            "message": Optional(TEXT),
+        },
+    ),
+    Contract(
+        "GET /health/ready", PUBLIC, 200,
+        {"ready": TRUE, "timestamp": TIME, "degraded": Optional(BOOL), "message": Optional(TEXT)}
+    ),
+    Contract("GET /health/live", PUBLIC, 200, {"alive": TRUE, "timestamp": TIME, "uptime": INT}),
+    Contract("GET /metrics", SESSION, 200, None, media_type="text/plain; version=0.0.4; charset=utf-8"),
+    Contract(
+        "POST /auth/register", PUBLIC, 403, {"error": TEXT, "code": one_of("REGISTRATION_DISABLED")},
+        body={"email": "new@example.com", "password": "A-strong-one-1"},
+    ),
+    Contract(
+        "GET /admin/cache/status", SESSION, 200,
+        {
+            "connected": BOOL,
+            "keyPrefix": TEXT,
+            "counts": dict.fromkeys(("positions", "balances", "configs", "prices", "agents", "activeAgents"), INT),
+        },
+        foreign=403,
+    ),
+    Contract("POST /admin/cache/warm", SESSION, 200, {"success": TRUE, "warmed": WARMED, "duration": NUMBER}, foreign=403),
+    Contract(
+        "POST /admin/cache/clear", SESSION, 200, {"success": TRUE, "cleared": INT, "duration": NUMBER}, body={"confirm": True},
+        foreign=403, refusals=(UNCONFIRMED,),
+    ),
+    Contract(
+        "POST /admin/cache-reset", SESSION, 200, {"success": TRUE, "cleared": INT, "warmed": WARMED, "duration": NUMBER},
+        body={"confirm": True}, foreign=403, refusals=(UNCONFIRMED,),
+    ),
+)

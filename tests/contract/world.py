@@ -1,0 +1,159 @@
+"""What contract tests talk about: an agent with a balance, a position, a closed trade, and more of each on demand."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+import httpx
+from solders.pubkey import Pubkey
+
+from tests.contract.contract import DEPOSIT, NEW_SWAP, SOL
+from tests.contract.service import Service
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
+
+PASSPHRASE = "a long passphrase for tests"
+PREFIX = "/api/v1"
+
+
+class Names:
+    """What `@names` stand for."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def value(self, name: str) -> Any:
+        """Return the value of a name: here a text that leads nowhere, for requests that get no further than the door."""
+        return "00000000-0000-4000-8000-000000000001"
+
+    def fill(self, value: Any) -> Any:
+        """Return a template with its `@names` replaced."""
+        if isinstance(value, str) and value.startswith("@"):
+            return self.value(value[1:])
+        if isinstance(value, dict):
+            return {key: self.fill(item) for key, item in value.items()}
+        return value
+
+
+class World(Names):
+    """Values by name. Those whose names begin with `new_` are made at each use."""
+
+    def __init__(self, service: Service, tokens: list[str]) -> None:
+        super().__init__(service)
+        self.cheap = Names(service)
+        self._numbers = itertools.count(1)
+        *tradable, idle = tokens
+        self._tokens = iter(tradable)
+        token = next(self._tokens)
+        login = self._post("/auth/login", {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}, 200)
+        agent = self._agent()
+        self._known: dict[str, Any] = {
+            "email": ADMIN_EMAIL,
+            "password": ADMIN_PASSWORD,
+            "passphrase": PASSPHRASE,
+            "refresh_token": login["refreshToken"],
+            "access_token": login["accessToken"],
+            "token": token,
+            "idle_token": idle,
+            "agent": agent,
+        }
+        self._known["transaction"] = self._deposit("20")
+        [balance] = self.get(f"/agent-balances?agentId={agent}")
+        self._known |= {"balance": balance["id"], "wallet": balance["walletAddress"]}
+        signal = {"tokenAddress": token, "signalType": "TEST", "signalStrength": 3}
+        self._known["signal"] = self._post("/trading-signals", signal)["id"]
+        self._position_of(token)
+        sold = self.value("new_position")
+        self._known["swap"] = self._post(f"/agent-positions/{agent}/{sold}/close", {}, 200)[
+            "historicalSwapId"
+        ]
+        self._known["live_agent"] = self._agent()
+        self._known["live_wallet"] = self._live_wallet(self._known["live_agent"])
+
+    def value(self, name: str) -> Any:
+        """Return the value of a name."""
+        if name in self._known:
+            return self._known[name]
+        number = next(self._numbers)
+        match name:
+            case "new_address":
+                return str(Pubkey.from_bytes(number.to_bytes(32, "big")))
+            case "new_sim_address":
+                return f"sim_contract{number}"
+            case "new_token":
+                return next(self._tokens)
+            case "new_agent":
+                return self._agent()
+            case "new_wallet":
+                wallets = self.get(f"/wallets/agent/{self._agent()}")
+                return wallets["agentWallets"][0]["walletAddress"]
+            case "new_live_wallet":
+                return self._live_wallet(self._agent())
+            case "new_position":
+                return self._bought(next(self._tokens))
+            case "new_balance":
+                body = {"tokenAddress": SOL, "tokenSymbol": "SOL", "balance": "1"}
+                return self._post("/agent-balances", {"agentId": self._agent(), **body})["id"]
+            case "new_transaction":
+                return self._deposit("0.1")
+            case "new_swap":
+                return self._post("/agent-historical-swaps", self.fill(NEW_SWAP))["id"]
+            case "new_signal":
+                signal = {
+                    "tokenAddress": self.value("new_address"),
+                    "signalType": "MADE",
+                    "signalStrength": 1,
+                }
+                return self._post("/trading-signals", signal)["id"]
+            case "new_key":
+                return self._post("/api-keys", {"name": "Made", "scopes": ["agents"]})["id"]
+        raise KeyError(name)
+
+    def key(self, *scopes: str) -> str:
+        """Return a new API key."""
+        return str(self._post("/api-keys", {"name": "Contract", "scopes": list(scopes)})["key"])
+
+    def get(self, path: str) -> Any:
+        """Return what a GET answers."""
+        answer = self.service.http.get(PREFIX + path, headers=self.service.headers())
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+    def _post(self, path: str, body: object, status: int = 201) -> Any:
+        answer = self.service.http.post(PREFIX + path, json=body, headers=self.service.headers())
+        assert answer.status_code == status, (path, answer.status_code, answer.text)
+        return answer.json()
+
+    def _agent(self) -> str:
+        return str(self._post("/agents", {"name": "Contract"})["id"])
+
+    def _deposit(self, amount: str) -> str:
+        return str(self._post("/agent-transactions", self.fill({**DEPOSIT, "inputAmount": amount}))["id"])
+
+    def _live_wallet(self, agent: str) -> str:
+        body = {"agentId": agent, "walletType": "live", "passphrase": PASSPHRASE}
+        return str(self._post("/wallets", body)["walletAddress"])
+
+    def _bought(self, token: str) -> str:
+        body = {"tokenAddress": token, "signalType": "TEST", "signalStrength": 3}
+        self._post("/trading-signals", body)
+        return self._position_of(token)
+
+    def _position_of(self, token: str) -> str:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            held: list[dict[str, Any]] = self.get(f"/agent-positions/{self.value('agent')}")
+            for position in held:
+                if position["tokenAddress"] == token:
+                    return str(position["id"])
+            time.sleep(0.05)
+        raise AssertionError(f"nobody bought {token}")
+
+
+def error_text(response: httpx.Response) -> str:
+    """Return the text of an error, which every refusal has."""
+    text = response.json()["error"]
+    assert isinstance(text, str)
+    assert text
+    return text

@@ -1,0 +1,70 @@
+"""Two services on one database: one trades, the other serves, and takes over when the first one dies."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.e2e.product import Product, until
+from tests.e2e.test_trade import bought, check_the_books
+
+
+@pytest.fixture
+async def pair(
+    tmp_path: Path, database_url: str, redis_url: str, redis: Redis
+) -> AsyncIterator[tuple[Product, Product]]:
+    """An engine and a replica with one market. The servers are not theirs."""
+    shared = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    folders = [tmp_path / name for name in ("engine", "replica")]
+    for folder in folders:
+        folder.mkdir()
+    engine, replica = (Product(folder, shared) for folder in folders)
+    await engine.start_sandbox()
+    replica.sandbox_port, replica.sandbox_url = engine.sandbox_port, engine.sandbox_url
+    try:
+        await engine.start_service()
+        await replica.start_service()
+        yield engine, replica
+    finally:
+        await replica.stop()
+        await engine.stop()
+
+
+async def test_a_replica_serves_and_takes_over_when_the_engine_dies(pair: tuple[Product, Product]) -> None:
+    engine, replica = pair
+    agent = await engine.agent()
+    tokens = await engine.tokens()
+    prices = {token["mint"]: Decimal(str(token["priceSol"])) for token in tokens}
+    first, second = tokens[0]["mint"], tokens[1]["mint"]
+
+    # What happens on one is seen on the other, and a signal may come in on either.
+    await until(lambda: replica.call("GET", f"/agents/{agent['id']}"), "the replica knows the agent")
+    async with replica.follow(agent["id"]) as frames:
+        await frames.next(lambda frame: frame["type"] == "initial_data", "the snapshot")
+        await replica.signal(first)
+        created = (await frames.update("position_created"))["position"]
+        assert created["tokenAddress"] == first
+        await engine.set_price(first, format(prices[first] * Decimal("0.5"), "f"))
+        assert (await frames.update("position_closed"))["positionId"] == created["id"]
+    held = await bought(engine, agent, second)
+
+    async def seen() -> bool:
+        return [row["id"] for row in await replica.positions(agent["id"])] == [held["id"]]
+
+    await until(seen, "the replica shows the open position")
+
+    # The engine dies without a word: the other one finds the position and sells it.
+    engine.kill_service()
+    await engine.set_price(second, format(prices[second] * Decimal("0.5"), "f"))
+
+    async def sold() -> bool:
+        return {trade["tokenAddress"] for trade in await replica.closed(agent["id"])} == {first, second}
+
+    await until(sold, "the replica has taken over and sold")
+    assert await replica.positions(agent["id"]) == []
+    await bought(replica, agent, tokens[2]["mint"])
+    await check_the_books(replica, agent)
