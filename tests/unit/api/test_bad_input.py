@@ -170,6 +170,9 @@ async def test_broken_json(client: httpx.AsyncClient, agent: Agent, endpoint: En
             check(response, 200, 400, 404)
         elif endpoint.path in UNPROVEN:
             check(response, 403)
+        elif endpoint.path == "/webhooks/test" and content == b'"text"':
+            # An echo takes JSON of any shape, and this is some.
+            check(response, 200)
         else:
             check(response, 400)
             assert response.json()["code"] in {"INVALID_JSON", "VALIDATION_ERROR"}
