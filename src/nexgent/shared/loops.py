@@ -37,6 +37,19 @@ async def run_every(
         await asyncio.sleep(max(0.0, interval_seconds - elapsed))
 
 
+async def end_of_burst(more: asyncio.Event, *, quiet_seconds: float, longest_seconds: float) -> None:
+    """Return when `more`, which every arrival sets, has stayed clear for a while, or after the longest wait; it is clear then.
+
+    For work that nobody waits for: during a burst it would only compete with what causes it.
+    """
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + longest_seconds
+    while more.is_set() and loop.time() < latest:
+        more.clear()
+        await asyncio.sleep(quiet_seconds)
+    more.clear()
+
+
 class TaskSet:
     """Background tasks that are kept alive, logged when they fail, and awaited at shutdown."""
 

@@ -25,6 +25,7 @@ from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredE
 from nexgent.infrastructure.cache.mirror_rebuild import fill_redis
 from nexgent.infrastructure.cache.mirror_state import MirrorState
 from nexgent.infrastructure.cache.writes import WriteBatch
+from nexgent.shared.loops import end_of_burst
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,10 @@ INBOX_LIMIT = 2_000
 PRICES_AT_ONCE = 500
 PENDING_LIMIT = 200_000
 DEADLINE_SECONDS = 10.0
-BURST_SECONDS = 0.03
+QUIET_SECONDS = 0.03
+"""A burst of trades is over when nothing has been published for this long; written together it costs less."""
+LONGEST_WAIT_SECONDS = 0.1
+"""The longest a burst is waited for: readers of Redis are to be fractions of a second behind, not more."""
 LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -151,8 +155,9 @@ class RedisMirror:
                         await self._awake.wait()
                 except TimeoutError:
                     return
-                # What belongs to one burst comes within so long; written together it costs less and delays no trade.
-                await asyncio.sleep(BURST_SECONDS)
+                await end_of_burst(
+                    self._awake, quiet_seconds=QUIET_SECONDS, longest_seconds=LONGEST_WAIT_SECONDS
+                )
         self._awake.clear()
 
     async def _absorb_gently(self) -> None:

@@ -9,6 +9,7 @@ from arq.connections import ArqRedis
 
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID
+from nexgent.shared.loops import end_of_burst
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,10 @@ class Doorbell:
         while True:
             stop_if_cancelled()
             await self._wanted.wait()
-            await self._end_of_burst()
+            # Let a burst of trades finish first: the worker would only compete with it for the processors.
+            await end_of_burst(
+                self._wanted, quiet_seconds=QUIET_SECONDS, longest_seconds=LONGEST_WAIT_SECONDS
+            )
             try:
                 await press(self._queue)
             except REDIS_OUTAGES as error:
@@ -66,11 +70,3 @@ class Doorbell:
                 pause_seconds = QUIET_SECONDS
                 continue
             await asyncio.sleep(pause_seconds)
-
-    async def _end_of_burst(self) -> None:
-        """Let a burst of trades finish first: the worker would only compete with it for the processors."""
-        latest = asyncio.get_running_loop().time() + LONGEST_WAIT_SECONDS
-        while self._wanted.is_set() and asyncio.get_running_loop().time() < latest:
-            self._wanted.clear()
-            await asyncio.sleep(QUIET_SECONDS)
-        self._wanted.clear()
