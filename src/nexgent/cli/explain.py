@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.watch_view import short_price
 from nexgent.config.settings import Settings
+from nexgent.shared.errors import NexgentError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,43 +31,67 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Show every agent's decision with its gates."""
     settings = load_settings(level="error")
-    decisions = run_async(_fetch(arguments, settings))
+    decisions, names = run_async(_fetch(arguments, settings))
     if arguments.json:
         print(json.dumps(decisions, indent=2))
     else:
-        show_decisions(decisions)
+        show_decisions(decisions, names)
     return exit_codes.OK
 
 
-async def _fetch(arguments: argparse.Namespace, settings: Settings) -> list[dict[str, Any]]:
+async def _fetch(
+    arguments: argparse.Namespace, settings: Settings
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
     async with ApiClient.of(arguments, settings) as api:
         answer = await api.call("GET", f"/trading-signals/{arguments.signal}/decisions")
-        decisions: list[dict[str, Any]] = answer["decisions"]
-        return decisions
+        return answer["decisions"], await agent_names(api)
 
 
-def show_decisions(decisions: list[dict[str, Any]]) -> None:
+async def agent_names(api: ApiClient) -> dict[str, str]:
+    """Return the names of the caller's agents by id; none when the caller may not know."""
+    try:
+        return {agent["id"]: agent["name"] for agent in await api.call("GET", "/agents")}
+    except NexgentError:
+        return {}
+
+
+def show_decisions(decisions: list[dict[str, Any]], names: Mapping[str, str]) -> None:
     """Print every decision with its gates."""
     console = Console()
     if not decisions:
         console.print("No agent has decided on this signal yet.")
     for decision in decisions:
-        table = Table(title=f"agent {decision['agentId']}: {decision['outcome']}", title_justify="left")
+        agent_id = decision["agentId"]
+        who = f"{names[agent_id]} ({agent_id})" if agent_id in names else agent_id
+        table = Table(title=Text(f"agent {who}: {decision['outcome']}"), title_justify="left")
         for column in ("gate", "value", "limit", "passed"):
             table.add_column(column, overflow="fold")
         for gate in decision["gates"]:
             passed = "yes" if gate["passed"] else "NO"
-            table.add_row(gate["name"], str(gate["value"] or ""), str(gate["limit"] or ""), passed)
+            cells = (gate["name"], gate["value"] or "", gate["limit"] or "", passed)
+            table.add_row(*(Text(str(cell)) for cell in cells))
         console.print(table)
-        for key in (
-            "code",
-            "reason",
-            "sizeSol",
-            "priceSol",
-            "priceSource",
-            "priceAgeMs",
-            "latencyMs",
-            "positionId",
-        ):
-            if decision.get(key) not in (None, {}, ""):
-                console.print(f"  {key}: {decision[key]}")
+        for line in outcome_lines(decision):
+            console.print(Text(f"  {line}"))
+
+
+def outcome_lines(decision: Mapping[str, Any]) -> list[str]:
+    """Return what came of a decision, for people: why not, how much at which price, how long it took."""
+    lines = [
+        f"{name}: {decision[key]}"
+        for key, name in (("code", "code"), ("reason", "reason"))
+        if decision.get(key)
+    ]
+    if decision.get("sizeSol"):
+        lines.append(f"size: {decision['sizeSol']} SOL")
+    if decision.get("priceSol"):
+        price = f"price: {short_price(Decimal(decision['priceSol']))} SOL"
+        if decision.get("priceSource"):
+            price += f" ({decision['priceSource']}, {decision.get('priceAgeMs') or 0} ms old)"
+        lines.append(price)
+    if decision.get("latencyMs"):
+        marks = sorted(decision["latencyMs"].items(), key=itemgetter(1))
+        lines.append("times: " + ", ".join(f"{name} after {after:.1f} ms" for name, after in marks))
+    if decision.get("positionId"):
+        lines.append(f"position: {decision['positionId']}")
+    return lines

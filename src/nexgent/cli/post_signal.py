@@ -10,7 +10,7 @@ from typing import Any
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.demo_files import NamedToken, demo_tokens
-from nexgent.cli.explain import show_decisions
+from nexgent.cli.explain import agent_names, show_decisions
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError
@@ -39,9 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Post the signal and say what to do next."""
     settings = load_settings(level="error")
     if arguments.test:
-        show_decisions(run_async(_send(arguments, settings, "/trading-signals/test"))["decisions"])
+        test, names = run_async(_send(arguments, settings, "/trading-signals/test"))
+        show_decisions(test["decisions"], names)
         return exit_codes.OK
-    signal_id = run_async(_send(arguments, settings, "/trading-signals"))["id"]
+    signal, _ = run_async(_send(arguments, settings, "/trading-signals"))
+    signal_id = signal["id"]
     print(f"Signal {signal_id} is stored. `nexgent explain {signal_id}` shows what every agent made of it.")
     return exit_codes.OK
 
@@ -64,7 +66,10 @@ def choose_token(wanted: str, known: Iterable[NamedToken]) -> NamedToken:
     )
 
 
-async def _send(arguments: argparse.Namespace, settings: Settings, path: str) -> Any:  # JSON of any shape
+async def _send(
+    arguments: argparse.Namespace, settings: Settings, path: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the answer, and with a test the names of the agents."""
     async with ApiClient.of(arguments, settings) as api:
         token = await _token(api, arguments.token, demo_tokens(settings.storage.data_dir, api.url))
         body = {
@@ -74,7 +79,8 @@ async def _send(arguments: argparse.Namespace, settings: Settings, path: str) ->
             "signalStrength": arguments.strength,
             "source": "nexgent signal",
         }
-        return await api.call("POST", path, body)
+        answer: dict[str, Any] = await api.call("POST", path, body)
+        return answer, await agent_names(api) if arguments.test else {}
 
 
 async def _token(api: ApiClient, wanted: str, demo: list[NamedToken]) -> NamedToken:

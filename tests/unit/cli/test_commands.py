@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from nexgent.cli.explain import outcome_lines
 from nexgent.cli.main import COMMANDS, run
 from nexgent.cli.watch_view import short_price
 
@@ -60,6 +61,8 @@ class _Api(BaseHTTPRequestHandler):
         elif self.path == "/api/v1/trading-signals/7/decisions":
             decisions = {"signalId": 7, "processedAt": None, "note": None, "decisions": [DECISION]}
             self._send(200, decisions)
+        elif self.path == "/api/v1/agents":
+            self._send(200, [{"id": DECISION["agentId"], "name": "[bold]Careful"}])
         elif self.path.startswith("/api/v1/trading-signals?"):
             rows = [
                 (TOKEN, "TIRA"),
@@ -214,10 +217,38 @@ def test_without_a_password_it_says_which_settings_help(tmp_path: Path, api: str
 def test_explain_shows_each_gate(tmp_path: Path, api: str) -> None:
     result = nexgent(tmp_path, "explain", "7", "--url", api)
     assert (result.returncode, result.stderr) == (0, "")
-    for text in (DECISION["agentId"], "skipped", "liquidity", "1000", "NO", "the pool holds too little"):
+    for text in (
+        DECISION["agentId"],
+        "agent [bold]Careful",
+        "skipped",
+        "liquidity",
+        "1000",
+        "NO",
+        "the pool holds too little",
+    ):
         assert str(text) in result.stdout
     unknown = nexgent(tmp_path, "explain", "8", "--url", api)
     assert (unknown.returncode, unknown.stderr) == (3, "Trading signal not found\n")
+
+
+def test_a_bought_position_is_explained_with_its_price_and_times() -> None:
+    decision = {
+        "outcome": "EXECUTED",
+        "code": None,
+        "reason": None,
+        "sizeSol": "0.6266569915",
+        "priceSol": "0.0000040424370092598308070370085351224739446447220364636",
+        "priceSource": "quote",
+        "priceAgeMs": 0,
+        "latencyMs": {"quoted": 3.576, "recorded": 4.813, "intended": 3.56},
+        "positionId": "9ce2f7cf-3895-57ce-9691-151cde47a983",
+    }
+    assert outcome_lines(decision) == [
+        "size: 0.6266569915 SOL",
+        "price: 4.042e-6 SOL (quote, 0 ms old)",
+        "times: intended after 3.6 ms, quoted after 3.6 ms, recorded after 4.8 ms",
+        "position: 9ce2f7cf-3895-57ce-9691-151cde47a983",
+    ]
 
 
 def test_doctor_names_what_fails_without_secrets(tmp_path: Path) -> None:
