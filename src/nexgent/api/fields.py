@@ -250,7 +250,8 @@ class QueryFields:
 
     def flag(self, name: str) -> bool | None:
         """Return whether the parameter is exactly `true`, or None when it is absent."""
-        return self._values[name] == "true" if name in self._values else None
+        value = self._values.get(name)
+        return value == "true" if value else None
 
     def uuid(self, name: str, what: str) -> UUID | None:
         """Return an id, or None."""

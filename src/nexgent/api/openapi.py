@@ -278,6 +278,8 @@ def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             "name": name.removeprefix("*"),
             "in": "query",
             "required": name.startswith("*"),
+            # Forms send what was left empty; it counts as absent.
+            **({} if name.startswith("*") else {"allowEmptyValue": True}),
             "description": text,
             "schema": parameter_schema(name.removeprefix("*"), endpoint.tag),
         }
