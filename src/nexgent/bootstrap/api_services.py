@@ -28,7 +28,6 @@ from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.wallets.check_deposits import CheckDeposits
-from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.domain.wallets.reset_wallet import ResetWallet
@@ -131,7 +130,7 @@ def build_api_services(service: Service) -> ApiServices:
         delete_agent=DeleteAgent(agents=service.agents, directory=directory, ledger=ledger, publish=publish),
         update_config=UpdateConfig(agents=service.agents, directory=directory, clock=clock, publish=publish),
         buy_by_hand=service.buy_by_hand,
-        close_position=CloseByHand(directory=directory, book=engine.book, sale=engine.sales),
+        close_position=service.close_by_hand,
         record_transaction=RecordTransaction(ledger=ledger, decimals=market.decimals),
         bookkeeping=bookkeeping(
             directory=directory,

@@ -39,6 +39,7 @@ from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationC
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.seed_admin import SeedAdmin
 from nexgent.domain.users.socket_tickets import SocketTickets
+from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.connect import connect_redis
@@ -125,6 +126,9 @@ class Service:
             directory=self.engine.directory,
             purchases=self.engine.purchases,
             signals=PostgresSignalQueries(pool),
+        )
+        self.close_by_hand = CloseByHand(
+            directory=self.engine.directory, book=self.engine.book, sale=self.engine.sales
         )
         self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
@@ -364,6 +368,7 @@ class Service:
         left = 0
         for drain in (
             self.buy_by_hand.drain,
+            self.close_by_hand.drain,
             engine.process_signal.drain,
             engine.exits.drain,
             engine.operations.drain,

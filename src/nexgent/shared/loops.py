@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from nexgent.shared.clock import Clock
+from nexgent.shared.errors import NexgentError
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 async def run_every(
@@ -67,6 +69,17 @@ class TaskSet:
         task.add_done_callback(self._done)
         return task
 
+    async def finish(self, coroutine: Coroutine[Any, Any, T], *, name: str) -> T:
+        """Return what the coroutine brings. It goes on to its end when the caller is cancelled.
+
+        A `NexgentError` is an answer, also when nobody waits for it any more.
+        """
+        result = await asyncio.shield(self.start(_answer(coroutine), name=name))
+        if isinstance(result, NexgentError):
+            raise result
+        answer: T = result
+        return answer
+
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
@@ -86,3 +99,10 @@ class TaskSet:
         if left:
             await asyncio.gather(*left, return_exceptions=True)
         return len(left)
+
+
+async def _answer(coroutine: Coroutine[Any, Any, T]) -> T | NexgentError:
+    try:
+        return await coroutine
+    except NexgentError as error:
+        return error

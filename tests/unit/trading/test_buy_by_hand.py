@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.ledger.errors import JournalUnavailableError
+from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
+from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, IntentId, UserId, WalletAddress
 from tests.fakes.api import FakeSignals
@@ -94,3 +99,27 @@ async def test_a_second_purchase_of_the_token_is_refused() -> None:
     with pytest.raises(TradeRejectedError) as refused:
         await use_case.execute(once)
     assert refused.value.code == "POSITION_EXISTS"
+
+
+async def test_who_hangs_up_neither_stops_a_purchase_nor_a_sale() -> None:
+    engine, buying, request = await prepared()
+    selling = CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales)
+
+    async def hang_up_on(call: Coroutine[Any, Any, object]) -> None:
+        engine.swaps.gate = asyncio.Event()
+        asked = len(engine.swaps.requests)
+        caller = asyncio.ensure_future(call)
+        while len(engine.swaps.requests) == asked:
+            await asyncio.sleep(0)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        engine.swaps.gate.set()
+        assert await buying.drain(5.0) + await selling.drain(5.0) == 0
+
+    await hang_up_on(buying.execute(request))
+    (held,) = engine.book.of_agent(request.agent_id)
+    await hang_up_on(selling.execute(request.agent_id, held.position.id, USER, CloseReason.MANUAL))
+    assert engine.book.of_agent(request.agent_id) == []
+    (closed,) = engine.closed_trades()
+    assert closed.position_id == held.position.id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -112,25 +111,11 @@ class BuyByHand:
             found = await self._signals.get(request.signal_id, request.user_id)
             if found is None:
                 raise SignalNotFoundError
-        done: BoughtByHand | NexgentError = await asyncio.shield(
-            self._running.start(self._outcome(request, agent, wallet), name=f"buy:{agent.id}")
-        )
-        if isinstance(done, NexgentError):
-            raise done
-        return done
+        return await self._running.finish(self._buy(request, agent, wallet), name=f"buy:{agent.id}")
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait for purchases under way, at most so long; return how many were left, for recovery to finish."""
         return await self._running.drain(timeout_seconds)
-
-    async def _outcome(
-        self, request: BuyByHandRequest, agent: Agent, wallet: Wallet
-    ) -> BoughtByHand | NexgentError:
-        try:
-            return await self._buy(request, agent, wallet)
-        except NexgentError as error:
-            # A refusal is an answer, also when nobody waits for it any more.
-            return error
 
     async def _buy(self, request: BuyByHandRequest, agent: Agent, wallet: Wallet) -> BoughtByHand:
         buyer = Buyer(agent, wallet, request.intent_id or IntentId(new_id()), request.size_sol)

@@ -13,6 +13,7 @@ from nexgent.domain.trading.close_position import ClosedPosition, ClosePositionR
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.wallets.record_transaction import visible_agent
+from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, TransactionId, UserId
 
 
@@ -41,12 +42,16 @@ class Sale(Protocol):
 
 
 class CloseByHand:
-    """Ownership first, then the same sale that the engine makes."""
+    """Ownership first, then the same sale that the engine makes.
+
+    A sale that has begun goes on to its end, whether or not whoever asked for it is still there to hear of it.
+    """
 
     def __init__(self, *, directory: AgentDirectory, book: PositionBook, sale: Sale) -> None:
         self._directory = directory
         self._book = book
         self._sale = sale
+        self._running = TaskSet("sales by hand")
 
     async def execute(
         self, agent_id: AgentId, position_id: PositionId, user_id: UserId, reason: CloseReason
@@ -63,7 +68,7 @@ class CloseByHand:
         request = ClosePositionRequest(
             wallet_address=held.position.wallet_address, position_id=position_id, reason=reason
         )
-        done = await self._sale.execute(request)
+        done = await self._running.finish(self._sale.execute(request), name=f"close:{position_id}")
         sold, closed = done.settled.transaction, done.settled.closed
         if closed is None or sold.input_amount is None or sold.output_amount is None:
             raise TradeRejectedError("EXECUTION_FAILED", "The sale was booked without closing the position")
@@ -79,3 +84,7 @@ class CloseByHand:
             change_percent=closed.change_percent,
             transaction_hash=sold.transaction_hash,
         )
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait for sales under way, at most so long; return how many were left, for recovery to finish."""
+        return await self._running.drain(timeout_seconds)
