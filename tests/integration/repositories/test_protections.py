@@ -102,20 +102,24 @@ async def test_projected_or_not_the_start_knows_the_same(
     assert started._records == present._records
 
 
+@pytest.mark.parametrize("names_a_sale", [False, True])
 async def test_a_trade_that_somebody_recorded_by_hand_is_no_loss(
-    pool: Pool, journal: PostgresJournal, projector: Projector
+    pool: Pool, journal: PostgresJournal, projector: Projector, names_a_sale: bool
 ) -> None:
     story, entries = await a_history(pool)
     await journal.append(entries)
     await projector.project_all()
+    settled = entries[-1].body
+    assert isinstance(settled, TradeSettled)
     await pool.execute(
         "INSERT INTO agent_historical_swaps (id, agent_id, wallet_address, token_address, token_symbol, amount,"
-        " purchase_price, sale_price, change_percent, profit_loss_usd, profit_loss_sol, purchase_time, sale_time)"
-        " VALUES ($1, $2, $3, 'token', 'T', 1, 1, 1, 1, -99, -99, $4, $4)",
+        " purchase_price, sale_price, change_percent, profit_loss_usd, profit_loss_sol, purchase_time, sale_time,"
+        " sale_transaction_id) VALUES ($1, $2, $3, 'token', 'T', 1, 1, 1, 1, -99, -99, $4, $4, $5)",
         new_id(),
         story.agent_id,
         story.wallet,
         story.now,
+        settled.transaction.id if names_a_sale else None,
     )
 
     record = the_record(await PostgresProtectionStore(pool).history(story.now), story)

@@ -43,16 +43,20 @@ SELECT w.wallet_address, w.agent_id, coalesce(s.seq, 0) AS seq
 FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address)
 WHERE $1::text[] IS NULL OR w.wallet_address = ANY($1)
 """
-# Results of closed trades since the last reset, summed in the order of the sales. Only what the engine has traded counts, and
-# that has an intent: rows that somebody recorded by hand are history, not losses.
-_RESULTS = """
+# Only what the engine has traded counts, and that has an intent: rows that somebody recorded by hand are history, not losses.
+# One that names a sale of the engine comes after the engine's own row of that sale, which is written together with the sale.
+_TRADED = """t.sale_transaction_id IN (SELECT transaction_id FROM trade_intents WHERE status = 'settled')
+      AND NOT EXISTS (SELECT FROM agent_historical_swaps o WHERE o.sale_transaction_id = t.sale_transaction_id
+                      AND (o.created_at, o.id) < (t.created_at, t.id))"""
+# Results of closed trades since the last reset, summed in the order of the sales.
+_RESULTS = f"""
 WITH trades AS (
     SELECT t.wallet_address, t.profit_loss_sol, t.sale_time,
            sum(t.profit_loss_sol) OVER stream AS total, row_number() OVER stream AS number
     FROM agent_historical_swaps t LEFT JOIN protection_resets r USING (agent_id)
     WHERE t.wallet_address IS NOT NULL AND ($2::text[] IS NULL OR t.wallet_address = ANY($2))
       AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
-      AND t.sale_transaction_id IN (SELECT transaction_id FROM trade_intents WHERE status = 'settled')
+      AND {_TRADED}
     WINDOW stream AS (PARTITION BY t.wallet_address ORDER BY t.sale_time, t.id)
 )
 SELECT wallet_address, sum(profit_loss_sol) AS profit, greatest(max(total), 0) AS peak,
@@ -60,15 +64,15 @@ SELECT wallet_address, sum(profit_loss_sol) AS profit, greatest(max(total), 0) A
        count(*) - coalesce(max(number) FILTER (WHERE profit_loss_sol >= 0), 0) AS streak,
        max(sale_time) FILTER (WHERE profit_loss_sol < 0) AS last_loss_at
 FROM trades GROUP BY wallet_address
-"""
-_CLOSES = """
+"""  # noqa: S608 -- constants only
+_CLOSES = f"""
 SELECT t.wallet_address, t.token_address, max(t.sale_time) AS closed_at
 FROM agent_historical_swaps t LEFT JOIN protection_resets r USING (agent_id)
 WHERE t.wallet_address IS NOT NULL AND t.sale_time > $1 AND ($2::text[] IS NULL OR t.wallet_address = ANY($2))
   AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
-  AND t.sale_transaction_id IN (SELECT transaction_id FROM trade_intents WHERE status = 'settled')
+  AND {_TRADED}
 GROUP BY t.wallet_address, t.token_address
-"""
+"""  # noqa: S608 -- constants only
 _ENTRIES = """
 SELECT i.wallet_address, i.id, i.created_at
 FROM trade_intents i LEFT JOIN protection_resets r USING (agent_id)
