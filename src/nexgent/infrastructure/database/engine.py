@@ -1,17 +1,18 @@
-"""Ways into PostgreSQL: one URL in any usual form, giving what SQLAlchemy and asyncpg need."""
+"""Ways into PostgreSQL: one URL in any usual form, giving what asyncpg and SQLAlchemy need."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nexgent.shared.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 _SCHEMES = frozenset(
     {"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"}
@@ -40,14 +41,29 @@ class InvalidDatabaseUrlError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTarget:
-    """A database, as both libraries want it named.
+    """A database: `connect_kwargs` are arguments of `asyncpg.connect`.
 
-    `connect_kwargs` are arguments of `asyncpg.connect`; an engine needs them as its `connect_args` as well, because a URL
-    cannot say everything (socket folders, search path).
+    A SQLAlchemy engine needs them as its `connect_args` as well, because a URL cannot say everything (socket folders, search
+    path).
     """
 
-    sqlalchemy_url: URL
     connect_kwargs: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def sqlalchemy_url(self) -> URL:
+        """The same database for SQLAlchemy, which is loaded only where it is used: migrations. It takes 25 MB of memory."""
+        from sqlalchemy import URL  # noqa: PLC0415
+
+        kwargs = self.connect_kwargs
+        in_folder = kwargs["host"].startswith("/")
+        return URL.create(
+            "postgresql+asyncpg",
+            username=kwargs.get("user"),
+            password=kwargs.get("password"),
+            host=None if in_folder else kwargs["host"],
+            port=None if in_folder else kwargs["port"],
+            database=kwargs["database"],
+        )
 
 
 def normalise_url(database_url: str) -> DatabaseTarget:
@@ -97,15 +113,7 @@ def normalise_url(database_url: str) -> DatabaseTarget:
     unknown = sorted(set(query) - _IGNORED)
     if unknown:
         raise InvalidDatabaseUrlError(f"DATABASE_URL has unknown parameters: {', '.join(unknown)}")
-    url = URL.create(
-        "postgresql+asyncpg",
-        username=user,
-        password=password,
-        host=None if host.startswith("/") else host,
-        port=None if host.startswith("/") else port,
-        database=database,
-    )
-    return DatabaseTarget(url, kwargs)
+    return DatabaseTarget(kwargs)
 
 
 def _take_options(query: dict[str, str], kwargs: dict[str, Any]) -> None:
@@ -126,21 +134,6 @@ def _number(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise InvalidDatabaseUrlError(f"{name} in DATABASE_URL must be a number up to 65535")
     return int(text)
-
-
-def create_engine(database_url: str, *, pool_size: int = 8, max_overflow: int = 8) -> AsyncEngine:
-    """Return a SQLAlchemy engine; nothing is connected yet. The caller disposes of it."""
-    target = normalise_url(database_url)
-    return create_async_engine(
-        target.sqlalchemy_url,
-        connect_args=dict(target.connect_kwargs),
-        pool_size=pool_size,
-        max_overflow=max_overflow,
-        pool_timeout=5.0,
-        pool_pre_ping=True,
-        pool_recycle=1800,
-        hide_parameters=True,
-    )
 
 
 async def _leave_as_is(_connection: object) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
-from alembic import command
-from alembic.config import Config
 
 from nexgent.infrastructure.database.engine import normalise_url
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 log = structlog.get_logger(__name__)
 
@@ -48,12 +50,21 @@ async def migrate(database_url: str) -> None:
     if revision == SCHEMA_REVISION:
         return
     log.info("database.migrating", from_revision=revision, to_revision=SCHEMA_REVISION)
-    await asyncio.to_thread(command.upgrade, migration_config(database_url), "head")
+    await asyncio.to_thread(_upgrade, database_url)
     log.info("database.migrated", revision=SCHEMA_REVISION)
+
+
+def _upgrade(database_url: str) -> None:
+    # Alembic and SQLAlchemy take 25 MB of memory, and a service starts mostly with nothing to migrate.
+    from alembic import command  # noqa: PLC0415
+
+    command.upgrade(migration_config(database_url), "head")
 
 
 def migration_config(database_url: str) -> Config:
     """Return a configuration for Alembic's commands."""
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     config.attributes["database_url"] = database_url

@@ -7,14 +7,20 @@ several times faster than one array per column, and every value, decimals includ
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import fields
 from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from nexgent.infrastructure.database import tables
 from nexgent.infrastructure.database.journal_codec import to_json
-from nexgent.infrastructure.database.projection_rows import Changes
+from nexgent.infrastructure.database.projection_rows import (
+    Changes,
+    ClosedTradeRow,
+    IntentRow,
+    PositionRow,
+    TransactionRow,
+)
 from nexgent.shared.types import AgentId, WalletAddress
 
 # The driver's classes are generic for type checkers only.
@@ -125,10 +131,12 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[])
 ON CONFLICT (wallet_address) DO UPDATE SET agent_id = excluded.agent_id, seq = excluded.seq
 """
 
-_TRANSACTION_COLUMNS = [column.name for column in tables.agent_transactions.columns]
-_CLOSED_TRADE_COLUMNS = [column.name for column in tables.agent_historical_swaps.columns]
-_POSITION_COLUMNS = [column.name for column in tables.agent_positions.columns]
-_INTENT_COLUMNS = [column.name for column in tables.trade_intents.columns]
+# The columns of the tables, from the types that stand for their rows: the tables' own definitions load SQLAlchemy, which only
+# migrations need.
+_TRANSACTION_COLUMNS = [field.name for field in fields(TransactionRow)]
+_CLOSED_TRADE_COLUMNS = [field.name for field in fields(ClosedTradeRow)]
+_POSITION_COLUMNS = [field.name for field in fields(PositionRow)]
+_INTENT_COLUMNS = [field.name for field in fields(IntentRow)]
 _OF_BASE_MARK = frozenset(
     {"peak_price", "lowest_price", "current_stop_loss_percentage", "last_stop_loss_update"}
 )
