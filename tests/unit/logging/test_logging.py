@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +14,7 @@ import structlog
 
 from nexgent.infrastructure.logging.redaction import HIDDEN, is_secret_name, redacted_text
 from nexgent.infrastructure.logging.setup import configure_logging
+from nexgent.infrastructure.logging.sink import LineSink
 
 
 @pytest.fixture
@@ -81,3 +84,32 @@ def test_values_no_encoder_likes_are_written_all_the_same(lines: io.BytesIO) -> 
     structlog.get_logger().info("odd", text="half \ud800", number=10**30, thing=object())
 
     assert json.loads(lines.getvalue())["number"] == 10**30
+
+
+def test_a_full_disk_costs_lines_and_nothing_else() -> None:
+    class Disk(io.BytesIO):
+        full = False
+
+        def flush(self) -> None:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    disk = Disk()
+    sink = LineSink(disk)
+    sink.info(b"one")
+    disk.full = True
+    sink.warning(b"two")
+    sink.error(b"three")
+    disk.full = False
+    sink.info(b"four")
+
+    assert b"--- 2 lines could not be written ---\nfour\n" in disk.getvalue()
+    disk.close()
+    sink.info(b"nobody")
+
+
+def test_a_reader_that_is_gone_is_no_error() -> None:
+    receiving, sending = os.pipe()
+    os.close(receiving)
+    with os.fdopen(sending, "wb", buffering=0) as stream:
+        LineSink(stream).info(b"nobody hears this")

@@ -13,7 +13,7 @@ from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.domain.ledger.state import WalletState
 from nexgent.infrastructure.database.connection import DedicatedConnection, translated_errors
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal_codec import (
     EncodedEntry,
     JournalLine,
@@ -79,7 +79,7 @@ class PostgresJournal:
         """Close all connections."""
         await self._writer.close()
         if self._pool is not None:
-            await self._pool.close()
+            await close_pool(self._pool)
             self._pool = None
 
     async def append(self, entries: Sequence[Entry]) -> int:

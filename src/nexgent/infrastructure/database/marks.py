@@ -13,7 +13,7 @@ import asyncpg
 
 from nexgent.domain.positions.models import PositionMark
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal_codec import to_json
 from nexgent.shared.types import PositionId
 
@@ -76,7 +76,7 @@ class PostgresMarkStore:
     async def close(self) -> None:
         """Close the connections."""
         if self._pool is not None:
-            await self._pool.close()
+            await close_pool(self._pool)
             self._pool = None
 
     async def save(self, marks: Sequence[PositionMark]) -> None:

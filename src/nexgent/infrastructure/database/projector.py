@@ -14,7 +14,7 @@ import structlog
 
 from nexgent.domain.ledger.models import Entry
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal_codec import CorruptEntryError, decode_entry
 from nexgent.infrastructure.database.projection import project
 from nexgent.infrastructure.database.projection_sql import (
@@ -101,7 +101,7 @@ class Projector:
     async def close(self) -> None:
         """Close the connections."""
         if self._pool is not None:
-            await self._pool.close()
+            await close_pool(self._pool)
             self._pool = None
 
     async def project(self, limit: int = DEFAULT_LIMIT, read_before: _Batch | None = None) -> int:

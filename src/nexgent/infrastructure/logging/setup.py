@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from nexgent.infrastructure.logging.redaction import redact
+from nexgent.infrastructure.logging.sink import LineSink
 
 _NUMBERS = {"debug": 20, "info": 30, "warning": 40, "warn": 40, "error": 50, "exception": 50, "critical": 60}
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
@@ -34,7 +35,6 @@ def configure_logging(
     last: list[Any]
     if json_lines:
         last = [structlog.processors.format_exc_info, redact, _Line(environment)]
-        factory: Any = structlog.BytesLoggerFactory(out)
     else:
         last = [
             structlog.processors.add_log_level,
@@ -44,11 +44,11 @@ def configure_logging(
             structlog.dev.ConsoleRenderer(colors=_is_terminal(out), pad_event_to=28),
             _encoded,
         ]
-        factory = structlog.BytesLoggerFactory(out)
+    sink = LineSink(out)
     structlog.configure(
         processors=first + last,
         wrapper_class=structlog.make_filtering_bound_logger(minimum),
-        logger_factory=factory,
+        logger_factory=lambda *_: sink,
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging(minimum)

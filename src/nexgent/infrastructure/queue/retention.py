@@ -10,7 +10,7 @@ from arq import Retry, cron
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.idempotency import forget_old_answers
 from nexgent.infrastructure.database.webhooks import forget_old_alerts
 from nexgent.infrastructure.queue.jobs import Context
@@ -36,7 +36,7 @@ def retention_cron(database_url: str) -> CronJob:
         except UnavailableError as error:
             raise Retry(RETRY_SECONDS) from error
         finally:
-            await pool.close()
+            await close_pool(pool)
         if keys or alerts:
             log.info("retention.deleted", idempotency_keys=keys, alert_ids=alerts)
         return keys + alerts

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from nexgent.domain.performance.capture_snapshots import CaptureSnapshots
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES
 from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal import PostgresJournal
 from nexgent.infrastructure.database.performance import JournalHistory, PostgresPerformance
 from nexgent.infrastructure.queue.jobs import Context, JobServices
@@ -122,7 +122,7 @@ def snapshot_cron(
         finally:
             if services is not None:
                 services.observer.job(SNAPSHOT_JOB, outcome, moment.monotonic() - started)
-            await pool.close()
+            await close_pool(pool)
             await journal.close()
         stored = report.captured + report.reconstructed
         if on_report is not None:
