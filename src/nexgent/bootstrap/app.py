@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +70,7 @@ from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
-from nexgent.shared.loops import run_every
+from nexgent.shared.loops import keep_running, run_every
 from nexgent.shared.money import install_decimal_context
 from nexgent.shared.types import WalletAddress
 
@@ -296,49 +296,33 @@ class Service:
 
     def start(self, worker: ChildProcess | None) -> None:
         """Start everything that runs in the background."""
-        jobs: dict[str, Coroutine[Any, Any, object]] = {
-            "mirror": self._mirror(),
-            "bridge": self.bridge.run(),
-            "doorbell": self.doorbell.run(),
-            "sol-price": self.market.sol_price.run(),
-            "engine": self.role.run(),
-            "gauges": self.gauges.run(),
-            "protections": run_every(
-                PROTECTIONS_SECONDS,
-                self.refresh_protections.tick,
-                name="protections",
-                clock=self.clock,
-                on_failure=self.observer.loop_failed,
-            ),
-            "rate-limits": run_every(
-                SHARE_SECONDS,
-                self.rate_limits.share,
-                name="rate-limits",
-                clock=self.clock,
-                on_failure=self.observer.loop_failed,
-            ),
-            "revoked": run_every(REVOKED_SECONDS, self._load_revoked, name="revoked", clock=self.clock),
-            "wallet-keys": run_every(
-                SWEEP_SECONDS,
-                self.wallet_keys.vault.sweep,
-                name="wallet-keys",
-                clock=self.clock,
-                on_failure=self.observer.loop_failed,
-            ),
-            "wallet-index": run_every(
-                WALLET_INDEX_SECONDS,
-                self.wallet_keys.index.refresh,
-                name="wallet-index",
-                clock=self.clock,
-                on_failure=self.observer.loop_failed,
-            ),
+        jobs: dict[str, Callable[[], Awaitable[object]]] = {
+            "mirror": self._mirror,
+            "bridge": self.bridge.run,
+            "doorbell": self.doorbell.run,
+            "sol-price": self.market.sol_price.run,
+            "engine": self.role.run,
+            "gauges": self.gauges.run,
         }
         if worker is not None:
-            jobs["worker"] = worker.run()
+            jobs["worker"] = worker.run
         for name, job in jobs.items():
-            task = asyncio.create_task(job, name=name)
-            task.add_done_callback(_report)
-            self._tasks.append(task)
+            self._start(name, keep_running(job, name=name, on_failure=self.observer.loop_failed))
+        steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
+            "protections": (PROTECTIONS_SECONDS, self.refresh_protections.tick),
+            "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
+            "revoked": (REVOKED_SECONDS, self._load_revoked),
+            "wallet-keys": (SWEEP_SECONDS, self.wallet_keys.vault.sweep),
+            "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),
+        }
+        for name, (seconds, step) in steps.items():
+            failed = self.observer.loop_failed
+            self._start(name, run_every(seconds, step, name=name, clock=self.clock, on_failure=failed))
+
+    def _start(self, name: str, job: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(job, name=name)
+        task.add_done_callback(_report)
+        self._tasks.append(task)
 
     async def _mirror(self) -> None:
         """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""

@@ -151,6 +151,9 @@ class EngineRole:
             except NexgentError as error:
                 log.warning("engine.redrive_postponed", code=error.code)
                 await asyncio.sleep(LOAD_RETRY_SECONDS)
+            except Exception:
+                log.exception("engine.redrive_failed")
+                break
         await run_every(
             RECOVERY_SECONDS,
             self._engine.recovery.run_once,

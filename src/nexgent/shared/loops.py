@@ -39,6 +39,26 @@ async def run_every(
         await asyncio.sleep(max(0.0, interval_seconds - elapsed))
 
 
+async def keep_running(
+    job: Callable[[], Awaitable[object]],
+    *,
+    name: str,
+    pause_seconds: float = 1.0,
+    on_failure: Callable[[str], None] | None = None,
+) -> None:
+    """Run something that is meant to go on until it is cancelled; when it fails unexpectedly, start it again after a pause."""
+    while True:
+        try:
+            await job()
+        except Exception:
+            log.exception("job.failed", job=name, again_in_seconds=pause_seconds)
+            if on_failure is not None:
+                on_failure(name)
+        else:
+            return
+        await asyncio.sleep(pause_seconds)
+
+
 async def end_of_burst(more: asyncio.Event, *, quiet_seconds: float, longest_seconds: float) -> None:
     """Return when `more`, which every arrival sets, has stayed clear for a while, or after the longest wait; it is clear then.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.signals.models import DecisionOutcome, Signal, TokenMetrics
@@ -83,3 +85,36 @@ async def test_figures_are_not_asked_for_when_only_an_agent_that_is_off_has_boun
 
     assert sorted(decision.outcome for decision in decisions) == ["EXECUTED", "SKIPPED"]
     assert metrics.asked == 0
+
+
+async def test_one_signal_that_cannot_be_processed_does_not_hold_the_others_back() -> None:
+    class LeftBehind(FakeSignals):
+        async def undecided(self) -> Sequence[Signal]:
+            return [A_SIGNAL, replace(A_SIGNAL, id=SignalId(2))]
+
+    engine, store = FakeEngine(), LeftBehind()
+    agent = await engine.add_agent(an_agent())
+    process = ProcessSignal(
+        directory=engine.directory,
+        purchases=engine.purchases,
+        store=store,
+        trades=FakeSignalTrades(),
+        metrics=FakeTokenMetrics(),
+        board=engine.board,
+        clock=engine.clock,
+        publish=engine.events.append,
+        max_age_seconds=10**9,
+    )
+    original = engine.swaps.quote
+
+    async def once(*args: Any, **kwargs: Any) -> Any:
+        engine.swaps.quote = original  # type: ignore[method-assign]
+        raise ZeroDivisionError("no error of ours")
+
+    engine.swaps.quote = once  # type: ignore[method-assign]
+
+    assert await process.redrive() == 2
+
+    assert SignalId(1) not in store.by_signal
+    (decision,) = store.by_signal[SignalId(2)]
+    assert (decision.agent_id, decision.outcome) == (agent.id, DecisionOutcome.FAILED)

@@ -100,7 +100,10 @@ class ProcessSignal:
         return await self._tasks.drain(timeout_seconds)
 
     async def redrive(self) -> int:
-        """Process what a crash left behind: fresh signals are traded, old ones recorded as not processed. Return how many."""
+        """Process what a crash left behind: fresh signals are traded, old ones recorded as not processed. Return how many.
+
+        Raises `UnavailableError` when they cannot be read.
+        """
         signals = [signal for signal in await self._store.undecided() if signal.id not in self._taken]
         for signal in signals:
             self._take(signal.id)
@@ -108,7 +111,13 @@ class ProcessSignal:
                 await self._expire(signal)
             else:
                 already = await self._trades.of_signal(signal.id)
-                await self.execute(signal, self._clock.monotonic(), already)
+                try:
+                    await self.execute(signal, self._clock.monotonic(), already)
+                except NexgentError:
+                    raise
+                except Exception:
+                    # Its next chance is the next start: the other signals do not wait for it.
+                    log.exception("signal.redrive_failed", signal_id=signal.id)
         return len(signals)
 
     def _take(self, signal_id: SignalId) -> None:
