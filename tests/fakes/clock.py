@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from nexgent.shared.clock import SystemClock
+
 
 class FakeClock:
     """Stands still until it is advanced."""
@@ -21,3 +23,13 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
+
+
+class ShiftedClock(SystemClock):
+    """The real time of day and a bit; durations stay real. For servers that run, and for libraries that look at the real time."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.shift

@@ -18,6 +18,7 @@ from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.infrastructure.websocket.visitor import Credential, Proof, Visitor
 from nexgent.middleware.stack import wrapped
 from nexgent.shared.errors import UnavailableError
+from nexgent.shared.types import UserId
 
 WEBSOCKET_PATH = "/ws"
 
@@ -66,7 +67,9 @@ class SocketReception:
         """Return whose credential it is. Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError`."""
         if credential.proof is Proof.TICKET:
             holder = await self._tickets.redeem(credential.text)
-            return Visitor(holder.user_id, float(holder.expires_at), token_id=holder.token_id)
+            return _of_session(
+                holder.user_id, holder.expires_at, holder.session_id or holder.token_id, holder.issued_at
+            )
         authorization = f"Bearer {credential.text}"
         if credential.proof is Proof.BEARER and has_key_format(credential.text):
             caller = await self._authenticator.by_token_or_key(authorization, None, ApiScope.POSITIONS)
@@ -74,16 +77,21 @@ class SocketReception:
             hashed = key_hash(credential.text)
             return Visitor(caller.user_id, math.inf, key_id=caller.key.id, key_hash=hashed)
         caller = self._authenticator.by_token(authorization)
-        assert caller.claims is not None
-        return Visitor(caller.user_id, float(caller.claims.expires_at), token_id=caller.claims.token_id)
+        claims = caller.claims
+        assert claims is not None
+        return _of_session(claims.user_id, claims.session_ends_at, claims.session_id, claims.issued_at)
 
     async def still_welcome(self, visitor: Visitor) -> bool:
         """Tell whether the session or the key is still good; a store that is away changes nothing."""
-        if visitor.token_id is not None and self._authenticator.is_revoked(visitor.token_id):
-            return False
+        if visitor.session_id is not None:
+            return not self._authenticator.has_ended(visitor.session_id, visitor.user_id, visitor.issued_at)
         if visitor.key_hash is None:
             return True
         try:
             return await self._authenticator.still_trusts(visitor.key_hash, ApiScope.POSITIONS)
         except UnavailableError:
             return True
+
+
+def _of_session(user_id: UserId, ends_at: int, session_id: str, issued_at: int) -> Visitor:
+    return Visitor(user_id, float(ends_at), session_id=session_id, issued_at=issued_at)

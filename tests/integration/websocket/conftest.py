@@ -23,10 +23,12 @@ from nexgent.domain.users.models import ApiKey, Claims, TokenType
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
+from nexgent.infrastructure.websocket.visitor import Visitor
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
 from tests.fakes.api import FakeKeys
+from tests.fakes.clock import ShiftedClock
 from tests.fakes.tickets import FakeTickets
 from tests.unit.websocket.parts import World
 
@@ -42,7 +44,7 @@ class Site:
     """A server with one user's agent on it."""
 
     def __init__(self) -> None:
-        self.clock = SystemClock()
+        self.clock = ShiftedClock()
         self.world = World(clock=self.clock)
         self.user_id = UserId(new_id())
         self.codec = JwtCodec(SecretStr("a-secret-for-tests-only-0123456789abcdef"))
@@ -54,6 +56,8 @@ class Site:
         self.ticket_store = FakeTickets()
         self.tickets = SocketTickets(store=self.ticket_store, revoked=self.revoked, clock=self.clock)
         self.stopping = False
+        self.looks = 0
+        """How often it was asked whether a visitor is still welcome."""
         self.directory = AgentDirectory()
         self.directory.load([self._agent(self.world.agent_id, self.user_id)])
         self.port = 0
@@ -73,7 +77,12 @@ class Site:
         return text, key_id
 
     def claims(
-        self, *, user: UserId | None = None, kind: TokenType = TokenType.ACCESS, seconds: float = 900
+        self,
+        *,
+        user: UserId | None = None,
+        kind: TokenType = TokenType.ACCESS,
+        seconds: float = 900,
+        session: Claims | None = None,
     ) -> Claims:
         """Return what a token says."""
         now = self.clock.now().timestamp()
@@ -84,6 +93,8 @@ class Site:
             token_id=str(new_id()),
             issued_at=int(now),
             expires_at=int(now + seconds),
+            session_id=session.session_id if session is not None else "",
+            session_ends_at=session.session_ends_at if session is not None else 0,
         )
 
     def token(
@@ -105,7 +116,7 @@ class Site:
         endpoint = WebSocketEndpoint(
             hub=self.world.hub,
             directory=self.directory,
-            reception=SocketReception(self.authenticator, self.tickets),
+            reception=_CountingReception(self),
             clock=self.clock,
             stopping=lambda: self.stopping,
             **options,
@@ -166,3 +177,13 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
 def site() -> Site:
     """A site that is not served yet."""
     return Site()
+
+
+class _CountingReception(SocketReception):
+    def __init__(self, site: Site) -> None:
+        super().__init__(site.authenticator, site.tickets)
+        self._site = site
+
+    async def still_welcome(self, visitor: Visitor) -> bool:
+        self._site.looks += 1
+        return await super().still_welcome(visitor)

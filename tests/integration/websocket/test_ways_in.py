@@ -17,14 +17,16 @@ from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.domain.users.errors import NotAuthenticatedError
 from nexgent.domain.users.models import TokenType
+from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
+from tests.fakes.api import FakePasswords, FakeSessionStore, FakeUsers
 from tests.fakes.clock import FakeClock
-from tests.integration.websocket.conftest import Site
+from tests.integration.websocket.conftest import Site, until
 from tests.integration.websocket.test_endpoint import closing, greeted, receive
 
 SOON_SECONDS = 1.0
@@ -39,6 +41,16 @@ async def refused(address: str, **options: Any) -> tuple[int, str]:
         async with connect(address, **options):
             pass
     return caught.value.response.status_code, caught.value.response.body.decode()
+
+
+async def looked_at(site: Site) -> None:
+    """Wait until all visitors have been looked at again."""
+    enough = site.looks + 2 * site.world.hub.client_count
+
+    async def reached() -> bool:
+        return site.looks > enough or not site.world.hub.client_count
+
+    await until(reached, "the visitors were looked at again")
 
 
 def protocols(*names: str) -> Sequence[Subprotocol]:
@@ -162,6 +174,51 @@ async def test_a_logout_ends_the_connections_of_the_session_and_no_others(site: 
             assert time.monotonic() - started < SOON_SECONDS
             site.world.open()
             assert (await receive(third))["type"] == "position_update"
+
+
+async def test_a_connection_lives_as_long_as_its_session_and_not_as_its_token(site: Site) -> None:
+    session = site.claims(kind=TokenType.REFRESH, seconds=86_400)
+    claims = site.claims(session=session)
+    async with site.serve(check_seconds=0.05):
+        shown = at(site, f"&token={site.codec.encode(claims)}")
+        ticket = (await site.tickets.issue(claims)).text
+        async with connect(shown) as by_token, connect(at(site, f"&ticket={ticket}")) as by_ticket:
+            for connection in (by_token, by_ticket):
+                await greeted(connection)
+            site.clock.shift = timedelta(minutes=16)
+            for connection in (by_token, by_ticket):
+                # Several looks at the visitor's right later they are still served.
+                await looked_at(site)
+                await connection.send('{"type":"ping"}')
+                assert (await receive(connection))["type"] == "pong"
+            assert await refused(shown) == (401, "Invalid or expired token")
+            site.clock.shift = timedelta(hours=24, seconds=1)
+            assert await closing(by_token) == await closing(by_ticket) == (1008, "Token expired")
+
+
+async def test_a_logout_with_a_later_token_ends_what_an_earlier_one_of_the_session_opened(site: Site) -> None:
+    session = site.claims(kind=TokenType.REFRESH, seconds=86_400)
+    earlier, later = site.claims(session=session), site.claims(session=session)
+    sessions = Sessions(
+        users=FakeUsers(),
+        passwords=FakePasswords(),
+        tokens=site.codec,
+        store=FakeSessionStore(),
+        revoked=site.revoked,
+        clock=site.clock,
+    )
+    async with site.serve(), connect(at(site, f"&token={site.codec.encode(earlier)}")) as connection:
+        await greeted(connection)
+        await sessions.log_out(later, None)
+        assert await closing(connection) == (1008, "Session ended")
+        assert (await refused(at(site, f"&token={site.codec.encode(earlier)}")))[0] == 401
+
+
+async def test_a_new_password_ends_the_connections_of_before(site: Site) -> None:
+    async with site.serve(check_seconds=0.05), connect(site.address()) as connection:
+        await greeted(connection)
+        site.revoked.load_sessions({site.user_id: site.clock.now() + timedelta(seconds=2)})
+        assert await closing(connection) == (1008, "Session ended")
 
 
 async def test_news_of_logouts_elsewhere_end_connections_too(site: Site) -> None:

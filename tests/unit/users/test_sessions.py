@@ -84,11 +84,34 @@ class TestLogin:
         access = jwt.get_unverified_claims(session.access_token)
         refresh = jwt.get_unverified_claims(session.refresh_token)
         assert jwt.get_unverified_header(session.access_token) == {"alg": "HS256", "typ": "JWT"}
-        assert set(access) == {"userId", "email", "type", "jti", "iat", "exp"}
+        assert set(access) == {"userId", "email", "type", "jti", "iat", "exp", "sid", "sessionExp"}
         assert (access["userId"], access["email"], access["type"]) == (str(session.user.id), EMAIL, "access")
         assert access["exp"] - access["iat"] == 900
         assert (refresh["type"], refresh["exp"] - refresh["iat"]) == ("refresh", 86_400)
         assert world.store.refresh == {refresh["jti"]: session.user.id}
+
+    async def test_all_tokens_of_a_session_name_it_and_its_end(self, world: World) -> None:
+        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        another = await world.sessions.log_in(EMAIL, PASSWORD)
+        world.clock.shift = timedelta(minutes=10)
+        refreshed = await world.sessions.refresh(session.refresh_token)
+
+        read = [
+            world.tokens.decode(text) for text in (session.refresh_token, session.access_token, refreshed)
+        ]
+        assert {claims.session_id for claims in read} == {read[0].token_id}
+        assert {claims.session_ends_at for claims in read} == {read[0].expires_at}
+        assert world.tokens.decode(another.access_token).session_id != read[0].session_id
+
+    async def test_a_token_of_before_sessions_had_names_is_a_session_of_its_own(self, world: World) -> None:
+        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        content = jwt.get_unverified_claims(session.refresh_token)
+        old = {name: value for name, value in content.items() if name not in ("sid", "sessionExp")}
+        token = jwt.encode(old, SECRET.get_secret_value(), algorithm="HS256")
+
+        claims = world.tokens.decode(token)
+        assert (claims.session_id, claims.session_ends_at) == (claims.token_id, claims.expires_at)
+        assert await world.sessions.refresh(token)
 
     async def test_remembered_sessions_last_a_month(self, world: World) -> None:
         session = await world.sessions.log_in(EMAIL, PASSWORD, remember=True)
@@ -174,6 +197,22 @@ class TestLogout:
         with pytest.raises(NotAuthenticatedError, match="revoked"):
             await world.sessions.refresh(session.refresh_token)
         assert caller.claims.token_id in world.store.revoked
+
+    async def test_a_logout_that_names_no_refresh_token_ends_the_session_all_the_same(
+        self, world: World
+    ) -> None:
+        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        refreshed = await world.sessions.refresh(session.refresh_token)
+        stays = await world.sessions.log_in(EMAIL, PASSWORD)
+
+        await world.sessions.log_out(world.tokens.decode(refreshed), None)
+
+        for token in (session.access_token, refreshed):
+            with pytest.raises(NotAuthenticatedError, match="Token has been revoked"):
+                world.authenticator.by_token(f"Bearer {token}")
+        with pytest.raises(NotAuthenticatedError, match="Refresh token has been revoked"):
+            await world.sessions.refresh(session.refresh_token)
+        assert await world.sessions.refresh(stays.refresh_token)
 
     async def test_a_refresh_token_of_somebody_else_stays(self, world: World) -> None:
         session = await world.sessions.log_in(EMAIL, PASSWORD)

@@ -293,10 +293,10 @@ def test_connections_of_what_has_ended_are_closed() -> None:
     world = World()
     key_id = new_id()
     user = UserId(new_id())
-    session = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, token_id="one"))
-    other = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, token_id="two"))
+    session = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, session_id="one"))
+    other = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, session_id="two"))
     key = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, key_id=key_id))
-    elsewhere = world.hub.subscribe(AgentId(new_id()), Visitor(user, 1e12, token_id="one"))
+    elsewhere = world.hub.subscribe(AgentId(new_id()), Visitor(user, 1e12, session_id="one"))
 
     world.hub.on_token_revoked(TokenRevoked("one", 2**31))
     assert [one.closing for one in (session, elsewhere, other, key)] == [REVOKED, REVOKED, None, None]

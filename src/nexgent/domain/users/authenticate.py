@@ -31,7 +31,7 @@ def key_hash(key: str) -> str:
 
 
 class RevokedTokens:
-    """Access tokens that were logged out, in memory: filled at start, grown by each logout here and in other processes."""
+    """Access tokens and sessions that were ended, in memory: filled at start, grown by logouts here and in other processes."""
 
     def __init__(self, publish: Callable[[object], None] | None = None) -> None:
         self._expiry: dict[str, int] = {}
@@ -42,11 +42,17 @@ class RevokedTokens:
         return token_id in self._expiry
 
     def ended(self, claims: Claims) -> bool:
-        """Tell whether a token was logged out, or belongs to a session that was ended with all others of its user."""
-        begun = self._sessions_from.get(claims.user_id)
-        return claims.token_id in self._expiry or (
-            begun is not None and claims.issued_at < int(begun.timestamp())
+        """Tell whether a token or its session was ended, alone or with all others of its user."""
+        return (
+            claims.token_id in self._expiry
+            or claims.session_id in self._expiry
+            or self.ended_with_others(claims.user_id, claims.issued_at)
         )
+
+    def ended_with_others(self, user_id: UserId, issued_at: int) -> bool:
+        """Tell whether what a user was given then (seconds since 1970) ended with all their sessions, or with the user."""
+        begun = self._sessions_from.get(user_id)
+        return begun is not None and issued_at < int(begun.timestamp())
 
     def load_sessions(self, sessions_from: Mapping[UserId, datetime]) -> None:
         """Take over from when on the sessions of users count."""
@@ -107,9 +113,9 @@ class Authenticator:
             return await self._by_key(credential, scope)
         return self._by_access_token(credential)
 
-    def is_revoked(self, token_id: str) -> bool:
-        """Tell whether a token was logged out."""
-        return token_id in self._revoked
+    def has_ended(self, session_id: str, user_id: UserId, issued_at: int) -> bool:
+        """Tell whether a session is over before its time, alone or with all others of its user."""
+        return session_id in self._revoked or self._revoked.ended_with_others(user_id, issued_at)
 
     async def still_trusts(self, hashed_key: str, scope: Scope) -> bool:
         """Tell whether an API key is still there and has a scope. Raises `UnavailableError` when that cannot be looked up."""

@@ -53,7 +53,11 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a token says. `issued_at` and `expires_at` are seconds since 1970."""
+    """What a token says. Times are seconds since 1970.
+
+    `session_id` is the same in all tokens of one session, and `session_ends_at` is the end of its refresh token's life. A token
+    that names no session (they did not always) is a session of its own.
+    """
 
     user_id: UserId
     email: str
@@ -61,6 +65,15 @@ class Claims:
     token_id: str
     issued_at: int
     expires_at: int
+    session_id: str = ""
+    session_ends_at: int = 0
+
+    def __post_init__(self) -> None:
+        """Fill in what a token of before sessions had names does not say."""
+        if not self.session_id:
+            object.__setattr__(self, "session_id", self.token_id)
+        if self.session_ends_at < self.expires_at:
+            object.__setattr__(self, "session_ends_at", self.expires_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ class Sessions:
         """Return a new session of somebody who has proved who they are. Raises `UnavailableError`."""
         refresh = self._claims(user, TokenType.REFRESH, lifetime)
         await self._store.add_refresh(refresh.token_id, user.id, lifetime)
-        return Session(self._access_token(user), self._tokens.encode(refresh), user)
+        return Session(self._access_token(user, refresh), self._tokens.encode(refresh), user)
 
     async def refresh(self, refresh_token: str) -> str:
         """Return a new access token for a valid refresh token. Raises `NotAuthenticatedError`, `UnavailableError`."""
@@ -88,6 +88,8 @@ class Sessions:
             raise NotAuthenticatedError("Invalid refresh token; please log in again")
         if claims.expires_at <= self._clock.now().timestamp():
             raise NotAuthenticatedError("Invalid or expired refresh token")
+        if claims.session_id in self._revoked:
+            raise NotAuthenticatedError("Refresh token has been revoked")
         if await self._store.refresh_owner(claims.token_id) != claims.user_id:
             raise NotAuthenticatedError("Refresh token has been revoked")
         user = await self._users.get(claims.user_id)
@@ -95,13 +97,20 @@ class Sessions:
             raise NotAuthenticatedError("User not found")
         if user.sessions_from is not None and claims.issued_at < int(user.sessions_from.timestamp()):
             raise NotAuthenticatedError("Refresh token has been revoked")
-        return self._access_token(user)
+        return self._access_token(user, claims)
 
     async def log_out(self, claims: Claims, refresh_token: str | None) -> None:
-        """Void the access token, and the refresh token if it is one of the same user. Raises `UnavailableError`."""
+        """End the session: all its tokens are void, and also a refresh token that is named, if it is one of the same user.
+
+        Raises `UnavailableError`.
+        """
         now = self._clock.now()
-        self._revoked.add(claims.token_id, claims.expires_at, now.timestamp())
-        await self._store.revoke_access(claims.token_id, claims.expires_at, now)
+        ends = {claims.token_id: claims.expires_at, claims.session_id: claims.session_ends_at}
+        for name, end in ends.items():
+            self._revoked.add(name, end, now.timestamp())
+        for name, end in ends.items():
+            await self._store.revoke_access(name, end, now)
+        await self._store.remove_refresh(claims.session_id)
         if refresh_token is None:
             return
         try:
@@ -118,10 +127,13 @@ class Sessions:
             raise UserNotFoundError
         return user
 
-    def _access_token(self, user: User) -> str:
-        return self._tokens.encode(self._claims(user, TokenType.ACCESS, ACCESS_LIFETIME))
+    def _access_token(self, user: User, refresh: Claims) -> str:
+        return self._tokens.encode(self._claims(user, TokenType.ACCESS, ACCESS_LIFETIME, refresh))
 
-    def _claims(self, user: User, kind: TokenType, lifetime: timedelta) -> Claims:
+    def _claims(
+        self, user: User, kind: TokenType, lifetime: timedelta, refresh: Claims | None = None
+    ) -> Claims:
+        """Return what a new token says: one of the session of `refresh`, or the first one of a session, which gets its name."""
         now = int(self._clock.now().timestamp())
         return Claims(
             user_id=user.id,
@@ -130,4 +142,6 @@ class Sessions:
             token_id=str(uuid4()),
             issued_at=now,
             expires_at=now + int(lifetime.total_seconds()),
+            session_id=refresh.session_id if refresh is not None else "",
+            session_ends_at=refresh.session_ends_at if refresh is not None else 0,
         )

@@ -20,12 +20,17 @@ _RANDOM_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class TicketHolder:
-    """The session behind a ticket. Times are seconds since 1970; `good_until` is the ticket's, `expires_at` the session's end."""
+    """The session behind a ticket. Times are seconds since 1970; `good_until` is the ticket's, `expires_at` the session's end.
+
+    What has a default was added later: a ticket may come from a process of before.
+    """
 
     user_id: UserId
     token_id: str
     expires_at: int
     good_until: float
+    session_id: str = ""
+    issued_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,17 @@ class SocketTickets:
     async def issue(self, claims: Claims) -> SocketTicket:
         """Return a ticket of a session, good once and for 30 s at most. Raises `UnavailableError`."""
         now = self._clock.now()
-        session_end = datetime.fromtimestamp(claims.expires_at, now.tzinfo)
+        session_end = datetime.fromtimestamp(claims.session_ends_at, now.tzinfo)
         expires_at = min(now + TICKET_LIFETIME, session_end)
         text = secrets.token_urlsafe(_RANDOM_BYTES)
-        holder = TicketHolder(claims.user_id, claims.token_id, claims.expires_at, expires_at.timestamp())
+        holder = TicketHolder(
+            claims.user_id,
+            claims.token_id,
+            claims.session_ends_at,
+            expires_at.timestamp(),
+            claims.session_id,
+            claims.issued_at,
+        )
         await self._store.put(_hash(text), holder, TICKET_LIFETIME)
         return SocketTicket(text, expires_at)
 
@@ -77,6 +89,8 @@ class SocketTickets:
             holder is None
             or min(holder.good_until, holder.expires_at) <= now
             or holder.token_id in self._revoked
+            or holder.session_id in self._revoked
+            or self._revoked.ended_with_others(holder.user_id, holder.issued_at)
         ):
             raise NotAuthenticatedError("Invalid or expired ticket")
         return holder

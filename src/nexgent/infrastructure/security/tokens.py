@@ -32,6 +32,8 @@ class JwtCodec:
             "jti": claims.token_id,
             "iat": claims.issued_at,
             "exp": claims.expires_at,
+            "sid": claims.session_id,
+            "sessionExp": claims.session_ends_at,
         }
         return jwt.encode(content, self._secret.get_secret_value(), algorithm=ALGORITHM)
 
@@ -49,7 +51,7 @@ class JwtCodec:
             # The library lets a few errors of its parsing through.
             raise InvalidTokenError from None
         try:
-            token_id = content.get("jti")
+            token_id, session_id = content.get("jti"), content.get("sid")
             return Claims(
                 user_id=UserId(UUID(content["userId"])),
                 email=str(content["email"]),
@@ -57,6 +59,8 @@ class JwtCodec:
                 token_id=token_id if isinstance(token_id, str) else "",
                 issued_at=int(content.get("iat", 0)),
                 expires_at=int(content["exp"]),
+                session_id=session_id if isinstance(session_id, str) else "",
+                session_ends_at=int(content.get("sessionExp", 0)),
             )
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
             raise InvalidTokenError(complete=False) from None

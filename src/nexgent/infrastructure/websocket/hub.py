@@ -151,7 +151,7 @@ class WebSocketHub:
 
     def on_token_revoked(self, event: TokenRevoked) -> None:
         """End the connections of a session that is over."""
-        self._close_where(lambda visitor: visitor.token_id == event.token_id, REVOKED)
+        self._close_where(lambda visitor: visitor.session_id == event.token_id, REVOKED)
 
     def on_key_deleted(self, key_id: UUID) -> None:
         """End the connections of an API key that is gone."""

@@ -39,12 +39,14 @@ class Credential:
 class Visitor:
     """Who connects, and until when (seconds since 1970; endless for API keys).
 
-    `token_id` names the session whose end is the connection's end, `key_id` and `key_hash` the API key, if it is one.
+    `session_id` names the session whose end is the connection's end; the access token that was shown ends earlier, and that
+    changes nothing. `issued_at` is when that token was given. `key_id` and `key_hash` name the API key, if it is one.
     """
 
     user_id: UserId
     expires_at: float
-    token_id: str | None = None
+    session_id: str | None = None
+    issued_at: int = 0
     key_id: UUID | None = None
     key_hash: str | None = field(default=None, repr=False)
 

@@ -22,7 +22,7 @@ Position frames, `connected` and `initial_data` carry `epoch` and `seq`. Coming 
 brings the frames that were missed (`connected` says `"resumed": true`), or a fresh `initial_data` when they are gone. On an open
 connection the frame `{"type": "resume", "data": {"epoch": …, "lastSeq": …}}` does the same.
 
-Closing codes: 1008 the session ended, the token expired, or the agent or API key was deleted; 1013 the client reads too slowly;
+Closing codes: 1008 the session ended or expired, or the agent or API key was deleted; 1013 the client reads too slowly;
 1000 no sign of life for a minute, or the server shuts down."""
 
 
