@@ -36,7 +36,6 @@ from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.cache.rate_counters import RedisCounters
 from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.hand_entries import PostgresHandEntries
-from nexgent.infrastructure.database.idempotency import PostgresAnswerStore
 from nexgent.infrastructure.database.performance import PostgresPerformance
 from nexgent.infrastructure.database.queries import (
     PostgresClosedTradeQueries,
@@ -108,9 +107,7 @@ def build_api_services(service: Service) -> ApiServices:
         clock=clock,
         authenticator=service.authenticator,
         rate_limits=service.rate_limits,
-        idempotency=IdempotentRequests(
-            PostgresAnswerStore(pool, Sealer(service.jwt_secret, "idempotency"), clock)
-        ),
+        idempotency=IdempotentRequests(service.answers),
         sessions=sessions,
         register=Register(
             allowed=auth.allow_registration,

@@ -49,6 +49,7 @@ from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.engine import opened_pool
+from nexgent.infrastructure.database.idempotency import RENEW_SECONDS, PostgresAnswerStore
 from nexgent.infrastructure.database.journal import PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.infrastructure.database.marks import PostgresMarkStore
@@ -63,6 +64,7 @@ from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.connection import connect_queue
 from nexgent.infrastructure.queue.doorbell import Doorbell
 from nexgent.infrastructure.security.passwords import BcryptHasher
+from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.wallets.vault import SWEEP_SECONDS
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
@@ -143,6 +145,7 @@ class Service:
         self.users = PostgresUserRepository(pool)
         self.sessions_store = RedisSessionStore(self.redis, settings.storage.redis_key_prefix)
         self.jwt_secret = resolve_jwt_secret(settings)
+        self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
         self.tokens = JwtCodec(self.jwt_secret)
         self.authenticator = Authenticator(
             tokens=self.tokens, keys=PostgresApiKeyStore(pool), revoked=self.revoked, clock=self.clock
@@ -312,6 +315,7 @@ class Service:
             "protections": (PROTECTIONS_SECONDS, self.refresh_protections.tick),
             "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
             "revoked": (REVOKED_SECONDS, self._load_revoked),
+            "requests": (RENEW_SECONDS, self.answers.renew),
             "wallet-keys": (SWEEP_SECONDS, self.wallet_keys.vault.sweep),
             "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),
         }

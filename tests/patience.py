@@ -1,0 +1,28 @@
+"""How long tests wait for what has to happen: one figure for all of them.
+
+A machine that is busy with other things may need a hundred times as long for anything, so no test says how fast something is (the
+benchmarks do). A test waits for what it is about, and this is only when it gives up, so that a defect ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any
+
+PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 0.01
+
+
+async def until(condition: Callable[[], Awaitable[Any] | Any], what: str) -> Any:
+    """Poll until the condition holds; return what it returned, else fail saying what did not happen."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = condition()
+        result = await found if isawaitable(found) else found
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:.0f} s in vain until {what}"
+        await asyncio.sleep(_PAUSE_SECONDS)
