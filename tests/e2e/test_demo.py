@@ -6,8 +6,10 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -15,13 +17,21 @@ import pytest
 
 from tests.e2e.product import free_port, until
 
+OLD_SANDBOX_PORT = 4100
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
 
 class Demo:
     """One run of `nexgent demo`."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, settings: Mapping[str, str] | None = None) -> None:
         keep = {key: os.environ[key] for key in ("PATH", "TMPDIR") if key in os.environ}
         self.environment = {**keep, "PORT": str(port), "HOME": str(folder), "NO_COLOR": "1", "COLUMNS": "200"}
+        self.environment.update(settings or {})
         self.folder = folder
         self.log = folder / "demo.log"
         self.start_at = self.log.stat().st_size if self.log.exists() else 0
@@ -46,7 +56,7 @@ class Demo:
         text: str = await until(complete, "the screen is printed", 60)
         return text
 
-    async def command(self, *arguments: str) -> str:
+    async def command(self, *arguments: str, code: int = 0) -> str:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -58,7 +68,7 @@ class Demo:
             stderr=asyncio.subprocess.STDOUT,
         )
         out, _ = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == 0, out.decode()
+        assert process.returncode == code, out.decode()
         return out.decode()
 
     async def interrupt(self) -> list[psutil.Process]:
@@ -114,3 +124,37 @@ async def test_the_demo_trades_stops_and_starts_again(tmp_path: Path) -> None:
         assert await again.interrupt() == []
     finally:
         again.kill()
+
+
+async def test_two_copies_run_side_by_side_whatever_their_ports(tmp_path: Path) -> None:
+    # The second copy takes the port at which the first one's sandbox market used to be, unless somebody else has it.
+    second_port = OLD_SANDBOX_PORT if is_free(OLD_SANDBOX_PORT) else free_port()
+    first = Demo(tmp_path, free_port())
+    second = None
+    try:
+        screen = await first.screen()
+        market = re.search(r"Market\s+http://127.0.0.1:(\d+)/control/state", screen)
+        assert market is not None
+        assert 20_000 < int(market[1]) < 32_768
+        second = Demo(tmp_path, second_port, {"NEXGENT_DATA_DIR": ".nexgent-2"})
+        screen_of_second = await second.screen()
+        other_market = re.search(r"Market\s+http://127.0.0.1:(\d+)/control/state", screen_of_second)
+        assert other_market is not None
+        assert market[1] != other_market[1]
+        # Each copy's commands find it by its folder alone.
+        hint = re.search(r"^  (NEXGENT_DATA_DIR=.nexgent-2 .* signal \w+)$", screen_of_second, re.MULTILINE)
+        assert hint is not None
+        keep = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        posted = await asyncio.create_subprocess_shell(
+            hint[1], env=keep, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        out, _ = await asyncio.wait_for(posted.communicate(), 60)
+        assert posted.returncode == 0, out.decode()
+        assert "Signal 1 is stored" in out.decode()
+        first.environment.pop("PORT")
+        assert await first.command("explain", "1", code=3) == "Trading signal not found\n"
+        assert await second.interrupt() == []
+    finally:
+        first.kill()
+        if second is not None:
+            second.kill()

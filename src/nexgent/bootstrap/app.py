@@ -25,10 +25,12 @@ from nexgent.bootstrap.health import Health
 from nexgent.bootstrap.listener import listen
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
+from nexgent.bootstrap.preflight import require_usable
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage, open_storage
 from nexgent.bootstrap.wallet_keys import WalletKeyParts, build_wallet_keys, report_stranded
+from nexgent.bootstrap.whereabouts import recorded
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
@@ -290,12 +292,23 @@ class Service:
         """Make sure the administrator of the settings exists and can log in."""
         auth = self.settings.auth
         if auth.admin_email is None or auth.admin_password is None:
+            await self._warn_without_users()
             return
         seed = SeedAdmin(users=self.users, passwords=self.passwords, clock=self.clock)
         outcome, _ = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
         # Before the first request: a session that was ended must not be taken while this is read in the background.
         self.revoked.load_sessions(await self.users.sessions_from())
         log.info("admin.seeded", outcome=outcome.value)
+
+    async def _warn_without_users(self) -> None:
+        """Say so when nobody at all could log in."""
+        if self.settings.auth.allow_registration or await self.users.any():
+            return
+        log.warning(
+            "admin.missing",
+            hint="nobody can log in: set ADMIN_EMAIL and ADMIN_PASSWORD (in .env or the environment) and start again, "
+            "or let people register with ALLOW_REGISTRATION=true",
+        )
 
     def start(self, worker: ChildProcess | None) -> None:
         """Start everything that runs in the background."""
@@ -389,6 +402,7 @@ class Service:
 async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], None] | None = None) -> None:
     """Run until SIGINT or SIGTERM. Raises `NexgentError` or `SettingsError` with a message for people when it cannot start."""
     install_decimal_context()
+    require_usable(settings)
     listener = listen(settings.server.host, settings.server.port)
     port = listener.getsockname()[1]
     async with AsyncExitStack() as stack:
@@ -448,11 +462,12 @@ async def _serve(
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
     host = service.settings.server.host
-    url = f"http://{'localhost' if host in EVERYWHERE else host}:{port}"
+    url = f"http://{'localhost' if host in EVERYWHERE else f'[{host}]' if ':' in host else host}:{port}"
     log.info("service.ready", url=url, engine=service.role.active, positions=len(service.engine.book))
-    if announce is not None:
-        announce(ServiceInfo(url, port, service.role.active))
-    await _first(stop.wait(), serving)
+    with recorded(service.settings.storage.data_dir, url):
+        if announce is not None:
+            announce(ServiceInfo(url, port, service.role.active))
+        await _first(stop.wait(), serving)
     service.stopping = True
     await service.hub.close_all()
     server.should_exit = True

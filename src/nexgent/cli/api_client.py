@@ -12,12 +12,25 @@ from typing import Any, Self
 
 import httpx
 
+from nexgent.cli.address import find_service, service_url
 from nexgent.config.settings import Settings
-from nexgent.shared.errors import InvalidInputError, NexgentError
+from nexgent.shared.errors import InvalidInputError, NexgentError, UnavailableError
 
 SESSION_FILE = "cli-session.json"
 PASSWORD_FILE = "admin-password"  # noqa: S105 -- the name of a file
 DEMO_EMAIL = "demo@nexgent.local"
+
+
+class ServiceUnreachableError(UnavailableError):
+    """Nobody answers, or not in time."""
+
+    code = "SERVICE_UNREACHABLE"
+
+
+class NotAServiceError(UnavailableError):
+    """Somebody answers, and it is not this service."""
+
+    code = "NOT_A_SERVICE"
 
 
 class LoginFailedError(NexgentError):
@@ -28,7 +41,11 @@ class LoginFailedError(NexgentError):
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add the options every command that talks to a service has."""
-    parser.add_argument("--url", help="address of the service (http://localhost:PORT)")
+    parser.add_argument(
+        "--url",
+        type=service_url,
+        help="address of the service, such as localhost:4000 (the one that runs in NEXGENT_DATA_DIR, else PORT)",
+    )
     parser.add_argument("--email", help="user (ADMIN_EMAIL, else the demo's)")
     parser.add_argument(
         "--password", help="password (ADMIN_PASSWORD, else the demo's; better not on the command line)"
@@ -39,8 +56,11 @@ class ApiClient:
     """One logged-in user. `session` keeps the token between commands, which would else log in each time: a service takes
     only a few logins a minute."""
 
-    def __init__(self, url: str, email: str, password: str, session: SessionFile | None = None) -> None:
+    def __init__(
+        self, url: str, email: str, password: str, session: SessionFile | None = None, why: str = ""
+    ) -> None:
         self.url = url.rstrip("/")
+        self._why = f" ({why})" if why else ""
         self.token = ""
         self._email = email
         self._password = password
@@ -50,7 +70,7 @@ class ApiClient:
     @classmethod
     def of(cls, arguments: argparse.Namespace, settings: Settings) -> Self:
         """Return a client for the options and settings. Raises `InvalidInputError` when no password is known."""
-        url = arguments.url or f"http://localhost:{settings.server.port}"
+        address = find_service(arguments, settings)
         email = arguments.email or settings.auth.admin_email or DEMO_EMAIL
         password = arguments.password or os.environ.get("NEXGENT_PASSWORD")
         if password is None and settings.auth.admin_password is not None:
@@ -59,11 +79,13 @@ class ApiClient:
             password = _kept_password(settings.storage.data_dir)
         if password is None:
             raise InvalidInputError(
-                "No password is known: set ADMIN_EMAIL and ADMIN_PASSWORD, or give --email and --password"
+                f"No password is known for {email}: set ADMIN_EMAIL and ADMIN_PASSWORD, or give --email and --password. "
+                f"The data folder {settings.storage.data_dir.resolve()} has none either; is it the right one "
+                "(NEXGENT_DATA_DIR)?"
             )
         # A password that was typed is to be tried, whatever was kept.
-        kept = None if arguments.password else SessionFile(settings.storage.data_dir, url, email)
-        return cls(url, email, password, kept)
+        kept = None if arguments.password else SessionFile(settings.storage.data_dir, address.url, email)
+        return cls(address.url, email, password, kept, address.why)
 
     async def __aenter__(self) -> Self:
         if self._session is not None:
@@ -79,10 +101,16 @@ class ApiClient:
 
     async def log_in(self) -> None:
         """Get a fresh access token."""
-        answer = await self._http.post("/auth/login", json={"email": self._email, "password": self._password})
+        credentials = {"email": self._email, "password": self._password}
+        answer = await self._send("POST", "/auth/login", credentials, {})
+        document = self._document(answer)
         if answer.status_code != 200:
-            raise LoginFailedError(f"The service refused the login of {self._email}: {_text(answer)}")
-        self.token = answer.json()["accessToken"]
+            raise LoginFailedError(
+                f"The service at {self.url} refused the login of {self._email}: {_text(answer, document)}"
+            )
+        if not isinstance(document, dict) or not isinstance(document.get("accessToken"), str):
+            raise self._stranger(answer)
+        self.token = document["accessToken"]
         if self._session is not None:
             self._session.write(self.token)
 
@@ -92,18 +120,47 @@ class ApiClient:
         if answer.status_code == 401:
             await self.log_in()
             answer = await self._request(method, path, body)
+        document = self._document(answer)
         if answer.status_code >= 400:
-            raise NexgentError(_text(answer))
-        return answer.json() if answer.content else None
+            raise NexgentError(_text(answer, document))
+        return document
 
     async def accepts_key(self, key: str) -> bool:
         """Tell whether the service lets an API key work with signals."""
-        answer = await self._http.get("/trading-signals?limit=1", headers={"X-API-Key": key})
+        answer = await self._send("GET", "/trading-signals?limit=1", None, {"X-API-Key": key})
         return answer.status_code == 200
 
     async def _request(self, method: str, path: str, body: object) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return await self._http.request(method, path, json=body, headers=headers)
+        return await self._send(method, path, body, {"Authorization": f"Bearer {self.token}"})
+
+    async def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
+        """Send a request. Raises `ServiceUnreachableError` saying where the service was looked for, and why there."""
+        try:
+            return await self._http.request(method, path, json=body, headers=headers)
+        except httpx.ConnectError:
+            raise ServiceUnreachableError(
+                f"No service answers at {self.url}{self._why}. Start one with `nexgent serve` or make run, or say where it "
+                "is: --url ADDRESS, or NEXGENT_DATA_DIR for its data folder."
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceUnreachableError(
+                f"The service at {self.url}{self._why} does not answer as it should ({type(error).__name__}). "
+                "`nexgent doctor` tells more."
+            ) from None
+
+    def _document(self, answer: httpx.Response) -> Any:  # JSON of any shape
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError:
+            raise self._stranger(answer) from None
+
+    def _stranger(self, answer: httpx.Response) -> NotAServiceError:
+        return NotAServiceError(
+            f"What answers at {self.url}{self._why} is no nexgent service (status {answer.status_code}). Say where it is: "
+            "--url ADDRESS, or NEXGENT_DATA_DIR for its data folder."
+        )
 
 
 class SessionFile:
@@ -142,8 +199,6 @@ def _kept_password(data_dir: Path) -> str | None:
         return None
 
 
-def _text(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json().get("error") or answer.status_code)
-    except ValueError:
-        return f"status {answer.status_code}"
+def _text(answer: httpx.Response, document: object) -> str:
+    said = document.get("error") if isinstance(document, dict) else None
+    return str(said or f"status {answer.status_code}")

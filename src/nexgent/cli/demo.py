@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import os
 import shlex
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,16 +33,22 @@ from nexgent.cli.demo_files import (
     kept_key,
     require_no_real_market,
 )
+from nexgent.cli.hints import command
+from nexgent.cli.options import port
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.kept_secret import kept_secret
-from nexgent.config.settings import Settings
+from nexgent.config.settings import Settings, SettingsError
 from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.shared.errors import ConflictError, NexgentError
 from nexgent.shared.money import SOL_MINT, SOL_SYMBOL
 
 AGENT_NAME = "Demo"
 DEPOSIT_SOL = "10"
-SANDBOX_PORTS = range(4100, 4200)
+SANDBOX_PORTS = range(21_000, 31_000)
+"""Where the sandbox market may listen: away from the ports people choose for services, and below those that systems give to
+outgoing connections, so that copies side by side do not meet."""
+SANDBOX_TRIES = 200
+SANDBOX_STEP = 37
 SANDBOX_START_SECONDS = 20.0
 UNLIMITED = "0"
 DEMO_DEFAULTS = {"LOG_LEVEL": "warn", "SHUTDOWN_SECONDS": "4"}
@@ -62,8 +70,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace) -> int:
     """Run until told to stop."""
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
+    written = _file_settings()
+    sandbox_port = _sandbox_port(written)
+    url = f"http://127.0.0.1:{sandbox_port}"
     # The sandbox is a market like any other: only its addresses are set, and its rate limits are lifted.
     os.environ.update(
         {
@@ -74,10 +83,9 @@ def run(_arguments: argparse.Namespace) -> int:
             "JUPITER_REQUESTS_PER_MINUTE": UNLIMITED,
             "DEXSCREENER_REQUESTS_PER_MINUTE": UNLIMITED,
             "SOLANA_REQUESTS_PER_TEN_SECONDS": UNLIMITED,
-            "SANDBOX_PORT": str(port),
+            "SANDBOX_PORT": str(sandbox_port),
         }
     )
-    written = _file_settings()
     for name, value in DEMO_DEFAULTS.items():
         if not written.get(name):
             os.environ.setdefault(name, value)
@@ -91,14 +99,40 @@ def run(_arguments: argparse.Namespace) -> int:
     return exit_codes.OK
 
 
-def _free_port() -> int:
-    for port in SANDBOX_PORTS:
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+def _sandbox_port(written: Mapping[str, str | None]) -> int:
+    """Return the port of `SANDBOX_PORT`, else a free one: the same as last time for this data folder, if it can be had."""
+    given = os.environ.get("SANDBOX_PORT") or written.get("SANDBOX_PORT")
+    if given:
+        try:
+            return port(given.strip())
+        except argparse.ArgumentTypeError as error:
+            raise SettingsError([f"SANDBOX_PORT: {error}"]) from None
+    folder = os.environ.get("NEXGENT_DATA_DIR") or written.get("NEXGENT_DATA_DIR") or ".nexgent"
+    own = os.environ.get("PORT") or written.get("PORT")
+    return choose_sandbox_port(Path(folder).expanduser().resolve(), own)
+
+
+def choose_sandbox_port(data_dir: Path, own: str | None) -> int:
+    """Return a free port for the sandbox of a data folder, which is not the service's own. Raises `SandboxPortsTakenError`."""
+    # Two copies have two folders, and begin to look in two places, also when they start at the same moment.
+    start = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:8])
+    for step in range(SANDBOX_TRIES):
+        found = SANDBOX_PORTS[(start + step * SANDBOX_STEP) % len(SANDBOX_PORTS)]
+        if str(found) != (own or "").strip() and _is_free(found):
+            return found
     raise SandboxPortsTakenError(
-        f"No port from {SANDBOX_PORTS[0]} to {SANDBOX_PORTS[-1]} is free for the sandbox market"
+        f"No port from {SANDBOX_PORTS[0]} to {SANDBOX_PORTS[-1]} was free for the sandbox market; name one with SANDBOX_PORT"
     )
+
+
+def _is_free(number: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            # Every interface: a service of another copy listens there.
+            probe.bind(("0.0.0.0", number))  # noqa: S104 -- only tried
+        except OSError:
+            return False
+    return True
 
 
 def _with_admin(settings: Settings) -> Settings:
@@ -187,7 +221,7 @@ async def _introduce(settings: Settings, sandbox_url: str, info: ServiceInfo) ->
         Console(stderr=True).print(f"The demo data could not be made: {error}")
         return
     key_path = (settings.storage.data_dir / KEY_FILE).resolve()
-    _print_screen(info, auth.admin_email, password, agent, tokens[:SHOWN_TOKENS], key_path)
+    _print_screen(info, sandbox_url, auth.admin_email, password, agent, tokens[:SHOWN_TOKENS], key_path)
 
 
 async def _agent(api: ApiClient) -> dict[str, Any]:
@@ -230,6 +264,7 @@ async def _tokens(sandbox_url: str) -> list[NamedToken]:
 
 def _print_screen(
     info: ServiceInfo,
+    sandbox_url: str,
     email: str,
     password: str,
     agent: dict[str, Any],
@@ -243,6 +278,7 @@ def _print_screen(
         f"API docs   {base}/docs\n"
         f"Health     {base}/api/v1/health\n"
         f"Metrics    {base}/api/v1/metrics\n"
+        f"Market     {sandbox_url}/control/state\n"
         f"Login      {email}   {password}\n"
         f"Agent      {agent['name']} with {DEPOSIT_SOL} simulated SOL at the start\n\n"
         f"Tokens whose prices move\n{mints}"
@@ -252,27 +288,14 @@ def _print_screen(
     else:
         console.print(f"Nexgent is trading on the sandbox market\n\n{text}")
     body = f'{{"tokenAddress":"{tokens[0].mint}","symbol":"{tokens[0].symbol}","signalType":"DEMO","signalStrength":3}}'
-    nexgent = _command()
     console.print(
         "\nIn a second terminal, follow the agent live:\n\n"
-        f"  {nexgent} watch{_port_option(info.port)}\n\n"
+        f"  {command('watch')}\n\n"
         "and in a third, post a signal (it buys; a falling price sells):\n\n"
         f"  curl -X POST {base}/api/v1/trading-signals -H 'Content-Type: application/json' \\\n"
         f'    -H "X-API-Key: $(cat {shlex.quote(str(key_path))})" \\\n'
         f"    -d '{body}'\n\n"
-        f"or, for short:\n\n  {nexgent} signal {tokens[1].symbol}{_port_option(info.port)}\n\n"
+        f"or, for short:\n\n  {command('signal', tokens[1].symbol)}\n\n"
         "Ctrl-C stops everything.",
     )
     console.file.flush()
-
-
-def _command() -> str:
-    """Return how the command can be typed from here."""
-    for path in (".venv/bin/nexgent",):
-        if os.path.exists(path):  # noqa: PTH110 -- a relative path as it will be typed
-            return path
-    return "nexgent"
-
-
-def _port_option(port: int) -> str:
-    return "" if port == 4000 else f" --url http://localhost:{port}"

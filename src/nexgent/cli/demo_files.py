@@ -39,6 +39,7 @@ def is_local(url: str) -> bool:
 
 def mark_real_market(data_dir: Path) -> None:
     """Note that this folder was used with the real market, and forget the demo's tokens."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     (data_dir / REAL_MARKET_FILE).touch()
     (data_dir / TOKENS_FILE).unlink(missing_ok=True)
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nexgent.cli import exit_codes
-from nexgent.cli.doctor_checks import Finding, Verdict, examine
+from nexgent.cli.doctor_checks import Finding, Verdict, examine, settings_findings
+from nexgent.cli.hints import as_typed
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import SettingsError
 
@@ -31,8 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         findings = run_async(examine(load_settings(level="error")))
     except SettingsError as error:
-        advice = "Correct it in the environment or in .env; env.example explains each setting"
-        findings = [Finding("settings", Verdict.FAIL, problem, advice) for problem in error.problems]
+        findings = settings_findings(error.problems)
     failed = any(finding.verdict is Verdict.FAIL for finding in findings)
     if arguments.json:
         print(
@@ -51,5 +51,5 @@ def _show(findings: Sequence[Finding]) -> None:
         table.add_column(column, overflow="fold")
     for finding in findings:
         result = Text(finding.verdict.value, STYLES[finding.verdict])
-        table.add_row(finding.name, result, Text(finding.found), Text(finding.advice))
+        table.add_row(finding.name, result, Text(finding.found), Text(as_typed(finding.advice)))
     Console(highlight=False).print(table)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 
+from nexgent.bootstrap.preflight import setting_problems
+from nexgent.cli.address import find_service
 from nexgent.config.sections import StorageSettings
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
@@ -73,12 +76,19 @@ async def examine(settings: Settings) -> list[Finding]:
             upstreams.pyth(),
             upstreams.solana(),
         )
+    wrong = settings_findings(setting_problems(settings))
     return [
-        Finding("settings", Verdict.OK, _summary(settings)),
+        *(wrong or [Finding("settings", Verdict.OK, _summary(settings))]),
         data_folder(settings.storage, running),
         *findings,
         clock(upstreams.offsets),
     ]
+
+
+def settings_findings(problems: Iterable[str]) -> list[Finding]:
+    """Return a finding for each setting that cannot be used."""
+    advice = "Correct it in the environment or in .env; env.example explains each setting"
+    return [Finding("settings", Verdict.FAIL, problem, advice) for problem in problems]
 
 
 def data_folder(storage: StorageSettings, running: RunningServers | None) -> Finding:
@@ -116,10 +126,11 @@ async def database(storage: StorageSettings, running: RunningServers | None) -> 
         async with asyncio.timeout(SECONDS):
             revision = await current_revision(url)
     except DATABASE_ERRORS as error:
+        said = error.message if isinstance(error, NexgentError) else type(error).__name__
         return Finding(
             name,
             Verdict.FAIL,
-            f"{kind} cannot be used: {type(error).__name__}",
+            f"{kind} cannot be used: {said}",
             "Check that PostgreSQL runs, and the address, user and password in DATABASE_URL",
         )
     if revision == SCHEMA_REVISION:
@@ -167,23 +178,23 @@ async def redis(storage: StorageSettings, running: RunningServers | None) -> Fin
 
 
 async def service(settings: Settings, http: httpx.AsyncClient) -> Finding:
-    """Ask the service on this machine how it is."""
-    name, port = "service", settings.server.port
+    """Ask the service of the data folder, else the one at `PORT` of this machine, how it is."""
+    name, place = "service", find_service(argparse.Namespace(), settings).url
     try:
-        answer = await http.get(f"http://127.0.0.1:{port}/api/v1/health")
+        answer = await http.get(f"{place}/api/v1/health")
         status = answer.json()["status"]
     except httpx.ConnectError:
-        return Finding(name, Verdict.WARN, f"nothing listens on port {port}", "Start it with `nexgent serve`")
+        return Finding(name, Verdict.WARN, f"nothing listens at {place}", "Start it with `nexgent serve`")
     except httpx.HTTPError as error:
-        return Finding(name, Verdict.FAIL, f"port {port}: {type(error).__name__}", "Look at its log")
+        return Finding(name, Verdict.FAIL, f"{place}: {type(error).__name__}", "Look at its log")
     except (ValueError, KeyError, TypeError):
         return Finding(
-            name, Verdict.FAIL, f"another program answers on port {port}", "Choose another port with PORT"
+            name, Verdict.FAIL, f"another program answers at {place}", "Choose another port with PORT"
         )
     verdicts = {"healthy": Verdict.OK, "degraded": Verdict.WARN}
     verdict = verdicts.get(str(status), Verdict.FAIL)
-    advice = "" if verdict is Verdict.OK else f"http://localhost:{port}/api/v1/health says what is missing"
-    return Finding(name, verdict, f"{status} on port {port}", advice)
+    advice = "" if verdict is Verdict.OK else f"{place}/api/v1/health says what is missing"
+    return Finding(name, verdict, f"{status} at {place}", advice)
 
 
 def clock(offsets: Mapping[str, float]) -> Finding:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
+from nexgent.cli.options import signal_id
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.watch_view import short_price
 from nexgent.config.settings import Settings
@@ -23,7 +24,7 @@ from nexgent.shared.errors import NexgentError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("signal", type=int, help="id of the signal")
+    parser.add_argument("signal", type=signal_id, help="id of the signal")
     parser.add_argument("--json", action="store_true", help="print the decisions as JSON")
     add_connection_options(parser)
 

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nexgent.cli import exit_codes
 
@@ -46,6 +47,23 @@ EPILOG = """exit codes: 0 done, 1 a problem was found, 2 wrong usage or setting,
 Settings come from the environment and from .env; env.example explains each of them."""
 
 
+class _Version(argparse.Action):
+    """Print the version and end. Looked up only when it is asked for: that takes as long as everything else in `--help`."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: argparse.Namespace,
+        _values: object,
+        _option: str | None = None,
+    ) -> None:
+        importlib.import_module("nexgent.cli.version").run(argparse.Namespace())
+        parser.exit()
+
+
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     """Return the parser; only the chosen command's own options are loaded."""
     parser = argparse.ArgumentParser(
@@ -54,6 +72,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.summary, description=command.summary)

@@ -11,6 +11,7 @@ from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.demo_files import NamedToken, demo_tokens
 from nexgent.cli.explain import agent_names, show_decisions
+from nexgent.cli.hints import command
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError
@@ -44,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         return exit_codes.OK
     signal, _ = run_async(_send(arguments, settings, "/trading-signals"))
     signal_id = signal["id"]
-    print(f"Signal {signal_id} is stored. `nexgent explain {signal_id}` shows what every agent made of it.")
+    print(f"Signal {signal_id} is stored. What every agent made of it:")
+    print(f"  {command('explain', str(signal_id), arguments=arguments)}")
     return exit_codes.OK
 
 

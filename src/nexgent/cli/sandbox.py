@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nexgent.cli import exit_codes
+from nexgent.cli.options import port
 from nexgent.cli.running import load_settings, run_async
 from nexgent.sandbox.server import serve_sandbox
 from nexgent.sandbox.settings import SandboxSettings
@@ -12,7 +13,7 @@ from nexgent.sandbox.settings import SandboxSettings
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add options for the settings people change most."""
-    parser.add_argument("--port", type=int, help="port to listen on (SANDBOX_PORT, 4100)")
+    parser.add_argument("--port", type=port, help="port to listen on (SANDBOX_PORT, 4100)")
     parser.add_argument("--quiet", action="store_true", help="do not print how to use it")
 
 

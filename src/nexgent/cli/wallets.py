@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
+from nexgent.cli.options import whole_number
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError
@@ -24,7 +25,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     action.add_argument("--lock", metavar="ADDRESS", help="wipe an encrypted wallet's key from memory")
     parser.add_argument(
-        "--ttl", type=int, metavar="SECONDS", help="with --unlock: lock again after 60 to 86400 seconds"
+        "--ttl",
+        type=whole_number(60, 86_400),
+        metavar="SECONDS",
+        help="with --unlock: lock again after 60 to 86400 seconds",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_connection_options(parser)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -16,13 +14,18 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 import websockets
 from rich.console import Console
 from rich.live import Live
 
 from nexgent.cli import exit_codes
-from nexgent.cli.api_client import ApiClient, LoginFailedError, add_connection_options
+from nexgent.cli.api_client import (
+    ApiClient,
+    LoginFailedError,
+    NotAServiceError,
+    ServiceUnreachableError,
+    add_connection_options,
+)
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.watch_view import AgentView, render, status_line
 from nexgent.config.settings import Settings
@@ -67,9 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(level="error")
     try:
         run_async(_watch(arguments, settings))
-    except BrokenPipeError:
-        # Whoever read our lines has had enough; Python's own flush at exit must not complain about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except asyncio.CancelledError:
         return exit_codes.INTERRUPTED
     return exit_codes.OK
@@ -191,7 +191,12 @@ class Follower:
             while True:
                 try:
                     await self._follow()
-                except (OSError, TimeoutError, websockets.WebSocketException, httpx.HTTPError) as error:
+                except (
+                    OSError,
+                    TimeoutError,
+                    websockets.WebSocketException,
+                    ServiceUnreachableError,
+                ) as error:
                     await self._recover(error)
 
     async def _follow(self) -> None:
@@ -246,7 +251,7 @@ class Follower:
             if self._refusals >= MAX_REFUSALS:
                 raise
             return False
-        except httpx.HTTPError:
+        except (ServiceUnreachableError, NotAServiceError):
             return False
         return True
 
@@ -259,7 +264,7 @@ class Follower:
             self._wanted.clear()
             if self._view.loaded:
                 # While the service is away, the connection's own state says so.
-                with suppress(NexgentError, httpx.HTTPError):
+                with suppress(NexgentError):
                     await self._refresh()
                     self._on_status()
 

@@ -19,7 +19,14 @@ def resolve_jwt_secret(settings: Settings) -> SecretStr:
     """
     if settings.auth.jwt_secret is not None:
         return settings.auth.jwt_secret
-    if settings.server.production or not settings.storage.embedded:
-        where = "in production" if settings.server.production else "with a database and a Redis of your own"
-        raise SettingsError([f"JWT_SECRET is not set, which is needed {where}. `nexgent secret` makes one."])
+    if (problem := jwt_secret_problem(settings)) is not None:
+        raise SettingsError([problem])
     return kept_secret(settings.storage.data_dir / FILE_NAME, min_length=MIN_SECRET_LENGTH)
+
+
+def jwt_secret_problem(settings: Settings) -> str | None:
+    """Return why there is no secret and none may be made, None when all is well. Touches nothing."""
+    if settings.auth.jwt_secret is not None or (settings.storage.embedded and not settings.server.production):
+        return None
+    where = "in production" if settings.server.production else "with a database and a Redis of your own"
+    return f"JWT_SECRET is not set, which is needed {where}. `nexgent secret` makes one."

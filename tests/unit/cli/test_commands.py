@@ -168,15 +168,16 @@ def test_wrong_settings_are_all_named_and_end_with_2(tmp_path: Path) -> None:
 
 def test_a_service_that_is_away_ends_with_3(tmp_path: Path) -> None:
     for command in (("signal", TOKEN), ("explain", "7"), ("watch",)):
-        result = nexgent(tmp_path, *command, "--url", "http://127.0.0.1:1")
+        result = nexgent(tmp_path, *command, "--url", "127.0.0.1:1")
         assert result.returncode == 3
-        assert "The service does not answer" in result.stderr
+        assert "No service answers at http://127.0.0.1:1 (given with --url)" in result.stderr
 
 
 def test_signal_posts_what_was_asked_for(tmp_path: Path, api: str) -> None:
     result = nexgent(tmp_path, "signal", TOKEN, "--symbol", "TIRA", "--strength", "5", "--url", api)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("Signal 7 is stored.")
+    assert f"{sys.executable} -m nexgent explain 7 --url {api}\n" in result.stdout
     (body,) = _Api.bodies
     assert body["tokenAddress"] == TOKEN
     assert (body["symbol"], body["signalStrength"], body["signalType"]) == ("TIRA", 5, "MANUAL")
@@ -205,7 +206,8 @@ def test_a_refusal_is_told_in_the_services_words(tmp_path: Path, api: str) -> No
     assert (refused.returncode, refused.stderr) == (3, "Invalid tokenAddress\n")
     login = nexgent(tmp_path, "signal", TOKEN, "--url", api, env={"ADMIN_PASSWORD": "wrong"})
     assert login.returncode == 3
-    assert login.stderr == "The service refused the login of user@example.com: Invalid email or password\n"
+    said = f"The service at {api} refused the login of user@example.com: Invalid email or password\n"
+    assert login.stderr == said
 
 
 def test_without_a_password_it_says_which_settings_help(tmp_path: Path, api: str) -> None:
@@ -255,6 +257,7 @@ def test_doctor_names_what_fails_without_secrets(tmp_path: Path) -> None:
     nowhere = "http://user:hunter2@127.0.0.1:1"
     env = {
         "PORT": "1",
+        "JWT_SECRET": "0123456789abcdef0123456789abcdef",
         "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x",
         "REDIS_URL": "redis://:hunter2@127.0.0.1:1",
         "JUPITER_BASE_URL": nowhere,

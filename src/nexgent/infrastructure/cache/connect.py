@@ -21,6 +21,8 @@ REDIS_OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 # Refused and broken connections are operating-system errors while connecting, the library's own ones later.
 RETRIED_ERRORS: tuple[type[Any], ...] = (RedisConnectionError, RedisTimeoutError, OSError)
 
+_UNREADABLE = "REDIS_URL cannot be read: redis://user:password@host:port/database or unix:///path?db=0"
+
 
 class InvalidRedisUrlError(InvalidInputError):
     """The Redis URL cannot be used. The message never contains the URL: it may hold a password."""
@@ -55,15 +57,18 @@ def connect_redis(
             health_check_interval=30,
         )
     except ValueError:
-        raise InvalidRedisUrlError(
-            "REDIS_URL cannot be read: redis://user:password@host:port/database or unix:///path?db=0"
-        ) from None
+        raise InvalidRedisUrlError(_UNREADABLE) from None
     return Redis.from_pool(pool)
 
 
 def check_redis_url(redis_url: str) -> None:
-    """Raise `InvalidRedisUrlError` unless the scheme is one that we speak."""
-    if urlsplit(redis_url).scheme not in SCHEMES:
+    """Raise `InvalidRedisUrlError` unless it is an address of a kind that we speak."""
+    try:
+        scheme = urlsplit(redis_url).scheme
+        _ = urlsplit(redis_url).port
+    except ValueError:
+        raise InvalidRedisUrlError(_UNREADABLE) from None
+    if scheme not in SCHEMES:
         raise InvalidRedisUrlError("REDIS_URL must start with redis://, rediss:// or unix://")
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import asyncpg
 import structlog
 
-from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.errors import InvalidInputError, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -45,6 +45,12 @@ class InvalidDatabaseUrlError(InvalidInputError):
     code = "INVALID_DATABASE_URL"
 
 
+class DatabaseUnreachableError(UnavailableError):
+    """PostgreSQL does not let us in at all; the message says which server, and what to do. It never holds a password."""
+
+    code = "DATABASE_UNREACHABLE"
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseTarget:
     """A database: `connect_kwargs` are arguments of `asyncpg.connect`.
@@ -54,6 +60,13 @@ class DatabaseTarget:
     """
 
     connect_kwargs: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: no user, no password."""
+        host, database = self.connect_kwargs["host"], self.connect_kwargs["database"]
+        where = host if host.startswith("/") else f"{host}:{self.connect_kwargs['port']}"
+        return f"{where}, database {database!r}"
 
     @property
     def sqlalchemy_url(self) -> URL:
@@ -140,6 +153,23 @@ def _number(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise InvalidDatabaseUrlError(f"{name} in DATABASE_URL must be a number up to 65535")
     return int(text)
+
+
+async def first_connection(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Connect where nobody has connected before. Raises `DatabaseUnreachableError`, which is for the person who set it up."""
+    target = normalise_url(database_url)
+    try:
+        return await asyncpg.connect(**target.connect_kwargs)
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
+        problem = "refuses the login; check user and password in DATABASE_URL"
+    except asyncpg.InvalidCatalogNameError:
+        problem = "has no such database; create it, or correct DATABASE_URL"
+    except asyncpg.CannotConnectNowError:
+        problem = "is just starting or stopping; try again in a moment"
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        said = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        problem = f"cannot be reached ({said}); does it run, and is DATABASE_URL right?"
+    raise DatabaseUnreachableError(f"PostgreSQL at {target.place} {problem}")
 
 
 async def _leave_as_is(_connection: object) -> None:

@@ -6,10 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import structlog
 
-from nexgent.infrastructure.database.engine import normalise_url
+from nexgent.infrastructure.database.engine import first_connection
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -33,8 +32,8 @@ def migrations_folder() -> Path:
 
 
 async def current_revision(database_url: str) -> str | None:
-    """Return the revision of the database, or None when it was never migrated."""
-    connection = await asyncpg.connect(**normalise_url(database_url).connect_kwargs)
+    """Return the revision of the database, or None when it was never migrated. Raises `DatabaseUnreachableError`."""
+    connection = await first_connection(database_url)
     try:
         if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
             return None

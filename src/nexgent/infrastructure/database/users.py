@@ -49,6 +49,11 @@ class PostgresUserRepository:
         with translated_errors("read users"):
             return _user(await self._pool.fetchrow(_GET, user_id))
 
+    async def any(self) -> bool:
+        """Tell whether there is any user at all."""
+        with translated_errors("read users"):
+            return bool(await self._pool.fetchval("SELECT EXISTS (SELECT FROM users)"))
+
     async def find_by_email(self, email: str) -> User | None:
         """Return the user with that lower-case address."""
         with translated_errors("read users"):
