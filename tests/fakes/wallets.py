@@ -12,6 +12,7 @@ from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import TradeIntended
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.check_deposits import CheckDeposits
+from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.ports import WalletRows
 from nexgent.domain.wallets.reset_wallet import ResetWallet
@@ -40,8 +41,18 @@ class FakeLoadedWallets:
     def is_stored(self, wallet: WalletAddress) -> bool:
         return wallet in self.stored
 
-    def may_assign(self, wallet: WalletAddress, user_id: UserId) -> bool:
-        return self.is_loaded(wallet) or self.stored.get(wallet) == user_id
+    def is_stored_for(self, wallet: WalletAddress, user_id: UserId) -> bool:
+        return self.stored.get(wallet) == user_id
+
+
+class FakeAdministration:
+    """The administrator is the user of the tests, unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.is_user: UserId | None = USER
+
+    async def user_id(self) -> UserId | None:
+        return self.is_user
 
 
 class FakeWallets:
@@ -96,16 +107,19 @@ class WalletWorld:
     def __init__(self, engine: FakeEngine | None = None) -> None:
         self.engine = engine if engine is not None else FakeEngine()
         self.keys = FakeLoadedWallets(LIVE, LIVE_2)
+        self.administration = FakeAdministration()
+        self.environment = EnvironmentWallets(administrator=self.administration, shared=False)
         self.wallets = FakeWallets(self.engine)
         self.chain = FakeChain()
         engine = self.engine
         directory, ledger, clock, publish = engine.directory, engine.ledger, engine.clock, engine._publish
-        self.listing = ListWallets(directory=directory, keys=self.keys)
+        self.listing = ListWallets(directory=directory, keys=self.keys, environment=self.environment)
         self.assign = AssignWallet(
             directory=directory,
             ledger=ledger,
             wallets=self.wallets,
             keys=self.keys,
+            environment=self.environment,
             projections=FakeProjections(),
             clock=clock,
             publish=publish,
@@ -123,6 +137,8 @@ class WalletWorld:
             ledger=ledger,
             reset=self.reset,
             wallets=self.wallets,
+            keys=self.keys,
+            environment=self.environment,
             clock=clock,
             publish=publish,
         )

@@ -87,6 +87,8 @@ def build_api_services(service: Service) -> ApiServices:
         ledger=ledger,
         reset=reset_wallet,
         wallets=wallets,
+        keys=market.keys,
+        environment=service.environment_wallets,
         clock=clock,
         publish=publish,
     )
@@ -161,12 +163,15 @@ def build_api_services(service: Service) -> ApiServices:
             directory=directory, ledger=ledger, board=engine.board, queries=figures, clock=clock
         ),
         balance_history=BalanceHistory(directory=directory, queries=figures, clock=clock),
-        list_wallets=ListWallets(directory=directory, keys=market.keys),
+        list_wallets=ListWallets(
+            directory=directory, keys=market.keys, environment=service.environment_wallets
+        ),
         assign_wallet=AssignWallet(
             directory=directory,
             ledger=ledger,
             wallets=wallets,
             keys=market.keys,
+            environment=service.environment_wallets,
             projections=service.caught_up,
             clock=clock,
             publish=publish,

@@ -29,7 +29,12 @@ from nexgent.bootstrap.preflight import require_usable
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage, open_storage
-from nexgent.bootstrap.wallet_keys import WalletKeyParts, build_wallet_keys, report_stranded
+from nexgent.bootstrap.wallet_keys import (
+    WalletKeyParts,
+    build_wallet_keys,
+    report_held_by_others,
+    report_stranded,
+)
 from nexgent.bootstrap.whereabouts import recorded
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
@@ -38,11 +43,13 @@ from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.trading.buy_by_hand import BuyByHand
 from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationCosts
+from nexgent.domain.users.administrator import Administrator
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.seed_admin import SeedAdmin
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.encrypted.holdings import Holdings
+from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
@@ -145,6 +152,10 @@ class Service:
         )
         self.passwords = BcryptHasher()
         self.users = PostgresUserRepository(pool)
+        self.administrator = Administrator(accounts=self.users, email=settings.auth.admin_email or "")
+        self.environment_wallets = EnvironmentWallets(
+            administrator=self.administrator, shared=settings.auth.wallets_shared
+        )
         self.sessions_store = RedisSessionStore(self.redis, settings.storage.redis_key_prefix)
         self.jwt_secret = resolve_jwt_secret(settings)
         self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
@@ -287,6 +298,7 @@ class Service:
         self.hub.resync()
         await self.wallet_keys.index.refresh()
         report_stranded(self.holdings, self.wallet_keys.loaded)
+        await report_held_by_others(self.engine.directory, self.wallet_keys.loaded, self.environment_wallets)
 
     async def seed_admin(self) -> None:
         """Make sure the administrator of the settings exists and can log in."""

@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 
+from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.wallets.encrypted.create_wallet import CreateWallet
 from nexgent.domain.wallets.encrypted.delete_wallet import DeleteWallet
 from nexgent.domain.wallets.encrypted.export_wallet import ExportWallet
@@ -20,6 +21,7 @@ from nexgent.domain.wallets.encrypted.passphrases import PassphraseGate
 from nexgent.domain.wallets.encrypted.unlock_wallet import UnlockWallet
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.domain.wallets.encrypted.views import WalletViews
+from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.infrastructure.database.wallet_secrets import PostgresWalletSecrets
 from nexgent.infrastructure.database.wallets import PostgresWalletRepository
@@ -89,6 +91,24 @@ def report_stranded(holdings: Holdings, keys: LoadedKeys) -> None:
             open_positions=wallet.open_positions,
             hint="stops cannot sell; unlock the wallet with POST /wallets/<address>/unlock, or set WALLET_n",
         )
+
+
+async def report_held_by_others(
+    directory: AgentDirectory, keys: LoadedKeys, environment: EnvironmentWallets
+) -> None:
+    """Tell which wallets of the environment trade for somebody whom they do not belong to: assigned by the administrator,
+    or taken before they belonged to anybody."""
+    for address in keys.addresses:
+        wallet = directory.wallet(address)
+        agent = directory.find(wallet.agent_id) if wallet is not None else None
+        if agent is not None and not await environment.may_take(agent.user_id):
+            log.warning(
+                "wallet.held_by_another_user",
+                wallet_address=address,
+                agent_id=str(agent.id),
+                user_id=str(agent.user_id),
+                hint="unless it was meant, take it back: POST /wallets/<address>/unassign as the administrator",
+            )
 
 
 def build_encrypted_wallets(service: Service, unassign: UnassignWallet) -> EncryptedWallets:

@@ -262,6 +262,7 @@ class AuthSettings(Section):
     )
     admin_password: SecretStr | None = setting("ADMIN_PASSWORD", default=None, allowed="any text")
     allow_registration: Flag = setting("ALLOW_REGISTRATION", default=False, allowed=_FLAG)
+    wallets_shared: Flag = setting("WALLETS_SHARED", default=False, allowed=_FLAG)
     metrics_token: Annotated[SecretStr, AfterValidator(_checked_token)] | None = setting(
         "METRICS_TOKEN", default=None, allowed="at least 16 characters", secret=True
     )

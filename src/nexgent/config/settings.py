@@ -76,7 +76,7 @@ class Settings:
                 sections[section] = section.read(given)
             except SettingsError as error:
                 problems.extend(error.problems)
-        problems.extend(_relations(sections))
+        problems.extend(_relations(sections, live_keys=bool(_wallet_keys(given))))
         if problems:
             raise SettingsError(problems)
         return cls(
@@ -110,7 +110,7 @@ def _wallet_keys(values: Mapping[str, str]) -> tuple[tuple[str, SecretStr], ...]
     return tuple((name, SecretStr(values[name].strip())) for _, name in found)
 
 
-def _relations(sections: Mapping[type[Section], Section]) -> list[str]:
+def _relations(sections: Mapping[type[Section], Section], *, live_keys: bool) -> list[str]:
     """Return what is wrong between sections or between settings of one."""
     problems: list[str] = []
     auth = sections.get(AuthSettings)
@@ -119,6 +119,12 @@ def _relations(sections: Mapping[type[Section], Section]) -> list[str]:
         if (auth.admin_email is None) != (auth.admin_password is None):
             missing = "ADMIN_EMAIL" if auth.admin_email is None else "ADMIN_PASSWORD"
             problems.append(f"{missing} is not set; ADMIN_EMAIL and ADMIN_PASSWORD belong together.")
+        if live_keys and auth.allow_registration and auth.admin_email is None and not auth.wallets_shared:
+            problems.append(
+                "ALLOW_REGISTRATION: anybody may register, and the live keys of WALLET_1 and so on belong to nobody. "
+                "Set ADMIN_EMAIL and ADMIN_PASSWORD, then they are the administrator's; or set ALLOW_REGISTRATION=false; "
+                "or WALLETS_SHARED=true, if every user may trade with them."
+            )
         password = auth.admin_password.get_secret_value().strip() if auth.admin_password is not None else ""
         if isinstance(server, ServerSettings) and server.production and password in PLACEHOLDER_PASSWORDS:
             problems.append("ADMIN_PASSWORD: this is a published example; choose another one.")

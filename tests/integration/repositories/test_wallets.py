@@ -13,6 +13,7 @@ from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.wallets.assign_wallet import AssignWallet
+from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletInUseError
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.infrastructure.database.agents import PostgresAgentRepository
@@ -24,7 +25,7 @@ from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, UserId, WalletAddress
-from tests.fakes.wallets import FakeLoadedWallets
+from tests.fakes.wallets import FakeAdministration, FakeLoadedWallets
 from tests.integration.database.story import Story, add_owners
 from tests.integration.repositories.conftest import Pool
 
@@ -86,6 +87,7 @@ async def test_replacing_keeps_the_history_of_the_agent_and_moves_paper_money(wo
         ledger=world.ledger,
         wallets=world.wallets,
         keys=FakeLoadedWallets(),
+        environment=EnvironmentWallets(administrator=FakeAdministration(), shared=False),
         projections=world,
         clock=world.clock,
         publish=world.bus.publish,

@@ -41,7 +41,7 @@ async def test_wallets_and_who_has_them() -> None:
     await world.an_agent(live=LIVE_2, user_id=UserId(new_id()))
     world.keys.loaded = [LIVE_2, LIVE, WalletAddress("free")]
 
-    wallets = world.listing.execute(mine.id, USER)
+    wallets = await world.listing.execute(mine.id, USER)
 
     assert [(one.wallet.address, one.can_trade) for one in wallets.own] == [
         (LIVE, True),
@@ -49,9 +49,9 @@ async def test_wallets_and_who_has_them() -> None:
     ]
     assert wallets.loaded == ((LIVE_2, True), (LIVE, True), (WalletAddress("free"), False))
     world.keys.loaded = []
-    assert world.listing.execute(mine.id, USER).own[0].can_trade is False
+    assert (await world.listing.execute(mine.id, USER)).own[0].can_trade is False
     with pytest.raises(AgentNotFoundError):
-        world.listing.execute(mine.id, UserId(new_id()))
+        await world.listing.execute(mine.id, UserId(new_id()))
 
 
 # --- Assign ---
@@ -69,8 +69,37 @@ async def test_a_live_wallet_is_given_once() -> None:
     again = await world.assign.execute(mine.id, USER, LIVE, TradingMode.LIVE)
     assert (again.wallet, again.is_new) == (done.wallet, False)
     with pytest.raises(WalletInUseError):
-        await world.assign.execute(other.id, other.user_id, LIVE, TradingMode.LIVE)
+        await world.assign.execute(other.id, USER, LIVE, TradingMode.LIVE)
     assert world.now_of(other).wallets == other.wallets
+
+
+async def test_a_wallet_of_the_environment_is_the_administrators_to_give_and_to_take_back() -> None:
+    world = World()
+    other = await world.an_agent(user_id=UserId(new_id()))
+
+    with pytest.raises(InvalidInputError, match="no key of yours is loaded"):
+        await world.assign.execute(other.id, other.user_id, LIVE, TradingMode.LIVE)
+    assert (await world.listing.execute(other.id, other.user_id)).loaded == ()
+    with pytest.raises(AgentNotFoundError):
+        await world.assign.execute(other.id, USER, WalletAddress("sim_theirs"), TradingMode.SIMULATION)
+
+    done = await world.assign.execute(other.id, USER, LIVE, TradingMode.LIVE)
+
+    assert done.wallet.agent_id == other.id
+    assert world.now_of(other).wallet_for(TradingMode.LIVE) == done.wallet
+    with pytest.raises(UnknownWalletAddressError):
+        await world.unassign.execute(LIVE, UserId(new_id()))
+    await world.unassign.execute(LIVE, USER)
+    assert world.now_of(other).wallet_for(TradingMode.LIVE) is None
+
+
+async def test_with_nobody_to_own_them_wallets_of_the_environment_cannot_be_taken() -> None:
+    world = World()
+    agent = await world.an_agent()
+    world.administration.is_user = None
+
+    with pytest.raises(InvalidInputError, match="ADMIN_EMAIL"):
+        await world.assign.execute(agent.id, USER, LIVE, TradingMode.LIVE)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +169,7 @@ async def test_only_ones_own_agent_gets_a_wallet() -> None:
     world = World()
     agent = await world.an_agent(user_id=UserId(new_id()))
     with pytest.raises(AgentNotFoundError):
-        await world.assign.execute(agent.id, USER, LIVE, TradingMode.LIVE)
+        await world.assign.execute(agent.id, USER, WalletAddress("sim_new"), TradingMode.SIMULATION)
 
 
 # --- Reset, unassign ---
@@ -178,6 +207,7 @@ async def test_a_trade_under_way_forbids_a_reset() -> None:
 
 async def test_wallets_of_others_look_missing() -> None:
     world = World()
+    world.administration.is_user = None
     agent = await world.an_agent(live=LIVE, user_id=UserId(new_id()))
     for use_case in (world.reset, world.unassign):
         for address in (LIVE, WalletAddress("nothing")):
@@ -330,12 +360,12 @@ async def test_an_own_encrypted_wallet_can_be_assigned_and_nobody_elses() -> Non
     mine, other = await world.an_agent(), await world.an_agent(user_id=UserId(new_id()))
     world.keys.stored[stored] = USER
 
-    with pytest.raises(InvalidInputError, match="no key is loaded"):
+    with pytest.raises(InvalidInputError, match="no key of yours is loaded"):
         await world.assign.execute(other.id, other.user_id, stored, TradingMode.LIVE)
     with pytest.raises(InvalidInputError, match="cannot be assigned as simulation"):
         await world.assign.execute(other.id, other.user_id, stored, TradingMode.SIMULATION)
     done = await world.assign.execute(mine.id, USER, stored, TradingMode.LIVE)
 
     assert done.wallet.address == stored
-    (own,) = [one for one in world.listing.execute(mine.id, USER).own if one.wallet.address == stored]
+    (own,) = [one for one in (await world.listing.execute(mine.id, USER)).own if one.wallet.address == stored]
     assert (own.source, own.can_trade) == (WalletSource.ENCRYPTED, False)

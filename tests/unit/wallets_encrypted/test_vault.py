@@ -198,9 +198,9 @@ def test_both_kinds_of_keys_sign_and_the_rest_says_why_not() -> None:
     assert not keys.is_stored(held.address)
     # Nobody is offered what belongs to somebody else.
     assert list(keys.addresses) == [address_of(given)]
-    assert keys.may_assign(stored, owner)
-    assert not keys.may_assign(stored, UserId(new_id()))
-    assert keys.may_assign(address_of(given), UserId(new_id()))
+    assert keys.is_stored_for(stored, owner)
+    assert not keys.is_stored_for(stored, UserId(new_id()))
+    assert not keys.is_stored_for(address_of(given), owner)
     assert repr(keys) == "LoadedKeys(EnvironmentWalletKeys(1 wallets), KeyVault(1 unlocked))"
 
     keys.wipe()

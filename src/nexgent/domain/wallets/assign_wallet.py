@@ -21,6 +21,7 @@ from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
 from nexgent.domain.ledger.state import Balance, WalletState
+from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.errors import OpenPositionsError, WalletBusyError, WalletInUseError
 from nexgent.domain.wallets.ports import LoadedWallets, Projections, WalletRepository
 from nexgent.shared.clock import Clock
@@ -43,7 +44,10 @@ class Assignment:
 
 
 class AssignWallet:
-    """One wallet per agent and type; one agent per address."""
+    """One wallet per agent and type; one agent per address.
+
+    The wallets of the environment are the administrator's, and only the administrator gives them to other users' agents.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class AssignWallet:
         ledger: Ledger,
         wallets: WalletRepository,
         keys: LoadedWallets,
+        environment: EnvironmentWallets,
         projections: Projections,
         clock: Clock,
         publish: Callable[[object], None],
@@ -60,6 +65,7 @@ class AssignWallet:
         self._ledger = ledger
         self._wallets = wallets
         self._keys = keys
+        self._environment = environment
         self._projections = projections
         self._clock = clock
         self._publish = publish
@@ -72,8 +78,8 @@ class AssignWallet:
         Raises `AgentNotFoundError`, `InvalidInputError` (not a usable address of that type), `WalletInUseError`,
         `OpenPositionsError` or `WalletBusyError` when the present wallet is not flat, `UnavailableError`.
         """
-        self._check_address(address, mode, user_id)
-        agent = self._directory.owned(agent_id, user_id)
+        await self._check_address(address, mode, user_id)
+        agent = await self._agent(agent_id, user_id, address, mode)
         present = agent.wallet_for(mode)
         if present is not None and present.address == address:
             return Assignment(present, is_new=False)
@@ -85,20 +91,40 @@ class AssignWallet:
             await self._wallets.add_wallet(wallet)
         else:
             await self._replace(present, wallet)
-        self._announce(agent_id, user_id, present, wallet)
+        self._announce(agent_id, agent.user_id, present, wallet)
         log.info("wallet.assigned", agent_id=str(agent_id), wallet_address=address, mode=mode.value)
         return Assignment(wallet, is_new=present is None)
 
-    def _check_address(self, address: WalletAddress, mode: TradingMode, user_id: UserId) -> None:
+    async def _agent(
+        self, agent_id: AgentId, user_id: UserId, address: WalletAddress, mode: TradingMode
+    ) -> Agent:
+        foreign = self._directory.find(agent_id)
+        if (
+            foreign is not None
+            and foreign.user_id != user_id
+            and mode is TradingMode.LIVE
+            and address in self._keys.addresses
+            and await self._environment.belong_to(user_id)
+        ):
+            return foreign
+        return self._directory.owned(agent_id, user_id)
+
+    async def _may_assign(self, address: WalletAddress, user_id: UserId) -> bool:
+        if self._keys.is_stored_for(address, user_id):
+            return True
+        return address in self._keys.addresses and await self._environment.may_take(user_id)
+
+    async def _check_address(self, address: WalletAddress, mode: TradingMode, user_id: UserId) -> None:
         if mode is TradingMode.LIVE:
             if address.startswith(SIMULATION_PREFIX):
                 raise InvalidInputError(
                     "Invalid walletAddress: a simulation wallet cannot be assigned as live"
                 )
-            if not self._keys.may_assign(address, user_id):
+            # The same words for a wallet that is not there and for one that is somebody else's.
+            if not await self._may_assign(address, user_id):
                 raise InvalidInputError(
-                    "Invalid walletAddress: no key is loaded for it; live wallets come from WALLET_1, WALLET_2, … "
-                    "or are imported with POST /wallets"
+                    "Invalid walletAddress: no key of yours is loaded for it; live wallets come from WALLET_1, "
+                    "WALLET_2, … and are the administrator's (ADMIN_EMAIL), or are imported with POST /wallets"
                 )
         elif self._keys.is_loaded(address) or self._keys.is_stored(address):
             raise InvalidInputError("Invalid walletAddress: a live wallet cannot be assigned as simulation")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.wallets.encrypted.models import WalletSource
+from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.ports import LoadedWallets
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
@@ -29,19 +30,28 @@ class AgentWallets:
 
 
 class ListWallets:
-    """A loaded wallet is taken when any agent has it, whoever that is: assigning it would fail."""
+    """A loaded wallet is taken when any agent has it, whoever that is: assigning it would fail.
 
-    def __init__(self, *, directory: AgentDirectory, keys: LoadedWallets) -> None:
+    Who may not assign the wallets of the environment is not told which there are.
+    """
+
+    def __init__(
+        self, *, directory: AgentDirectory, keys: LoadedWallets, environment: EnvironmentWallets
+    ) -> None:
         self._directory = directory
         self._keys = keys
+        self._environment = environment
 
-    def execute(self, agent_id: AgentId, user_id: UserId) -> AgentWallets:
-        """Return the wallets. Raises `AgentNotFoundError`."""
+    async def execute(self, agent_id: AgentId, user_id: UserId) -> AgentWallets:
+        """Return the wallets. Raises `AgentNotFoundError`, `UnavailableError`."""
         agent = self._directory.owned(agent_id, user_id)
         own = sorted(agent.wallets, key=lambda wallet: (wallet.created_at, wallet.address), reverse=True)
+        loaded = self._keys.addresses
+        if loaded and not await self._environment.may_take(user_id):
+            loaded = ()
         return AgentWallets(
             tuple(AgentWallet(wallet, self._source(wallet), self._can_trade(wallet)) for wallet in own),
-            tuple((address, self._directory.wallet(address) is not None) for address in self._keys.addresses),
+            tuple((address, self._directory.wallet(address) is not None) for address in loaded),
         )
 
     def _source(self, wallet: Wallet) -> WalletSource:

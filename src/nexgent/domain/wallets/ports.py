@@ -46,11 +46,11 @@ class WalletRepository(Protocol):
 
 
 class LoadedWallets(Protocol):
-    """Live wallets whose keys are in memory."""
+    """Live wallets whose keys are here."""
 
     @property
     def addresses(self) -> Sequence[WalletAddress]:
-        """Their addresses, in the order they were loaded."""
+        """The wallets of the environment, in the order they were loaded."""
         ...
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
@@ -61,8 +61,8 @@ class LoadedWallets(Protocol):
         """Tell whether the wallet's key is stored encrypted here, whoever owns it and whether it is unlocked or not."""
         ...
 
-    def may_assign(self, wallet: WalletAddress, user_id: UserId) -> bool:
-        """Tell whether a user may give the wallet to an agent: a loaded one, or an encrypted one of their own."""
+    def is_stored_for(self, wallet: WalletAddress, user_id: UserId) -> bool:
+        """Tell whether the wallet's key is stored encrypted here for that user."""
         ...
 
 

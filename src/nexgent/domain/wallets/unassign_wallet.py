@@ -12,7 +12,8 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.wallets.ports import WalletRepository
+from nexgent.domain.wallets.environment import EnvironmentWallets
+from nexgent.domain.wallets.ports import LoadedWallets, WalletRepository
 from nexgent.domain.wallets.reset_wallet import ResetResult, ResetWallet, owned_wallet
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
@@ -22,7 +23,10 @@ log = structlog.get_logger(__name__)
 
 
 class UnassignWallet:
-    """Reset it, then forget it. What lies on the chain stays there."""
+    """Reset it, then forget it. What lies on the chain stays there.
+
+    The administrator may take a wallet of the environment back from anybody's agent.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,8 @@ class UnassignWallet:
         ledger: Ledger,
         reset: ResetWallet,
         wallets: WalletRepository,
+        keys: LoadedWallets,
+        environment: EnvironmentWallets,
         clock: Clock,
         publish: Callable[[object], None],
     ) -> None:
@@ -38,6 +44,8 @@ class UnassignWallet:
         self._ledger = ledger
         self._reset = reset
         self._wallets = wallets
+        self._keys = keys
+        self._environment = environment
         self._clock = clock
         self._publish = publish
 
@@ -47,6 +55,7 @@ class UnassignWallet:
         Raises `InvalidInputError` for a paper wallet, `UnknownWalletAddressError`, `ResetFailedError`, `UnavailableError`.
         """
         require_live_address(address)
+        user_id = await self._holder(address, user_id)
         _, wallet = owned_wallet(self._directory, address, user_id)
         if wallet.mode is not TradingMode.LIVE:
             raise InvalidInputError("Invalid wallet: only live wallets can be unassigned")
@@ -58,6 +67,14 @@ class UnassignWallet:
         self._publish(AgentSaved(replace(agent, wallets=left, updated_at=self._clock.now())))
         log.info("wallet.unassigned", wallet_address=address, agent_id=str(agent.id))
         return result
+
+    async def _holder(self, address: WalletAddress, user_id: UserId) -> UserId:
+        """Return on whose behalf the wallet is taken away: the agent's owner, if the wallet is the caller's to take back."""
+        wallet = self._directory.wallet(address)
+        agent = self._directory.find(wallet.agent_id) if wallet is not None else None
+        if agent is None or agent.user_id == user_id or address not in self._keys.addresses:
+            return user_id
+        return agent.user_id if await self._environment.belong_to(user_id) else user_id
 
 
 def require_live_address(address: WalletAddress) -> None:

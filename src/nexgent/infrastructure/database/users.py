@@ -25,6 +25,7 @@ _ADOPT = """
 WITH adopted AS (UPDATE users SET seeded = true WHERE id = $1 RETURNING id)
 DELETE FROM api_keys WHERE user_id IN (SELECT id FROM adopted)
 """
+_FIRST_TWO = "SELECT id FROM users LIMIT 2"
 _SESSIONS_FROM = "SELECT id, sessions_from FROM users WHERE sessions_from IS NOT NULL"
 # A lapsed lock starts the count again. One statement, so that attempts at the same moment all count.
 _FAILED = """
@@ -73,6 +74,12 @@ class PostgresUserRepository:
                 user.seeded,
             )
         return done == "INSERT 0 1"
+
+    async def only_one(self) -> UserId | None:
+        """Return the user when there is exactly one."""
+        with translated_errors("read users"):
+            rows = await self._pool.fetch(_FIRST_TWO)
+        return UserId(rows[0]["id"]) if len(rows) == 1 else None
 
     async def set_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
         """Replace the password, lift a lock, and end all sessions that began before."""

@@ -24,7 +24,7 @@ class LoadedKeys:
 
     @property
     def addresses(self) -> Sequence[WalletAddress]:
-        """The wallets of the environment, which are anybody's to assign; encrypted ones are their owner's business."""
+        """The wallets of the environment; encrypted ones are their owner's business."""
         return self._environment.addresses
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
@@ -35,9 +35,9 @@ class LoadedKeys:
         """Tell whether the wallet's key is stored encrypted here."""
         return self._index.owner_of(wallet) is not None
 
-    def may_assign(self, wallet: WalletAddress, user_id: UserId) -> bool:
-        """Tell whether a user may give the wallet to an agent: one of the environment, or an encrypted one of their own."""
-        return self._environment.is_loaded(wallet) or self._index.owner_of(wallet) == user_id
+    def is_stored_for(self, wallet: WalletAddress, user_id: UserId) -> bool:
+        """Tell whether the wallet's key is stored encrypted here for that user."""
+        return self._index.owner_of(wallet) == user_id
 
     def sign(self, wallet: WalletAddress, message: bytes) -> bytes:
         """Return the wallet's signature (64 bytes). Raises `WalletLockedError`, `WalletNotLoadedError`."""

@@ -39,7 +39,7 @@ endpoints = Endpoints("wallets")
 )
 async def list_wallets(call: Call) -> Response:
     """Return the wallets."""
-    wallets = call.services.list_wallets.execute(call.agent_id("agentId"), call.user_id)
+    wallets = await call.services.list_wallets.execute(call.agent_id("agentId"), call.user_id)
     return json_response(
         {
             "agentWallets": [
