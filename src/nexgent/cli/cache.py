@@ -10,6 +10,7 @@ from typing import Any
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.tables import words
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError
 
@@ -84,15 +85,11 @@ def _show(answer: dict[str, Any]) -> None:
         state = "connected" if answer["connected"] else "not connected"
         print(f"Redis is {state}; keys begin with {answer['keyPrefix']!r}")
         for name, count in answer["counts"].items():
-            print(f"  {_words(name):<14} {count:>8}")
+            print(f"  {words(name):<14} {count:>8}")
         return
     if "cleared" in answer:
         print(f"Dropped {answer['cleared']} keys")
     if "warmed" in answer:
-        counts = ", ".join(f"{count} {_words(name)}" for name, count in answer["warmed"].items())
+        counts = ", ".join(f"{count} {words(name)}" for name, count in answer["warmed"].items())
         print(f"Written: {counts}")
     print(f"Done in {answer['duration']} ms")
-
-
-def _words(name: str) -> str:
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)

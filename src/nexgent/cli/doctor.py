@@ -7,15 +7,14 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from nexgent.cli import exit_codes
 from nexgent.cli.doctor_checks import Finding, Verdict, examine, settings_findings
 from nexgent.cli.hints import as_typed
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.tables import line_width, paragraph
 from nexgent.config.settings import SettingsError
 
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
@@ -45,11 +44,22 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_codes.FAILURE if failed else exit_codes.OK
 
 
-def _show(findings: Sequence[Finding]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("check", "result", "found", "what to do"):
-        table.add_column(column, overflow="fold")
+def finding_lines(findings: Sequence[Finding], width: int | None) -> list[str]:
+    """Return each finding with what to do about it below; paths and addresses stay whole."""
+    longest = max(len(finding.name) for finding in findings)
+    lines: list[str] = []
     for finding in findings:
-        result = Text(finding.verdict.value, STYLES[finding.verdict])
-        table.add_row(finding.name, result, Text(finding.found), Text(as_typed(finding.advice)))
-    Console(highlight=False).print(table)
+        first = f"{finding.verdict.value:<4}  {finding.name:<{longest}}  "
+        lines += paragraph(finding.found, width, first=first)
+        if finding.advice:
+            lines += paragraph(as_typed(finding.advice), width, first=" " * len(first) + "→ ")
+    return lines
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for line in finding_lines(findings, line_width()):
+        verdict = next((one for one in Verdict if line.startswith(f"{one.value} ")), None)
+        console.print(
+            Text(line, STYLES[verdict] if verdict is not None and verdict is not Verdict.OK else "")
+        )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.options import signal_id
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.tables import line_width, paragraph, table
 from nexgent.cli.watch_view import short_price
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import NexgentError
@@ -58,22 +55,39 @@ async def agent_names(api: ApiClient) -> dict[str, str]:
 
 def show_decisions(decisions: list[dict[str, Any]], names: Mapping[str, str]) -> None:
     """Print every decision with its gates."""
-    console = Console()
+    print("\n".join(decision_lines(decisions, names, line_width())))
+
+
+def decision_lines(decisions: list[dict[str, Any]], names: Mapping[str, str], width: int | None) -> list[str]:
+    """Return every decision with its gates; ids stay whole at any width."""
     if not decisions:
-        console.print("No agent has decided on this signal yet.")
+        return ["No agent has decided on this signal yet."]
+    lines: list[str] = []
     for decision in decisions:
         agent_id = decision["agentId"]
         who = f"{names[agent_id]} ({agent_id})" if agent_id in names else agent_id
-        table = Table(title=Text(f"agent {who}: {decision['outcome']}"), title_justify="left")
-        for column in ("gate", "value", "limit", "passed"):
-            table.add_column(column, overflow="fold")
-        for gate in decision["gates"]:
-            passed = "yes" if gate["passed"] else "NO"
-            cells = (gate["name"], gate["value"] or "", gate["limit"] or "", passed)
-            table.add_row(*(Text(str(cell)) for cell in cells))
-        console.print(table)
-        for line in outcome_lines(decision):
-            console.print(Text(f"  {line}"))
+        lines += paragraph(f"agent {who}: {decision['outcome']}", width)
+        lines += gate_lines(decision["gates"], width)
+        lines += [part for line in outcome_lines(decision) for part in paragraph(line, width, first="  ")]
+        lines.append("")
+    return lines[:-1]
+
+
+def gate_lines(gates: Sequence[Mapping[str, Any]], width: int | None) -> list[str]:
+    """Return gates as a table; where it does not fit, as a list that begins with what has passed."""
+    if not gates:
+        return []
+    rows = [(gate["name"], gate["value"], gate["limit"], "yes" if gate["passed"] else "NO") for gate in gates]
+    lines = table(("gate", "value", "limit", "passed"), rows, width=None)
+    if width is None or max(map(len, lines)) <= width:
+        return lines
+    return [
+        line
+        for name, value, limit, passed in rows
+        for line in paragraph(
+            f"{name}: {value or '–'}, limit: {limit or '–'}", width, first=f"  {passed:<3}  "
+        )
+    ]
 
 
 def outcome_lines(decision: Mapping[str, Any]) -> list[str]:

@@ -6,13 +6,16 @@ import argparse
 import getpass
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
+from nexgent.cli.explain import agent_names
 from nexgent.cli.options import whole_number
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError
 
@@ -44,26 +47,30 @@ def run(arguments: argparse.Namespace) -> int:
         raise InvalidInputError("--ttl belongs to --unlock")
     settings = load_settings(level="error")
     passphrase = _passphrase(arguments.unlock) if arguments.unlock is not None else None
-    answer = run_async(_act(arguments, settings, passphrase))
-    if arguments.json or arguments.unlock is not None or arguments.lock is not None:
+    answer, names = run_async(_act(arguments, settings, passphrase))
+    if arguments.json:
         print(json.dumps(answer, indent=2))
+    elif "wallets" in answer:
+        print("\n".join(wallet_lines(answer["wallets"], names, line_width())))
     else:
-        _show(answer["wallets"])
+        print(_state(answer))
     return exit_codes.OK
 
 
 async def _act(
     arguments: argparse.Namespace, settings: Settings, passphrase: str | None
-) -> Any:  # JSON of any shape
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the answer, and with a list for people the names of the agents."""
     async with ApiClient.of(arguments, settings) as api:
         if arguments.unlock is not None:
             body = {"passphrase": passphrase}
             if arguments.ttl is not None:
                 body["ttlSeconds"] = arguments.ttl
-            return await api.call("POST", f"/wallets/{quote(arguments.unlock, safe='')}/unlock", body)
+            return await api.call("POST", f"/wallets/{quote(arguments.unlock, safe='')}/unlock", body), {}
         if arguments.lock is not None:
-            return await api.call("POST", f"/wallets/{quote(arguments.lock, safe='')}/lock", {})
-        return await api.call("GET", "/wallets")
+            return await api.call("POST", f"/wallets/{quote(arguments.lock, safe='')}/lock", {}), {}
+        answer = await api.call("GET", "/wallets")
+        return answer, {} if arguments.json else await agent_names(api)
 
 
 def _passphrase(address: str) -> str:
@@ -75,18 +82,33 @@ def _passphrase(address: str) -> str:
     return text
 
 
-def _show(wallets: list[dict[str, Any]]) -> None:
-    """Print a line per wallet, never cut: an address is there to be copied."""
-    rows = [("wallet", "type", "key", "state", "agent")]
+def wallet_lines(wallets: list[dict[str, Any]], names: Mapping[str, str], width: int | None) -> list[str]:
+    """Return the wallets as a table for people; an address is there to be copied."""
+    if not wallets:
+        return ["There are no wallets yet; creating an agent makes a simulation wallet."]
+    rows = []
     for wallet in wallets:
         until = f" until {wallet['unlockedUntil']}" if wallet["unlockedUntil"] else ""
         state = "ready" if wallet["isUnlocked"] else "locked"
         if wallet["source"] == "environment" and not wallet["isUnlocked"]:
             state = "key missing"
-        agent = wallet["agentId"] or "–"
-        rows.append((wallet["walletAddress"], wallet["walletType"], wallet["source"], state + until, agent))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows if wallets else []:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    if not wallets:
-        print("There are no wallets yet.")
+        agent_id = wallet["agentId"]
+        rows.append(
+            (
+                wallet["walletAddress"],
+                wallet["walletType"],
+                wallet["source"],
+                state + until,
+                names.get(agent_id, ""),
+                agent_id,
+            )
+        )
+    return table(("wallet", "type", "key", "state", "agent", "agent id"), rows, width=width)
+
+
+def _state(answer: dict[str, Any]) -> str:
+    if not answer["isUnlocked"]:
+        return f"The wallet {answer['walletAddress']} is locked."
+    until = answer.get("unlockedUntil")
+    how_long = f"until {until}" if until else "until it is locked, idle for long, or the service ends"
+    return f"The wallet {answer['walletAddress']} is unlocked {how_long}."

@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 
 from nexgent.cli import exit_codes
+from nexgent.cli.agents import AgentUnknownError, add_agent_option, find_agent
 from nexgent.cli.api_client import (
     ApiClient,
     LoginFailedError,
@@ -29,10 +30,9 @@ from nexgent.cli.api_client import (
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.watch_view import AgentView, render, status_line
 from nexgent.config.settings import Settings
-from nexgent.shared.errors import NexgentError, NotFoundError
+from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
 
-DEMO_AGENT = "Demo"
 REFRESH_SECONDS = 0.25
 BALANCE_SECONDS = 15.0
 OPEN_SECONDS = 10.0
@@ -49,15 +49,9 @@ UNAUTHORIZED = 401
 POLICY_VIOLATION = 1008
 
 
-class AgentUnknownError(NotFoundError):
-    """The user has no such agent, or none at all."""
-
-    code = "AGENT_NOT_FOUND"
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--agent", help="id or name of the agent (the demo's, else the newest)")
+    add_agent_option(parser, "the demo's, else the newest")
     parser.add_argument(
         "--plain", action="store_true", help="print one line per event (as it does when not in a terminal)"
     )
@@ -75,20 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_codes.OK
 
 
-def choose_agent(agents: Sequence[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
-    """Return the agent with that id or name; without one, the demo's, else the newest (they come newest first)."""
-    if not agents:
-        raise AgentUnknownError("This user has no agent yet; create one with POST /api/v1/agents")
-    if wanted is None:
-        return next((agent for agent in agents if agent["name"] == DEMO_AGENT), agents[0])
-    for key in ("id", "name"):
-        for agent in agents:
-            if str(agent[key]).casefold() == wanted.casefold():
-                return agent
-    names = ", ".join(str(agent["name"]) for agent in agents[:20])
-    raise AgentUnknownError(f"No agent has the id or name {wanted!r}; there are: {names}")
-
-
 async def _watch(arguments: argparse.Namespace, settings: Settings) -> None:
     task = asyncio.current_task()
     assert task is not None
@@ -97,7 +77,7 @@ async def _watch(arguments: argparse.Namespace, settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console = Console(highlight=False)
     async with ApiClient.of(arguments, settings) as api:
-        agent = choose_agent(await api.call("GET", "/agents"), arguments.agent)
+        agent = await find_agent(api, arguments.agent, any_will_do=True)
         view = AgentView(str(agent["name"]), str(agent["id"]))
         if arguments.once:
             follower = Follower(api, view, lambda _: None)

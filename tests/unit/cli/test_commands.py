@@ -39,6 +39,7 @@ class _Api(BaseHTTPRequestHandler):
 
     bodies: ClassVar[list[dict[str, Any]]] = []
     logins: ClassVar[list[str]] = []
+    more: ClassVar[dict[str, object]] = {}
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -47,6 +48,9 @@ class _Api(BaseHTTPRequestHandler):
             good = body == {"email": "user@example.com", "password": "right"}
             answer = {"accessToken": "t"} if good else {"error": "Invalid email or password"}
             self._send(200 if good else 401, answer)
+        elif self.path in self.more:
+            self.bodies.append(body)
+            self._send(200, self.more[self.path])
         elif self.path == "/api/v1/trading-signals/test":
             self._send(200, {"decisions": [{**DECISION, "outcome": "WOULD_BUY"}]})
         elif body["tokenAddress"] == TOKEN:
@@ -54,6 +58,8 @@ class _Api(BaseHTTPRequestHandler):
             self._send(201, {"id": 7})
         else:
             self._send(400, {"error": "Invalid tokenAddress"})
+
+    do_PUT = do_POST  # noqa: N815 -- the library's name
 
     def do_GET(self) -> None:
         if self.headers["Authorization"] != "Bearer t":
@@ -63,6 +69,8 @@ class _Api(BaseHTTPRequestHandler):
             self._send(200, decisions)
         elif self.path == "/api/v1/agents":
             self._send(200, [{"id": DECISION["agentId"], "name": "[bold]Careful"}])
+        elif self.path in self.more:
+            self._send(200, self.more[self.path])
         elif self.path.startswith("/api/v1/trading-signals?"):
             rows = [
                 (TOKEN, "TIRA"),
@@ -92,6 +100,7 @@ def api() -> Iterator[str]:
     """Address of a service that knows one user, one token and one signal."""
     _Api.bodies.clear()
     _Api.logins.clear()
+    _Api.more.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), _Api) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()

@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from rich.console import Console
 
-from nexgent.cli.watch import AgentUnknownError, Follower, choose_agent
+from nexgent.cli.watch import Follower
 from nexgent.cli.watch_view import AgentView, age_text, render, short_amount, status_line
 from tests.unit.cli.conftest import AGENT_ID, SOL_MINT, FakeApi, FakeService
 
@@ -140,18 +139,6 @@ def test_figures_are_short() -> None:
     ]
     assert [age_text(n) for n in (-1, 59, 61, 3700, 90_000)] == ["0s", "59s", "1m 1s", "1h 1m", "1d 1h"]
     assert status_line(AgentView("x", "y")).startswith("SOL ?")
-
-
-def test_the_agent_is_found_by_id_or_name_and_defaults_to_the_demos() -> None:
-    agents = [{"id": "1", "name": "Newest"}, {"id": "2", "name": "Demo"}]
-    assert choose_agent(agents, None)["id"] == "2"
-    assert choose_agent(agents[:1], None)["id"] == "1"
-    assert choose_agent(agents, "newest")["id"] == "1"
-    assert choose_agent(agents, "2")["name"] == "Demo"
-    with pytest.raises(AgentUnknownError, match="there are: Newest, Demo"):
-        choose_agent(agents, "3")
-    with pytest.raises(AgentUnknownError, match="no agent yet"):
-        choose_agent([], None)
 
 
 async def test_a_refused_token_is_renewed_and_following_goes_on(service: FakeService) -> None:
