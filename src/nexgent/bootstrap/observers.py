@@ -10,7 +10,13 @@ import structlog
 from nexgent.domain.positions.events import PositionClosed, PositionOpened
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.signals.events import SignalProcessed
-from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
+from nexgent.domain.trading.events import (
+    ExitAttemptFailed,
+    ExitOverdue,
+    ExitTriggered,
+    RecoveryPostponed,
+    TradeFinished,
+)
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.shared.money import plain
 
@@ -104,6 +110,10 @@ class EngineObserver:
         """Note an exit to be tried again."""
         self._metrics.exit_attempts_failed.labels(event.reason.value).inc()
         self._metrics.error(event.reason.value, event.code)
+
+    def on_recovery_postponed(self, event: RecoveryPostponed) -> None:
+        """Note an open trade that could not be ended yet."""
+        self._metrics.error("recovery", event.code)
 
     def on_exit_overdue(self, event: ExitOverdue) -> None:
         """Note an exit that takes longer than it may: an alarm."""

@@ -13,7 +13,13 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
-from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered, TradeFinished
+from nexgent.domain.trading.events import (
+    ExitAttemptFailed,
+    ExitOverdue,
+    ExitTriggered,
+    RecoveryPostponed,
+    TradeFinished,
+)
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.domain.wallets.encrypted.events import WalletUnlocked
@@ -82,4 +88,5 @@ def wire_events(
     bus.on(ExitTriggered, observer.on_exit_triggered)
     bus.on(ExitAttemptFailed, observer.on_exit_attempt_failed, engine.dead_tokens.on_exit_attempt_failed)
     bus.on(ExitOverdue, observer.on_exit_overdue)
+    bus.on(RecoveryPostponed, observer.on_recovery_postponed)
     bus.on(WalletUnlocked, lambda event: engine.exits.hurry(event.wallet_address))

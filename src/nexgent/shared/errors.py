@@ -8,12 +8,13 @@ from typing import ClassVar
 class NexgentError(Exception):
     """A failure with a stable code and facts for whoever has to act on it.
 
-    `details` may be shown to clients: it never holds a secret or the text of a foreign exception.
+    `details` may be shown to clients: it never holds a secret or the text of a foreign exception. Its keys are words of
+    whoever raises, so no parameter beside it has a name: whatever a detail is called, it collides with nothing.
     """
 
     code: ClassVar[str] = "ERROR"
 
-    def __init__(self, message: str, **details: object) -> None:
+    def __init__(self, message: str, /, **details: object) -> None:
         super().__init__(message)
         self.message = message
         self.details = details

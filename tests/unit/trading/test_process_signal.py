@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from nexgent.domain.agents.config import TradingConfig, update_config
-from nexgent.domain.signals.models import DecisionOutcome, Signal, TokenMetrics
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalTrade, TokenMetrics
 from nexgent.domain.trading.process_signal import ProcessSignal
-from nexgent.shared.types import SignalId
+from nexgent.shared.types import AgentId, SignalId
 from tests.fakes.api import FakeSignals
 from tests.fakes.engine import T0, TOKEN, USER, FakeEngine, an_agent
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
@@ -92,29 +91,28 @@ async def test_one_signal_that_cannot_be_processed_does_not_hold_the_others_back
         async def undecided(self) -> Sequence[Signal]:
             return [A_SIGNAL, replace(A_SIGNAL, id=SignalId(2))]
 
+    class BreaksOnce(FakeSignalTrades):
+        async def of_signal(self, signal_id: SignalId) -> Mapping[AgentId, SignalTrade]:
+            if signal_id == 1:
+                raise ZeroDivisionError("no error of ours")
+            return await super().of_signal(signal_id)
+
     engine, store = FakeEngine(), LeftBehind()
     agent = await engine.add_agent(an_agent())
     process = ProcessSignal(
         directory=engine.directory,
         purchases=engine.purchases,
         store=store,
-        trades=FakeSignalTrades(),
+        trades=BreaksOnce(),
         metrics=FakeTokenMetrics(),
         board=engine.board,
         clock=engine.clock,
         publish=engine.events.append,
         max_age_seconds=10**9,
     )
-    original = engine.swaps.quote
-
-    async def once(*args: Any, **kwargs: Any) -> Any:
-        engine.swaps.quote = original  # type: ignore[method-assign]
-        raise ZeroDivisionError("no error of ours")
-
-    engine.swaps.quote = once  # type: ignore[method-assign]
 
     assert await process.redrive() == 2
 
     assert SignalId(1) not in store.by_signal
     (decision,) = store.by_signal[SignalId(2)]
-    assert (decision.agent_id, decision.outcome) == (agent.id, DecisionOutcome.FAILED)
+    assert (decision.agent_id, decision.outcome) == (agent.id, DecisionOutcome.EXECUTED)

@@ -15,7 +15,7 @@ import structlog
 
 from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError, UnknownWalletError
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
-from nexgent.domain.ledger.models import Entry, EntryBody, Posting
+from nexgent.domain.ledger.models import Entry, EntryBody, ExitAsked, Posting, TradeIntended
 from nexgent.domain.ledger.ports import Journal, JournalConflictError
 from nexgent.domain.ledger.state import WalletState, apply
 from nexgent.domain.positions.models import Position
@@ -49,6 +49,8 @@ class Ledger:
         self._clock = clock
         self._publish = publish
         self._streams: dict[WalletAddress, _Stream] = {}
+        # Wallets that may have something to finish. Whoever asks for them sorts out those that are done.
+        self._unfinished: set[WalletAddress] = set()
         self._staged: dict[EntryId, Entry] = {}
         self._outcomes: dict[EntryId, asyncio.Future[None]] = {}
         self._appending = asyncio.Lock()
@@ -60,6 +62,9 @@ class Ledger:
     def load(self, states: Iterable[WalletState], journal_position: int) -> None:
         """Take over the states read at start."""
         self._streams = {state.wallet_address: _Stream(state) for state in states}
+        self._unfinished = {
+            wallet for wallet, stream in self._streams.items() if _is_unfinished(stream.durable)
+        }
         self._journal_position = journal_position
 
     def journal_position(self) -> int:
@@ -80,6 +85,20 @@ class Ledger:
     def states(self) -> list[WalletState]:
         """Return the newest state of every wallet."""
         return [stream.head for stream in self._streams.values()]
+
+    def unfinished(self) -> list[WalletState]:
+        """Return the newest state of the wallets with an open intent or an exit that is remembered.
+
+        The effort is that of the wallets that traded since it was last asked, not that of all there are.
+        """
+        found: list[WalletState] = []
+        for wallet in list(self._unfinished):
+            stream = self._streams.get(wallet)
+            if stream is not None and _is_unfinished(stream.head):
+                found.append(stream.head)
+            elif stream is None or not stream.stale:
+                self._unfinished.discard(wallet)
+        return found
 
     def position(self, wallet: WalletAddress, position_id: PositionId) -> Position | None:
         """Return an open position of a wallet."""
@@ -139,6 +158,8 @@ class Ledger:
             postings=tuple(postings),
         )
         stream.head = apply(stream.head, entry)
+        if isinstance(body, TradeIntended | ExitAsked):
+            self._unfinished.add(wallet)
         self._staged[entry.id] = entry
         self._outcomes[entry.id] = asyncio.get_running_loop().create_future()
         return entry
@@ -280,6 +301,14 @@ class Ledger:
                 raise JournalUnavailableError from error
             for state in states:
                 self._streams[state.wallet_address] = _Stream(state)
+                if _is_unfinished(state):
+                    self._unfinished.add(state.wallet_address)
             missing = set(wanted) - {state.wallet_address for state in states}
             for wallet in missing:
                 self._streams.pop(wallet, None)
+
+
+def _is_unfinished(state: WalletState) -> bool:
+    if state.intents:
+        return True
+    return any(position.pending_exit is not None for position in state.positions.values())

@@ -134,14 +134,19 @@ class PricePoller:
             feed, chunk, started = self._flights.pop(flight)
             self._busy[feed.source.value].difference_update(chunk)
             seconds = self._clock.monotonic() - started
-            error = flight.exception()
+            error = asyncio.CancelledError() if flight.cancelled() else flight.exception()
             if error is not None:
                 log.error("prices.fetch_failed", source=feed.source.value, exc_info=error)
                 self._observer.polled(feed.source.value, "failed", seconds)
                 continue
             result = flight.result()
             for observation in result.observations:
-                verdict, price = self._gate.judge(observation, sol_usd=sol_usd, now=now)
+                try:
+                    verdict, price = self._gate.judge(observation, sol_usd=sol_usd, now=now)
+                except Exception:
+                    # One token nobody can judge keeps no other from its price.
+                    log.exception("prices.not_judged", token_address=observation.token_address)
+                    continue
                 self._observer.judged(verdict.value)
                 if price is not None:
                     prices[price.token_address] = price

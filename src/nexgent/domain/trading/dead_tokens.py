@@ -13,6 +13,7 @@ from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoun
 from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.exits import NO_MARKET_CODES, ExitTasks
 from nexgent.domain.trading.liquidity import MarketReading
@@ -28,7 +29,6 @@ from nexgent.domain.trading.write_off import (
     decide_write_off,
 )
 from nexgent.shared.clock import Clock
-from nexgent.shared.errors import NexgentError
 from nexgent.shared.types import PositionId, TokenAddress
 
 log = structlog.get_logger(__name__)
@@ -105,8 +105,8 @@ class DeadTokens:
             await self._operations.write_off(position.wallet_address, position.id)
         except (PositionNotFoundError, PositionLockedError):
             return False
-        except NexgentError as error:
-            log.warning("write_off.postponed", position_id=str(position.id), code=error.code)
+        except Exception as error:
+            log.warning("write_off.postponed", position_id=str(position.id), code=named(error).code)
             return False
         log.error(
             "write_off.booked",
@@ -144,6 +144,6 @@ class DeadTokens:
     async def _ask(self, probe: MarketProbe, tokens: Sequence[TokenAddress]) -> Collection[MarketReading]:
         try:
             return await probe.read(tokens)
-        except NexgentError as error:
-            log.warning("write_off.probe_failed", source=probe.source, code=error.code)
+        except Exception as error:
+            log.warning("write_off.probe_failed", source=probe.source, code=named(error).code)
             return ()

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
-from nexgent.shared.errors import ConflictError, RejectedError, UnavailableError, UpstreamError
+from collections.abc import Mapping
+
+import structlog
+
+from nexgent.shared.errors import (
+    ConflictError,
+    NexgentError,
+    RejectedError,
+    UnavailableError,
+    UpstreamError,
+)
 from nexgent.shared.types import PositionId
+
+log = structlog.get_logger(__name__)
 
 
 class TradeRejectedError(RejectedError):
     """Purchase validation refuses; the code is one of the contract's."""
 
-    def __init__(self, code: str, message: str, **details: object) -> None:
+    def __init__(self, code: str, message: str, /, **details: object) -> None:
         super().__init__(message, **details)
         self.code = code  # type: ignore[misc]  # One class for the contract's dozen codes.
+
+
+class UnexpectedTradeError(NexgentError):
+    """Something failed that nobody has thought of. The log has the whole story; people are told that nothing was traded."""
+
+    code = "EXECUTION_FAILED"
+
+    def __init__(self) -> None:
+        super().__init__("The trade could not be carried out")
+
+
+def named(error: Exception) -> NexgentError:
+    """Return an error as one that can be recorded and shown; what nobody expected is logged here, with its traceback."""
+    if isinstance(error, NexgentError):
+        return error
+    log.error("trade.unexpected_error", error=type(error).__name__, exc_info=error)
+    return UnexpectedTradeError()
 
 
 class WalletNotLoadedError(ConflictError):
@@ -34,8 +63,14 @@ class SwapUnavailableError(UnavailableError):
 
     code = "SWAP_UNAVAILABLE"
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None, **details: object) -> None:
-        super().__init__(message, **details)
+    def __init__(
+        self,
+        message: str,
+        details: Mapping[str, object] | None = None,
+        *,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, **(details or {}))
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.models import CloseReason
-from nexgent.shared.types import AgentId, PositionId
+from nexgent.shared.types import AgentId, IntentId, PositionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +47,12 @@ class ExitOverdue:
     reason: CloseReason
     attempts: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPostponed:
+    """An open intent could not be ended yet; recovery comes back to it."""
+
+    intent_id: IntentId
+    kind: TradeKind
+    code: str

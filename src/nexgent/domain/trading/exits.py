@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.close_position import ClosePosition, ClosePositionRequest
-from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError
+from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError, named
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.operation_errors import PartiallySoldError
 from nexgent.domain.trading.pace import Pace
@@ -151,7 +152,7 @@ class ExitTasks:
         try:
             await self._close.execute(request)
             return None
-        except PositionNotFoundError:
+        except (PositionNotFoundError, UnknownWalletError):
             return None
         except PositionLockedError:
             log.debug("exit.waits", position_id=str(exit_.position.id))
@@ -175,8 +176,8 @@ class ExitTasks:
         try:
             await self._close.remember(request)
             exit_.remembered = True
-        except NexgentError as error:
-            log.warning("exit.not_remembered", position_id=str(exit_.position.id), code=error.code)
+        except Exception as error:
+            log.warning("exit.not_remembered", position_id=str(exit_.position.id), code=named(error).code)
 
     def _failed(self, exit_: _Exit, error: NexgentError) -> float:
         exit_.no_market = error.code in NO_MARKET_CODES

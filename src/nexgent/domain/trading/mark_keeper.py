@@ -61,7 +61,18 @@ class MarkKeeper:
                 self._waiting = {**batch, **self._waiting}
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            except Exception:
+                # One mark that cannot be stored keeps no other position's stop from being stored.
+                log.exception("marks.not_storable", positions=len(batch))
+                await self._write_each([mark for mark, _ in batch.values()])
             for position_id, (_, announce) in batch.items():
                 held = self._book.get(position_id) if announce else None
                 if held is not None:
                     self._publish(PositionUpdated(held.position, held.mark))
+
+    async def _write_each(self, marks: Sequence[PositionMark]) -> None:
+        for mark in marks:
+            try:
+                await self._store.save([mark])
+            except Exception:
+                log.exception("mark.not_stored", position_id=str(mark.position_id))

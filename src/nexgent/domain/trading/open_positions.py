@@ -15,7 +15,7 @@ from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletErr
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeIntended, TradeKind
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.trading.errors import WalletNotLoadedError
+from nexgent.domain.trading.errors import WalletNotLoadedError, named
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.models import Fill, Quote
@@ -89,10 +89,14 @@ class OpenPositions:
         gateway = self._gateways[buyers[0].wallet.mode]
         todo = list(results.values())
         with self._in_flight.hold(results):
-            for attempt in range(DECISION_ATTEMPTS):
-                todo = await self._try(order, gateway, todo, started, last=attempt == DECISION_ATTEMPTS - 1)
-                if not todo:
-                    break
+            try:
+                for attempt in range(DECISION_ATTEMPTS):
+                    last = attempt == DECISION_ATTEMPTS - 1
+                    todo = await self._try(order, gateway, todo, started, last=last)
+                    if not todo:
+                        break
+            except Exception as error:
+                await self._booking.give_up(list(results.values()), named(error))
         self._tell(list(results.values()), started)
         return list(results.values())
 
@@ -118,7 +122,7 @@ class OpenPositions:
                 if (intent := self._decide(order, result)) is not None:
                     decided[intent.id] = intent
             except NexgentError as error:
-                result.refuse(error.code, error.message, **error.details)
+                result.refuse_for(error)
         if not decided:
             return [PurchasePreview(result) for result in results]
         mode = buyers[0].wallet.mode
@@ -139,10 +143,13 @@ class OpenPositions:
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
         with self._in_flight.hold([intent.id]):
             quotes = PurchaseQuotes(gateway, live=buyer.wallet.mode is TradingMode.LIVE)
-            offers, decimals = await asyncio.gather(
-                quotes.fetch([(intent, _impact_limit(result))]), self._read_decimals(order.token_address)
-            )
-            await self._booking.carry_out(order, gateway, [(result, intent)], offers, decimals, started)
+            try:
+                offers, decimals = await asyncio.gather(
+                    quotes.fetch([(intent, _impact_limit(result))]), self._read_decimals(order.token_address)
+                )
+                await self._booking.carry_out(order, gateway, [(result, intent)], offers, decimals, started)
+            except Exception as error:
+                await self._booking.give_up([result], named(error))
         self._tell([result], started)
         return result
 
@@ -177,8 +184,8 @@ class OpenPositions:
         """Take one decision for each; return those whose wallet changed under it and that have to decide again."""
         try:
             await self._ledger.refresh([result.buyer.wallet.address for result in todo])
-        except JournalUnavailableError as error:
-            refuse_all(todo, error)
+        except Exception as error:
+            refuse_all(todo, named(error))
             return []
         staged, again = await self._stage_all(order, todo, last=last)
         if not staged:
@@ -220,11 +227,11 @@ class OpenPositions:
                 if intent is not None:
                     entry = self._ledger.stage(result.buyer.wallet.address, TradeIntended(intent))
                     staged.append((result, intent, entry))
-            except NexgentError as error:
+            except Exception as error:
                 if isinstance(error, StaleWalletError) and not last:
                     again.append(result)
                 else:
-                    result.refuse(error.code, error.message, **error.details)
+                    result.refuse_for(named(error))
             if number % SHARE == 0 and number < len(todo):
                 self._ledger.begin()
                 await asyncio.sleep(0)
@@ -262,7 +269,7 @@ class OpenPositions:
             return None
         if isinstance(verdict, PurchaseRefused):
             details: dict[str, object] = {"cause": verdict.cause} if verdict.cause else {}
-            result.refuse(verdict.code, verdict.message, **details)
+            result.refuse(verdict.code, verdict.message, details)
             return None
         result.size_sol = verdict.size_sol
         amount = lamports(verdict.size_sol)
@@ -303,8 +310,8 @@ class OpenPositions:
     async def _read_decimals(self, token: TokenAddress) -> int | NexgentError:
         try:
             return await self._decimals.decimals(token)
-        except NexgentError as error:
-            return error
+        except Exception as error:
+            return named(error)
 
 
 def _impact_limit(result: PurchaseResult) -> Decimal | None:
@@ -319,7 +326,7 @@ def _previewed(
         return PurchasePreview(result)
     problem = decimals if isinstance(decimals, NexgentError) else offer
     if isinstance(problem, NexgentError):
-        result.refuse(problem.code, problem.message, **problem.details)
+        result.refuse_for(problem)
         return PurchasePreview(result)
     assert isinstance(offer, Quote)
     assert isinstance(decimals, int)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import Position
@@ -137,7 +138,7 @@ class OperationTasks:
         key = (position.id, kind)
         try:
             await run()
-        except PositionNotFoundError:
+        except (PositionNotFoundError, UnknownWalletError):
             self._rests.pop(key, None)
         except (PositionLockedError, ExitPendingError, NotDueError) as error:
             # Nothing is wrong: somebody else is at work, or memory runs a moment behind the journal.

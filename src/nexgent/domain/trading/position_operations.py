@@ -15,7 +15,11 @@ from typing import Protocol
 from nexgent.domain.agents.config import DEFAULT_CONFIG, TradingConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.ledger.errors import InsufficientBalanceError, LedgerInvariantError, StaleWalletError
+from nexgent.domain.ledger.errors import (
+    JournalUnavailableError,
+    LedgerInvariantError,
+    StaleWalletError,
+)
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import (
     Entry,
@@ -32,7 +36,7 @@ from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoun
 from nexgent.domain.positions.events import PositionClosed, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionMark
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError
+from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError, named
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.models import Fill, Quote
@@ -285,12 +289,16 @@ class PositionOperations:
     ) -> OperationDone:
         try:
             return await self.book(intent, fill, started)
-        except (LedgerInvariantError, InsufficientBalanceError) as error:
+        except (PositionNotFoundError, StaleWalletError, JournalUnavailableError):
+            # Booked elsewhere, or the journal cannot tell at present: recovery ends it.
+            raise
+        except Exception as error:
+            known = named(error)
             if fill.signature is not None:
                 # It landed: whatever keeps it from being booked now, it is not a failed trade. Recovery tries again.
                 raise SwapInDoubtError(position.id) from error
-            await self._fail(intent, error, started)
-            raise
+            await self._fail(intent, known, started)
+            raise known from None
 
     async def _commit_and_quote(
         self, entry: Entry, operation: Operation, intent: Intent, venue: Venue
@@ -307,8 +315,8 @@ class PositionOperations:
             raise
         try:
             return await quoting
-        except NexgentError as error:
-            raise _QuoteRefusedError(error) from None
+        except Exception as error:
+            raise _QuoteRefusedError(named(error)) from None
 
     def _intent(self, position: Position, plan: Plan) -> Intent:
         return Intent(

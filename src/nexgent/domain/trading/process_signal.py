@@ -25,6 +25,7 @@ from nexgent.domain.signals.models import (
     TokenMetrics,
 )
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
+from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.open_positions import OpenPositions
 from nexgent.domain.trading.position_book import age_ms
 from nexgent.domain.trading.purchases import Buyer, PurchaseOrder, PurchasePreview, PurchaseResult
@@ -107,17 +108,18 @@ class ProcessSignal:
         signals = [signal for signal in await self._store.undecided() if signal.id not in self._taken]
         for signal in signals:
             self._take(signal.id)
-            if self._clock.now() - signal.created_at > self._max_age:
-                await self._expire(signal)
-            else:
-                already = await self._trades.of_signal(signal.id)
-                try:
+            try:
+                if self._clock.now() - signal.created_at > self._max_age:
+                    await self._expire(signal)
+                else:
+                    already = await self._trades.of_signal(signal.id)
                     await self.execute(signal, self._clock.monotonic(), already)
-                except NexgentError:
-                    raise
-                except Exception:
-                    # Its next chance is the next start: the other signals do not wait for it.
-                    log.exception("signal.redrive_failed", signal_id=signal.id)
+            except NexgentError:
+                self._taken.pop(signal.id, None)
+                raise
+            except Exception:
+                # Its next chance is the next start: the other signals do not wait for it.
+                log.exception("signal.redrive_failed", signal_id=signal.id)
         return len(signals)
 
     def _take(self, signal_id: SignalId) -> None:
@@ -224,9 +226,15 @@ class ProcessSignal:
         for agent in agents:
             filters = (agent.automated_trading, agent.config.signals)
             verdict = verdicts.get(filters)
-            if verdict is None:
-                verdict = verdicts[filters] = self._verdict(signal, agent, metrics)
-            candidates.append(_candidate(agent, verdict))
+            try:
+                if verdict is None:
+                    verdict = verdicts[filters] = self._verdict(signal, agent, metrics)
+                candidates.append(_candidate(agent, verdict))
+            except Exception as error:
+                known = named(error)
+                candidates.append(
+                    _Candidate(agent, (), (known.code, "The agent's filters could not be applied"))
+                )
         return candidates
 
     async def _figures(self, signal: Signal, agents: list[Agent]) -> TokenMetrics | None:
@@ -237,8 +245,8 @@ class ProcessSignal:
         try:
             async with asyncio.timeout(METRICS_TIMEOUT_SECONDS):
                 return await self._metrics.metrics(signal.token_address)
-        except (NexgentError, TimeoutError):
-            log.warning("signal.metrics_unavailable", signal_id=signal.id)
+        except Exception as error:
+            log.warning("signal.metrics_unavailable", signal_id=signal.id, error=type(error).__name__)
             return None
 
     def _verdict(self, signal: Signal, agent: Agent, metrics: TokenMetrics | None) -> _Verdict:
@@ -270,7 +278,7 @@ class ProcessSignal:
         return SignalDecision(
             signal_id=signal.id,
             agent_id=candidate.agent.id,
-            outcome=DecisionOutcome.FAILED if code == "WALLET_NOT_FOUND" else DecisionOutcome.SKIPPED,
+            outcome=DecisionOutcome.SKIPPED if code == "NOT_ELIGIBLE" else DecisionOutcome.FAILED,
             code=code,
             reason=reason,
             gates=candidate.gates,
@@ -355,8 +363,8 @@ class ProcessSignal:
             try:
                 await self._store.record_decisions(signal.id, decisions)
                 return
-            except NexgentError as error:
-                log.warning("signal.decisions_not_recorded", signal_id=signal.id, code=error.code)
+            except Exception as error:
+                log.warning("signal.decisions_not_recorded", signal_id=signal.id, code=named(error).code)
                 if pause is None:
                     # The signal stays unprocessed in the store: the next start records it from the journal.
                     return

@@ -13,7 +13,7 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeFailed, TradeSettled
 from nexgent.domain.positions.events import PositionOpened
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.trading.errors import TradeRejectedError
+from nexgent.domain.trading.errors import TradeRejectedError, named
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.ports import SwapGateway
 from nexgent.domain.trading.purchases import (
@@ -65,7 +65,7 @@ class PurchaseBooking:
             offer = offers[intent.id]
             problem = decimals if isinstance(decimals, NexgentError) else offer
             if isinstance(problem, NexgentError):
-                result.refuse(problem.code, problem.message, **problem.details)
+                result.refuse_for(problem)
                 failed.append((result, intent))
             elif isinstance(offer, Quote):
                 swaps.append((result, intent, offer))
@@ -115,7 +115,7 @@ class PurchaseBooking:
                         continue
                     try:
                         entry, body = self._settle(order, result, intent, outcome, decimals, sol_usd)
-                    except NexgentError as error:
+                    except Exception as error:
                         if self._is_failed(result, intent, outcome, error):
                             failed.append((result, intent))
                         continue
@@ -130,10 +130,29 @@ class PurchaseBooking:
                 await self._announce(booked, started)
         return failed
 
+    async def give_up(self, results: Sequence[PurchaseResult], error: NexgentError) -> None:
+        """End purchases that an error has interrupted: failed where nothing was sent, in doubt where something was."""
+        unsent: list[Durable] = []
+        for result in results:
+            if result.position is not None or result.code is not None:
+                continue
+            result.refuse_for(error)
+            wallet = result.buyer.wallet.address
+            state = self._ledger.head(wallet) if self._ledger.knows(wallet) else None
+            current = state.intents.get(result.buyer.intent_id) if state is not None else None
+            if current is None:
+                continue
+            if current.submission is not None:
+                result.in_doubt = True
+            else:
+                unsent.append((result, current.intent))
+        await self._record_failures(unsent)
+
     @staticmethod
-    def _is_failed(result: PurchaseResult, intent: Intent, fill: Fill, error: NexgentError) -> bool:
+    def _is_failed(result: PurchaseResult, intent: Intent, fill: Fill, cause: Exception) -> bool:
         """Note why a fill could not be settled; tell whether the trade has failed."""
-        result.refuse(error.code, error.message, **error.details)
+        error = named(cause)
+        result.refuse_for(error)
         if fill.signature is None:
             return True
         # It landed: whatever keeps it from being booked now, it is not a failed trade. Recovery tries again.
@@ -200,7 +219,8 @@ class PurchaseBooking:
             body = TradeFailed(intent.id, result.code or "EXECUTION_FAILED", result.reason or "")
             try:
                 entries.append(self._ledger.stage(intent.wallet_address, body))
-            except NexgentError as error:
-                log.warning("purchase.failure_not_recorded", intent_id=str(intent.id), code=error.code)
+            except Exception as error:
+                code = named(error).code
+                log.warning("purchase.failure_not_recorded", intent_id=str(intent.id), code=code)
         if entries:
             await self._ledger.commit_each(entries)

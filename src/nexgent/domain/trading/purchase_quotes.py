@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from nexgent.domain.ledger.models import Intent
-from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError
+from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError, named
 from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
 from nexgent.domain.trading.ports import SwapGateway
 from nexgent.domain.trading.price_impact import ImpactAccepted, ImpactTooHigh, decide_price_impact
@@ -51,8 +51,10 @@ class PurchaseQuotes:
         for intent, limit in wanted:
             answer = answers[keys[intent.amount_raw]]
             if isinstance(answer, Quote):
-                answer = _share(answer, intent.amount_raw)
-                answer = await self._guard(intent, limit, answer)
+                try:
+                    answer = await self._guard(intent, limit, _share(answer, intent.amount_raw))
+                except Exception as error:
+                    answer = named(error)
             offers[intent.id] = answer
         return offers
 
@@ -75,8 +77,8 @@ class PurchaseQuotes:
         )
         try:
             quote = await self._gateway.quote(request)
-        except NexgentError as error:
-            return error
+        except Exception as error:
+            return named(error)
         if quote.in_amount_raw <= 0 or quote.out_amount_raw <= 0:
             return QuoteFailedError("The swap provider quoted an empty swap")
         return quote

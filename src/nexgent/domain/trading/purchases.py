@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -63,9 +63,16 @@ class PurchaseResult:
     gates: tuple[Gate, ...] = ()
     """What the protections looked at."""
 
-    def refuse(self, code: str, reason: str, **details: object) -> None:
+    def refuse(self, code: str, reason: str, details: Mapping[str, object] | None = None) -> None:
         """Note why there is no position."""
-        self.code, self.reason, self.details = code, reason, details
+        self.code, self.reason, self.details = code, reason, dict(details or {})
+
+    def refuse_for(self, error: Exception) -> None:
+        """Note an error as the reason; what is not meant for people is kept from them."""
+        if isinstance(error, NexgentError):
+            self.refuse(error.code, error.message, error.details)
+        else:
+            self.refuse("EXECUTION_FAILED", "The trade could not be carried out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +120,6 @@ class EntryGuard(Protocol):
 
 
 def refuse_all(results: Sequence[PurchaseResult], error: Exception) -> None:
-    """Note the same reason for all of them; what is not meant for people is kept from them."""
+    """Note the same reason for all of them."""
     for result in results:
-        if isinstance(error, NexgentError):
-            result.refuse(error.code, error.message, **error.details)
-        else:
-            result.refuse("EXECUTION_FAILED", "The trade could not be carried out")
+        result.refuse_for(error)

@@ -7,6 +7,7 @@ its expiry decides. Nothing ambiguous is ever called failed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import assert_never
@@ -17,8 +18,10 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Intent, Submission, TradeExpired, TradeFailed, TradeKind
-from nexgent.domain.ledger.state import OpenIntent
+from nexgent.domain.ledger.state import OpenIntent, WalletState
 from nexgent.domain.trading.close_position import ClosePosition
+from nexgent.domain.trading.errors import named
+from nexgent.domain.trading.events import RecoveryPostponed
 from nexgent.domain.trading.exits import ExitTasks
 from nexgent.domain.trading.in_flight import IntentsInFlight
 from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, Reverted, StillUnknown
@@ -28,11 +31,16 @@ from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.trading.purchases import Buyer
 from nexgent.domain.trading.swap_execution import SwapExecution
 from nexgent.shared.clock import Clock
-from nexgent.shared.errors import NexgentError
+from nexgent.shared.errors import UnavailableError
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import WalletAddress
+from nexgent.shared.types import IntentId, WalletAddress
 
 log = structlog.get_logger(__name__)
+
+BREATH = 200
+"""After so many wallets the others get their turn."""
+REST_SECONDS = (0.0, 2.0, 4.0, 8.0, 15.0)
+"""How long an intent is left alone that could not be ended: once, twice, and so on."""
 
 
 class Recovery:
@@ -64,24 +72,65 @@ class Recovery:
         self._clock = clock
         self._max_purchase_age = timedelta(seconds=max_purchase_age_seconds)
         self._publish = publish
+        self._rests: dict[IntentId, tuple[int, float]] = {}
+        """How often an intent could not be ended, and until when (monotonic) it is left alone."""
 
     async def run_once(self) -> int:
-        """Resolve what is open and not worked on; start pending exits nobody runs. Return how many intents were ended."""
+        """Resolve what is open and not worked on; start pending exits nobody runs. Return how many intents were ended.
+
+        Whatever goes wrong with one intent or wallet is that one's business: the others are looked at all the same.
+        """
         ended = 0
-        for state in self._ledger.states():
-            for open_intent in list(state.intents.values()):
-                if open_intent.intent.id in self._in_flight:
-                    continue
-                try:
-                    ended += await self._finish(state.wallet_address, open_intent)
-                except NexgentError as error:
-                    log.warning("recovery.postponed", intent_id=str(open_intent.intent.id), code=error.code)
-        for held in list(self._book.all()):
-            state_now = self._ledger.head(held.position.wallet_address)
-            position = state_now.positions.get(held.position.id)
-            if position is not None and position.pending_exit is not None:
-                self._exits.start(position, position.pending_exit.reason, None)
+        unfinished = self._ledger.unfinished()
+        open_now = {intent_id for state in unfinished for intent_id in state.intents}
+        self._rests = {key: rest for key, rest in self._rests.items() if key in open_now}
+        # Exits need no answer from outside to be started; intents may wait for the chain.
+        for number, state in enumerate(unfinished, 1):
+            self._start_exits(state)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        for state in unfinished:
+            for open_intent in state.intents.values():
+                if open_intent.intent.id not in self._in_flight and not self._rests_still(open_intent):
+                    ended += await self._try_to_finish(state.wallet_address, open_intent)
         return ended
+
+    def _start_exits(self, state: WalletState) -> None:
+        for position in state.positions.values():
+            if position.pending_exit is not None and self._book.get(position.id) is not None:
+                self._exits.start(position, position.pending_exit.reason, None)
+
+    def _rests_still(self, open_intent: OpenIntent) -> bool:
+        rest = self._rests.get(open_intent.intent.id)
+        return rest is not None and rest[1] > self._clock.monotonic()
+
+    async def _try_to_finish(self, wallet: WalletAddress, open_intent: OpenIntent) -> bool:
+        """Tell whether the intent has been ended; what cannot be ended yet rests for a growing while."""
+        intent = open_intent.intent
+        code = "SWAP_UNKNOWN"
+        try:
+            if await self._finish(wallet, open_intent):
+                return True
+        except UnavailableError as error:
+            # Nobody could answer: the next pass asks again.
+            self._postponed(intent, error.code)
+            return False
+        except Exception as error:
+            code = named(error).code
+        if self._is_open(intent):
+            times = self._rests.get(intent.id, (0, 0.0))[0]
+            pause = REST_SECONDS[min(times, len(REST_SECONDS) - 1)]
+            self._rests[intent.id] = (times + 1, self._clock.monotonic() + pause)
+            self._postponed(intent, code)
+        return False
+
+    def _is_open(self, intent: Intent) -> bool:
+        wallet = intent.wallet_address
+        return self._ledger.knows(wallet) and intent.id in self._ledger.head(wallet).intents
+
+    def _postponed(self, intent: Intent, code: str) -> None:
+        log.warning("recovery.postponed", intent_id=str(intent.id), code=code)
+        self._publish(RecoveryPostponed(intent.id, intent.kind, code))
 
     async def _finish(self, wallet: WalletAddress, open_intent: OpenIntent) -> bool:
         # The wallet may have been read again since: only what is still open counts.

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Intent, Posting, Submission, TradeFailed, TradeSubmitted
+from nexgent.domain.trading.errors import SwapNotSentError, named
 from nexgent.domain.trading.models import (
     Fill,
     Landed,
@@ -48,12 +49,18 @@ class SwapExecution:
             if submission is not None:
                 entry = self._ledger.stage(intent.wallet_address, TradeSubmitted(intent.id, submission))
                 await self._ledger.commit(entry)
-        except NexgentError as error:
-            return Refusal(error.code, error.message)
+        except Exception as error:
+            # Nothing has left the process yet, whatever it was.
+            known = named(error)
+            return Refusal(known.code, known.message)
         try:
             outcome = await self._gateway.execute(quote, submission)
-        except NexgentError as error:
-            return Refusal(error.code, error.message)
+        except Exception as error:
+            known = named(error)
+            if submission is None or isinstance(error, SwapNotSentError):
+                return Refusal(known.code, known.message)
+            # It may have been sent: only the chain can tell.
+            outcome = StillUnknown(reason=known.message)
         if submission is not None:
             outcome = await self._wait_for_the_chain(intent, quote, submission, outcome)
         return await self.conclude(intent, outcome)
@@ -86,7 +93,10 @@ class SwapExecution:
             if not isinstance(outcome, StillUnknown):
                 break
             await asyncio.sleep(pause)
-            outcome = await self._gateway.resolve(submission, intent.wallet_address, quote.request)
+            try:
+                outcome = await self._gateway.resolve(submission, intent.wallet_address, quote.request)
+            except Exception as error:
+                outcome = StillUnknown(reason=named(error).message)
         return outcome
 
 

@@ -14,6 +14,8 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import count
 
+import structlog
+
 from nexgent.domain.agents.config import StopLossConfig, TradingConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
@@ -36,6 +38,8 @@ from nexgent.domain.trading.take_profit_sale import take_profit_state
 from nexgent.domain.trading.wake import dca_cooldown_until, moved_wake, wake_prices
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import PositionId
+
+log = structlog.get_logger(__name__)
 
 Move = tuple[HeldPosition, PositionMark, Decimal | None, WakePrices]
 
@@ -122,11 +126,14 @@ class PositionWatcher:
             self._look_again(now)
         now_seconds = now.timestamp()
         for price in event.prices:
-            concerned = self._book.concerned(
-                price.token_address, price.price_sol, float(price.price_sol), now_seconds
-            )
-            if concerned:
-                self._decide(price, concerned, now)
+            try:
+                concerned = self._book.concerned(
+                    price.token_address, price.price_sol, float(price.price_sol), now_seconds
+                )
+                if concerned:
+                    self._decide(price, concerned, now)
+            except Exception:
+                log.exception("watcher.token_failed", token_address=price.token_address)
 
     def _decide(self, price: TokenPrice, concerned: Sequence[HeldPosition], now: datetime) -> None:
         evidence = PriceEvidence(
@@ -135,27 +142,35 @@ class PositionWatcher:
         now_seconds = now.timestamp()
         moved: list[Move] = []
         for held in concerned:
-            if not _is_awake(held, price.price_sol, now_seconds):
-                continue
-            started = time.perf_counter()
-            agent = self._directory.find(held.position.agent_id)
-            if agent is None or (
-                self._exits_need_automation and not automated_in(agent, held.position.wallet_address)
-            ):
-                continue
-            stopped, move = self._stop_loss(held, agent.config, evidence, now)
-            if stopped:
-                self._exits.start(held.position, CloseReason.STOP_LOSS, evidence)
-            else:
-                self._other_rules(held, agent, evidence, now)
-            if move is not None:
-                mark, stop = move
-                moved.append((held, mark, stop, moved_wake(held.wake, mark, stop)))
-            if self._on_evaluated is not None:
-                self._on_evaluated("triggered" if stopped else "held", time.perf_counter() - started)
+            try:
+                if _is_awake(held, price.price_sol, now_seconds):
+                    self._decide_one(held, evidence, now, moved)
+            except Exception:
+                # Whatever is wrong with one position, the stops of the others hold.
+                log.exception("watcher.position_failed", position_id=str(held.position.id))
         if moved:
             self._book.move(price.token_address, moved)
             self._marks.moved([(held.position, mark) for held, mark, _, _ in moved])
+
+    def _decide_one(
+        self, held: HeldPosition, evidence: PriceEvidence, now: datetime, moved: list[Move]
+    ) -> None:
+        started = time.perf_counter()
+        agent = self._directory.find(held.position.agent_id)
+        if agent is None or (
+            self._exits_need_automation and not automated_in(agent, held.position.wallet_address)
+        ):
+            return
+        stopped, move = self._stop_loss(held, agent.config, evidence, now)
+        if stopped:
+            self._exits.start(held.position, CloseReason.STOP_LOSS, evidence)
+        else:
+            self._other_rules(held, agent, evidence, now)
+        if move is not None:
+            mark, stop = move
+            moved.append((held, mark, stop, moved_wake(held.wake, mark, stop)))
+        if self._on_evaluated is not None:
+            self._on_evaluated("triggered" if stopped else "held", time.perf_counter() - started)
 
     def _stop_loss(
         self, held: HeldPosition, config: TradingConfig, evidence: PriceEvidence, now: datetime

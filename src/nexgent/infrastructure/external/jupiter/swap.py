@@ -79,7 +79,7 @@ class JupiterSwapClient:
             fields = decode_object(answer.body)
         except BadJsonError:
             raise SwapUnavailableError(
-                "Jupiter order: the answer is not JSON", requestId=answer.request_id
+                "Jupiter order: the answer is not JSON", {"requestId": answer.request_id}
             ) from None
         self._check_refusal(request, fields)
         try:
@@ -159,10 +159,8 @@ class JupiterSwapClient:
         }
         return SwapUnavailableError(
             error.message + hints.get(error.status or 0, ""),
+            {"kind": error.kind.value, "status": error.status, "requestId": error.request_id},
             retry_after_seconds=error.retry_after_seconds,
-            kind=error.kind.value,
-            status=error.status,
-            requestId=error.request_id,
         )
 
 
