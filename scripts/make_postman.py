@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from nexgent.api.app import ENDPOINTS, create_api
-from nexgent.api.endpoint import PREFIX, Access, Endpoint
+from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
+from nexgent.api.endpoint import PREFIX, Access
 from nexgent.domain.users.models import Scope
 from scripts.postman_tables import (
     ALSO_FINE,
@@ -106,11 +106,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _folder_of(endpoint: Endpoint) -> str:
+def _folder_of(endpoint: AnyEndpoint) -> str:
     return "positions" if endpoint.path.startswith("/agent-positions/") else endpoint.tag
 
 
-def _rank(endpoint: Endpoint) -> tuple[int, int]:
+def _rank(endpoint: AnyEndpoint) -> tuple[int, int]:
     """Order a folder so that it runs: make, look, change, act, delete."""
     if endpoint.path in ORDER:
         return (0, ORDER.index(endpoint.path))
@@ -124,7 +124,7 @@ def _rank(endpoint: Endpoint) -> tuple[int, int]:
     return (phase, 0)
 
 
-def _item(endpoint: Endpoint, document: dict[str, Any], *, with_key: bool = False) -> dict[str, Any]:
+def _item(endpoint: AnyEndpoint, document: dict[str, Any], *, with_key: bool = False) -> dict[str, Any]:
     described = document["paths"][PREFIX + endpoint.path][endpoint.method.lower()]
     request: dict[str, Any] = {
         "method": endpoint.method,
@@ -148,7 +148,7 @@ def _item(endpoint: Endpoint, document: dict[str, Any], *, with_key: bool = Fals
             "options": {"raw": {"language": "json"}},
         }
     return {
-        "name": endpoint.doc.summary,
+        "name": endpoint.summary,
         "request": request,
         "event": [_script("test", _tests(endpoint, described, document, with_key=with_key))],
         "response": [],
@@ -170,7 +170,7 @@ def _key_folder(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _url(endpoint: Endpoint, described: dict[str, Any]) -> dict[str, Any]:
+def _url(endpoint: AnyEndpoint, described: dict[str, Any]) -> dict[str, Any]:
     path = _PATH_PARAMETER.sub(
         lambda match: "{{" + _variable(match[1], endpoint) + "}}", PREFIX + endpoint.path
     )
@@ -193,7 +193,7 @@ def _url(endpoint: Endpoint, described: dict[str, Any]) -> dict[str, Any]:
     return {**url, "query": query} if query else url
 
 
-def _variable(parameter: str, endpoint: Endpoint) -> str:
+def _variable(parameter: str, endpoint: AnyEndpoint) -> str:
     return ID_OF_TAG.get(endpoint.tag, "id") if parameter == "id" else FIELDS[parameter]
 
 
@@ -218,9 +218,11 @@ def _with_variables(example: object) -> object:
     }
 
 
-def _tests(endpoint: Endpoint, described: dict[str, Any], document: dict[str, Any], *, with_key: bool) -> str:
+def _tests(
+    endpoint: AnyEndpoint, described: dict[str, Any], document: dict[str, Any], *, with_key: bool
+) -> str:
     name = _name(endpoint)
-    done = endpoint.doc.status
+    done = endpoint.done
     fine = {done, *ALSO_FINE.get(name, {})}
     if with_key and "{id}" in endpoint.path:
         fine.add(404)
@@ -228,7 +230,7 @@ def _tests(endpoint: Endpoint, described: dict[str, Any], document: dict[str, An
     lines = [f"pm.test('{title}', () => pm.expect(pm.response.code).to.be.oneOf({sorted(fine)}));"]
     content = described["responses"][str(done)].get("content", {})
     good = sorted(one for one in fine if one < 300)
-    if endpoint.doc.response is not None:
+    if endpoint.has_shape:
         schema = _structure(content["application/json"]["schema"], document)
         lines += [
             f"if ({good}.includes(pm.response.code)) {{",
@@ -280,7 +282,7 @@ def _bearer() -> dict[str, Any]:
     return {"type": "bearer", "bearer": [{"key": "token", "value": "{{access_token}}", "type": "string"}]}
 
 
-def _name(endpoint: Endpoint) -> str:
+def _name(endpoint: AnyEndpoint) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from urllib.parse import quote
 
 import asyncpg
@@ -22,10 +22,10 @@ import httpx
 import pytest
 import pytest_asyncio
 import websockets
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
-from nexgent.api.app import ENDPOINTS
-from nexgent.api.endpoint import Access, Endpoint
+from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
+from nexgent.api.endpoint import PREFIX, Access
 from nexgent.domain.users.models import Claims, Scope, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
@@ -315,7 +315,7 @@ NO_IDS: dict[str, str] = {
 ID_NAME = re.compile(r"(^|[a-z])(Ids?|Address(es)?)$|^ids?$")
 
 
-def named(endpoint: Endpoint) -> str:
+def named(endpoint: AnyEndpoint) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 
@@ -351,7 +351,9 @@ class World:
             method, path, params=dict(query), headers=headers, json=body if body is not None else None
         )
 
-    async def probe(self, endpoint: Endpoint, probe: Probe, ids: Mapping[str, str], *, key: bool) -> Answer:
+    async def probe(
+        self, endpoint: AnyEndpoint, probe: Probe, ids: Mapping[str, str], *, key: bool
+    ) -> Answer:
         """Ask with those ids in the place of the names."""
 
         def filled(value: str) -> str:
@@ -539,11 +541,17 @@ async def test_every_endpoint_is_in_the_table() -> None:
     assert not set(PROBES) & set(NO_IDS)
 
 
+DOCUMENT: dict[str, Any] = create_api().openapi()
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
-async def test_every_id_an_endpoint_takes_is_probed(endpoint: Endpoint) -> None:
+async def test_every_id_an_endpoint_takes_is_probed(endpoint: AnyEndpoint) -> None:
     taken = {("path", name) for name in re.findall(r"\{(\w+)\}", endpoint.path)}
-    taken |= {("query", name.lstrip("*")) for name in endpoint.doc.query if ID_NAME.search(name.lstrip("*"))}
-    taken |= {("body", name) for name in _id_fields(endpoint.doc.body)}
+    operation = DOCUMENT["paths"][PREFIX + endpoint.path][endpoint.method.lower()]
+    names = {one["name"] for one in operation["parameters"] if one["in"] == "query"}
+    taken |= {("query", name) for name in names if ID_NAME.search(name)}
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    taken |= {("body", name) for name in _id_fields(body)}
     probed = {
         (place, name)
         for probe in PROBES.get(named(endpoint), [])
@@ -563,23 +571,23 @@ MARKET_IDS = {
 }
 
 
-def _id_fields(body: type[BaseModel] | None) -> set[str]:
-    if body is None:
-        return set()
-    names = {name for name in body.model_fields if ID_NAME.search(name)}
-    for info in body.model_fields.values():
-        for inner in (info.annotation, *get_args(info.annotation)):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                names |= _id_fields(inner)
+def _id_fields(schema: Mapping[str, Any]) -> set[str]:
+    if "$ref" in schema:
+        return _id_fields(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    names: set[str] = set()
+    for name, inner in schema.get("properties", {}).items():
+        names |= {name} if ID_NAME.search(name) else set()
+        for one in (inner, inner.get("items", {}), *inner.get("anyOf", [])):
+            names |= _id_fields(one)
     return names
 
 
-def _ways(endpoint: Endpoint) -> list[Literal[False, True]]:
+def _ways(endpoint: AnyEndpoint) -> list[Literal[False, True]]:
     return [False, True] if isinstance(endpoint.access, Scope) else [False]
 
 
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if named(one) in PROBES], ids=named)
-async def test_ids_of_another_user_open_nothing(world: World, endpoint: Endpoint) -> None:
+async def test_ids_of_another_user_open_nothing(world: World, endpoint: AnyEndpoint) -> None:
     before = await world.fingerprint()
     for probe in PROBES[named(endpoint)]:
         for key in _ways(endpoint):
@@ -614,7 +622,7 @@ async def test_ids_of_another_user_open_nothing(world: World, endpoint: Endpoint
     ],
     ids=named,
 )
-async def test_lists_hold_nothing_of_another_user(world: World, endpoint: Endpoint) -> None:
+async def test_lists_hold_nothing_of_another_user(world: World, endpoint: AnyEndpoint) -> None:
     for key in _ways(endpoint):
         response = await world.ask("GET", endpoint.path, key=key)
         assert response.status_code == 200, response.text
@@ -685,7 +693,7 @@ async def test_nobody_but_the_administrator_stops_everybody(world: World) -> Non
 
 
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.path.startswith("/admin/")], ids=named)
-async def test_nobody_but_the_administrator_gets_at_the_cache(world: World, endpoint: Endpoint) -> None:
+async def test_nobody_but_the_administrator_gets_at_the_cache(world: World, endpoint: AnyEndpoint) -> None:
     body = {"confirm": True} if endpoint.method == "POST" else None
 
     refused = await world.ask(endpoint.method, endpoint.path, body=body)

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,8 +18,9 @@ from nexgent.api.docs_page import add_docs_page
 from nexgent.api.endpoint import PREFIX, Endpoint
 from nexgent.api.errors import not_found_response
 from nexgent.api.fragments import FragmentCache
+from nexgent.api.http.route import ApiRoute
 from nexgent.api.v1.admin.router import endpoints as admin
-from nexgent.api.v1.agents.router import endpoints as agents
+from nexgent.api.v1.agents.router import router as agents
 from nexgent.api.v1.api_keys.router import endpoints as api_keys
 from nexgent.api.v1.auth.router import endpoints as auth
 from nexgent.api.v1.balances.router import endpoints as balances
@@ -48,7 +49,7 @@ from nexgent.api.v1.webhooks.router import endpoints as webhooks
 from nexgent.api.v1.ws.router import endpoints as websocket
 
 # Matched in this order: what is called most comes first.
-ENDPOINTS: tuple[Endpoint, ...] = (
+_ENDPOINTS: tuple[Endpoint, ...] = (
     *health.all,
     # Before the paths whose id they would be taken for.
     *historical_swap_export.all,
@@ -56,7 +57,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *signals.all,
     *positions.all,
     *trades.all,
-    *agents.all,
     *balances.all,
     *transactions.all,
     *historical_swaps.all,
@@ -78,6 +78,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *admin.all,
     *websocket.all,
 )
+
+ROUTERS: tuple[APIRouter, ...] = (agents,)
+ROUTES: tuple[ApiRoute, ...] = tuple(
+    route for router in ROUTERS for route in router.routes if isinstance(route, ApiRoute)
+)
+AnyEndpoint = Endpoint | ApiRoute
+ENDPOINTS: tuple[AnyEndpoint, ...] = (*_ENDPOINTS, *ROUTES)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -106,9 +113,12 @@ def create_api(
         docs_url=None,
         redoc_url=None,
         exception_handlers={HTTPException: _http_error},
+        generate_unique_id_function=_operation_id,
     )
-    for endpoint in ENDPOINTS:
+    for endpoint in _ENDPOINTS:
         _add(app, endpoint)
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
     add_docs_page(app, about.title)
     app.add_api_route("/health", _to_health, methods=["GET"], include_in_schema=False)
     app.state.agent_fragments = FragmentCache()
@@ -145,6 +155,12 @@ def _add(app: FastAPI, endpoint: Endpoint) -> None:
     )
 
 
+def _operation_id(route: Any) -> str:
+    # One handler may serve several routes; generators of clients need a name for each.
+    (method,) = route.methods
+    return f"{route.tags[0] if route.tags else 'other'}.{route.name}.{method.lower()}".replace(" ", "_")
+
+
 async def _to_health(request: Request) -> Response:
     request.scope["route_template"] = "/health"
     return RedirectResponse(f"{PREFIX}/health", 302)
@@ -159,7 +175,7 @@ def _describe(app: FastAPI, about: ApiInfo) -> None:
 
     def describe() -> dict[str, Any]:
         if not document:
-            document.update(openapi.build(about.title, about.version, app.routes, ENDPOINTS))
+            document.update(openapi.build(about.title, about.version, app.routes, _ENDPOINTS, ROUTES))
         return document
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to extend the document.

@@ -7,6 +7,7 @@ do. Everything that is not matched here (documentation, HEAD, unknown paths, wro
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from nexgent.api.endpoint import PREFIX, Endpoint
+from nexgent.api.http.route import ApiRoute
 
 Run = Callable[[Request], Awaitable[Response]]
 _Pattern = tuple[tuple[str | None, ...], tuple[str, ...], Run]
@@ -22,17 +24,17 @@ _Pattern = tuple[tuple[str | None, ...], tuple[str, ...], Run]
 class Dispatcher:
     """An ASGI application in front of a FastAPI one, serving the same endpoints."""
 
-    def __init__(self, app: FastAPI, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, app: FastAPI, endpoints: Sequence[Endpoint | ApiRoute]) -> None:
         self._app = app
         self._fixed: dict[tuple[str, str], Run] = {}
         self._patterns: dict[tuple[str, int], list[_Pattern]] = {}
         for endpoint in endpoints:
             self._add(endpoint)
 
-    def _add(self, endpoint: Endpoint) -> None:
+    def _add(self, endpoint: Endpoint | ApiRoute) -> None:
         path = PREFIX + endpoint.path
         parts = path.split("/")
-        run = endpoint.asgi_endpoint()
+        run = endpoint.asgi_endpoint() if isinstance(endpoint, Endpoint) else _short_way(endpoint)
         if "{" not in path:
             self._fixed.setdefault((endpoint.method, path), run)
             return
@@ -69,3 +71,18 @@ class Dispatcher:
                     scope["path_params"] = dict(zip(names, values, strict=True))
                     return candidate
         return None
+
+
+def _short_way(route: ApiRoute) -> Run:
+    """Return what serves a route of FastAPI's, with the exit stacks its own way there would have made. Nothing uses them."""
+    handle = route.get_route_handler()
+
+    async def run(request: Request) -> Response:
+        scope = request.scope
+        async with AsyncExitStack() as stack:
+            scope["fastapi_inner_astack"] = stack
+            scope["fastapi_function_astack"] = stack
+            scope["fastapi_middleware_astack"] = stack
+            return await handle(request)
+
+    return run

@@ -111,6 +111,26 @@ class Endpoint:
     handler: Handler
     doc: Doc
 
+    @property
+    def summary(self) -> str:
+        """Return what it does, in a line."""
+        return self.doc.summary
+
+    @property
+    def done(self) -> int:
+        """Return the status of success."""
+        return self.doc.status
+
+    @property
+    def has_body(self) -> bool:
+        """Tell whether a request brings something."""
+        return self.doc.body is not None
+
+    @property
+    def has_shape(self) -> bool:
+        """Tell whether the answer is a documented shape."""
+        return self.doc.response is not None
+
     def asgi_endpoint(self) -> Callable[[Request], Awaitable[Response]]:
         """Return the function FastAPI calls: authenticate, handle, translate errors."""
         access, template = self.access, PREFIX + self.path

@@ -162,7 +162,7 @@ async def _fingerprint(request: Request) -> bytes:
             scope["method"].encode(),
             scope["path"].encode("utf-8", "surrogatepass"),
             scope["query_string"],
-            request.headers.get("content-type", "").encode(),
+            next((value for name, value in scope["headers"] if name == b"content-type"), b""),
         ]
     )
     return hashlib.sha256(head + b"\0" + await request.body()).digest()

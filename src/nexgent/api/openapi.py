@@ -13,8 +13,10 @@ from starlette.routing import BaseRoute
 
 from nexgent.api.endpoint import PREFIX, Access, Doc, Endpoint
 from nexgent.api.field_docs import annotate, example_of, parameter_schema
+from nexgent.api.http.openapi import complete
+from nexgent.api.http.route import ApiRoute
 from nexgent.api.rate_limits import EXEMPT_TAGS
-from nexgent.api.refusals import DESCRIPTIONS, Refusal, key_of, refusals, takes_idempotency_key
+from nexgent.api.refusals import DESCRIPTIONS, NOT_FOUND, Refusal, key_of, refusals, takes_idempotency_key
 from nexgent.domain.users.models import Scope
 
 DESCRIPTION = """Self-hosted trading engine for Solana tokens.
@@ -188,17 +190,22 @@ def responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
 
 
 def build(
-    title: str, version: str, routes: Iterable[BaseRoute], endpoints: Iterable[Endpoint]
+    title: str,
+    version: str,
+    routes: Iterable[BaseRoute],
+    endpoints: Iterable[Endpoint],
+    own_routes: Iterable[ApiRoute],
 ) -> dict[str, Any]:
     """Return the whole document."""
-    known = list(endpoints)
+    known, described = list(endpoints), list(own_routes)
     document: dict[str, Any] = get_openapi(
         title=title,
         version=version,
         description=DESCRIPTION,
         routes=list(routes),
         tags=[
-            {"name": tag, "description": _TAGS.get(tag, "")} for tag in dict.fromkeys(e.tag for e in known)
+            {"name": tag, "description": _TAGS.get(tag, "")}
+            for tag in dict.fromkeys([*(one.tag for one in known), *(one.tag for one in described)])
         ],
         servers=[{"url": "/", "description": "This service"}],
     )
@@ -212,6 +219,8 @@ def build(
         [(model, "validation") for model in bodies.values()], ref_template="#/components/schemas/{model}"
     )
     schemas.update(definitions.get("$defs", {}))
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
     annotate(schemas)
     schemas["Error"] = _ERROR
     for endpoint in known:
@@ -224,6 +233,10 @@ def build(
         elif endpoint.doc.response is None and endpoint.doc.media_type != "application/json":
             done["content"].pop("application/json", None)
         _give_examples(document["paths"][PREFIX + endpoint.path][endpoint.method.lower()], schemas)
+    for route in described:
+        operation = document["paths"][PREFIX + route.path][route.method.lower()]
+        complete(route, operation, NOT_FOUND.get(route.tag, "Not found"))
+        _give_examples(operation, schemas)
     return document
 
 

@@ -45,7 +45,7 @@ _KEY_REUSED = Refusal("This Idempotency-Key was used for another request", "IDEM
 _UNEXPECTED = Refusal("Internal server error")
 _AWAY = Refusal("The database is not available at present; try again shortly", "UNAVAILABLE")
 
-_NOT_FOUND = {
+NOT_FOUND = {
     "agents": "Agent not found",
     "api-keys": "API key not found",
     "balances": "Balance not found",
@@ -75,7 +75,7 @@ _SALE = {
 }
 _PURCHASE = {
     **{status: refusal for status, refusal in _SALE.items() if status != 403},
-    404: Refusal("Agent not found", "AGENT_NOT_FOUND"),
+    404: Refusal("Agent not found", "AGENTNOT_FOUND"),
     409: Refusal("The kill switch is engaged", "KILL_SWITCH"),
 }
 
@@ -95,21 +95,21 @@ _OWN: dict[str, dict[int, Refusal]] = {
     "POST /agents/{id}/positions/{positionId}/close": _SALE,
     "POST /trades/execute": _PURCHASE,
     "POST /agent-balances": {
-        404: Refusal("Agent not found", "AGENT_NOT_FOUND"),
+        404: Refusal("Agent not found", "AGENTNOT_FOUND"),
         409: Refusal("A balance of this token exists already in this wallet", "CONFLICT"),
     },
     "PUT /agent-balances/{id}": {409: _MOVED_ON},
     "DELETE /agent-balances/{id}": {409: _MOVED_ON},
     "POST /agent-transactions": {
         403: _FOREIGN,
-        404: Refusal("Agent not found", "AGENT_NOT_FOUND"),
+        404: Refusal("Agent not found", "AGENTNOT_FOUND"),
         409: _MOVED_ON,
     },
     "PUT /agent-transactions/{id}": {403: _FOREIGN, 409: _MOVED_ON},
     "DELETE /agent-transactions/{id}": {403: _FOREIGN, 409: _MOVED_ON},
     "POST /agent-historical-swaps": {
         403: _FOREIGN,
-        404: Refusal("Agent not found", "AGENT_NOT_FOUND"),
+        404: Refusal("Agent not found", "AGENTNOT_FOUND"),
         409: _MOVED_ON,
     },
     "PUT /agent-historical-swaps/{id}": {403: _FOREIGN, 409: _MOVED_ON},
@@ -125,10 +125,10 @@ _OWN: dict[str, dict[int, Refusal]] = {
         422: Refusal("The alert is 90 s old and 60 s are allowed", "ALERT_EXPIRED"),
     },
     "POST /wallets": {
-        404: Refusal("Agent not found", "AGENT_NOT_FOUND"),
+        404: Refusal("Agent not found", "AGENTNOT_FOUND"),
         409: Refusal("The agent has a wallet of this type already", "WALLET_EXISTS"),
     },
-    "POST /wallets/assign": {404: Refusal("Agent not found", "AGENT_NOT_FOUND"), 409: _FLAT_FIRST},
+    "POST /wallets/assign": {404: Refusal("Agent not found", "AGENTNOT_FOUND"), 409: _FLAT_FIRST},
     "POST /wallets/{walletAddress}/reset": {409: _MOVED_ON},
     "POST /wallets/{walletAddress}/unassign": {409: _MOVED_ON},
     "POST /wallets/{walletAddress}/check-deposits": {
@@ -179,7 +179,7 @@ def refusals(endpoint: Endpoint) -> dict[int, Refusal]:
         found[401] = _NO_ENTRY
         found[403] = Refusal(f"API key missing required scope: {endpoint.access.value}")
     if "{" in endpoint.path or "*agentId" in endpoint.doc.query:
-        text = _NOT_FOUND.get(endpoint.tag, "Not found") if "{" in endpoint.path else "Agent not found"
+        text = NOT_FOUND.get(endpoint.tag, "Not found") if "{" in endpoint.path else "Agent not found"
         found[404] = Refusal(text, "NOT_FOUND")
     if endpoint.path.startswith("/admin/"):
         found[403] = _ADMIN_ONLY

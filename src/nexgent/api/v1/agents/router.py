@@ -2,154 +2,107 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from nexgent.api.encoding import JsonBytes, encode, iso, json_array, json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.fields import SchemaFields
+from nexgent.api.encoding import JsonBytes, encode, json_array, json_response
 from nexgent.api.fragments import FragmentCache
+from nexgent.api.http.access import AgentsCaller, SessionCaller
+from nexgent.api.http.refusals import MOVED_ON, Refusal, refusals
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
+from nexgent.api.http.types import AgentIdInPath
 from nexgent.api.v1.agents.schemas import AgentChangesIn, AgentIn, AgentOut, ConfigIn, ConfigOut
 from nexgent.api.v1.auth.schemas import DoneOut
-from nexgent.api.v1.positions.router import list_positions_of
-from nexgent.api.v1.positions.schemas import PositionOut
+from nexgent.api.v1.positions.schemas import PositionOut, PositionsQuery
+from nexgent.api.v1.positions.views import positions_of
 from nexgent.domain.agents.config import to_json_dict
 from nexgent.domain.agents.create_agent import NewAgent
-from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.update_agent import AgentChanges
-from nexgent.domain.users.models import Scope
-from nexgent.shared.errors import InvalidInputError
 
-endpoints = Endpoints("agents")
-
-_MODES = tuple(mode.value for mode in TradingMode)
+router = APIRouter(prefix="/agents", tags=["agents"], route_class=ApiRoute)
 
 
-def _encode_agent(agent: Agent) -> bytes:
-    return encode(
-        {
-            "id": agent.id,
-            "userId": agent.user_id,
-            "name": agent.name,
-            "tradingMode": agent.trading_mode.value,
-            "automatedTradingSimulation": agent.automated_trading_simulation,
-            "automatedTradingLive": agent.automated_trading_live,
-            "createdAt": iso(agent.created_at),
-            "updatedAt": iso(agent.updated_at),
-        }
-    )
+def _encoded(agent: Agent) -> bytes:
+    return encode(AgentOut.of(agent).model_dump())
 
 
-def _fragments(call: Call) -> FragmentCache[Agent]:
-    cache: FragmentCache[Agent] = call.request.app.state.agent_fragments
-    return cache
+def agent_fragment(request: Request, agent: Agent) -> bytes:
+    """Return an agent as JSON, encoded anew only when it has changed."""
+    cache: FragmentCache[Agent] = request.app.state.agent_fragments
+    return cache.get(agent.id, agent, _encoded)
 
 
-def agent_fragment(call: Call, agent: Agent) -> bytes:
-    """Return an agent as JSON."""
-    return _fragments(call).get(agent.id, agent, _encode_agent)
-
-
-@endpoints.post(
-    "/agents",
-    Access.SESSION,
-    Doc(summary="Create an agent with a paper wallet", body=AgentIn, response=AgentOut, status=201),
+@router.post(
+    "",
+    status_code=201,
+    summary="Create an agent with a paper wallet",
+    responses=refusals(Refusal(409, "An agent cannot be created at present", "CONFLICT")),
 )
-async def create_agent(call: Call) -> Response:
+async def create_agent(body: AgentIn, caller: SessionCaller, services: Services) -> AgentOut:
     """Create an agent."""
-    fields = SchemaFields(await call.body())
-    name = fields.text("name", minimum=3, maximum=50)
-    mode = fields.choice("tradingMode", _MODES)
-    fields.done()
-    new = NewAgent(user_id=call.user_id, name=name or "", trading_mode=TradingMode(mode or "simulation"))
-    agent = await call.services.create_agent.execute(new)
-    return JsonBytes(agent_fragment(call, agent), 201)
+    new = NewAgent(user_id=caller.user_id, name=body.name, trading_mode=body.trading_mode)
+    return AgentOut.of(await services.create_agent.execute(new))
 
 
-@endpoints.get(
-    "/agents", Scope.AGENTS, Doc(summary="List agents, newest first", response=AgentOut, many=True)
-)
-async def list_agents(call: Call) -> Response:
+@router.get("", summary="List agents, newest first", response_model=list[AgentOut])
+async def list_agents(request: Request, caller: AgentsCaller, services: Services) -> Response:
     """Return the user's agents."""
-    cache = _fragments(call)
-    agents = call.services.directory.of_user(call.user_id)
-    return json_array([cache.get(agent.id, agent, _encode_agent) for agent in agents])
+    agents = services.directory.of_user(caller.user_id)
+    return json_array([agent_fragment(request, agent) for agent in agents])
 
 
-@endpoints.get("/agents/{id}", Scope.AGENTS, Doc(summary="One agent", response=AgentOut))
-async def get_agent(call: Call) -> Response:
+@router.get("/{id}", summary="One agent", response_model=AgentOut)
+async def get_agent(
+    agent_id: AgentIdInPath, request: Request, caller: AgentsCaller, services: Services
+) -> Response:
     """Return an agent."""
-    agent = call.services.directory.owned(call.agent_id(), call.user_id)
-    return JsonBytes(agent_fragment(call, agent))
+    return JsonBytes(agent_fragment(request, services.directory.owned(agent_id, caller.user_id)))
 
 
-@endpoints.put(
-    "/agents/{id}",
-    Access.SESSION,
-    Doc(summary="Change name, mode or toggles", body=AgentChangesIn, response=AgentOut),
-)
-async def update_agent(call: Call) -> Response:
+@router.put("/{id}", summary="Change name, mode or toggles", responses=refusals(MOVED_ON))
+async def update_agent(
+    agent_id: AgentIdInPath, body: AgentChangesIn, caller: SessionCaller, services: Services
+) -> AgentOut:
     """Change an agent."""
-    fields = SchemaFields(await call.body())
-    name = fields.text("name", minimum=3, maximum=50, required=False)
-    mode = fields.choice("tradingMode", _MODES)
-    simulation = fields.boolean("automatedTradingSimulation")
-    live = fields.boolean("automatedTradingLive")
-    fields.done()
-    changes = AgentChanges(
-        name=name,
-        trading_mode=TradingMode(mode) if mode is not None else None,
-        automated_trading_simulation=simulation,
-        automated_trading_live=live,
-    )
-    agent = await call.services.update_agent.execute(call.agent_id(), call.user_id, changes)
-    return JsonBytes(agent_fragment(call, agent))
+    changes = AgentChanges(**body.model_dump(exclude_unset=True, by_alias=False))
+    return AgentOut.of(await services.update_agent.execute(agent_id, caller.user_id, changes))
 
 
-@endpoints.delete(
-    "/agents/{id}", Access.SESSION, Doc(summary="Delete an agent and all it owns", response=DoneOut)
-)
-async def delete_agent(call: Call) -> Response:
+@router.delete("/{id}", summary="Delete an agent and all it owns", responses=refusals(MOVED_ON))
+async def delete_agent(agent_id: AgentIdInPath, caller: SessionCaller, services: Services) -> DoneOut:
     """Delete an agent."""
-    await call.services.delete_agent.execute(call.agent_id(), call.user_id)
-    return json_response({"success": True, "message": "Agent deleted successfully"})
+    await services.delete_agent.execute(agent_id, caller.user_id)
+    return DoneOut(success=True, message="Agent deleted successfully")
 
 
-@endpoints.get(
-    "/agents/{id}/config",
-    Scope.AGENTS,
-    Doc(summary="The effective trading configuration", response=ConfigOut),
-)
-async def get_config(call: Call) -> Response:
+@router.get("/{id}/config", summary="The effective trading configuration", response_model=ConfigOut)
+async def get_config(agent_id: AgentIdInPath, caller: AgentsCaller, services: Services) -> Response:
     """Return the configuration."""
-    agent = call.services.directory.owned(call.agent_id(), call.user_id)
+    agent = services.directory.owned(agent_id, caller.user_id)
     return json_response({"config": to_json_dict(agent.config)})
 
 
-async def update_config(call: Call) -> Response:
+@router.put("/{id}/config", summary="Change the trading configuration", response_model=ConfigOut)
+@router.patch("/{id}/config", summary="Change the trading configuration", response_model=ConfigOut)
+async def update_config(
+    agent_id: AgentIdInPath, body: ConfigIn, caller: SessionCaller, services: Services
+) -> Response:
     """Merge a partial configuration over the effective one; null goes back to the defaults."""
-    agent_id = call.agent_id()
-    body = await call.body()
-    if "config" not in body:
-        raise InvalidInputError("Config is required in request body")
-    agent = await call.services.update_config.execute(agent_id, call.user_id, body["config"])
+    agent = await services.update_config.execute(agent_id, caller.user_id, body.config)
     return json_response({"config": to_json_dict(agent.config)})
 
 
-_CONFIG_DOC = Doc(summary="Change the trading configuration", body=ConfigIn, response=ConfigOut)
-endpoints.put("/agents/{id}/config", Access.SESSION, _CONFIG_DOC)(update_config)
-endpoints.patch("/agents/{id}/config", Access.SESSION, _CONFIG_DOC)(update_config)
-
-
-@endpoints.get(
-    "/agents/{id}/positions",
-    Scope.AGENTS,
-    Doc(
-        summary="Open positions of an agent",
-        response=PositionOut,
-        many=True,
-        query={"walletAddress": "Only positions of this wallet"},
-    ),
-)
-async def list_positions(call: Call) -> Response:
+@router.get("/{id}/positions", summary="Open positions of an agent", response_model=list[PositionOut])
+async def list_positions(
+    agent_id: AgentIdInPath,
+    query: Annotated[PositionsQuery, Query()],
+    request: Request,
+    caller: AgentsCaller,
+    services: Services,
+) -> Response:
     """Return the open positions."""
-    return list_positions_of(call, call.agent_id())
+    return positions_of(request, services, agent_id, caller.user_id, query.wallet_address)

@@ -2,57 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, Strict
 
-from nexgent.domain.agents.config import TradingConfig
+from nexgent.api.http.models import ApiModel, Body, SchemaBody
+from nexgent.api.http.types import Instant
+from nexgent.domain.agents.config_models import TradingConfig
+from nexgent.domain.agents.models import Agent, TradingMode
+
+Name = Annotated[str, Field(min_length=3, max_length=50, examples=["First agent"])]
+Mode = Annotated[TradingMode, Strict(False)]
 
 
-class AgentIn(BaseModel):
+class AgentIn(SchemaBody):
     """A new agent."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "First agent", "tradingMode": "simulation"}]}
-    )
-
-    name: str = Field(min_length=3, max_length=50)
-    tradingMode: Literal["simulation", "live"] = "simulation"  # noqa: N815 -- the contract's name
+    name: Name
+    trading_mode: Mode = TradingMode.SIMULATION
 
 
-class AgentChangesIn(BaseModel):
-    """What shall change; at least one field."""
+class AgentChangesIn(SchemaBody):
+    """What shall change; at least one field. What is left out stays."""
 
-    name: str | None = Field(default=None, min_length=3, max_length=50)
-    tradingMode: Literal["simulation", "live"] | None = None  # noqa: N815
-    automatedTradingSimulation: bool | None = None  # noqa: N815
-    automatedTradingLive: bool | None = None  # noqa: N815
+    name: Name = ""
+    trading_mode: Mode = TradingMode.SIMULATION
+    automated_trading_simulation: bool = False
+    automated_trading_live: bool = False
 
 
-class AgentOut(BaseModel):
+class AgentOut(ApiModel):
     """An agent."""
 
-    id: str
-    userId: str  # noqa: N815
+    id: UUID
+    user_id: UUID
     name: str
-    tradingMode: Literal["simulation", "live"]  # noqa: N815
-    automatedTradingSimulation: bool  # noqa: N815
-    automatedTradingLive: bool  # noqa: N815
-    createdAt: str  # noqa: N815
-    updatedAt: str  # noqa: N815
+    trading_mode: Mode
+    automated_trading_simulation: bool
+    automated_trading_live: bool
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, agent: Agent) -> AgentOut:
+        """Return what clients see of an agent."""
+        return cls.model_construct(
+            id=agent.id,
+            user_id=agent.user_id,
+            name=agent.name,
+            trading_mode=agent.trading_mode,
+            automated_trading_simulation=agent.automated_trading_simulation,
+            automated_trading_live=agent.automated_trading_live,
+            created_at=agent.created_at,
+            updated_at=agent.updated_at,
+        )
 
 
-class ConfigIn(BaseModel):
+class ConfigIn(Body):
     """A partial configuration to merge over the effective one; null goes back to the defaults."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"config": {"stopLoss": {"defaultPercentage": -20}}}]}
     )
 
-    config: dict[str, Any] | None
+    missing = MappingProxyType({"config": "Config is required in request body"})
+
+    config: Any
 
 
-class ConfigOut(BaseModel):
+class ConfigOut(ApiModel):
     """The complete effective configuration."""
 
     config: TradingConfig

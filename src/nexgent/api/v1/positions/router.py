@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from starlette.responses import Response
 
-from nexgent.api.encoding import json_array, json_response
+from nexgent.api.encoding import json_response
 from nexgent.api.endpoint import Access, Call, Doc, Endpoints
 from nexgent.api.fields import shown
 from nexgent.api.v1.positions.schemas import ClosedOut, CloseIn, PositionOut
-from nexgent.api.v1.positions.views import PositionFragments
-from nexgent.domain.agents.errors import WalletNotFoundError
+from nexgent.api.v1.positions.views import positions_of
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import InvalidInputError
-from nexgent.shared.types import AgentId, PositionId, WalletAddress
+from nexgent.shared.types import AgentId, PositionId
 
 endpoints = Endpoints("positions")
 
-DISPLAY_SOL_USD = Decimal(100)
-"""What dashboards are shown for SOL until the first price arrives, as the contract has it. No decision ever uses it."""
 
 _REASONS = {"manual": CloseReason.MANUAL, "stop_loss": CloseReason.STOP_LOSS}
 
 
 def list_positions_of(call: Call, agent_id: AgentId) -> Response:
     """Return the open positions of an agent, newest first, perhaps of one wallet only."""
-    services = call.services
-    agent = services.directory.owned(agent_id, call.user_id)
-    held = services.book.of_agent(agent_id)
-    address = call.query().text("walletAddress")
-    if address is not None:
-        wallet = WalletAddress(address)
-        if agent.wallet(wallet) is None:
-            raise WalletNotFoundError(wallet)
-        held = [one for one in held if one.position.wallet_address == wallet]
-    latest = services.sol_price.latest()
-    sol_usd = latest.price_usd if latest is not None else DISPLAY_SOL_USD
-    fragments: PositionFragments = call.request.app.state.position_fragments
-    price_of, fragment = services.board.get, fragments.get
-    return json_array([fragment(one, price_of(one.position.token_address), sol_usd) for one in held])
+    return positions_of(
+        call.request, call.services, agent_id, call.user_id, call.query().text("walletAddress")
+    )
 
 
 @endpoints.get(

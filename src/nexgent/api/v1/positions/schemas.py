@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from nexgent.api.http.models import Query
+from nexgent.api.http.types import OptionalText
+
+
+class PositionsQuery(Query):
+    """Which positions of an agent."""
+
+    wallet_address: OptionalText = Field(default=None, description="Only positions of this wallet")
 
 
 class PurchaseTransactionOut(BaseModel):

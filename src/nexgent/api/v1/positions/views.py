@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from nexgent.api.encoding import encode
+from starlette.requests import Request
+from starlette.responses import Response
+
+from nexgent.api.deps import ApiServices
+from nexgent.api.encoding import encode, json_array
+from nexgent.domain.agents.errors import WalletNotFoundError
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.positions.views import enriched_position_view, iso_time
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.domain.trading.position_book import HeldPosition
 from nexgent.shared.money import CONTEXT
-from nexgent.shared.types import PositionId
+from nexgent.shared.types import AgentId, PositionId, UserId, WalletAddress
+
+DISPLAY_SOL_USD = Decimal(100)
+"""What dashboards are shown for SOL until the first price arrives, as the contract has it. No decision ever uses it."""
 
 _HUNDRED = Decimal(100)
 _MAX_FRAGMENTS = 50_000
@@ -43,6 +51,24 @@ class PositionFragments:
             self._kept.clear()
         self._kept[position.id] = (position, mark, price_sol, price_usd, sol_usd, content)
         return content
+
+
+def positions_of(
+    request: Request, services: ApiServices, agent_id: AgentId, user_id: UserId, address: str | None
+) -> Response:
+    """Return the open positions of an agent, newest first, perhaps of one wallet only."""
+    agent = services.directory.owned(agent_id, user_id)
+    held = services.book.of_agent(agent_id)
+    if address is not None:
+        wallet = WalletAddress(address)
+        if agent.wallet(wallet) is None:
+            raise WalletNotFoundError(wallet)
+        held = [one for one in held if one.position.wallet_address == wallet]
+    latest = services.sol_price.latest()
+    sol_usd = latest.price_usd if latest is not None else DISPLAY_SOL_USD
+    fragments: PositionFragments = request.app.state.position_fragments
+    price_of, fragment = services.board.get, fragments.get
+    return json_array([fragment(one, price_of(one.position.token_address), sol_usd) for one in held])
 
 
 def position_view(

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from nexgent.api.encoding import iso_or_none, json_response
 from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.v1.positions.router import DISPLAY_SOL_USD
+from nexgent.api.v1.positions.views import DISPLAY_SOL_USD
 
 endpoints = Endpoints("price feeds")
 

@@ -1,0 +1,70 @@
+"""Who may call an endpoint: said at the endpoint, by the type of its parameter `caller`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from starlette.types import Scope as ConnectionScope
+
+from nexgent.api.deps import ApiServices
+from nexgent.domain.users.models import Caller, Scope
+
+CALLER_KEY = "nexgent.caller"
+"""Where the route leaves who calls."""
+
+
+class Access(Enum):
+    """Who may call an endpoint that takes no API keys."""
+
+    PUBLIC = "public"
+    SESSION = "session"
+
+
+class CallerFrom:
+    """Gives an endpoint its caller, and tells its route whom to let in: sessions, and API keys with a scope if one is named."""
+
+    def __init__(self, access: Access | Scope) -> None:
+        self.access = access
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return who calls, whom the route has let in."""
+        caller: Caller = request.scope[CALLER_KEY]
+        return caller
+
+
+SessionCaller = Annotated[Caller, Depends(CallerFrom(Access.SESSION))]
+AgentsCaller = Annotated[Caller, Depends(CallerFrom(Scope.AGENTS))]
+BalancesCaller = Annotated[Caller, Depends(CallerFrom(Scope.BALANCES))]
+HistoryCaller = Annotated[Caller, Depends(CallerFrom(Scope.HISTORY))]
+PositionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.POSITIONS))]
+SignalsCaller = Annotated[Caller, Depends(CallerFrom(Scope.SIGNALS))]
+TransactionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.TRANSACTIONS))]
+
+
+def access_of(dependant: Dependant) -> Access | Scope:
+    """Return who may call an endpoint with these parameters. One without a caller is public."""
+    for one in dependant.dependencies:
+        found = one.call.access if isinstance(one.call, CallerFrom) else access_of(one)
+        if found is not Access.PUBLIC:
+            return found
+    return Access.PUBLIC
+
+
+async def authenticate(
+    connection: ConnectionScope, services: ApiServices, access: Access | Scope
+) -> Caller | None:
+    """Return who calls; None where nobody has to be known. Raises `NotAuthenticatedError`, `MissingScopeError`."""
+    if access is Access.PUBLIC:
+        return None
+    authorization = api_key = None
+    for name, value in connection["headers"]:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"x-api-key":
+            api_key = value.decode("latin-1")
+    if isinstance(access, Scope):
+        return await services.authenticator.by_token_or_key(authorization, api_key, access)
+    return services.authenticator.by_token(authorization)

@@ -1,0 +1,44 @@
+"""What an endpoint declares beside its parameters, as dependencies of its route: its limit, and how it is repeated.
+
+Each is looked at by `ApiRoute` before and after the endpoint runs; as a dependency it does nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from fastapi import Depends
+
+from nexgent.api.rate_limits import Limit
+
+
+class Repeat(Enum):
+    """What a POST with an `Idempotency-Key` does when it comes again."""
+
+    ANSWERED_AGAIN = "answered again"
+    """The first answer comes again; nothing is done twice."""
+    BY_NATURE = "by nature"
+    """A position is sold once and a deposit is booked once, whoever asks again: any failure frees the key."""
+    NOT_KEPT = "not kept"
+    """Repeating does no harm, and the answer (a wallet's key, a ticket) does not belong in a table: the header is ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A marker in the list of a route's dependencies."""
+
+    value: Limit | Repeat
+
+    async def __call__(self) -> None:
+        """Do nothing: the route has looked at the value."""
+
+
+def limited(most: int, *, by_key: bool = False, exact: bool = True) -> Any:
+    """Declare how many requests a minute are taken from one address (`by_key`: from one API key) on one path."""
+    return Depends(Declared(Limit(most, by_key=by_key, exact=exact)))
+
+
+ONCE_BY_NATURE: Any = Depends(Declared(Repeat.BY_NATURE))
+NOT_KEPT: Any = Depends(Declared(Repeat.NOT_KEPT))

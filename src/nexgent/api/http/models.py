@@ -1,0 +1,52 @@
+"""The base of all shapes: snake_case here, camelCase outside, nothing converted that was not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
+from pydantic.alias_generators import to_camel
+
+from nexgent.api.http.requests import BrokenBody
+
+
+class ApiModel(BaseModel):
+    """A shape of the interface."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+
+class Body(ApiModel):
+    """What a request brings. Fields nobody knows are ignored, as clients of the reference expect.
+
+    The first problem is reported, as text: "Invalid name: …".
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    all_problems: ClassVar[bool] = False
+    """Whether all problems are reported together, as a list under `details.errors`."""
+
+    missing: ClassVar[Mapping[str, str]] = {}
+    """What is said when a field is missing, where the contract has words of its own."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _readable(cls, data: object, handler: ModelWrapValidatorHandler[Body]) -> Body:
+        # A body that could not be read is complained about now that it is clear that the caller may call.
+        if isinstance(data, BrokenBody):
+            raise data.error
+        return handler(data)
+
+
+class SchemaBody(Body):
+    """A body all of whose problems are reported together, field by field."""
+
+    all_problems = True
+
+
+class Query(ApiModel):
+    """The parameters of a list's query."""

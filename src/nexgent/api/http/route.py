@@ -1,0 +1,172 @@
+"""The route of every endpoint: admit the caller, run the endpoint once, answer failures as the contract does.
+
+FastAPI parses, documents and calls. What happens around a call in the same order everywhere stands here: the limit of the
+address, who is calling, the endpoint's limit, `Idempotency-Key`, the endpoint, `ETag` and the headers that tell how a caller
+stands. What differs between endpoints is declared at the endpoint (`access`, `declared`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from nexgent.api.deps import ApiServices
+from nexgent.api.encoding import json_response, with_etag
+from nexgent.api.errors import error_response
+from nexgent.api.http.access import CALLER_KEY, Access, access_of, authenticate
+from nexgent.api.http.declared import Declared, Repeat
+from nexgent.api.http.models import Body
+from nexgent.api.http.problems import invalid_request
+from nexgent.api.http.requests import ApiRequest, check_given_once
+from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from nexgent.api.rate_limits import EXEMPT_TAGS, Limit
+from nexgent.domain.users.models import Caller, Scope
+from nexgent.shared.errors import NexgentError
+
+PREFIX = "/api/v1"
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class ApiRoute(APIRoute):
+    """One endpoint. `APIRouter(route_class=ApiRoute)` makes all of a router's endpoints such."""
+
+    access: Access | Scope
+    limit: Limit | None
+    repeat: Repeat
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, _answering(endpoint, options.get("status_code") or 200), **options)
+
+    @property
+    def method(self) -> str:
+        """Return the HTTP method; an endpoint has one."""
+        (method,) = self.methods or {"GET"}
+        return method
+
+    @property
+    def tag(self) -> str:
+        """Return the resource the endpoint belongs to."""
+        return str(self.tags[0])
+
+    @property
+    def done(self) -> int:
+        """Return the status of success."""
+        return self.status_code or 200
+
+    @property
+    def has_body(self) -> bool:
+        """Tell whether a request brings something."""
+        return self.body_field is not None
+
+    @property
+    def has_shape(self) -> bool:
+        """Tell whether the answer is a documented shape."""
+        return self.response_model is not None
+
+    @property
+    def takes_key(self) -> bool:
+        """Tell whether an `Idempotency-Key` is heeded: keys belong to users, so somebody has to be known."""
+        return (
+            self.method == "POST" and self.access is not Access.PUBLIC and self.repeat is not Repeat.NOT_KEPT
+        )
+
+    def _declared(self, kind: type[Any], default: Any) -> Any:
+        for one in self.dependencies:
+            if isinstance(one.dependency, Declared) and isinstance(one.dependency.value, kind):
+                return one.dependency.value
+        return default
+
+    def get_route_handler(self) -> _Handler:
+        """Return what serves a request of this route."""
+        inner = super().get_route_handler()
+        access = self.access = access_of(self.dependant)
+        limit = self.limit = self._declared(Limit, None)
+        repeat = self.repeat = self._declared(Repeat, Repeat.ANSWERED_AGAIN)
+        template, unlimited = PREFIX + self.path, self.tag in EXEMPT_TAGS
+        tagged = self.method == "GET" and access is not Access.PUBLIC
+        takes_key, by_nature = self.takes_key, repeat is Repeat.BY_NATURE
+        body = _body_of(self)
+
+        async def call(request: Request) -> Response:
+            """Run the endpoint. Raises `NexgentError`, also for what is wrong with the request."""
+            check_given_once(request)
+            try:
+                return await inner(request)
+            except RequestValidationError as error:
+                raise invalid_request(error.errors(), body) from None
+
+        async def answer(request: Request) -> Response:
+            try:
+                response = await call(request)
+            except NexgentError as error:
+                return error_response(error)
+            return with_etag(request, response) if tagged else response
+
+        async def once(request: Request, services: ApiServices, caller: Caller | None) -> Response:
+            key = request.headers.get(IDEMPOTENCY_HEADER) if takes_key else None
+            if key is None or caller is None:
+                return await answer(request)
+            return await services.idempotency.run(
+                request, key, caller.user_id, lambda: call(request), once_by_nature=by_nature
+            )
+
+        async def serve(request: Request) -> Response:
+            scope = request.scope
+            scope["route_template"] = template
+            services: ApiServices = request.app.state.services
+            limits = services.rate_limits
+            own = ApiRequest(scope, request.receive)
+            try:
+                if unlimited or not limits.enabled:
+                    caller = scope[CALLER_KEY] = await authenticate(scope, services, access)
+                    return await once(own, services, caller)
+                # Before anything is checked: guessing tokens costs as much as using one.
+                here = limits.of_address(request)
+                if here.exceeded:
+                    return here.refusal()
+                caller = scope[CALLER_KEY] = await authenticate(scope, services, access)
+                allowance = (
+                    await limits.of_endpoint(request, caller, limit)
+                    if limit is not None
+                    else limits.of_caller(request, caller)
+                )
+                if allowance.exceeded:
+                    return allowance.refusal()
+                return allowance.mark(await once(own, services, caller))
+            except NexgentError as error:
+                return error_response(error)
+            except ClientDisconnect:
+                return Response(status_code=499)
+
+        return serve
+
+
+def _body_of(route: APIRoute) -> type[Body] | None:
+    kind = route.body_field.field_info.annotation if route.body_field is not None else None
+    return kind if isinstance(kind, type) and issubclass(kind, Body) else None
+
+
+def _answering(endpoint: Callable[..., Any], status: int) -> Callable[..., Awaitable[Any]]:
+    """Return an endpoint whose models are written by our encoder: once, and with exact decimals."""
+    assert iscoroutinefunction(endpoint), f"{endpoint.__name__} must be a coroutine"
+
+    @wraps(endpoint)
+    async def run(*args: Any, **values: Any) -> Any:
+        answer = await endpoint(*args, **values)
+        if isinstance(answer, BaseModel):
+            return json_response(answer.model_dump(), status)
+        if isinstance(answer, list):
+            return json_response([one.model_dump() for one in answer], status)
+        return answer
+
+    return run

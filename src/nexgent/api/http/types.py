@@ -1,0 +1,82 @@
+"""Kinds of values that mean the same everywhere: format, limits and an example, told once.
+
+A parameter or a field names its kind in its type, and is parsed, documented and written accordingly.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from nexgent.api import fields
+from nexgent.api.encoding import iso
+from nexgent.api.http.problems import problem_text
+from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.money import plain
+from nexgent.shared.types import AgentId, PositionId, TokenAddress
+
+_MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
+
+
+def _uuid_of(what: str) -> BeforeValidator:
+    def read(value: object) -> object:
+        try:
+            return fields.parse_uuid(value, what)
+        except InvalidInputError as error:
+            raise problem_text(error.message) from None
+
+    return BeforeValidator(read)
+
+
+def _uuid_schema(example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "format": "uuid", "examples": [example]})
+
+
+_AGENT_SCHEMA = _uuid_schema("6f9b3c1e-5a40-4d33-9a0b-1c1de8a3b0f2")
+AnAgentId = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA]
+APositionId = Annotated[
+    PositionId, _uuid_of("position"), _uuid_schema("0d7c2f55-98a1-4a3f-bb0d-6e3f1c7a2b90")
+]
+AgentIdInPath = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA, Path(alias="id")]
+"""The agent of a path `/agents/{id}`."""
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(iso, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-01T12:00:00.000Z"]}),
+]
+"""A time in UTC with milliseconds, as text."""
+
+DecimalText = Annotated[
+    Decimal,
+    PlainSerializer(plain, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "examples": ["10.25"]}),
+]
+"""An exact decimal as text, never in exponent notation."""
+
+DecimalNumber = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [10.25]})]
+"""An exact decimal as a JSON number."""
+
+Mint = Annotated[TokenAddress, WithJsonSchema({"type": "string", "examples": [_MINT]})]
+"""The address of a token; case matters."""
+
+
+def text(max_length: int, *, min_length: int = 0) -> Any:
+    """Return the limits of a text."""
+    return Field(min_length=min_length, max_length=max_length)
+
+
+def _stripped(value: object) -> object:
+    """Return a text without surrounding blanks; nothing is left of a blank one."""
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+Stripped = BeforeValidator(_stripped)
+"""Texts lose surrounding blanks, and blank ones count as absent."""
+
+OptionalText = Annotated[Annotated[str, Field(max_length=255)] | None, Stripped]
+"""A text that may be left out; an empty one counts as left out."""
