@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import signal
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import websockets
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from nexgent.cli import exit_codes
@@ -28,7 +30,7 @@ from nexgent.cli.api_client import (
     add_connection_options,
 )
 from nexgent.cli.running import load_settings, run_async
-from nexgent.cli.watch_view import AgentView, render, status_line
+from nexgent.cli.watch_view import RESERVED_LINES, AgentView, render, render_screen, status_line
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
@@ -44,7 +46,7 @@ MAX_REFUSALS = 3
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 TRADES_AT_START = 1000
 TRADES_AFTER_CLOSE = 50
-RESERVED_LINES = 9
+KEPT_EVENTS = 50
 UNAUTHORIZED = 401
 POLICY_VIOLATION = 1008
 
@@ -83,10 +85,10 @@ async def _watch(arguments: argparse.Namespace, settings: Settings) -> None:
             follower = Follower(api, view, lambda _: None)
             await follower.snapshot()
             console.print(render(view, datetime.now(UTC), max_rows=1_000_000))
-        elif arguments.plain or not console.is_terminal:
+        elif arguments.plain or not console.is_terminal or console.is_dumb_terminal:
             await _follow_plain(api, view)
         else:
-            await _follow_live(api, view, console)
+            await follow_live(api, view, _live_console())
 
 
 async def _follow_plain(api: ApiClient, view: AgentView) -> None:
@@ -105,22 +107,38 @@ async def _follow_plain(api: ApiClient, view: AgentView) -> None:
     await Follower(api, view, say, on_status=changed).run()
 
 
-async def _follow_live(api: ApiClient, view: AgentView, console: Console) -> None:
-    def picture() -> Any:  # a renderable of rich
-        return render(view, datetime.now(UTC), max_rows=max(1, console.height - RESERVED_LINES))
+async def follow_live(api: ApiClient, view: AgentView, console: Console) -> None:
+    """Show the agent on a screen of its own, which any change of the terminal's size leaves whole.
 
-    with Live(picture(), console=console, auto_refresh=False) as live:
+    What was on the terminal before comes back at the end, with the last picture below it.
+    """
+    events: deque[str] = deque(maxlen=KEPT_EVENTS)
 
-        def say(line: str) -> None:
-            # Prices and stops are seen in the table; what else happens is kept above it.
-            if not line.startswith(("price ", "stop ", "holds ")):
-                live.console.print(f"{datetime.now().astimezone():%H:%M:%S} {line}", markup=False)
+    def say(line: str) -> None:
+        # Prices and stops are seen in the table.
+        if not line.startswith(("price ", "stop ", "holds ")):
+            events.append(f"{datetime.now().astimezone():%H:%M:%S} {line}")
 
-        async with _running(Follower(api, view, say).run()) as following:
-            while not following.done():
-                live.update(picture(), refresh=True)
-                await asyncio.wait({following}, timeout=REFRESH_SECONDS)
-            await following
+    def picture() -> RenderableType:
+        return render_screen(view, datetime.now(UTC), list(events), console=console)
+
+    try:
+        with Live(picture(), console=console, auto_refresh=False, screen=True) as live:
+            async with _running(Follower(api, view, say).run()) as following:
+                while not following.done():
+                    live.update(picture(), refresh=True)
+                    await asyncio.wait({following}, timeout=REFRESH_SECONDS)
+                await following
+    finally:
+        for event in events:
+            console.print(event, markup=False)
+        console.print(render(view, datetime.now(UTC), max_rows=max(1, console.height - RESERVED_LINES)))
+
+
+def _live_console() -> Console:
+    """Return a console that asks the terminal for its size each time: COLUMNS and LINES are those of its beginning."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    return Console(highlight=False, _environ=environment)
 
 
 @asynccontextmanager

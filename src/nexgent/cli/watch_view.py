@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+MAX_SYMBOL = 12
+RESERVED_LINES = 9
+"""What else than positions has to have room: heading, footer, and a few events."""
 SMALL_PRICE = Decimal("0.001")
 """Below it, the columns of the table use powers of ten: prices here begin with many zeros."""
 _THOUSANDS = (
@@ -160,38 +163,87 @@ class AgentView:
 
 
 def render(view: AgentView, now: datetime, max_rows: int) -> RenderableType:
-    """Return the screen: a table of positions, and what else there is to know below it."""
-    table = Table(
-        title=Text(f"Agent {view.name}"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    table.add_column("token", no_wrap=True, max_width=12)
-    for name in ("amount", "entry", "price", "P/L %", "P/L SOL", "stop", "peak", "age"):
-        table.add_column(name, justify="right", no_wrap=True)
+    """Return the screen: a table of positions with as many columns as fit, and what else there is to know below it."""
     rows = view.rows
-    for row in rows[:max_rows]:
-        style = "green" if row.profit_sol >= 0 else "red"
-        table.add_row(
-            Text(row.symbol),
-            short_amount(row.held),
-            short_price(row.entry_sol),
-            short_price(row.price_sol),
-            Text(f"{row.profit_pct:+.2f}", style),
-            Text(f"{row.profit_sol:+.6f}", style),
-            short_price(row.stop_sol),
-            short_price(row.peak_sol),
-            age_text((now - row.opened_at).total_seconds()),
-        )
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [_line(f"Agent {view.name}"), _Positions(rows[:max_rows], now)]
     if len(rows) > max_rows:
-        parts.append(Text(f"… and {len(rows) - max_rows} older positions"))
+        parts.append(_line(f"… and {len(rows) - max_rows} older positions"))
     if view.loaded and not rows:
-        parts.append(Text("No open positions; a signal opens one."))
+        parts.append(_line("No open positions; a signal opens one."))
     parts.append(Text(status_line(view)))
     return Group(*parts)
+
+
+def render_screen(
+    view: AgentView, now: datetime, events: Sequence[str], *, console: Console
+) -> RenderableType:
+    """Return a picture that is no taller than the terminal, however small: positions first, then the latest events."""
+    height = console.height
+    above = render(view, now, max_rows=max(1, height - RESERVED_LINES))
+    left = height - len(console.render_lines(above, pad=False)) - 1
+    if left <= 0 or not events:
+        return above
+    return Group(above, Text(""), *(_line(event) for event in events[-left:]))
+
+
+def _line(text: str) -> Text:
+    """Return a text that takes exactly one line, shortened where it must be."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table. The one with the smallest `worth` goes first when there is no room for all."""
+
+    name: str
+    worth: int
+    cell: Callable[[Row, datetime], str]
+    coloured: bool = False
+
+
+_COLUMNS = (
+    _Column("token", 9, lambda row, _: row.symbol[:MAX_SYMBOL]),
+    _Column("amount", 2, lambda row, _: short_amount(row.held)),
+    _Column("entry", 3, lambda row, _: short_price(row.entry_sol)),
+    _Column("price", 7, lambda row, _: short_price(row.price_sol)),
+    _Column("P/L %", 8, lambda row, _: f"{row.profit_pct:+.2f}", coloured=True),
+    _Column("P/L SOL", 5, lambda row, _: f"{row.profit_sol:+.6f}", coloured=True),
+    _Column("stop", 6, lambda row, _: short_price(row.stop_sol)),
+    _Column("peak", 1, lambda row, _: short_price(row.peak_sol)),
+    _Column("age", 4, lambda row, now: age_text((now - row.opened_at).total_seconds())),
+)
+_BETWEEN = 2
+"""Characters between two columns of the box that is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Positions:
+    """The table. What fits is decided when it is drawn, so that it follows the size of the terminal; figures are never cut."""
+
+    rows: Sequence[Row]
+    now: datetime
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        cells = {column.name: [Text(column.cell(row, self.now)) for row in self.rows] for column in _COLUMNS}
+        widths = {name: max([len(name), *(one.cell_len for one in texts)]) for name, texts in cells.items()}
+        shown = sorted(_COLUMNS, key=lambda column: -column.worth)
+        while len(shown) > 1 and _width(shown, widths) > options.max_width:
+            shown.pop()
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        kept = [column for column in _COLUMNS if column in shown]
+        for column in kept:
+            table.add_column(column.name, justify="left" if column.name == "token" else "right", no_wrap=True)
+        for at, row in enumerate(self.rows):
+            style = "green" if row.profit_sol >= 0 else "red"
+            for column in kept:
+                if column.coloured:
+                    cells[column.name][at].stylize(style)
+            table.add_row(*(cells[column.name][at] for column in kept))
+        yield table
+
+
+def _width(columns: Sequence[_Column], widths: Mapping[str, int]) -> int:
+    return sum(widths[column.name] for column in columns) + _BETWEEN * (len(columns) - 1)
 
 
 def status_line(view: AgentView) -> str:
