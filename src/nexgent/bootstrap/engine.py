@@ -37,6 +37,7 @@ from nexgent.domain.trading.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.watcher import PositionWatcher
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
+from nexgent.shared.types import TokenAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,15 @@ class Engine:
     recovery: Recovery
     dead_tokens: DeadTokens
     in_flight: IntentsInFlight
+
+    def forget_price(self, token: TokenAddress) -> None:
+        """Drop prices and doubts about a token when nobody holds it any more: nobody would ever confirm or renew them.
+
+        A purchase under way needs neither; what it pays is where the gate starts again.
+        """
+        if not self.book.is_held(token):
+            self.gate.forget(token)
+            self.board.forget(token)
 
 
 def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingSettings) -> Engine:
@@ -157,6 +167,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         publish=publish,
         observer=ports.poll_observer,
         patience_seconds=prices.patience_seconds,
+        is_tracked=book.is_held,
     )
     process_signal = ProcessSignal(
         directory=directory,

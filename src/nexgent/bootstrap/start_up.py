@@ -40,6 +40,8 @@ def _fill_book(engine: Engine, states: Sequence[WalletState], stored: dict[Posit
     for held in list(engine.book.all()):
         if held.position.id not in open_positions:
             engine.book.remove(held.position.id)
+    engine.gate.keep_only(position.token_address for position in open_positions.values())
+    engine.board.keep_only(position.token_address for position in open_positions.values())
     for position in open_positions.values():
         engine.watcher.watch(position, _newest_mark(position, stored.get(position.id)))
         engine.gate.seed(position.token_address, position.entry_price_sol)

@@ -66,6 +66,7 @@ def wire_events(
     bus.on(PositionOpened, observer.on_position_opened)
     bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)
     bus.on(PositionClosed, engine.watcher.on_closed, hub.on_position_closed, *copies)
+    bus.on(PositionClosed, lambda event: engine.forget_price(event.token_address))
     bus.on(PositionClosed, observer.on_position_closed, engine.dead_tokens.on_closed)
 
     def watch_prices(event: PricesChanged) -> None:

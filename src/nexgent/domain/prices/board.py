@@ -24,6 +24,10 @@ class PriceBoard:
         for price in event.prices:
             self._prices[price.token_address] = price
 
+    def forget(self, token: TokenAddress) -> None:
+        """Drop the price of a token nobody holds any more: it would only grow old."""
+        self._prices.pop(token, None)
+
     def keep_only(self, tokens: Iterable[TokenAddress]) -> None:
         """Forget tokens nobody holds any more."""
         wanted = set(tokens)

@@ -8,6 +8,7 @@ nothing, one lying source moves nothing while the other is there, and a real cra
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -78,8 +79,17 @@ class PriceGate:
             state.accepted = price_sol
 
     def forget(self, token: TokenAddress) -> None:
-        """Drop what is known of a token."""
+        """Drop what is known of a token nobody holds any more.
+
+        It is asked about no longer, so a jump that waits for a witness would wait for ever, and nobody could buy the token.
+        """
         self._tokens.pop(token, None)
+
+    def keep_only(self, tokens: Iterable[TokenAddress]) -> None:
+        """Drop what is known of all other tokens."""
+        wanted = set(tokens)
+        for token in [token for token in self._tokens if token not in wanted]:
+            del self._tokens[token]
 
     def doubtful(self, token: TokenAddress) -> bool:
         """Tell whether a jump of the token waits for a witness."""

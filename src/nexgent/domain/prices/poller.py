@@ -48,7 +48,10 @@ class PricePoller:
         publish: Callable[[object], None],
         observer: PollObserver,
         patience_seconds: float,
+        is_tracked: Callable[[TokenAddress], bool] = lambda _: True,
     ) -> None:
+        """`is_tracked` tells of one token whether it is still asked for: an answer that comes after the last holder has sold
+        says nothing to anybody."""
         self._primary = primary
         self._secondary = secondary
         self._gate = gate
@@ -58,6 +61,7 @@ class PricePoller:
         self._publish = publish
         self._observer = observer
         self._patience_seconds = patience_seconds
+        self._is_tracked = is_tracked
         self._flights: dict[
             asyncio.Task[FetchResult], tuple[TokenPriceFeed, tuple[TokenAddress, ...], float]
         ] = {}
@@ -141,6 +145,8 @@ class PricePoller:
                 continue
             result = flight.result()
             for observation in result.observations:
+                if not self._is_tracked(observation.token_address):
+                    continue
                 try:
                     verdict, price = self._gate.judge(observation, sol_usd=sol_usd, now=now)
                 except Exception:

@@ -45,6 +45,10 @@ class PositionBook:
         """Return the tokens that are held."""
         return list(self._lanes)
 
+    def is_held(self, token: TokenAddress) -> bool:
+        """Tell whether anybody holds a token."""
+        return token in self._lanes
+
     def tokens_of(self, agent_id: AgentId) -> list[TokenAddress]:
         """Return the tokens an agent holds, one per position."""
         return [one.position.token_address for one in self._by_agent.get(agent_id, {}).values()]
