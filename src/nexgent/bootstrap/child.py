@@ -12,6 +12,8 @@ from pathlib import Path
 
 import structlog
 
+from nexgent.config.sections import StorageSettings
+from nexgent.config.settings import is_private_to_the_service
 from nexgent.infrastructure.embedded import launcher
 
 log = structlog.get_logger(__name__)
@@ -22,8 +24,8 @@ STOP_SECONDS = 10.0
 
 
 class ChildProcess:
-    """`nexgent ARGUMENTS` with some settings of its own. It inherits our output and leads a process group of its own, so that
-    Ctrl-C in the terminal reaches only us and we stop things in order."""
+    """`nexgent ARGUMENTS` with some settings of its own, and of ours those that are no secrets. It inherits our output and leads
+    a process group of its own, so that Ctrl-C in the terminal reaches only us and we stop things in order."""
 
     def __init__(self, name: str, *arguments: str, settings: Mapping[str, str]) -> None:
         self._name = name
@@ -72,7 +74,7 @@ class ChildProcess:
             str(Path(launcher.__file__)),
             json.dumps(spec),
             stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **self._settings},
+            env={**_without_secrets(os.environ), **self._settings},
             start_new_session=True,
         )
 
@@ -88,3 +90,13 @@ class ChildProcess:
             log.warning("child.killed", child=self._name)
             process.kill()
             await process.wait()
+
+
+def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    # The addresses of our servers hold passwords too; who needs one is given it.
+    own = {"NEXGENT_PASSWORD", *StorageSettings.secret_variables()}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in own and not is_private_to_the_service(name)
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nexgent.config.exposure import exposure_problems
 from nexgent.config.jwt_secret import jwt_secret_problem
 from nexgent.config.settings import Settings, SettingsError
 from nexgent.infrastructure.cache.connect import check_redis_url
@@ -37,6 +38,7 @@ def _problems(settings: Settings) -> Iterator[str]:
             yield error.message
     if (problem := jwt_secret_problem(settings)) is not None:
         yield problem
+    yield from exposure_problems(settings)
     keys = EnvironmentWalletKeys({name: value.get_secret_value() for name, value in settings.wallet_keys})
     yield from keys.problems
     keys.wipe()

@@ -19,6 +19,7 @@ import httpx
 
 from nexgent.bootstrap.preflight import setting_problems
 from nexgent.cli.address import find_service
+from nexgent.config.exposure import exposure_warnings
 from nexgent.config.sections import StorageSettings
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
@@ -79,6 +80,7 @@ async def examine(settings: Settings) -> list[Finding]:
     wrong = settings_findings(setting_problems(settings))
     return [
         *(wrong or [Finding("settings", Verdict.OK, _summary(settings))]),
+        *(Finding("exposure", Verdict.WARN, found, advice) for found, advice in exposure_warnings(settings)),
         data_folder(settings.storage, running),
         *findings,
         clock(upstreams.offsets),

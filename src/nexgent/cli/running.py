@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from nexgent.config.sections import LogFormat
@@ -25,9 +25,9 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(main)
 
 
-def load_settings(*, level: str | None = None) -> Settings:
-    """Read the settings and set up logging. Raises `SettingsError`."""
-    settings = Settings.load()
+def load_settings(*, level: str | None = None, without: Callable[[str], bool] | None = None) -> Settings:
+    """Read the settings, except for what `without` names, and set up logging. Raises `SettingsError`."""
+    settings = Settings.load(without=without)
     console = settings.logging.format is LogFormat.CONSOLE or (
         settings.logging.format is LogFormat.AUTO and sys.stdout.isatty() and not settings.server.production
     )

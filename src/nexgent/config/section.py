@@ -59,6 +59,11 @@ class Section(BaseSettings):
         return [name for field in cls.model_fields.values() for name in _names(field)]
 
     @classmethod
+    def secret_variables(cls) -> list[str]:
+        """Return those of them whose values are secret."""
+        return [name for field in cls.model_fields.values() if _is_secret(field) for name in _names(field)]
+
+    @classmethod
     def read(cls, values: Mapping[str, str]) -> Self:
         """Build the section from environment variables. Raises `SettingsError` with everything that is wrong."""
         known = {name: values[name] for name in cls.variables() if name in values}

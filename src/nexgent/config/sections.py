@@ -323,6 +323,7 @@ class MarketSettings(Section):
         ge=0,
         le=1_000_000,
     )
+    allow_plain_http: Flag = setting("ALLOW_PLAIN_HTTP", default=False, allowed=_FLAG)
     solana_rpc_url: Annotated[SecretStr, AfterValidator(_secret_http_url)] = setting(
         "SOLANA_RPC_URL", default=SecretStr("https://api.mainnet-beta.solana.com"), allowed=_URL, secret=True
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -58,12 +58,23 @@ class Settings:
     """Live keys by variable name, `WALLET_1` first. Numbers may be missing in between."""
 
     @classmethod
-    def load(cls, env_file: str | Path | None = ".env") -> Self:
-        """Read the environment and the file; the real environment wins. Raises `SettingsError` naming all that is wrong."""
+    def load(
+        cls, env_file: str | Path | None = ".env", *, without: Callable[[str], bool] | None = None
+    ) -> Self:
+        """Read the environment and the file; the real environment wins. Raises `SettingsError` naming all that is wrong.
+
+        What `without` says yes to counts as not set: a process need not know what it has no use for.
+        """
         values: dict[str, str | None] = dict(os.environ)
         if env_file is not None and Path(env_file).is_file():
             values = {**_file_values(Path(env_file)), **values}
-        return cls.from_values({name: value for name, value in values.items() if value is not None})
+        return cls.from_values(
+            {
+                name: value
+                for name, value in values.items()
+                if value is not None and not (without is not None and without(name))
+            }
+        )
 
     @classmethod
     def from_values(cls, values: Mapping[str, str]) -> Self:
@@ -76,7 +87,7 @@ class Settings:
                 sections[section] = section.read(given)
             except SettingsError as error:
                 problems.extend(error.problems)
-        problems.extend(_relations(sections, live_keys=bool(_wallet_keys(given))))
+        problems.extend(_relations(sections))
         if problems:
             raise SettingsError(problems)
         return cls(
@@ -90,6 +101,28 @@ class Settings:
             trading=_of(sections, TradingSettings),
             wallet_keys=_wallet_keys(given),
         )
+
+
+def is_private_to_the_service(name: str) -> bool:
+    """Tell whether an environment variable is a secret that only the service itself needs: no worker and no other child.
+
+    The servers' addresses are not among them, which the worker needs as well.
+    """
+    return name in _PRIVATE or _WALLET.fullmatch(name) is not None
+
+
+# Without its password the administrator's address would be half a setting.
+_PRIVATE = frozenset(
+    {
+        "ADMIN_EMAIL",
+        *(
+            name
+            for section in SECTIONS
+            if section is not StorageSettings
+            for name in section.secret_variables()
+        ),
+    }
+)
 
 
 def _of(sections: Mapping[type[Section], Section], kind: type[_S]) -> _S:
@@ -110,7 +143,7 @@ def _wallet_keys(values: Mapping[str, str]) -> tuple[tuple[str, SecretStr], ...]
     return tuple((name, SecretStr(values[name].strip())) for _, name in found)
 
 
-def _relations(sections: Mapping[type[Section], Section], *, live_keys: bool) -> list[str]:
+def _relations(sections: Mapping[type[Section], Section]) -> list[str]:
     """Return what is wrong between sections or between settings of one."""
     problems: list[str] = []
     auth = sections.get(AuthSettings)
@@ -119,12 +152,6 @@ def _relations(sections: Mapping[type[Section], Section], *, live_keys: bool) ->
         if (auth.admin_email is None) != (auth.admin_password is None):
             missing = "ADMIN_EMAIL" if auth.admin_email is None else "ADMIN_PASSWORD"
             problems.append(f"{missing} is not set; ADMIN_EMAIL and ADMIN_PASSWORD belong together.")
-        if live_keys and auth.allow_registration and auth.admin_email is None and not auth.wallets_shared:
-            problems.append(
-                "ALLOW_REGISTRATION: anybody may register, and the live keys of WALLET_1 and so on belong to nobody. "
-                "Set ADMIN_EMAIL and ADMIN_PASSWORD, then they are the administrator's; or set ALLOW_REGISTRATION=false; "
-                "or WALLETS_SHARED=true, if every user may trade with them."
-            )
         password = auth.admin_password.get_secret_value().strip() if auth.admin_password is not None else ""
         if isinstance(server, ServerSettings) and server.production and password in PLACEHOLDER_PASSWORDS:
             problems.append("ADMIN_PASSWORD: this is a published example; choose another one.")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _CREDENTIALS = (b"access-control-allow-credentials", b"true")
+_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 _VARY = (b"vary", b"Origin")
 _SHOWN = (
     "X-Request-Id,Content-Disposition,Retry-After,X-Next-Cursor,"
@@ -22,22 +23,22 @@ _PREFLIGHT = [
 
 
 class CorsMiddleware:
-    """Name the caller's origin if it is allowed; answer preflights. Requests of other origins are processed without it."""
+    """Name the caller's origin if it is allowed; answer preflights. Requests of other origins are processed without it.
+
+    The origin `*` stands for every origin, and never brings credentials with it.
+    """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
-        self._origins = frozenset(origin.encode("latin-1", "replace") for origin in origins)
-        self._any = b"*" in self._origins
+        self._origins = frozenset(origin.encode("latin-1", "replace") for origin in origins if origin != "*")
+        self._any = "*" in origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer a preflight."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = [_CREDENTIALS, _VARY, _EXPOSED]
-        for name, value in scope["headers"]:
-            if name == b"origin" and (self._any or value in self._origins):
-                headers = [(b"access-control-allow-origin", value), *headers]
+        headers = self._headers(next((value for name, value in scope["headers"] if name == b"origin"), None))
         if scope["method"] == "OPTIONS":
             start = {"type": "http.response.start", "status": 204, "headers": [*headers, *_PREFLIGHT]}
             await send(start)
@@ -50,3 +51,11 @@ class CorsMiddleware:
             await send(message)
 
         await self._app(scope, receive, add_headers)
+
+    def _headers(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        if origin is not None and origin in self._origins:
+            return [(b"access-control-allow-origin", origin), _CREDENTIALS, _VARY, _EXPOSED]
+        if self._any:
+            # Any page may read answers, but no browser adds a cookie or a login to what it sends for one.
+            return [_ANY_ORIGIN, _VARY, _EXPOSED]
+        return [_CREDENTIALS, _VARY, _EXPOSED]
