@@ -32,7 +32,12 @@ def test_a_bad_wallet_key_is_refused_before_anything_is_touched(tmp_path: Path) 
 
 
 def test_doctor_fails_on_a_bad_wallet_key(tmp_path: Path) -> None:
-    result = nexgent(tmp_path, "doctor", "--json", env={"WALLET_1": BAD_KEY, "NODE_ENV": "production"})
+    result = nexgent(
+        tmp_path,
+        "doctor",
+        "--json",
+        env={"WALLET_1": BAD_KEY, "NODE_ENV": "production", "ADMIN_PASSWORD": "kT7#wq-Zp2&mLx"},
+    )
 
     assert result.returncode == 1
     findings = json.loads(result.stdout)["findings"]
