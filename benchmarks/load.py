@@ -10,6 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+MANY_CONNECTIONS = {
+    "MAX_CONNECTIONS": "8192",
+    "MAX_CONNECTIONS_PER_ADDRESS": "8192",
+    "WEBSOCKETS_PER_USER": "8192",
+    "WEBSOCKETS_PER_ADDRESS": "8192",
+}
+"""Settings for a service that one program of one user connects to a thousand times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.load import fire, request
+from benchmarks.load import MANY_CONNECTIONS, fire, request
 from benchmarks.table import Row
 from tests.e2e.product import Product
 
@@ -25,7 +25,7 @@ async def run() -> list[Row]:
     """Measure everything that needs a running service."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="nexgent-bench-") as folder:
-        product = Product(Path(folder))
+        product = Product(Path(folder), MANY_CONNECTIONS)
         await product.start_sandbox()
         try:
             started = time.perf_counter()

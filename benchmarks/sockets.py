@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.listeners import Listeners
-from benchmarks.load import fire, request
+from benchmarks.load import MANY_CONNECTIONS, fire, request
 from benchmarks.table import Row
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product, until
 
@@ -36,7 +36,7 @@ async def run(*, seconds: float = FULL_SECONDS) -> list[Row]:
 
 @asynccontextmanager
 async def _running(folder: Path) -> AsyncIterator[Product]:
-    product = Product(folder, {"METRICS_PUBLIC": "true"})
+    product = Product(folder, {**MANY_CONNECTIONS, "METRICS_PUBLIC": "true"})
     await product.start_sandbox()
     try:
         await product.start_service()

@@ -17,6 +17,7 @@ import aiohttp
 import asyncpg
 import psutil
 
+from benchmarks.load import MANY_CONNECTIONS
 from benchmarks.table import Row
 from nexgent.infrastructure.embedded import running_servers
 from tests.e2e.product import Product
@@ -61,7 +62,7 @@ class Owner:
 async def run() -> list[Row]:
     """Measure."""
     with tempfile.TemporaryDirectory(prefix="nexgent-storm-") as folder:
-        product = Product(Path(folder), {"LOG_LEVEL": "warn"})
+        product = Product(Path(folder), {**MANY_CONNECTIONS, "LOG_LEVEL": "warn"})
         await product.start_sandbox()
         try:
             await product.start_service()

@@ -60,7 +60,9 @@ from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.security.tokens import JwtCodec
+from nexgent.middleware.client_address import ClientAddresses
 from nexgent.middleware.stack import add_middleware
+from nexgent.shared.addresses import Networks
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
@@ -576,7 +578,7 @@ class FakeApi:
             observer=self.metrics,
             cors_origins=["http://localhost:3000"],
             fixed_segments=fixed_segments(),
-            trusted_proxies=1,
+            address_of=ClientAddresses(1, Networks.of(["127.0.0.1"])),
         )
 
     def token(

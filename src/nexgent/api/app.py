@@ -98,11 +98,16 @@ class ApiInfo:
 
 
 def create_api(
-    *, services: ApiServices | None = None, lifespan: Lifespan | None = None, info: ApiInfo | None = None
+    *,
+    services: ApiServices | None = None,
+    lifespan: Lifespan | None = None,
+    info: ApiInfo | None = None,
+    docs: bool = True,
 ) -> FastAPI:
     """Return the application without middleware.
 
-    The services are given here, or put into `app.state.services` by the lifespan before the first request.
+    The services are given here, or put into `app.state.services` by the lifespan before the first request. Without `docs` the
+    application does not describe itself: neither `/docs` nor `/openapi.json` is there.
     """
     about = info if info is not None else ApiInfo()
     app = FastAPI(
@@ -111,6 +116,7 @@ def create_api(
         lifespan=lifespan,
         redirect_slashes=False,
         docs_url=None,
+        openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
         exception_handlers={HTTPException: _http_error},
         generate_unique_id_function=_operation_id,
@@ -119,7 +125,8 @@ def create_api(
         _add(app, endpoint)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
-    add_docs_page(app, about.title)
+    if docs:
+        add_docs_page(app, about.title)
     app.add_api_route("/health", _to_health, methods=["GET"], include_in_schema=False)
     app.state.agent_fragments = FragmentCache()
     app.state.position_fragments = PositionFragments()

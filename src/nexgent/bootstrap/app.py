@@ -22,6 +22,7 @@ from nexgent.bootstrap.collector import spare_the_collector
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.bootstrap.health import Health
+from nexgent.bootstrap.limits import server_limits
 from nexgent.bootstrap.listener import listen
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
@@ -75,10 +76,14 @@ from nexgent.infrastructure.queue.doorbell import Doorbell
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.security.tokens import JwtCodec
+from nexgent.infrastructure.server.config import ServerConfig
+from nexgent.infrastructure.server.connections import Connections
 from nexgent.infrastructure.wallets.vault import SWEEP_SECONDS
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.infrastructure.websocket.places import SocketPlaces
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore
+from nexgent.middleware.client_address import ClientAddresses
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import keep_running, run_every
@@ -446,34 +451,30 @@ async def _serve(
 ) -> None:
     if stop.is_set():
         return
+    settings = service.settings
+    address_of = ClientAddresses(settings.server.trusted_proxies, settings.server.proxies)
+    connections = Connections(
+        server_limits(settings), on_refused=lambda why: service.metrics.connections_refused.labels(why).inc()
+    )
+    refresh_gauges(service.metrics, connections_open=lambda: len(connections))
     websocket = WebSocketEndpoint(
         hub=service.hub,
         directory=service.engine.directory,
         reception=SocketReception(service.authenticator, service.socket_tickets),
         clock=service.clock,
         stopping=lambda: service.stopping,
+        places=SocketPlaces(
+            per_user=settings.connections.sockets_per_user,
+            per_address=settings.connections.sockets_per_address,
+        ),
+        address_of=address_of,
     )
-    app = build_application(build_api_services(service), service.settings, service.metrics, websocket)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        date_header=True,
-        ws="websockets-sansio",
-        ws_max_size=65_536,
-        ws_ping_interval=None,
-        ws_per_message_deflate=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
-    )
-    server = _Server(config)
+    app = build_application(build_api_services(service), settings, service.metrics, websocket, address_of)
+    server = _Server(ServerConfig(app, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
-    host = service.settings.server.host
+    host = settings.server.host
     url = f"http://{'localhost' if host in EVERYWHERE else f'[{host}]' if ':' in host else host}:{port}"
     log.info("service.ready", url=url, engine=service.role.active, positions=len(service.engine.book))
     with recorded(service.settings.storage.data_dir, url):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -43,15 +44,19 @@ class Application:
 
 
 def build_application(
-    services: ApiServices, settings: Settings, metrics: Metrics, websocket: WebSocketEndpoint
+    services: ApiServices,
+    settings: Settings,
+    metrics: Metrics,
+    websocket: WebSocketEndpoint,
+    address_of: Callable[[Scope], str],
 ) -> Application:
     """Return the application `nexgent serve` listens with."""
     http = wrapped(
-        Dispatcher(create_api(services=services), ENDPOINTS),
+        Dispatcher(create_api(services=services, docs=settings.server.api_docs), ENDPOINTS),
         observer=metrics,
         cors_origins=settings.server.cors_origins,
         fixed_segments=fixed_segments(),
-        trusted_proxies=settings.server.trusted_proxies,
+        address_of=address_of,
     )
     return Application(http, websocket)
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from nexgent.cli import exit_codes
 from nexgent.cli.doctor_checks import Finding, Verdict, examine, settings_findings
+from nexgent.cli.doctor_network import network
 from nexgent.cli.hints import as_typed
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, paragraph
@@ -29,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check everything and say what to do."""
     try:
-        findings = run_async(examine(load_settings(level="error")))
+        settings = load_settings(level="error")
+        findings = run_async(examine(settings))
+        findings.insert(1, network(settings.server))
     except SettingsError as error:
         findings = settings_findings(error.problems)
     failed = any(finding.verdict is Verdict.FAIL for finding in findings)

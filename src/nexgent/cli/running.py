@@ -1,4 +1,4 @@
-"""Run an asynchronous command with the fast event loop and the product's logging."""
+"""Run an asynchronous command with the fast event loop and the product's logging, and without core dumps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from nexgent.bootstrap.limits import forbid_memory_dumps
 from nexgent.config.sections import LogFormat
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.logging.setup import configure_logging
@@ -18,6 +19,7 @@ T = TypeVar("T")
 def run_async(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, on uvloop where there is one."""
     install_decimal_context()
+    forbid_memory_dumps()
     if sys.platform == "win32":
         return asyncio.run(main)
     import uvloop  # noqa: PLC0415 -- does not exist on every platform

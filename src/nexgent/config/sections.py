@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from nexgent.config.section import Section, setting
+from nexgent.shared.addresses import NO_NETWORKS, Networks
 
 MIN_SECRET_LENGTH = 32
 MIN_TOKEN_LENGTH = 16
@@ -118,6 +119,10 @@ def _redis_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _networks(value: str) -> str:
+    return ",".join(Networks.parse(value).listed)
+
+
 HttpUrl = Annotated[str, BeforeValidator(_stripped), AfterValidator(_http_url)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 _URL = "an address starting with http:// or https://"
@@ -146,7 +151,7 @@ class ServerSettings(Section):
 
     host: Annotated[str, BeforeValidator(_stripped)] = setting(
         "HOST",
-        default="0.0.0.0",  # noqa: S104 -- a service in a container; HOST narrows it
+        default="127.0.0.1",
         allowed="an IP address or host name to listen on",
         min_length=1,
     )
@@ -158,8 +163,15 @@ class ServerSettings(Section):
         "CORS_ORIGIN", default=None, allowed="a comma-separated list of origins such as https://example.com"
     )
     trusted_proxies: int = setting(
-        "TRUSTED_PROXIES", default=1, allowed="a whole number from 0 to 10", ge=0, le=10
+        "TRUSTED_PROXIES", default=0, allowed="a whole number from 0 to 10", ge=0, le=10
     )
+    trusted_proxy_networks: Annotated[str, AfterValidator(_networks)] = setting(
+        "TRUSTED_PROXY_NETWORKS",
+        default="127.0.0.0/8,::1/128",
+        allowed="addresses or networks such as 10.0.0.5,172.16.0.0/12, separated by commas",
+        max_length=2000,
+    )
+    api_docs: Flag = setting("API_DOCS", default=True, allowed=_FLAG)
     worker_embedded: Flag = setting("WORKER_EMBEDDED", default=True, allowed=_FLAG)
     shutdown_seconds: float = setting(
         "SHUTDOWN_SECONDS",
@@ -169,6 +181,11 @@ class ServerSettings(Section):
         le=600,
         allow_inf_nan=False,
     )
+
+    @property
+    def proxies(self) -> Networks:
+        """Return whose `X-Forwarded-For` is believed: nobody's when there is no proxy."""
+        return Networks.parse(self.trusted_proxy_networks) if self.trusted_proxies else NO_NETWORKS
 
     @property
     def production(self) -> bool:

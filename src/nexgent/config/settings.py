@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
+from nexgent.config.connections import ConnectionSettings
 from nexgent.config.section import Section, SettingsError
 from nexgent.config.sections import (
     PLACEHOLDER_PASSWORDS,
@@ -32,6 +33,7 @@ _WALLET = re.compile(r"WALLET_([1-9]\d{0,5})")
 
 SECTIONS: tuple[type[Section], ...] = (
     ServerSettings,
+    ConnectionSettings,
     LoggingSettings,
     StorageSettings,
     AuthSettings,
@@ -47,6 +49,7 @@ class Settings:
     """Everything an operator can set. `bootstrap` hands each part the section or the values it needs."""
 
     server: ServerSettings
+    connections: ConnectionSettings
     logging: LoggingSettings
     storage: StorageSettings
     auth: AuthSettings
@@ -92,6 +95,7 @@ class Settings:
             raise SettingsError(problems)
         return cls(
             server=_of(sections, ServerSettings),
+            connections=_of(sections, ConnectionSettings),
             logging=_of(sections, LoggingSettings),
             storage=_of(sections, StorageSettings),
             auth=_of(sections, AuthSettings),

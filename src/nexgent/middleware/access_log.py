@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nexgent.middleware.client_address import ClientAddresses
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +39,15 @@ class RequestObserver(Protocol):
 class AccessLogMiddleware:
     """One line and one observation per request. An exception that gets this far is logged and answered with 500."""
 
-    def __init__(self, app: ASGIApp, observer: RequestObserver, trusted_proxies: int = 0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        observer: RequestObserver,
+        address_of: Callable[[Scope], str] = ClientAddresses(),  # noqa: B008 -- it has nothing that changes
+    ) -> None:
         self._app = app
         self._observer = observer
-        self._trusted_proxies = trusted_proxies
+        self._address_of = address_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and look at the clock."""
@@ -50,7 +58,7 @@ class AccessLogMiddleware:
         path = scope["path"]
         started = time.perf_counter()
         status = 0
-        address = scope[CLIENT_IP_KEY] = client_ip(scope, self._trusted_proxies)
+        address = scope[CLIENT_IP_KEY] = self._address_of(scope)
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -81,19 +89,6 @@ class AccessLogMiddleware:
             duration_ms=round(seconds * 1000, 3),
             ip=address,
         )
-
-
-def client_ip(scope: Scope, trusted_proxies: int) -> str:
-    """Return the caller's address: as many hops back in `X-Forwarded-For` as there are proxies of ours."""
-    client = scope.get("client")
-    peer = str(client[0]) if client else ""
-    if not trusted_proxies:
-        return peer
-    for name, value in scope["headers"]:
-        if name == b"x-forwarded-for":
-            hops = [hop.strip() for hop in value.decode("latin-1").split(",") if hop.strip()]
-            return hops[-min(trusted_proxies, len(hops))][:64] if hops else peer
-    return peer
 
 
 async def _fail(send: Send) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from nexgent.middleware.access_log import AccessLogMiddleware, RequestObserver
 from nexgent.middleware.body_limit import BodyLimitMiddleware
@@ -21,12 +21,12 @@ def add_middleware(
     observer: RequestObserver,
     cors_origins: Collection[str],
     fixed_segments: Collection[str],
-    trusted_proxies: int,
+    address_of: Callable[[Scope], str],
 ) -> None:
     """Wrap the application. A request passes security headers, CORS, request id, paths, access log and body limit."""
     # The one added last is the first to see a request.
     app.add_middleware(BodyLimitMiddleware)
-    app.add_middleware(AccessLogMiddleware, observer=observer, trusted_proxies=trusted_proxies)
+    app.add_middleware(AccessLogMiddleware, observer=observer, address_of=address_of)
     app.add_middleware(PathMiddleware, fixed_segments=fixed_segments)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(CorsMiddleware, origins=cors_origins)
@@ -39,11 +39,11 @@ def wrapped(
     observer: RequestObserver,
     cors_origins: Collection[str],
     fixed_segments: Collection[str],
-    trusted_proxies: int,
+    address_of: Callable[[Scope], str],
 ) -> ASGIApp:
     """Return any ASGI application behind the same middleware in the same order."""
     inner: ASGIApp = BodyLimitMiddleware(app)
-    inner = AccessLogMiddleware(inner, observer=observer, trusted_proxies=trusted_proxies)
+    inner = AccessLogMiddleware(inner, observer=observer, address_of=address_of)
     inner = PathMiddleware(inner, fixed_segments=fixed_segments)
     inner = RequestIdMiddleware(inner)
     inner = CorsMiddleware(inner, origins=cors_origins)

@@ -22,6 +22,9 @@ from nexgent.domain.users.events import TokenRevoked
 from nexgent.domain.users.models import ApiKey, Claims, TokenType
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.security.tokens import JwtCodec
+from nexgent.infrastructure.server.config import ServerConfig
+from nexgent.infrastructure.server.connections import Connections
+from nexgent.infrastructure.server.limits import ServerLimits
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.infrastructure.websocket.visitor import Visitor
 from nexgent.shared.clock import SystemClock
@@ -61,6 +64,7 @@ class Site:
         self.directory = AgentDirectory()
         self.directory.load([self._agent(self.world.agent_id, self.user_id)])
         self.port = 0
+        self.limits = ServerLimits()
 
     def _publish(self, event: object) -> None:
         if isinstance(event, TokenRevoked):
@@ -121,18 +125,9 @@ class Site:
             stopping=lambda: self.stopping,
             **options,
         )
-        config = uvicorn.Config(
-            endpoint,
-            host="127.0.0.1",
-            port=0,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="websockets-sansio",
-            ws_max_size=65_536,
-            ws_ping_interval=None,
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=1,
+        self.connections = Connections(self.limits)
+        config = ServerConfig(
+            endpoint, self.connections, host="127.0.0.1", port=0, timeout_graceful_shutdown=1
         )
         server = _Server(config)
         serving = asyncio.create_task(server.serve())

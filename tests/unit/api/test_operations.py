@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from nexgent.api.app import ENDPOINTS
+from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.deps import ApiValues
 from nexgent.api.endpoint import PREFIX, Access
 from nexgent.api.v1.health import router as health_router
@@ -177,6 +177,14 @@ class TestDocumentation:
             assert answer.content
         assert (await anonymous.get("/docs/static/../secret")).status_code == 404
         assert (await anonymous.get("/docs/static/none.js")).status_code == 404
+
+    @pytest.mark.parametrize(
+        "path", ["/docs", "/docs/start.js", "/docs/static/swagger-ui.css", "/openapi.json"]
+    )
+    async def test_it_can_be_switched_off(self, path: str) -> None:
+        transport = httpx.ASGITransport(app=create_api(docs=False))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            assert (await http.get(path)).status_code == 404
 
 
 class TestEveryResponse:

@@ -281,6 +281,7 @@ def test_doctor_names_what_fails_without_secrets(tmp_path: Path) -> None:
     verdicts = {finding["name"]: finding["verdict"] for finding in report["findings"]}
     assert verdicts == {
         "settings": "ok",
+        "network": "ok",
         "data folder": "ok",
         "database": "fail",
         "redis": "fail",

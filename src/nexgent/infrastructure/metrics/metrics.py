@@ -106,6 +106,10 @@ class Metrics:
             ["service", "outcome"],
             _REQUEST,
         )
+        self.connections_open = self._gauge("connections_open", "Open connections of the API", [])
+        self.connections_refused = self._counter(
+            "connections_refused", "Connections and requests refused for a limit of the server", ["reason"]
+        )
         self.websocket_clients = self._gauge("websocket_clients", "Connected WebSocket clients", [])
         self.websocket_closed = self._counter("websocket_closed", "WebSocket clients gone", ["reason"])
 

@@ -30,6 +30,7 @@ from nexgent.infrastructure.websocket.client import (
     Closing,
 )
 from nexgent.infrastructure.websocket.hub import WebSocketHub
+from nexgent.infrastructure.websocket.places import SocketPlaces
 from nexgent.infrastructure.websocket.stream import Resume
 from nexgent.infrastructure.websocket.visitor import (
     Proof,
@@ -38,6 +39,7 @@ from nexgent.infrastructure.websocket.visitor import (
     answered_subprotocol,
     credential_of,
 )
+from nexgent.shared.addresses import neighbourhood
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import ForbiddenError, NexgentError, UnavailableError
 from nexgent.shared.types import AgentId
@@ -73,6 +75,8 @@ class WebSocketEndpoint:
         check_seconds: float = CHECK_SECONDS,
         stuck_seconds: float = STUCK_SECONDS,
         stopping: Callable[[], bool] = lambda: False,
+        places: SocketPlaces | None = None,
+        address_of: Callable[[Scope], str] = lambda _: "",
     ) -> None:
         self._hub = hub
         self._directory = directory
@@ -84,6 +88,8 @@ class WebSocketEndpoint:
         self._check_seconds = check_seconds
         self._stuck_seconds = stuck_seconds
         self._stopping = stopping
+        self._places = places if places is not None else SocketPlaces()
+        self._address_of = address_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -107,6 +113,18 @@ class WebSocketEndpoint:
             what = "ticket" if credential.proof is Proof.TICKET else "token"
             await _refuse(socket, 401, f"Invalid or expired {what}", "Authentication failed")
             return
+        place = (str(visitor.user_id), neighbourhood(self._address_of(scope)))
+        if (full := self._places.take(*place)) is not None:
+            await _refuse(socket, 429, full, "Too many connections")
+            return
+        try:
+            await self._admitted(socket, scope, send, agent, visitor)
+        finally:
+            self._places.give_back(*place)
+
+    async def _admitted(
+        self, socket: WebSocket, scope: Scope, send: Send, agent: str, visitor: Visitor
+    ) -> None:
         _limit_buffer(send)
         await socket.accept(subprotocol=answered_subprotocol(scope))
         try:
@@ -203,6 +221,8 @@ class WebSocketEndpoint:
             if message["type"] == "websocket.disconnect":
                 return
             self._answer(client, alive, message.get("text"))
+            # While more is in line, receiving does not wait: without this nobody else would get a turn, not even the price loop.
+            await asyncio.sleep(0)
 
     def _answer(self, client: Client, alive: _SignOfLife, text: str | None) -> None:
         try:

@@ -1,0 +1,74 @@
+"""Network addresses as they are written in connections and headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+_LONGEST = 64
+
+
+@lru_cache(maxsize=4096)
+def parse_address(text: str) -> Address | None:
+    """Return an address, or None for what is none. Brackets, a port and a zone are dropped; IPv4 inside IPv6 is IPv4."""
+    text = text.strip().strip('"')
+    if len(text) > _LONGEST:
+        return None
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        if not closed or (rest and not (rest[0] == ":" and rest[1:].isascii() and rest[1:].isdigit())):
+            return None
+        text = host
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+        if not (port.isascii() and port.isdigit()):
+            return None
+        text = host
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+@lru_cache(maxsize=4096)
+def neighbourhood(text: str) -> str:
+    """Return whom limits per address count together: an IPv4 address, or the /64 one IPv6 user has."""
+    address = parse_address(text)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address) >> 64 << 64, 64)))
+    return text if address is None else str(address)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A list of networks. Raises `ValueError` for what is none."""
+
+    listed: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Networks:
+        """Read addresses and networks separated by commas or blanks."""
+        return cls.of(text.replace(",", " ").split())
+
+    @classmethod
+    def of(cls, given: Iterable[str]) -> Networks:
+        """Check each and keep its usual spelling."""
+        return cls(tuple(str(ip_network(one, strict=False)) for one in given))
+
+    def __contains__(self, text: str) -> bool:
+        return bool(self.listed) and _within(text, self.listed)
+
+
+NO_NETWORKS = Networks(())
+
+
+@lru_cache(maxsize=4096)
+def _within(text: str, listed: tuple[str, ...]) -> bool:
+    address = parse_address(text)
+    return address is not None and any(address in ip_network(one) for one in listed)

@@ -1,0 +1,1 @@
+"""The limits of connections, against a real server and real sockets."""

@@ -1,0 +1,1 @@
+"""What the composition root does beside composing."""
