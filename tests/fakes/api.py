@@ -51,6 +51,8 @@ from nexgent.domain.transactions.queries import (
 )
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
+from nexgent.domain.users.errors import LoginBusyError
+from nexgent.domain.users.login_guard import OF_NETWORK, Attempt, LoginGuard
 from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
@@ -156,18 +158,34 @@ class FakeUsers:
     async def sessions_from(self) -> Mapping[UserId, datetime]:
         return {user.id: user.sessions_from for user in self.by_id.values() if user.sessions_from is not None}
 
-    async def record_failed_login(
-        self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta
-    ) -> datetime | None:
-        user = self.by_id[user_id]
-        lapsed = user.locked_until is not None and user.locked_until <= now
-        attempts = 1 if lapsed else user.failed_login_attempts + 1
-        until = now + lock if attempts >= limit else None
-        self.by_id[user_id] = replace(user, failed_login_attempts=attempts, locked_until=until)
-        return until
 
-    async def record_login(self, user_id: UserId) -> None:
-        self.by_id[user_id] = replace(self.by_id[user_id], failed_login_attempts=0, locked_until=None)
+class FakeAttempts:
+    """Attempts in a dict, with the rule of one network."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[bytes, str], tuple[int, datetime | None]] = {}
+
+    async def claim(
+        self, account: bytes, network: str, user_id: UserId | None, now: datetime
+    ) -> Attempt | datetime:
+        count, until = self.counts.get((account, network), (0, None))
+        if until is not None and until > now:
+            return until
+        count = 1 if until is not None else count + 1
+        lock = now + OF_NETWORK.lock if count >= OF_NETWORK.limit else None
+        self.counts[account, network] = count, lock
+        return Attempt(account, network, known=False)
+
+    async def withdraw(self, attempt: Attempt) -> None:
+        count, _ = self.counts.pop((attempt.account, attempt.network))
+        self.counts[attempt.account, attempt.network] = count - 1, None
+
+    async def succeeded(self, attempt: Attempt, user_id: UserId, now: datetime) -> None:
+        self.counts.pop((attempt.account, attempt.network), None)
+
+    async def unlock(self, account: bytes, now: datetime) -> bool:
+        locks = [self.counts.pop(name)[1] for name in list(self.counts) if name[0] == account]
+        return any(until is not None and until > now for until in locks)
 
 
 class FakePasswords:
@@ -175,11 +193,14 @@ class FakePasswords:
 
     def __init__(self) -> None:
         self.checks = 0
+        self.busy = False
 
     async def hash(self, password: str) -> str:
         return hashlib.sha256(password.encode()).hexdigest()
 
-    async def verify(self, password: str, password_hash: str | None) -> bool:
+    async def verify(self, password: str, password_hash: str | None, *, known: bool = False) -> bool:
+        if self.busy:
+            raise LoginBusyError
         self.checks += 1
         return password_hash == hashlib.sha256(password.encode("utf-8", "replace")).hexdigest()
 
@@ -471,6 +492,7 @@ class FakeApi:
             tokens=self.tokens,
             store=self.store,
             revoked=self.revoked,
+            guard=LoginGuard(attempts=FakeAttempts(), clock=self.clock),
             clock=self.clock,
         )
         self.services = ApiServices(

@@ -23,6 +23,7 @@ from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
+from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.wallets.assign_wallet import AssignWallet
@@ -36,6 +37,7 @@ from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.cache.rate_counters import RedisCounters
 from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.hand_entries import PostgresHandEntries
+from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.performance import PostgresPerformance
 from nexgent.infrastructure.database.queries import (
     PostgresClosedTradeQueries,
@@ -103,7 +105,9 @@ def build_api_services(service: Service) -> ApiServices:
         tokens=service.tokens,
         store=service.sessions_store,
         revoked=service.revoked,
+        guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock, publish=publish),
         clock=clock,
+        publish=publish,
     )
     return ApiServices(
         clock=clock,

@@ -35,6 +35,7 @@ COMMANDS = (
         "protections", "nexgent.cli.protections", "show or reset an agent's protections; the kill switch"
     ),
     Command("wallets", "nexgent.cli.wallets", "list wallets; unlock and lock encrypted ones"),
+    Command("admin", "nexgent.cli.admin", "lift a lock of an account; set a password"),
     Command("cache", "nexgent.cli.cache", "show, write again or drop the copies in Redis"),
     Command("migrate", "nexgent.cli.migrate", "bring the database to the present schema"),
     Command("verify", "nexgent.cli.verify", "recompute every balance from the journal and compare"),

@@ -20,6 +20,7 @@ from nexgent.domain.users.errors import (
     RegistrationDisabledError,
     WeakPasswordError,
 )
+from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import Scope, Session
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
@@ -27,6 +28,7 @@ from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -67,6 +69,7 @@ async def site(database_url: str, redis: Redis) -> AsyncIterator[Site]:
         tokens=JwtCodec(SECRET),
         store=RedisSessionStore(redis, "test:"),
         revoked=RevokedTokens(),
+        guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=SystemClock()),
         clock=SystemClock(),
     )
     yield Site(pool, users, passwords, sessions)

@@ -13,11 +13,13 @@ from redis.asyncio import Redis
 
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens, key_hash
 from nexgent.domain.users.errors import AccountLockedError, NotAuthenticatedError
+from nexgent.domain.users.login_guard import Attempt, LoginGuard, account_key
 from nexgent.domain.users.models import Scope, User
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts, forget_old_attempts
 from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -30,6 +32,7 @@ from tests.fakes.api import SECRET
 EMAIL, PASSWORD = "admin@example.com", "correct horse"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIX = "test:"
+ACCOUNT, NETWORK = account_key(EMAIL), "192.0.2.1"
 
 
 @pytest.fixture
@@ -42,6 +45,11 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool[Any]]:
 @pytest.fixture
 def users(pool: asyncpg.Pool[Any]) -> PostgresUserRepository:
     return PostgresUserRepository(pool)
+
+
+@pytest.fixture
+def attempts(pool: asyncpg.Pool[Any]) -> PostgresLoginAttempts:
+    return PostgresLoginAttempts(pool)
 
 
 def a_user(email: str = EMAIL) -> User:
@@ -58,39 +66,100 @@ async def test_users_are_kept(users: PostgresUserRepository) -> None:
     assert await users.find_by_email("other@example.com") is None
 
 
-async def test_wrong_passwords_at_the_same_moment_all_count(users: PostgresUserRepository) -> None:
-    user = a_user()
-    await users.add(user)
+async def test_wrong_passwords_at_the_same_moment_all_count(attempts: PostgresLoginAttempts) -> None:
+    claims = await asyncio.gather(*(attempts.claim(ACCOUNT, NETWORK, None, NOW) for _ in range(60)))
 
-    locks = await asyncio.gather(
-        *(users.record_failed_login(user.id, NOW, limit=5, lock=timedelta(minutes=15)) for _ in range(5))
-    )
-
-    assert sorted(lock is not None for lock in locks) == [False] * 4 + [True]
-    stored = await users.get(user.id)
-    assert stored is not None
-    assert (stored.failed_login_attempts, stored.locked_until) == (5, NOW + timedelta(minutes=15))
+    assert sum(isinstance(claim, Attempt) for claim in claims) == 5
+    assert {claim for claim in claims if not isinstance(claim, Attempt)} == {NOW + timedelta(minutes=15)}
 
 
-async def test_a_lapsed_lock_starts_the_count_again(users: PostgresUserRepository) -> None:
-    user = a_user()
-    await users.add(user)
+async def test_a_lapsed_lock_starts_the_count_again(attempts: PostgresLoginAttempts) -> None:
     for _ in range(5):
-        await users.record_failed_login(user.id, NOW, limit=5, lock=timedelta(minutes=15))
-    later = NOW + timedelta(minutes=16)
+        await attempts.claim(ACCOUNT, NETWORK, None, NOW)
+    later = NOW + timedelta(minutes=15)
 
-    assert await users.record_failed_login(user.id, later, limit=5, lock=timedelta(minutes=15)) is None
+    claims = [await attempts.claim(ACCOUNT, NETWORK, None, later) for _ in range(6)]
 
-    stored = await users.get(user.id)
-    assert stored is not None
-    assert (stored.failed_login_attempts, stored.locked_until) == (1, None)
+    assert [isinstance(claim, Attempt) for claim in claims] == [True] * 5 + [False]
 
 
-async def test_sessions_end_to_end(users: PostgresUserRepository, redis: Redis) -> None:
+async def test_strangers_share_a_count_whose_lock_grows_and_known_networks_do_not_care(
+    users: PostgresUserRepository, attempts: PostgresLoginAttempts
+) -> None:
+    user, now = a_user(), NOW
+    await users.add(user)
+    home = await attempts.claim(ACCOUNT, NETWORK, user.id, now)
+    assert isinstance(home, Attempt)
+    assert not home.known
+    await attempts.succeeded(home, user.id, now)
+    locks = []
+    for round_ in range(9):
+        for number in range(20):
+            claim = await attempts.claim(ACCOUNT, f"10.{round_}.0.{number}", user.id, now)
+            assert isinstance(claim, Attempt)
+        stranger = await attempts.claim(ACCOUNT, "10.9.9.9", user.id, now)
+        assert isinstance(stranger, datetime)
+        again = await attempts.claim(ACCOUNT, NETWORK, user.id, now)
+        assert isinstance(again, Attempt)
+        assert again.known
+        await attempts.succeeded(again, user.id, now)
+        locks.append((stranger - now) / timedelta(minutes=1))
+        now = stranger
+
+    assert locks == [15, 30, 60, 120, 240, 480, 960, 1440, 1440]
+    assert await attempts.unlock(ACCOUNT, now - timedelta(seconds=1))
+    assert isinstance(await attempts.claim(ACCOUNT, "10.9.9.9", user.id, now), Attempt)
+
+
+async def test_an_account_that_does_not_exist_is_locked_in_the_same_way(
+    users: PostgresUserRepository, attempts: PostgresLoginAttempts
+) -> None:
+    user = a_user()
+    await users.add(user)
+
+    async def answers(account: bytes, user_id: UserId | None) -> list[bool]:
+        networks = [NETWORK] * 7 + [f"10.1.1.{number}" for number in range(20)]
+        return [
+            isinstance(await attempts.claim(account, network, user_id, NOW), Attempt) for network in networks
+        ]
+
+    assert await answers(ACCOUNT, user.id) == await answers(account_key("nobody@example.com"), None)
+
+
+async def test_an_attempt_that_was_none_takes_its_lock_back(attempts: PostgresLoginAttempts) -> None:
+    claims = [await attempts.claim(ACCOUNT, NETWORK, None, NOW) for _ in range(5)]
+    last = claims[-1]
+    assert isinstance(last, Attempt)
+
+    await attempts.withdraw(last)
+
+    assert isinstance(await attempts.claim(ACCOUNT, NETWORK, None, NOW), Attempt)
+    assert isinstance(await attempts.claim(ACCOUNT, NETWORK, None, NOW), datetime)
+
+
+async def test_old_counts_are_deleted_and_locks_are_kept(
+    attempts: PostgresLoginAttempts, pool: asyncpg.Pool[Any]
+) -> None:
+    for _ in range(5):
+        await attempts.claim(ACCOUNT, NETWORK, None, NOW)
+
+    assert await forget_old_attempts(pool, NOW + timedelta(hours=47)) == 0
+    assert await forget_old_attempts(pool, NOW + timedelta(hours=49)) == 2
+
+
+async def test_sessions_end_to_end(
+    users: PostgresUserRepository, pool: asyncpg.Pool[Any], redis: Redis
+) -> None:
     clock, passwords, revoked = SystemClock(), BcryptHasher(cost=4), RevokedTokens()
     store, tokens = RedisSessionStore(redis, PREFIX), JwtCodec(SECRET)
     sessions = Sessions(
-        users=users, passwords=passwords, tokens=tokens, store=store, revoked=revoked, clock=clock
+        users=users,
+        passwords=passwords,
+        tokens=tokens,
+        store=store,
+        revoked=revoked,
+        guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock),
+        clock=clock,
     )
     seed = SeedAdmin(users=users, passwords=passwords, clock=clock)
     outcomes = await asyncio.gather(*(seed.execute(EMAIL, PASSWORD) for _ in range(3)))

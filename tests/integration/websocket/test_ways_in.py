@@ -16,6 +16,7 @@ from websockets import InvalidStatus, Subprotocol, connect
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.domain.users.errors import NotAuthenticatedError
+from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import TokenType
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
@@ -24,7 +25,7 @@ from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUn
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.fakes.api import FakePasswords, FakeSessionStore, FakeUsers
+from tests.fakes.api import FakeAttempts, FakePasswords, FakeSessionStore, FakeUsers
 from tests.fakes.clock import FakeClock
 from tests.integration.websocket.conftest import Site, until
 from tests.integration.websocket.test_endpoint import closing, greeted, receive
@@ -205,6 +206,7 @@ async def test_a_logout_with_a_later_token_ends_what_an_earlier_one_of_the_sessi
         tokens=site.codec,
         store=FakeSessionStore(),
         revoked=site.revoked,
+        guard=LoginGuard(attempts=FakeAttempts(), clock=site.clock),
         clock=site.clock,
     )
     async with site.serve(), connect(at(site, f"&token={site.codec.encode(earlier)}")) as connection:

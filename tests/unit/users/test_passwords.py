@@ -59,3 +59,26 @@ async def test_more_than_can_wait_are_sent_away() -> None:
 
     assert results[:2] == [True, True]
     assert all(isinstance(result, LoginBusyError) for result in results[2:])
+
+
+async def test_who_is_known_does_not_wait_behind_strangers() -> None:
+    hasher = BcryptHasher(cost=4, threads=1, max_waiting=2)
+    try:
+        hashed = await hasher.hash("x")
+        strangers = [asyncio.ensure_future(hasher.verify("x", hashed)) for _ in range(4)]
+        known = await hasher.verify("x", hashed, known=True)
+        answers = await asyncio.gather(*strangers, return_exceptions=True)
+    finally:
+        hasher.close()
+
+    assert known
+    assert [type(answer) for answer in answers].count(LoginBusyError) == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_line_of_ones_own_checks_the_same_password(quick: BcryptHasher, known: bool) -> None:
+    hashed = await quick.hash("right")
+
+    assert await quick.verify("right", hashed, known=known)
+    assert not await quick.verify("wrong", hashed, known=known)
+    assert not await quick.verify("right", None, known=known)

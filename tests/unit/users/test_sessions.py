@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from jose import jwt
@@ -11,10 +13,14 @@ from nexgent.domain.users.authenticate import Authenticator, RevokedTokens, has_
 from nexgent.domain.users.errors import (
     AccountLockedError,
     InvalidAdminError,
+    LoginBusyError,
     MissingScopeError,
     NotAuthenticatedError,
 )
+from nexgent.domain.users.events import LoggedIn, LoginRefused
+from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import ApiKey, Claims, Scope, TokenType, User
+from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -22,7 +28,15 @@ from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.fakes.api import PASSWORD, SECRET, FakeKeys, FakePasswords, FakeSessionStore, FakeUsers
+from tests.fakes.api import (
+    PASSWORD,
+    SECRET,
+    FakeAttempts,
+    FakeKeys,
+    FakePasswords,
+    FakeSessionStore,
+    FakeUsers,
+)
 
 EMAIL = "admin@example.com"
 KEY = "nex_" + "k" * 32
@@ -46,6 +60,8 @@ class World:
         self.clock = ShiftedClock()
         self.users = FakeUsers()
         self.passwords = FakePasswords()
+        self.attempts = FakeAttempts()
+        self.events: list[Any] = []
         self.store = FakeSessionStore()
         self.keys = FakeKeys()
         self.tokens = JwtCodec(SECRET)
@@ -56,7 +72,9 @@ class World:
             tokens=self.tokens,
             store=self.store,
             revoked=self.revoked,
+            guard=LoginGuard(attempts=self.attempts, clock=self.clock, publish=self.events.append),
             clock=self.clock,
+            publish=self.events.append,
         )
         self.authenticator = Authenticator(
             tokens=self.tokens, keys=self.keys, revoked=self.revoked, clock=self.clock
@@ -118,6 +136,40 @@ class TestLogin:
 
         claims = jwt.get_unverified_claims(session.refresh_token)
         assert claims["exp"] - claims["iat"] == 30 * 86_400
+
+    async def test_a_password_is_counted_before_it_is_looked_at(self, world: World) -> None:
+        before = world.passwords.checks
+
+        answers = await asyncio.gather(
+            *(world.sessions.log_in(EMAIL, "wrong") for _ in range(60)), return_exceptions=True
+        )
+
+        assert world.passwords.checks == before + 5
+        kinds = [type(answer) for answer in answers]
+        assert (kinds.count(NotAuthenticatedError), kinds.count(AccountLockedError)) == (5, 55)
+
+    async def test_a_password_nobody_had_time_for_is_not_counted(self, world: World) -> None:
+        world.passwords.busy = True
+        for _ in range(6):
+            with pytest.raises(LoginBusyError):
+                await world.sessions.log_in(EMAIL, "wrong")
+        world.passwords.busy = False
+
+        await fails(world, 5)
+
+    async def test_what_happens_is_told(self, world: World) -> None:
+        origin = Origin("192.0.2.7", "curl/8")
+        session = await world.sessions.log_in(EMAIL, PASSWORD, origin=origin)
+        await fails(world, 1)
+
+        login, refusal = world.events
+        assert login == LoggedIn(session.user.id, login.session_id, "192.0.2.7", "curl/8")
+        assert refusal == LoginRefused(session.user.id, "", "", locked=False)
+
+    @pytest.mark.parametrize("email", ["a\0@example.com", "\ud800@example.com"])
+    async def test_an_address_no_database_can_hold_is_an_unknown_one(self, world: World, email: str) -> None:
+        with pytest.raises(NotAuthenticatedError, match="Invalid email or password"):
+            await world.sessions.log_in(email, PASSWORD)
 
     async def test_unknown_users_cost_a_comparison_too(self, world: World) -> None:
         before = world.passwords.checks
@@ -371,9 +423,7 @@ class TestSeed:
         assert outcome is SeedOutcome.UNCHANGED
         assert len(world.users.by_id) == 1
 
-    async def test_a_new_password_replaces_the_old_one_and_lifts_a_lock(self, world: World) -> None:
-        await fails(world, 5)
-
+    async def test_a_new_password_replaces_the_old_one(self, world: World) -> None:
         outcome, _ = await world.seed.execute(EMAIL, "another one")
 
         assert outcome is SeedOutcome.PASSWORD_REPLACED

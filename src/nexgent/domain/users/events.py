@@ -1,8 +1,10 @@
-"""What happened to sessions."""
+"""What happened to accounts and sessions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from nexgent.shared.types import UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +17,26 @@ class TokenRevoked:
 
     token_id: str
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """Somebody proved with a password who they are, and has a new session."""
+
+    user_id: UserId
+    session_id: str
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """A password was wrong, or none was looked at because the account is locked for where the caller comes from.
+
+    `user_id` is empty when there is no such account.
+    """
+
+    user_id: UserId | None
+    address: str
+    user_agent: str
+    locked: bool

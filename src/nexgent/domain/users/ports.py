@@ -37,19 +37,6 @@ class UserRepository(Protocol):
         """Return from when on sessions count, for users whose earlier ones were ended."""
         ...
 
-    async def record_failed_login(
-        self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta
-    ) -> datetime | None:
-        """Count a wrong password in one step; return until when the account is locked now, if it is.
-
-        Counting starts again after a lock has lapsed.
-        """
-        ...
-
-    async def record_login(self, user_id: UserId) -> None:
-        """Forget failed attempts."""
-        ...
-
 
 class ApiKeyStore(Protocol):
     """Stored API keys."""
@@ -66,8 +53,11 @@ class PasswordHasher(Protocol):
         """Return a new hash."""
         ...
 
-    async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Tell whether the password fits. No hash takes as long as a wrong password and is False."""
+    async def verify(self, password: str, password_hash: str | None, *, known: bool = False) -> bool:
+        """Tell whether the password fits. No hash takes as long as a wrong password and is False.
+
+        Who is `known` does not wait behind strangers.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ import structlog
 
 from nexgent.domain.users.errors import EmailTakenError, RegistrationDisabledError, WeakPasswordError
 from nexgent.domain.users.models import Session, User
+from nexgent.domain.users.origin import UNKNOWN_ORIGIN, Origin
 from nexgent.domain.users.ports import PasswordHasher, UserRepository
 from nexgent.domain.users.seed_admin import MAX_EMAIL_LENGTH, is_email
 from nexgent.domain.users.sessions import Sessions
@@ -51,7 +52,7 @@ class Register:
         if not self._allowed:
             raise RegistrationDisabledError
 
-    async def execute(self, email: str, password: str) -> Session:
+    async def execute(self, email: str, password: str, origin: Origin = UNKNOWN_ORIGIN) -> Session:
         """Return a session of the new user.
 
         Raises `RegistrationDisabledError`, `WeakPasswordError`, `InvalidInputError`, `EmailTakenError`, `UnavailableError`.
@@ -74,7 +75,7 @@ class Register:
         if not await self._users.add(user):
             raise EmailTakenError
         log.info("user.registered", user_id=str(user.id))
-        return await self._sessions.begin(user)
+        return await self._sessions.begin(user, origin=origin)
 
 
 def weaknesses(password: str) -> list[str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.domain.users.errors import (
-    AccountLockedError,
     InvalidTokenError,
     NotAuthenticatedError,
     UserNotFoundError,
 )
+from nexgent.domain.users.events import LoggedIn
+from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import (
     ACCESS_LIFETIME,
-    LOCK_DURATION,
-    MAX_FAILED_LOGINS,
     REFRESH_LIFETIME,
     REMEMBERED_REFRESH_LIFETIME,
     Claims,
@@ -23,9 +23,14 @@ from nexgent.domain.users.models import (
     TokenType,
     User,
 )
+from nexgent.domain.users.origin import UNKNOWN_ORIGIN, Origin
 from nexgent.domain.users.ports import PasswordHasher, SessionStore, TokenCodec, UserRepository
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import UserId
+
+
+def _nobody_listens(_event: object) -> None:
+    pass
 
 
 class Sessions:
@@ -39,41 +44,47 @@ class Sessions:
         tokens: TokenCodec,
         store: SessionStore,
         revoked: RevokedTokens,
+        guard: LoginGuard,
         clock: Clock,
+        publish: Callable[[object], None] = _nobody_listens,
     ) -> None:
         self._users = users
         self._passwords = passwords
         self._tokens = tokens
         self._store = store
         self._revoked = revoked
+        self._guard = guard
         self._clock = clock
+        self._publish = publish
 
-    async def log_in(self, email: str, password: str, *, remember: bool = False) -> Session:
+    async def log_in(
+        self, email: str, password: str, *, remember: bool = False, origin: Origin = UNKNOWN_ORIGIN
+    ) -> Session:
         """Return a new session.
 
         Raises `NotAuthenticatedError` (unknown user and wrong password alike), `AccountLockedError`, `UnavailableError`
         when users or sessions cannot be read or written: a store that is away never looks like a wrong password.
         """
-        user = await self._users.find_by_email(email.strip().lower())
-        if user is None:
-            await self._passwords.verify(password, None)
+        address = email.strip().lower()
+        user = await self._users.find_by_email(address) if _storable(address) else None
+        user_id = user.id if user is not None else None
+        # Nothing below depends on whether there is a user before the answer is decided: neither its words nor its time.
+        async with self._guard.attempt(address, user_id, origin) as attempt:
+            known_hash = user.password_hash if user is not None else None
+            fits = await self._passwords.verify(password, known_hash, known=attempt.known)
+        if user is None or not fits:
+            self._guard.failed(user_id, origin)
             raise NotAuthenticatedError("Invalid email or password")
-        now = self._clock.now()
-        if user.locked_until is not None and user.locked_until > now:
-            raise AccountLockedError(user.locked_until)
-        if not await self._passwords.verify(password, user.password_hash):
-            await self._users.record_failed_login(
-                user.id, self._clock.now(), limit=MAX_FAILED_LOGINS, lock=LOCK_DURATION
-            )
-            raise NotAuthenticatedError("Invalid email or password")
-        if user.failed_login_attempts or user.locked_until is not None:
-            await self._users.record_login(user.id)
-        return await self.begin(user, REMEMBERED_REFRESH_LIFETIME if remember else REFRESH_LIFETIME)
+        await self._guard.succeeded(attempt, user.id)
+        return await self.begin(user, REMEMBERED_REFRESH_LIFETIME if remember else REFRESH_LIFETIME, origin)
 
-    async def begin(self, user: User, lifetime: timedelta = REFRESH_LIFETIME) -> Session:
+    async def begin(
+        self, user: User, lifetime: timedelta = REFRESH_LIFETIME, origin: Origin = UNKNOWN_ORIGIN
+    ) -> Session:
         """Return a new session of somebody who has proved who they are. Raises `UnavailableError`."""
         refresh = self._claims(user, TokenType.REFRESH, lifetime)
         await self._store.add_refresh(refresh.token_id, user.id, lifetime)
+        self._publish(LoggedIn(user.id, refresh.session_id, origin.address, origin.user_agent))
         return Session(self._access_token(user, refresh), self._tokens.encode(refresh), user)
 
     async def refresh(self, refresh_token: str) -> str:
@@ -145,3 +156,8 @@ class Sessions:
             session_id=refresh.session_id if refresh is not None else "",
             session_ends_at=refresh.session_ends_at if refresh is not None else 0,
         )
+
+
+def _storable(text: str) -> bool:
+    """Tell whether a text can be asked for in the database: JSON can hold what no text there does."""
+    return "\0" not in text and all(not "\ud800" <= letter <= "\udfff" for letter in text)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     SmallInteger,
@@ -103,6 +104,27 @@ users = Table(
     Column("seeded", Boolean, nullable=False, server_default=text("false")),
     # Sessions that began earlier are over.
     Column("sessions_from", TIME),
+)
+
+# Passwords that were tried, by a digest of the account's name, whether or not there is such an account. Network '' is all
+# strangers together.
+login_attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("account", LargeBinary, primary_key=True),
+    Column("network", String(64), primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("locks", Integer, nullable=False),
+    Column("locked_until", TIME),
+    Column("updated_at", TIME, nullable=False, index=True),
+)
+
+login_networks = Table(
+    "login_networks",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True),
+    Column("network", String(64), primary_key=True),
+    Column("last_seen_at", TIME, nullable=False),
 )
 
 api_keys = Table(

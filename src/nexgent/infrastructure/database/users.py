@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 
@@ -18,8 +18,12 @@ _ADD = """
 INSERT INTO users (id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING
 """
+# Whoever was locked out by others, or by old passwords, starts anew.
 _RENEW = """
-UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL, sessions_from = $3 WHERE id = $1
+WITH renewed AS (
+  UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL, sessions_from = $3 WHERE id = $1
+  RETURNING email)
+DELETE FROM login_attempts WHERE account IN (SELECT sha256(convert_to(email, 'UTF8')) FROM renewed)
 """
 _ADOPT = """
 WITH adopted AS (UPDATE users SET seeded = true WHERE id = $1 RETURNING id)
@@ -27,15 +31,6 @@ DELETE FROM api_keys WHERE user_id IN (SELECT id FROM adopted)
 """
 _FIRST_TWO = "SELECT id FROM users LIMIT 2"
 _SESSIONS_FROM = "SELECT id, sessions_from FROM users WHERE sessions_from IS NOT NULL"
-# A lapsed lock starts the count again. One statement, so that attempts at the same moment all count.
-_FAILED = """
-UPDATE users u SET failed_login_attempts = n.attempts, locked_until = CASE WHEN n.attempts >= $3 THEN $2 + $4 END
-FROM (SELECT id, CASE WHEN locked_until <= $2 THEN 1 ELSE failed_login_attempts + 1 END AS attempts
-      FROM users WHERE id = $1 FOR UPDATE) n
-WHERE u.id = n.id
-RETURNING u.locked_until
-"""
-_LOGGED_IN = "UPDATE users SET failed_login_attempts = 0, locked_until = NULL WHERE id = $1"
 _FIND_KEY = "SELECT id, user_id, scopes FROM api_keys WHERE key_hash = $1"
 
 
@@ -96,19 +91,6 @@ class PostgresUserRepository:
         with translated_errors("read users"):
             rows = await self._pool.fetch(_SESSIONS_FROM)
         return {UserId(row["id"]): row["sessions_from"] for row in rows}
-
-    async def record_failed_login(
-        self, user_id: UserId, now: datetime, *, limit: int, lock: timedelta
-    ) -> datetime | None:
-        """Count a wrong password; return until when the account is locked now, if it is."""
-        with translated_errors("count a failed login"):
-            until: datetime | None = await self._pool.fetchval(_FAILED, user_id, now, limit, lock)
-        return until
-
-    async def record_login(self, user_id: UserId) -> None:
-        """Forget failed attempts."""
-        with translated_errors("note a login"):
-            await self._pool.execute(_LOGGED_IN, user_id)
 
 
 class PostgresApiKeyStore:

@@ -12,6 +12,7 @@ from arq.typing import WorkerCoroutine
 
 from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.idempotency import forget_old_answers
+from nexgent.infrastructure.database.login_attempts import forget_old_attempts
 from nexgent.infrastructure.database.webhooks import forget_old_alerts
 from nexgent.infrastructure.queue.jobs import Context
 from nexgent.shared.clock import SystemClock
@@ -32,14 +33,15 @@ def retention_cron(database_url: str) -> CronJob:
         pool = await create_pool(database_url, max_size=1, application_name="nexgent-retention")
         try:
             keys = await forget_old_answers(pool, clock.now())
+            attempts = await forget_old_attempts(pool, clock.now())
             alerts = await forget_old_alerts(pool, clock.now())
         except UnavailableError as error:
             raise Retry(RETRY_SECONDS) from error
         finally:
             await close_pool(pool)
-        if keys or alerts:
-            log.info("retention.deleted", idempotency_keys=keys, alert_ids=alerts)
-        return keys + alerts
+        if keys or alerts or attempts:
+            log.info("retention.deleted", idempotency_keys=keys, alert_ids=alerts, login_attempts=attempts)
+        return keys + alerts + attempts
 
     return cron(
         cast("WorkerCoroutine", retain),

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from nexgent.api.encoding import iso, json_response
 from nexgent.api.endpoint import Access, Call, Doc, Endpoints
 from nexgent.api.fields import SchemaFields
+from nexgent.api.rate_limits import CLIENT_IP_KEY
 from nexgent.api.v1.auth.schemas import (
     AccessTokenOut,
     DoneOut,
@@ -19,6 +20,7 @@ from nexgent.api.v1.auth.schemas import (
 )
 from nexgent.domain.users.errors import WeakPasswordError
 from nexgent.domain.users.models import Session, User
+from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.register import MIN_PASSWORD_LENGTH
 from nexgent.domain.users.seed_admin import is_email
 
@@ -35,7 +37,9 @@ async def log_in(call: Call) -> Response:
     password = fields.text("password", minimum=1)
     remember = fields.boolean("rememberMe")
     fields.done()
-    session = await call.services.sessions.log_in(email or "", password or "", remember=remember is True)
+    session = await call.services.sessions.log_in(
+        email or "", password or "", remember=remember is True, origin=_origin(call)
+    )
     return _session(session)
 
 
@@ -60,7 +64,7 @@ async def register(call: Call) -> Response:
     password = fields.text("password", minimum=MIN_PASSWORD_LENGTH)
     fields.done()
     try:
-        session = await call.services.register.execute(email or "", password or "")
+        session = await call.services.register.execute(email or "", password or "", _origin(call))
     except WeakPasswordError as error:
         return json_response({"error": error.message, "code": error.code, "details": error.problems}, 400)
     return _session(session, 201)
@@ -93,6 +97,11 @@ async def log_out(call: Call) -> Response:
 async def me(call: Call) -> Response:
     """Return the user."""
     return json_response(_user_view(await call.services.sessions.user(call.user_id)))
+
+
+def _origin(call: Call) -> Origin:
+    headers = call.request.headers
+    return Origin(str(call.request.scope.get(CLIENT_IP_KEY, "")), headers.get("user-agent", ""))
 
 
 def _session(session: Session, status: int = 200) -> Response:
