@@ -25,18 +25,18 @@ from nexgent.api.v1.api_keys.router import endpoints as api_keys
 from nexgent.api.v1.auth.router import endpoints as auth
 from nexgent.api.v1.balances.router import endpoints as balances
 from nexgent.api.v1.balances.writes import endpoints as balance_writes
-from nexgent.api.v1.data_sources.router import endpoints as data_sources
+from nexgent.api.v1.data_sources.router import router as data_sources
 from nexgent.api.v1.encrypted_wallets.router import endpoints as encrypted_wallets
 from nexgent.api.v1.health.router import endpoints as health
 from nexgent.api.v1.historical_swaps.export import endpoints as historical_swap_export
 from nexgent.api.v1.historical_swaps.router import endpoints as historical_swaps
 from nexgent.api.v1.historical_swaps.writes import endpoints as historical_swap_writes
 from nexgent.api.v1.metrics.router import endpoints as metrics
-from nexgent.api.v1.performance.router import endpoints as performance
+from nexgent.api.v1.performance.router import router as performance
 from nexgent.api.v1.positions.router import endpoints as positions
 from nexgent.api.v1.positions.views import PositionFragments
-from nexgent.api.v1.price_feeds.router import endpoints as price_feeds
-from nexgent.api.v1.protections.router import endpoints as protections
+from nexgent.api.v1.price_feeds.router import router as price_feeds
+from nexgent.api.v1.protections.router import router as protections
 from nexgent.api.v1.signal_webhooks.router import endpoints as signal_webhooks
 from nexgent.api.v1.signals.export import endpoints as signal_export
 from nexgent.api.v1.signals.router import endpoints as signals
@@ -66,20 +66,16 @@ _ENDPOINTS: tuple[Endpoint, ...] = (
     *transaction_writes.all,
     *historical_swap_writes.all,
     *auth.all,
-    *price_feeds.all,
-    *data_sources.all,
     *metrics.all,
-    *performance.all,
     *wallets.all,
     *encrypted_wallets.all,
     *api_keys.all,
-    *protections.all,
     *webhooks.all,
     *admin.all,
     *websocket.all,
 )
 
-ROUTERS: tuple[APIRouter, ...] = (agents,)
+ROUTERS: tuple[APIRouter, ...] = (agents, performance, protections, price_feeds, data_sources)
 ROUTES: tuple[ApiRoute, ...] = tuple(
     route for router in ROUTERS for route in router.routes if isinstance(route, ApiRoute)
 )

@@ -53,7 +53,6 @@ LIMITS: dict[tuple[str, str], Limit] = {
     ("POST", "/wallets/{walletAddress}/lock"): Limit(5),
     ("POST", "/wallets/{walletAddress}/export"): Limit(5),
     ("DELETE", "/wallets/{walletAddress}"): Limit(5),
-    ("GET", "/data-sources/status"): Limit(30),
     ("POST", "/trading-signals"): Limit(120, by_key=True, exact=False),
     ("POST", "/trading-signals/test"): Limit(30, by_key=True),
     ("POST", "/signal-webhooks/{id}/test"): Limit(30),

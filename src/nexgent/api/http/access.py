@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
@@ -42,6 +42,10 @@ HistoryCaller = Annotated[Caller, Depends(CallerFrom(Scope.HISTORY))]
 PositionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.POSITIONS))]
 SignalsCaller = Annotated[Caller, Depends(CallerFrom(Scope.SIGNALS))]
 TransactionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.TRANSACTIONS))]
+
+
+SESSION_ONLY: Any = Depends(CallerFrom(Access.SESSION))
+"""For the dependencies of an endpoint that lets sessions in and does not care whose."""
 
 
 def access_of(dependant: Dependant) -> Access | Scope:

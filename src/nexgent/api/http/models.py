@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -46,6 +47,17 @@ class SchemaBody(Body):
     """A body all of whose problems are reported together, field by field."""
 
     all_problems = True
+
+
+class NothingIn(Body):
+    """Nothing is needed, but a broken body is a mistake of the sender's and said so."""
+
+
+async def _nothing(body: NothingIn) -> None:
+    """Read the body and leave it at that."""
+
+
+READS_NOTHING: Any = Depends(_nothing)
 
 
 class Query(ApiModel):

@@ -48,6 +48,7 @@ IDEMPOTENCY_KEY = {
     "403, 404, 423, 429) or a failure before anything was done, the same key may try again.",
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
 }
+NOTHING = {"$ref": "#/components/schemas/NothingIn"}
 REPLAYED = {
     "Idempotency-Replayed": {
         "description": "There when this is the first answer to the same `Idempotency-Key` again.",
@@ -65,6 +66,12 @@ def complete(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None
     elif isinstance(route.access, Scope):
         operation["security"] = [{"session": []}, {"apiKey": []}]
         operation["x-required-scope"] = route.access.value
+    if (
+        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        == NOTHING
+    ):
+        # Nothing is needed; what is there must be an object all the same.
+        del operation["requestBody"]
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         if parameter["in"] == "query" and not parameter.get("required"):

@@ -17,6 +17,9 @@ _RAW = "contract_text"
 _ABOUT = "contract_about"
 
 
+_PLACES = ("query", "header", "cookie", "path", "body")
+
+
 def problem(text: str) -> PydanticCustomError:
     """Return a problem of a field; it is told as "Invalid {field}: {text}"."""
     return PydanticCustomError(_ABOUT, "{text}", {"text": text})
@@ -39,7 +42,9 @@ def invalid_request(errors: Sequence[Mapping[str, Any]], body: type[Body] | None
                 found.setdefault(_field(error), _schema_message(error))
         if found:
             return SchemaError(list(found.items()))
-    return InvalidInputError(_sentence(errors[0], body.missing if body is not None else {}))
+    # Parameters come before ids, and ids before the body.
+    first = min(errors, key=lambda error: _PLACES.index(error["loc"][0]))
+    return InvalidInputError(_sentence(first, body.missing if body is not None else {}))
 
 
 def _field(error: Mapping[str, Any]) -> str:

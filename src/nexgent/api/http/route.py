@@ -24,7 +24,7 @@ from nexgent.api.encoding import json_response, with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.http.access import CALLER_KEY, Access, access_of, authenticate
 from nexgent.api.http.declared import Declared, Repeat
-from nexgent.api.http.models import Body
+from nexgent.api.http.models import Body, NothingIn
 from nexgent.api.http.problems import invalid_request
 from nexgent.api.http.requests import ApiRequest, check_given_once
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
@@ -56,7 +56,7 @@ class ApiRoute(APIRoute):
     @property
     def tag(self) -> str:
         """Return the resource the endpoint belongs to."""
-        return str(self.tags[0])
+        return str(self.tags[-1])
 
     @property
     def done(self) -> int:
@@ -66,7 +66,7 @@ class ApiRoute(APIRoute):
     @property
     def has_body(self) -> bool:
         """Tell whether a request brings something."""
-        return self.body_field is not None
+        return _body_of(self) not in {None, NothingIn}
 
     @property
     def has_shape(self) -> bool:
@@ -157,16 +157,16 @@ def _body_of(route: APIRoute) -> type[Body] | None:
 
 
 def _answering(endpoint: Callable[..., Any], status: int) -> Callable[..., Awaitable[Any]]:
-    """Return an endpoint whose models are written by our encoder: once, and with exact decimals."""
+    """Return an endpoint whose models are written by our encoder: once, exactly, and only what was given."""
     assert iscoroutinefunction(endpoint), f"{endpoint.__name__} must be a coroutine"
 
     @wraps(endpoint)
     async def run(*args: Any, **values: Any) -> Any:
         answer = await endpoint(*args, **values)
         if isinstance(answer, BaseModel):
-            return json_response(answer.model_dump(), status)
+            return json_response(answer.model_dump(exclude_unset=True), status)
         if isinstance(answer, list):
-            return json_response([one.model_dump() for one in answer], status)
+            return json_response([one.model_dump(exclude_unset=True) for one in answer], status)
         return answer
 
     return run

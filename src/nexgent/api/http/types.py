@@ -6,7 +6,7 @@ A parameter or a field names its kind in its type, and is parsed, documented and
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any
 
 from fastapi import Path
@@ -41,6 +41,8 @@ AnAgentId = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA]
 APositionId = Annotated[
     PositionId, _uuid_of("position"), _uuid_schema("0d7c2f55-98a1-4a3f-bb0d-6e3f1c7a2b90")
 ]
+ThatAgentIdInPath = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA, Path(alias="agentId")]
+"""The agent of a path `/agent-positions/{agentId}`."""
 AgentIdInPath = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA, Path(alias="id")]
 """The agent of a path `/agents/{id}`."""
 
@@ -61,6 +63,14 @@ DecimalText = Annotated[
 DecimalNumber = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [10.25]})]
 """An exact decimal as a JSON number."""
 
+_DOUBLE = Context(prec=17, rounding=ROUND_HALF_EVEN)
+FigureNumber = Annotated[
+    Decimal,
+    PlainSerializer(_DOUBLE.plus, return_type=Decimal),
+    WithJsonSchema({"type": "number", "examples": [10.25]}),
+]
+"""A computed figure as a JSON number, with the digits that clients read into a double."""
+
 Mint = Annotated[TokenAddress, WithJsonSchema({"type": "string", "examples": [_MINT]})]
 """The address of a token; case matters."""
 
@@ -80,3 +90,5 @@ Stripped = BeforeValidator(_stripped)
 
 OptionalText = Annotated[Annotated[str, Field(max_length=255)] | None, Stripped]
 """A text that may be left out; an empty one counts as left out."""
+
+WalletInQuery = Annotated[OptionalText, Field(description="Only this wallet")]

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-from starlette.responses import Response
+from fastapi import APIRouter
 
-from nexgent.api.encoding import json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
+from nexgent.api.http.access import SESSION_ONLY
+from nexgent.api.http.declared import limited
+from nexgent.api.http.models import ApiModel
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
 
-endpoints = Endpoints("data sources")
+router = APIRouter(prefix="/data-sources", tags=["data sources"], route_class=ApiRoute)
 
 
-class ConfiguredOut(BaseModel):
+class ConfiguredOut(ApiModel):
     """Whether a source is configured."""
 
     configured: bool
 
 
-class DataSourcesOut(BaseModel):
+class DataSourcesOut(ApiModel):
     """All data sources."""
 
-    pythNetwork: ConfiguredOut  # noqa: N815 -- the contract's names
-    pythSolPriceFeed: ConfiguredOut  # noqa: N815
+    pyth_network: ConfiguredOut
+    pyth_sol_price_feed: ConfiguredOut
     jupiter: ConfiguredOut
     dexscreener: ConfiguredOut
-    liquidityChecks: ConfiguredOut  # noqa: N815
-    signalGeneration: ConfiguredOut  # noqa: N815
+    liquidity_checks: ConfiguredOut
+    signal_generation: ConfiguredOut
 
 
-@endpoints.get(
-    "/data-sources/status",
-    Access.SESSION,
-    Doc(summary="Which data sources are configured", response=DataSourcesOut),
-)
-async def status(call: Call) -> Response:
+@router.get("/status", summary="Which data sources are configured", dependencies=[SESSION_ONLY, limited(30)])
+async def status(services: Services) -> DataSourcesOut:
     """Return the flags; no address and no key."""
-    values = call.services.values
-    missing = {
-        "jupiter": not values.jupiter_configured,
-        "pythNetwork": not values.pyth_configured,
-        "pythSolPriceFeed": not values.pyth_configured,
-    }
-    return json_response(
-        {name: {"configured": not missing.get(name, False)} for name in DataSourcesOut.model_fields}
+    present, values = ConfiguredOut(configured=True), services.values
+    pyth = ConfiguredOut(configured=values.pyth_configured)
+    return DataSourcesOut(
+        pyth_network=pyth,
+        pyth_sol_price_feed=pyth,
+        jupiter=ConfiguredOut(configured=values.jupiter_configured),
+        dexscreener=present,
+        liquidity_checks=present,
+        signal_generation=present,
     )

@@ -2,56 +2,153 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+
+from nexgent.api.http.models import ApiModel, Query
+from nexgent.api.http.problems import problem, problem_text
+from nexgent.api.http.types import DecimalText, FigureNumber, Instant, OptionalText
+from nexgent.domain.performance.models import Snapshot
+from nexgent.domain.performance.summary import PerformanceSummary, Timeframe
+from nexgent.domain.performance.take_profit_summary import remaining_percent
+from nexgent.domain.positions.models import Position
 
 
-class PerformanceOut(BaseModel):
+def _timeframe(value: object) -> object:
+    given = value.strip() if isinstance(value, str) else value
+    if given in {None, ""}:
+        return "all"
+    if given not in {"all", "24h"}:
+        raise problem("it must be 24h or all")
+    return given
+
+
+GivenTimeframe = Annotated[Timeframe, BeforeValidator(_timeframe)]
+
+
+def _wallet(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise problem_text("walletAddress query parameter is required")
+    return value.strip()
+
+
+RequiredWallet = Annotated[str, BeforeValidator(_wallet)]
+
+
+class PerformanceQuery(Query):
+    """Which figures."""
+
+    timeframe: GivenTimeframe = Field(
+        default="all", description="24h or all (default): which closed trades count"
+    )
+    wallet_address: OptionalText = Field(default=None, description="Only this wallet")
+
+
+class BalanceHistoryQuery(Query):
+    """Which snapshots."""
+
+    wallet_address: RequiredWallet = Field(
+        default="", validate_default=True, description="The wallet; required"
+    )
+    timeframe: GivenTimeframe = Field(
+        default="all", description="24h: every hour of a day; all (default): one per day"
+    )
+
+
+class TakeProfitQuery(Query):
+    """What to show besides the figures."""
+
+    include_positions: OptionalText = Field(
+        default=None, description="true adds the positions with a level hit"
+    )
+
+
+class PerformanceOut(ApiModel):
     """Balance and profit in SOL, returns and win rate in percent."""
 
-    portfolioBalanceSol: float  # noqa: N815 -- the contract's names
-    totalProfitLossSol: float  # noqa: N815
-    realizedProfitLossSol: float  # noqa: N815
-    unrealizedProfitLossSol: float  # noqa: N815
-    averageReturn: float  # noqa: N815
-    winRate: float  # noqa: N815
-    totalClosedTrades: int  # noqa: N815
-    totalOpenPositions: int  # noqa: N815
+    portfolio_balance_sol: FigureNumber
+    total_profit_loss_sol: FigureNumber
+    realized_profit_loss_sol: FigureNumber
+    unrealized_profit_loss_sol: FigureNumber
+    average_return: FigureNumber
+    win_rate: FigureNumber
+    total_closed_trades: int
+    total_open_positions: int
+
+    @classmethod
+    def of(cls, summary: PerformanceSummary) -> PerformanceOut:
+        """Return the figures of an agent."""
+        return cls.model_construct(
+            portfolio_balance_sol=summary.portfolio_balance_sol,
+            total_profit_loss_sol=summary.total_profit_loss_sol,
+            realized_profit_loss_sol=summary.realized_profit_loss_sol,
+            unrealized_profit_loss_sol=summary.unrealized_profit_loss_sol,
+            average_return=summary.average_return_pct,
+            win_rate=summary.win_rate_pct,
+            total_closed_trades=summary.total_closed_trades,
+            total_open_positions=summary.total_open_positions,
+        )
 
 
-class SnapshotOut(BaseModel):
+class SnapshotOut(ApiModel):
     """What a wallet was worth at an exact hour; decimals as text."""
 
-    timestamp: str
-    portfolioBalanceSol: str  # noqa: N815
-    solBalance: str  # noqa: N815
-    positionsValueSol: str  # noqa: N815
-    unrealizedPnLSol: str  # noqa: N815
+    timestamp: Instant
+    portfolio_balance_sol: DecimalText
+    sol_balance: DecimalText
+    positions_value_sol: DecimalText
+    unrealized_pnl_sol: DecimalText = Field(alias="unrealizedPnLSol")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> SnapshotOut:
+        """Return a snapshot."""
+        return cls.model_construct(
+            timestamp=snapshot.hour,
+            portfolio_balance_sol=snapshot.portfolio_balance_sol,
+            sol_balance=snapshot.sol_balance,
+            positions_value_sol=snapshot.positions_value_sol,
+            unrealized_pnl_sol=snapshot.unrealized_pnl_sol,
+        )
 
 
-class BalanceHistoryOut(BaseModel):
+class BalanceHistoryOut(ApiModel):
     """The snapshots of a wallet, oldest first."""
 
-    agentId: str  # noqa: N815
-    timeframe: str
+    agent_id: UUID
+    timeframe: Timeframe
     snapshots: list[SnapshotOut]
 
 
-class TakeProfitPositionOut(BaseModel):
+class TakeProfitPositionOut(ApiModel):
     """A position with at least one level hit."""
 
-    id: str
-    tokenSymbol: str  # noqa: N815
-    levelsHit: int  # noqa: N815
-    remainingPercent: float  # noqa: N815
-    moonBagActivated: bool  # noqa: N815
-    lastTakeProfitTime: str | None  # noqa: N815
+    id: UUID
+    token_symbol: str
+    levels_hit: int
+    remaining_percent: FigureNumber
+    moon_bag_activated: bool
+    last_take_profit_time: Instant | None
+
+    @classmethod
+    def of(cls, position: Position) -> TakeProfitPositionOut:
+        """Return how far take profit has come with a position."""
+        return cls.model_construct(
+            id=position.id,
+            token_symbol=position.token_symbol,
+            levels_hit=position.take_profit_levels_hit,
+            remaining_percent=remaining_percent(position),
+            moon_bag_activated=position.moon_bag_activated,
+            last_take_profit_time=position.last_take_profit_at,
+        )
 
 
-class TakeProfitSummaryOut(BaseModel):
+class TakeProfitSummaryOut(ApiModel):
     """How far take profit has come; `positions` only when asked for."""
 
-    totalPositions: int  # noqa: N815
-    positionsWithTakeProfitHit: int  # noqa: N815
-    activeMoonBags: int  # noqa: N815
-    totalLevelsHit: int  # noqa: N815
+    total_positions: int
+    positions_with_take_profit_hit: int
+    active_moon_bags: int
+    total_levels_hit: int
     positions: list[TakeProfitPositionOut] | None = None

@@ -2,121 +2,82 @@
 
 from __future__ import annotations
 
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from nexgent.api.encoding import iso, iso_or_none, json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.fields import BodyFields
+from nexgent.api.encoding import iso_or_none, json_response
+from nexgent.api.http.access import SessionCaller
+from nexgent.api.http.models import READS_NOTHING
+from nexgent.api.http.refusals import ADMIN_ONLY, refusals
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
+from nexgent.api.http.types import AgentIdInPath
 from nexgent.api.v1.protections.schemas import (
     KillSwitchesOut,
     KillSwitchIn,
+    KillSwitchOut,
     ProtectionsOut,
     ProtectionsResetOut,
+    WalletProtectionsOut,
 )
-from nexgent.domain.agents.models import Wallet
 from nexgent.domain.protections.kill_switch import KillSwitchOrder
-from nexgent.domain.protections.models import KillSwitch, ProtectionVerdict
-from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.types import UserId
 
-endpoints = Endpoints("protections")
-
-_REASON_LENGTH = 500
+router = APIRouter(tags=["protections"], route_class=ApiRoute)
 
 
-@endpoints.get(
+@router.get(
     "/agents/{id}/protections",
-    Access.SESSION,
-    Doc(summary="How an agent stands with its protections", response=ProtectionsOut),
+    summary="How an agent stands with its protections",
+    response_model=ProtectionsOut,
 )
-async def get_protections(call: Call) -> Response:
+async def get_protections(agent_id: AgentIdInPath, caller: SessionCaller, services: Services) -> Response:
     """Return what blocks each wallet of an agent, if anything does."""
-    agent_id = call.agent_id()
-    report = await call.services.describe_protections.execute(agent_id, call.user_id)
+    report = await services.describe_protections.execute(agent_id, caller.user_id)
+    wallets = [WalletProtectionsOut.of(wallet, verdict).model_dump() for wallet, verdict in report.wallets]
     return json_response(
         {
             "agentId": agent_id,
             "config": report.config.model_dump(mode="json", by_alias=True),
             "resetAt": iso_or_none(report.reset_at),
-            "wallets": [_wallet_view(wallet, verdict) for wallet, verdict in report.wallets],
+            "wallets": wallets,
         }
     )
 
 
-@endpoints.post(
+@router.post(
     "/agents/{id}/protections/reset",
-    Access.SESSION,
-    Doc(summary="Forget an agent's losses, streaks, cooldowns and counts", response=ProtectionsResetOut),
+    summary="Forget an agent's losses, streaks, cooldowns and counts",
+    dependencies=[READS_NOTHING],
 )
-async def reset_protections(call: Call) -> Response:
+async def reset_protections(
+    agent_id: AgentIdInPath, caller: SessionCaller, services: Services
+) -> ProtectionsResetOut:
     """Let an agent buy again."""
-    agent_id = call.agent_id()
-    # Nothing in the body is needed, but a broken one is a mistake of the sender's and said so.
-    await call.body()
-    reset_at = await call.services.reset_protections.execute(agent_id, call.user_id)
-    return json_response({"success": True, "agentId": agent_id, "resetAt": iso(reset_at)})
+    reset_at = await services.reset_protections.execute(agent_id, caller.user_id)
+    return ProtectionsResetOut(success=True, agent_id=agent_id, reset_at=reset_at)
 
 
-@endpoints.get(
-    "/protections/kill-switch",
-    Access.SESSION,
-    Doc(summary="Whether entries are stopped", response=KillSwitchesOut),
-)
-async def get_kill_switch(call: Call) -> Response:
+@router.get("/protections/kill-switch", summary="Whether entries are stopped")
+async def get_kill_switch(caller: SessionCaller, services: Services) -> KillSwitchesOut:
     """Return both switches."""
-    return json_response(_switches_view(call))
+    return _switches(services, caller.user_id)
 
 
-@endpoints.put(
-    "/protections/kill-switch",
-    Access.SESSION,
-    Doc(
-        summary="Stop or allow all entries",
-        description="Purchases and DCA buys are refused while a switch is engaged. Sales go on.",
-        body=KillSwitchIn,
-        response=KillSwitchesOut,
-    ),
-)
-async def set_kill_switch(call: Call) -> Response:
-    """Stop entries, or allow them again."""
-    body = await call.body()
-    fields = BodyFields(body)
-    fields.required("engaged")
-    engaged = fields.optional_bool("engaged", default=False)
-    scope = fields.optional_text("scope", None) or "user"
-    if scope not in {"user", "system"}:
-        raise InvalidInputError("Invalid scope: it must be user or system")
-    claims = call.caller.claims
+@router.put("/protections/kill-switch", summary="Stop or allow all entries", responses=refusals(ADMIN_ONLY))
+async def set_kill_switch(body: KillSwitchIn, caller: SessionCaller, services: Services) -> KillSwitchesOut:
+    """Stop entries, or allow them again. Purchases and DCA buys are refused while a switch is engaged; sales go on."""
     order = KillSwitchOrder(
-        user_id=call.user_id,
-        email=claims.email if claims is not None else None,
-        engaged=engaged,
-        system_wide=scope == "system",
-        reason=fields.optional_text("reason", _REASON_LENGTH),
+        user_id=caller.user_id,
+        email=caller.claims.email if caller.claims is not None else None,
+        engaged=body.engaged,
+        system_wide=body.scope == "system",
+        reason=body.reason,
     )
-    await call.services.set_kill_switch.execute(order)
-    return json_response(_switches_view(call))
+    await services.set_kill_switch.execute(order)
+    return _switches(services, caller.user_id)
 
 
-def _switches_view(call: Call) -> dict[str, object]:
-    system, user = call.services.protections.switches_of(call.user_id)
-    return {"user": _switch_view(user), "system": _switch_view(system)}
-
-
-def _switch_view(switch: KillSwitch | None) -> dict[str, object]:
-    if switch is None:
-        return {"engaged": False, "reason": None, "changedAt": None}
-    return {"engaged": switch.engaged, "reason": switch.reason, "changedAt": iso(switch.changed_at)}
-
-
-def _wallet_view(wallet: Wallet, verdict: ProtectionVerdict) -> dict[str, object]:
-    return {
-        "walletAddress": wallet.address,
-        "walletType": wallet.mode.value,
-        "blocked": verdict.blocked,
-        "code": verdict.code,
-        "reason": verdict.reason,
-        "gates": [
-            {"name": gate.name, "value": gate.value, "limit": gate.limit, "passed": gate.passed}
-            for gate in verdict.gates
-        ],
-    }
+def _switches(services: Services, user_id: UserId) -> KillSwitchesOut:
+    system, user = services.protections.switches_of(user_id)
+    return KillSwitchesOut(user=KillSwitchOut.of(user), system=KillSwitchOut.of(system))

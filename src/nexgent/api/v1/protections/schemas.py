@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+from uuid import UUID
 
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+
+from nexgent.api.http.models import ApiModel, Body
+from nexgent.api.http.problems import problem
+from nexgent.api.http.types import Instant, Stripped
 from nexgent.domain.agents.config_models import ProtectionsConfig
+from nexgent.domain.agents.models import Wallet
+from nexgent.domain.protections.models import KillSwitch, ProtectionVerdict
 
 
-class GateOut(BaseModel):
+class GateOut(ApiModel):
     """One check: what it looked at, the limit, and whether it passed."""
 
     name: str
@@ -16,53 +24,86 @@ class GateOut(BaseModel):
     passed: bool
 
 
-class WalletProtectionsOut(BaseModel):
+class WalletProtectionsOut(ApiModel):
     """How a wallet of the agent stands; `code` and `reason` say what blocks it."""
 
-    walletAddress: str  # noqa: N815 -- the contract's way of naming
-    walletType: str  # noqa: N815
+    wallet_address: str
+    wallet_type: str
     blocked: bool
     code: str | None
     reason: str | None
     gates: list[GateOut]
 
+    @classmethod
+    def of(cls, wallet: Wallet, verdict: ProtectionVerdict) -> WalletProtectionsOut:
+        """Return how a wallet stands."""
+        return cls(
+            wallet_address=wallet.address,
+            wallet_type=wallet.mode.value,
+            blocked=verdict.blocked,
+            code=verdict.code,
+            reason=verdict.reason,
+            gates=[
+                GateOut(name=gate.name, value=gate.value, limit=gate.limit, passed=gate.passed)
+                for gate in verdict.gates
+            ],
+        )
 
-class ProtectionsOut(BaseModel):
+
+class ProtectionsOut(ApiModel):
     """How an agent stands with its protections."""
 
-    agentId: str  # noqa: N815
+    agent_id: UUID
     config: ProtectionsConfig
-    resetAt: str | None  # noqa: N815
+    reset_at: Instant | None
     wallets: list[WalletProtectionsOut]
 
 
-class ProtectionsResetOut(BaseModel):
+class ProtectionsResetOut(ApiModel):
     """From when on the agent's record counts."""
 
     success: bool
-    agentId: str  # noqa: N815
-    resetAt: str  # noqa: N815
+    agent_id: UUID
+    reset_at: Instant
 
 
-class KillSwitchIn(BaseModel):
+def _scope(value: str | None) -> str:
+    if value not in {None, "user", "system"}:
+        raise problem("it must be user or system")
+    return value or "user"
+
+
+class KillSwitchIn(Body):
     """Stop all entries, or allow them again. `scope` system is for the administrator."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"engaged": True, "reason": "News"}]})
 
     engaged: bool
-    scope: str | None = Field(default="user", pattern="^(user|system)?$")
-    reason: str | None = Field(default=None, max_length=500)
+    scope: Annotated[
+        str | None,
+        Stripped,
+        AfterValidator(_scope),
+        Field(json_schema_extra={"enum": ["user", "system", "", None]}),
+    ] = None
+    reason: Annotated[Annotated[str, StringConstraints(max_length=500)] | None, Stripped] = None
 
 
-class KillSwitchOut(BaseModel):
+class KillSwitchOut(ApiModel):
     """One switch; `changedAt` is null as long as nobody has used it."""
 
     engaged: bool
     reason: str | None
-    changedAt: str | None  # noqa: N815
+    changed_at: Instant | None
+
+    @classmethod
+    def of(cls, switch: KillSwitch | None) -> KillSwitchOut:
+        """Return a switch, also one that nobody has used."""
+        if switch is None:
+            return cls(engaged=False, reason=None, changed_at=None)
+        return cls(engaged=switch.engaged, reason=switch.reason, changed_at=switch.changed_at)
 
 
-class KillSwitchesOut(BaseModel):
+class KillSwitchesOut(ApiModel):
     """The switch of the user's agents and that of the whole system."""
 
     user: KillSwitchOut
