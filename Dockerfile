@@ -1,19 +1,21 @@
 # syntax=docker/dockerfile:1
 
-FROM python:3.13-slim AS build
+FROM python:3.14-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/nexgent
 ENV PATH=/opt/nexgent/bin:$PATH
 WORKDIR /build
 # The packages first: they change less often than the code.
 COPY requirements-runtime.lock ./
-RUN pip install --require-hashes --requirement requirements-runtime.lock
+# Exactly what the lock names: nothing is resolved, whatever the index offers by now. Another index: --build-arg PIP_INDEX_URL=…
+ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST
+RUN pip install --no-deps --require-hashes --only-binary :all: --requirement requirements-runtime.lock && pip check
 COPY LICENSE README.md pyproject.toml ./
 COPY migrations ./migrations
 COPY src ./src
 RUN pip install --no-deps --no-index --no-build-isolation . && pip uninstall --yes editables hatchling
 
-FROM python:3.13-slim
+FROM python:3.14-slim
 # Embedded servers, when DATABASE_URL or REDIS_URL is not set, keep their data in /data; they refuse root.
 RUN useradd --uid 10001 --create-home --home-dir /app nexgent && install -d -o nexgent -g nexgent -m 700 /data
 COPY --from=build /opt/nexgent /opt/nexgent

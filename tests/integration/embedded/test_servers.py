@@ -280,6 +280,72 @@ async def test_redis_data_that_cannot_be_read_are_put_aside(data_dir: Path) -> N
     assert len(list((data_dir / "valkey").glob("appendonlydir.unreadable-*"))) == 1
 
 
+# An append-only file of Valkey 8.1.8, which came with this program before 9.1: a base in RDB format with each kind of value,
+# and commands after it.
+OLD_DATA = Path(__file__).with_name("valkey-8.1")
+FAR_FUTURE_MS = 4_102_444_800_000
+
+
+async def replace_redis_data(data_dir: Path, files: dict[str, bytes]) -> None:
+    """Put other files in the place of what a server has written."""
+    async with EmbeddedServers(data_dir, postgres=False):
+        pass
+    folder = data_dir / "valkey" / "appendonlydir"
+    for file in folder.iterdir():
+        file.unlink()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+        os.chown(folder / name, folder.stat().st_uid, folder.stat().st_gid)
+
+
+async def test_data_of_the_valkey_before_go_on(data_dir: Path) -> None:
+    await replace_redis_data(data_dir, {file.name: file.read_bytes() for file in OLD_DATA.iterdir()})
+
+    for _ in range(2):
+        async with (
+            EmbeddedServers(data_dir, postgres=False) as servers,
+            Redis.from_url(servers.redis_url) as redis,
+        ):
+            assert await redis.dbsize() == 15
+            assert await redis.get("text") == b"42"
+            assert await redis.get("integer") == b"7"
+            assert await redis.get("binary") == bytes(range(256))
+            assert await redis.pexpiretime("expires") == FAR_FUTURE_MS
+            assert await redis.hgetall("hash") == {b"a": b"1", b"b": b"2", b"c": b"3"}
+            assert len(await redis.hgetall("large hash")) == 40
+            assert await redis.smembers("set") == {b"x", b"y"}
+            assert await redis.smembers("integers") == {b"1", b"2", b"3"}
+            assert await redis.zrange("sorted", 0, -1, withscores=True) == [(b"first", 1.0), (b"second", 2.5)]
+            assert await redis.zcard("large sorted") == 150
+            assert await redis.lrange("list", 0, -1) == [b"z"]
+            assert await redis.llen("large list") == 80
+            assert await redis.xrange("stream") == [(b"1-1", {b"a": b"1"})]
+            assert (await redis.xpending("stream", "readers"))["pending"] == 1
+            assert await redis.pfcount("log") == 3
+            assert await redis.get("after") == b"rewrite"
+            # The next round reads what this server has written of it.
+            await redis.bgrewriteaof()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (await redis.info("persistence"))["aof_rewrite_in_progress"]:
+                    await asyncio.sleep(0.02)
+    assert not list((data_dir / "valkey").glob("*.unreadable-*"))
+
+
+async def test_redis_data_of_a_later_server_are_put_aside(data_dir: Path) -> None:
+    files = {file.name: file.read_bytes() for file in OLD_DATA.iterdir()}
+    [base] = [name for name in files if name.endswith(".rdb")]
+    files[base] = files[base].replace(b"REDIS0011", b"REDIS9999", 1)
+    await replace_redis_data(data_dir, files)
+
+    async with (
+        EmbeddedServers(data_dir, postgres=False) as servers,
+        Redis.from_url(servers.redis_url) as redis,
+    ):
+        assert await redis.dbsize() == 0
+
+    assert len(list((data_dir / "valkey").glob("appendonlydir.unreadable-*"))) == 1
+
+
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [

