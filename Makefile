@@ -11,7 +11,10 @@ BIN := .venv/bin
 # Test processes side by side; 0 runs all tests in one.
 WORKERS ?= 2
 
-.PHONY: help setup setup-dev run test check gate format bench fuzz postman postman-test lock outdated clean
+.PHONY: help setup setup-dev run dev tunnel test check gate format bench fuzz postman postman-test lock outdated clean
+=======
+.PHONY: help setup run dev tunnel test check gate format bench fuzz postman postman-test lock clean
+>>>>>>> 03ce8ed (scripts: make dev restarts the service with its code, make tunnel lends it a public address)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -25,6 +28,7 @@ setup-dev: ## Install what tests and checks need as well
 run: setup ## Start the demo: servers, market and service; Ctrl-C ends it
 	@exec $(BIN)/nexgent demo $(ARGS)
 
+<<<<<<< HEAD
 test: setup-dev ## Run all tests, with servers of their own
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 

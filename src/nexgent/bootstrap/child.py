@@ -27,10 +27,13 @@ class ChildProcess:
     """`nexgent ARGUMENTS` with some settings of its own, and of ours those that are no secrets. It inherits our output and leads
     a process group of its own, so that Ctrl-C in the terminal reaches only us and we stop things in order."""
 
-    def __init__(self, name: str, *arguments: str, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, *arguments: str, settings: Mapping[str, str], stop_seconds: float = STOP_SECONDS
+    ) -> None:
         self._name = name
         self._arguments = arguments
         self._settings = dict(settings)
+        self._stop_seconds = stop_seconds
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -55,6 +58,14 @@ class ChildProcess:
                     else min(2 * pause, LONGEST_PAUSE_SECONDS)
                 )
                 await asyncio.sleep(pause)
+        finally:
+            await self._stop()
+
+    async def run_once(self) -> int:
+        """Run the child to its end and return its exit code; stop it when cancelled."""
+        try:
+            self._process = await self._start()
+            return await self._process.wait()
         finally:
             await self._stop()
 
@@ -84,7 +95,7 @@ class ChildProcess:
             return
         process.terminate()
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(self._stop_seconds):
                 await process.wait()
         except TimeoutError:
             log.warning("child.killed", child=self._name)
