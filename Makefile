@@ -12,9 +12,6 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .PHONY: help setup setup-dev run dev tunnel test check gate format bench fuzz postman postman-test lock outdated clean
-=======
-.PHONY: help setup run dev tunnel test check gate format bench fuzz postman postman-test lock clean
->>>>>>> 03ce8ed (scripts: make dev restarts the service with its code, make tunnel lends it a public address)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -28,7 +25,12 @@ setup-dev: ## Install what tests and checks need as well
 run: setup ## Start the demo: servers, market and service; Ctrl-C ends it
 	@exec $(BIN)/nexgent demo $(ARGS)
 
-<<<<<<< HEAD
+dev: setup ## Run the demo and start it again whenever the code changes (ARGS=serve for the service alone)
+	@exec $(BIN)/python -m scripts.dev $(ARGS)
+
+tunnel: setup ## Give the running service a public address for webhooks, by cloudflared, ngrok or ssh
+	@exec $(BIN)/python -m scripts.tunnel $(ARGS)
+
 test: setup-dev ## Run all tests, with servers of their own
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
