@@ -423,6 +423,7 @@ class FakeHealth:
     redis: Exception | None = None
     queue: Exception | None = None
     reason: str | None = None
+    lateness: str | None = None
 
     async def check_database(self) -> None:
         if self.database is not None:
@@ -435,6 +436,9 @@ class FakeHealth:
     async def check_queue(self) -> None:
         if self.queue is not None:
             raise self.queue
+
+    def late(self) -> str | None:
+        return self.lateness
 
     def not_ready(self) -> str | None:
         return self.reason

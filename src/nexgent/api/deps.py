@@ -124,6 +124,10 @@ class HealthProbe(Protocol):
         """Raise when the queue of the worker does not answer."""
         ...
 
+    def late(self) -> str | None:
+        """Return what of this process was late a moment ago, or None."""
+        ...
+
     def not_ready(self) -> str | None:
         """Return why the engine cannot work yet or any more (starting, prices too old), or None."""
         ...

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from starlette.responses import Response
 
-from nexgent.api.encoding import json_response
+from nexgent.api.encoding import encode, json_array
 from nexgent.api.fields import QueryFields
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.paging import IdT, PageMark
@@ -24,8 +24,11 @@ PAGE_PARAMETERS = {
     "offset": "Leave out the first so many; not together with cursor",
     "cursor": "The X-Next-Cursor of the page before: go on from there",
 }
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""A page ends before it grows beyond this, also when it has fewer rows than were asked for."""
 NEXT_PAGE = (
-    "Where there is more, the header `X-Next-Cursor` says what to send as `cursor` to get the next page."
+    "Where there is more, the header `X-Next-Cursor` says what to send as `cursor` to get the next page. "
+    "A page that would be larger than 4 MiB ends earlier."
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -72,10 +75,17 @@ class Paging(Generic[IdT]):
         mark: Callable[[_RowT], PageMark[IdT]],
     ) -> Response:
         """Return the rows as a bare array, with the cursor of the next page where there is one."""
-        shown = rows[: page.limit]
-        response = json_response([view(row) for row in shown])
-        if len(rows) > page.limit:
-            response.raw_headers.append((b"x-next-cursor", self._encode(mark(shown[-1])).encode()))
+        items: list[bytes] = []
+        size = 0
+        for row in rows[: page.limit]:
+            item = encode(view(row))
+            size += len(item)
+            if items and size > MAX_PAGE_BYTES:
+                break
+            items.append(item)
+        response = json_array(items)
+        if len(rows) > len(items):
+            response.raw_headers.append((b"x-next-cursor", self._encode(mark(rows[len(items) - 1])).encode()))
         return response
 
     def _encode(self, mark: PageMark[IdT]) -> str:

@@ -28,6 +28,7 @@ from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.preflight import require_usable
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
+from nexgent.bootstrap.punctuality import Punctuality
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage, open_storage
 from nexgent.bootstrap.wallet_keys import (
@@ -170,6 +171,12 @@ class Service:
         )
         self.hub = self._build_hub()
         self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content)
+        self.punctuality = Punctuality(
+            poll_seconds=settings.prices.poll_seconds,
+            clock=self.clock,
+            metrics=self.metrics,
+            active=lambda: self.role.active,
+        )
         self.role = EngineRole(
             engine=self.engine,
             lease=self.lease,
@@ -177,6 +184,7 @@ class Service:
             clock=self.clock,
             poll_seconds=settings.prices.poll_seconds,
             on_loop_failure=self.observer.loop_failed,
+            on_tick=self.punctuality.ticked,
         )
         self.bridge = EventBridge(
             redis=self.redis,
@@ -191,6 +199,7 @@ class Service:
             redis=self.redis,
             role=self.role,
             poller=self.engine.poller,
+            late=self.punctuality.problem,
             clock=self.clock,
             stopping=lambda: self.stopping,
         )
@@ -336,6 +345,7 @@ class Service:
             "sol-price": self.market.sol_price.run,
             "engine": self.role.run,
             "gauges": self.gauges.run,
+            "punctuality": self.punctuality.run,
         }
         if worker is not None:
             jobs["worker"] = worker.run

@@ -36,6 +36,7 @@ class EngineRole:
         clock: Clock,
         poll_seconds: float,
         on_loop_failure: Callable[[str], None],
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._lease = lease
@@ -43,6 +44,7 @@ class EngineRole:
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._on_loop_failure = on_loop_failure
+        self._on_tick = on_tick
         self.settled = asyncio.Event()
         """Set when the first attempt to become the engine is over, either way."""
         self.engaged = asyncio.Event()
@@ -120,7 +122,7 @@ class EngineRole:
             asyncio.ensure_future(
                 run_every(
                     self._poll_seconds,
-                    engine.poller.tick,
+                    self._tick,
                     name="prices",
                     clock=self._clock,
                     on_failure=self._on_loop_failure,
@@ -135,6 +137,10 @@ class EngineRole:
                 loop.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        self._on_tick()
+        await self._engine.poller.tick()
 
     async def _redrive(self) -> None:
         """Finish what was left open, then keep looking; trade signals that a crash left undecided."""

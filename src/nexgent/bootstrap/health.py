@@ -32,6 +32,7 @@ class Health:
         redis: Redis,
         role: EngineRole,
         poller: PricePoller,
+        late: Callable[[], str | None],
         clock: Clock,
         stopping: Callable[[], bool],
     ) -> None:
@@ -39,6 +40,7 @@ class Health:
         self._redis = redis
         self._role = role
         self._poller = poller
+        self._late = late
         self._clock = clock
         self._stopping = stopping
         self._started = clock.monotonic()
@@ -68,6 +70,10 @@ class Health:
         if age is not None and age > PRICE_AGE_SECONDS:
             return f"no price was accepted for {age:.0f} s"
         return None
+
+    def late(self) -> str | None:
+        """Return what of this process was late a moment ago, or None."""
+        return self._late() if self._role.settled.is_set() else None
 
     def uptime_seconds(self) -> float:
         """Return how long this process has been running."""

@@ -33,6 +33,14 @@ class TestHealth:
         live = (await anonymous.get("/api/v1/health/live")).json()
         assert (live["alive"], live["uptime"]) == (True, 12)
 
+    async def test_late_prices_are_told(self, api: FakeApi, anonymous: httpx.AsyncClient) -> None:
+        api.health.lateness = "prices were not looked at for 2.0 s"
+
+        for path in ("/api/v1/health", "/api/v1/health/ready"):
+            answer = await anonymous.get(path)
+            assert (answer.status_code, answer.json()["message"]) == (200, api.health.lateness)
+            assert answer.json().get("degraded", answer.json().get("status")) in (True, "degraded")
+
     async def test_without_redis_it_is_degraded(self, api: FakeApi, anonymous: httpx.AsyncClient) -> None:
         api.health.redis = AWAY
 

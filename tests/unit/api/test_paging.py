@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from nexgent.api.paging import MAX_PAGE_BYTES
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.shared.ids import new_id
@@ -208,3 +209,35 @@ async def test_browsers_may_read_the_cursor(client: httpx.AsyncClient) -> None:
 
     shown = response.headers["access-control-expose-headers"].split(",")
     assert {"X-Next-Cursor", "Content-Disposition"} <= set(shown)
+
+
+async def test_a_page_that_grows_too_large_ends_early_and_nothing_is_lost(
+    api: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    # As they were stored before reasons had a limit.
+    for number in range(1, 13):
+        api.signals.rows[SignalId(number)] = a_signal(
+            number, activation_reason="x" * 1_000_000, created_at=NOW - timedelta(minutes=number)
+        )
+    api.signals.rows[SignalId(13)] = a_signal(13, activation_reason="y" * 6_000_000)
+    seen: list[int] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await client.get(f"/api/v1/trading-signals?limit=1000&cursor={cursor}")
+        assert len(page.content) < MAX_PAGE_BYTES + 2_000_000
+        seen += [row["id"] for row in page.json()]
+        cursor = page.headers.get("x-next-cursor")
+    assert seen == [13, *range(1, 13)]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_reasons_have_a_length(
+    api: FakeApi, client: httpx.AsyncClient, agent: Agent, method: str
+) -> None:
+    body = {"tokenAddress": TOKEN, "signalType": "T", "signalStrength": 3}
+    created = (await client.post("/api/v1/trading-signals", json={**body, "signalType": "U"})).json()
+    path = "/api/v1/trading-signals" + ("" if method == "POST" else f"/{created['id']}")
+    for length, status in ((5_000, {200, 201}), (5_001, {400})):
+        answer = await client.request(method, path, json={**body, "activationReason": "x" * length})
+        assert answer.status_code in status, answer.text
+        assert ("activationReason" in answer.json().get("error", "")) == (length > 5_000)

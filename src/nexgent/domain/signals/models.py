@@ -11,6 +11,9 @@ from uuid import UUID
 
 from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId, TokenAddress, TransactionId, UserId
 
+MAX_REASON_LENGTH = 5_000
+"""Of a signal's activation reason: it is stored with the signal, and listed and exported with it again and again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalDraft:

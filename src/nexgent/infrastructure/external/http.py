@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -200,7 +201,12 @@ class HttpClient:
                     limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ttl_dns_cache=60
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+                headers={
+                    "User-Agent": self._user_agent,
+                    "Accept": "application/json",
+                    "Accept-Encoding": "gzip, deflate",
+                },
+                auto_decompress=False,
             )
         return self._session
 
@@ -257,10 +263,46 @@ class _Failures:
 
 
 async def _read(response: aiohttp.ClientResponse, failure: _Failures) -> bytes:
+    """Return the whole body, unpacked, if it is within the limit however it is announced, cut up or packed.
+
+    aiohttp does not unpack it: it would do so before anybody could look at the size.
+    """
     length = response.content_length
     if length is not None and length > MAX_BODY_BYTES:
         raise failure.error(FailureKind.BAD_ANSWER, "the answer is too large")
-    return await response.read()
+    packing = response.headers.get("Content-Encoding", "identity").strip().lower()
+    unpacked = _unpacker(packing, failure)
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        part = chunk if unpacked is None else _unpack(unpacked, chunk, MAX_BODY_BYTES + 1 - size, failure)
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise failure.error(FailureKind.BAD_ANSWER, "the answer is too large")
+        parts.append(part)
+    if unpacked is not None and size and not unpacked.eof:
+        raise failure.error(FailureKind.CONNECTION_LOST, "the packed answer is not complete")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _unpacker(packing: str, failure: _Failures) -> zlib._Decompress | None:
+    match packing:
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            # Finds out by itself which of the two it is.
+            return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
+        case _:
+            raise failure.error(
+                FailureKind.BAD_ANSWER, "the answer is packed in a way that was not asked for"
+            )
+
+
+def _unpack(unpacker: zlib._Decompress, chunk: bytes, most: int, failure: _Failures) -> bytes:
+    try:
+        return unpacker.decompress(chunk, most)
+    except zlib.error:
+        raise failure.error(FailureKind.BAD_ANSWER, "the packed answer cannot be unpacked") from None
 
 
 @lru_cache(maxsize=64)

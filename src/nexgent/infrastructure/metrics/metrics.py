@@ -106,6 +106,16 @@ class Metrics:
             ["service", "outcome"],
             _REQUEST,
         )
+        self.event_loop_lag_seconds = self._histogram(
+            "event_loop_lag_seconds", "By how much a pause of the event loop was too long", [], _OWN_TIME
+        )
+        self.price_tick_gap_seconds = self._histogram(
+            "price_tick_gap_seconds",
+            "From the beginning of one look at prices to the next",
+            [],
+            (0.1, 0.25, 0.5, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 30),
+        )
+        self.late = self._counter("late", "Alarms about the event loop and the price loop", ["what"])
         self.connections_open = self._gauge("connections_open", "Open connections of the API", [])
         self.connections_refused = self._counter(
             "connections_refused", "Connections and requests refused for a limit of the server", ["reason"]

@@ -37,6 +37,8 @@ async def ready(call: Call) -> Response:
     answer: dict[str, object] = {"ready": True, "timestamp": now}
     if redis is None:
         answer.update(degraded=True, message="Redis does not answer; sessions cannot be renewed")
+    elif (late := probe.late()) is not None:
+        answer.update(degraded=True, message=late)
     return json_response(answer)
 
 
@@ -47,10 +49,10 @@ async def health(call: Call) -> Response:
     database, redis, queue = await asyncio.gather(
         _check(probe.check_database), _check(probe.check_redis), _check(probe.check_queue)
     )
-    status = "healthy"
+    status, problem = "healthy", probe.not_ready() or probe.late()
     if database is None:
         status = "unhealthy"
-    elif redis is None or queue is None or probe.not_ready() is not None:
+    elif redis is None or queue is None or problem is not None:
         status = "degraded"
     answer: dict[str, object] = {
         "status": status,
@@ -58,7 +60,6 @@ async def health(call: Call) -> Response:
         "uptime": int(probe.uptime_seconds()),
         "services": {"database": _service(database), "redis": _service(redis), "queue": _service(queue)},
     }
-    problem = probe.not_ready()
     if problem is not None:
         answer["message"] = problem
     return json_response(answer, 503 if database is None else 200)

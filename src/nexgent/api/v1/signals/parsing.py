@@ -7,7 +7,7 @@ from decimal import Decimal
 from nexgent.api.endpoint import Call
 from nexgent.api.fields import BodyFields, QueryFields, parse_signal_id, shown
 from nexgent.api.paging import period
-from nexgent.domain.signals.models import SignalDraft
+from nexgent.domain.signals.models import MAX_REASON_LENGTH, SignalDraft
 from nexgent.domain.signals.queries import SignalFilter
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.types import SignalId, TokenAddress, UserId
@@ -54,7 +54,7 @@ def signal_draft(user_id: UserId, body: dict[str, object]) -> SignalDraft:
         signal_type=fields.text("signalType", 50),
         signal_strength=strength(fields.required("signalStrength")),
         symbol=fields.optional_text("symbol", 50),
-        activation_reason=fields.optional_text("activationReason", None),
+        activation_reason=fields.optional_text("activationReason", MAX_REASON_LENGTH),
         source=fields.optional_text("source", 100),
     )
     _check_extensions(fields)

@@ -25,7 +25,7 @@ class SignalIn(BaseModel):
     signalType: str = Field(max_length=50)  # noqa: N815
     signalStrength: int = Field(ge=1, le=5)  # noqa: N815
     symbol: str | None = Field(default=None, max_length=50)
-    activationReason: str | None = None  # noqa: N815
+    activationReason: str | None = Field(default=None, max_length=5_000)  # noqa: N815
     source: str | None = Field(default=None, max_length=100)
 
 
@@ -38,7 +38,7 @@ class SignalChangesIn(BaseModel):
     signalType: str | None = Field(default=None, max_length=50)  # noqa: N815
     signalStrength: int | None = Field(default=None, ge=1, le=5)  # noqa: N815
     symbol: str | None = Field(default=None, max_length=50)
-    activationReason: str | None = None  # noqa: N815
+    activationReason: str | None = Field(default=None, max_length=5_000)  # noqa: N815
     source: str | None = Field(default=None, max_length=100)
 
 

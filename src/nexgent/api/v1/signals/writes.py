@@ -10,7 +10,7 @@ from nexgent.api.fields import BodyFields
 from nexgent.api.v1.signals.parsing import path_signal_id, strength
 from nexgent.api.v1.signals.schemas import SignalChangesIn, SignalOut, SignalsDeletedOut
 from nexgent.api.v1.signals.views import signal_view
-from nexgent.domain.signals.models import SignalChanges
+from nexgent.domain.signals.models import MAX_REASON_LENGTH, SignalChanges
 from nexgent.domain.users.models import Scope
 
 endpoints = Endpoints("signals")
@@ -84,7 +84,7 @@ def _read_changes(fields: BodyFields) -> SignalChanges:
     if fields.present("signalType"):
         changes["signal_type"] = fields.text("signalType", 50)
     if fields.present("activationReason"):
-        changes["activation_reason"] = fields.optional_text("activationReason", None)
+        changes["activation_reason"] = fields.optional_text("activationReason", MAX_REASON_LENGTH)
     if fields.present("signalStrength"):
         changes["signal_strength"] = strength(fields.required("signalStrength"))
     if fields.present("source"):
