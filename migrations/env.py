@@ -11,6 +11,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from nexgent.infrastructure.database import (  # noqa: F401 -- they add their tables to the metadata
+    audit_tables,
     idempotency_tables,
     protection_tables,
     wallet_secret_tables,

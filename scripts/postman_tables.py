@@ -23,6 +23,7 @@ FOLDERS = {
     "webhooks": "Webhooks",
     "websocket": "WebSocket",
     "admin": "Admin",
+    "audit": "Audit Log",
 }
 KEY_FOLDER = "With an API Key"
 VARIABLES = {

@@ -43,6 +43,10 @@ from tests.contract.shapes import (
 )
 
 # fmt: off
+AUDIT = {
+    "id": INT, "at": TIME, "action": TEXT, "outcome": one_of("ok", "failed", "locked"), "userId": Nullable(UUID), "actor": TEXT,
+    "target": TEXT, "address": TEXT, "details": ANY,
+}
 ACCOUNTS = (
     # --- auth
     Contract(
@@ -246,6 +250,14 @@ ACCOUNTS = (
         "POST /auth/register", PUBLIC, 403, {"error": TEXT, "code": one_of("REGISTRATION_DISABLED")},
         body={"email": "new@example.com", "password": "A-strong-one-1"},
     ),
+    Contract(
+        "GET /admin/audit", SESSION, 200, [AUDIT], query={"limit": "5"}, foreign=403,
+        refusals=(
+            Refusal(400, "Invalid outcome", query={"outcome": "maybe"}),
+            Refusal(400, "Invalid user ID format", query={"userId": "x"}),
+        ),
+    ),
+    Contract("GET /auth/audit", SESSION, 200, [AUDIT], query={"limit": "5"}),
     Contract(
         "GET /admin/cache/status", SESSION, 200,
         {

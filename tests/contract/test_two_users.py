@@ -41,6 +41,8 @@ JWT_SECRET = "a-secret-for-tests-only-0123456789abcdef"
 UNSTEADY_TABLES = {
     "agent_balance_snapshots",
     "alembic_version",
+    # A refusal is written down.
+    "audit_log",
     "engine_lease",
     "journal_watermark",
     "position_marks",
@@ -273,6 +275,7 @@ PROBES: dict[str, list[Probe]] = {
     "POST /signal-webhooks/{id}/in": [
         alike(403, path={"id": "{webhook}"}, body={"tokenAddress": MINT, "secret": "whs_guessed"})
     ],
+    "GET /admin/audit": [alike(403, query={"userId": "{agent}"})],
     "GET /api-keys/{id}": [hidden(path={"id": "{key}"})],
     "DELETE /api-keys/{id}": [hidden(path={"id": "{key}"})],
 }
@@ -290,6 +293,7 @@ NO_IDS: dict[str, str] = {
     "GET /auth/me": "the caller's own",
     "POST /auth/register": "makes a user, where that is allowed; whether an address is known is not told",
     "POST /webhooks/test": "gives back what was sent",
+    "GET /auth/audit": "the caller's own",
     "GET /admin/cache/status": "the administrator's, see below",
     "POST /admin/cache/warm": "the administrator's, see below",
     "POST /admin/cache/clear": "the administrator's, see below",

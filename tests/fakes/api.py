@@ -26,6 +26,7 @@ from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -71,6 +72,7 @@ from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageMark
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TransactionId, UserId
 from tests.fakes.account import FakeFigures, FakeKeyRows
+from tests.fakes.audit import FakeAuditLog
 from tests.fakes.bookkeeping import (
     FakeHandEntries,
     FakeSignalEdits,
@@ -499,7 +501,10 @@ class FakeApi:
             guard=LoginGuard(attempts=FakeAttempts(), clock=self.clock),
             clock=self.clock,
         )
+        self.audit_log = FakeAuditLog()
         self.services = ApiServices(
+            audit_log=self.audit_log,
+            audit_trail=AuditTrail(store=self.audit_log),
             clock=self.clock,
             authenticator=authenticator,
             rate_limits=self.rate_limits,

@@ -22,6 +22,7 @@ from nexgent.api.http.route import ApiRoute
 from nexgent.api.v1.admin.router import endpoints as admin
 from nexgent.api.v1.agents.router import router as agents
 from nexgent.api.v1.api_keys.router import endpoints as api_keys
+from nexgent.api.v1.audit.router import endpoints as audit
 from nexgent.api.v1.auth.router import endpoints as auth
 from nexgent.api.v1.balances.router import endpoints as balances
 from nexgent.api.v1.balances.writes import endpoints as balance_writes
@@ -72,6 +73,7 @@ _ENDPOINTS: tuple[Endpoint, ...] = (
     *api_keys.all,
     *webhooks.all,
     *admin.all,
+    *audit.all,
     *websocket.all,
 )
 

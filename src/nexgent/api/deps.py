@@ -14,6 +14,8 @@ from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.audit.ports import AuditLog
+from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -199,6 +201,8 @@ class ApiServices:
     list_api_keys: ListApiKeys
     delete_api_key: DeleteApiKey
     socket_tickets: SocketTickets
+    audit_log: AuditLog
+    audit_trail: AuditTrail
     metrics: MetricsSource
     health: HealthProbe
     values: ApiValues

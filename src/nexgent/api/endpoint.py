@@ -21,6 +21,7 @@ from nexgent.api.deps import ApiServices
 from nexgent.api.encoding import with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.fields import QueryFields, parse_uuid
+from nexgent.api.http.access import CALLER_KEY
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from nexgent.api.idempotency import ONCE_BY_NATURE, takes_key
 from nexgent.api.rate_limits import EXEMPT_TAGS, limit_of
@@ -164,12 +165,13 @@ class Endpoint:
             limits = services.rate_limits
             try:
                 if unlimited or not limits.enabled:
-                    return await once(Call(request, services, await _caller(request, services, access)))
+                    caller = request.scope[CALLER_KEY] = await _caller(request, services, access)
+                    return await once(Call(request, services, caller))
                 # Before anything is checked: guessing tokens costs as much as using one.
                 here = limits.of_address(request)
                 if here.exceeded:
                     return here.refusal()
-                caller = await _caller(request, services, access)
+                caller = request.scope[CALLER_KEY] = await _caller(request, services, access)
                 allowance = (
                     await limits.of_endpoint(request, caller, limit)
                     if limit is not None

@@ -190,6 +190,8 @@ def build_api_services(service: Service) -> ApiServices:
         list_api_keys=ListApiKeys(keys=keys),
         delete_api_key=DeleteApiKey(keys=keys, forget=forget_key),
         socket_tickets=service.socket_tickets,
+        audit_log=service.audit_log,
+        audit_trail=service.audit_trail,
         metrics=service.metrics,
         health=service.health,
         values=ApiValues(

@@ -41,15 +41,18 @@ from nexgent.bootstrap.whereabouts import recorded
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
+from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
+from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.trading.buy_by_hand import BuyByHand
 from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.administrator import Administrator
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
-from nexgent.domain.users.seed_admin import SeedAdmin
+from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.domain.wallets.close_by_hand import CloseByHand
+from nexgent.domain.wallets.encrypted.events import WalletLocked
 from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.infrastructure.cache.bridge import EventBridge
@@ -59,6 +62,7 @@ from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.audit import PostgresAuditLog
 from nexgent.infrastructure.database.engine import opened_pool
 from nexgent.infrastructure.database.idempotency import RENEW_SECONDS, PostgresAnswerStore
 from nexgent.infrastructure.database.journal import PostgresJournal
@@ -95,6 +99,7 @@ log = structlog.get_logger(__name__)
 
 PROTECTIONS_SECONDS = 1.0
 REVOKED_SECONDS = 15.0
+AUDIT_SECONDS = 1.0
 WALLET_INDEX_SECONDS = 5.0
 """How soon keys are known that another process has stored."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on
@@ -158,6 +163,8 @@ class Service:
         )
         self.passwords = BcryptHasher()
         self.users = PostgresUserRepository(pool)
+        self.audit_log = PostgresAuditLog(pool)
+        self.audit_trail = AuditTrail(store=self.audit_log)
         self.administrator = Administrator(accounts=self.users, email=settings.auth.admin_email or "")
         self.environment_wallets = EnvironmentWallets(
             administrator=self.administrator, shared=settings.auth.wallets_shared
@@ -215,6 +222,7 @@ class Service:
             protections=self.protections,
             revoked=self.revoked,
         )
+        self.bus.on(WalletLocked, self._note_locked)
         self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
         self._refresh_gauges()
 
@@ -321,10 +329,22 @@ class Service:
             await self._warn_without_users()
             return
         seed = SeedAdmin(users=self.users, passwords=self.passwords, clock=self.clock)
-        outcome, _ = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
+        outcome, user_id = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
         # Before the first request: a session that was ended must not be taken while this is read in the background.
         self.revoked.load_sessions(await self.users.sessions_from())
         log.info("admin.seeded", outcome=outcome.value)
+        if outcome is not SeedOutcome.UNCHANGED:
+            await self.audit_trail.record(
+                AuditEntry(
+                    at=self.clock.now(),
+                    action="admin.seed",
+                    outcome=Outcome.OK,
+                    actor=SYSTEM,
+                    user_id=user_id,
+                    target=auth.admin_email.strip().lower(),
+                    details={"done": outcome.value},
+                )
+            )
 
     async def _warn_without_users(self) -> None:
         """Say so when nobody at all could log in."""
@@ -357,6 +377,7 @@ class Service:
             "revoked": (REVOKED_SECONDS, self._load_revoked),
             "requests": (RENEW_SECONDS, self.answers.renew),
             "wallet-keys": (SWEEP_SECONDS, self.wallet_keys.vault.sweep),
+            "audit": (AUDIT_SECONDS, self.audit_trail.flush),
             "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),
         }
         for name, (seconds, step) in steps.items():
@@ -367,6 +388,20 @@ class Service:
         task = asyncio.create_task(job, name=name)
         task.add_done_callback(_report)
         self._tasks.append(task)
+
+    def _note_locked(self, event: WalletLocked) -> None:
+        # What somebody asked for is written down with who it was.
+        if event.reason in ("ttl", "idle"):
+            self.audit_trail.note(
+                AuditEntry(
+                    at=self.clock.now(),
+                    action="wallet.lock",
+                    outcome=Outcome.OK,
+                    actor=SYSTEM,
+                    target=event.wallet_address,
+                    details={"reason": event.reason},
+                )
+            )
 
     async def _mirror(self) -> None:
         """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""
@@ -412,6 +447,9 @@ class Service:
             await self.mirror.flush(2.0)
         await _cancel([task for task in self._tasks if task is not by_name["engine"]])
         await self.lease.release()
+        with suppress(Exception):
+            async with asyncio.timeout(2.0):
+                await self.audit_trail.flush()
         for close in (
             self.market.close,
             self.journal.close,

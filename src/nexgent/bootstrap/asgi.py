@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nexgent.api.app import ENDPOINTS, create_api, fixed_segments
+from nexgent.api.audit import AuditMiddleware
 from nexgent.api.deps import ApiServices
 from nexgent.api.dispatch import Dispatcher
 from nexgent.config.settings import Settings
@@ -52,7 +53,13 @@ def build_application(
 ) -> Application:
     """Return the application `nexgent serve` listens with."""
     http = wrapped(
-        Dispatcher(create_api(services=services, docs=settings.server.api_docs), ENDPOINTS),
+        AuditMiddleware(
+            Dispatcher(create_api(services=services, docs=settings.server.api_docs), ENDPOINTS),
+            endpoints=ENDPOINTS,
+            trail=services.audit_trail,
+            directory=services.directory,
+            clock=services.clock,
+        ),
         observer=metrics,
         cors_origins=settings.server.cors_origins,
         fixed_segments=fixed_segments(),

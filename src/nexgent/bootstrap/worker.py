@@ -35,7 +35,9 @@ async def run_worker(settings: Settings) -> None:
                         snapshot_cron(
                             storage.database_url, keys=CacheKeys(settings.storage.redis_key_prefix)
                         ),
-                        retention_cron(storage.database_url),
+                        retention_cron(
+                            storage.database_url, audit_days=settings.logging.audit_retention_days
+                        ),
                     ),
                 )
             )

@@ -210,6 +210,9 @@ class LoggingSettings(Section):
     format: Annotated[LogFormat, BeforeValidator(_lower)] = setting(
         "LOG_FORMAT", default=LogFormat.AUTO, allowed="auto, json or console"
     )
+    audit_retention_days: int = setting(
+        "AUDIT_RETENTION_DAYS", default=365, allowed="a whole number of days from 1 to 3650", ge=1, le=3650
+    )
 
 
 class StorageSettings(Section):

@@ -282,6 +282,7 @@ def test_doctor_names_what_fails_without_secrets(tmp_path: Path) -> None:
     assert verdicts == {
         "settings": "ok",
         "network": "ok",
+        "exposure": "warn",
         "data folder": "ok",
         "database": "fail",
         "redis": "fail",

@@ -10,6 +10,7 @@ from arq import Retry, cron
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 
+from nexgent.infrastructure.database.audit import forget_old_entries
 from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.idempotency import forget_old_answers
 from nexgent.infrastructure.database.login_attempts import forget_old_attempts
@@ -25,7 +26,7 @@ RETRY_SECONDS = 60
 TIMEOUT_SECONDS = 120
 
 
-def retention_cron(database_url: str) -> CronJob:
+def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
     """Return the cron job for `worker_settings(cron_jobs=...)`: half past every hour. Any number of workers may have it."""
     clock = SystemClock()
 
@@ -35,13 +36,20 @@ def retention_cron(database_url: str) -> CronJob:
             keys = await forget_old_answers(pool, clock.now())
             attempts = await forget_old_attempts(pool, clock.now())
             alerts = await forget_old_alerts(pool, clock.now())
+            entries = await forget_old_entries(pool, clock.now(), audit_days)
         except UnavailableError as error:
             raise Retry(RETRY_SECONDS) from error
         finally:
             await close_pool(pool)
-        if keys or alerts or attempts:
-            log.info("retention.deleted", idempotency_keys=keys, alert_ids=alerts, login_attempts=attempts)
-        return keys + alerts + attempts
+        if keys or alerts or attempts or entries:
+            log.info(
+                "retention.deleted",
+                idempotency_keys=keys,
+                alert_ids=alerts,
+                login_attempts=attempts,
+                audit_entries=entries,
+            )
+        return keys + alerts + attempts + entries
 
     return cron(
         cast("WorkerCoroutine", retain),

@@ -1,0 +1,1 @@
+"""What was done that matters for safety: by whom, on what, when, from where, and how it went."""
