@@ -50,6 +50,7 @@ _SCHEMES = {
 }
 _TAGS = {
     "admin": "Maintenance, for the administrator.",
+    "audit": "What was done that matters for safety, by whom, when and from where.",
     "agents": "Agents, their trading configuration and their figures.",
     "api-keys": "Keys for programs; each is shown once.",
     "auth": "Sessions: log in, refresh, log out.",

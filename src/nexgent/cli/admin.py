@@ -11,9 +11,11 @@ from nexgent.bootstrap.storage import open_storage
 from nexgent.cli import exit_codes
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
+from nexgent.domain.audit.models import COMMAND_LINE, AuditEntry, Outcome
 from nexgent.domain.users.errors import UserNotFoundError
 from nexgent.domain.users.login_guard import account_key
 from nexgent.domain.users.register import weaknesses
+from nexgent.infrastructure.database.audit import PostgresAuditLog
 from nexgent.infrastructure.database.engine import opened_pool
 from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.users import PostgresUserRepository
@@ -73,7 +75,21 @@ async def _act(settings: Settings, email: str, password: str | None) -> bool:
                 raise UserNotFoundError
             if password is not None:
                 await users.set_password(user.id, await passwords.hash(password), clock.now())
-            return await PostgresLoginAttempts(pool).unlock(account_key(email), clock.now())
+            was_locked = await PostgresLoginAttempts(pool).unlock(account_key(email), clock.now())
+            await PostgresAuditLog(pool).append(
+                [
+                    AuditEntry(
+                        at=clock.now(),
+                        action="admin.unlock" if password is None else "admin.reset_password",
+                        outcome=Outcome.OK,
+                        actor=COMMAND_LINE,
+                        user_id=user.id,
+                        target=email,
+                        details={"wasLocked": "true" if was_locked else "false"},
+                    )
+                ]
+            )
+            return was_locked
     finally:
         passwords.close()
 

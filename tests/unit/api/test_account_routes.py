@@ -366,7 +366,7 @@ async def test_what_is_wrong_with_an_assignment(site: Site) -> None:
             for change in (
                 {"walletAddress": "sim_x"},
                 {"walletAddress": "unknown"},
-                {"agentId": str(other.id)},
+                {"agentId": str(other.id), "walletAddress": "sim_x", "walletType": "simulation"},
                 {"agentId": NOBODY},
                 {},
             )

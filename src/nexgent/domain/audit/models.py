@@ -11,6 +11,7 @@ from nexgent.shared.types import UserId
 
 MAX_TEXT_LENGTH = 255
 SYSTEM = "system"
+COMMAND_LINE = "command line"
 
 
 class Outcome(StrEnum):
@@ -30,7 +31,7 @@ class AuditEntry:
     action: str
     outcome: Outcome
     actor: str
-    """An e-mail address, `key:` and the id of an API key, or `system`."""
+    """An e-mail address, `key:` and the id of an API key, `system`, or `command line`."""
     user_id: UserId | None = None
     target: str = ""
     address: str = ""
