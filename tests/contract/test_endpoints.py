@@ -187,13 +187,23 @@ def test_an_unknown_key(world: World) -> None:
     assert refused(response, 401) == "Invalid API key"
 
 
-def test_unknown_paths_and_methods(world: World) -> None:
-    for method, path in (("GET", "/nowhere"), ("PATCH", "/agents"), ("DELETE", "/trades/execute")):
+def test_an_unknown_path(world: World) -> None:
+    response = world.service.http.get(f"{PREFIX}/nowhere", headers=world.service.headers())
+
+    assert refused(response, 404) == f"Route not found: GET {PREFIX}/nowhere not found"
+    assert response.json()["code"] == "NOT_FOUND"
+
+
+def test_a_known_path_with_another_method(world: World) -> None:
+    for method, path, allowed in (
+        ("PATCH", "/agents", "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", "/trades/execute", "OPTIONS, POST"),
+    ):
         response = world.service.http.request(method, PREFIX + path, headers=world.service.headers())
 
-        text = refused(response, 404)
-        assert text == f"Route not found: {method} {PREFIX}{path} not found"
-        assert response.json()["code"] == "NOT_FOUND"
+        text = refused(response, 405)
+        assert text == f"Method not allowed: {method} {PREFIX}{path} is not possible, only {allowed}"
+        assert (response.json()["code"], response.headers["allow"]) == ("METHOD_NOT_ALLOWED", allowed)
 
 
 def test_the_old_health_address(service: Service) -> None:

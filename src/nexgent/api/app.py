@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from nexgent.api import openapi
 from nexgent.api.deps import ApiServices
-from nexgent.api.docs_page import add_docs_page
+from nexgent.api.docs_page import DOCS_PATH, add_docs_page
 from nexgent.api.endpoint import PREFIX, Endpoint
 from nexgent.api.errors import not_found_response
 from nexgent.api.fragments import FragmentCache
@@ -84,6 +84,9 @@ ROUTES: tuple[ApiRoute, ...] = tuple(
 AnyEndpoint = Endpoint | ApiRoute
 ENDPOINTS: tuple[AnyEndpoint, ...] = (*_ENDPOINTS, *ROUTES)
 
+# What is served beside the endpoints.
+_PAGES = frozenset({"/health", DOCS_PATH, f"{DOCS_PATH}/start.js", "/openapi.json"})
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -141,6 +144,24 @@ def fixed_segments() -> frozenset[str]:
     return frozenset(own | {"docs", "static", "start.js", "openapi.json"})
 
 
+def allowed_methods(path: str) -> tuple[str, ...]:
+    """Return what can be done at a path, in the order of the `Allow` header; nothing for an unknown path."""
+    found = {endpoint.method for endpoint in ENDPOINTS if _is_at(endpoint, path)}
+    if not found and path in _PAGES:
+        found = {"GET"}
+    if "GET" in found:
+        found.add("HEAD")
+    # Preflights are answered everywhere, long before anybody looks for an endpoint.
+    return tuple(sorted(found | {"OPTIONS"})) if found else ()
+
+
+def _is_at(endpoint: AnyEndpoint, path: str) -> bool:
+    wanted, parts = (PREFIX + endpoint.path).split("/"), path.split("/")
+    return len(wanted) == len(parts) and all(
+        bool(part) if name.startswith("{") else name == part for name, part in zip(wanted, parts, strict=True)
+    )
+
+
 def _add(app: FastAPI, endpoint: Endpoint) -> None:
     # One handler may serve several routes; generators of clients need a name for each.
     name = f"{endpoint.tag}.{endpoint.handler.__name__}.{endpoint.method.lower()}".replace(" ", "_")
@@ -172,7 +193,7 @@ async def _to_health(request: Request) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    return not_found_response(request, error)
+    return not_found_response(request, error, allowed_methods(request.scope["path"]))
 
 
 def _describe(app: FastAPI, about: ApiInfo) -> None:

@@ -43,7 +43,9 @@ def parse_object(raw: bytes) -> dict[str, object]:
 def parse_document(raw: bytes) -> object:
     """Return a JSON document of any shape. Raises `InvalidJsonError`."""
     try:
-        document: object = json.loads(raw, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse)
+        # JSON between systems is UTF-8 (RFC 8259). From bytes the library would guess UTF-16 and let half pairs pass.
+        text = raw.decode("utf-8-sig")
+        document: object = json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidJsonError(f"Invalid JSON in request body{place}") from None

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from nexgent.api.body import read_body
 from nexgent.api.deps import ApiServices
+from nexgent.api.edge import check_texts
 from nexgent.api.encoding import with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.fields import QueryFields, parse_uuid
@@ -143,6 +144,7 @@ class Endpoint:
 
         async def answer(call: Call) -> Response:
             try:
+                check_texts(call.request)
                 response = await self.handler(call)
                 return with_etag(call.request, response) if tagged else response
             except NexgentError as error:
@@ -153,6 +155,7 @@ class Endpoint:
             if key is None:
                 return await answer(call)
             try:
+                check_texts(call.request)
                 return await call.services.idempotency.run(
                     call.request, key, call.user_id, lambda: self.handler(call), once_by_nature=by_nature
                 )

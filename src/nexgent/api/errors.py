@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -139,17 +141,23 @@ def error_response(error: NexgentError) -> Response:
     return response
 
 
-def not_found_response(request: Request, error: Exception) -> Response:
-    """Answer an unknown path, or a known one with another method: 404 either way."""
+def not_found_response(request: Request, error: Exception, allowed: Collection[str] = ()) -> Response:
+    """Answer an unknown path with 404, and a known one with another method with 405 and what is allowed there."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    if status in {404, 405}:
-        method = request.scope.get("original_method", request.method)
-        path = request.scope.get("original_path", request.url.path)
+    if status not in {404, 405}:
+        return json_response(
+            {"success": False, "error": "The request cannot be processed", "code": "ERROR"}, status
+        )
+    method = request.scope.get("original_method", request.method)
+    path = request.scope.get("original_path", request.url.path)
+    if not allowed:
         text = f"Route not found: {method} {path} not found"
         return json_response({"success": False, "error": text, "code": "NOT_FOUND"}, 404)
-    return json_response(
-        {"success": False, "error": "The request cannot be processed", "code": "ERROR"}, status
-    )
+    names = ", ".join(allowed)
+    text = f"Method not allowed: {method} {path} is not possible, only {names}"
+    response = json_response({"success": False, "error": text, "code": "METHOD_NOT_ALLOWED"}, 405)
+    response.raw_headers.append((b"allow", names.encode()))
+    return response
 
 
 def _plain(value: object) -> object:

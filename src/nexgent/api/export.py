@@ -21,17 +21,18 @@ from starlette.types import Receive, Scope, Send
 from nexgent.api.csv_text import csv_line
 from nexgent.api.encoding import encode, json_response
 from nexgent.api.endpoint import Call
-from nexgent.api.fields import QueryFields
-from nexgent.shared.errors import UnavailableError
+from nexgent.api.fields import QueryFields, shown
+from nexgent.shared.errors import InvalidInputError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
+FORMATS = ("csv", "json")
 BATCH_ROWS = 1000
 FIRST_BATCH_SECONDS = 300.0
 NEXT_BATCH_SECONDS = 60.0
 SEND_SECONDS = 60.0
 FORMAT_PARAMETERS = {
-    "format": "json for an array of objects instead of CSV; anything else is CSV",
+    "format": "csv (the default), or json for an array of objects",
     "timezone": "IANA name of the zone whose clocks the CSV shows (default, and for unknown ones: UTC)",
 }
 _PIECE_ROWS = 100
@@ -61,9 +62,18 @@ def zone_of(query: QueryFields) -> tzinfo:
         return UTC
 
 
+def _wants_json(query: QueryFields) -> bool:
+    wanted = (query.text("format") or "csv").lower()
+    if wanted not in FORMATS:
+        raise InvalidInputError(
+            f"Invalid format: one of {', '.join(FORMATS)} is required, received {shown(wanted)}"
+        )
+    return wanted == "json"
+
+
 async def export_response(call: Call, query: QueryFields, table: Exported[_RowT]) -> Response:
     """Return the file, or 503 or 408 when its beginning cannot be read."""
-    as_json = (query.text("format") or "").lower() == "json"
+    as_json = _wants_json(query)
     try:
         async with asyncio.timeout(FIRST_BATCH_SECONDS):
             first = await table.read(None)

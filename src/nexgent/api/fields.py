@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from uuid import UUID
 
 from starlette.requests import Request
 
-from nexgent.api.body import is_clean_text
 from nexgent.api.errors import SchemaError
 from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.mints import read_mint, read_traded_mint
 from nexgent.shared.money import CONTEXT
+from nexgent.shared.numbers import MAX_NUMBER_TEXT, read_decimal, read_whole
+from nexgent.shared.types import TokenAddress
 
 _MAX_SHOWN = 40
 _MAX_INT32 = 2**31 - 1
-_MAX_NUMBER_TEXT = 100
+_MAX_MINT_TEXT = 255
+# `UUID` alone would also take digits of other scripts and underscores.
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _STORED = Decimal("1e-18")
 _MISSING = object()
 _T = TypeVar("_T")
@@ -26,11 +31,8 @@ _T = TypeVar("_T")
 
 def parse_uuid(text: object, what: str) -> UUID:
     """Return an id in its usual form, 8-4-4-4-12 hex digits. Raises `InvalidInputError`: "Invalid agent ID format"."""
-    if isinstance(text, str) and len(text) == 36 and text[8] == text[13] == text[18] == text[23] == "-":
-        try:
-            return UUID(text)
-        except ValueError:
-            pass
+    if isinstance(text, str) and _UUID.fullmatch(text):
+        return UUID(text)
     raise InvalidInputError(f"Invalid {what} ID format")
 
 
@@ -40,7 +42,7 @@ def parse_time(value: object, name: str) -> datetime:
     try:
         if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
             moment = datetime.fromtimestamp(float(value) / 1000, UTC)
-        elif isinstance(value, str) and len(value) <= _MAX_NUMBER_TEXT:
+        elif isinstance(value, str) and len(value) <= MAX_NUMBER_TEXT and value.isascii():
             moment = _time_of_text(value.strip())
     except (ValueError, OverflowError, OSError, IndexError, TypeError):
         moment = None
@@ -61,12 +63,10 @@ def parse_decimal(value: object, name: str) -> Decimal:
     """Return a finite number given as a JSON number or a numeric text."""
     number: Decimal | None = None
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-        number = Decimal(value)
-    elif isinstance(value, str) and value.strip() and len(value) <= _MAX_NUMBER_TEXT and "_" not in value:
-        try:
-            number = Decimal(value.strip())
-        except InvalidOperation:
-            number = None
+        # JSON knows -0.0.
+        number = Decimal(value) if value else Decimal(0)
+    elif isinstance(value, str):
+        number = read_decimal(value)
     if number is None or not number.is_finite():
         raise InvalidInputError(f"Invalid {name}: a number is required, received {shown(value)}")
     return number
@@ -74,8 +74,8 @@ def parse_decimal(value: object, name: str) -> Decimal:
 
 def parse_signal_id(value: object, name: str = "signalId") -> int:
     """Return a signal's number: a positive 32-bit integer, as number or text."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 12:
-        value = int(value.strip())
+    if isinstance(value, str):
+        value = read_whole(value, most_digits=12)
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_INT32:
         return value
     raise InvalidInputError(f"Invalid {name}: it must be a valid integer")
@@ -138,6 +138,19 @@ class BodyFields:
         if max_length is not None and len(value) > max_length:
             raise InvalidInputError(f"Invalid {name}: it must not be longer than {max_length} characters")
         return value.strip()
+
+    def mint(self, name: str) -> TokenAddress:
+        """Return a required mint."""
+        return read_mint(self.text(name, _MAX_MINT_TEXT), name)
+
+    def traded_mint(self, name: str) -> TokenAddress:
+        """Return the required mint of a token that can be bought."""
+        return read_traded_mint(self.text(name, _MAX_MINT_TEXT), name)
+
+    def optional_mint(self, name: str) -> TokenAddress | None:
+        """Return a mint, or None when it is absent, null or blank."""
+        text = self.optional_text(name, _MAX_MINT_TEXT)
+        return read_mint(text, name) if text is not None else None
 
     def optional_decimal(
         self, name: str, *, minimum: Decimal | None = None, below: Decimal
@@ -234,7 +247,7 @@ class QueryFields:
     def text(self, name: str, *, max_length: int = 255) -> str | None:
         """Return a text without surrounding blanks, or None."""
         given = self._values.get(name, "")
-        if len(given) > max_length or not is_clean_text(given):
+        if len(given) > max_length:
             raise InvalidInputError(f"Invalid {name}: at most {max_length} characters of text are allowed")
         return given.strip() or None
 
@@ -266,9 +279,10 @@ class QueryFields:
         value = self.text(name)
         if value is None:
             return default
-        if not (value.isascii() and value.isdigit()) or len(value) > 15 or int(value) < minimum:
+        number = read_whole(value, most_digits=15)
+        if number is None or number < minimum:
             raise InvalidInputError(f"Invalid {name}: a whole number from {minimum} is required")
-        return int(value)
+        return number
 
 
 def _json_type(value: object) -> str:

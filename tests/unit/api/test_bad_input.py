@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 import pytest
 
-from nexgent.api.app import ENDPOINTS, AnyEndpoint
+from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
 from nexgent.api.endpoint import PREFIX, Access
 from nexgent.domain.agents.models import Agent
 from nexgent.shared.ids import new_id
+from nexgent.shared.money import SOL_MINT
 from tests.fakes.api import FakeApi
 
 WRITING = [endpoint for endpoint in ENDPOINTS if endpoint.method != "GET"]
@@ -66,7 +68,30 @@ VALUES = [
     "\ud800",
     "1e999999",
 ]
+MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
+NO_NUMBERS = [
+    "\u0661\u0662",
+    "\uff11\uff12",
+    "1_000",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "sNaN",
+    "0x10",
+    "1,5",
+    "1 5",
+    "1e",
+    "1e99999",
+    "",
+    "--1",
+    "\u00a01",
+]
+NO_MINTS = ["x", "0" * 44, MINT[:-2], MINT + "1", MINT[:-1] + "l", "1" * 33, "\uff11" * 32, "z" * 44]
 BROKEN_JSON = [
+    '{"a": "\\ud800"}'.encode("utf-16"),
+    '{"a": "\\u0000"}'.encode("utf-16-le"),
+    b'{"a": "\xed\xa0\x80"}',
+    b'{"a": "\xff"}',
     b"{",
     b'{"a":}',
     b"[1,2",
@@ -149,8 +174,8 @@ async def test_wrong_types_everywhere(
             check(response, 201)
         elif endpoint.method == "DELETE":
             check(response, 200, *REFUSED)
-        elif endpoint.path.endswith("/config") and (value is None or isinstance(value, dict)):
-            # Null goes back to the defaults; unknown keys are ignored.
+        elif endpoint.path.endswith("/config") and value in (None, {}):
+            # Null goes back to the defaults, and nothing changes nothing.
             check(response, 200)
         else:
             check(response, *REFUSED, 200 if endpoint.path == "/agents/{id}" else 400)
@@ -297,3 +322,141 @@ async def test_queries_that_must_be_refused(
     client: httpx.AsyncClient, agent: Agent, path: str, query: str
 ) -> None:
     check(await client.get(f"{PREFIX}{path}?{query.replace('{id}', str(agent.id))}"), 400)
+
+
+def deposit(agent: Agent, **changes: object) -> dict[str, object]:
+    return {
+        "agentId": str(agent.id),
+        "transactionType": "DEPOSIT",
+        "transactionValueUsd": 1,
+        "transactionTime": "2025-01-27T12:00:00Z",
+        "inputMint": SOL_MINT,
+        "inputSymbol": "SOL",
+        "inputAmount": "1",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("given", NO_NUMBERS)
+@pytest.mark.parametrize("field", ["inputAmount", "inputPrice", "fees", "slippage", "transactionValueUsd"])
+async def test_texts_that_are_no_numbers(
+    api: FakeApi, client: httpx.AsyncClient, agent: Agent, field: str, given: str
+) -> None:
+    response = await client.post(f"{PREFIX}/agent-transactions", json=deposit(agent, **{field: given}))
+
+    check(response, 400)
+    assert response.json()["error"].startswith(f"Invalid {field}")
+
+
+@pytest.mark.parametrize("given", NO_NUMBERS)
+async def test_balances_and_filters_that_are_no_numbers(
+    client: httpx.AsyncClient, agent: Agent, given: str
+) -> None:
+    body = {"agentId": str(agent.id), "tokenAddress": MINT, "tokenSymbol": "T", "balance": given}
+    check(await client.post(f"{PREFIX}/agent-balances", json=body), 400)
+    if given and given.strip() == given:
+        query = {"agentId": str(agent.id), "minProfitLossUsd": given}
+        check(await client.get(f"{PREFIX}/agent-historical-swaps", params=query), 400)
+
+
+@pytest.mark.parametrize(("given", "stored"), [("1e2", "100"), (" 2.5 ", "2.5"), ("+3", "3"), (".5", "0.5")])
+async def test_numbers_as_clients_write_them(
+    client: httpx.AsyncClient, agent: Agent, given: str, stored: str
+) -> None:
+    response = await client.post(f"{PREFIX}/agent-transactions", json=deposit(agent, inputAmount=given))
+
+    assert (response.status_code, response.json()["inputAmount"]) == (201, stored)
+
+
+@pytest.mark.parametrize("given", [b"-0.0", b"-0", b'"-0"'])
+async def test_minus_zero_is_zero(client: httpx.AsyncClient, agent: Agent, given: bytes) -> None:
+    content = httpx.Request("POST", "http://x", json=deposit(agent, fees="?")).content
+    response = await client.post(
+        f"{PREFIX}/agent-transactions",
+        content=content.replace(b'"?"', given),
+        headers={"content-type": "application/json"},
+    )
+
+    assert (response.status_code, response.json()["fees"]) == (201, "0")
+
+
+@pytest.mark.parametrize("given", NO_MINTS)
+async def test_texts_that_are_no_mints(
+    api: FakeApi, client: httpx.AsyncClient, agent: Agent, given: str
+) -> None:
+    signal = {"tokenAddress": given, "signalType": "T", "signalStrength": 3}
+    swap = {"agentId": str(agent.id), "tokenAddress": given}
+    balance = {"agentId": str(agent.id), "tokenAddress": given, "tokenSymbol": "T", "balance": "1"}
+    for path, body in (
+        ("/trading-signals", signal),
+        ("/trading-signals/test", signal),
+        ("/trades/execute", {"agentId": str(agent.id), "tokenAddress": given}),
+        ("/agent-balances", balance),
+        ("/agent-historical-swaps", swap),
+        ("/agent-transactions", deposit(agent, inputMint=given)),
+        ("/agent-transactions", deposit(agent, outputMint=given)),
+    ):
+        response = await client.post(PREFIX + path, json=body)
+        check(response, 400)
+        assert "a mint address (32 bytes in base58) is required" in response.json()["error"]
+    check(await client.put(f"{PREFIX}/trading-signals/1", json={"tokenAddress": given}), 400)
+    assert api.signals.rows == {}
+
+
+async def test_sol_is_no_token_to_trade(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
+    signal = {"tokenAddress": SOL_MINT, "signalType": "T", "signalStrength": 3}
+    for path, body in (
+        ("/trading-signals", signal),
+        ("/trading-signals/test", signal),
+        ("/trades/execute", {"agentId": str(agent.id), "tokenAddress": SOL_MINT}),
+    ):
+        response = await client.post(PREFIX + path, json=body)
+        check(response, 400)
+        assert response.json()["error"] == "Invalid tokenAddress: SOL is what tokens are bought with"
+    assert api.signals.rows == {}
+
+
+@pytest.mark.parametrize("path", ["/trading-signals/export", "/agent-historical-swaps/export"])
+async def test_unknown_formats_of_exports(client: httpx.AsyncClient, agent: Agent, path: str) -> None:
+    response = await client.get(PREFIX + path, params={"agentId": str(agent.id), "format": "xml"})
+
+    check(response, 400)
+    assert response.json()["error"] == "Invalid format: one of csv, json is required, received 'xml'"
+
+
+@pytest.mark.parametrize(
+    "given", ["\uff11" * 8 + str(UUID(int=0))[8:], "1_111111" + str(UUID(int=0))[8:], "0" * 8 + "-" * 28]
+)
+async def test_ids_are_hex_digits(client: httpx.AsyncClient, given: str) -> None:
+    response = await client.get(f"{PREFIX}/agents/{quote(given)}")
+
+    check(response, 400)
+    assert response.json()["error"] == "Invalid agent ID format"
+
+
+@pytest.mark.parametrize("endpoint", WITH_IDS, ids=named)
+async def test_nul_in_a_path(client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint) -> None:
+    for bad in ("\0", "a\0b", f"{agent.id}\0"):
+        response = await client.request(endpoint.method, path_of(endpoint, bad, bad), json={})
+        check(response, 400)
+        assert response.json()["error"] == "Invalid path: it must not contain NUL"
+
+
+QUERIES = [
+    (path, parameter["name"])
+    for path, methods in create_api().openapi()["paths"].items()
+    for parameter in methods.get("get", {}).get("parameters", [])
+    if parameter["in"] == "query"
+]
+
+
+@pytest.mark.parametrize(("path", "name"), QUERIES)
+async def test_nul_in_a_query(client: httpx.AsyncClient, agent: Agent, path: str, name: str) -> None:
+    response = await client.get(f"{path.format(id=agent.id, agentId=agent.id, walletAddress='x')}?{name}=%00")
+
+    check(response, 400)
+    assert response.json()["error"] == f"Invalid {name}: texts must not contain NUL"
+
+
+def test_there_are_queries_to_send_nul_in() -> None:
+    assert len(QUERIES) > 40

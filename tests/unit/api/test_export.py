@@ -81,7 +81,7 @@ async def test_a_trade_in_usd(api: FakeApi, client: httpx.AsyncClient, agent: Ag
     add_signals(api, 7, signal_type='A, "B"', activation_reason="=HYPERLINK(1)")
     api.closed_trades.rows += [a_trade(agent, signal_id=SignalId(7))]
 
-    response = await client.get(f"{SWAPS}?agentId={agent.id}&timezone=America/New_York&format=xml")
+    response = await client.get(f"{SWAPS}?agentId={agent.id}&timezone=America/New_York&format=CSV")
 
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/csv; charset=utf-8"

@@ -416,7 +416,7 @@ class TestSignals:
             assert (await other.get("/api/v1/trading-signals/1")).status_code == 404
             assert (await other.get("/api/v1/trading-signals/1/decisions")).status_code == 404
 
-    @pytest.mark.parametrize("given", ["abc", "12abc", "-1", "0", "2147483648", "1.5", "%00"])
+    @pytest.mark.parametrize("given", ["abc", "12abc", "-1", "0", "2147483648", "1.5", "%EF%BC%91", "%D9%A3"])
     async def test_ids_are_integers(self, client: httpx.AsyncClient, given: str) -> None:
         response = await client.get(f"/api/v1/trading-signals/{given}")
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from nexgent.api.app import ENDPOINTS, create_api
+from nexgent.api.app import ENDPOINTS, allowed_methods, create_api
 from nexgent.api.deps import ApiValues
 from nexgent.api.endpoint import PREFIX, Access
 from nexgent.api.v1.health import router as health_router
@@ -206,20 +206,50 @@ class TestEveryResponse:
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-length"] == response.headers["content-length"]
 
-    @pytest.mark.parametrize(
-        ("method", "path"), [("GET", "/api/v1/Nowhere?a=1"), ("PATCH", "/api/v1/agents")]
-    )
-    async def test_unknown_paths_and_methods_are_404(
-        self, client: httpx.AsyncClient, method: str, path: str
-    ) -> None:
-        response = await client.request(method, path)
+    async def test_unknown_paths_are_404(self, client: httpx.AsyncClient) -> None:
+        response = await client.get("/api/v1/Nowhere?a=1")
 
         assert response.status_code == 404
         assert response.json() == {
             "success": False,
-            "error": f"Route not found: {method} {path.partition('?')[0]} not found",
+            "error": "Route not found: GET /api/v1/Nowhere not found",
             "code": "NOT_FOUND",
         }
+
+    @pytest.mark.parametrize(
+        ("method", "path", "allowed"),
+        [
+            ("PATCH", "/api/v1/agents", "GET, HEAD, OPTIONS, POST"),
+            ("DELETE", "/API/v1/Trades/Execute/?a=1", "OPTIONS, POST"),
+            ("HEAD", "/api/v1/trades/execute", "OPTIONS, POST"),
+            ("POST", "/api/v1/agents/x", "DELETE, GET, HEAD, OPTIONS, PUT"),
+            ("POST", "/api/v1/trading-signals/all", "DELETE, GET, HEAD, OPTIONS, PUT"),
+            ("BREW", "/api/v1/health/live", "GET, HEAD, OPTIONS"),
+            ("POST", "/docs", "GET, HEAD, OPTIONS"),
+            ("POST", "/openapi.json", "GET, HEAD, OPTIONS"),
+        ],
+    )
+    async def test_a_wrong_method_is_405_and_says_which_are_right(
+        self, client: httpx.AsyncClient, method: str, path: str, allowed: str
+    ) -> None:
+        response = await client.request(method, path, headers={"origin": "http://localhost:3000"})
+
+        assert (response.status_code, response.headers["allow"]) == (405, allowed)
+        assert response.headers["content-type"] == "application/json; charset=utf-8"
+        if method == "HEAD":
+            assert response.content == b""
+            return
+        assert response.json() == {
+            "success": False,
+            "error": f"Method not allowed: {method} {path.partition('?')[0]} is not possible, only {allowed}",
+            "code": "METHOD_NOT_ALLOWED",
+        }
+
+    async def test_every_endpoint_is_named_among_the_methods_of_its_path(self) -> None:
+        for endpoint in ENDPOINTS:
+            path = PREFIX + re.sub(r"\{\w+\}", "x", endpoint.path)
+
+            assert endpoint.method in allowed_methods(path)
 
     async def test_headers(self, anonymous: httpx.AsyncClient) -> None:
         for path in ("/api/v1/health/live", "/nowhere", "/api/v1/agents"):

@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from nexgent.api.deps import ApiServices
+from nexgent.api.edge import check_texts
 from nexgent.api.encoding import json_response, with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.http.access import CALLER_KEY, Access, access_of, authenticate
@@ -99,6 +100,7 @@ class ApiRoute(APIRoute):
 
         async def call(request: Request) -> Response:
             """Run the endpoint. Raises `NexgentError`, also for what is wrong with the request."""
+            check_texts(request)
             check_given_once(request)
             try:
                 return await inner(request)

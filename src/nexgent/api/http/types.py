@@ -5,17 +5,20 @@ A parameter or a field names its kind in its type, and is parsed, documented and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic.alias_generators import to_camel
 
 from nexgent.api import fields
 from nexgent.api.encoding import iso
 from nexgent.api.http.problems import problem_text
 from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.mints import read_mint, read_traded_mint
 from nexgent.shared.money import plain
 from nexgent.shared.types import AgentId, PositionId, TokenAddress
 
@@ -72,7 +75,26 @@ FigureNumber = Annotated[
 """A computed figure as a JSON number, with the digits that clients read into a double."""
 
 Mint = Annotated[TokenAddress, WithJsonSchema({"type": "string", "examples": [_MINT]})]
-"""The address of a token; case matters."""
+"""The address of a token as it is stored; case matters."""
+
+
+def _mint_of(read: Callable[[str, str], TokenAddress]) -> BeforeValidator:
+    def check(value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return read(value.strip(), to_camel(info.field_name or ""))
+        except InvalidInputError as error:
+            raise problem_text(error.message) from None
+
+    return BeforeValidator(check)
+
+
+GivenMint = Annotated[Mint, _mint_of(read_mint)]
+"""The address of a token as somebody sends it: 32 bytes in base58."""
+
+GivenTradedMint = Annotated[Mint, _mint_of(read_traded_mint)]
+"""The address of a token that can be bought, which SOL is not."""
 
 
 def text(max_length: int, *, min_length: int = 0) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nexgent.domain.agents.config_errors import InvalidConfigError
+from nexgent.domain.agents.config_keys import key_problems, token_problems
 from nexgent.domain.agents.config_merge import deep_merge
 from nexgent.domain.agents.config_models import (
     DcaConfig,
@@ -25,7 +26,7 @@ from nexgent.domain.agents.config_models import (
     TrailingLevel,
 )
 from nexgent.domain.agents.config_numbers import describe
-from nexgent.domain.agents.config_validation import read_config
+from nexgent.domain.agents.config_validation import MAX_PROBLEMS, read_config
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -74,7 +75,7 @@ _DEFAULT_DOCUMENT = to_json_dict(DEFAULT_CONFIG)
 def parse_config(stored: Mapping[str, object] | None) -> TradingConfig:
     """Return the effective configuration of what is stored, a partial one or nothing: defaults fill the gaps.
 
-    Unknown and legacy keys are dropped. Raises InvalidConfigError with everything that is wrong.
+    Unknown and legacy keys are dropped: they are there already. Raises InvalidConfigError with everything that is wrong.
     """
     if stored is None:
         return DEFAULT_CONFIG
@@ -84,15 +85,22 @@ def parse_config(stored: Mapping[str, object] | None) -> TradingConfig:
 def update_config(current: TradingConfig, patch: object) -> TradingConfig:
     """Return `current` with a partial JSON configuration merged over it.
 
-    Null clears an optional signal bound or the price-impact limit. Raises InvalidConfigError with everything
-    that is wrong.
+    Null clears an optional signal bound or the price-impact limit. A key that is no setting is refused: who sends it
+    believes that it does something. Raises InvalidConfigError with everything that is wrong.
     """
-    return _merged(to_json_dict(current), patch)
-
-
-def _merged(base: Mapping[str, object], patch: object) -> TradingConfig:
     if not isinstance(patch, Mapping):
         raise InvalidConfigError([f"root: must be an object, got {describe(patch)}"])
+    problems = [*key_problems(patch), *token_problems(patch, current.signals)]
+    try:
+        config = _merged(to_json_dict(current), patch)
+    except InvalidConfigError as error:
+        raise InvalidConfigError([*problems, *error.problems][:MAX_PROBLEMS]) from None
+    if problems:
+        raise InvalidConfigError(problems[:MAX_PROBLEMS])
+    return config
+
+
+def _merged(base: Mapping[str, object], patch: Mapping[str, object]) -> TradingConfig:
     return read_config(_with_stop_loss_mode(deep_merge(base, patch)))
 
 

@@ -37,7 +37,7 @@ class _WrongTypeError(Exception):
 
 
 # An array of thousands of bad items deserves an answer, not one line for each.
-_MAX_PROBLEMS = 100
+MAX_PROBLEMS = 100
 
 _Problems = list[str]
 _Reader = Callable[[object, str, _Problems], Any]
@@ -52,9 +52,9 @@ def read_config(document: Mapping[str, object]) -> TradingConfig:
     try:
         config = _read_model(TradingConfig, document, "", problems)
     except _WrongTypeError:
-        raise InvalidConfigError(problems[:_MAX_PROBLEMS]) from None
+        raise InvalidConfigError(problems[:MAX_PROBLEMS]) from None
     if problems:
-        raise InvalidConfigError(problems[:_MAX_PROBLEMS])
+        raise InvalidConfigError(problems[:MAX_PROBLEMS])
     if not isinstance(config, TradingConfig):
         raise TypeError(f"expected a TradingConfig, built {type(config).__name__}")
     return config

@@ -20,6 +20,7 @@ from nexgent.domain.agents.config import (
     update_config,
 )
 
+MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
 DEFAULTS = """
 {"purchaseLimits":{"minimumAgentBalance":0.5,"maxPurchasePerToken":2,"maxPriceImpact":0.05},
  "signals":{"minScore":1,"allowedSignalTypes":[],"tokenFilterMode":"none","tokenList":[]},
@@ -73,6 +74,82 @@ def test_unknown_and_legacy_keys_are_dropped() -> None:
     }
 
     assert to_json_dict(parse_config(stored)) == json.loads(DEFAULTS)
+
+
+def test_keys_that_clients_of_the_reference_send_for_nothing_are_taken() -> None:
+    patch: dict[str, object] = {
+        "purchaseLimits": {"min": 1, "max": 2},
+        "stopLoss": {"continuousTrailing": {"enabled": True}},
+        "signals": {"minSignalScore": 0.5, "minExpectedMove": 0},
+        "autoTrade": {"enabled": False, "tokens": []},
+        "portfolio": {"replacementMargin": 0.1},
+    }
+
+    assert update_config(DEFAULT_CONFIG, patch) == DEFAULT_CONFIG
+
+
+@pytest.mark.parametrize(
+    ("patch", "problem"),
+    [
+        (
+            {"stopLoss": {"defaultPercent": -10}},
+            "stopLoss.defaultPercent: is not a setting; did you mean stopLoss.defaultPercentage?",
+        ),
+        ({"takeprofit": {"enabled": True}}, "takeprofit: is not a setting; did you mean takeProfit?"),
+        ({"stop_loss": {}}, "stop_loss: is not a setting; did you mean stopLoss?"),
+        ({"dca": {"maxDcaCount": 1}}, "dca.maxDcaCount: is not a setting; did you mean dca.maxDCACount?"),
+        (
+            {"takeProfit": {"moonBag": {"trigger": 5}}},
+            "takeProfit.moonBag.trigger: is not a setting; known here are enabled, triggerPercent, retainPercent",
+        ),
+        (
+            {"takeProfit": {"trailingLevels": []}},
+            "takeProfit.trailingLevels: is not a setting; did you mean stopLoss.trailingLevels?",
+        ),
+        (
+            {"takeProfit": {"levels": [{"targetPercent": 5, "sellPercent": 5, "sellPercents": 6}]}},
+            "takeProfit.levels.0.sellPercents: is not a setting; did you mean takeProfit.levels.0.sellPercent?",
+        ),
+        (
+            {"positionCalculator": {"positionSizes": {"tiny": {}}}},
+            "positionCalculator.positionSizes.tiny: is not a setting; known here are small, medium, large",
+        ),
+        (
+            {"protections": {"maxDailyLoss": 1}},
+            "protections.maxDailyLoss: is not a setting; did you mean protections.maxDailyLossSol?",
+        ),
+    ],
+)
+def test_a_key_that_would_change_nothing_is_refused_with_what_was_meant(patch: object, problem: str) -> None:
+    assert problems(patch) == [problem]
+
+
+def test_unknown_keys_and_bad_values_are_told_together() -> None:
+    assert paths({"bio": 1, "stopLoss": {"mode": "x", "modus": 1}}) == [
+        "bio",
+        "stopLoss.modus",
+        "stopLoss.mode",
+    ]
+
+
+def test_a_hundred_thousand_unknown_keys_get_a_short_answer() -> None:
+    assert len(problems({f"key{number}": 1 for number in range(100_000)})) == 20
+
+
+def test_tokens_of_the_list_are_mints_but_those_of_old_may_stay() -> None:
+    old = replace_tokens("0" * 44)
+
+    assert problems({"signals": {"tokenList": ["0" * 44, MINT, "1" * 33]}}) == [
+        "signals.tokenList.0: must be a mint address (32 bytes in base58)",
+        "signals.tokenList.2: must be a mint address (32 bytes in base58)",
+    ]
+    changed = update_config(old, {"signals": {"tokenList": ["0" * 44, MINT], "minScore": 2}})
+    assert changed.signals.token_list == ("0" * 44, MINT)
+
+
+def replace_tokens(*tokens: str) -> TradingConfig:
+    """Return a configuration as an earlier version has stored it."""
+    return parse_config({"signals": {"tokenList": list(tokens)}})
 
 
 def test_null_clears_bounds_and_the_impact_guard_for_good() -> None:

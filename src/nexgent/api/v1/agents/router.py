@@ -91,7 +91,10 @@ async def get_config(agent_id: AgentIdInPath, caller: AgentsCaller, services: Se
 async def update_config(
     agent_id: AgentIdInPath, body: ConfigIn, caller: SessionCaller, services: Services
 ) -> Response:
-    """Merge a partial configuration over the effective one; null goes back to the defaults."""
+    """Merge a partial configuration over the effective one; null goes back to the defaults.
+
+    Arrays are replaced as a whole. A key that is no setting is refused, with the one that was probably meant.
+    """
     agent = await services.update_config.execute(agent_id, caller.user_id, body.config)
     return json_response({"config": to_json_dict(agent.config)})
 

@@ -14,12 +14,13 @@ from nexgent.api.v1.balances.schemas import BalanceChangesIn, BalanceDeletedOut,
 from nexgent.api.v1.balances.views import balance_view
 from nexgent.domain.wallets.record_transaction import wallet_of
 from nexgent.shared.errors import InvalidInputError
-from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+from nexgent.shared.numbers import read_decimal
+from nexgent.shared.types import AgentId, WalletAddress
 
 endpoints = Endpoints("balances")
 
-_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_MAX_AMOUNT_TEXT = 100
+# No exponents here, unlike elsewhere: the contract wants the plain notation it answers with.
+_AMOUNT = re.compile(r"[ \t]*-?[0-9]+(\.[0-9]+)?[ \t]*")
 
 
 @endpoints.post(
@@ -37,7 +38,7 @@ async def create_balance(call: Call) -> Response:
     """Give a wallet a balance of a token it has none of."""
     fields = BodyFields(await call.body())
     agent_id = AgentId(parse_uuid(fields.required("agentId"), "agent"))
-    mint = TokenAddress(fields.text("tokenAddress", 255))
+    mint = fields.mint("tokenAddress")
     symbol = fields.text("tokenSymbol", 20)
     amount = _amount(fields)
     address = fields.optional_text("walletAddress", 44)
@@ -89,12 +90,11 @@ async def delete_balance(call: Call) -> Response:
 
 def _amount(fields: BodyFields) -> Decimal:
     given = fields.required("balance")
-    text = given.strip() if isinstance(given, str) else ""
-    if len(text) > _MAX_AMOUNT_TEXT or not _AMOUNT.fullmatch(text):
+    amount = read_decimal(given) if isinstance(given, str) and _AMOUNT.fullmatch(given) else None
+    if amount is None:
         raise InvalidInputError(
             f'Invalid balance: a text with a number such as "12.5" is required, received {shown(given)}'
         )
-    amount = Decimal(text)
     if amount < 0:
         raise InvalidInputError("Invalid balance: it must not be negative")
     return amount

@@ -24,7 +24,7 @@ from nexgent.domain.transactions.queries import ClosedTradeRow
 from nexgent.domain.wallets.record_transaction import visible_agent, wallet_of
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import AgentId, ClosedTradeId, TokenAddress, TransactionId, WalletAddress
+from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, WalletAddress
 
 endpoints = Endpoints("historical swaps")
 
@@ -131,7 +131,7 @@ async def _read(call: Call, fields: BodyFields, *, only_present: bool) -> dict[s
 
     values: dict[str, Any] = {}
     if wanted("tokenAddress"):
-        values["token_address"] = TokenAddress(fields.text("tokenAddress", 255))
+        values["token_address"] = fields.mint("tokenAddress")
     if wanted("tokenSymbol"):
         values["token_symbol"] = fields.text("tokenSymbol", 20)
     for name, field in _NUMBERS.items():

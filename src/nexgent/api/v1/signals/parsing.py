@@ -50,7 +50,7 @@ def signal_draft(user_id: UserId, body: dict[str, object]) -> SignalDraft:
     fields = BodyFields(body)
     draft = SignalDraft(
         user_id=user_id,
-        token_address=TokenAddress(fields.text("tokenAddress", 255)),
+        token_address=fields.traded_mint("tokenAddress"),
         signal_type=fields.text("signalType", 50),
         signal_strength=strength(fields.required("signalStrength")),
         symbol=fields.optional_text("symbol", 50),

@@ -78,7 +78,7 @@ async def delete_signal(call: Call) -> Response:
 def _read_changes(fields: BodyFields) -> SignalChanges:
     changes: dict[str, str | int | None] = {}
     if fields.present("tokenAddress"):
-        changes["token_address"] = fields.text("tokenAddress", 255)
+        changes["token_address"] = fields.traded_mint("tokenAddress")
     if fields.present("symbol"):
         changes["symbol"] = fields.text("symbol", 50) if fields.given("symbol") else None
     if fields.present("signalType"):

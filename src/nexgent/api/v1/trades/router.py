@@ -12,8 +12,8 @@ from nexgent.api.fields import BodyFields, parse_signal_id, parse_uuid, shown
 from nexgent.api.v1.trades.schemas import TradeIn, TradeOut
 from nexgent.domain.trading.buy_by_hand import BoughtByHand, BuyByHandRequest
 from nexgent.shared.errors import InvalidInputError
-from nexgent.shared.money import LAMPORTS_PER_SOL, SOL_MINT
-from nexgent.shared.types import AgentId, SignalId, TokenAddress, WalletAddress
+from nexgent.shared.money import LAMPORTS_PER_SOL
+from nexgent.shared.types import AgentId, SignalId, WalletAddress
 
 endpoints = Endpoints("trades")
 
@@ -39,9 +39,7 @@ async def execute_trade(call: Call) -> Response:
 
 def _read(fields: BodyFields, call: Call) -> BuyByHandRequest:
     agent_id = AgentId(parse_uuid(fields.required("agentId"), "agent"))
-    token = TokenAddress(fields.text("tokenAddress", 255))
-    if token == SOL_MINT:
-        raise InvalidInputError("Invalid tokenAddress: SOL is what tokens are bought with")
+    token = fields.traded_mint("tokenAddress")
     wallet = fields.optional_text("walletAddress", 255)
     signal_id = SignalId(parse_signal_id(fields.raw("signalId"))) if fields.given("signalId") else None
     return BuyByHandRequest(

@@ -32,8 +32,7 @@ def _number(below: Decimal, minimum: Decimal | None = None) -> _Reader:
 
 
 def _mint(fields: BodyFields, name: str) -> TokenAddress | None:
-    text = fields.optional_text(name, 255)
-    return TokenAddress(text) if text is not None else None
+    return fields.optional_mint(name)
 
 
 def _routes(fields: BodyFields, name: str) -> str | None:

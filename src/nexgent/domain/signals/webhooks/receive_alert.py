@@ -26,7 +26,6 @@ from nexgent.domain.signals.webhooks.ports import WebhookRepository
 from nexgent.domain.signals.webhooks.template import RenderedAlert, parse_template, render
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError, UnavailableError
-from nexgent.shared.types import TokenAddress
 
 log = structlog.get_logger(__name__)
 
@@ -168,7 +167,7 @@ def draft_of(webhook: SignalWebhook, rendered: RenderedAlert) -> SignalDraft:
     """Return the signal to store."""
     return SignalDraft(
         user_id=webhook.user_id,
-        token_address=TokenAddress(rendered.token_address),
+        token_address=rendered.token_address,
         signal_type=rendered.signal_type,
         signal_strength=rendered.signal_strength,
         symbol=rendered.symbol,

@@ -13,10 +13,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from types import MappingProxyType
 
 from nexgent.domain.signals.webhooks.errors import InvalidAlertError, InvalidTemplateError
+from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.mints import is_mint, read_traded_mint
+from nexgent.shared.numbers import read_decimal
+from nexgent.shared.types import TokenAddress
 
 REQUIRED = ("tokenAddress", "signalType", "signalStrength")
 OPTIONAL = ("symbol", "activationReason", "source", "timestamp", "alertId")
@@ -38,8 +42,6 @@ MAX_RENDERED = 5_000
 MAX_MAP_ENTRIES = 500
 ANY = "*"
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w-]+(?:\.[\w-]+)*)\s*(?:\|([^{}]*))?\}\}")
-# What a mint address looks like: 32 bytes in base 58.
-_ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _PLAIN_DIGITS = 40
 _MILLISECONDS_FROM = 100_000_000_000
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -57,7 +59,7 @@ class AlertTemplate:
 class RenderedAlert:
     """What the template made of an alert. `sent_at` None: the alert does not say when."""
 
-    token_address: str
+    token_address: TokenAddress
     signal_type: str
     signal_strength: int
     symbol: str | None
@@ -97,7 +99,7 @@ def render(template: AlertTemplate, alert: object) -> RenderedAlert:
             )
     sent = found["timestamp"]
     return RenderedAlert(
-        token_address=_limited("tokenAddress", found["tokenAddress"] or "", 255),
+        token_address=_mint(found["tokenAddress"] or ""),
         signal_type=_limited("signalType", found["signalType"] or "", 50),
         signal_strength=_strength(found["signalStrength"] or ""),
         symbol=_limited_or_none("symbol", found["symbol"], 50),
@@ -130,7 +132,7 @@ def _value(template: AlertTemplate, name: str, alert: object) -> str | None:
     if replacements is None:
         return text
     found = replacements.get(text.lower(), replacements.get(ANY))
-    if found is None and name == "tokenAddress" and not _ADDRESS.fullmatch(text):
+    if found is None and name == "tokenAddress" and not is_mint(text):
         raise InvalidAlertError(
             f"Invalid alert: {text[:50]!r} is no mint address, and maps.tokenAddress has no entry for it"
         )
@@ -212,12 +214,16 @@ def _limited_or_none(name: str, text: str | None, longest: int) -> str | None:
     return _limited(name, text, longest) if text is not None else None
 
 
-def _strength(text: str) -> int:
+def _mint(text: str) -> TokenAddress:
     try:
-        number = Decimal(text) if len(text) <= 20 else Decimal(0)
-    except InvalidOperation:
-        number = Decimal(0)
-    if not number.is_finite() or number not in range(1, 6):
+        return read_traded_mint(text)
+    except InvalidInputError as error:
+        raise InvalidAlertError(f"Invalid alert: {error.message.removeprefix('Invalid ')}") from None
+
+
+def _strength(text: str) -> int:
+    number = read_decimal(text)
+    if number is None or number not in range(1, 6):
         raise InvalidAlertError(
             f"Invalid alert: signalStrength must be a whole number from 1 to 5, not {text[:40]!r}; a map can translate words"
         )
