@@ -22,7 +22,9 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
 from nexgent.infrastructure.embedded import EmbeddedServers
+from nexgent.shared.clock import SystemClock
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "nexgent_template"
@@ -110,6 +112,22 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.flushall()
     yield client
     await client.flushall()
+    await client.aclose()
+
+
+@pytest.fixture
+async def request_redis(redis: Redis, redis_url: str) -> AsyncIterator[ImpatientRedis]:
+    """The client that requests use, of the same empty Redis. It waits longer here, for a machine with other work."""
+    client = connect_for_requests(redis_url, SystemClock(), patience_seconds=30)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def absent_redis() -> AsyncIterator[ImpatientRedis]:
+    """The client that requests use, of a Redis that is not there."""
+    client = connect_for_requests("redis://127.0.0.1:1/0", SystemClock())
+    yield client
     await client.aclose()
 
 

@@ -51,12 +51,11 @@ from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.clock import Clock
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
     from nexgent.bootstrap.app import Service
+    from nexgent.infrastructure.cache.impatient import ImpatientRedis
 
 
-def build_rate_limits(settings: Settings, redis: Redis, clock: Clock) -> RateLimits:
+def build_rate_limits(settings: Settings, redis: ImpatientRedis, clock: Clock) -> RateLimits:
     """Return the counters of requests; whoever runs the loops calls `share` again and again."""
     return RateLimits(
         clock=clock,
@@ -122,7 +121,7 @@ def build_api_services(service: Service) -> ApiServices:
             sessions=sessions,
             clock=clock,
         ),
-        cache_copies=RedisCopies(service.redis, service.keys, clock),
+        cache_copies=RedisCopies(service.request_redis, service.keys, clock),
         directory=directory,
         ledger=ledger,
         book=engine.book,

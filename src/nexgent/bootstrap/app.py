@@ -57,6 +57,7 @@ from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.connect import connect_redis
+from nexgent.infrastructure.cache.impatient import connect_for_requests
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
@@ -128,6 +129,7 @@ class Service:
         self._tasks: list[asyncio.Task[Any]] = []
         self.pool = pool
         self.redis = connect_redis(storage.redis_url)
+        self.request_redis = connect_for_requests(storage.redis_url, self.clock)
         self.queue = connect_queue(storage.redis_url)
         self.keys = CacheKeys(settings.storage.redis_key_prefix)
         self.lease = EngineLease(storage.database_url, owner=f"{socket.gethostname()}:{os.getpid()}")
@@ -155,9 +157,9 @@ class Service:
         self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
         self.revoked = RevokedTokens(self.bus.publish)
-        self.rate_limits = build_rate_limits(settings, self.redis, self.clock)
+        self.rate_limits = build_rate_limits(settings, self.request_redis, self.clock)
         self.socket_tickets = SocketTickets(
-            store=RedisTicketStore(self.redis, settings.storage.redis_key_prefix),
+            store=RedisTicketStore(self.request_redis, settings.storage.redis_key_prefix),
             revoked=self.revoked,
             clock=self.clock,
         )
@@ -169,7 +171,7 @@ class Service:
         self.environment_wallets = EnvironmentWallets(
             administrator=self.administrator, shared=settings.auth.wallets_shared
         )
-        self.sessions_store = RedisSessionStore(self.redis, settings.storage.redis_key_prefix)
+        self.sessions_store = RedisSessionStore(self.request_redis, settings.storage.redis_key_prefix)
         self.jwt_secret = resolve_jwt_secret(settings)
         self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
         self.tokens = JwtCodec(self.jwt_secret)
@@ -203,7 +205,7 @@ class Service:
         self.doorbell = Doorbell(self.queue)
         self.health = Health(
             pool=pool,
-            redis=self.redis,
+            redis=self.request_redis,
             role=self.role,
             poller=self.engine.poller,
             late=self.punctuality.problem,
@@ -456,6 +458,7 @@ class Service:
             self.mark_store.close,
             self.projector.close,
             self.redis.aclose,
+            self.request_redis.aclose,
             self.queue.aclose,
         ):
             with suppress(Exception):

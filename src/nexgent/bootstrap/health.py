@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import asyncpg
-from redis.asyncio import Redis
 
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.domain.prices.poller import PricePoller
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.queue.names import HEALTH_KEY
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
@@ -29,7 +29,7 @@ class Health:
         self,
         *,
         pool: asyncpg.Pool[asyncpg.Record],
-        redis: Redis,
+        redis: ImpatientRedis,
         role: EngineRole,
         poller: PricePoller,
         late: Callable[[], str | None],

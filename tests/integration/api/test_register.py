@@ -25,6 +25,7 @@ from nexgent.domain.users.models import Scope, Session
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.engine import create_pool
@@ -60,14 +61,14 @@ class Site:
 
 
 @pytest.fixture
-async def site(database_url: str, redis: Redis) -> AsyncIterator[Site]:
+async def site(database_url: str, request_redis: ImpatientRedis) -> AsyncIterator[Site]:
     pool, passwords = await create_pool(database_url), BcryptHasher(cost=4)
     users = PostgresUserRepository(pool)
     sessions = Sessions(
         users=users,
         passwords=passwords,
         tokens=JwtCodec(SECRET),
-        store=RedisSessionStore(redis, "test:"),
+        store=RedisSessionStore(request_redis, "test:"),
         revoked=RevokedTokens(),
         guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=SystemClock()),
         clock=SystemClock(),

@@ -17,6 +17,7 @@ from nexgent.domain.users.login_guard import Attempt, LoginGuard, account_key
 from nexgent.domain.users.models import Scope, User
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.engine import create_pool
 from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts, forget_old_attempts
@@ -148,10 +149,10 @@ async def test_old_counts_are_deleted_and_locks_are_kept(
 
 
 async def test_sessions_end_to_end(
-    users: PostgresUserRepository, pool: asyncpg.Pool[Any], redis: Redis
+    users: PostgresUserRepository, pool: asyncpg.Pool[Any], redis: Redis, request_redis: ImpatientRedis
 ) -> None:
     clock, passwords, revoked = SystemClock(), BcryptHasher(cost=4), RevokedTokens()
-    store, tokens = RedisSessionStore(redis, PREFIX), JwtCodec(SECRET)
+    store, tokens = RedisSessionStore(request_redis, PREFIX), JwtCodec(SECRET)
     sessions = Sessions(
         users=users,
         passwords=passwords,
@@ -213,11 +214,9 @@ async def test_api_keys_are_found_by_hash(users: PostgresUserRepository, pool: a
     assert caller.key.id == key_id
 
 
-async def test_servers_that_are_away_are_called_so() -> None:
-    nowhere = Redis.from_url("redis://127.0.0.1:1/0")
+async def test_servers_that_are_away_are_called_so(absent_redis: ImpatientRedis) -> None:
     with pytest.raises(UnavailableError):
-        await RedisSessionStore(nowhere, PREFIX).refresh_owner("x")
-    await nowhere.aclose()
+        await RedisSessionStore(absent_redis, PREFIX).refresh_owner("x")
     pool = await create_pool("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(UnavailableError):
         await PostgresUserRepository(pool).find_by_email(EMAIL)

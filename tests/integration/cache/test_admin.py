@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from nexgent.infrastructure.cache import admin
 from nexgent.infrastructure.cache.admin import CacheUnavailableError, RedisCopies
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
@@ -36,11 +37,13 @@ async def a_mirror(redis: Redis) -> tuple[RedisMirror, MirrorContent]:
     return RedisMirror(redis=redis, keys=KEYS, content=lambda: content), content
 
 
-async def test_copies_are_counted_dropped_and_written_again(redis: Redis) -> None:
+async def test_copies_are_counted_dropped_and_written_again(
+    redis: Redis, request_redis: ImpatientRedis
+) -> None:
     mirror, content = await a_mirror(redis)
     for name in OTHERS:
         await redis.set(name, "kept")
-    copies = RedisCopies(redis, KEYS, SystemClock())
+    copies = RedisCopies(request_redis, KEYS, SystemClock())
     running = asyncio.create_task(mirror.run())
     try:
         full = await copies.warm()
@@ -60,27 +63,27 @@ async def test_copies_are_counted_dropped_and_written_again(redis: Redis) -> Non
 
 
 async def test_without_anybody_to_write_them_it_says_so(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
+    request_redis: ImpatientRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admin, "PATIENCE_SECONDS", 0.05)
 
     with pytest.raises(CacheUnavailableError, match="a process running that trades"):
-        await RedisCopies(redis, KEYS, SystemClock()).warm()
+        await RedisCopies(request_redis, KEYS, SystemClock()).warm()
 
 
-async def test_an_absent_redis_is_told() -> None:
-    away: Redis = Redis.from_url("redis://127.0.0.1:1/0")
-    copies = RedisCopies(away, KEYS, SystemClock())
+async def test_an_absent_redis_is_told(absent_redis: ImpatientRedis) -> None:
+    copies = RedisCopies(absent_redis, KEYS, SystemClock())
 
     for act in (copies.counts, copies.clear, copies.warm):
         with pytest.raises(CacheUnavailableError):
             await act()
-    await away.aclose()
 
 
-async def test_dropping_copies_while_they_are_written_leaves_none_missing(redis: Redis) -> None:
+async def test_dropping_copies_while_they_are_written_leaves_none_missing(
+    redis: Redis, request_redis: ImpatientRedis
+) -> None:
     mirror, _ = await a_mirror(redis)
-    copies = RedisCopies(redis, KEYS, SystemClock())
+    copies = RedisCopies(request_redis, KEYS, SystemClock())
     await mirror.rebuild()
     full = await copies.counts()
     finish = redis.register_script

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.rate_counters import (
     AWAY_SECONDS,
     CountersUnavailableError,
@@ -16,8 +17,10 @@ from nexgent.shared.clock import SystemClock
 from tests.fakes.clock import FakeClock
 
 
-async def test_processes_share_a_window_that_ends_by_itself(redis: Redis) -> None:
-    one, two = (RedisCounters(redis, "t:", SystemClock()) for _ in range(2))
+async def test_processes_share_a_window_that_ends_by_itself(
+    redis: Redis, request_redis: ImpatientRedis
+) -> None:
+    one, two = (RedisCounters(request_redis, "t:", SystemClock()) for _ in range(2))
 
     hits = await asyncio.gather(*(counters.hit("login", 60) for counters in (one, two) for _ in range(10)))
 
@@ -31,8 +34,10 @@ async def test_processes_share_a_window_that_ends_by_itself(redis: Redis) -> Non
     assert (await two.hit("login", 60))[0] == 1
 
 
-async def test_many_are_counted_in_one_go_and_a_counter_without_an_end_gets_one(redis: Redis) -> None:
-    counters = RedisCounters(redis, "t:", SystemClock())
+async def test_many_are_counted_in_one_go_and_a_counter_without_an_end_gets_one(
+    redis: Redis, request_redis: ImpatientRedis
+) -> None:
+    counters = RedisCounters(request_redis, "t:", SystemClock())
     await redis.set("t:ratelimit:old", 3)
     names = {f"n{number}": (number, 60) for number in range(1200)}
 
@@ -45,11 +50,9 @@ async def test_many_are_counted_in_one_go_and_a_counter_without_an_end_gets_one(
     assert await redis.pttl("t:ratelimit:old") > 0
 
 
-async def test_an_absent_server_is_told_at_once() -> None:
-    away: Redis = Redis.from_url("redis://127.0.0.1:1/0")
-
+async def test_an_absent_server_is_told_at_once(absent_redis: ImpatientRedis) -> None:
     clock = FakeClock()
-    counters = RedisCounters(away, "t:", clock)
+    counters = RedisCounters(absent_redis, "t:", clock)
     with pytest.raises(CountersUnavailableError) as tried:
         await counters.hit("login", 60)
     with pytest.raises(CountersUnavailableError) as spared:
@@ -60,4 +63,3 @@ async def test_an_absent_server_is_told_at_once() -> None:
     # In between nobody waited for it.
     causes = [raised.value.__cause__ for raised in (tried, spared, tried_again)]
     assert [cause is not None for cause in causes] == [True, False, True]
-    await away.aclose()

@@ -20,7 +20,7 @@ from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import TokenType
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
-from nexgent.infrastructure.cache.connect import connect_redis
+from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
@@ -305,10 +305,12 @@ async def test_coming_back_brings_what_was_missed(site: Site) -> None:
             await greeted(connection)
 
 
-async def test_tickets_in_a_real_redis_are_good_once_in_any_process(redis: Redis, redis_url: str) -> None:
-    another = connect_redis(redis_url)
+async def test_tickets_in_a_real_redis_are_good_once_in_any_process(
+    redis: Redis, request_redis: ImpatientRedis, redis_url: str
+) -> None:
+    another = connect_for_requests(redis_url, SystemClock(), patience_seconds=30)
     clock, revoked, claims = SystemClock(), RevokedTokens(), Site().claims()
-    here = SocketTickets(store=RedisTicketStore(redis, "t:"), revoked=revoked, clock=clock)
+    here = SocketTickets(store=RedisTicketStore(request_redis, "t:"), revoked=revoked, clock=clock)
     there = SocketTickets(store=RedisTicketStore(another, "t:"), revoked=revoked, clock=clock)
     try:
         ticket = await here.issue(claims)
@@ -326,9 +328,9 @@ async def test_tickets_in_a_real_redis_are_good_once_in_any_process(redis: Redis
         await another.aclose()
 
 
-async def test_a_ticket_has_an_end_even_where_redis_forgets_late(redis: Redis) -> None:
+async def test_a_ticket_has_an_end_even_where_redis_forgets_late(request_redis: ImpatientRedis) -> None:
     clock = FakeClock()
-    tickets = SocketTickets(store=RedisTicketStore(redis, "t:"), revoked=RevokedTokens(), clock=clock)
+    tickets = SocketTickets(store=RedisTicketStore(request_redis, "t:"), revoked=RevokedTokens(), clock=clock)
     claims = Site().claims()
     ticket = await tickets.issue(claims)
     assert ticket.expires_at == clock.now() + timedelta(seconds=30)
@@ -340,13 +342,10 @@ async def test_a_ticket_has_an_end_even_where_redis_forgets_late(redis: Redis) -
         await tickets.redeem("\ud800")
 
 
-async def test_tickets_without_redis_are_unavailable() -> None:
-    away = connect_redis("redis://127.0.0.1:1/0")
-    store = RedisTicketStore(away, "t:")
-    try:
-        with pytest.raises(TicketsUnavailableError):
-            await store.take("x")
-        with pytest.raises(TicketsUnavailableError):
-            await store.put("x", TicketHolder(UserId(new_id()), "t", 1, 1.0), timedelta(seconds=1))
-    finally:
-        await away.aclose()
+async def test_tickets_without_redis_are_unavailable(absent_redis: ImpatientRedis) -> None:
+    store = RedisTicketStore(absent_redis, "t:")
+
+    with pytest.raises(TicketsUnavailableError):
+        await store.take("x")
+    with pytest.raises(TicketsUnavailableError):
+        await store.put("x", TicketHolder(UserId(new_id()), "t", 1, 1.0), timedelta(seconds=1))

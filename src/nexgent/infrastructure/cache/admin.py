@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from nexgent.domain.requests.cache_copies import CacheCounts
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_rebuild import FILLING
 from nexgent.shared.clock import Clock
@@ -30,7 +30,7 @@ class CacheUnavailableError(UnavailableError):
 class RedisCopies:
     """Implements `CacheCopies`."""
 
-    def __init__(self, redis: Redis, keys: CacheKeys, clock: Clock) -> None:
+    def __init__(self, redis: ImpatientRedis, keys: CacheKeys, clock: Clock) -> None:
         self._redis = redis
         self._keys = keys
         self._clock = clock

@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 
@@ -47,7 +47,7 @@ class CountersUnavailableError(UnavailableError):
 class RedisCounters:
     """Implements `SharedCounters`. Keys: `{prefix}ratelimit:{name}`, gone when the window is over."""
 
-    def __init__(self, redis: Redis, prefix: str, clock: Clock) -> None:
+    def __init__(self, redis: ImpatientRedis, prefix: str, clock: Clock) -> None:
         self._add = redis.register_script(_ADD)
         self._prefix = f"{prefix}ratelimit:"
         self._clock = clock

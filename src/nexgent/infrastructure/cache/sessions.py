@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import UserId
 
@@ -26,7 +26,7 @@ class SessionsUnavailableError(UnavailableError):
 class RedisSessionStore:
     """Implements `SessionStore`. Keys: `{prefix}refresh_token:{jti}` (the user's id) and `{prefix}blacklist:{jti}` ("1")."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: ImpatientRedis, prefix: str) -> None:
         self._redis = redis
         self._refresh = f"{prefix}refresh_token:"
         self._blacklist = f"{prefix}blacklist:"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import msgspec
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from nexgent.domain.users.socket_tickets import TicketHolder
+from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.shared.errors import UnavailableError
 
-DEADLINE_SECONDS = 5.0
 _holders = msgspec.json.Decoder(TicketHolder)
 
 
@@ -26,17 +24,19 @@ class TicketsUnavailableError(UnavailableError):
 
 
 class RedisTicketStore:
-    """Implements `TicketStore`. Key: `{prefix}ws_ticket:{hash}`, which Redis drops after the ticket's life."""
+    """Implements `TicketStore`. Key: `{prefix}ws_ticket:{hash}`, which Redis drops after the ticket's life.
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    Commands have no deadline here: the client for requests has one.
+    """
+
+    def __init__(self, redis: ImpatientRedis, prefix: str) -> None:
         self._redis = redis
         self._prefix = f"{prefix}ws_ticket:"
 
     async def put(self, ticket_hash: str, holder: TicketHolder, lifetime: timedelta) -> None:
         """Keep a ticket for so long."""
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                await self._redis.set(self._prefix + ticket_hash, msgspec.json.encode(holder), ex=lifetime)
+            await self._redis.set(self._prefix + ticket_hash, msgspec.json.encode(holder), ex=lifetime)
         except (RedisError, OSError, TimeoutError) as error:
             raise TicketsUnavailableError from error
 
@@ -44,11 +44,10 @@ class RedisTicketStore:
         """Return a ticket's holder and forget the ticket, both in one transaction of the server."""
         name = self._prefix + ticket_hash
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                pipeline = self._redis.pipeline(transaction=True)
-                pipeline.get(name)
-                pipeline.delete(name)
-                found, _ = await pipeline.execute()
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.get(name)
+            pipeline.delete(name)
+            found, _ = await pipeline.execute()
         except (RedisError, OSError, TimeoutError) as error:
             raise TicketsUnavailableError from error
         if found is None:
