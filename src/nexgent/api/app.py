@@ -193,7 +193,8 @@ async def _to_health(request: Request) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    return not_found_response(request, error, allowed_methods(request.scope["path"]))
+    wrong_method = isinstance(error, HTTPException) and error.status_code == 405
+    return not_found_response(request, error, allowed_methods(request.scope["path"]) if wrong_method else ())
 
 
 def _describe(app: FastAPI, about: ApiInfo) -> None:
