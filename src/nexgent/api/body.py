@@ -14,6 +14,16 @@ from nexgent.shared.errors import InvalidInputError
 _MAX_DIGITS = 200
 _INTEGER_DIGITS = 18
 _MAX_EXPONENT = 400
+_KINDS: dict[type, str] = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+
+
+class NotAnObjectError(InvalidInputError):
+    """The body is JSON, but no object."""
+
+    def __init__(self, document: object) -> None:
+        super().__init__("Invalid request body: it must be a JSON object")
+        self.kind = _KINDS.get(type(document), "number")
+        """What it is instead."""
 
 
 async def read_body(request: Request) -> dict[str, object]:
@@ -36,7 +46,7 @@ def parse_object(raw: bytes) -> dict[str, object]:
     """Return a JSON document that must be an object. Raises `InvalidJsonError`, `InvalidInputError`."""
     document = parse_document(raw)
     if not isinstance(document, dict):
-        raise InvalidInputError("Invalid request body: it must be a JSON object")
+        raise NotAnObjectError(document)
     return document
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nexgent.shared.json_text import encode_json
 from nexgent.shared.money import plain
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _TAGGED_BYTES = 16_384
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 
@@ -54,12 +53,12 @@ def with_etag(request: Request, response: Response) -> Response:
 
 def encode(value: object) -> bytes:
     """Return a value as JSON: decimals as numbers, ids as text."""
-    return _ENCODER.encode(value)
+    return encode_json(value)
 
 
 def json_response(value: object, status_code: int = 200) -> JsonBytes:
     """Return a value as a JSON response."""
-    return JsonBytes(_ENCODER.encode(value), status_code)
+    return JsonBytes(encode_json(value), status_code)
 
 
 def json_array(items: Iterable[bytes]) -> JsonBytes:

@@ -16,11 +16,11 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from nexgent.api.body import read_body
+from nexgent.api.body import NotAnObjectError, read_body
 from nexgent.api.deps import ApiServices
 from nexgent.api.edge import check_texts
 from nexgent.api.encoding import with_etag
-from nexgent.api.errors import error_response
+from nexgent.api.errors import SchemaError, error_response
 from nexgent.api.fields import QueryFields, parse_uuid
 from nexgent.api.http.access import CALLER_KEY
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
@@ -80,6 +80,13 @@ class Call:
     async def body(self) -> dict[str, object]:
         """Return the body as an object."""
         return await read_body(self.request)
+
+    async def schema_body(self) -> dict[str, object]:
+        """Return the body as an object, where what is wrong with it is told field by field. Raises `SchemaError`."""
+        try:
+            return await read_body(self.request)
+        except NotAnObjectError as error:
+            raise SchemaError([("", f"Expected object, received {error.kind}")]) from None
 
 
 Handler = Callable[[Call], Awaitable[Response]]

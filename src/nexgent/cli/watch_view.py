@@ -149,7 +149,10 @@ class AgentView:
         return []
 
     def _prices(self, updates: Sequence[Mapping[str, Any]]) -> list[str]:
-        prices = {update["tokenAddress"]: _decimal(update["price"]) for update in updates}
+        # A service of before says the address in `tokenAddress` alone.
+        prices = {
+            update.get("mint") or update["tokenAddress"]: _decimal(update["price"]) for update in updates
+        }
         lines = []
         for row in self._rows.values():
             price = prices.get(row.token_address)

@@ -203,6 +203,26 @@ async def test_broken_json(client: httpx.AsyncClient, agent: Agent, endpoint: An
             assert response.json()["code"] in {"INVALID_JSON", "VALIDATION_ERROR"}
 
 
+@pytest.mark.parametrize(
+    ("content", "received"), [(b"[]", "array"), (b"null", "null"), (b'"x"', "string"), (b"1.5", "number")]
+)
+@pytest.mark.parametrize("path", ["/agents", "/auth/login", "/api-keys", "/wallets/assign"])
+async def test_what_is_no_object_breaks_the_schema(
+    client: httpx.AsyncClient, path: str, content: bytes, received: str
+) -> None:
+    response = await client.post(
+        f"/api/v1{path}", content=content, headers={"content-type": "application/json"}
+    )
+
+    assert response.status_code == 400
+    assert response.json() == {
+        "success": False,
+        "error": "Validation failed",
+        "code": "VALIDATION_ERROR",
+        "details": {"errors": [{"field": "", "message": f"Expected object, received {received}"}]},
+    }
+
+
 @pytest.mark.parametrize("endpoint", WRITING, ids=named)
 @pytest.mark.parametrize("content_type", ["", "application/json", "text/plain", "multipart/form-data"])
 async def test_no_body(

@@ -81,11 +81,18 @@ class TestTransactions:
         body = refused.json()
         assert (body["error"], body["currentBalance"], body["requiredAmount"], body["tokenSymbol"]) == (
             "Insufficient balance",
-            "10.000000000",
-            "10.100000000000000000",
+            "10",
+            "10.1",
             "SOL",
         )
-        assert (missing.status_code, missing.json()["error"]) == (400, "Balance not found for token")
+        assert missing.status_code == 400
+        assert {**missing.json(), "code": ""} == {
+            "error": "Balance not found for token",
+            "code": "",
+            "requiredAmount": "1.5",
+            "tokenAddress": TOKEN,
+            "tokenSymbol": "TKN",
+        }
         assert await balances(client, agent) == {"SOL": "10"}
 
     async def test_an_amount_a_hair_above_the_balance_takes_it_all(

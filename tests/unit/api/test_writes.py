@@ -210,8 +210,8 @@ class TestTransactions:
         assert lowered.status_code == deleted.status_code == 400
         assert lowered.json()["error"] == "Insufficient balance"
         assert (deleted.json()["currentBalance"], deleted.json()["requiredAmount"]) == (
-            "1.000000000",
-            "5.000000000",
+            "1",
+            "5",
         )
         assert fine.status_code == 200
         assert await balances(client, agent) == {"SOL": "0.25"}

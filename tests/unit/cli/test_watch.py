@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from nexgent.cli.watch import Follower
 from nexgent.cli.watch_view import AgentView, age_text, render, short_amount, status_line
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.cli.conftest import AGENT_ID, SOL_MINT, FakeApi, FakeService
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -55,7 +56,7 @@ def updated(view: AgentView, **changes: object) -> list[str]:
 
 
 def priced(view: AgentView, price: str) -> list[str]:
-    update = {"tokenAddress": "MintInMixedCase", "price": price, "priceUsd": 1}
+    update = {"tokenAddress": "mintinmixedcase", "mint": "MintInMixedCase", "price": price, "priceUsd": 1}
     return view.apply({"type": "price_update_batch", "data": {"updates": [update]}})
 
 
@@ -182,7 +183,7 @@ async def test_a_service_that_is_away_is_tried_again_without_naming_the_token() 
 async def _until(follower: Follower, condition: Callable[[], bool]) -> None:
     """Follow until the condition holds."""
     following = asyncio.create_task(follower.run())
-    deadline = asyncio.get_running_loop().time() + timedelta(seconds=10).total_seconds()
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while not condition():
         assert not following.done(), following
         assert asyncio.get_running_loop().time() < deadline, "did not happen"

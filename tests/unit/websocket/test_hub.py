@@ -83,7 +83,7 @@ async def test_one_frame_holds_the_prices_an_agent_is_concerned_with() -> None:
     world.prices((MINT, "0.002"), ("Foreign", "1"), ("OtherMint", "0.00000000001234"))
 
     (frame,) = taken(client)
-    updates = {one["tokenAddress"]: (one["price"], one["priceUsd"]) for one in frame["data"]["updates"]}
+    updates = {one["mint"]: (one["price"], one["priceUsd"]) for one in frame["data"]["updates"]}
     assert updates == {
         "MintInMixedCase": (Decimal("0.002"), Decimal("0.3")),
         "OtherMint": (Decimal("0.00000000001234"), Decimal("0.000000001851")),

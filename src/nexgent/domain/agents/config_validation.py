@@ -30,6 +30,7 @@ from nexgent.domain.agents.config_models import (
     TradingConfig,
 )
 from nexgent.domain.agents.config_numbers import describe, is_safe_integer, json_number, read_number
+from nexgent.shared.money import plain
 
 
 class _WrongTypeError(Exception):
@@ -264,14 +265,20 @@ _Findings = Iterator[tuple[str, str]]
 
 def _size_range_rules(sizes: SizeRange) -> _Findings:
     if sizes.min > sizes.max:
-        yield "", f"min must not be greater than max, got {sizes.min} and {sizes.max}"
+        yield "", f"min must not be greater than max, got {plain(sizes.min)} and {plain(sizes.max)}"
 
 
 def _threshold_rules(thresholds: SolBalanceThresholds) -> _Findings:
     if thresholds.minimum >= thresholds.medium:
-        yield "", f"minimum must be less than medium, got {thresholds.minimum} and {thresholds.medium}"
+        yield (
+            "",
+            f"minimum must be less than medium, got {plain(thresholds.minimum)} and {plain(thresholds.medium)}",
+        )
     if thresholds.medium >= thresholds.large:
-        yield "", f"medium must be less than large, got {thresholds.medium} and {thresholds.large}"
+        yield (
+            "",
+            f"medium must be less than large, got {plain(thresholds.medium)} and {plain(thresholds.large)}",
+        )
 
 
 def _signal_rules(signals: SignalsConfig) -> _Findings:
@@ -282,7 +289,10 @@ def _signal_rules(signals: SignalsConfig) -> _Findings:
     )
     for name, low, high in bounds:
         if low is not None and high is not None and low > high:
-            yield f"{name}Max", f"must not be less than {name}Min, got {high} and {low}"
+            yield (
+                f"{name}Max",
+                f"must not be less than {name}Min, got {plain(Decimal(high))} and {plain(Decimal(low))}",
+            )
 
 
 def _stop_loss_rules(stop_loss: StopLossConfig) -> _Findings:
@@ -301,8 +311,8 @@ def _stale_trade_rules(stale: StaleTradeConfig) -> _Findings:
         yield (
             "maxProfitPercent",
             (
-                f"must not be less than minProfitPercent, got {stale.max_profit_percent} "
-                f"and {stale.min_profit_percent}"
+                f"must not be less than minProfitPercent, got {plain(stale.max_profit_percent)} "
+                f"and {plain(stale.min_profit_percent)}"
             ),
         )
 
@@ -328,7 +338,7 @@ def _take_profit_rules(take_profit: TakeProfitConfig) -> _Findings:
     retained = moon_bag.retain_percent if moon_bag.enabled else Decimal(0)
     allocated = sum((level.sell_percent for level in levels), retained)
     if allocated > 100:
-        yield "levels", f"sold and retained percent must not exceed 100 together, got {allocated}"
+        yield "levels", f"sold and retained percent must not exceed 100 together, got {plain(allocated)}"
     for index in range(1, len(levels)):
         if levels[index].target_percent <= levels[index - 1].target_percent:
             yield f"levels.{index}", "levels must be in ascending order of targetPercent, without repeats"
@@ -337,7 +347,7 @@ def _take_profit_rules(take_profit: TakeProfitConfig) -> _Findings:
             "moonBag.triggerPercent",
             (
                 f"must not be greater than the last level's targetPercent, "
-                f"got {moon_bag.trigger_percent} and {levels[-1].target_percent}"
+                f"got {plain(moon_bag.trigger_percent)} and {plain(levels[-1].target_percent)}"
             ),
         )
 

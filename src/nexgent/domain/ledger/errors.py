@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from nexgent.shared.errors import ConflictError, NexgentError, RejectedError, UnavailableError
+from nexgent.shared.money import plain
 from nexgent.shared.types import TokenAddress, WalletAddress
 
 
@@ -40,8 +41,8 @@ class InsufficientBalanceError(RejectedError):
     def __init__(self, mint: TokenAddress, symbol: str, available: Decimal, required: Decimal) -> None:
         super().__init__(
             "Insufficient balance",
-            currentBalance=format(available, "f"),
-            requiredAmount=format(required, "f"),
+            currentBalance=plain(available),
+            requiredAmount=plain(required),
             tokenAddress=mint,
             tokenSymbol=symbol,
         )

@@ -118,9 +118,9 @@ def check_postings(postings: Iterable[Posting]) -> None:
     totals: dict[TokenAddress, int] = {}
     for posting in postings:
         totals[posting.mint] = totals.get(posting.mint, 0) + posting.amount_raw
-    for mint, total in totals.items():
-        if total != 0:
-            raise LedgerInvariantError(f"postings of {mint} sum to {total} instead of 0")
+    for mint, total_raw in totals.items():
+        if total_raw != 0:
+            raise LedgerInvariantError(f"postings of {mint} sum to {total_raw} instead of 0")
 
 
 def apply(state: WalletState, entry: Entry) -> WalletState:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from nexgent.domain.agents.config_models import PositionCalculatorConfig, PurchaseLimitsConfig, SizeRange
-from nexgent.shared.money import CONTEXT
+from nexgent.shared.money import CONTEXT, plain
 
 SizeCategory = Literal["small", "medium", "large"]
 SizeRefusalCode = Literal[
@@ -51,11 +51,11 @@ def calculate_position_size(
     """
     thresholds = calculator.sol_balance_thresholds
     if balance_sol <= 0:
-        return SizeRefusal("INSUFFICIENT_BALANCE", f"the balance is {balance_sol} SOL")
+        return SizeRefusal("INSUFFICIENT_BALANCE", f"the balance is {plain(balance_sol)} SOL")
     if balance_sol < thresholds.minimum:
         return SizeRefusal(
             "BELOW_MINIMUM_THRESHOLD",
-            f"{balance_sol} SOL is less than the smallest threshold, {thresholds.minimum}",
+            f"{plain(balance_sol)} SOL is less than the smallest threshold, {plain(thresholds.minimum)}",
         )
     category, size_range = _category(balance_sol, calculator)
     randomized = calculator.randomization.enabled
@@ -66,14 +66,15 @@ def calculate_position_size(
         if free <= 0:
             return SizeRefusal(
                 "INSUFFICIENT_BALANCE_FOR_MINIMUM",
-                f"{balance_sol} SOL leaves nothing above the minimum of {limits.minimum_agent_balance}",
+                f"{plain(balance_sol)} SOL leaves nothing above the minimum of {plain(limits.minimum_agent_balance)}",
             )
         size = min(free, limits.max_purchase_per_token)
     if size <= 0:
-        return SizeRefusal("INVALID_POSITION_SIZE", f"the calculated size is {size} SOL")
+        return SizeRefusal("INVALID_POSITION_SIZE", f"the calculated size is {plain(size)} SOL")
     if size > balance_sol:
         return SizeRefusal(
-            "POSITION_SIZE_EXCEEDS_BALANCE", f"{size} SOL is more than the balance, {balance_sol}"
+            "POSITION_SIZE_EXCEEDS_BALANCE",
+            f"{plain(size)} SOL is more than the balance, {plain(balance_sol)}",
         )
     return PositionSize(size, category, randomized)
 

@@ -28,7 +28,7 @@ from nexgent.domain.trading.stop_loss import initial_stop
 from nexgent.domain.trading.swap_execution import Refusal, SwapExecution
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.money import SOL_MINT, sol, unit_price_sol
+from nexgent.shared.money import SOL_MINT, plain, sol, unit_price_sol
 from nexgent.shared.types import IntentId
 
 log = structlog.get_logger(__name__)
@@ -192,7 +192,7 @@ class PurchaseBooking:
         if result.buyer.wallet.mode is TradingMode.SIMULATION and buy_debit_lamports(fill) > affordable:
             raise TradeRejectedError(
                 "INSUFFICIENT_BALANCE",
-                f"{sol(affordable)} SOL do not cover the swap and its fees",
+                f"{plain(sol(affordable))} SOL do not cover the swap and its fees",
                 available=str(sol(affordable)),
             )
         config = result.buyer.agent.config.stop_loss

@@ -8,7 +8,7 @@ from typing import Literal
 
 from nexgent.domain.agents.config_models import PurchaseLimitsConfig, TradingConfig
 from nexgent.domain.trading.position_sizing import PositionSize, SizeCategory, calculate_position_size
-from nexgent.shared.money import CONTEXT
+from nexgent.shared.money import CONTEXT, plain
 
 MAX_OPEN_POSITIONS = 25
 
@@ -107,7 +107,7 @@ def _balance_refusal(facts: PurchaseFacts, limits: PurchaseLimitsConfig) -> Purc
     if available < limits.minimum_agent_balance:
         return PurchaseRefused(
             "BELOW_MINIMUM_THRESHOLD",
-            f"{available} SOL are less than the minimum balance of {limits.minimum_agent_balance}",
+            f"{plain(available)} SOL are less than the minimum balance of {plain(limits.minimum_agent_balance)}",
         )
     return None
 
@@ -140,20 +140,23 @@ def _size_refusal(
     size_sol: Decimal, available_sol: Decimal, limits: PurchaseLimitsConfig
 ) -> PurchaseRefused | None:
     if not size_sol.is_finite() or size_sol <= 0:
-        return PurchaseRefused("INVALID_POSITION_SIZE", f"the size must be greater than 0, got {size_sol}")
+        return PurchaseRefused(
+            "INVALID_POSITION_SIZE", f"the size must be greater than 0, got {plain(size_sol)}"
+        )
     if size_sol > available_sol:
         return PurchaseRefused(
-            "POSITION_SIZE_EXCEEDS_BALANCE", f"{size_sol} SOL are more than the {available_sol} available"
+            "POSITION_SIZE_EXCEEDS_BALANCE",
+            f"{plain(size_sol)} SOL are more than the {plain(available_sol)} available",
         )
     if CONTEXT.subtract(available_sol, size_sol) < limits.minimum_agent_balance:
         return PurchaseRefused(
             "VIOLATES_MINIMUM_BALANCE",
-            f"{size_sol} SOL of {available_sol} leave less than the minimum balance of "
-            f"{limits.minimum_agent_balance}",
+            f"{plain(size_sol)} SOL of {plain(available_sol)} leave less than the minimum balance of "
+            f"{plain(limits.minimum_agent_balance)}",
         )
     if size_sol > limits.max_purchase_per_token:
         return PurchaseRefused(
             "EXCEEDS_MAX_PURCHASE",
-            f"{size_sol} SOL are more than the {limits.max_purchase_per_token} allowed per token",
+            f"{plain(size_sol)} SOL are more than the {plain(limits.max_purchase_per_token)} allowed per token",
         )
     return None

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from nexgent.domain.agents.config import TradingConfig, to_json_dict
 from nexgent.domain.ledger.state import Balance
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.positions.views import iso_time, open_position_view
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.ids import derived_id
+from nexgent.shared.json_text import encode_json
 from nexgent.shared.money import from_raw, plain
 from nexgent.shared.types import AgentId, WalletAddress
-
-_numbers = msgspec.json.Encoder(decimal_format="number")
 
 
 def encode_position(position: Position, mark: PositionMark) -> bytes:
     """Return the 27 keys of an open position; decimals as numbers."""
-    return _numbers.encode(open_position_view(position, mark))
+    return encode_json(open_position_view(position, mark))
 
 
 def encode_balance(agent_id: AgentId, wallet: WalletAddress, balance: Balance) -> bytes:
     """Return a balance; its amount is a string in human units."""
-    return _numbers.encode(
+    return encode_json(
         {
             "id": str(derived_id("balance", wallet, balance.mint)),
             "agentId": str(agent_id),
@@ -38,12 +35,12 @@ def encode_balance(agent_id: AgentId, wallet: WalletAddress, balance: Balance) -
 
 def encode_config(config: TradingConfig) -> bytes:
     """Return an effective configuration, complete."""
-    return _numbers.encode(to_json_dict(config))
+    return encode_json(to_json_dict(config))
 
 
 def encode_price(price: TokenPrice) -> bytes:
     """Return a price; `priceUsd` is null as long as nobody knows what a SOL costs."""
-    return _numbers.encode(
+    return encode_json(
         {
             "priceSol": price.price_sol,
             "priceUsd": price.price_usd,

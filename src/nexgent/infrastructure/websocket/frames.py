@@ -6,18 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-import msgspec
-
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.positions.views import iso_time, open_position_view
 from nexgent.domain.prices.models import TokenPrice
+from nexgent.shared.json_text import encode_json
 from nexgent.shared.types import AgentId, PositionId
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def _frame(document: dict[str, object]) -> str:
-    return _encoder.encode(document).decode()
+    return encode_json(document).decode()
 
 
 def connected(agent_id: AgentId, now: datetime, epoch: str, seq: int, *, resumed: bool) -> str:
@@ -63,10 +60,14 @@ def position_closed(position_id: PositionId, version: int, epoch: str, seq: int)
 
 
 def price_update_batch(prices: Iterable[TokenPrice], sol_usd: Decimal | None, now: datetime) -> str:
-    """Return the frame of changed prices. Without a USD price, the SOL price times SOL/USD stands in, else 0."""
+    """Return the frame of changed prices. Without a USD price, the SOL price times SOL/USD stands in, else 0.
+
+    `tokenAddress` is in lower case, which the dashboard looks its positions up with; `mint` is the token's real address.
+    """
     updates = [
         {
-            "tokenAddress": price.token_address,
+            "tokenAddress": price.token_address.lower(),
+            "mint": price.token_address,
             "price": price.price_sol,
             "priceUsd": price.price_usd
             if price.price_usd is not None

@@ -24,7 +24,7 @@ _SCOPES = {scope.value: scope for scope in Scope}
 )
 async def create_api_key(call: Call) -> Response:
     """Create a key."""
-    body = await call.body()
+    body = await call.schema_body()
     fields = SchemaFields(body)
     name = fields.text("name")
     if name is not None and not 1 <= len(name.strip()) <= MAX_NAME_LENGTH:

@@ -30,7 +30,7 @@ endpoints = Endpoints("auth")
 @endpoints.post("/auth/login", Access.PUBLIC, Doc(summary="Log in", body=LoginIn, response=SessionOut))
 async def log_in(call: Call) -> Response:
     """Return a new session."""
-    fields = SchemaFields(await call.body())
+    fields = SchemaFields(await call.schema_body())
     email = fields.text("email")
     if email is not None and not is_email(email):
         fields.fail("email", "Invalid email")
@@ -55,7 +55,7 @@ async def log_in(call: Call) -> Response:
 )
 async def register(call: Call) -> Response:
     """Create a user and return a session."""
-    body = await call.body()
+    body = await call.schema_body()
     call.services.register.require_open()
     fields = SchemaFields(body)
     email = fields.text("email")
@@ -77,7 +77,7 @@ async def register(call: Call) -> Response:
 )
 async def refresh(call: Call) -> Response:
     """Return a new access token."""
-    fields = SchemaFields(await call.body())
+    fields = SchemaFields(await call.schema_body())
     token = fields.text("refreshToken", minimum=1)
     fields.done()
     return _secret(json_response({"accessToken": await call.services.sessions.refresh(token or "")}))

@@ -74,7 +74,7 @@ def _not_stored(handler: Handler) -> Handler:
 @_not_stored
 async def create_wallet(call: Call) -> Response:
     """Create or import a wallet."""
-    body = await call.body()
+    body = await call.schema_body()
     fields = SchemaFields(body)
     agent_id = schema_agent_id(fields)
     mode = TradingMode(fields.choice("walletType", MODES) or TradingMode.LIVE.value)
@@ -140,7 +140,7 @@ async def wallet_status(call: Call) -> Response:
 @_not_stored
 async def unlock_wallet(call: Call) -> Response:
     """Unlock a wallet."""
-    body = await call.body()
+    body = await call.schema_body()
     fields = SchemaFields(body)
     passphrase = _passphrase(fields, body, required=False)
     ttl = body.get("ttlSeconds")
@@ -187,7 +187,7 @@ async def lock_wallet(call: Call) -> Response:
 @_not_stored
 async def export_wallet(call: Call) -> Response:
     """Hand the key out."""
-    body = await call.body()
+    body = await call.schema_body()
     if not is_confirmed(body):
         return confirmation_required("export the private key")
     fields = SchemaFields(body)
@@ -212,7 +212,7 @@ async def export_wallet(call: Call) -> Response:
 @_not_stored
 async def delete_wallet(call: Call) -> Response:
     """Delete a wallet."""
-    body = await call.body()
+    body = await call.schema_body()
     if not is_confirmed(body):
         return confirmation_required("delete the wallet")
     fields = SchemaFields(body)

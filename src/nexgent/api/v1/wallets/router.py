@@ -74,7 +74,7 @@ async def list_wallets(call: Call) -> Response:
 )
 async def assign_wallet(call: Call) -> Response:
     """Assign a wallet."""
-    body = await call.body()
+    body = await call.schema_body()
     fields = SchemaFields(body)
     agent_id = schema_agent_id(fields)
     address = fields.text("walletAddress", minimum=1, maximum=MAX_ADDRESS_LENGTH)

@@ -132,7 +132,7 @@ def check_covered(state: WalletState, postings: Iterable[Posting]) -> None:
 
 def _spendable(funds: Funds, leg: Leg, decimals: int) -> int:
     if leg.mint not in funds.state.balances:
-        raise BalanceNotFoundError(leg.mint, leg.symbol)
+        raise BalanceNotFoundError(leg.mint, leg.symbol, leg.amount)
     free_raw = funds.free_raw(leg.mint)
     free = from_raw(free_raw, decimals)
     if leg.amount > free:

@@ -15,8 +15,13 @@ class BalanceNotFoundError(RejectedError):
 
     code = "BALANCE_NOT_FOUND"
 
-    def __init__(self, mint: TokenAddress, symbol: str) -> None:
-        super().__init__("Balance not found for token", tokenAddress=mint, tokenSymbol=symbol)
+    def __init__(self, mint: TokenAddress, symbol: str, required: Decimal) -> None:
+        super().__init__(
+            "Balance not found for token",
+            requiredAmount=plain(required),
+            tokenAddress=mint,
+            tokenSymbol=symbol,
+        )
 
 
 class UnknownBalanceError(NotFoundError):
