@@ -25,10 +25,10 @@ from redis.asyncio import Redis
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
 from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.shared.clock import SystemClock
+from tests.patience import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "nexgent_template"
-_MIGRATION_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def migrate(database_url: str, *arguments: str) -> None:
         env={**os.environ, "DATABASE_URL": database_url},
         capture_output=True,
         text=True,
-        timeout=_MIGRATION_TIMEOUT_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     if result.returncode != 0:

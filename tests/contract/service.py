@@ -17,6 +17,7 @@ from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.types import UserId
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product
+from tests.patience import PATIENCE_SECONDS
 
 _addresses = itertools.count(1)
 
@@ -35,7 +36,7 @@ class Service:
         self.url = product.url
         self._codec = JwtCodec(SecretStr(product.environment["JWT_SECRET"]))
         self._clock = SystemClock()
-        self.http = httpx.Client(base_url=product.url, timeout=30.0)
+        self.http = httpx.Client(base_url=product.url, timeout=PATIENCE_SECONDS)
         answer = self.http.post("/api/v1/auth/login", json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
         assert answer.status_code == 200, answer.text
         self.user_id = UUID(answer.json()["user"]["id"])

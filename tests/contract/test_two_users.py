@@ -31,6 +31,7 @@ from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
 from tests.e2e.product import ADMIN_EMAIL, Product, until
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -337,7 +338,7 @@ class World:
         self.mine: dict[str, str] = {}
         self.secrets: set[str] = set()
         """Whatever of the first user must not appear in an answer."""
-        self.http = httpx.AsyncClient(base_url=f"{product.url}/api/v1", timeout=20.0)
+        self.http = httpx.AsyncClient(base_url=f"{product.url}/api/v1", timeout=PATIENCE_SECONDS)
 
     @property
     def missing(self) -> dict[str, str]:
@@ -383,6 +384,17 @@ class World:
             if name in ids:
                 text = re.sub(rf"\b{re.escape(ids[name])}\b", f"<{name}>", text)
         return Answer(response.status_code, _without_request(text), response.text)
+
+    async def written(self) -> bool:
+        """Tell whether the tables say all that the journal does."""
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(self.database_url)
+        try:
+            done: bool = await connection.fetchval(
+                "SELECT (SELECT max(position) FROM journal) <= (SELECT position FROM journal_watermark)"
+            )
+        finally:
+            await connection.close()
+        return done
 
     async def fingerprint(self) -> dict[str, str]:
         """Return a digest of every table."""
@@ -519,7 +531,7 @@ async def _furnish_the_other(world: World) -> None:
     async def calm() -> bool:
         before = await world.fingerprint()
         await asyncio.sleep(0.5)
-        return await world.fingerprint() == before
+        return await world.written() and await world.fingerprint() == before
 
     await until(calm, "everything is written")
 

@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from tests.contract.contract import DEPOSIT, NEW_SWAP, SOL
 from tests.contract.service import Service
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
+from tests.patience import PATIENCE_SECONDS
 
 PASSPHRASE = "a long passphrase for tests"
 PREFIX = "/api/v1"
@@ -141,7 +142,7 @@ class World(Names):
         return self._position_of(token)
 
     def _position_of(self, token: str) -> str:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             held: list[dict[str, Any]] = self.get(f"/agent-positions/{self.value('agent')}")
             for position in held:

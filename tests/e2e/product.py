@@ -21,13 +21,11 @@ import httpx
 import psutil
 import websockets
 
+from tests.patience import PATIENCE_SECONDS
+
 SOL_MINT = "So11111111111111111111111111111111111111112"
 ADMIN_EMAIL = "admin@example.com"
 ADMIN_PASSWORD = "a-Password-for-tests-1"
-START_SECONDS = 60.0
-STEP_SECONDS = 30.0
-
-
 _given: set[int] = set()
 
 
@@ -45,7 +43,7 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
-async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = STEP_SECONDS) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Poll until the condition gives something true; fail saying what did not happen."""
     deadline = time.monotonic() + seconds
     last: object = None
@@ -71,7 +69,7 @@ class Product:
         self.sandbox_port = 0
         self.sandbox_url = ""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.http = httpx.AsyncClient(timeout=20.0)
+        self.http = httpx.AsyncClient(timeout=PATIENCE_SECONDS)
         self._tokens: dict[str, str] = {}
 
     @property
@@ -128,7 +126,7 @@ class Product:
         async def answers() -> bool:
             return (await self.http.get(f"{self.sandbox_url}/control/state")).status_code == 200
 
-        await until(answers, "the sandbox answers", START_SECONDS)
+        await until(answers, "the sandbox answers", PATIENCE_SECONDS)
 
     async def start_service(self) -> None:
         """Start the service and wait until it is ready."""
@@ -142,7 +140,7 @@ class Product:
             return (await self.http.get(f"{self.url}/api/v1/health/ready")).status_code == 200
 
         try:
-            await until(ready, "the service is ready", START_SECONDS)
+            await until(ready, "the service is ready", PATIENCE_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log('service')[-6000:]}") from None
 
@@ -191,7 +189,7 @@ class Product:
         family = [self.service, *self.service.children(recursive=True)]
         self._processes["service"].kill()
         self._processes["service"].wait()
-        _, alive = psutil.wait_procs(family, timeout=20)
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
         assert not alive, f"left behind: {alive}"
 
     async def stop(self) -> None:
@@ -329,7 +327,7 @@ class Product:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
         assert process.returncode is not None
         assert out, err.decode()
         report: dict[str, Any] = json.loads(out)
@@ -344,7 +342,7 @@ class Frames:
         self.seen: list[dict[str, Any]] = []
 
     async def next(
-        self, wanted: Callable[[dict[str, Any]], bool], what: str, seconds: float = STEP_SECONDS
+        self, wanted: Callable[[dict[str, Any]], bool], what: str, seconds: float = PATIENCE_SECONDS
     ) -> dict[str, Any]:
         """Return the next frame that is wanted."""
         try:

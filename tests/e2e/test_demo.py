@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.e2e.product import free_port, until
+from tests.patience import PATIENCE_SECONDS
 
 OLD_SANDBOX_PORT = 4100
 
@@ -53,7 +54,7 @@ class Demo:
             assert self.process.poll() is None, self.printed()
             return self.printed() if "Ctrl-C stops everything" in self.printed() else ""
 
-        text: str = await until(complete, "the screen is printed", 60)
+        text: str = await until(complete, "the screen is printed")
         return text
 
     async def command(self, *arguments: str, code: int = 0) -> str:
@@ -67,7 +68,7 @@ class Demo:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        out, _ = await asyncio.wait_for(process.communicate(), 60)
+        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
         assert process.returncode == code, out.decode()
         return out.decode()
 
@@ -95,7 +96,9 @@ async def test_the_demo_trades_stops_and_starts_again(tmp_path: Path) -> None:
         assert f"http://localhost:{port}/docs" in screen
         mint = re.findall(r"^  [A-Z]+\s+(\w{32,44})$", screen, re.MULTILINE)[0]
         curl = screen[screen.index("curl -X POST") :].split("\n\n")[0].replace("\\\n", " ")
-        answer = subprocess.run(["sh", "-c", curl + " -s"], capture_output=True, check=False, timeout=30)
+        answer = subprocess.run(
+            ["sh", "-c", curl + " -s"], capture_output=True, check=False, timeout=PATIENCE_SECONDS
+        )
         if answer.returncode != 127:
             assert b'"tokenAddress"' in answer.stdout, answer
         else:

@@ -106,7 +106,7 @@ async def test_it_trades_while_unlocked_and_nothing_shows_its_key(product: Produ
             return not await product.positions(agent["id"]) and bool(await product.closed(agent["id"]))
 
         # At once, not when the resting exit would have woken up by itself.
-        await until(sold, "the position is sold", 10)
+        await until(sold, "the position is sold")
         report = await product.verify()
         assert report[0] == 0, report
 

@@ -104,7 +104,7 @@ class Trader:
             return await self.booked() == await self.holdings() and await self.swaps() == await self.landed()
 
         try:
-            await until(agreed, "ledger and chain agree", 10)
+            await until(agreed, "ledger and chain agree")
         except AssertionError:
             assert await self.booked() == await self.holdings()
             assert await self.swaps() == await self.landed()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.e2e.product import Product, until
+from tests.patience import PATIENCE_SECONDS
 
 
 async def fault(product: Product, **rule: Any) -> None:
@@ -32,7 +33,7 @@ async def test_a_hanging_source_holds_no_stop_back(product: Product) -> None:
     async def flat() -> bool:
         return not await product.positions(agent["id"])
 
-    await until(flat, "both stops have fired on the other source's prices", 15)
+    await until(flat, "both stops have fired on the other source's prices")
     assert {swap["closeReason"] for swap in await product.closed(agent["id"])} == {"stop_loss"}
 
 
@@ -49,7 +50,7 @@ async def test_nonsense_prices_close_nothing(product: Product) -> None:
     await fault(product, endpoint="dexscreener", kind="absurd_price", factor=0.01, times=1)
     await fault(product, endpoint="dexscreener", kind="absurd_price", factor=50, times=1)
     async with product.follow(agent["id"]) as frames:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len([frame for frame in frames.seen if frame["type"] == "price_update_batch"]) < 3:
                 await frames.next(lambda frame: frame["type"] == "price_update_batch", "prices go on")
         prices = {

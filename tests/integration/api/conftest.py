@@ -21,6 +21,7 @@ from nexgent.infrastructure.database.queries import (
 from tests.fakes.api import FakeApi
 from tests.fakes.engine import USER, an_agent
 from tests.integration.repositories.conftest import Pool, pool
+from tests.patience import PATIENCE_SECONDS
 
 __all__ = ["pool"]
 
@@ -59,7 +60,7 @@ async def service(pool: Pool) -> AsyncIterator[Service]:
     port = server.servers[0].sockets[0].getsockname()[1]
     url = f"http://127.0.0.1:{port}/api/v1"
     headers = {"authorization": f"Bearer {api.token()}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_SECONDS) as client:
         yield Service(agent, pool, client, url, port)
     server.should_exit = server.force_exit = True
     with suppress(asyncio.CancelledError):

@@ -20,6 +20,7 @@ from nexgent.api import export
 from nexgent.shared.ids import new_id
 from tests.fakes.engine import T0, USER
 from tests.integration.api.conftest import Service
+from tests.patience import PATIENCE_SECONDS
 
 MANY = 20_000
 
@@ -128,11 +129,11 @@ async def test_a_client_that_goes_away_stops_the_reading(
     )
     assert b"200 OK" in await reader.readline()
     writer.transport.abort()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await ended.wait()
 
     assert read < MANY / 100, "not everything was read"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while await exports_running(service):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)

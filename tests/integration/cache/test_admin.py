@@ -15,6 +15,7 @@ from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.shared.clock import SystemClock
 from tests.fakes.engine import FakeEngine, an_agent
+from tests.patience import PATIENCE_SECONDS
 
 KEYS = CacheKeys("t:")
 OTHERS = (
@@ -53,7 +54,7 @@ async def test_copies_are_counted_dropped_and_written_again(
         cleared = await copies.clear()
         assert cleared >= full.positions + full.balances + full.configs
         # They come back by themselves, because whoever writes them has noticed.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await copies.counts() != full:
                 await asyncio.sleep(0.02)
     finally:
@@ -104,7 +105,7 @@ async def test_dropping_copies_while_they_are_written_leaves_none_missing(
     assert await copies.counts() != full
     running = asyncio.create_task(mirror.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await copies.counts() != full:
                 await asyncio.sleep(0.02)
     finally:

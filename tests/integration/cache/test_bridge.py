@@ -35,6 +35,7 @@ from nexgent.shared.events import EventBus
 from nexgent.shared.types import SignalId, TokenAddress
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import USER, an_agent
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.positions.test_views import a_position
 
 T0 = datetime(2026, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -85,7 +86,7 @@ class Process:
         self.gaps += 1
 
     async def hears(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.heard) < count:
                 await asyncio.sleep(0.005)
 
@@ -95,7 +96,7 @@ async def two_processes(*clients: Redis) -> AsyncIterator[tuple[Process, Process
     first, second = Process(clients[0]), Process(clients[-1])
     running = [asyncio.create_task(process.bridge.run()) for process in (first, second)]
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await first.bridge.until_listening()
             await second.bridge.until_listening()
         yield first, second
@@ -144,7 +145,7 @@ async def test_a_receiver_that_missed_something_is_told(redis: Redis, redis_url:
         for version in range(2, 400):
             first.bus.publish(PositionUpdated(replace(POSITION, version=version), POSITION.base_mark))
             await asyncio.sleep(0.002)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not second.heard or getattr(second.heard[-1], "position", POSITION).version != 399:
                 await asyncio.sleep(0.01)
 
@@ -163,7 +164,7 @@ async def test_events_wait_for_a_redis_that_is_away_in_bounded_memory() -> None:
         running = asyncio.create_task(process.bridge.run())
         for _ in range(25_000):
             process.bridge.on_event(EVENTS[5])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not any(line["event"] == "bridge.not_sent" for line in logs):
                 await asyncio.sleep(0.01)
         assert process.bridge.in_line == 20_000

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from nexgent.infrastructure.cache.connect import InvalidRedisUrlError, connect_redis
+from tests.patience import PATIENCE_SECONDS
 
 
 async def test_more_callers_than_connections_wait_for_their_turn(redis: Redis, redis_url: str) -> None:
@@ -28,7 +29,7 @@ async def test_cut_connections_are_replaced_without_the_caller_noticing(redis: R
 
 async def test_a_redis_that_is_away_is_an_error_soon() -> None:
     client = connect_redis("unix:///nonexistent/redis.sock")
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(RedisConnectionError):
             await client.get("k")
     await client.aclose()

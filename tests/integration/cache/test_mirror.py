@@ -31,6 +31,7 @@ from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import PositionId, TokenAddress
 from tests.fakes.engine import an_agent
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.positions.test_views import a_position
 
 KEYS = CacheKeys()
@@ -171,7 +172,7 @@ async def test_a_flushed_redis_is_filled_again(redis: Redis) -> None:
         assert len(before) == 250 * (1 + 1 + 2 + 1 + 1 + 1) + 2
 
         await redis.flushall()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while memory.mirror.rebuilds < 2:
                 await asyncio.sleep(0.01)
 
@@ -242,7 +243,7 @@ async def test_memory_stays_bounded_while_redis_is_away() -> None:
         position = memory.open_position(agent)
         for version in range(2, 10_000):
             memory.publish(PositionUpdated(replace(position, version=version), position.base_mark))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while memory.mirror.reachable:
                 await asyncio.sleep(0.01)
 

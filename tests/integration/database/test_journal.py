@@ -16,6 +16,7 @@ from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import EntryId
 from tests.integration.database.story import Story, add_owners
+from tests.patience import PATIENCE_SECONDS
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -187,7 +188,7 @@ async def test_the_journal_refuses_changes(journal: PostgresJournal, connection:
 
 
 async def _until_waiting(connection: Connection) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await connection.fetchval(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"

@@ -10,6 +10,7 @@ import pytest
 
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.infrastructure.database.lease import EngineLease
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def test_a_waiting_engine_takes_over_at_once(first: EngineLease, second: E
 
     await first.release()
 
-    assert await asyncio.wait_for(waiting, 2) == 2
+    assert await asyncio.wait_for(waiting, PATIENCE_SECONDS) == 2
 
 
 async def test_a_lost_connection_ends_it(first: EngineLease, second: EngineLease, database_url: str) -> None:
@@ -59,7 +60,7 @@ async def test_a_lost_connection_ends_it(first: EngineLease, second: EngineLease
     )
     await connection.close()
 
-    await asyncio.wait_for(lost, 5)
+    await asyncio.wait_for(lost, PATIENCE_SECONDS)
 
     assert not first.is_held
     assert await second.acquire() == 2

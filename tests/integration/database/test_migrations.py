@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
+from nexgent.infrastructure.database import migration
 from nexgent.infrastructure.database.migration import (
     SCHEMA_REVISION,
     current_revision,
@@ -41,21 +40,22 @@ async def test_down_to_nothing_and_up_again(database_url: str) -> None:
     assert await current_revision(database_url) == SCHEMA_REVISION
 
 
-async def test_a_new_database_is_migrated_and_then_left_alone(postgres_url: str) -> None:
+async def test_a_new_database_is_migrated_and_then_left_alone(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connection = await asyncpg.connect(postgres_url)
     await connection.execute("CREATE DATABASE from_nothing")
     url = with_database(postgres_url, "from_nothing")
     try:
         assert await current_revision(url) is None
         await migrate(url)
-        started = time.perf_counter()
+        assert await current_revision(url) == SCHEMA_REVISION
+        # A service that starts does not even load what migrates.
+        monkeypatch.setattr(migration, "_upgrade", None)
         await migrate(url)
-        elapsed_seconds = time.perf_counter() - started
     finally:
         await connection.execute("DROP DATABASE from_nothing WITH (FORCE)")
         await connection.close()
-
-    assert elapsed_seconds < 0.5
 
 
 @pytest.mark.parametrize(

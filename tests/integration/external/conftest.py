@@ -21,9 +21,9 @@ from nexgent.sandbox.settings import SandboxSettings
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
+from tests.patience import PATIENCE_SECONDS
 
 API_KEY = "jup-secret-key-123"
-EXECUTE_TIMEOUT_SECONDS = 0.5
 START_LAMPORTS = 10_000_000_000
 
 
@@ -83,8 +83,8 @@ class Trader:
     gateway: LiveSwapGateway
     control: SandboxControl
     rpc: SolanaRpc
-    restarted: Callable[[], LiveSwapGateway]
-    """A gateway of a new process: it remembers nothing."""
+    restarted: Callable[..., LiveSwapGateway]
+    """A gateway of a new process: it remembers nothing. `patience_seconds` is how long it waits for an answer."""
 
     def buy(self, amount_raw: int = 100_000_000) -> QuoteRequest:
         return QuoteRequest(
@@ -110,9 +110,9 @@ async def trader(control: SandboxControl, api: JupiterApi, rpc: SolanaRpc, mint:
     wallet = WalletAddress(str(keypair.pubkey()))
     await control.fund(wallet, lamports=START_LAMPORTS)
 
-    def gateway() -> LiveSwapGateway:
+    def gateway(patience_seconds: float = PATIENCE_SECONDS) -> LiveSwapGateway:
         clock = SystemClock()
-        client = JupiterSwapClient(api, clock, execute_timeout_seconds=EXECUTE_TIMEOUT_SECONDS)
+        client = JupiterSwapClient(api, clock, execute_timeout_seconds=patience_seconds)
         return LiveSwapGateway(client=client, rpc=rpc, signer=keys, clock=clock)
 
     return Trader(wallet, mint, gateway(), control, rpc, gateway)

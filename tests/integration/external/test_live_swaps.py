@@ -12,6 +12,7 @@ from nexgent.domain.trading.errors import SwapNotSentError
 from nexgent.domain.trading.models import Landed, NeverLanded, Quote, Reverted, StillUnknown
 from nexgent.infrastructure.external.jupiter.live import EXPIRY_MARGIN_BLOCKS
 from tests.integration.external.conftest import API_KEY, START_LAMPORTS, Trader
+from tests.patience import PATIENCE_SECONDS
 
 LIFETIME_BLOCKS = 150
 RENT_LAMPORTS = 2_039_280
@@ -165,9 +166,9 @@ async def test_a_swap_that_landed_behind_a_failure_is_found_once(trader: Trader,
 
 async def test_a_swap_that_landed_behind_a_timeout_is_found_once(trader: Trader) -> None:
     quote, submission = await _prepared(trader)
-    await trader.control.fault("timeout", "execute", times=1, seconds=5, after=True)
+    await trader.control.fault("timeout", "execute", times=1, seconds=PATIENCE_SECONDS, after=True)
 
-    unknown = await trader.gateway.execute(quote, submission)
+    unknown = await trader.restarted(patience_seconds=0.5).execute(quote, submission)
     outcome = await trader.gateway.resolve(submission, trader.wallet, quote.request)
 
     assert isinstance(unknown, StillUnknown)
@@ -181,7 +182,7 @@ async def test_a_rate_limited_post_is_posted_again(trader: Trader) -> None:
     unknown = await trader.gateway.execute(quote, submission)
     assert await trader.transactions() == []
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while isinstance(
             outcome := await trader.gateway.resolve(submission, trader.wallet, quote.request), StillUnknown
         ):

@@ -21,14 +21,13 @@ from tests.conftest import migrate
 from tests.integration.cache.test_mirror import dump, mirroring
 from tests.integration.database.story import Story, add_owners
 from tests.integration.queue.test_worker import doorbell, until_projected, working
-
-LIMIT_SECONDS = 3.0
+from tests.patience import PATIENCE_SECONDS
 
 
 async def _append(journal: PostgresJournal, story: Story) -> int:
     """Append one entry, however long PostgreSQL is away."""
     entry = story.deposit(1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 return await journal.append([entry])
@@ -42,7 +41,7 @@ async def _append(journal: PostgresJournal, story: Story) -> int:
 
 
 async def _answers(redis: Redis) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 await redis.ping()
@@ -66,7 +65,7 @@ async def test_projection_resumes_by_itself_after_either_server_is_killed(data_d
             working(servers.database_url, servers.redis_url) as seen,
             doorbell(servers.redis_url) as bell,
         ):
-            await until_projected(projector, await _rung(journal, story, bell.ring), LIMIT_SECONDS)
+            await until_projected(projector, await _rung(journal, story, bell.ring))
             for victims in (["redis"], ["postgres"], ["redis", "postgres"], ["redis"]):
                 # Something is always under way when the server dies.
                 await _rung(journal, story, bell.ring)
@@ -78,7 +77,7 @@ async def test_projection_resumes_by_itself_after_either_server_is_killed(data_d
                 await _answers(probe)
 
                 started = time.perf_counter()
-                async with asyncio.timeout(LIMIT_SECONDS):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     while True:
                         try:
                             if await projector.position() >= position:

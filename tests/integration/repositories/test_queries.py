@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -191,22 +190,3 @@ async def test_an_export_goes_through_everything_once(pool: Pool, agent_id: Agen
     with_signal = [row for row in exported if row.trade.signal_id is not None]
     assert {(row.signal_type, row.activation_reason) for row in with_signal} == {("Breakout", "because")}
     assert {row.signal_type for row in exported if row.trade.signal_id is None} == {None}
-
-
-@pytest.mark.slow
-async def test_a_hundred_rows_are_read_quickly(pool: Pool, agent_id: AgentId) -> None:
-    wallet = (await transactions(pool, TransactionFilter(agent_id=agent_id)))[0].wallet_address
-    assert wallet is not None
-    for number in range(100, 220):
-        await _add_pair(pool, agent_id, wallet, number)
-    best = {"transactions": 1.0, "trades": 1.0}
-    for _ in range(20):
-        started = time.perf_counter()
-        assert len(await transactions(pool, TransactionFilter(agent_id=agent_id))) == 100
-        best["transactions"] = min(best["transactions"], time.perf_counter() - started)
-        started = time.perf_counter()
-        assert len(await trades(pool, ClosedTradeFilter(agent_id=agent_id))) == 100
-        best["trades"] = min(best["trades"], time.perf_counter() - started)
-
-    print({name: f"{seconds * 1000:.2f} ms" for name, seconds in best.items()})
-    assert max(best.values()) < 0.01

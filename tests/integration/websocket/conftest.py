@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from uuid import UUID
@@ -33,9 +32,8 @@ from nexgent.shared.types import AgentId, UserId
 from tests.fakes.api import FakeKeys
 from tests.fakes.clock import ShiftedClock
 from tests.fakes.tickets import FakeTickets
+from tests.patience import until
 from tests.unit.websocket.parts import World
-
-DEADLINE_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
@@ -158,14 +156,6 @@ class Site:
 
 async def _true(value: bool) -> bool:
     return value
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Poll until the condition holds."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not await condition():
-        assert time.monotonic() < deadline, f"did not happen: {what}"
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from nexgent.domain.positions.events import PositionClosed
 from nexgent.shared.loops import TaskSet
 from tests.fakes.api import FakeAgents
 from tests.fakes.engine import USER, FakeEngine, an_agent
+from tests.patience import PATIENCE_SECONDS
 
 
 async def test_changes_of_name_and_configuration_at_once_both_stay() -> None:
@@ -61,7 +62,7 @@ async def test_an_agent_in_the_middle_of_a_trade_is_not_deleted() -> None:
     tasks = TaskSet("test")
     tasks.start(engine.buy([agent]), name="buy")
     wallet = agent.wallets[0].address
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not engine.ledger.head(wallet).intents:
             await asyncio.sleep(0)
 

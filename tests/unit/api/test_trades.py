@@ -16,6 +16,7 @@ from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import SignalId, TokenAddress, UserId
 from tests.fakes.api import FakeApi
 from tests.fakes.engine import TOKEN, USER
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.api.conftest import STRANGER
 
 PATH = "/api/v1/trades/execute"
@@ -199,7 +200,7 @@ async def test_a_caller_who_hangs_up_gets_the_trade_nevertheless(
 ) -> None:
     gate = api.engine.swaps.gate = asyncio.Event()
     request = asyncio.create_task(client.post(PATH, json=an_order(agent)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not api.engine.swaps.requests:
             await asyncio.sleep(0)
     request.cancel()

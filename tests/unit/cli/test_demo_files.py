@@ -12,6 +12,7 @@ import pytest
 
 from nexgent.cli import demo_files
 from nexgent.cli.demo_files import NamedToken
+from tests.patience import PATIENCE_SECONDS
 
 TOKENS = [NamedToken("9VqQUZKGxFwwPzSfyZLqzP1YhTttPW1H87ruZKgFgYGH", "TIRA")]
 
@@ -52,7 +53,7 @@ def test_a_folder_that_knows_the_real_market_is_refused_before_anything_starts(t
         env={"PATH": os.environ["PATH"], "NEXGENT_DATA_DIR": str(tmp_path), "PORT": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -16,6 +16,7 @@ from nexgent.infrastructure.external.budget import (
 )
 from nexgent.shared.clock import SystemClock
 from tests.fakes.clock import FakeClock
+from tests.patience import PATIENCE_SECONDS
 
 EPOCH = 1_800_000_000.0
 
@@ -144,7 +145,7 @@ async def test_a_waiting_exit_goes_before_prices_that_came_earlier() -> None:
     order: list[Priority] = []
 
     async def call(priority: Priority) -> None:
-        await budget.acquire(priority, timeout_seconds=5)
+        await budget.acquire(priority, timeout_seconds=PATIENCE_SECONDS)
         order.append(priority)
 
     async with asyncio.TaskGroup() as group:
@@ -159,8 +160,12 @@ async def test_hopeless_waiting_is_refused_at_once() -> None:
     budget = RateBudget("test", limit=1, clock=clock)
     await budget.acquire(Priority.PRICE, timeout_seconds=1)
 
+    refused = asyncio.ensure_future(budget.acquire(Priority.EXIT, timeout_seconds=3))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert refused.done(), "it waits although that is in vain"
     with pytest.raises(BudgetExhaustedError) as caught:
-        await asyncio.wait_for(budget.acquire(Priority.EXIT, timeout_seconds=3), 0.5)
+        await refused
 
     assert caught.value.retry_after_seconds == pytest.approx(60.0, abs=0.1)
 
@@ -172,7 +177,7 @@ async def test_an_exit_passes_entries_that_wait_for_capacity_reserved_for_it() -
     waiting = asyncio.ensure_future(budget.acquire(Priority.ENTRY, timeout_seconds=120))
     await asyncio.sleep(0)
 
-    await asyncio.wait_for(budget.acquire(Priority.EXIT, timeout_seconds=1), 0.5)
+    await budget.acquire(Priority.EXIT, timeout_seconds=PATIENCE_SECONDS)
 
     assert not waiting.done()
     waiting.cancel()
@@ -183,21 +188,22 @@ async def test_an_exit_passes_entries_that_wait_for_capacity_reserved_for_it() -
 async def test_who_gives_up_blocks_nobody() -> None:
     budget = RateBudget("test", limit=1, window_seconds=0.1, clock=SystemClock())
     await budget.acquire(Priority.PRICE, timeout_seconds=1)
-    given_up = asyncio.ensure_future(budget.acquire(Priority.EXIT, timeout_seconds=5))
+    given_up = asyncio.ensure_future(budget.acquire(Priority.EXIT, timeout_seconds=PATIENCE_SECONDS))
     await asyncio.sleep(0)
     given_up.cancel()
 
-    await asyncio.wait_for(budget.acquire(Priority.PRICE, timeout_seconds=5), 2)
+    await budget.acquire(Priority.PRICE, timeout_seconds=PATIENCE_SECONDS)
 
 
 async def test_without_contention_it_costs_little() -> None:
     budget = RateBudget("test", limit=1_000_000, clock=SystemClock(), reserves=TRADING_RESERVES)
     best = float("inf")
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(1_000):
             await budget.acquire(Priority.ENTRY, timeout_seconds=1)
             budget.observe(200, {})
-        best = min(best, (time.perf_counter() - started) / 1_000)
+        best = min(best, (time.thread_time() - started) / 1_000)
 
-    assert best < 20e-6
+    # A few µs; the bound is for what grows with the number of calls.
+    assert best < 100e-6

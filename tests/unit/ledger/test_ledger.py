@@ -15,6 +15,7 @@ from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, WalletAddress
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
+from tests.patience import PATIENCE_SECONDS
 
 ONE, OTHER = WalletAddress("one"), WalletAddress("other")
 PAID_IN = (
@@ -64,7 +65,7 @@ async def test_a_commit_does_not_depend_on_another_that_comes_after_a_wallet_was
     await asyncio.sleep(0)
     journal.go_on.set()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await reading
         await committing
     assert journal.entries == [entry]

@@ -15,6 +15,7 @@ from solders.transaction import VersionedTransaction
 from nexgent.sandbox.control import SandboxControl
 from nexgent.sandbox.server import run_sandbox
 from nexgent.sandbox.settings import SandboxSettings
+from tests.patience import PATIENCE_SECONDS
 
 SOL = "So11111111111111111111111111111111111111112"
 FEED = "ef0d8b6fda2ceba41da15d4095d1da392a0d2f8ed0c6c7bc0f4cfac8c280b56d"
@@ -87,7 +88,7 @@ async def a_market(**changes: object) -> AsyncIterator[Trader]:
     """Start a sandbox with one token at 0.0001 SOL (1000 SOL deep) and a trader with 10 SOL."""
     async with (
         run_sandbox(quiet_settings(**changes)) as url,
-        httpx.AsyncClient(timeout=5, trust_env=False, verify=False) as http,
+        httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False, verify=False) as http,
         SandboxControl(url, http) as control,
     ):
         trader = Trader(url, http, control)

@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.sandbox.market import FEED, ONE_SOL, SOL, Trader, a_market
 
 
@@ -46,11 +47,12 @@ async def test_status_strikes_as_often_as_asked() -> None:
 
 async def test_a_rate_limit_tells_when_to_come_back() -> None:
     async with a_market() as trader:
+        began = time.time()
         await trader.control.fault("rate_limit", "*", seconds=3, times=4)
         jupiter, rpc = await price(trader), await trader.http.post(trader.url + "/rpc", json={})
 
         assert jupiter.json() == {"code": 429, "message": "[API Gateway] Too many requests"}
-        assert int(jupiter.headers["x-ratelimit-reset"]) >= time.time() + 1
+        assert int(jupiter.headers["x-ratelimit-reset"]) >= began + 2
         assert int(jupiter.headers["x-ratelimit-remaining"]) <= 0
         assert rpc.status_code == 429
         assert rpc.headers["retry-after"] == "3"
@@ -158,12 +160,13 @@ async def test_null_fields() -> None:
 
 async def test_pyth_is_stale_or_unsure() -> None:
     async with a_market() as trader:
+        began = time.time()
         await trader.control.fault("stale_publish_time", "pyth", seconds=100, times=1)
         stale = (await sol_usd(trader)).json()["parsed"][0]["price"]
         await trader.control.fault("wide_conf", "pyth", factor="0.1", times=1)
         wide = (await sol_usd(trader)).json()["parsed"][0]["price"]
 
-        assert 100 <= time.time() - stale["publish_time"] < 110
+        assert began - 101 <= stale["publish_time"] <= time.time() - 100
         assert (wide["price"], wide["conf"], wide["expo"]) == ("15000000000", "1500000000", -8)
 
 
@@ -191,7 +194,7 @@ async def test_a_stream_falls_silent_and_comes_back() -> None:
             done, _ = await asyncio.wait([following], timeout=0.1)
             assert not done
             await trader.control.clear_faults()
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 assert "parsed" in await following
 
 

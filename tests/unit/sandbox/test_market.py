@@ -18,6 +18,7 @@ from nexgent.sandbox.pricing import PoolTerms
 from nexgent.sandbox.server import SandboxPortError, run_sandbox, serve_sandbox
 from nexgent.sandbox.walk import PriceWalk
 from nexgent.shared.errors import InvalidInputError, UnavailableError
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.sandbox.market import ONE_SOL, SOL, a_market, quiet_settings
 
 
@@ -166,12 +167,13 @@ async def test_the_client_raises_what_the_sandbox_refuses() -> None:
 
 async def test_limits_are_off_until_switched_on() -> None:
     async with a_market() as trader:
+        began = time.time()
         await trader.control.rate_limits(enabled=True, limits={"jupiter": 2})
         answers = [await trader.get("/price/v3", ids=SOL) for _ in range(3)]
 
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0", "0"]
-        assert int(answers[2].headers["x-ratelimit-reset"]) > time.time() + 50
+        assert int(answers[2].headers["x-ratelimit-reset"]) > began + 50
 
 
 async def test_requests_are_counted_and_a_reset_forgets() -> None:
@@ -201,7 +203,7 @@ async def test_a_taken_port_is_explained() -> None:
 async def test_serving_ends_when_cancelled() -> None:
     urls: asyncio.Queue[str] = asyncio.Queue()
     serving = asyncio.ensure_future(serve_sandbox(quiet_settings(), ready=urls.put_nowait))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         url = await urls.get()
         async with httpx.AsyncClient(trust_env=False, verify=False) as client:
             assert (await client.get(url)).json()["name"] == "nexgent sandbox"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -18,20 +17,13 @@ from nexgent.domain.trading.purchases import SHARE
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from tests.fakes.engine import TOKEN, FakeEngine, an_agent
 from tests.fakes.journal import FakeJournal
+from tests.patience import until
 
 EXACT = {"positionCalculator": {"randomization": {"enabled": False}}}
 
 
 def a_config(**sections: object) -> TradingConfig:
     return update_config(update_config(TradingConfig(), EXACT), sections)
-
-
-async def until(condition: Callable[[], bool], rounds: int = 2_000) -> None:
-    for _ in range(rounds):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    pytest.fail("the condition did not come true")
 
 
 async def test_a_purchase_is_booked_to_the_lamport() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -19,14 +18,7 @@ from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.liquidity import MarketVerdict
 from nexgent.shared.types import WalletAddress
 from tests.fakes.engine import FakeEngine, an_agent
-
-
-async def until(condition: Callable[[], bool], rounds: int = 2_000) -> None:
-    for _ in range(rounds):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    pytest.fail("the condition did not come true")
+from tests.patience import PATIENCE_SECONDS, until
 
 
 async def an_engine() -> tuple[FakeEngine, Agent]:
@@ -51,16 +43,17 @@ def test_slippage_and_fee_grow_up_to_their_caps() -> None:
 
 async def test_a_retry_after_is_respected() -> None:
     engine, agent = await an_engine()
-    engine.swaps.failures.append(SwapUnavailableError("429", retry_after_seconds=0.05))
+    engine.swaps.failures.append(SwapUnavailableError("429", retry_after_seconds=3_600))
     before = len(engine.swaps.requests)
 
     engine.move_to(Decimal("0.0005"))
     await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
     (failed,) = of_type(engine, ExitAttemptFailed)
     assert isinstance(failed, ExitAttemptFailed)
-    assert failed.retry_seconds == 0.05
-    await asyncio.sleep(0.01)
+    assert failed.retry_seconds == 3_600
+    await engine.settle(50)
     assert len(engine.swaps.requests) - before == 1
+    engine.exits.hurry(agent.wallets[0].address)
     await until(lambda: not engine.positions(agent))
     assert len(of_type(engine, ExitTriggered)) == 1
 
@@ -126,7 +119,7 @@ async def test_shutdown_does_not_wait_for_a_resting_exit() -> None:
     engine.move_to(Decimal("0.0005"))
     await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await engine.exits.drain(30) == 0
     assert engine.positions(agent)[0].pending_exit is not None
 

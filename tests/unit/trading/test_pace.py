@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from nexgent.domain.trading.pace import Pace
+from tests.patience import PATIENCE_SECONDS
 
 
 async def rounds(count: int = 5) -> None:
@@ -45,12 +46,12 @@ async def test_a_slow_turn_gives_its_place_away_after_a_moment() -> None:
     await rounds()
     assert begun == [0, 1]
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(begun) < 10:
             await asyncio.sleep(0.001)
     slow.set()
     await asyncio.gather(*tasks)
-    await asyncio.wait_for(pace.turn(), 5)
+    await asyncio.wait_for(pace.turn(), PATIENCE_SECONDS)
 
 
 async def test_who_is_cancelled_while_waiting_takes_no_place() -> None:
@@ -64,7 +65,7 @@ async def test_who_is_cancelled_while_waiting_takes_no_place() -> None:
 
     pace.done()
 
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, PATIENCE_SECONDS)
 
 
 async def test_at_the_end_nobody_waits() -> None:
@@ -75,4 +76,4 @@ async def test_at_the_end_nobody_waits() -> None:
 
     pace.hurry()
 
-    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE_SECONDS)

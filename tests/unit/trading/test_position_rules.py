@@ -25,6 +25,7 @@ from nexgent.domain.trading.models import QuoteRequest
 from nexgent.domain.trading.take_profit_sale import TakeProfitRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import TokenAddress
+from tests import patience
 from tests.fakes.engine import TOKEN, FakeEngine, an_agent
 from tests.fakes.journal import FakeJournal
 
@@ -59,15 +60,11 @@ async def an_engine(
     return engine, agent, result.position
 
 
-async def until(condition: Callable[[], bool], rounds: int = 2_000) -> None:
-    for _ in range(rounds):
-        if condition():
-            # The ledger's head shows what is staged; let it be committed and announced.
-            for _ in range(50):
-                await asyncio.sleep(0)
-            return
-        await asyncio.sleep(0.001)
-    pytest.fail("the condition did not come true")
+async def until(condition: Callable[[], bool]) -> None:
+    await patience.until(condition)
+    # The ledger's head shows what is staged; let it be committed and announced.
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 def kinds(engine: FakeEngine) -> list[TradeKind]:

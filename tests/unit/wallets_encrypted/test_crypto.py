@@ -6,7 +6,6 @@ import asyncio
 import json
 import pickle
 import threading
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +26,7 @@ from nexgent.infrastructure.wallets import crypto as module
 from nexgent.infrastructure.wallets.crypto import DEFAULT_COST, WalletKeyCrypto, seal
 from nexgent.shared.types import WalletAddress
 from tests.fakes.encrypted_wallets import CHEAP, GOOD, WRONG, address_of
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ async def test_at_most_two_derivations_at_once_and_then_a_limit(monkeypatch: pyt
     crypto = WalletKeyCrypto(cost=CHEAP, max_waiting=5)
     key = crypto.generate()
     running, most, calls, lock, go = 0, 0, 0, threading.Lock(), threading.Event()
-    two = threading.Barrier(2, timeout=10)
+    two = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def derive(*_: object) -> bytearray:
         nonlocal running, most, calls
@@ -250,7 +250,7 @@ async def test_a_cancelled_opening_leaves_no_key_behind(monkeypatch: pytest.Monk
     with pytest.raises(asyncio.CancelledError):
         await task
     go.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not made or len(made[0].raw):
             await asyncio.sleep(0.001)
 
@@ -258,26 +258,18 @@ async def test_a_cancelled_opening_leaves_no_key_behind(monkeypatch: pytest.Monk
 async def test_the_event_loop_goes_on_while_keys_are_derived() -> None:
     crypto = WalletKeyCrypto()
     sealed: SealedKey = await crypto.seal(crypto.generate(), Passphrase(GOOD))
-    started = time.perf_counter()
-    await crypto.open(sealed, Passphrase(GOOD))
-    derivation_seconds = time.perf_counter() - started
-    gaps: list[float] = []
+    ticks = 0
 
     async def tick() -> None:
-        last = time.perf_counter()
+        nonlocal ticks
         while True:
             await asyncio.sleep(0.001)
-            now = time.perf_counter()
-            gaps.append(now - last)
-            last = now
+            ticks += 1
 
     ticker = asyncio.create_task(tick())
     opened = await asyncio.gather(*(crypto.open(sealed, Passphrase(GOOD)) for _ in range(4)))
     ticker.cancel()
 
     assert {crypto.address_of(key) for key in opened} == {WalletAddress(sealed.address)}
-    assert max(gaps) < derivation_seconds / 2
-    assert sorted(gaps)[int(len(gaps) * 0.95)] < 0.02
-    print(
-        f"derivation {derivation_seconds * 1000:.0f} ms, longest gap {max(gaps) * 1000:.1f} ms, {len(gaps)} ticks"
-    )
+    # Were the loop held up, it would turn a few times between the derivations, and not hundreds of times beside them.
+    assert ticks >= 20

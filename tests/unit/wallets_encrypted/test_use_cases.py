@@ -33,6 +33,7 @@ from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId, WalletAddress
 from tests.fakes.encrypted_wallets import CHEAP, GOOD, WRONG, World, a_request, address_of
 from tests.fakes.engine import USER
+from tests.patience import PATIENCE_SECONDS
 
 STRANGER = UserId(new_id())
 
@@ -509,7 +510,7 @@ async def test_a_trade_under_way_is_not_forced() -> None:
 
     world.engine.swaps.execute = execute  # type: ignore[method-assign,assignment]
     buying = asyncio.create_task(world.open_position(wallet))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (
             world.engine.ledger.knows(wallet.address) and world.engine.ledger.head(wallet.address).intents
         ):

@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import Headers
 
-from nexgent.api.body import read_body
+from nexgent.api.body import NotAnObjectError, read_body
+from nexgent.api.errors import SchemaError
 from nexgent.shared.errors import InvalidInputError, NexgentError
 
 _MAX_SHOWN = 40
@@ -46,6 +47,8 @@ class ApiRequest(Request):
         """Return the body as an object, or what is wrong with it."""
         try:
             return await read_body(self._as_sent())
+        except NotAnObjectError as error:
+            return BrokenBody(SchemaError([("", f"Expected object, received {error.kind}")]))
         except NexgentError as error:
             return BrokenBody(error)
 
