@@ -13,7 +13,7 @@ import psutil
 
 from nexgent.bootstrap.whereabouts import running_service
 from tests.conftest import REPOSITORY
-from tests.e2e.product import START_SECONDS, Product, until
+from tests.e2e.product import Product, until
 
 
 async def test_a_change_restarts_the_service_gracefully_and_keeps_its_data(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_a_change_restarts_the_service_gracefully_and_keeps_its_data(tmp_p
 
     family: list[psutil.Process] = []
     try:
-        first = await until(lambda: running_since(None), "the service runs", START_SECONDS)
+        first = await until(lambda: running_since(None), "the service runs")
         agent = await product.agent()
 
         # What does not compile is told, and the service stays.
@@ -63,7 +63,7 @@ async def test_a_change_restarts_the_service_gracefully_and_keeps_its_data(tmp_p
         assert pid() == first
 
         module.write_text("ANSWER = 42\n")
-        second = await until(lambda: running_since(first), "a new service runs", START_SECONDS)
+        second = await until(lambda: running_since(first), "a new service runs")
         if second is None:
             raise AssertionError("unreachable")
         assert not psutil.pid_exists(first)

@@ -20,7 +20,7 @@ from nexgent.infrastructure.database.journal import PostgresJournal
 from nexgent.infrastructure.database.projector import Projector
 from nexgent.infrastructure.queue import worker
 from nexgent.infrastructure.queue.connection import arq_settings, connect_queue
-from nexgent.infrastructure.queue.doorbell import LONGEST_WAIT_SECONDS, Doorbell
+from nexgent.infrastructure.queue.doorbell import QUIET_SECONDS, Doorbell
 from nexgent.infrastructure.queue.jobs import QueueObserver
 from nexgent.infrastructure.queue.names import BELL_KEY, HEALTH_KEY, PROJECT_JOB_ID, QUEUE_NAME
 from nexgent.infrastructure.queue.worker import run_worker, worker_settings
@@ -167,11 +167,13 @@ async def test_an_endless_burst_rings_now_and_then(redis_url: str, redis: Redis)
                 bell.ring()
                 await asyncio.sleep(0.005)
         during, took_seconds = bell.rings, time.monotonic() - began
+        bell.ring()
         await until(lambda: bell.rings > during)
 
-    # Never more often than the longest wait allows, and never silent.
-    assert during <= took_seconds / LONGEST_WAIT_SECONDS + 1
-    assert await redis.get(BELL_KEY) == str(bell.rings).encode()
+    # Never silent, and never without the moment of quiet that may be the end of the burst.
+    assert during <= took_seconds / QUIET_SECONDS + 1
+    # One more may have been under way when it ended.
+    assert int(await redis.get(BELL_KEY)) - bell.rings in {0, 1}
 
 
 async def test_the_sweep_finds_what_nobody_rang_for(

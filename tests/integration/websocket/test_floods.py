@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -14,9 +15,10 @@ from nexgent.infrastructure.server.limits import ServerLimits
 from nexgent.infrastructure.websocket.places import SocketPlaces
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.integration.websocket.conftest import DEADLINE_SECONDS, Site
+from tests.integration.websocket.conftest import Site
 from tests.integration.websocket.test_endpoint import closing, greeted, receive
 from tests.integration.websocket.test_ways_in import refused
+from tests.patience import PATIENCE_SECONDS
 
 FRAMES = 30_000
 
@@ -26,12 +28,12 @@ def encoded(opcode: Opcode, data: bytes = b"x", *, fin: bool = True) -> bytes:
 
 
 async def longest_pause(until: asyncio.Task[Any]) -> float:
-    """Return the longest time nobody else had a turn."""
-    loop, worst = asyncio.get_running_loop(), 0.0
+    """Return the longest time nobody else had a turn: of the loop's own work, as the machine may have other."""
+    worst = 0.0
     while not until.done():
-        before = loop.time()
+        before = time.thread_time()
         await asyncio.sleep(0.001)
-        worst = max(worst, loop.time() - before)
+        worst = max(worst, time.thread_time() - before)
     return worst
 
 
@@ -41,7 +43,7 @@ async def pour(connection: ClientConnection, data: bytes) -> None:
         for start in range(0, len(data), 65_536):
             connection.transport.write(data[start : start + 65_536])
             await asyncio.sleep(0)
-        await asyncio.wait_for(connection.wait_closed(), DEADLINE_SECONDS)
+        await asyncio.wait_for(connection.wait_closed(), PATIENCE_SECONDS)
     except (ConnectionError, RuntimeError):
         pass
 
@@ -118,7 +120,7 @@ async def test_so_many_sockets_and_no_more(site: Site, per: str) -> None:
                 for _ in range(5):
                     async with connect(site.address(site.token(user=UserId(new_id())))) as stranger:
                         assert await closing(stranger) == (1008, "Agent not found")
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
                     async with connect(site.address()) as again:

@@ -102,7 +102,7 @@ async def _storm(site: Site, seed: int) -> None:
         assert viewer.resumptions > 0
     assert sum(viewer.resumptions for viewer in viewers) > CLIENTS
     # Whoever had a snapshot once saw every frame from there on, unless more were missed than are kept.
-    assert sum(viewer.snapshots for viewer in viewers) < 2 * CLIENTS
+    assert sum(viewer.snapshots for viewer in viewers) < sum(viewer.resumptions for viewer in viewers)
 
 
 @pytest.mark.parametrize("fast_loop", [False, True], ids=["asyncio", "uvloop"])
