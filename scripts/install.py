@@ -368,7 +368,7 @@ def install(kind: str, keys: Mapping[str, str]) -> None:
         # Whoever has run the tests here goes on having what they need.
         kind = "dev"
     lock = ROOT / LOCKS[kind]
-    say(f"Installing the packages of {lock.name} into .venv (once, less than a minute) ...")
+    say(f"Installing the packages of {lock.name} into .venv (once, about a minute) ...")
     log = VENV / "install.log"
     log.unlink(missing_ok=True)
     begun = VENV / ".installing"

@@ -43,7 +43,8 @@ class LockError(Exception):
 
 def write(arguments: Sequence[str]) -> None:
     """Resolve pyproject.toml into uv.lock and export that."""
-    _uv("lock", *_AS_LOCKED, *arguments)
+    way = _way_to_the_index(users_settings(Path(sys.executable)))
+    _uv("lock", *_AS_LOCKED, *arguments, environment=way)
     for kind, lock in LOCKS.items():
         (ROOT / lock).write_text(_HEADER + exported(kind))
     check()
@@ -114,18 +115,24 @@ def outdated(settings: Mapping[str, str]) -> list[tuple[str, str, str]]:
         options += ["--find-links", place]
     for host in settings.get("trusted-host", "").split():
         options += ["--allow-insecure-host", host]
-    environment = {"UV_HTTP_RETRIES": settings.get("retries", "3")}
-    if "timeout" in settings:
-        environment["UV_HTTP_TIMEOUT"] = settings["timeout"]
-    if "cert" in settings:
-        environment["SSL_CERT_FILE"] = settings["cert"]
-    if "proxy" in settings:
-        environment["ALL_PROXY"] = settings["proxy"]
     try:
-        answer = _uv("pip", "list", "--outdated", "--format", "json", *options, environment=environment)
+        answer = _uv(
+            "pip", "list", "--outdated", "--format", "json", *options, environment=_way_to_the_index(settings)
+        )
     except LockError as error:
         raise LockError(f"the package index cannot be asked ({index_in_words(settings)}): {error}") from error
     return [(row["name"], row["version"], row["latest_version"]) for row in json.loads(answer)]
+
+
+def _way_to_the_index(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what pip's settings say about connections, in uv's variables."""
+    names = {
+        "cert": "SSL_CERT_FILE",
+        "proxy": "ALL_PROXY",
+        "timeout": "UV_HTTP_TIMEOUT",
+        "retries": "UV_HTTP_RETRIES",
+    }
+    return {names[name]: text for name, text in settings.items() if name in names}
 
 
 def _uv(*arguments: str, environment: Mapping[str, str] | None = None) -> str:

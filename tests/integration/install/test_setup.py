@@ -6,6 +6,7 @@ import importlib.metadata
 import re
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,26 @@ def test_a_failure_says_why_and_leaves_what_was_there_in_working_order(
     assert "reachable" not in answer.stdout
     # The service can still be started, without an index.
     assert project.set_up("runtime", {"PIP_INDEX_URL": "http://127.0.0.1:9"}).stdout == ""
+
+
+def test_what_was_cut_short_is_begun_afresh_and_two_at_once_do_it_once(
+    project: Project, index: Index
+) -> None:
+    project.lock([line("good", "4.0", index.add("good", "4.0"))], [])
+    settings = {"PIP_INDEX_URL": index.address}
+    assert project.set_up("runtime", settings).returncode == 0
+    venv = project.folder / ".venv"
+    (venv / ".installing").touch()
+    (venv / "bin" / "half-made").touch()
+
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: project.set_up("runtime", settings), range(2)))
+
+    assert [answer.returncode for answer in answers] == [0, 0], answers
+    assert sum("Repairing .venv" in answer.stdout for answer in answers) == 1
+    assert sum("Installing the packages" in answer.stdout for answer in answers) == 1
+    assert not (venv / "bin" / "half-made").exists()
+    assert project.installed() == {"nexgent": "0.1.0", "good": "4.0"}
 
 
 class TestReasons:
