@@ -16,12 +16,20 @@ from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, paragraph, table
 from nexgent.cli.watch_view import short_price
 from nexgent.config.settings import Settings
-from nexgent.shared.errors import NexgentError
+from nexgent.shared.errors import NexgentError, NotFoundError
+
+
+class NoSignalError(NotFoundError):
+    """Nothing was decided because there was nothing to decide on."""
+
+    code = "SIGNAL_NOT_FOUND"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("signal", type=signal_id, help="id of the signal")
+    parser.add_argument(
+        "signal", nargs="?", type=signal_id, metavar="SIGNAL", help="id of the signal (the newest one)"
+    )
     parser.add_argument("--json", action="store_true", help="print the decisions as JSON")
     add_connection_options(parser)
 
@@ -41,7 +49,13 @@ async def _fetch(
     arguments: argparse.Namespace, settings: Settings
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     async with ApiClient.of(arguments, settings) as api:
-        answer = await api.call("GET", f"/trading-signals/{arguments.signal}/decisions")
+        signal = arguments.signal
+        if signal is None:
+            newest = await api.call("GET", "/trading-signals?limit=1")
+            if not newest:
+                raise NoSignalError("There is no signal yet; `nexgent signal MINT` posts one")
+            signal = newest[0]["id"]
+        answer = await api.call("GET", f"/trading-signals/{signal}/decisions")
         return answer["decisions"], await agent_names(api)
 
 
