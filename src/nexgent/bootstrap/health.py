@@ -14,6 +14,8 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 
 PRICE_AGE_SECONDS = 30.0
+WORKER_START_SECONDS = 15.0
+"""How long a worker that starts together with this process may take until its first sign of life."""
 
 
 class WorkerSilentError(UnavailableError):
@@ -44,6 +46,7 @@ class Health:
         self._clock = clock
         self._stopping = stopping
         self._started = clock.monotonic()
+        self._worker_seen = False
 
     async def check_database(self) -> None:
         """Raise when PostgreSQL does not answer."""
@@ -55,7 +58,9 @@ class Health:
 
     async def check_queue(self) -> None:
         """Raise when no worker looks after the queue."""
-        if await self._redis.get(HEALTH_KEY) is None:
+        if await self._redis.get(HEALTH_KEY) is not None:
+            self._worker_seen = True
+        elif self._worker_seen or self.uptime_seconds() > WORKER_START_SECONDS:
             raise WorkerSilentError("no worker has given a sign of life lately; is `nexgent worker` running?")
 
     def not_ready(self) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from redis.asyncio import Redis
 from websockets import InvalidStatus, Subprotocol, connect
 
@@ -20,6 +23,7 @@ from nexgent.domain.users.models import TokenType
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
+from nexgent.infrastructure.logging.setup import configure_logging
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
@@ -346,3 +350,23 @@ async def test_tickets_without_redis_are_unavailable(absent_redis: ImpatientRedi
         await store.take("x")
     with pytest.raises(TicketsUnavailableError):
         await store.put("x", TicketHolder(UserId(new_id()), "t", 1, 1.0), timedelta(seconds=1))
+
+
+async def test_refused_handshakes_are_no_errors_and_do_not_fill_the_log(site: Site) -> None:
+    stream, root = io.BytesIO(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logging(level="info", json_lines=True, environment="test", stream=stream)
+    try:
+        async with site.serve():
+            for _ in range(5):
+                assert (await refused(at(site, "&token=nonsense")))[0] == 401
+                assert (await refused(f"ws://127.0.0.1:{site.port}/ws"))[0] == 401
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    # What is left is that the server starts and stops.
+    assert [line["msg"] for line in lines if line["level"] > 30] == []
+    assert [line["msg"] for line in lines if "WebSocket" in line["msg"] or "handshake" in line["msg"]] == []
+    assert len(lines) < 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, BinaryIO
@@ -17,6 +18,10 @@ from nexgent.infrastructure.logging.sink import LineSink
 _NUMBERS = {"debug": 20, "info": 30, "warning": 40, "warn": 40, "error": 50, "exception": 50, "critical": 60}
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _QUIET = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "arq", "websockets", "asyncio")
+
+_CHATTER = re.compile(
+    r"ASGI callable returned without completing handshake|^connection (open|closed|rejected)| - \"WebSocket "
+)
 
 
 def configure_logging(
@@ -97,7 +102,10 @@ class _Forward(logging.Handler):
             text = record.getMessage()
         except (TypeError, ValueError):
             text = str(record.msg)
-        if record.levelno >= logging.ERROR:
+        if record.name == "uvicorn.error" and _CHATTER.search(text):
+            # Each handshake by whoever likes, told in three lines, one of which calls an answered refusal an error.
+            log.debug(text, **fields)
+        elif record.levelno >= logging.ERROR:
             log.error(text, **fields)
         elif record.levelno >= logging.WARNING:
             log.warning(text, **fields)

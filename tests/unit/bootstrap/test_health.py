@@ -1,0 +1,55 @@
+"""What counts as healthy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nexgent.bootstrap.health import WORKER_START_SECONDS, Health, WorkerSilentError
+from tests.fakes.clock import FakeClock
+
+
+class SilentRedis:
+    """Holds the worker's sign of life, or none."""
+
+    def __init__(self) -> None:
+        self.sign: bytes | None = None
+
+    async def get(self, _name: str) -> bytes | None:
+        return self.sign
+
+
+def a_health(redis: SilentRedis, clock: FakeClock) -> Health:
+    nothing: Any = None
+    return Health(
+        pool=nothing,
+        redis=redis,  # type: ignore[arg-type]
+        role=nothing,
+        poller=nothing,
+        late=lambda: None,
+        clock=clock,
+        stopping=lambda: False,
+    )
+
+
+async def test_a_worker_that_is_just_starting_is_no_problem_yet() -> None:
+    redis, clock = SilentRedis(), FakeClock()
+    health = a_health(redis, clock)
+
+    await health.check_queue()
+    clock.advance(WORKER_START_SECONDS + 1)
+    with pytest.raises(WorkerSilentError):
+        await health.check_queue()
+
+
+async def test_a_worker_that_falls_silent_is_a_problem_at_once() -> None:
+    redis, clock = SilentRedis(), FakeClock()
+    health = a_health(redis, clock)
+    redis.sign = b"alive"
+    await health.check_queue()
+
+    redis.sign = None
+
+    with pytest.raises(WorkerSilentError):
+        await health.check_queue()
