@@ -11,7 +11,7 @@ BIN := .venv/bin
 # Test processes side by side; 0 runs all tests in one.
 WORKERS ?= 2
 
-.PHONY: help setup setup-dev run dev tunnel test check gate format bench fuzz postman postman-test lock outdated clean
+.PHONY: help setup setup-dev run dev tunnel test check gate format bench fuzz postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -42,6 +42,8 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python scripts/check_migrations.py
 	$(BIN)/python -m scripts.locks check
 	$(BIN)/python -m scripts.make_postman --check
+	$(BIN)/python -m scripts.licences --check
+	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
 
 gate: check test ## Everything that must pass before a commit
 
@@ -63,6 +65,12 @@ postman-test: setup-dev ## Run the Postman collection with newman against a serv
 
 lock: setup-dev ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@exec $(BIN)/python -m scripts.locks write $(ARGS)
+
+licences: setup-dev ## List every locked package with its licence
+	@exec $(BIN)/python -m scripts.licences
+
+audit: setup-dev ## Ask for known vulnerabilities of the locked packages
+	@exec $(BIN)/python -m scripts.audit
 
 outdated: setup-dev ## List the packages of which there are newer versions
 	@exec $(BIN)/python -m scripts.locks outdated

@@ -103,7 +103,7 @@ REVOKED_SECONDS = 15.0
 AUDIT_SECONDS = 1.0
 WALLET_INDEX_SECONDS = 5.0
 """How soon keys are known that another process has stored."""
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on  # nosec B104
 
 
 @dataclass(frozen=True, slots=True)

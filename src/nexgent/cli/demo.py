@@ -129,7 +129,7 @@ def _is_free(number: int) -> bool:
     with socket.socket() as probe:
         try:
             # Every interface: a service of another copy listens there.
-            probe.bind(("0.0.0.0", number))  # noqa: S104 -- only tried
+            probe.bind(("0.0.0.0", number))  # noqa: S104 -- only tried  # nosec B104
         except OSError:
             return False
     return True

@@ -17,8 +17,8 @@ _COLUMNS = "id, user_id, name, key_prefix, scopes, created_at"
 _ADD = """
 INSERT INTO api_keys (id, user_id, name, key_hash, key_prefix, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
-_OF_USER = f"SELECT {_COLUMNS} FROM api_keys WHERE user_id = $1 ORDER BY created_at DESC, id DESC"  # noqa: S608 -- fixed text
-_GET = f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1 AND user_id = $2"  # noqa: S608 -- fixed text
+_OF_USER = f"SELECT {_COLUMNS} FROM api_keys WHERE user_id = $1 ORDER BY created_at DESC, id DESC"  # noqa: S608 -- fixed text  # nosec B608
+_GET = f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1 AND user_id = $2"  # noqa: S608 -- fixed text  # nosec B608
 _DELETE = "DELETE FROM api_keys WHERE id = $1 AND user_id = $2"
 _SCOPES = frozenset(Scope)
 

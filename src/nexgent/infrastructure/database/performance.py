@@ -28,17 +28,17 @@ agent_id, wallet_address, snapshot_timestamp AS hour, portfolio_balance_sol, sol
 _SINCE = f"""
 SELECT {_COLUMNS} FROM agent_balance_snapshots
 WHERE agent_id = $1 AND wallet_address = $2 AND snapshot_timestamp >= $3 ORDER BY snapshot_timestamp
-"""  # noqa: S608 -- fixed text
+"""  # noqa: S608 -- fixed text  # nosec B608
 # Midnight is UTC's, whatever the session thinks.
 _DAILY = f"""
 SELECT {_COLUMNS} FROM agent_balance_snapshots
 WHERE agent_id = $1 AND wallet_address = $2 AND extract(hour FROM snapshot_timestamp AT TIME ZONE 'UTC') = 0
 ORDER BY snapshot_timestamp
-"""  # noqa: S608 -- fixed text
+"""  # noqa: S608 -- fixed text  # nosec B608
 _FIRST_DAY = f"""
 SELECT {_COLUMNS} FROM agent_balance_snapshots
 WHERE agent_id = $1 AND wallet_address = $2 ORDER BY snapshot_timestamp LIMIT 24
-"""  # noqa: S608 -- fixed text
+"""  # noqa: S608 -- fixed text  # nosec B608
 _DUE = """
 SELECT w.agent_id, w.wallet_address, w.created_at, s.last_hour
 FROM agent_wallets w LEFT JOIN LATERAL (

@@ -64,7 +64,7 @@ SELECT wallet_address, sum(profit_loss_sol) AS profit, greatest(max(total), 0) A
        count(*) - coalesce(max(number) FILTER (WHERE profit_loss_sol >= 0), 0) AS streak,
        max(sale_time) FILTER (WHERE profit_loss_sol < 0) AS last_loss_at
 FROM trades GROUP BY wallet_address
-"""  # noqa: S608 -- constants only
+"""  # noqa: S608 -- constants only  # nosec B608
 _CLOSES = f"""
 SELECT t.wallet_address, t.token_address, max(t.sale_time) AS closed_at
 FROM agent_historical_swaps t LEFT JOIN protection_resets r USING (agent_id)
@@ -72,7 +72,7 @@ WHERE t.wallet_address IS NOT NULL AND t.sale_time > $1 AND ($2::text[] IS NULL 
   AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
   AND {_TRADED}
 GROUP BY t.wallet_address, t.token_address
-"""  # noqa: S608 -- constants only
+"""  # noqa: S608 -- constants only  # nosec B608
 _ENTRIES = """
 SELECT i.wallet_address, i.id, i.created_at
 FROM trade_intents i LEFT JOIN protection_resets r USING (agent_id)

@@ -41,7 +41,7 @@ t.id, t.agent_id, t.wallet_address, t.token_address, t.token_symbol, t.amount, t
 t.profit_loss_usd, t.profit_loss_sol, t.purchase_time, t.sale_time, t.purchase_transaction_id, t.sale_transaction_id,
 t.signal_id, t.created_at, t.close_reason
 """
-_TRADES = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE id = ANY($1::uuid[])"  # noqa: S608 -- constants only
+_TRADES = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE id = ANY($1::uuid[])"  # noqa: S608 -- constants only  # nosec B608
 _SIGNAL_ROW_COLUMNS = f"{SIGNAL_COLUMNS}, processed_at, process_note"
 
 

@@ -36,7 +36,7 @@ class PostgresSignalEdits:
         columns = "".join(f"{name} = ${place}, " for place, name in enumerate(names, start=3))
         # Column names come from the list above; values travel as arguments.
         statement = (
-            f"UPDATE trading_signals SET {columns}updated_at = statement_timestamp()"  # noqa: S608
+            f"UPDATE trading_signals SET {columns}updated_at = statement_timestamp()"  # noqa: S608  # nosec B608
             f" WHERE id = $1 AND user_id = $2 RETURNING {SIGNAL_COLUMNS}"
         )
         with translated_errors("change a signal"):

@@ -11,7 +11,7 @@ from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.signal_rows import TRADE_COLUMNS, read_trade
 from nexgent.shared.types import AgentId, SignalId
 
-_OF_SIGNAL = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE signal_id = $1 AND position_id IS NULL"  # noqa: S608 -- constants only
+_OF_SIGNAL = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE signal_id = $1 AND position_id IS NULL"  # noqa: S608 -- constants only  # nosec B608
 
 
 class PostgresSignalTrades:

@@ -12,8 +12,8 @@ from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.shared.types import UserId
 
 _COLUMNS = "id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded, sessions_from"
-_GET = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608 -- fixed text
-_FIND = f"SELECT {_COLUMNS} FROM users WHERE email = $1"  # noqa: S608 -- fixed text
+_GET = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608 -- fixed text  # nosec B608
+_FIND = f"SELECT {_COLUMNS} FROM users WHERE email = $1"  # noqa: S608 -- fixed text  # nosec B608
 _ADD = """
 INSERT INTO users (id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING

@@ -28,8 +28,8 @@ VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10)
 _COLUMNS = """
 wallet_address, user_id, format_version, kdf, kdf_parameters, salt, nonce, ciphertext, created_at, updated_at
 """
-_FIND = f"SELECT {_COLUMNS} FROM wallet_secrets WHERE wallet_address = $1"  # noqa: S608 -- fixed text
-_OF_USER = f"SELECT {_COLUMNS} FROM wallet_secrets WHERE user_id = $1"  # noqa: S608 -- fixed text
+_FIND = f"SELECT {_COLUMNS} FROM wallet_secrets WHERE wallet_address = $1"  # noqa: S608 -- fixed text  # nosec B608
+_OF_USER = f"SELECT {_COLUMNS} FROM wallet_secrets WHERE user_id = $1"  # noqa: S608 -- fixed text  # nosec B608
 _OWNERS = "SELECT wallet_address, user_id FROM wallet_secrets"
 _FAILURES = "SELECT failed_at FROM wallet_secrets WHERE wallet_address = $1 FOR UPDATE"
 _SET_FAILURES = "UPDATE wallet_secrets SET failed_at = $2 WHERE wallet_address = $1"

@@ -27,8 +27,8 @@ _ADD = """
 INSERT INTO signal_webhooks (id, user_id, name, secret, template, maps, max_age_seconds, enabled, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7, $8, $9, $10)
 """
-_OF_USER = f"SELECT {_COLUMNS} FROM signal_webhooks WHERE user_id = $1 ORDER BY created_at DESC, id"  # noqa: S608 -- fixed text
-_FIND = f"SELECT {_COLUMNS} FROM signal_webhooks WHERE id = $1"  # noqa: S608 -- fixed text
+_OF_USER = f"SELECT {_COLUMNS} FROM signal_webhooks WHERE user_id = $1 ORDER BY created_at DESC, id"  # noqa: S608 -- fixed text  # nosec B608
+_FIND = f"SELECT {_COLUMNS} FROM signal_webhooks WHERE id = $1"  # noqa: S608 -- fixed text  # nosec B608
 _SECRET = "SELECT secret FROM signal_webhooks WHERE id = $1"  # noqa: S105 -- a statement
 _SAVE = """
 UPDATE signal_webhooks

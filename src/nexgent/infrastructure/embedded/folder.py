@@ -198,7 +198,7 @@ class DataFolder:
         if _can_hold_sockets(near):
             return near
         name = f"nexgent-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]}"
-        for base in dict.fromkeys(("/tmp", tempfile.gettempdir())):  # noqa: S108 - the owner of the folder is checked
+        for base in dict.fromkeys(("/tmp", tempfile.gettempdir())):  # noqa: S108 - the owner of the folder is checked  # nosec B108
             try:
                 far = _private_folder(Path(base) / name, identity)
                 if _can_hold_sockets(far):
