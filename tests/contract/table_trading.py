@@ -74,7 +74,8 @@ TRADING = (
         ),
     ),
     Contract(
-        "DELETE /agents/{id}", SESSION, 200, {"success": TRUE, "message": one_of("Agent deleted successfully")},
+        "DELETE /agents/{id}", SESSION, 200,
+        {"success": TRUE, "message": one_of("Agent deleted successfully"), "openPositions": INT},
         {"id": "@new_agent"}, foreign=404, refusals=(BAD_AGENT, NO_AGENT),
     ),
     Contract("GET /agents/{id}/config", "agents", 200, CONFIG, ID, foreign=404, refusals=(BAD_AGENT, NO_AGENT)),

@@ -103,10 +103,14 @@ class FakeAgents:
     def __init__(self) -> None:
         self.stored: dict[AgentId, Agent] = {}
         self.config_stored: dict[AgentId, bool] = {}
+        self.gone: dict[AgentId, Agent] = {}
         self.failure: Exception | None = None
 
     async def list_all(self) -> Sequence[Agent]:
         return list(self.stored.values())
+
+    async def list_deleted(self) -> Sequence[Agent]:
+        return list(self.gone.values())
 
     async def get(self, agent_id: AgentId) -> Agent | None:
         return self.stored.get(agent_id)
@@ -124,7 +128,9 @@ class FakeAgents:
             self.config_stored[agent.id] = store_config
 
     async def delete(self, agent_id: AgentId) -> None:
-        self.stored.pop(agent_id, None)
+        agent = self.stored.pop(agent_id, None)
+        if agent is not None:
+            self.gone[agent_id] = agent
 
 
 class FakeUsers:
@@ -528,7 +534,12 @@ class FakeApi:
                 agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
             ),
             delete_agent=DeleteAgent(
-                agents=self.agents, directory=engine.directory, ledger=engine.ledger, publish=publish
+                agents=self.agents,
+                directory=engine.directory,
+                ledger=engine.ledger,
+                projections=self.projections,
+                publish=publish,
+                patience_seconds=0.05,
             ),
             update_config=UpdateConfig(
                 agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish

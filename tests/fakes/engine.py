@@ -85,9 +85,9 @@ class FakeEngine:
         self.directory = AgentDirectory()
         self.board = PriceBoard()
         self.book = PositionBook()
-        self.in_flight = IntentsInFlight()
         publish = self._publish
         self.ledger = Ledger(journal=self.journal, clock=self.clock, publish=publish)
+        self.in_flight = IntentsInFlight(self.ledger.lanes)
         gateways = {TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps}
         self.doubtful: set[TokenAddress] = set()
         self.purchases = OpenPositions(
@@ -102,6 +102,7 @@ class FakeEngine:
             fee_reserve_lamports=10_000_000,
             in_flight=self.in_flight,
             is_doubtful=lambda token: token in self.doubtful,
+            current=self.directory.find,
         )
         self.sales = ClosePosition(
             ledger=self.ledger,

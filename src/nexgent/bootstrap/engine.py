@@ -99,8 +99,8 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
     """Return an engine that knows nothing yet: `load_engine` fills it."""
     clock, publish = ports.clock, ports.publish
     directory, book, board = AgentDirectory(), PositionBook(), PriceBoard()
-    in_flight = IntentsInFlight()
     ledger = Ledger(journal=ports.journal, clock=clock, publish=publish)
+    in_flight = IntentsInFlight(ledger.lanes)
     gate = PriceGate(
         GateRules(
             max_age_seconds=prices.max_age_seconds,
@@ -122,6 +122,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         in_flight=in_flight,
         guard=ports.guard,
         is_doubtful=gate.doubtful,
+        current=directory.find,
     )
     sales = ClosePosition(
         ledger=ledger,

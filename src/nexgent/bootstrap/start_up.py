@@ -21,7 +21,7 @@ async def load_engine(
     engine: Engine, *, agents: AgentRepository, journal: PostgresJournal, marks: MarkStore
 ) -> None:
     """Make memory equal to storage: everything recorded, whether projected or not."""
-    engine.directory.load(await agents.list_all())
+    engine.directory.load(await agents.list_all(), await agents.list_deleted())
     position = await journal.head_position()
     states = await journal.load(None)
     engine.ledger.load(states, position)

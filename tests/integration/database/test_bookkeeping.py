@@ -18,12 +18,12 @@ from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, Wallet
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import WalletReset
+from nexgent.domain.ledger.state import emptying
 from nexgent.domain.transactions.models import ClosedTradeRecord, TransactionRecord, TransactionType
 from nexgent.domain.wallets.bookkeeping.balances import balance_id
 from nexgent.domain.wallets.bookkeeping.errors import EngineRecordError, TransactionInUseError
 from nexgent.domain.wallets.bookkeeping.use_cases import Bookkeeping, bookkeeping
 from nexgent.domain.wallets.record_transaction import RecordTransaction
-from nexgent.domain.wallets.reset_wallet import emptying
 from nexgent.infrastructure.database.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.engine import create_pool
 from nexgent.infrastructure.database.hand_entries import PostgresHandEntries
@@ -238,7 +238,9 @@ async def test_a_reset_forgets_what_was_edited(desk: Desk) -> None:
     deposit = await desk.record("10")
     await desk.trade()
     await desk.books.edit_transaction.execute(desk.wallet, deposit, {"input_amount": Decimal(3)})
-    reset = desk.ledger.stage(desk.wallet, WalletReset("test"), emptying(desk.ledger.head(desk.wallet)))
+    reset = desk.ledger.stage(
+        desk.wallet, WalletReset("test"), emptying(desk.ledger.head(desk.wallet).balances.values())
+    )
     await desk.ledger.commit(reset)
     await desk.record("2")
 

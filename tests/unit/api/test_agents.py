@@ -114,7 +114,7 @@ async def test_a_store_that_is_away_changes_nothing(
 async def test_deleting(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
     response = await client.delete(f"/api/v1/agents/{agent.id}")
 
-    assert response.json() == {"success": True, "message": "Agent deleted successfully"}
+    assert response.json() == {"success": True, "message": "Agent deleted successfully", "openPositions": 0}
     assert (await client.get(f"/api/v1/agents/{agent.id}")).status_code == 404
     assert agent.id not in api.agents.stored
 

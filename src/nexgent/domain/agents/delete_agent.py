@@ -1,38 +1,39 @@
-"""Delete an agent and everything it owned."""
+"""Delete an agent: it trades no more and holds nothing; what it did stays on record for its owner.
+
+The wallets are had alone while it happens. Trades under way are waited for, for a few seconds; nothing new begins; and the
+journal gets a last entry per wallet that empties it, so that of two processes only one can be right.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.errors import OpenPositionsAtStakeError, TradeUnderWayError
 from nexgent.domain.agents.events import AgentDeleted
+from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.agents.ports import AgentRepository
-from nexgent.domain.ledger.errors import UnknownWalletError
-from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
+from nexgent.domain.ledger.lanes import PATIENCE_SECONDS, Alone, LaneBusyError
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import WalletReset
+from nexgent.domain.ledger.state import WalletState, emptying
 from nexgent.domain.positions.events import PositionClosed
-from nexgent.shared.errors import ConflictError
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
+__all__ = ["DELETED", "DeleteAgent", "TradeUnderWayError"]
 
-class TradeUnderWayError(ConflictError):
-    """A trade has begun and not ended; money may be moving."""
-
-    code = "TRADE_IN_PROGRESS"
-
-    def __init__(self) -> None:
-        super().__init__("A trade of this agent is in progress; try again when it has finished")
+ATTEMPTS = 4
+DELETED = "agent deleted"
+"""The reason of the last entry in the stream of a deleted agent's wallet."""
 
 
-class WalletStates(Protocol):
-    """The part of the ledger that is needed here."""
+class Projections(Protocol):
+    """How far the read tables are."""
 
-    async def fresh(self, wallet: WalletAddress) -> WalletState:
-        """Return the newest state of a wallet. Raises `UnknownWalletError`, `UnavailableError`."""
-        ...
-
-    def forget(self, wallet: WalletAddress) -> None:
-        """Drop a wallet that no longer exists."""
+    async def caught_up(self) -> None:
+        """Return when the tables contain what this process has written; give up quietly after a moment."""
         ...
 
 
@@ -44,38 +45,110 @@ class DeleteAgent:
         *,
         agents: AgentRepository,
         directory: AgentDirectory,
-        ledger: WalletStates,
+        ledger: Ledger,
+        projections: Projections,
         publish: Callable[[object], None],
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
+        self._patience_seconds = patience_seconds
         self._agents = agents
         self._directory = directory
         self._ledger = ledger
+        self._projections = projections
         self._publish = publish
 
-    async def execute(self, agent_id: AgentId, user_id: UserId) -> None:
-        """Delete. Raises `AgentNotFoundError`, `TradeUnderWayError`, `UnavailableError`."""
+    async def execute(self, agent_id: AgentId, user_id: UserId, *, confirmed: bool | None = None) -> int:
+        """Delete; return how many open positions went with the agent.
+
+        `confirmed` True takes every open position with it. Left out, paper positions go and live ones are asked about: their
+        tokens stay in the wallet on the chain, and nobody watches them any more. False asks about either.
+
+        Raises `AgentNotFoundError`, `OpenPositionsAtStakeError`, `TradeUnderWayError`, `UnavailableError`.
+        """
         agent = self._directory.owned(agent_id, user_id)
+        addresses = [wallet.address for wallet in agent.wallets]
+        try:
+            async with self._ledger.lanes.alone(addresses, patience_seconds=self._patience_seconds) as alone:
+                states = await self._emptied(agent, alone, confirmed)
+                # The records have to be in the tables before the wallets they name are gone.
+                await self._projections.caught_up()
+                await self._agents.delete(agent_id)
+                for address in addresses:
+                    self._ledger.forget(address)
+                self._publish(AgentDeleted(agent_id))
+        except LaneBusyError:
+            raise TradeUnderWayError from None
+        return sum(len(state.positions) for state in states)
+
+    async def _emptied(self, agent: Agent, alone: Alone, confirmed: bool | None) -> list[WalletState]:
+        """Write the last entry of every wallet; return what they were before."""
+        emptied: dict[WalletAddress, WalletState] = {}
+        for attempt in range(ATTEMPTS):
+            await self._ledger.written()
+            states = [one for one in await self._states(agent) if one.wallet_address not in emptied]
+            if any(state.intents for state in states):
+                raise TradeUnderWayError
+            self._ask(agent, states, confirmed)
+            entries = [
+                self._ledger.stage(
+                    state.wallet_address,
+                    WalletReset(DELETED, keep_history=True),
+                    emptying(state.balances.values()),
+                    by=alone,
+                )
+                for state in states
+            ]
+            failures = await self._ledger.commit_each(entries)
+            done = [state for state, entry in zip(states, entries, strict=True) if entry.id not in failures]
+            self._tell_closed(done)
+            emptied.update((state.wallet_address, state) for state in done)
+            for failure in failures.values():
+                if not isinstance(failure, StaleWalletError) or attempt == ATTEMPTS - 1:
+                    raise failure
+            if not failures:
+                break
+        return list(emptied.values())
+
+    async def _states(self, agent: Agent) -> list[WalletState]:
         states: list[WalletState] = []
         for wallet in agent.wallets:
             try:
                 states.append(await self._ledger.fresh(wallet.address))
             except UnknownWalletError:
                 continue
-        if any(state.intents for state in states):
-            raise TradeUnderWayError
-        await self._agents.delete(agent_id)
-        for wallet in agent.wallets:
-            self._ledger.forget(wallet.address)
+        return states
+
+    @staticmethod
+    def _ask(agent: Agent, states: Sequence[WalletState], confirmed: bool | None) -> None:
+        if confirmed:
+            return
+        live = {wallet.address for wallet in agent.wallets if wallet.mode is TradingMode.LIVE}
+        at_stake: dict[WalletAddress, int] = {
+            state.wallet_address: len(state.positions)
+            for state in states
+            if state.positions and (confirmed is False or state.wallet_address in live)
+        }
+        if at_stake:
+            invested = sum(
+                position.invested_lamports
+                for state in states
+                if state.wallet_address in at_stake
+                for position in state.positions.values()
+            )
+            raise OpenPositionsAtStakeError(
+                sum(at_stake.values()), invested, live=bool(live & at_stake.keys())
+            )
+
+    def _tell_closed(self, states: Sequence[WalletState]) -> None:
         for state in states:
             for position in state.positions.values():
                 self._publish(
                     PositionClosed(
                         position.id,
-                        agent_id,
+                        position.agent_id,
                         state.wallet_address,
                         position.token_address,
                         None,
                         position.version + 1,
                     )
                 )
-        self._publish(AgentDeleted(agent_id))

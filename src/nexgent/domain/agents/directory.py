@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
@@ -17,12 +18,14 @@ class AgentDirectory:
         self._by_id: dict[AgentId, Agent] = {}
         self._by_user: dict[UserId, dict[AgentId, Agent]] = {}
         self._by_wallet: dict[WalletAddress, AgentId] = {}
+        self._deleted: dict[AgentId, Agent] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def load(self, agents: Iterable[Agent]) -> None:
-        """Replace everything with these agents."""
+    def load(self, agents: Iterable[Agent], deleted: Iterable[Agent] = ()) -> None:
+        """Replace everything with these agents, and those whose records are all there is left."""
+        self._deleted = {agent.id: agent for agent in deleted}
         self._by_id.clear()
         self._by_user.clear()
         self._by_wallet.clear()
@@ -35,7 +38,10 @@ class AgentDirectory:
         self._put(event.agent)
 
     def on_deleted(self, event: AgentDeleted) -> None:
-        """Forget an agent."""
+        """Forget an agent, but for whose its records are."""
+        agent = self._by_id.get(event.agent_id)
+        if agent is not None:
+            self._deleted[agent.id] = replace(agent, wallets=())
         self._remove(event.agent_id)
 
     def all(self) -> list[Agent]:
@@ -45,6 +51,15 @@ class AgentDirectory:
     def find(self, agent_id: AgentId) -> Agent | None:
         """Return an agent, or nothing."""
         return self._by_id.get(agent_id)
+
+    def deleted(self, agent_id: AgentId) -> Agent | None:
+        """Return an agent that was deleted and whose records are still there."""
+        return self._deleted.get(agent_id)
+
+    def deleted_of_user(self, user_id: UserId) -> list[Agent]:
+        """Return the deleted agents of a user, newest first."""
+        agents = [agent for agent in self._deleted.values() if agent.user_id == user_id]
+        return sorted(agents, key=lambda agent: (agent.created_at, agent.id), reverse=True)
 
     def owned(self, agent_id: AgentId, user_id: UserId) -> Agent:
         """Return an agent of that user, or raise `AgentNotFoundError`: a foreign agent looks like a missing one."""

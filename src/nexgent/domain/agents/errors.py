@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nexgent.shared.errors import NotFoundError
+from nexgent.shared.errors import ConflictError, NotFoundError
+from nexgent.shared.money import plain, sol
 from nexgent.shared.types import AgentId, WalletAddress
 
 
@@ -27,3 +28,32 @@ class WalletNotFoundError(NotFoundError):
             else "Wallet not found for the agent's trading mode"
         )
         super().__init__(text, walletAddress=wallet)
+
+
+class TradeUnderWayError(ConflictError):
+    """A trade has begun and not ended; money may be moving."""
+
+    code = "TRADE_IN_PROGRESS"
+
+    def __init__(self) -> None:
+        super().__init__("A trade of this agent is in progress; try again when it has finished")
+
+
+class OpenPositionsAtStakeError(ConflictError):
+    """Deleting the agent would give up open positions, and nobody has said yet that this is meant."""
+
+    code = "OPEN_POSITIONS"
+
+    def __init__(self, count: int, invested_lamports: int, *, live: bool) -> None:
+        invested = plain(sol(invested_lamports))
+        positions = f"{count} open position" + ("s" if count != 1 else "")
+        fate = (
+            "Their tokens stay in the wallet on the chain, and no stop loss watches them any more"
+            if live
+            else "They are given up"
+        )
+        super().__init__(
+            f"The agent has {positions} with {invested} SOL invested. {fate}. Close them first, or confirm with ?confirm=true",
+            openPositions=count,
+            investedSol=invested,
+        )

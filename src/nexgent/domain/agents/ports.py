@@ -16,6 +16,10 @@ class AgentRepository(Protocol):
         """Return every agent of every user, with wallets and effective configuration."""
         ...
 
+    async def list_deleted(self) -> Sequence[Agent]:
+        """Return the agents that were deleted and whose records are still there; they have no wallets."""
+        ...
+
     async def get(self, agent_id: AgentId) -> Agent | None:
         """Return one agent."""
         ...
@@ -32,5 +36,8 @@ class AgentRepository(Protocol):
         ...
 
     async def delete(self, agent_id: AgentId) -> None:
-        """Remove the agent and everything that hangs on it."""
+        """Remove the agent with its wallets, balances and positions; its transactions, closed trades and decisions stay.
+
+        Unknown ids are ignored.
+        """
         ...

@@ -15,7 +15,18 @@ import structlog
 
 from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError, UnknownWalletError
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
-from nexgent.domain.ledger.models import Entry, EntryBody, ExitAsked, Posting, TradeIntended
+from nexgent.domain.ledger.lanes import Alone, WalletClosedError, WalletLanes
+from nexgent.domain.ledger.models import (
+    Entry,
+    EntryBody,
+    ExitAsked,
+    Posting,
+    TradeExpired,
+    TradeFailed,
+    TradeIntended,
+    TradeSettled,
+    TradeSubmitted,
+)
 from nexgent.domain.ledger.ports import Journal, JournalConflictError
 from nexgent.domain.ledger.state import WalletState, apply
 from nexgent.domain.positions.models import Position
@@ -28,6 +39,7 @@ from nexgent.shared.types import EntryId, PositionId, WalletAddress
 log = structlog.get_logger(__name__)
 
 MAX_GROUP = 4_000
+_OUTCOMES = (TradeSubmitted, TradeSettled, TradeFailed, TradeExpired, ExitAsked)
 
 
 class _Stream:
@@ -45,6 +57,7 @@ class Ledger:
     """The one writer of entries in this process."""
 
     def __init__(self, *, journal: Journal, clock: Clock, publish: Callable[[object], None]) -> None:
+        self.lanes = WalletLanes()
         self._journal = journal
         self._clock = clock
         self._publish = publish
@@ -137,9 +150,18 @@ class Ledger:
         """Drop a wallet that no longer exists."""
         self._streams.pop(wallet, None)
 
-    def stage(self, wallet: WalletAddress, body: EntryBody, postings: Sequence[Posting] = ()) -> Entry:
+    def stage(
+        self,
+        wallet: WalletAddress,
+        body: EntryBody,
+        postings: Sequence[Posting] = (),
+        *,
+        by: Alone | None = None,
+    ) -> Entry:
         """Put the next entry of a wallet in line and apply it to the head.
 
+        While somebody has the wallet alone, only trades under way go on to their end: everything else raises
+        `WalletClosedError`, unless it comes `by` whoever has it.
         Raises `LedgerInvariantError` when it does not follow the state, `UnknownWalletError`, or `StaleWalletError` when the
         wallet has to be read again first (`fresh`). A staged entry has to be committed.
         """
@@ -148,6 +170,8 @@ class Ledger:
             raise UnknownWalletError(wallet)
         if stream.stale:
             raise StaleWalletError(wallet)
+        if self.lanes.refuses(wallet, by) and not isinstance(body, _OUTCOMES):
+            raise WalletClosedError(wallet)
         entry = Entry(
             id=EntryId(new_id()),
             wallet_address=wallet,
@@ -199,6 +223,14 @@ class Ledger:
             for entry_id, _ in outcomes:
                 self._outcomes.pop(entry_id, None)
         return failures
+
+    async def written(self) -> None:
+        """Return when everything staged so far has been written or refused."""
+        self.begin()
+        while self._staged or self._begun:
+            async with self._appending:
+                pass
+            await asyncio.sleep(0)
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait for appends under way; return how many had to be given up."""

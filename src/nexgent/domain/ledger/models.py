@@ -217,9 +217,13 @@ class ExitAsked:
 
 @dataclass(frozen=True, slots=True)
 class WalletReset:
-    """The wallet starts again from nothing; postings bring every balance to zero."""
+    """The wallet starts again from nothing; postings bring every balance to zero.
+
+    With `keep_history` its transactions and closed trades stay on record: the agent goes, what it did does not.
+    """
 
     reason: str
+    keep_history: bool = False
 
 
 EntryBody = (

@@ -230,3 +230,16 @@ def _post(state: WalletState, entry: Entry) -> Mapping[TokenAddress, Balance]:
     if isinstance(entry.body, WalletReset):
         return {}
     return balances
+
+
+def emptying(balances: Iterable[Balance]) -> list[Posting]:
+    """Return the postings that bring every balance to zero against the adjustment account."""
+    postings: list[Posting] = []
+    for balance in balances:
+        if balance.amount_raw:
+            amount, mint = balance.amount_raw, balance.mint
+            postings += [
+                Posting(Account.WALLET, mint, -amount, balance.symbol, balance.decimals),
+                Posting(Account.ADJUSTMENT, mint, amount, balance.symbol, balance.decimals),
+            ]
+    return postings

@@ -36,7 +36,7 @@ from nexgent.domain.trading.purchases import (
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, lamports, sol
-from nexgent.shared.types import IntentId, TokenAddress
+from nexgent.shared.types import AgentId, IntentId, TokenAddress
 
 DECISION_ATTEMPTS = 4
 
@@ -59,7 +59,11 @@ class OpenPositions:
         in_flight: IntentsInFlight,
         guard: EntryGuard | None = None,
         is_doubtful: Callable[[TokenAddress], bool] | None = None,
+        current: Callable[[AgentId], Agent | None] | None = None,
     ) -> None:
+        """`current` gives an agent as it is at the instant of the decision: mode and rules may have changed since somebody
+        asked for the purchase, and a mode that was switched off must not buy any more."""
+        self._current = current
         self._ledger = ledger
         self._gateways = gateways
         self._decimals = decimals
@@ -88,7 +92,7 @@ class OpenPositions:
         results = {buyer.intent_id: PurchaseResult(buyer) for buyer in buyers}
         gateway = self._gateways[buyers[0].wallet.mode]
         todo = list(results.values())
-        with self._in_flight.hold(results):
+        with self._in_flight.hold({buyer.intent_id: buyer.wallet.address for buyer in buyers}):
             try:
                 for attempt in range(DECISION_ATTEMPTS):
                     last = attempt == DECISION_ATTEMPTS - 1
@@ -141,7 +145,7 @@ class OpenPositions:
         result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), intended=True)
         gateway = self._gateways[buyer.wallet.mode]
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
-        with self._in_flight.hold([intent.id]):
+        with self._in_flight.hold({intent.id: intent.wallet_address}):
             quotes = PurchaseQuotes(gateway, live=buyer.wallet.mode is TradingMode.LIVE)
             try:
                 offers, decimals = await asyncio.gather(
@@ -158,7 +162,7 @@ class OpenPositions:
         started = self._clock.monotonic()
         result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), intended=True, fill=fill)
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
-        with self._in_flight.hold([intent.id]):
+        with self._in_flight.hold({intent.id: intent.wallet_address}):
             decimals = await self._decimals.decimals(intent.token_address)
             await self._booking.book_landed(order, result, intent, fill, decimals, started)
         self._tell([result], started)
@@ -239,7 +243,11 @@ class OpenPositions:
 
     def _decide(self, order: PurchaseOrder, result: PurchaseResult) -> Intent | None:
         """Validate against what is available right now and return what to reserve, or note the refusal."""
-        agent, wallet = result.buyer.agent, result.buyer.wallet
+        wallet = result.buyer.wallet
+        agent = self._current(result.buyer.agent.id) if self._current is not None else result.buyer.agent
+        if agent is None or agent.wallet(wallet.address) is None:
+            result.refuse("WALLET_NOT_FOUND", "the agent or its wallet has been removed meanwhile")
+            return None
         state = self._ledger.head(wallet.address)
         if result.buyer.intent_id in state.intents:
             result.refuse("PURCHASE_IN_PROGRESS", "this purchase is already under way")

@@ -137,7 +137,7 @@ class PositionOperations:
         started = self._clock.monotonic()
         for attempt in range(DECISION_ATTEMPTS):
             position, intent, entry = await self._intend(wallet, position_id, operation)
-            with self._in_flight.hold([intent.id]):
+            with self._in_flight.hold({intent.id: wallet}):
                 try:
                     return await self._carry_out(position, intent, entry, operation, started)
                 except _NotIntendedError as error:
@@ -146,6 +146,14 @@ class PositionOperations:
         raise AssertionError("unreachable")
 
     async def book(self, intent: Intent, fill: Fill, started: float | None = None) -> OperationDone:
+        """Book a swap that landed and announce it, in the lane of its wallet.
+
+        Raises as `_book_landed` does.
+        """
+        with self._in_flight.hold({intent.id: intent.wallet_address}):
+            return await self._book_landed(intent, fill, started)
+
+    async def _book_landed(self, intent: Intent, fill: Fill, started: float | None) -> OperationDone:
         """Book a swap that landed and announce it. Whoever wrote to the wallet meanwhile, the fill is booked on what is now.
 
         Raises `PositionNotFoundError` when the position is gone (it was booked elsewhere), `JournalUnavailableError`.
@@ -200,14 +208,14 @@ class PositionOperations:
             )
             intended = self._ledger.stage(wallet, TradeIntended(intent, _operated(position, position)))
             settled = self._ledger.stage(wallet, settlement.body, settlement.postings)
-            try:
-                with self._in_flight.hold([intent.id]):
+            with self._in_flight.hold({intent.id: wallet}):
+                try:
                     await self._ledger.commit(intended, settled)
-            except StaleWalletError:
-                if attempt == DECISION_ATTEMPTS - 1:
-                    raise
-                continue
-            self._announce(position, settlement.body)
+                except StaleWalletError:
+                    if attempt == DECISION_ATTEMPTS - 1:
+                        raise
+                    continue
+                self._announce(position, settlement.body)
             self._finished(intent, started, None)
             return settlement.body
         raise AssertionError("unreachable")

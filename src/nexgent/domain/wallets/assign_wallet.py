@@ -18,6 +18,7 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.errors import StaleWalletError
+from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
 from nexgent.domain.ledger.state import Balance, WalletState
@@ -134,15 +135,20 @@ class AssignWallet:
             )
 
     async def _replace(self, present: Wallet, wallet: Wallet) -> None:
-        # Empty first: whoever wants to trade in it meanwhile finds nothing to trade with.
-        before = await self._empty(present, f"replaced by {wallet.address}")
-        await self._projections.caught_up()
-        await self._wallets.replace_wallet(present.address, wallet)
-        self._ledger.forget(present.address)
+        # Nobody trades in it meanwhile; in another process, whoever wants to finds nothing to trade with.
+        try:
+            async with self._ledger.lanes.alone([present.address]) as alone:
+                await self._ledger.written()
+                before = await self._empty(present, f"replaced by {wallet.address}", alone)
+                await self._projections.caught_up()
+                await self._wallets.replace_wallet(present.address, wallet)
+                self._ledger.forget(present.address)
+        except LaneBusyError:
+            raise WalletBusyError(present.address) from None
         if wallet.mode is TradingMode.SIMULATION:
             await self._move_money(before, wallet)
 
-    async def _empty(self, wallet: Wallet, reason: str) -> WalletState:
+    async def _empty(self, wallet: Wallet, reason: str, alone: Alone) -> WalletState:
         for attempt in range(ATTEMPTS):
             state = await self._ledger.fresh(wallet.address)
             if state.intents:
@@ -150,7 +156,7 @@ class AssignWallet:
             if state.positions:
                 raise OpenPositionsError(wallet.address, len(state.positions))
             entries = [
-                self._adjust(wallet.address, balance, -balance.amount_raw, reason)
+                self._adjust(wallet.address, balance, -balance.amount_raw, reason, by=alone)
                 for balance in state.balances.values()
                 if balance.amount_raw
             ]
@@ -172,13 +178,21 @@ class AssignWallet:
         ]
         await self._ledger.commit(*entries)
 
-    def _adjust(self, wallet: WalletAddress, balance: Balance, amount_raw: int, reason: str) -> Entry:
+    def _adjust(
+        self,
+        wallet: WalletAddress,
+        balance: Balance,
+        amount_raw: int,
+        reason: str,
+        *,
+        by: Alone | None = None,
+    ) -> Entry:
         mint, symbol, decimals = balance.mint, balance.symbol, balance.decimals
         postings = [
             Posting(Account.WALLET, mint, amount_raw, symbol, decimals),
             Posting(Account.ADJUSTMENT, mint, -amount_raw, symbol, decimals),
         ]
-        return self._ledger.stage(wallet, Adjusted(mint, reason), postings)
+        return self._ledger.stage(wallet, Adjusted(mint, reason), postings, by=by)
 
     def _announce(self, agent_id: AgentId, user_id: UserId, old: Wallet | None, new: Wallet) -> None:
         # Name, mode or toggles may have changed while this was being stored: keep those.

@@ -62,6 +62,16 @@ def visible_agent(directory: AgentDirectory, agent_id: AgentId, user_id: UserId)
     return agent
 
 
+def readable_agent(directory: AgentDirectory, agent_id: AgentId, user_id: UserId) -> Agent:
+    """Return an agent whose records may be read, as `visible_agent` does, also when it has been deleted since."""
+    agent = directory.deleted(agent_id)
+    return (
+        agent
+        if agent is not None and agent.user_id == user_id
+        else visible_agent(directory, agent_id, user_id)
+    )
+
+
 def wallet_of(agent: Agent, address: WalletAddress | None) -> Wallet:
     """Return the wallet named, or that of the agent's mode. Raises `InvalidInputError`."""
     if address is None:

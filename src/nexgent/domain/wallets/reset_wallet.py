@@ -10,9 +10,10 @@ import structlog
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, Wallet
 from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
+from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Posting, WalletReset
-from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.ledger.models import WalletReset
+from nexgent.domain.ledger.state import WalletState, emptying
 from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.wallets.errors import ResetFailedError, UnknownWalletAddressError
 from nexgent.domain.wallets.ports import Projections, WalletRepository, WalletRows
@@ -22,6 +23,7 @@ from nexgent.shared.types import UserId, WalletAddress
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 4
+BUSY = "A trade of this wallet is in progress; try again when it has finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +57,19 @@ class ResetWallet:
     async def execute(self, address: WalletAddress, user_id: UserId, *, reason: str = "reset") -> ResetResult:
         """Return what was deleted.
 
-        Raises `UnknownWalletAddressError`, `ResetFailedError` while a trade is under way, `UnavailableError`.
+        Trades under way are waited for, for a few seconds. Raises `UnknownWalletAddressError`, `ResetFailedError` while one
+        does not end, `UnavailableError`.
         """
         owned_wallet(self._directory, address, user_id)
         started = self._clock.monotonic()
         await self._projections.caught_up()
         rows = await self._wallets.count(address)
-        before = await self._reset(address, reason)
-        for position in before.positions.values():
-            self._publish(
-                PositionClosed(
-                    position.id,
-                    position.agent_id,
-                    address,
-                    position.token_address,
-                    None,
-                    position.version + 1,
-                )
-            )
+        try:
+            async with self._ledger.lanes.alone([address]) as alone:
+                before = await self._reset(address, reason, alone)
+                self._tell(address, before)
+        except LaneBusyError:
+            raise ResetFailedError(BUSY) from None
         await self._projections.caught_up()
         elapsed_ms = round((self._clock.monotonic() - started) * 1000)
         log.info("wallet.reset", wallet_address=address, positions=len(before.positions))
@@ -86,17 +83,31 @@ class ResetWallet:
         )
         return ResetResult(deleted, elapsed_ms)
 
-    async def _reset(self, address: WalletAddress, reason: str) -> WalletState:
+    def _tell(self, address: WalletAddress, before: WalletState) -> None:
+        for position in before.positions.values():
+            self._publish(
+                PositionClosed(
+                    position.id,
+                    position.agent_id,
+                    address,
+                    position.token_address,
+                    None,
+                    position.version + 1,
+                )
+            )
+
+    async def _reset(self, address: WalletAddress, reason: str, alone: Alone) -> WalletState:
         for attempt in range(ATTEMPTS):
+            await self._ledger.written()
             try:
                 state = await self._ledger.fresh(address)
             except UnknownWalletError:
                 raise UnknownWalletAddressError from None
             if state.intents:
-                raise ResetFailedError(
-                    "A trade of this wallet is in progress; try again when it has finished"
-                )
-            entry = self._ledger.stage(address, WalletReset(reason), emptying(state))
+                raise ResetFailedError(BUSY)
+            entry = self._ledger.stage(
+                address, WalletReset(reason), emptying(state.balances.values()), by=alone
+            )
             try:
                 await self._ledger.commit(entry)
             except StaleWalletError:
@@ -114,16 +125,3 @@ def owned_wallet(directory: AgentDirectory, address: WalletAddress, user_id: Use
     if wallet is None or agent is None or agent.user_id != user_id:
         raise UnknownWalletAddressError
     return agent, wallet
-
-
-def emptying(state: WalletState) -> list[Posting]:
-    """Return the postings that bring every balance to zero against the adjustment account."""
-    postings: list[Posting] = []
-    for balance in state.balances.values():
-        if balance.amount_raw:
-            amount, mint = balance.amount_raw, balance.mint
-            postings += [
-                Posting(Account.WALLET, mint, -amount, balance.symbol, balance.decimals),
-                Posting(Account.ADJUSTMENT, mint, amount, balance.symbol, balance.decimals),
-            ]
-    return postings

@@ -31,8 +31,9 @@ SELECT a.id, a.user_id, a.name, a.trading_mode, a.trading_config::text AS tradin
 FROM agents a LEFT JOIN agent_wallets w ON w.agent_id = a.id
 """
 _ORDER = " ORDER BY a.created_at, a.id, w.created_at, w.wallet_address"
-_SELECT_ALL = _SELECT + _ORDER
-_SELECT_ONE = _SELECT + " WHERE a.id = $1" + _ORDER
+_SELECT_ALL = _SELECT + " WHERE a.deleted_at IS NULL" + _ORDER
+_SELECT_DELETED = _SELECT + " WHERE a.deleted_at IS NOT NULL" + _ORDER
+_SELECT_ONE = _SELECT + " WHERE a.id = $1 AND a.deleted_at IS NULL" + _ORDER
 
 _INSERT = """
 INSERT INTO agents (id, user_id, name, trading_mode, trading_config, created_at, updated_at,
@@ -50,12 +51,28 @@ UPDATE agents SET name = $2, trading_mode = $3, updated_at = $4,
        automated_trading_simulation = $5 OR ($8 AND automated_trading_simulation),
        automated_trading_live = $6 OR ($8 AND automated_trading_live),
        trading_config = CASE WHEN $7 THEN $9::jsonb ELSE trading_config END
-WHERE id = $1
+WHERE id = $1 AND deleted_at IS NULL
 """
 _DELETE_MARKS = """
 DELETE FROM position_marks WHERE position_id IN (SELECT id FROM agent_positions WHERE agent_id = $1)
 """
-_DELETE = "DELETE FROM agents WHERE id = $1"
+# Records stay with the agent, and with it for its owner; the addresses they name are free for others.
+_DELETE = (
+    """
+    UPDATE agent_transactions SET wallet_address = NULL, updated_at = CURRENT_TIMESTAMP
+    WHERE wallet_address IN (SELECT wallet_address FROM agent_wallets WHERE agent_id = $1)
+    """,
+    """
+    UPDATE agent_historical_swaps SET wallet_address = NULL
+    WHERE wallet_address IN (SELECT wallet_address FROM agent_wallets WHERE agent_id = $1)
+    """,
+    "DELETE FROM agent_wallets WHERE agent_id = $1",
+    """
+    UPDATE agents SET deleted_at = CURRENT_TIMESTAMP, updated_at = CURRENT_TIMESTAMP,
+           automated_trading_simulation = false, automated_trading_live = false
+    WHERE id = $1 AND deleted_at IS NULL
+    """,
+)
 _DELETE_WALLET = "DELETE FROM agent_wallets WHERE wallet_address = $1"
 
 
@@ -81,6 +98,12 @@ class PostgresAgentRepository:
         """Return every agent with wallets and effective configuration, oldest first. One statement."""
         with translated_errors("read the agents"):
             rows = await self._pool.fetch(_SELECT_ALL)
+        return self._read(rows)
+
+    async def list_deleted(self) -> Sequence[Agent]:
+        """Return the agents that were deleted, oldest first."""
+        with translated_errors("read the deleted agents"):
+            rows = await self._pool.fetch(_SELECT_DELETED)
         return self._read(rows)
 
     async def get(self, agent_id: AgentId) -> Agent | None:
@@ -135,11 +158,12 @@ class PostgresAgentRepository:
             self._broken.discard(agent.id)
 
     async def delete(self, agent_id: AgentId) -> None:
-        """Remove the agent; wallets, balances, positions and records go with it. Unknown ids are ignored."""
+        """Remove the agent with its wallets, balances and positions; what it did stays on record. Unknown ids are ignored."""
         with translated_errors("delete an agent"):
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(_DELETE_MARKS, agent_id)
-                await connection.execute(_DELETE, agent_id)
+                for statement in _DELETE:
+                    await connection.execute(statement, agent_id)
         self._broken.discard(agent_id)
 
     async def add_wallet(self, wallet: Wallet) -> None:

@@ -59,6 +59,9 @@ def project(entries: Iterable[Entry]) -> Changes:
 def _add(changes: Changes, entry: Entry) -> None:
     body = entry.body
     match body:
+        case WalletReset(keep_history=True):
+            _vacate_wallet(changes, entry.wallet_address)
+            return
         case WalletReset():
             _forget_wallet(changes, entry.wallet_address)
             return
@@ -209,6 +212,15 @@ def _post(changes: Changes, entry: Entry) -> None:
             row.delta_raw = Decimal(int(row.delta_raw) + posting.amount_raw)
             row.decimals = posting.decimals
             row.last_updated = entry.at
+
+
+def _vacate_wallet(changes: Changes, wallet: WalletAddress) -> None:
+    """A wallet whose agent goes holds nothing any more; what happened in it stays."""
+    changes.vacated.add(wallet)
+    gone = {key for key, row in changes.positions.items() if row.wallet_address == wallet}
+    changes.closed_positions |= gone
+    changes.positions = {key: row for key, row in changes.positions.items() if key not in gone}
+    changes.balances = {key: row for key, row in changes.balances.items() if key[0] != wallet}
 
 
 def _forget_wallet(changes: Changes, wallet: WalletAddress) -> None:

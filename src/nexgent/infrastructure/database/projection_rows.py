@@ -175,6 +175,7 @@ class Changes:
     """
 
     resets: set[WalletAddress] = field(default_factory=set)
+    vacated: set[WalletAddress] = field(default_factory=set)
     closed_positions: set[PositionId] = field(default_factory=set)
     removed_balances: set[tuple[WalletAddress, TokenAddress]] = field(default_factory=set)
     removed_transactions: set[UUID] = field(default_factory=set)

@@ -38,6 +38,7 @@ _RESET = (
     "DELETE FROM agent_transactions WHERE wallet_address = ANY($1)",
     "DELETE FROM agent_balance_snapshots WHERE wallet_address = ANY($1)",
 )
+_VACATE = (_RESET[0], _RESET[1], _RESET[3])
 _CLOSE = (
     "DELETE FROM position_marks WHERE position_id = ANY($1)",
     "DELETE FROM agent_positions WHERE id = ANY($1)",
@@ -233,6 +234,9 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
     if changes.resets:
         for statement in _RESET:
             await connection.execute(statement, list(changes.resets))
+    if changes.vacated:
+        for statement in _VACATE:
+            await connection.execute(statement, list(changes.vacated))
     if changes.closed_positions:
         for statement in _CLOSE:
             await connection.execute(statement, list(changes.closed_positions))

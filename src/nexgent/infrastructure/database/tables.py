@@ -163,6 +163,7 @@ agents = Table(
     _updated_at(),
     Column("automated_trading_simulation", Boolean, nullable=False, server_default=_TRUE, index=True),
     Column("automated_trading_live", Boolean, nullable=False, server_default=_TRUE, index=True),
+    Column("deleted_at", TIME),
     CheckConstraint("trading_mode IN ('simulation', 'live')", name="trading_mode"),
 )
 

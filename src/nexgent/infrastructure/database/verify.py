@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from nexgent.domain.ledger.errors import LedgerInvariantError
-from nexgent.domain.ledger.models import Account, Entry
+from nexgent.domain.ledger.models import Account, Entry, WalletReset
 from nexgent.domain.ledger.state import WalletState, check_postings
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import normalise_url
@@ -92,6 +92,8 @@ class _Fold:
         self.owner = owner
         self.projected_seq = projected_seq
         self.state: WalletState | None = WalletState(wallet, owner) if owner is not None else None
+        self.afterlife: WalletState | None = None
+        """What a wallet without an agent has come to hold since it was emptied for good: nothing, if all is well."""
         self.projected: WalletState | None = self.state
         self.sums: dict[TokenAddress, int] = {}
         self.last_seq = 0
@@ -117,6 +119,8 @@ class _Fold:
             for posting in entry.postings:
                 if posting.account is Account.WALLET:
                     self.sums[posting.mint] = self.sums.get(posting.mint, 0) + posting.amount_raw
+        if self.owner is None:
+            self._follow_afterlife(entry)
         if self.state is not None:
             try:
                 self.state = follow(self.state, entry)
@@ -125,6 +129,17 @@ class _Fold:
                 self.state = None
         if entry.seq <= self.projected_seq:
             self.projected = self.state
+
+    def _follow_afterlife(self, entry: Entry) -> None:
+        if isinstance(entry.body, WalletReset) and entry.body.keep_history:
+            # Streams that ended before agents were emptied on leaving have no such entry; nothing can be said of those.
+            self.afterlife = WalletState(self.wallet, entry.agent_id, entry.seq)
+        elif self.afterlife is not None:
+            try:
+                self.afterlife = follow(self.afterlife, entry)
+            except LedgerInvariantError as error:
+                self.report(f"entry {entry.seq}", error.message)
+                self.afterlife = None
 
 
 async def verify(database_url: str, *, cached_balance: CachedBalance | None = None) -> VerifyReport:
@@ -189,6 +204,7 @@ async def _compare(
 ) -> None:
     """Compare one wallet. A deleted wallet has only its history to check; one with contradicting entries has no state."""
     report.wallets += 1
+    _compare_afterlife(fold)
     if fold.state is not None and fold.projected is not None:
         _compare_sums(fold, fold.state)
         await _compare_balances(connection, fold, fold.projected, report)
@@ -197,6 +213,26 @@ async def _compare(
         if cached_balance is not None:
             await _compare_cache(fold, fold.state, report, cached_balance)
     report.differences += fold.differences
+
+
+def _compare_afterlife(fold: _Fold) -> None:
+    """Report what lives in a wallet that no longer exists: nobody sees it, watches it or sells it."""
+    if fold.afterlife is None:
+        return
+    for position in fold.afterlife.positions.values():
+        fold.report(
+            f"position {position.id}",
+            "it is open in a wallet that no agent has any more",
+            journal=_describe(position),
+            table="none",
+        )
+    for intent_id in fold.afterlife.intents:
+        fold.report(
+            f"intent {intent_id}",
+            "it is open in a wallet that no agent has any more",
+            journal="open",
+            table="none",
+        )
 
 
 def _compare_sums(fold: _Fold, state: WalletState) -> None:

@@ -14,8 +14,16 @@ from nexgent.api.http.refusals import MOVED_ON, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import AgentIdInPath
-from nexgent.api.v1.agents.schemas import AgentChangesIn, AgentIn, AgentOut, ConfigIn, ConfigOut
-from nexgent.api.v1.auth.schemas import DoneOut
+from nexgent.api.v1.agents.schemas import (
+    AgentChangesIn,
+    AgentIn,
+    AgentOut,
+    AgentsQuery,
+    ConfigIn,
+    ConfigOut,
+    DeletedOut,
+    DeletionQuery,
+)
 from nexgent.api.v1.positions.schemas import PositionOut, PositionsQuery
 from nexgent.api.v1.positions.views import positions_of
 from nexgent.domain.agents.config import to_json_dict
@@ -49,8 +57,13 @@ async def create_agent(body: AgentIn, caller: SessionCaller, services: Services)
 
 
 @router.get("", summary="List agents, newest first", response_model=list[AgentOut])
-async def list_agents(request: Request, caller: AgentsCaller, services: Services) -> Response:
+async def list_agents(
+    request: Request, query: Annotated[AgentsQuery, Query()], caller: AgentsCaller, services: Services
+) -> Response:
     """Return the user's agents."""
+    if query.deleted:
+        gone = services.directory.deleted_of_user(caller.user_id)
+        return json_array([_encoded(agent) for agent in gone])
     agents = services.directory.of_user(caller.user_id)
     return json_array([agent_fragment(request, agent) for agent in agents])
 
@@ -72,11 +85,28 @@ async def update_agent(
     return AgentOut.of(await services.update_agent.execute(agent_id, caller.user_id, changes))
 
 
-@router.delete("/{id}", summary="Delete an agent and all it owns", responses=refusals(MOVED_ON))
-async def delete_agent(agent_id: AgentIdInPath, caller: SessionCaller, services: Services) -> DoneOut:
-    """Delete an agent."""
-    await services.delete_agent.execute(agent_id, caller.user_id)
-    return DoneOut(success=True, message="Agent deleted successfully")
+@router.delete(
+    "/{id}",
+    summary="Delete an agent with its wallets, balances and open positions",
+    responses=refusals(
+        Refusal(
+            409, "A trade of this agent is in progress; try again when it has finished", "TRADE_IN_PROGRESS"
+        )
+    ),
+)
+async def delete_agent(
+    agent_id: AgentIdInPath,
+    query: Annotated[DeletionQuery, Query()],
+    caller: SessionCaller,
+    services: Services,
+) -> DeletedOut:
+    """Delete an agent. What it did stays readable: transactions, closed trades, and its decisions on signals.
+
+    Trades under way are waited for, up to five seconds. Open positions of a live wallet have to be confirmed: their tokens stay
+    in the wallet on the chain, where no stop loss watches them any more.
+    """
+    lost = await services.delete_agent.execute(agent_id, caller.user_id, confirmed=query.confirm)
+    return DeletedOut(success=True, message="Agent deleted successfully", open_positions=lost)
 
 
 @router.get("/{id}/config", summary="The effective trading configuration", response_model=ConfigOut)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, Strict
 
-from nexgent.api.http.models import ApiModel, Body, SchemaBody
-from nexgent.api.http.types import Instant
+from nexgent.api.http.models import ApiModel, Body, Query, SchemaBody
+from nexgent.api.http.types import Instant, Stripped
 from nexgent.domain.agents.config_models import TradingConfig
 from nexgent.domain.agents.models import Agent, TradingMode
 
@@ -58,6 +58,34 @@ class AgentOut(ApiModel):
             created_at=agent.created_at,
             updated_at=agent.updated_at,
         )
+
+
+class AgentsQuery(Query):
+    """Which agents of the caller."""
+
+    deleted: Annotated[bool | None, Stripped] = Field(
+        default=None,
+        description="true lists the deleted agents instead: their transactions, closed trades and decisions are still there",
+    )
+
+
+class DeletionQuery(Query):
+    """Whether open positions may go with the agent."""
+
+    confirm: Annotated[bool | None, Stripped] = Field(
+        default=None,
+        description="true: open positions go with the agent. Left out: those of paper wallets do, and with open positions of a "
+        "live wallet nothing is deleted (409). false: with any open position nothing is deleted (409)",
+    )
+
+
+class DeletedOut(ApiModel):
+    """An agent that is gone, and what went with it."""
+
+    success: bool
+    message: str
+    open_positions: int
+    """Positions that were open and are not watched any more."""
 
 
 class ConfigIn(Body):

@@ -12,7 +12,7 @@ from nexgent.api.v1.historical_swaps.parsing import FILTERS, closed_trade_filter
 from nexgent.api.v1.historical_swaps.schemas import HistoricalSwapOut
 from nexgent.api.v1.historical_swaps.views import swap_view
 from nexgent.domain.users.models import Scope
-from nexgent.domain.wallets.record_transaction import visible_agent
+from nexgent.domain.wallets.record_transaction import readable_agent
 from nexgent.shared.errors import NotFoundError
 from nexgent.shared.paging import PageMark
 from nexgent.shared.types import ClosedTradeId
@@ -58,5 +58,5 @@ async def get_swap(call: Call) -> Response:
     row = await call.services.closed_trades.get(swap_id)
     if row is None:
         raise NotFoundError("Historical swap not found")
-    visible_agent(call.services.directory, row.agent_id, call.user_id)
+    readable_agent(call.services.directory, row.agent_id, call.user_id)
     return json_response(swap_view(row))

@@ -22,7 +22,7 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.domain.transactions.queries import TransactionFilter
 from nexgent.domain.users.models import Scope
-from nexgent.domain.wallets.record_transaction import visible_agent, wallet_of
+from nexgent.domain.wallets.record_transaction import readable_agent, visible_agent, wallet_of
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageMark
@@ -129,7 +129,7 @@ async def get_transaction(call: Call) -> Response:
     row = await call.services.transactions.get(transaction_id)
     if row is None:
         raise NotFoundError("Transaction not found")
-    visible_agent(call.services.directory, row.agent_id, call.user_id)
+    readable_agent(call.services.directory, row.agent_id, call.user_id)
     return json_response(transaction_view(row))
 
 
@@ -139,5 +139,5 @@ def required_agent(call: Call, query: QueryFields) -> AgentId:
     if given is None:
         raise InvalidInputError("agentId query parameter is required")
     agent_id = AgentId(parse_uuid(given, "agent"))
-    visible_agent(call.services.directory, agent_id, call.user_id)
+    readable_agent(call.services.directory, agent_id, call.user_id)
     return agent_id
