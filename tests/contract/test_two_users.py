@@ -390,7 +390,7 @@ class World:
         connection: asyncpg.Connection[Any] = await asyncpg.connect(self.database_url)
         try:
             done: bool = await connection.fetchval(
-                "SELECT (SELECT max(position) FROM journal) <= (SELECT position FROM journal_watermark)"
+                "SELECT (SELECT coalesce(max(id), 0) FROM journal) <= (SELECT position FROM journal_watermark)"
             )
         finally:
             await connection.close()
