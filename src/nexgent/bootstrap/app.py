@@ -92,7 +92,7 @@ from nexgent.infrastructure.websocket.tickets import RedisTicketStore
 from nexgent.middleware.client_address import ClientAddresses
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
-from nexgent.shared.loops import keep_running, run_every
+from nexgent.shared.loops import LoopWatch, keep_running, run_every
 from nexgent.shared.money import install_decimal_context
 from nexgent.shared.types import WalletAddress
 
@@ -124,6 +124,7 @@ class Service:
         self.clock = SystemClock()
         self.metrics = Metrics()
         self.observer = EngineObserver(self.metrics)
+        self.loops = LoopWatch(self.clock, self.observer.loop_failed)
         self.bus = EventBus(self.observer.listener_failed)
         self.stopping = False
         self._tasks: list[asyncio.Task[Any]] = []
@@ -179,7 +180,7 @@ class Service:
             tokens=self.tokens, keys=PostgresApiKeyStore(pool), revoked=self.revoked, clock=self.clock
         )
         self.hub = self._build_hub()
-        self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content)
+        self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content, watch=self.loops)
         self.punctuality = Punctuality(
             poll_seconds=settings.prices.poll_seconds,
             clock=self.clock,
@@ -192,7 +193,7 @@ class Service:
             load=self._load,
             clock=self.clock,
             poll_seconds=settings.prices.poll_seconds,
-            on_loop_failure=self.observer.loop_failed,
+            watch=self.loops,
             on_tick=self.punctuality.ticked,
         )
         self.bridge = EventBridge(
@@ -209,6 +210,7 @@ class Service:
             role=self.role,
             poller=self.engine.poller,
             late=self.punctuality.problem,
+            failing=self.loops.problem,
             clock=self.clock,
             stopping=lambda: self.stopping,
         )
@@ -218,6 +220,7 @@ class Service:
             observer=self.observer,
             hub=self.hub,
             mirror=self.mirror,
+            loops=self.loops,
             bridge=self.bridge,
             doorbell=self.doorbell,
             is_engine=lambda: self.role.active,
@@ -372,7 +375,7 @@ class Service:
         if worker is not None:
             jobs["worker"] = worker.run
         for name, job in jobs.items():
-            self._start(name, keep_running(job, name=name, on_failure=self.observer.loop_failed))
+            self._start(name, keep_running(job, name=name, watch=self.loops))
         steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
             "protections": (PROTECTIONS_SECONDS, self.refresh_protections.tick),
             "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
@@ -383,8 +386,7 @@ class Service:
             "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),
         }
         for name, (seconds, step) in steps.items():
-            failed = self.observer.loop_failed
-            self._start(name, run_every(seconds, step, name=name, clock=self.clock, on_failure=failed))
+            self._start(name, run_every(seconds, step, name=name, clock=self.clock, watch=self.loops))
 
     def _start(self, name: str, job: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(job, name=name)

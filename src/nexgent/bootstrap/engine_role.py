@@ -15,7 +15,7 @@ from nexgent.bootstrap.engine import Engine
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.loops import run_every
+from nexgent.shared.loops import LoopWatch, run_every
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class EngineRole:
         load: Callable[[], Awaitable[None]],
         clock: Clock,
         poll_seconds: float,
-        on_loop_failure: Callable[[str], None],
+        watch: LoopWatch,
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
@@ -43,7 +43,7 @@ class EngineRole:
         self._load = load
         self._clock = clock
         self._poll_seconds = poll_seconds
-        self._on_loop_failure = on_loop_failure
+        self._watch = watch
         self._on_tick = on_tick
         self.settled = asyncio.Event()
         """Set when the first attempt to become the engine is over, either way."""
@@ -116,7 +116,7 @@ class EngineRole:
                     engine.dead_tokens.tick,
                     name="dead-tokens",
                     clock=self._clock,
-                    on_failure=self._on_loop_failure,
+                    watch=self._watch,
                 )
             ),
             asyncio.ensure_future(
@@ -125,7 +125,7 @@ class EngineRole:
                     self._tick,
                     name="prices",
                     clock=self._clock,
-                    on_failure=self._on_loop_failure,
+                    watch=self._watch,
                 )
             ),
         ]
@@ -165,5 +165,5 @@ class EngineRole:
             self._engine.recovery.run_once,
             name="recovery",
             clock=self._clock,
-            on_failure=self._on_loop_failure,
+            watch=self._watch,
         )

@@ -35,6 +35,7 @@ class Health:
         role: EngineRole,
         poller: PricePoller,
         late: Callable[[], str | None],
+        failing: Callable[[], str | None],
         clock: Clock,
         stopping: Callable[[], bool],
     ) -> None:
@@ -43,6 +44,7 @@ class Health:
         self._role = role
         self._poller = poller
         self._late = late
+        self._failing = failing
         self._clock = clock
         self._stopping = stopping
         self._started = clock.monotonic()
@@ -77,8 +79,8 @@ class Health:
         return None
 
     def late(self) -> str | None:
-        """Return what of this process was late a moment ago, or None."""
-        return self._late() if self._role.settled.is_set() else None
+        """Return what of this process fails again and again, or was late a moment ago, or None."""
+        return (self._failing() or self._late()) if self._role.settled.is_set() else None
 
     def uptime_seconds(self) -> float:
         """Return how long this process has been running."""

@@ -54,6 +54,7 @@ class EngineObserver:
 
     def loop_failed(self, name: str) -> None:
         """Note a step of a loop that raised."""
+        self._metrics.loop_failures.labels(name).inc()
         self._metrics.error(
             "prices" if name == "prices" else "loop", "POLL_FAILED" if name == "prices" else name
         )

@@ -13,6 +13,7 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
+from nexgent.domain.trading.errors import UnexpectedTradeError
 from nexgent.domain.trading.events import (
     ExitAttemptFailed,
     ExitOverdue,
@@ -28,6 +29,7 @@ from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.queue.doorbell import Doorbell
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.events import EventBus
+from nexgent.shared.loops import LoopWatch
 
 
 def wire_events(
@@ -37,6 +39,7 @@ def wire_events(
     observer: EngineObserver,
     hub: WebSocketHub,
     mirror: RedisMirror,
+    loops: LoopWatch,
     bridge: EventBridge,
     doorbell: Doorbell,
     is_engine: Callable[[], bool],
@@ -90,4 +93,12 @@ def wire_events(
     bus.on(ExitAttemptFailed, observer.on_exit_attempt_failed, engine.dead_tokens.on_exit_attempt_failed)
     bus.on(ExitOverdue, observer.on_exit_overdue)
     bus.on(RecoveryPostponed, observer.on_recovery_postponed)
+
+    def unexpected(event: ExitAttemptFailed | RecoveryPostponed) -> None:
+        # What a market or a server refuses is their business; this is a fault of ours, and somebody should look.
+        if event.code == UnexpectedTradeError.code:
+            loops.failed("an exit" if isinstance(event, ExitAttemptFailed) else "an open trade", event.code)
+
+    bus.on(ExitAttemptFailed, unexpected)
+    bus.on(RecoveryPostponed, unexpected)
     bus.on(WalletUnlocked, lambda event: engine.exits.hurry(event.wallet_address))

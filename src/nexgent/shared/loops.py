@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -15,13 +16,64 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
+IN_A_ROW = 3
+"""So many failures without a success between them are no accident."""
+FORGOTTEN_AFTER_SECONDS = 90.0
+"""What has not failed for so long is well again, also where nobody tells of successes."""
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int
+    reason: str
+    last: float
+
+
+class LoopWatch:
+    """Which loops fail again and again, for whoever looks at the health of the process. Recovers by itself."""
+
+    def __init__(self, clock: Clock, on_failure: Callable[[str], None] | None = None) -> None:
+        self._clock = clock
+        self._on_failure = on_failure
+        self._failing: dict[str, _Failures] = {}
+
+    def failed(self, name: str, reason: Exception | str) -> None:
+        """Note a failure. Of an exception only the name of its kind is shown: its text may be anything."""
+        if self._on_failure is not None:
+            self._on_failure(name)
+        now = self._clock.monotonic()
+        known = self._failing.get(name)
+        count = known.count + 1 if known is not None and self._is_recent(known, now) else 1
+        self._failing[name] = _Failures(
+            count, reason if isinstance(reason, str) else type(reason).__name__, now
+        )
+
+    def went_well(self, name: str) -> None:
+        """Note a success: whatever was before is over."""
+        self._failing.pop(name, None)
+
+    def problem(self) -> str | None:
+        """Return what fails again and again and why, or None."""
+        now = self._clock.monotonic()
+        troubles = [
+            f"{name} has failed {one.count} times in a row ({one.reason})"
+            for name, one in sorted(self._failing.items())
+            if one.count >= IN_A_ROW and self._is_recent(one, now)
+        ]
+        return "; ".join(troubles) or None
+
+    @staticmethod
+    def _is_recent(failures: _Failures, now: float) -> bool:
+        return now - failures.last <= FORGOTTEN_AFTER_SECONDS
+
+
 async def run_every(
     interval_seconds: float,
     step: Callable[[], Awaitable[object]],
     *,
     name: str,
     clock: Clock,
-    on_failure: Callable[[str], None] | None = None,
+    watch: LoopWatch | None = None,
 ) -> None:
     """Run `step` again and again, aiming at one start per interval, until cancelled.
 
@@ -31,10 +83,13 @@ async def run_every(
         started = clock.monotonic()
         try:
             await step()
-        except Exception:
+        except Exception as error:
             log.exception("loop.step_failed", loop=name)
-            if on_failure is not None:
-                on_failure(name)
+            if watch is not None:
+                watch.failed(name, error)
+        else:
+            if watch is not None:
+                watch.went_well(name)
         elapsed = clock.monotonic() - started
         await asyncio.sleep(max(0.0, interval_seconds - elapsed))
 
@@ -44,16 +99,16 @@ async def keep_running(
     *,
     name: str,
     pause_seconds: float = 1.0,
-    on_failure: Callable[[str], None] | None = None,
+    watch: LoopWatch | None = None,
 ) -> None:
     """Run something that is meant to go on until it is cancelled; when it fails unexpectedly, start it again after a pause."""
     while True:
         try:
             await job()
-        except Exception:
+        except Exception as error:
             log.exception("job.failed", job=name, again_in_seconds=pause_seconds)
-            if on_failure is not None:
-                on_failure(name)
+            if watch is not None:
+                watch.failed(name, error)
         else:
             return
         await asyncio.sleep(pause_seconds)

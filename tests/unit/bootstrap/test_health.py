@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,14 +22,25 @@ class SilentRedis:
         return self.sign
 
 
-def a_health(redis: SilentRedis, clock: FakeClock) -> Health:
+class Settled:
+    """A role that has been taken."""
+
+    def __init__(self) -> None:
+        self.settled = asyncio.Event()
+        self.settled.set()
+
+
+def a_health(
+    redis: SilentRedis, clock: FakeClock, failing: Callable[[], str | None] = lambda: None
+) -> Health:
     nothing: Any = None
     return Health(
         pool=nothing,
         redis=redis,  # type: ignore[arg-type]
-        role=nothing,
+        role=Settled(),  # type: ignore[arg-type]
         poller=nothing,
         late=lambda: None,
+        failing=failing,
         clock=clock,
         stopping=lambda: False,
     )
@@ -53,3 +66,12 @@ async def test_a_worker_that_falls_silent_is_a_problem_at_once() -> None:
 
     with pytest.raises(WorkerSilentError):
         await health.check_queue()
+
+
+async def test_a_loop_that_keeps_failing_is_what_health_says() -> None:
+    trouble: list[str] = []
+    health = a_health(SilentRedis(), FakeClock(), lambda: trouble[0] if trouble else None)
+
+    assert health.late() is None
+    trouble.append("recovery has failed 3 times in a row (TypeError)")
+    assert health.late() == "recovery has failed 3 times in a row (TypeError)"

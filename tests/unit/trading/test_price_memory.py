@@ -20,6 +20,7 @@ from nexgent.domain.trading.purchases import Buyer, PurchaseOrder, PurchaseResul
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id
+from nexgent.shared.loops import LoopWatch
 from nexgent.shared.types import IntentId, TokenAddress
 from tests.fakes.api import FakeSignals
 from tests.fakes.clock import FakeClock
@@ -72,6 +73,7 @@ class Scene:
             observer=nobody,
             hub=nobody,
             mirror=nobody,
+            loops=LoopWatch(self.clock),
             bridge=nobody,
             doorbell=nobody,
             is_engine=lambda: True,

@@ -165,9 +165,8 @@ class ExitTasks:
             return self._policy.first_pause_seconds
         except NexgentError as error:
             return self._failed(exit_, error)
-        except Exception:
-            log.exception("exit.failed", position_id=str(exit_.position.id), reason=exit_.reason.value)
-            return self._policy.pause_seconds(exit_.attempts)
+        except Exception as error:
+            return self._failed(exit_, named(error))
 
     async def _remember(self, exit_: _Exit, request: ClosePositionRequest) -> None:
         """Have the journal know of an exit that waits for another operation: the price may be back before a restart is."""

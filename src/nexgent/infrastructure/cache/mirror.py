@@ -25,7 +25,7 @@ from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredE
 from nexgent.infrastructure.cache.mirror_rebuild import fill_redis
 from nexgent.infrastructure.cache.mirror_state import MirrorState
 from nexgent.infrastructure.cache.writes import WriteBatch
-from nexgent.shared.loops import end_of_burst
+from nexgent.shared.loops import LoopWatch, end_of_burst
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,15 @@ class RedisMirror:
     of one.
     """
 
-    def __init__(self, *, redis: Redis, keys: CacheKeys, content: Callable[[], MirrorContent]) -> None:
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        keys: CacheKeys,
+        content: Callable[[], MirrorContent],
+        watch: LoopWatch | None = None,
+    ) -> None:
+        self._watch = watch
         self._redis = redis
         self._keys = keys
         self._content = content
@@ -104,13 +112,17 @@ class RedisMirror:
                 self._check_due_at = 0.0
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
-            except Exception:
+            except Exception as error:
                 # Never leave Redis behind for good: start again from memory.
                 log.exception("mirror.step_failed")
+                if self._watch is not None:
+                    self._watch.failed("mirror", error)
                 self._must_rebuild = True
                 await asyncio.sleep(LONGEST_PAUSE_SECONDS)
             else:
                 pause_seconds = 0.05
+                if self._watch is not None:
+                    self._watch.went_well("mirror")
                 if not self._reachable:
                     self._reachable = True
                     log.info("mirror.redis_back")

@@ -72,6 +72,7 @@ class Metrics:
         )
         self.price_age_seconds = self._gauge("price_poll_age_seconds", "Age of the last good poll", [])
         self.sol_price_age_seconds = self._gauge("sol_price_age_seconds", "Age of the SOL price", [])
+        self.loop_failures = self._counter("loop_failures", "Steps of a loop that failed", ["loop"])
         self.errors = self._counter("errors", "Failures", ["type", "code"])
 
     def _infrastructure(self) -> None:
