@@ -7,8 +7,8 @@ import getpass
 import json
 import sys
 
-from nexgent.bootstrap.storage import open_storage
 from nexgent.cli import exit_codes
+from nexgent.cli.books import existing_books
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
 from nexgent.domain.audit.models import COMMAND_LINE, AuditEntry, Outcome
@@ -66,7 +66,7 @@ async def _act(settings: Settings, email: str, password: str | None) -> bool:
     clock, passwords = SystemClock(), BcryptHasher()
     try:
         async with (
-            open_storage(settings.storage, join_running=True) as storage,
+            existing_books(settings.storage) as storage,
             opened_pool(storage.database_url, min_size=1, max_size=1) as pool,
         ):
             users = PostgresUserRepository(pool)

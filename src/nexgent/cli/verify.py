@@ -10,23 +10,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from nexgent.bootstrap.storage import open_storage
 from nexgent.cli import exit_codes
+from nexgent.cli.books import existing_books
 from nexgent.cli.running import load_settings, run_async
-from nexgent.config.sections import StorageSettings
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.database.migration import SCHEMA_REVISION, current_revision
 from nexgent.infrastructure.database.verify import VerifyReport, verify
-from nexgent.shared.errors import ConflictError
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
-
-
-class NoBooksError(ConflictError):
-    """There is nothing that could be verified, or not by this version."""
-
-    code = "NO_BOOKS"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _verify(settings: Settings) -> VerifyReport:
-    _require_data(settings.storage)
-    async with open_storage(settings.storage, join_running=True) as storage:
-        _require_schema(await current_revision(storage.database_url))
+    async with existing_books(settings.storage) as storage:
         redis = connect_redis(storage.redis_url)
         keys = CacheKeys(settings.storage.redis_key_prefix)
 
@@ -66,32 +55,6 @@ async def _verify(settings: Settings) -> VerifyReport:
             return await verify(storage.database_url)
         finally:
             await redis.aclose()
-
-
-def _require_data(storage: StorageSettings) -> None:
-    """Raise `NoBooksError` where no embedded server ever ran: looking must not make a data folder."""
-    folder = storage.data_dir.expanduser().resolve()
-    if storage.database_url is None and not (folder / "postgres").is_dir():
-        raise NoBooksError(
-            f"There are no books to verify: the data folder {folder} holds none. `nexgent serve` begins them; is this the "
-            "right folder, or is NEXGENT_DATA_DIR or DATABASE_URL missing?"
-        )
-
-
-def _require_schema(revision: str | None) -> None:
-    if revision == SCHEMA_REVISION:
-        return
-    if revision is None:
-        raise NoBooksError(
-            "There are no books to verify: the database is empty. `nexgent serve` begins them."
-        )
-    if revision < SCHEMA_REVISION:
-        raise NoBooksError(
-            f"The database has schema {revision}, and {SCHEMA_REVISION} is needed: run `nexgent migrate` first."
-        )
-    raise NoBooksError(
-        f"The database has schema {revision}, which is newer than {SCHEMA_REVISION}: use the newer nexgent it belongs to."
-    )
 
 
 def _show(report: VerifyReport) -> None:

@@ -63,11 +63,14 @@ def test_all_settings_are_checked_before_anything_is_touched(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
-def test_verify_where_nothing_ever_ran_says_so_and_makes_nothing(tmp_path: Path) -> None:
-    result = nexgent(tmp_path, "verify")
+@pytest.mark.parametrize("command", [("verify",), ("admin", "unlock", "user@example.com")])
+def test_where_nothing_ever_ran_commands_say_so_and_make_nothing(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    result = nexgent(tmp_path, *command)
 
     assert result.returncode == 3
-    assert "There are no books to verify" in result.stderr
+    assert "There are no books here" in result.stderr
     assert str(tmp_path) in result.stderr
     assert not list(tmp_path.iterdir())
 
@@ -76,7 +79,7 @@ def test_verify_of_an_empty_database_says_so(tmp_path: Path, postgres_url: str, 
     result = nexgent(tmp_path, "verify", env={"DATABASE_URL": postgres_url, "REDIS_URL": redis_url})
 
     assert (result.returncode, result.stdout) == (3, "")
-    assert result.stderr.startswith("There are no books to verify: the database is empty.")
+    assert result.stderr.startswith("There are no books here: the database is empty.")
 
 
 @pytest.mark.parametrize("port", ["999999", "65536", "-1", "4e3", "٤٠٠٠", ""])
