@@ -69,6 +69,7 @@ ACTIONS = {
     "PUT /agents/{id}": "agent.update",
     "PATCH /agents/{id}": "agent.update",
     "DELETE /agents/{id}": "agent.delete",
+    "PUT /agents/{id}/config": "agent.configure",
     "PATCH /agents/{id}/config": "agent.configure",
     "POST /agents/{id}/protections/reset": "protections.reset",
     "PUT /protections/kill-switch": "kill_switch.set",
@@ -129,7 +130,7 @@ class Audited:
 
 
 def audited_endpoints(endpoints: Iterable[Described]) -> dict[str, list[Audited]]:
-    """Return what is written down, by method and number of the path's parts."""
+    """Return what is written down, by method and first part of the path: all others are let through by one look."""
     found: dict[str, list[Audited]] = {}
     for endpoint in endpoints:
         name = f"{endpoint.method} {endpoint.path}"
@@ -139,7 +140,7 @@ def audited_endpoints(endpoints: Iterable[Described]) -> dict[str, list[Audited]
         action = ACTIONS.get(name) or _derived(endpoint.method, parts)
         # By its name: there are two classes of this kind while endpoints move to another form.
         public = getattr(endpoint.access, "value", "") == Access.PUBLIC.value
-        found.setdefault(f"{endpoint.method}{len(parts)}", []).append(Audited(action, parts, public))
+        found.setdefault(f"{endpoint.method} {parts[0]}", []).append(Audited(action, parts, public))
     return found
 
 
@@ -180,8 +181,14 @@ class AuditMiddleware:
     def _match(self, method: str, path: str) -> tuple[Audited, dict[str, str]] | None:
         if not path.startswith(PREFIX):
             return None
-        parts = path[len(PREFIX) + 1 :].split("/")
-        for candidate in self._audited.get(f"{method}{len(parts)}", ()):
+        rest = path[len(PREFIX) + 1 :]
+        candidates = self._audited.get(f"{method} {rest.partition('/')[0]}")
+        if candidates is None:
+            return None
+        parts = rest.split("/")
+        for candidate in candidates:
+            if len(candidate.template) != len(parts):
+                continue
             values: dict[str, str] = {}
             for wanted, part in zip(candidate.template, parts, strict=True):
                 if wanted.startswith("{"):

@@ -69,7 +69,7 @@ def test_what_clients_choose_is_cut_and_cleaned() -> None:
 
 def test_every_endpoint_that_matters_is_in_it() -> None:
     audited = audited_endpoints(ENDPOINTS)
-    there = {f"{name[:-1]} /{'/'.join(one.template)}" for name, some in audited.items() for one in some}
+    there = {f"{name.split()[0]} /{'/'.join(one.template)}" for name, some in audited.items() for one in some}
     writing = {f"{one.method} {one.path}" for one in ENDPOINTS if one.method != "GET"}
 
     assert {name for name in writing if name.split("/")[1] in SENSITIVE} - NOT_AUDITED == there
