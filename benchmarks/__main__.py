@@ -1,4 +1,4 @@
-"""`python -m benchmarks [ticks] [product] [ws] [storm]`: print the table of our own times; without a name, all of them.
+"""`python -m benchmarks [ticks] [product] [ws] [storm] [floods]`: print the table of our own times; without a name, all of them.
 
 `ws` by name listens for a minute; as one of all, for a shorter time.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from benchmarks import product, sockets, storm, table, ticks
+from benchmarks import floods, product, sockets, storm, table, ticks
 from nexgent.shared.money import install_decimal_context
 
 
@@ -23,6 +23,7 @@ def main() -> int:
         "product": lambda: uvloop.run(product.run()),
         "ws": lambda: uvloop.run(sockets.run(seconds=seconds)),
         "storm": lambda: uvloop.run(storm.run()),
+        "floods": lambda: uvloop.run(floods.run()),
     }
     names = sys.argv[1:] or list(known)
     unknown = sorted(set(names) - set(known))
