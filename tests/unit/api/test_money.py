@@ -254,6 +254,13 @@ class TestPositions:
         assert position["tokenAddress"] == TOKEN
         assert position["purchase"]["amount"] > 0
         assert position["takeProfit"]["remainingAmount"] == position["purchase"]["amount"]
+        assert position["takeProfit"]["totalLevels"] is None, "take profit is off"
+        rule = {"config": {"takeProfit": {"enabled": True, "mode": "moderate"}}}
+        assert (await client.patch(f"/api/v1/agents/{agent.id}/config", json=rule)).status_code == 200
+        (planned,) = (await client.get(path)).json()
+        assert planned["takeProfit"]["totalLevels"] == 4
+        off = {"config": {"takeProfit": {"enabled": False}}}
+        assert (await client.patch(f"/api/v1/agents/{agent.id}/config", json=off)).status_code == 200
         assert position["current"]["priceNative"] == position["purchase"]["priceNative"]
         assert (await client.get(f"/api/v1/agents/{agent.id}/positions")).json() == listed
         assert (await client.get(f"{path}?walletAddress={agent.wallets[0].address}")).json() == listed

@@ -293,6 +293,19 @@ class TestTransactions:
         assert (figures.status_code, remark.status_code) == (409, 200)
         assert remark.json()["closeReason"] == "stop_loss"
         assert (transaction.status_code, removed.status_code) == (204, 204)
+        assert transaction.headers["X-Balances-Reversed"] == "false"
+        assert await balances(client, agent) == before
+
+    async def test_deleting_what_was_entered_by_hand_says_that_balances_are_reversed(
+        self, client: httpx.AsyncClient, agent: Agent
+    ) -> None:
+        before = await balances(client, agent)
+        recorded = await record(client, agent)
+
+        deleted = await client.delete(f"/api/v1/agent-transactions/{recorded}")
+
+        assert deleted.status_code == 204
+        assert deleted.headers["X-Balances-Reversed"] == "true"
         assert await balances(client, agent) == before
 
     async def test_strangers(self, client: httpx.AsyncClient, api: FakeApi, foreign: Agent) -> None:

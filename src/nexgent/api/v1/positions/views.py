@@ -14,6 +14,7 @@ from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.positions.views import enriched_position_view, iso_time
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.domain.trading.position_book import HeldPosition
+from nexgent.domain.trading.take_profit import take_profit_plan
 from nexgent.shared.money import CONTEXT
 from nexgent.shared.types import AgentId, PositionId, UserId, WalletAddress
 
@@ -23,7 +24,7 @@ DISPLAY_SOL_USD = Decimal(100)
 _HUNDRED = Decimal(100)
 _MAX_FRAGMENTS = 50_000
 
-_Kept = tuple[Position, PositionMark, Decimal | None, Decimal | None, Decimal, bytes]
+_Kept = tuple[Position, PositionMark, Decimal | None, Decimal | None, Decimal, bytes, int | None]
 
 
 class PositionFragments:
@@ -32,8 +33,17 @@ class PositionFragments:
     def __init__(self) -> None:
         self._kept: dict[PositionId, _Kept] = {}
 
-    def get(self, held: HeldPosition, price: TokenPrice | None, sol_usd: Decimal) -> bytes:
-        """Return the JSON of a position at a price; encoded anew only when position, mark or a price is another one."""
+    def get(
+        self,
+        held: HeldPosition,
+        price: TokenPrice | None,
+        sol_usd: Decimal,
+        planned_levels: int | None = None,
+    ) -> bytes:
+        """Return the JSON of a position at a price; encoded anew only when position, mark, price or plan is another one.
+
+        `planned_levels` is how many take-profit levels the agent's configuration has, None when it takes none.
+        """
         position, mark = held.position, held.mark
         price_sol, price_usd = (price.price_sol, price.price_usd) if price is not None else (None, None)
         kept = self._kept.get(position.id)
@@ -44,12 +54,21 @@ class PositionFragments:
             and (kept[2] is price_sol or kept[2] == price_sol)
             and (kept[3] is price_usd or kept[3] == price_usd)
             and (kept[4] is sol_usd or kept[4] == sol_usd)
+            and kept[6] == planned_levels
         ):
             return kept[5]
-        content = encode(position_view(position, mark, price_sol, price_usd, sol_usd))
+        content = encode(position_view(position, mark, price_sol, price_usd, sol_usd, planned_levels))
         if len(self._kept) >= _MAX_FRAGMENTS:
             self._kept.clear()
-        self._kept[position.id] = (position, mark, price_sol, price_usd, sol_usd, content)
+        self._kept[position.id] = (
+            position,
+            mark,
+            price_sol,
+            price_usd,
+            sol_usd,
+            content,
+            planned_levels,
+        )
         return content
 
 
@@ -68,7 +87,9 @@ def positions_of(
     sol_usd = latest.price_usd if latest is not None else DISPLAY_SOL_USD
     fragments: PositionFragments = request.app.state.position_fragments
     price_of, fragment = services.board.get, fragments.get
-    return json_array([fragment(one, price_of(one.position.token_address), sol_usd) for one in held])
+    rule = agent.config.take_profit
+    planned = len(take_profit_plan(rule).levels) if rule.enabled else None
+    return json_array([fragment(one, price_of(one.position.token_address), sol_usd, planned) for one in held])
 
 
 def position_view(
@@ -77,6 +98,7 @@ def position_view(
     price_sol: Decimal | None,
     price_usd: Decimal | None,
     sol_usd: Decimal,
+    planned_levels: int | None = None,
 ) -> dict[str, object]:
     """Return a position in the nested form of the lists. Figures are those of the live view, so that both always agree."""
     view = enriched_position_view(position, mark, price_sol, price_usd, sol_usd)
@@ -122,7 +144,10 @@ def position_view(
         },
         "takeProfit": {
             "levelsHit": position.take_profit_levels_hit,
-            "totalLevels": position.take_profit_levels_total,
+            # Only averaging down gives a position a total of its own; until then the configuration's levels count.
+            "totalLevels": planned_levels
+            if position.take_profit_levels_total is None
+            else position.take_profit_levels_total,
             "tpBatchStartLevel": position.take_profit_batch_start,
             "remainingAmount": held,
             "originalAmount": purchased,

@@ -64,8 +64,10 @@ async def update_transaction(call: Call) -> Response:
     Doc(
         summary="Delete a transaction",
         description=(
-            "What was entered by hand is taken back from the balances. A trade of the engine loses its row, its money stays "
-            "where it is; while its position is open, the answer is 409."
+            "**The balances are reversed:** what was entered by hand is taken back from them, a deposit of 10 SOL lowers the SOL "
+            "balance by 10. (The service this API is taken from left them as they were.) Refused when the balance does not "
+            "cover it any more. A trade of the engine only loses its row, its money stays where it is; while its position is "
+            "open, the answer is 409. The header `X-Balances-Reversed` of the answer says `true` or `false`."
         ),
         status=204,
     ),
@@ -73,8 +75,8 @@ async def update_transaction(call: Call) -> Response:
 async def delete_transaction(call: Call) -> Response:
     """Delete a transaction."""
     agent, row = await _visible_transaction(call)
-    await call.services.bookkeeping.remove_transaction.execute(agent, row.wallet_address, row.id)
-    return Response(status_code=204)
+    moved = await call.services.bookkeeping.remove_transaction.execute(agent, row.wallet_address, row.id)
+    return Response(status_code=204, headers={"X-Balances-Reversed": "true" if moved else "false"})
 
 
 async def _visible_transaction(call: Call) -> tuple[Agent, TransactionRow]:

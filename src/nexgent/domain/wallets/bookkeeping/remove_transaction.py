@@ -28,15 +28,17 @@ class RemoveTransaction:
 
     async def execute(
         self, agent: Agent, wallet: WalletAddress | None, transaction_id: TransactionId
-    ) -> None:
-        """Return when the removal is durable. `wallet` None is a transaction whose wallet the agent no longer has.
+    ) -> bool:
+        """Return when the removal is durable, and whether balances moved with it.
+
+        `wallet` None is a transaction whose wallet the agent no longer has.
 
         Raises `UnknownTransactionError`, `TransactionInUseError` when an open position rests on it,
         `InsufficientBalanceError` when what it brought has been spent, `ConflictError`, `UnavailableError`.
         """
         if wallet is None:
             await self._remove_detached(agent, transaction_id)
-            return
+            return False
         for attempt in range(ATTEMPTS):
             state, booked = await self._booked.read(wallet, transaction_id)
             _refuse_in_use(state, transaction_id)
@@ -51,7 +53,8 @@ class RemoveTransaction:
                     raise
             else:
                 log.info("transaction.removed", transaction_id=str(transaction_id), moved=bool(booked.effect))
-                return
+                return bool(booked.effect)
+        raise AssertionError("unreachable")
 
     async def _remove_detached(self, agent: Agent, transaction_id: TransactionId) -> None:
         """The balances it moved left together with its wallet; another stream of the agent takes the note."""
