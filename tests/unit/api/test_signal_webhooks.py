@@ -19,6 +19,7 @@ from nexgent.domain.users.authenticate import key_hash
 from nexgent.domain.users.models import ApiKey, Scope
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import UserId
 from tests.fakes.api import FakeApi
 from tests.fakes.engine import TOKEN, USER
@@ -70,6 +71,9 @@ BAD: list[dict[str, object]] = [
     {"name": "x", "template": []},
     {"name": "x", "template": {"symbol": "{{"}},
     {"name": "x", "maps": {"a": {}}},
+    {"name": "x", "maps": {"tokenAddress": {"BONK": "no mint"}}},
+    {"name": "x", "maps": {"tokenAddress": {"BONK": SOL_MINT}}},
+    {"name": "x", "template": {"tokenAddress": "0" * 44}},
     {"name": "x", "maxAgeSeconds": 0},
     {"name": "x", "maxAgeSeconds": 1.5},
     {"name": "x", "enabled": "yes"},
@@ -82,6 +86,12 @@ async def test_a_bad_webhook_is_refused(
 ) -> None:
     assert (await client.post(URL, json=body)).status_code == 400
     assert not api.webhooks.rows
+
+
+async def test_a_map_may_say_that_a_name_is_not_taken(client: httpx.AsyncClient) -> None:
+    body = {"name": "x", "maps": {"tokenAddress": {"BONK": ""}}}
+
+    assert (await client.post(URL, json=body)).status_code == 201
 
 
 async def test_an_alert_with_the_secret_becomes_a_signal(

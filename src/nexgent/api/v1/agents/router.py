@@ -51,7 +51,7 @@ def agent_fragment(request: Request, agent: Agent) -> bytes:
     responses=refusals(Refusal(409, "An agent cannot be created at present", "CONFLICT")),
 )
 async def create_agent(body: AgentIn, caller: SessionCaller, services: Services) -> AgentOut:
-    """Create an agent."""
+    """Create an agent. Its id is its own; a name may be that of another agent, too."""
     new = NewAgent(user_id=caller.user_id, name=body.name, trading_mode=body.trading_mode)
     return AgentOut.of(await services.create_agent.execute(new))
 

@@ -18,7 +18,7 @@ from nexgent.domain.signals.webhooks.models import (
     SignalWebhook,
 )
 from nexgent.domain.signals.webhooks.ports import WebhookRepository
-from nexgent.domain.signals.webhooks.template import parse_template
+from nexgent.domain.signals.webhooks.template import check_mints, parse_template
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.ids import new_id
@@ -125,7 +125,9 @@ def _changed(webhook: SignalWebhook, change: WebhookChange) -> SignalWebhook:
         )
     template = webhook.template if change.template is None else change.template
     maps = webhook.maps if change.maps is None else change.maps
-    parse_template(template, maps)
+    parsed = parse_template(template, maps)
+    if change.template is not None or change.maps is not None:
+        check_mints(parsed)
     enabled = webhook.enabled if change.enabled is None else change.enabled
     return replace(webhook, name=name, template=template, maps=maps, max_age_seconds=age, enabled=enabled)
 

@@ -88,6 +88,22 @@ def parse_template(fields: object, maps: object) -> AlertTemplate:
     return AlertTemplate(MappingProxyType(texts), MappingProxyType(replacements))
 
 
+def check_mints(template: AlertTemplate) -> None:
+    """Raise `InvalidTemplateError` for a token written in the template or a map that is no mint: no alert could be taken."""
+    replacements = template.maps.get("tokenAddress", {})
+    named = {f"maps.tokenAddress.{name[:50]}": text for name, text in replacements.items()}
+    own = template.fields["tokenAddress"].strip()
+    if not replacements and not _PLACEHOLDER.search(own):
+        named["template.tokenAddress"] = own
+    for name, text in named.items():
+        # An empty one says that alerts with this name are not taken.
+        if text.strip():
+            try:
+                read_traded_mint(text, name)
+            except InvalidInputError as error:
+                raise InvalidTemplateError(error.message) from None
+
+
 def render(template: AlertTemplate, alert: object) -> RenderedAlert:
     """Return the signal in an alert (JSON of any shape; a plain text is `{{text}}`). Raises `InvalidAlertError`."""
     found = {name: _value(template, name, alert) for name in FIELDS}
