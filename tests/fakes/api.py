@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -165,6 +165,9 @@ class FakeUsers:
 
     async def sessions_from(self) -> Mapping[UserId, datetime]:
         return {user.id: user.sessions_from for user in self.by_id.values() if user.sessions_from is not None}
+
+    async def gone(self, users: Collection[UserId]) -> Collection[UserId]:
+        return set(users) - set(self.by_id)
 
 
 class FakeAttempts:

@@ -417,6 +417,7 @@ class Service:
         while True:
             try:
                 self.revoked.load_sessions(await self.users.sessions_from())
+                self.revoked.load_gone(await self.users.gone(self.hub.user_ids()))
                 self.revoked.load(await self.sessions_store.revoked_access(self.clock.now()))
                 self.revoked.forget_expired(self.clock.now().timestamp())
                 return

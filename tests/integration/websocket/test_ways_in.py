@@ -23,6 +23,8 @@ from nexgent.domain.users.models import TokenType
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
+from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.users import PostgresUserRepository
 from nexgent.infrastructure.logging.setup import configure_logging
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
 from nexgent.shared.clock import SystemClock
@@ -224,6 +226,21 @@ async def test_a_new_password_ends_the_connections_of_before(site: Site) -> None
         await greeted(connection)
         site.revoked.load_sessions({site.user_id: site.clock.now() + timedelta(seconds=2)})
         assert await closing(connection) == (1008, "Session ended")
+
+
+async def test_the_connections_of_a_deleted_user_end(site: Site, database_url: str) -> None:
+    pool = await create_pool(database_url, max_size=1)
+    users = PostgresUserRepository(pool)
+    await pool.execute("INSERT INTO users (id, email) VALUES ($1, 'user@example.com')", site.user_id)
+    async with site.serve(check_seconds=0.05), connect(site.address()) as connection:
+        await greeted(connection)
+        assert site.world.hub.user_ids() == {site.user_id}
+        assert not await users.gone(site.world.hub.user_ids())
+        await pool.execute("DELETE FROM users")
+        site.revoked.load_gone(await users.gone(site.world.hub.user_ids()))
+        assert await closing(connection) == (1008, "Session ended")
+        assert (await refused(site.address()))[0] == 401
+    await pool.close()
 
 
 async def test_news_of_logouts_elsewhere_end_connections_too(site: Site) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -36,6 +36,7 @@ class RevokedTokens:
     def __init__(self, publish: Callable[[object], None] | None = None) -> None:
         self._expiry: dict[str, int] = {}
         self._sessions_from: Mapping[UserId, datetime] = {}
+        self._gone: frozenset[UserId] = frozenset()
         self._publish = publish
 
     def __contains__(self, token_id: str) -> bool:
@@ -52,7 +53,11 @@ class RevokedTokens:
     def ended_with_others(self, user_id: UserId, issued_at: int) -> bool:
         """Tell whether what a user was given then (seconds since 1970) ended with all their sessions, or with the user."""
         begun = self._sessions_from.get(user_id)
-        return begun is not None and issued_at < int(begun.timestamp())
+        return user_id in self._gone or (begun is not None and issued_at < int(begun.timestamp()))
+
+    def load_gone(self, users: Collection[UserId]) -> None:
+        """Take over who was deleted, of those who are connected; nobody comes back under the same id."""
+        self._gone |= frozenset(users)
 
     def load_sessions(self, sessions_from: Mapping[UserId, datetime]) -> None:
         """Take over from when on the sessions of users count."""

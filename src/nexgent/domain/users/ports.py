@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class UserRepository(Protocol):
 
     async def sessions_from(self) -> Mapping[UserId, datetime]:
         """Return from when on sessions count, for users whose earlier ones were ended."""
+        ...
+
+    async def gone(self, users: Collection[UserId]) -> Collection[UserId]:
+        """Return which of them are no users any more."""
         ...
 
 

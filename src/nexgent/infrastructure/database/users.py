@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import asyncpg
@@ -91,6 +91,14 @@ class PostgresUserRepository:
         with translated_errors("read users"):
             rows = await self._pool.fetch(_SESSIONS_FROM)
         return {UserId(row["id"]): row["sessions_from"] for row in rows}
+
+    async def gone(self, users: Collection[UserId]) -> Collection[UserId]:
+        """Return which of them are no users any more."""
+        if not users:
+            return ()
+        with translated_errors("look for users"):
+            rows = await self._pool.fetch("SELECT id FROM users WHERE id = ANY($1::uuid[])", list(users))
+        return set(users) - {UserId(row["id"]) for row in rows}
 
 
 class PostgresApiKeyStore:

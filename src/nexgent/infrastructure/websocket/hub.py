@@ -35,7 +35,7 @@ from nexgent.infrastructure.websocket.client import (
 from nexgent.infrastructure.websocket.stream import AgentStream, Resume, Streams
 from nexgent.infrastructure.websocket.visitor import Visitor
 from nexgent.shared.clock import Clock
-from nexgent.shared.types import AgentId, TokenAddress
+from nexgent.shared.types import AgentId, TokenAddress, UserId
 
 REPEAT_SECONDS = 2.0
 """An unchanged price is sent again after this long."""
@@ -152,6 +152,11 @@ class WebSocketHub:
     def on_token_revoked(self, event: TokenRevoked) -> None:
         """End the connections of a session that is over."""
         self._close_where(lambda visitor: visitor.session_id == event.token_id, REVOKED)
+
+    def user_ids(self) -> set[UserId]:
+        """Return whose connections there are."""
+        clients = (client for stream in self._streams.watched() for client in stream.clients)
+        return {client.visitor.user_id for client in clients if client.visitor is not None}
 
     def on_key_deleted(self, key_id: UUID) -> None:
         """End the connections of an API key that is gone."""
