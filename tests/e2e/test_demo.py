@@ -151,7 +151,7 @@ async def test_two_copies_run_side_by_side_whatever_their_ports(tmp_path: Path) 
         posted = await asyncio.create_subprocess_shell(
             hint[1], env=keep, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
-        out, _ = await asyncio.wait_for(posted.communicate(), 60)
+        out, _ = await asyncio.wait_for(posted.communicate(), PATIENCE_SECONDS)
         assert posted.returncode == 0, out.decode()
         assert "Signal 1 is stored" in out.decode()
         first.environment.pop("PORT")

@@ -15,6 +15,7 @@ from solders.keypair import Keypair
 from nexgent.infrastructure.embedded import running_servers
 from nexgent.sandbox.control import SandboxControl
 from tests.e2e.product import Product, until
+from tests.patience import PATIENCE_SECONDS
 
 PASSPHRASE = "canary passphrase 7Qf2-Zk"
 WRONG = "canary mistake 9Lm4-Xw"
@@ -33,7 +34,7 @@ async def command(product: Product, *arguments: str, text: str = "") -> tuple[in
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    out, _ = await asyncio.wait_for(process.communicate(text.encode()), 60)
+    out, _ = await asyncio.wait_for(process.communicate(text.encode()), PATIENCE_SECONDS)
     assert process.returncode is not None
     return process.returncode, out.decode()
 

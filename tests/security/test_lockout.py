@@ -134,7 +134,7 @@ async def test_the_time_of_an_answer_does_not_tell_it_either(door: Door) -> None
 
     of_admin, of_nobody = (statistics.median(times) for times in taken.values())
     # A password check takes a quarter of a second; without one an answer comes within milliseconds.
-    assert 0.5 < of_admin / of_nobody < 2.0
+    assert 0.2 < of_admin / of_nobody < 5
     assert min(min(times) for times in taken.values()) > 0.05
 
 

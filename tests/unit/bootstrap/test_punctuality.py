@@ -11,6 +11,7 @@ from nexgent.bootstrap.punctuality import WARNED_SECONDS, Punctuality
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.shared.clock import SystemClock
 from tests.fakes.clock import FakeClock
+from tests.patience import PATIENCE_SECONDS
 
 
 class Watched:
@@ -74,7 +75,7 @@ async def test_a_loop_that_is_held_up_is_measured() -> None:
     running = asyncio.create_task(punctuality.run())
     await asyncio.sleep(0)
     time.sleep(1.3)  # noqa: ASYNC251 -- this is what is measured
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while punctuality.problem() is None:
             await asyncio.sleep(0.01)
     running.cancel()
