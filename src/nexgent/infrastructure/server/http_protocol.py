@@ -20,6 +20,8 @@ from nexgent.infrastructure.server.connections import Connections, Place
 
 LINGER_SECONDS = 1.0
 """How long a refused client may go on sending before it is cut off: cut at once, it would not see the answer."""
+MOST_DROPPED = 256 * 1024
+"""How much of what it goes on sending is read and thrown away. To read all of a flood would keep the event loop busy."""
 PROGRESS_BYTES = 64 * 1024
 PROBE_PATHS = frozenset({b"/api/v1/health/live", b"/api/v1/health/ready", b"/api/v1/health", b"/health"})
 
@@ -71,6 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline = math.inf
         self._head_bytes = 0
         self._body_bytes = 0
+        self._dropped = 0
         self._chunk_bytes = 0
         self._refusal = BAD_REQUEST
         self.cycle: RequestResponseCycle | None = None  # type: ignore[assignment]  # None before the first request.
@@ -98,6 +101,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Feed the parser, counting."""
         before = self._phase
         if before is _OVER:
+            self._dropped += len(data)
+            if self._dropped > MOST_DROPPED:
+                self.flow.pause_reading()
             return
         self._chunk_bytes = len(data)
         try:

@@ -20,6 +20,8 @@ BURST_SECONDS = 10
 PIECE_BYTES = 4096
 MAX_FRAGMENTS = 64
 LINGER_SECONDS = 1.0
+MOST_DROPPED = 256 * 1024
+"""How much of what comes after the end is read and thrown away."""
 
 
 class Budget:
@@ -50,6 +52,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._frames = Budget(limits.frames_per_second, now)
         self._bytes = Budget(limits.frame_bytes_per_second, now)
         self._over = False
+        self._dropped = 0
 
     def connection_made(self, transport: Any) -> None:
         """Take a place: the one the HTTP connection has just given back."""
@@ -76,6 +79,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
             return
         if self._over:
+            self._dropped += len(data)
+            if self._dropped > MOST_DROPPED:
+                self.transport.pause_reading()
             return
         if not self._bytes.spend(len(data), self.loop.time()):
             self._end("Too much data")
