@@ -250,14 +250,14 @@ class Story:
     def expired(self, intended: Entry) -> Entry:
         return self.add(TradeExpired(intent_of(intended).id, "Block height exceeded"))
 
-    def reset(self) -> Entry:
+    def reset(self, *, keep_history: bool = False) -> Entry:
         legs: list[tuple[Account, TokenAddress, int]] = []
         for mint, balance in self.state.balances.items():
             legs += [
                 (Account.WALLET, mint, -balance.amount_raw),
                 (Account.ADJUSTMENT, mint, balance.amount_raw),
             ]
-        return self.add(WalletReset("asked for"), *legs)
+        return self.add(WalletReset("asked for", keep_history), *legs)
 
     def buy(self, signal_id: int | None = None, token: TokenAddress = TOKEN) -> list[Entry]:
         intended = self.intend(signal_id, token=token)

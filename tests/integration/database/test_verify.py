@@ -114,3 +114,23 @@ async def test_a_balance_without_entries_is_found(database_url: str, connection:
     report = await verify(database_url)
 
     assert [(d.journal, d.table) for d in report.differences] == [("0", "1000000000")]
+
+
+async def test_what_lives_on_in_the_wallet_of_a_deleted_agent_is_found(
+    journal: PostgresJournal, connection: Connection, database_url: str
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    await journal.append([story.deposit(), *story.buy(), story.reset(keep_history=True)])
+    assert (await verify(database_url)).is_clean
+    await connection.execute("DELETE FROM agent_wallets")
+    assert (await verify(database_url)).is_clean
+
+    await journal.append([story.deposit(), *story.buy(), story.intend(token=TokenAddress("B" * 44))])
+    report = await verify(database_url)
+
+    problem = "it is open in a wallet that no agent has any more"
+    assert [(d.subject.split()[0], d.problem) for d in report.differences] == [
+        ("position", problem),
+        ("intent", problem),
+    ]

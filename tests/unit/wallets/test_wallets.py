@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -203,6 +204,28 @@ async def test_a_trade_under_way_forbids_a_reset() -> None:
     with pytest.raises(ResetFailedError):
         await world.reset.execute(agent.wallets[0].address, USER)
     assert len(world.engine.ledger.head(agent.wallets[0].address).positions) == 1
+
+
+async def test_resetting_and_replacing_at_any_instant_of_a_purchase_leave_no_ghost() -> None:
+    for steps in range(0, 60, 3):
+        for replacing in (False, True):
+            world = World()
+            agent = await world.an_agent()
+            address = agent.wallets[0].address
+            buying = asyncio.ensure_future(world.engine.buy([agent]))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+            if replacing:
+                with suppress(OpenPositionsError):
+                    await world.assign.execute(agent.id, USER, WalletAddress("sim_b"), TradingMode.SIMULATION)
+            else:
+                await world.reset.execute(address, USER)
+            await buying
+
+            in_books = [key for state in world.engine.ledger.states() for key in state.positions]
+            assert [held.position.id for held in world.engine.book.all()] == in_books
+            assert not any(state.intents for state in world.engine.ledger.states())
 
 
 async def test_wallets_of_others_look_missing() -> None:
