@@ -150,7 +150,14 @@ SIGNAL = {
     "signalStrength": one_of(1, 2, 3, 4, 5),
     "source": Nullable(TEXT),
 }
-KEY = {"id": UUID, "name": TEXT, "prefix": TEXT, "scopes": [TEXT], "createdAt": TIME}
+KEY = {
+    "id": UUID,
+    "name": TEXT,
+    "prefix": TEXT,
+    "scopes": [TEXT],
+    "createdAt": TIME,
+    "expiresAt": Nullable(TIME),
+}
 OWN_WALLET = {
     "walletAddress": TEXT,
     "agentId": Nullable(UUID),

@@ -208,6 +208,8 @@ ACCOUNTS = (
     Contract(
         "POST /api-keys", SESSION, 201, {**KEY, "key": TEXT}, body={"name": "Contract", "scopes": ["signals", "signals"]},
         refusals=(
+            Refusal(400, "expiresAt", body={"expiresAt": "2020-01-01T00:00:00Z"}),
+            Refusal(400, "expiresAt", body={"expiresAt": "tomorrow"}),
             Refusal(400, "Validation failed", without="name"),
             Refusal(400, "Validation failed", body={"name": " "}),
             Refusal(400, "Validation failed", body={"scopes": []}),

@@ -277,6 +277,7 @@ PROBES: dict[str, list[Probe]] = {
         alike(403, path={"id": "{webhook}"}, body={"tokenAddress": MINT, "secret": "whs_guessed"})
     ],
     "GET /admin/audit": [alike(403, query={"userId": "{agent}"})],
+    "DELETE /auth/sessions/{id}": [hidden(path={"id": "{session}"})],
     "GET /api-keys/{id}": [hidden(path={"id": "{key}"})],
     "DELETE /api-keys/{id}": [hidden(path={"id": "{key}"})],
 }
@@ -292,6 +293,9 @@ NO_IDS: dict[str, str] = {
     "POST /auth/refresh": "takes a signed token; its owner is in it",
     "POST /auth/logout": "takes a signed token; another user's is ignored, see below",
     "GET /auth/me": "the caller's own",
+    "POST /auth/change-password": "the caller's own",
+    "GET /auth/sessions": "lists the caller's own",
+    "DELETE /auth/sessions": "ends the caller's own",
     "POST /auth/register": "makes a user, where that is allowed; whether an address is known is not told",
     "POST /webhooks/test": "gives back what was sent",
     "GET /auth/audit": "the caller's own",
@@ -494,6 +498,7 @@ async def _furnish(world: World) -> None:
         "balance": balance["id"],
         "key": key["id"],
         "webhook": webhook["id"],
+        "session": (await product.call("GET", "/auth/sessions"))["items"][0]["id"],
     }
     world.secrets = {value for name, value in world.theirs.items() if name != "signal"}
     world.secrets |= {me["id"], ADMIN_EMAIL, key["key"], webhook["secret"], first, second}

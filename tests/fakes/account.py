@@ -27,10 +27,15 @@ class FakeKeyRows:
         self.known = keys
         self.rows: dict[UUID, ApiKeyRecord] = {}
 
-    async def add(self, record: ApiKeyRecord, key_hash: str) -> None:
+    async def add(self, record: ApiKeyRecord, key_hash: str, *, most: int) -> bool:
+        if len(await self.of_user(record.user_id)) >= most:
+            return False
         self.rows[record.id] = record
         scopes = frozenset(scope.value for scope in record.scopes)
-        self.known.by_hash[key_hash] = ApiKey(id=record.id, user_id=record.user_id, scopes=scopes)
+        self.known.by_hash[key_hash] = ApiKey(
+            id=record.id, user_id=record.user_id, scopes=scopes, expires_at=record.expires_at
+        )
+        return True
 
     async def of_user(self, user_id: UserId) -> Sequence[ApiKeyRecord]:
         return [row for row in reversed(self.rows.values()) if row.user_id == user_id]

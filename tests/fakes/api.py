@@ -52,10 +52,13 @@ from nexgent.domain.transactions.queries import (
 )
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
+from nexgent.domain.users.change_password import ChangePassword
 from nexgent.domain.users.errors import LoginBusyError
 from nexgent.domain.users.login_guard import OF_NETWORK, Attempt, LoginGuard
 from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
+from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.register import Register
+from nexgent.domain.users.session_records import SessionRecord
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.domain.wallets.bookkeeping.use_cases import bookkeeping
@@ -158,9 +161,17 @@ class FakeUsers:
             failed_login_attempts=0,
             locked_until=None,
             sessions_from=now,
+            seeded_password_hash=None,
         )
 
-    async def adopt(self, user_id: UserId) -> None:
+    async def change_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
+        user = self.by_id[user_id]
+        seeded = user.seeded_password_hash or user.password_hash if user.seeded else None
+        self.by_id[user_id] = replace(
+            user, password_hash=password_hash, sessions_from=now, seeded_password_hash=seeded
+        )
+
+    async def adopt(self, user_id: UserId, now: datetime) -> None:
         self.by_id[user_id] = replace(self.by_id[user_id], seeded=True)
 
     async def sessions_from(self) -> Mapping[UserId, datetime]:
@@ -197,6 +208,55 @@ class FakeAttempts:
     async def unlock(self, account: bytes, now: datetime) -> bool:
         locks = [self.counts.pop(name)[1] for name in list(self.counts) if name[0] == account]
         return any(until is not None and until > now for until in locks)
+
+
+class FakeRecords:
+    """Records of sessions in a dict."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, SessionRecord] = {}
+
+    async def add(self, record: SessionRecord) -> None:
+        self.rows.setdefault(record.id, record)
+
+    async def get(self, session_id: str, user_id: UserId) -> SessionRecord | None:
+        row = self.rows.get(session_id)
+        return row if row is not None and row.user_id == user_id else None
+
+    async def use(self, session_id: str, origin: Origin, now: datetime) -> None:
+        self.rows[session_id] = replace(
+            self.rows[session_id], last_used_at=now, address=origin.address, user_agent=origin.user_agent
+        )
+
+    async def rotate(self, session_id: str, token_id: str, new_token_id: str, now: datetime) -> bool:
+        row = self.rows[session_id]
+        if row.token_id != token_id or row.ended_at is not None:
+            return False
+        self.rows[session_id] = replace(
+            row, token_id=new_token_id, previous_token_id=token_id, rotated_at=now
+        )
+        return True
+
+    async def of_user(self, user_id: UserId, now: datetime) -> Sequence[SessionRecord]:
+        mine = [row for row in self.rows.values() if row.user_id == user_id and row.ended_at is None]
+        return sorted(mine, key=lambda row: row.last_used_at, reverse=True)
+
+    async def end(
+        self, user_id: UserId, now: datetime, *, only: str | None = None, but: str | None = None
+    ) -> Sequence[SessionRecord]:
+        found = [
+            row
+            for row in await self.of_user(user_id, now)
+            if (only is None or row.id == only) and (but is None or row.id != but)
+        ]
+        for row in found:
+            self.rows[row.id] = replace(row, ended_at=now)
+        return found
+
+    async def ended(self, now: datetime) -> Mapping[str, int]:
+        return {
+            row.id: int(row.expires_at.timestamp()) for row in self.rows.values() if row.ended_at is not None
+        }
 
 
 class FakePasswords:
@@ -501,13 +561,15 @@ class FakeApi:
         engine.bus.on(KillSwitchChanged, self.protection_board.on_kill_switch)
         engine.bus.on(ProtectionsReset, self.protection_board.on_reset)
         self.copies = FakeCopies()
+        guard = LoginGuard(attempts=FakeAttempts(), clock=self.clock)
         sessions = Sessions(
             users=self.users,
             passwords=self.passwords,
             tokens=self.tokens,
             store=self.store,
             revoked=self.revoked,
-            guard=LoginGuard(attempts=FakeAttempts(), clock=self.clock),
+            records=FakeRecords(),
+            guard=guard,
             clock=self.clock,
         )
         self.audit_log = FakeAuditLog()
@@ -519,6 +581,14 @@ class FakeApi:
             rate_limits=self.rate_limits,
             idempotency=IdempotentRequests(self.answers),
             sessions=sessions,
+            change_password=ChangePassword(
+                users=self.users,
+                passwords=self.passwords,
+                guard=guard,
+                sessions=sessions,
+                clock=self.clock,
+                publish=engine.bus.publish,
+            ),
             register=Register(
                 allowed=allow_registration,
                 users=self.users,

@@ -38,6 +38,7 @@ from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator
+from nexgent.domain.users.change_password import ChangePassword
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
@@ -162,6 +163,7 @@ class ApiServices:
     idempotency: IdempotentRequests
     sessions: Sessions
     register: Register
+    change_password: ChangePassword
     cache_copies: CacheCopies
     directory: AgentDirectory
     ledger: WalletStates

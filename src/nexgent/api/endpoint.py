@@ -26,6 +26,7 @@ from nexgent.api.http.access import CALLER_KEY
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from nexgent.api.idempotency import ONCE_BY_NATURE, takes_key
 from nexgent.api.rate_limits import EXEMPT_TAGS, limit_of
+from nexgent.api.secrets import not_stored, shows_secret
 from nexgent.domain.users.models import Caller, Scope
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.types import AgentId, UserId
@@ -143,6 +144,7 @@ class Endpoint:
     def asgi_endpoint(self) -> Callable[[Request], Awaitable[Response]]:
         """Return the function FastAPI calls: authenticate, handle, translate errors."""
         access, template = self.access, PREFIX + self.path
+        secret = shows_secret(self.doc.response)
         tagged = self.method == "GET" and access is not Access.PUBLIC
         repeatable = takes_key(self.method, self.path, public=access is Access.PUBLIC)
         by_nature = self.path in ONCE_BY_NATURE
@@ -158,6 +160,10 @@ class Endpoint:
                 return error_response(error)
 
         async def once(call: Call) -> Response:
+            response = await once_or_again(call)
+            return not_stored(response) if secret else response
+
+        async def once_or_again(call: Call) -> Response:
             key = call.request.headers.get(IDEMPOTENCY_HEADER) if repeatable else None
             if key is None:
                 return await answer(call)
@@ -244,5 +250,7 @@ async def _caller(request: Request, services: ApiServices, access: Access | Scop
         elif name == b"x-api-key":
             api_key = value.decode("latin-1")
     if isinstance(access, Scope):
-        return await services.authenticator.by_token_or_key(authorization, api_key, access)
+        return await services.authenticator.by_token_or_key(
+            authorization, api_key, access, reading=request.method == "GET"
+        )
     return services.authenticator.by_token(authorization)

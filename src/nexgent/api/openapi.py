@@ -17,7 +17,7 @@ from nexgent.api.http.openapi import complete
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.rate_limits import EXEMPT_TAGS
 from nexgent.api.refusals import DESCRIPTIONS, NOT_FOUND, Refusal, key_of, refusals, takes_idempotency_key
-from nexgent.domain.users.models import Scope
+from nexgent.domain.users.models import READERS, Scope
 
 DESCRIPTION = """Self-hosted trading engine for Solana tokens.
 
@@ -53,7 +53,7 @@ _TAGS = {
     "audit": "What was done that matters for safety, by whom, when and from where.",
     "agents": "Agents, their trading configuration and their figures.",
     "api-keys": "Keys for programs; each is shown once.",
-    "auth": "Sessions: log in, refresh, log out.",
+    "auth": "Sessions: log in, refresh, log out; see and end them; change the password.",
     "balances": "What wallets hold.",
     "data sources": "Which sources of data are configured.",
     "health": "For load balancers and supervisors; public.",
@@ -159,7 +159,9 @@ def description(endpoint: Endpoint) -> str:
         case Access.SESSION:
             who = "Takes a session; no API keys."
         case scope:
-            who = f"Takes a session, or an API key with the scope `{scope.value}`."
+            reader = READERS.get(scope) if endpoint.method == "GET" else None
+            scopes = f"`{scope.value}`" + (f" or `{reader.value}`" if reader is not None else "")
+            who = f"Takes a session, or an API key with the scope {scopes}."
     return "\n\n".join(part for part in (endpoint.doc.description, who) if part)
 
 

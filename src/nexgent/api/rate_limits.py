@@ -44,6 +44,7 @@ LIMITS: dict[tuple[str, str], Limit] = {
     ("POST", "/auth/login"): Limit(5),
     ("POST", "/auth/register"): Limit(3),
     ("POST", "/auth/refresh"): Limit(10),
+    ("POST", "/auth/change-password"): Limit(5),
     ("POST", "/wallets"): Limit(5),
     ("POST", "/wallets/assign"): Limit(5),
     ("POST", "/wallets/{walletAddress}/reset"): Limit(5),

@@ -48,6 +48,7 @@ _AWAY = Refusal("The database is not available at present; try again shortly", "
 NOT_FOUND = {
     "agents": "Agent not found",
     "api-keys": "API key not found",
+    "auth": "Session not found",
     "balances": "Balance not found",
     "historical swaps": "Historical swap not found",
     "positions": "Position not found",
@@ -86,6 +87,15 @@ _OWN: dict[str, dict[int, Refusal]] = {
     },
     "POST /auth/refresh": {401: Refusal("Invalid or expired refresh token", "AUTHENTICATION_ERROR")},
     "POST /auth/register": {403: Refusal("Registration is disabled", "REGISTRATION_DISABLED")},
+    "POST /auth/change-password": {
+        403: Refusal("Forbidden: the current password is wrong", "INVALID_PASSWORD"),
+        404: Refusal("User not found", "NOT_FOUND"),
+        423: Refusal("Account is locked after too many failed logins; try again later", "ACCOUNT_LOCKED"),
+    },
+    "POST /api-keys": {
+        404: Refusal("User not found", "NOT_FOUND"),
+        409: Refusal("At most 100 API keys are allowed; delete one first", "TOO_MANY_API_KEYS"),
+    },
     "GET /auth/me": {404: Refusal("User not found", "NOT_FOUND")},
     "GET /metrics": {401: _NO_SESSION},
     "POST /agents": {409: Refusal("An agent cannot be created at present", "CONFLICT")},

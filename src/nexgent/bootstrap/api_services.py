@@ -23,6 +23,7 @@ from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
+from nexgent.domain.users.change_password import ChangePassword
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
@@ -98,13 +99,15 @@ def build_api_services(service: Service) -> ApiServices:
         service.authenticator.forget_key(key_id)
         service.hub.on_key_deleted(key_id)
 
+    guard = LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock, publish=publish)
     sessions = Sessions(
         users=service.users,
         passwords=service.passwords,
         tokens=service.tokens,
         store=service.sessions_store,
         revoked=service.revoked,
-        guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock, publish=publish),
+        guard=guard,
+        records=service.session_records,
         clock=clock,
         publish=publish,
     )
@@ -114,6 +117,14 @@ def build_api_services(service: Service) -> ApiServices:
         rate_limits=service.rate_limits,
         idempotency=IdempotentRequests(service.answers),
         sessions=sessions,
+        change_password=ChangePassword(
+            users=service.users,
+            passwords=service.passwords,
+            guard=guard,
+            sessions=sessions,
+            clock=clock,
+            publish=publish,
+        ),
         register=Register(
             allowed=auth.allow_registration,
             users=service.users,
@@ -191,9 +202,9 @@ def build_api_services(service: Service) -> ApiServices:
         check_deposits=CheckDeposits(
             directory=directory, ledger=ledger, chain=market.rpc, sol_price=market.sol_price, clock=clock
         ),
-        create_api_key=CreateApiKey(keys=keys, clock=clock),
+        create_api_key=CreateApiKey(keys=keys, clock=clock, publish=publish),
         list_api_keys=ListApiKeys(keys=keys),
-        delete_api_key=DeleteApiKey(keys=keys, forget=forget_key),
+        delete_api_key=DeleteApiKey(keys=keys, forget=forget_key, publish=publish),
         socket_tickets=service.socket_tickets,
         audit_log=service.audit_log,
         audit_trail=service.audit_trail,

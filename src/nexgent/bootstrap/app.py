@@ -73,6 +73,7 @@ from nexgent.infrastructure.database.migration import migrate
 from nexgent.infrastructure.database.projector import Projector
 from nexgent.infrastructure.database.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.queries import PostgresSignalQueries
+from nexgent.infrastructure.database.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.signal_trades import PostgresSignalTrades
 from nexgent.infrastructure.database.signals import PostgresSignalStore
 from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
@@ -172,6 +173,7 @@ class Service:
         self.environment_wallets = EnvironmentWallets(
             administrator=self.administrator, shared=settings.auth.wallets_shared
         )
+        self.session_records = PostgresSessionRecords(pool)
         self.sessions_store = RedisSessionStore(self.request_redis, settings.storage.redis_key_prefix)
         self.jwt_secret = resolve_jwt_secret(settings)
         self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
@@ -336,7 +338,7 @@ class Service:
         seed = SeedAdmin(users=self.users, passwords=self.passwords, clock=self.clock)
         outcome, user_id = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
         # Before the first request: a session that was ended must not be taken while this is read in the background.
-        self.revoked.load_sessions(await self.users.sessions_from())
+        await self._load_ended()
         log.info("admin.seeded", outcome=outcome.value)
         if outcome is not SeedOutcome.UNCHANGED:
             await self.audit_trail.record(
@@ -416,7 +418,7 @@ class Service:
         """Read which sessions are over: at the start, and again and again for news of other processes that got lost."""
         while True:
             try:
-                self.revoked.load_sessions(await self.users.sessions_from())
+                await self._load_ended()
                 self.revoked.load_gone(await self.users.gone(self.hub.user_ids()))
                 self.revoked.load(await self.sessions_store.revoked_access(self.clock.now()))
                 self.revoked.forget_expired(self.clock.now().timestamp())
@@ -424,6 +426,11 @@ class Service:
             except Exception as error:
                 log.warning("sessions.not_loaded", error=type(error).__name__)
                 await asyncio.sleep(1.0)
+
+    async def _load_ended(self) -> None:
+        """Read which sessions were ended before their time, from where nothing is lost."""
+        self.revoked.load_sessions(await self.users.sessions_from())
+        self.revoked.load(await self.session_records.ended(self.clock.now()))
 
     async def stop(self, seconds: float) -> None:
         """Let trades under way finish, write what waits, then stop everything."""

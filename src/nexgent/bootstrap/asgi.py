@@ -87,7 +87,9 @@ class SocketReception:
             caller = await self._authenticator.by_token_or_key(authorization, None, ApiScope.POSITIONS)
             assert caller.key is not None
             hashed = key_hash(credential.text)
-            return Visitor(caller.user_id, math.inf, key_id=caller.key.id, key_hash=hashed)
+            end = caller.key.expires_at
+            ends_at = math.inf if end is None else end.timestamp()
+            return Visitor(caller.user_id, ends_at, key_id=caller.key.id, key_hash=hashed)
         caller = self._authenticator.by_token(authorization)
         claims = caller.claims
         assert claims is not None

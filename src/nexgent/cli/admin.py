@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"email": email, "wasLocked": was_locked, "passwordSet": password is not None}))
     elif password is not None:
-        print(f"{email} has a new password. All sessions have ended.")
+        print(f"{email} has a new password. All sessions end within seconds.")
     else:
         print(f"{email} is not locked any more." if was_locked else f"{email} was not locked.")
     return exit_codes.OK
@@ -74,7 +74,7 @@ async def _act(settings: Settings, email: str, password: str | None) -> bool:
             if user is None:
                 raise UserNotFoundError
             if password is not None:
-                await users.set_password(user.id, await passwords.hash(password), clock.now())
+                await users.change_password(user.id, await passwords.hash(password), clock.now())
             was_locked = await PostgresLoginAttempts(pool).unlock(account_key(email), clock.now())
             await PostgresAuditLog(pool).append(
                 [

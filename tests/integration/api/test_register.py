@@ -30,6 +30,7 @@ from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.engine import create_pool
 from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts
+from nexgent.infrastructure.database.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -70,6 +71,7 @@ async def site(database_url: str, request_redis: ImpatientRedis) -> AsyncIterato
         tokens=JwtCodec(SECRET),
         store=RedisSessionStore(request_redis, "test:"),
         revoked=RevokedTokens(),
+        records=PostgresSessionRecords(pool),
         guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=SystemClock()),
         clock=SystemClock(),
     )
@@ -82,7 +84,7 @@ async def test_whoever_registers_can_log_in_and_stay(site: Site, redis: Redis) -
     session = await site.register().execute(" New@Example.com ", PASSWORD)
 
     assert await site.emails() == [EMAIL]
-    assert await site.sessions.refresh(session.refresh_token)
+    assert (await site.sessions.refresh(session.refresh_token)).access_token
     assert (await site.sessions.log_in(EMAIL, PASSWORD)).user.id == session.user.id
     key = f"test:refresh_token:{JwtCodec(SECRET).decode(session.refresh_token).token_id}"
     assert 86_300 < await redis.ttl(key) <= 86_400

@@ -21,6 +21,7 @@ from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.engine import create_pool
 from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts, forget_old_attempts
+from nexgent.infrastructure.database.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -159,6 +160,7 @@ async def test_sessions_end_to_end(
         tokens=tokens,
         store=store,
         revoked=revoked,
+        records=PostgresSessionRecords(pool),
         guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock),
         clock=clock,
     )
@@ -172,7 +174,7 @@ async def test_sessions_end_to_end(
     key = f"{PREFIX}refresh_token:{claims.token_id}"
     assert (await redis.get(key)).decode() == str(session.user.id)
     assert 86_300 < await redis.ttl(key) <= 86_400
-    assert await sessions.refresh(session.refresh_token)
+    assert (await sessions.refresh(session.refresh_token)).access_token
 
     access = tokens.decode(session.access_token)
     await sessions.log_out(access, session.refresh_token)

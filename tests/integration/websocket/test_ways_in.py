@@ -30,7 +30,7 @@ from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUn
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.fakes.api import FakeAttempts, FakePasswords, FakeSessionStore, FakeUsers
+from tests.fakes.api import FakeAttempts, FakePasswords, FakeRecords, FakeSessionStore, FakeUsers
 from tests.fakes.clock import FakeClock
 from tests.integration.websocket.conftest import Site
 from tests.integration.websocket.test_endpoint import closing, greeted, receive
@@ -211,6 +211,7 @@ async def test_a_logout_with_a_later_token_ends_what_an_earlier_one_of_the_sessi
         tokens=site.codec,
         store=FakeSessionStore(),
         revoked=site.revoked,
+        records=FakeRecords(),
         guard=LoginGuard(attempts=FakeAttempts(), clock=site.clock),
         clock=site.clock,
     )

@@ -494,7 +494,9 @@ async def test_a_key_from_creation_to_the_end(site: Site) -> None:
         again = await client.delete(url)
 
     assert created.status_code == 201
-    assert set(view) == {"id", "name", "prefix", "scopes", "createdAt"}
+    assert set(view) == {"id", "name", "prefix", "scopes", "createdAt", "expiresAt"}
+    assert view["expiresAt"] is None
+    assert created.headers["cache-control"] == "no-store"
     assert (view["name"], view["prefix"], view["scopes"]) == ("Bot", key[:8], ["agents"])
     assert (with_key.status_code, without_scope.status_code, keys_with_key.status_code) == (200, 403, 401)
     assert (listed.json(), one.json()) == ({"items": [view]}, view)

@@ -140,6 +140,7 @@ REFUSED = (400, 401, 404, 409)
 # Their body is optional; what is not asked for is ignored.
 IGNORE_BODIES = {
     "/auth/logout",
+    "/auth/sessions",
     "/agents/{id}/protections/reset",
     "/ws/ticket",
     "/webhooks/test",

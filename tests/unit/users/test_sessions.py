@@ -17,7 +17,7 @@ from nexgent.domain.users.errors import (
     MissingScopeError,
     NotAuthenticatedError,
 )
-from nexgent.domain.users.events import LoggedIn, LoginRefused
+from nexgent.domain.users.events import LoggedIn, LoginRefused, SessionsEnded
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import ApiKey, Claims, Scope, TokenType, User
 from nexgent.domain.users.origin import Origin
@@ -34,6 +34,7 @@ from tests.fakes.api import (
     FakeAttempts,
     FakeKeys,
     FakePasswords,
+    FakeRecords,
     FakeSessionStore,
     FakeUsers,
 )
@@ -61,6 +62,7 @@ class World:
         self.users = FakeUsers()
         self.passwords = FakePasswords()
         self.attempts = FakeAttempts()
+        self.records = FakeRecords()
         self.events: list[Any] = []
         self.store = FakeSessionStore()
         self.keys = FakeKeys()
@@ -72,6 +74,7 @@ class World:
             tokens=self.tokens,
             store=self.store,
             revoked=self.revoked,
+            records=self.records,
             guard=LoginGuard(attempts=self.attempts, clock=self.clock, publish=self.events.append),
             clock=self.clock,
             publish=self.events.append,
@@ -112,7 +115,7 @@ class TestLogin:
         session = await world.sessions.log_in(EMAIL, PASSWORD)
         another = await world.sessions.log_in(EMAIL, PASSWORD)
         world.clock.shift = timedelta(minutes=10)
-        refreshed = await world.sessions.refresh(session.refresh_token)
+        refreshed = (await world.sessions.refresh(session.refresh_token)).access_token
 
         read = [
             world.tokens.decode(text) for text in (session.refresh_token, session.access_token, refreshed)
@@ -129,7 +132,7 @@ class TestLogin:
 
         claims = world.tokens.decode(token)
         assert (claims.session_id, claims.session_ends_at) == (claims.token_id, claims.expires_at)
-        assert await world.sessions.refresh(token)
+        assert (await world.sessions.refresh(token)).access_token
 
     async def test_remembered_sessions_last_a_month(self, world: World) -> None:
         session = await world.sessions.log_in(EMAIL, PASSWORD, remember=True)
@@ -217,7 +220,7 @@ class TestRefresh:
 
         for _ in range(2):
             caller = world.authenticator.by_token(
-                f"Bearer {await world.sessions.refresh(session.refresh_token)}"
+                f"Bearer {(await world.sessions.refresh(session.refresh_token)).access_token}"
             )
             assert caller.user_id == session.user.id
 
@@ -231,9 +234,62 @@ class TestRefresh:
         world.users.by_id.clear()
         with pytest.raises(NotAuthenticatedError, match="User not found"):
             await world.sessions.refresh(session.refresh_token)
+        world.users.by_id[session.user.id] = session.user
+        await world.records.end(session.user.id, world.clock.now())
+        with pytest.raises(NotAuthenticatedError, match="Refresh token has been revoked"):
+            await world.sessions.refresh(session.refresh_token)
+
+    async def test_a_session_of_before_there_were_records_goes_on(self, world: World) -> None:
+        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        world.records.rows.clear()
+
+        assert (await world.sessions.refresh(session.refresh_token)).access_token
+        assert len(world.records.rows) == 1
+        world.records.rows.clear()
         world.store.refresh.clear()
         with pytest.raises(NotAuthenticatedError, match="Refresh token has been revoked"):
             await world.sessions.refresh(session.refresh_token)
+
+    async def test_rotation_gives_two_who_ask_at_once_the_same_token(self, world: World) -> None:
+        session = await world.sessions.log_in(EMAIL, PASSWORD)
+
+        first, second = await asyncio.gather(
+            *(world.sessions.refresh(session.refresh_token, rotate=True) for _ in range(2))
+        )
+
+        assert first.refresh_token == second.refresh_token != session.refresh_token
+        assert first.refresh_token is not None
+        claims = world.tokens.decode(first.refresh_token)
+        assert claims.expires_at == world.tokens.decode(session.refresh_token).expires_at
+        # A lost answer: the one before gives the same once more.
+        again = await world.sessions.refresh(session.refresh_token, rotate=True)
+        assert again.refresh_token == first.refresh_token
+
+    async def test_a_refresh_token_used_again_later_ends_the_session(self, world: World) -> None:
+        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        stays = await world.sessions.log_in(EMAIL, PASSWORD)
+        newest = (await world.sessions.refresh(session.refresh_token, rotate=True)).refresh_token
+        assert newest is not None
+        world.clock.shift = timedelta(seconds=31)
+
+        with pytest.raises(NotAuthenticatedError, match="Refresh token has been revoked"):
+            await world.sessions.refresh(session.refresh_token)
+
+        with pytest.raises(NotAuthenticatedError, match="Refresh token has been revoked"):
+            await world.sessions.refresh(newest)
+        with pytest.raises(NotAuthenticatedError, match="Token has been revoked"):
+            world.authenticator.by_token(f"Bearer {session.access_token}")
+        assert (await world.sessions.refresh(stays.refresh_token)).access_token
+        assert world.events[-1] == SessionsEnded(
+            session.user.id, (world.tokens.decode(newest).session_id,), "reuse"
+        )
+
+    async def test_who_never_asks_for_rotation_keeps_one_token(self, world: World) -> None:
+        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        for minutes in range(0, 120, 10):
+            world.clock.shift = timedelta(minutes=minutes)
+            refreshed = await world.sessions.refresh(session.refresh_token)
+            assert refreshed.refresh_token is None
 
 
 class TestLogout:
@@ -254,7 +310,7 @@ class TestLogout:
         self, world: World
     ) -> None:
         session = await world.sessions.log_in(EMAIL, PASSWORD)
-        refreshed = await world.sessions.refresh(session.refresh_token)
+        refreshed = (await world.sessions.refresh(session.refresh_token)).access_token
         stays = await world.sessions.log_in(EMAIL, PASSWORD)
 
         await world.sessions.log_out(world.tokens.decode(refreshed), None)
@@ -264,7 +320,7 @@ class TestLogout:
                 world.authenticator.by_token(f"Bearer {token}")
         with pytest.raises(NotAuthenticatedError, match="Refresh token has been revoked"):
             await world.sessions.refresh(session.refresh_token)
-        assert await world.sessions.refresh(stays.refresh_token)
+        assert (await world.sessions.refresh(stays.refresh_token)).access_token
 
     async def test_a_refresh_token_of_somebody_else_stays(self, world: World) -> None:
         session = await world.sessions.log_in(EMAIL, PASSWORD)
@@ -275,7 +331,7 @@ class TestLogout:
 
         await world.sessions.log_out(caller.claims, other.refresh_token)
 
-        assert await world.sessions.refresh(other.refresh_token)
+        assert (await world.sessions.refresh(other.refresh_token)).access_token
 
     async def test_revocations_stored_before_a_restart_count(self, world: World) -> None:
         session = await world.sessions.log_in(EMAIL, PASSWORD)

@@ -30,6 +30,7 @@ from nexgent.api.http.problems import invalid_request
 from nexgent.api.http.requests import ApiRequest, check_given_once
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from nexgent.api.rate_limits import EXEMPT_TAGS, Limit
+from nexgent.api.secrets import not_stored, shows_secret
 from nexgent.domain.users.models import Caller, Scope
 from nexgent.shared.errors import NexgentError
 
@@ -95,6 +96,7 @@ class ApiRoute(APIRoute):
         repeat = self.repeat = self._declared(Repeat, Repeat.ANSWERED_AGAIN)
         template, unlimited = PREFIX + self.path, self.tag in EXEMPT_TAGS
         tagged = self.method == "GET" and access is not Access.PUBLIC
+        secret = shows_secret(self.response_model)
         takes_key, by_nature = self.takes_key, repeat is Repeat.BY_NATURE
         body = _body_of(self)
 
@@ -115,6 +117,10 @@ class ApiRoute(APIRoute):
             return with_etag(request, response) if tagged else response
 
         async def once(request: Request, services: ApiServices, caller: Caller | None) -> Response:
+            response = await once_or_again(request, services, caller)
+            return not_stored(response) if secret else response
+
+        async def once_or_again(request: Request, services: ApiServices, caller: Caller | None) -> Response:
             key = request.headers.get(IDEMPOTENCY_HEADER) if takes_key else None
             if key is None or caller is None:
                 return await answer(request)

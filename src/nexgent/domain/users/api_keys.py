@@ -12,6 +12,8 @@ from uuid import UUID
 import structlog
 
 from nexgent.domain.users.authenticate import KEY_PREFIX, key_hash
+from nexgent.domain.users.errors import TooManyApiKeysError
+from nexgent.domain.users.events import ApiKeyCreated, ApiKeyDeleted
 from nexgent.domain.users.models import Scope
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError, NotFoundError
@@ -23,6 +25,7 @@ log = structlog.get_logger(__name__)
 MAX_NAME_LENGTH = 100
 SECRET_BYTES = 24
 SHOWN_CHARACTERS = 8
+MAX_KEYS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class ApiKeyRecord:
     prefix: str
     scopes: tuple[Scope, ...]
     created_at: datetime
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ class NewApiKey:
 class ApiKeyRepository(Protocol):
     """The durable record of keys. All methods raise `UnavailableError` when it cannot be reached."""
 
-    async def add(self, record: ApiKeyRecord, key_hash: str) -> None:
-        """Store a new key."""
+    async def add(self, record: ApiKeyRecord, key_hash: str, *, most: int) -> bool:
+        """Store a new key; False when its user has the most that are allowed. Keys made at once are counted too."""
         ...
 
     async def of_user(self, user_id: UserId) -> Sequence[ApiKeyRecord]:
@@ -77,17 +81,33 @@ class ApiKeyNotFoundError(NotFoundError):
         super().__init__("API key not found")
 
 
+def _nobody_listens(_event: object) -> None:
+    pass
+
+
 class CreateApiKey:
     """Make a key of 24 random bytes for a user."""
 
-    def __init__(self, *, keys: ApiKeyRepository, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        keys: ApiKeyRepository,
+        clock: Clock,
+        publish: Callable[[object], None] = _nobody_listens,
+        most: int = MAX_KEYS,
+    ) -> None:
         self._keys = keys
         self._clock = clock
+        self._publish = publish
+        self._most = most
 
-    async def execute(self, user_id: UserId, name: str, scopes: Sequence[Scope]) -> NewApiKey:
+    async def execute(
+        self, user_id: UserId, name: str, scopes: Sequence[Scope], expires_at: datetime | None = None
+    ) -> NewApiKey:
         """Return the key and its record. Repeated scopes count once.
 
-        Raises `InvalidInputError` for a blank or overlong name or no scope, `UnavailableError`.
+        Raises `InvalidInputError` for a blank or overlong name, no scope or an end that is past, `TooManyApiKeysError`,
+        `UnavailableError`.
         """
         cleaned = name.strip()
         if not cleaned or len(cleaned) > MAX_NAME_LENGTH:
@@ -96,6 +116,8 @@ class CreateApiKey:
             )
         if not scopes:
             raise InvalidInputError("Invalid scopes: at least one is required")
+        if expires_at is not None and expires_at <= self._clock.now():
+            raise InvalidInputError("Invalid expiresAt: it must be in the future")
         key = KEY_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         record = ApiKeyRecord(
             id=new_id(),
@@ -104,9 +126,13 @@ class CreateApiKey:
             prefix=key[:SHOWN_CHARACTERS],
             scopes=tuple(dict.fromkeys(scopes)),
             created_at=self._clock.now(),
+            expires_at=expires_at,
         )
-        await self._keys.add(record, key_hash(key))
+        if not await self._keys.add(record, key_hash(key), most=self._most):
+            raise TooManyApiKeysError(f"At most {self._most} API keys are allowed; delete one first")
         log.info("api_key.created", key_id=str(record.id), scopes=[scope.value for scope in record.scopes])
+        names = tuple(scope.value for scope in record.scopes)
+        self._publish(ApiKeyCreated(user_id, record.id, record.prefix, names))
         return NewApiKey(record, key)
 
 
@@ -131,10 +157,17 @@ class ListApiKeys:
 class DeleteApiKey:
     """Revoke a key: in the store, and at once in this process. Other processes trust a key for seconds only."""
 
-    def __init__(self, *, keys: ApiKeyRepository, forget: Callable[[UUID], None]) -> None:
+    def __init__(
+        self,
+        *,
+        keys: ApiKeyRepository,
+        forget: Callable[[UUID], None],
+        publish: Callable[[object], None] = _nobody_listens,
+    ) -> None:
         """`forget` drops a key from the memory of the authenticator."""
         self._keys = keys
         self._forget = forget
+        self._publish = publish
 
     async def execute(self, key_id: UUID, user_id: UserId) -> None:
         """Raises `ApiKeyNotFoundError`, `UnavailableError`."""
@@ -143,3 +176,4 @@ class DeleteApiKey:
             raise ApiKeyNotFoundError
         self._forget(key_id)
         log.info("api_key.deleted", key_id=str(key_id))
+        self._publish(ApiKeyDeleted(user_id, key_id))

@@ -60,8 +60,15 @@ class RevokedTokens:
         self._gone |= frozenset(users)
 
     def load_sessions(self, sessions_from: Mapping[UserId, datetime]) -> None:
-        """Take over from when on the sessions of users count."""
-        self._sessions_from = sessions_from
+        """Take over from when on the sessions of users count. What was learned meanwhile stays."""
+        known = self._sessions_from
+        self._sessions_from = {
+            user_id: max(begun, known.get(user_id, begun)) for user_id, begun in sessions_from.items()
+        } | {user_id: begun for user_id, begun in known.items() if user_id not in sessions_from}
+
+    def end_before(self, user_id: UserId, moment: datetime) -> None:
+        """End all that a user was given before a moment."""
+        self.load_sessions({user_id: moment})
 
     def load(self, revoked: Mapping[str, int]) -> None:
         """Take over what is stored; nothing known is forgotten."""
@@ -104,18 +111,20 @@ class Authenticator:
             raise NotAuthenticatedError("Authorization header required")
         return self._by_access_token(_bearer(authorization))
 
-    async def by_token_or_key(self, authorization: str | None, api_key: str | None, scope: Scope) -> Caller:
-        """Return the user of a token, or the key of either header if it has the scope.
+    async def by_token_or_key(
+        self, authorization: str | None, api_key: str | None, scope: Scope, *, reading: bool = False
+    ) -> Caller:
+        """Return the user of a token, or the key of either header if it has the scope, or for `reading` the one to read.
 
         Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError` when keys cannot be looked up.
         """
         if api_key is not None and has_key_format(api_key):
-            return await self._by_key(api_key, scope)
+            return await self._by_key(api_key, scope, reading)
         if not authorization:
             raise NotAuthenticatedError("Authorization required")
         credential = _bearer(authorization)
         if has_key_format(credential):
-            return await self._by_key(credential, scope)
+            return await self._by_key(credential, scope, reading)
         return self._by_access_token(credential)
 
     def has_ended(self, session_id: str, user_id: UserId, issued_at: int) -> bool:
@@ -164,10 +173,10 @@ class Authenticator:
             text = error.message if error.complete else "Authentication failed"
             raise NotAuthenticatedError(text) from None
 
-    async def _by_key(self, text: str, scope: Scope) -> Caller:
-        return await self._by_key_hash(key_hash(text), scope)
+    async def _by_key(self, text: str, scope: Scope, reading: bool) -> Caller:
+        return await self._by_key_hash(key_hash(text), scope, reading=reading)
 
-    async def _by_key_hash(self, hashed: str, scope: Scope) -> Caller:
+    async def _by_key_hash(self, hashed: str, scope: Scope, *, reading: bool = False) -> Caller:
         known = self._known_keys.get(hashed)
         now = self._clock.monotonic()
         if known is None or known[1] <= now:
@@ -181,7 +190,9 @@ class Authenticator:
             self._known_keys[hashed] = (key, now + _KEY_TRUST_SECONDS)
         else:
             key = known[0]
-        if scope not in key.scopes and Scope.FULL_ACCESS not in key.scopes:
+        if key.expires_at is not None and key.expires_at <= self._clock.now():
+            raise NotAuthenticatedError("API key has expired")
+        if not key.allows(scope, reading=reading):
             raise MissingScopeError(scope)
         return Caller(user_id=key.user_id, key=key)
 

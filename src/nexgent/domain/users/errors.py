@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from nexgent.shared.errors import (
+    ConflictError,
     ForbiddenError,
     InvalidInputError,
     NexgentError,
@@ -41,6 +42,30 @@ class AccountLockedError(NexgentError):
         super().__init__(
             "Account is locked after too many failed logins; try again later", lockedUntil=moment
         )
+
+
+class WrongPasswordError(ForbiddenError):
+    """The present password is another one. Not 401: the session is as good as before."""
+
+    code = "INVALID_PASSWORD"
+
+    def __init__(self) -> None:
+        super().__init__("Forbidden: the current password is wrong")
+
+
+class SessionNotFoundError(NotFoundError):
+    """The session has ended, or it is somebody else's."""
+
+    code = "SESSION_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("Session not found")
+
+
+class TooManyApiKeysError(ConflictError):
+    """One user has as many keys as are allowed."""
+
+    code = "TOO_MANY_API_KEYS"
 
 
 class MissingScopeError(ForbiddenError):

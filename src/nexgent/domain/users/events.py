@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from nexgent.shared.types import UserId
 
@@ -40,3 +41,39 @@ class LoginRefused:
     address: str
     user_agent: str
     locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged:
+    """A user has set a new password; all their sessions of before have ended."""
+
+    user_id: UserId
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsEnded:
+    """Sessions were ended before their time. Reasons: `logout`, `request`, `password`, `reuse` (of a refresh token)."""
+
+    user_id: UserId
+    session_ids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyCreated:
+    """A user has made a key."""
+
+    user_id: UserId
+    key_id: UUID
+    prefix: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyDeleted:
+    """A user has revoked a key."""
+
+    user_id: UserId
+    key_id: UUID

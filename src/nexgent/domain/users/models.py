@@ -27,12 +27,18 @@ class Scope(StrEnum):
     """What an API key may do; `full_access` implies all others."""
 
     SIGNALS = "signals"
+    SIGNALS_READ = "signals_read"
+    """Reading what `signals` may read and write."""
     AGENTS = "agents"
     POSITIONS = "positions"
     BALANCES = "balances"
     TRANSACTIONS = "transactions"
     HISTORY = "history"
     FULL_ACCESS = "full_access"
+
+
+READERS = {Scope.SIGNALS: Scope.SIGNALS_READ}
+"""Scopes that let a key read, and nothing else, where another scope is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,8 @@ class User:
     """Made or taken over by the settings; others have registered."""
     sessions_from: datetime | None = None
     """Sessions that began earlier are over."""
+    seeded_password_hash: str | None = None
+    """The password of the settings, when the user has changed theirs since. Until the setting changes it counts no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,13 @@ class ApiKey:
     id: UUID
     user_id: UserId
     scopes: frozenset[str]
+    expires_at: datetime | None = None
+
+    def allows(self, scope: Scope, *, reading: bool = False) -> bool:
+        """Tell whether the key may do what takes that scope."""
+        if scope in self.scopes or Scope.FULL_ACCESS in self.scopes:
+            return True
+        return reading and READERS.get(scope) in self.scopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

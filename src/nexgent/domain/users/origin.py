@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+
+from nexgent.shared.addresses import neighbourhood
 
 MAX_USER_AGENT_LENGTH = 255
 
@@ -24,25 +24,11 @@ class Origin:
     @property
     def network(self) -> str:
         """Return whom the address stands for: itself, or the /64 that one customer of a provider has of IPv6."""
-        return _network(self.address)
+        return neighbourhood(self.address) or "unknown"
 
 
 def _storable(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())
-
-
-@lru_cache(maxsize=4096)
-def _network(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        # Nothing that came over a network; still a name to count under.
-        return address or "unknown"
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ip_network((int(parsed), 64), strict=False))
 
 
 UNKNOWN_ORIGIN = Origin()

@@ -29,8 +29,12 @@ class UserRepository(Protocol):
         """Replace the password, lift a lock, and end all sessions that began before."""
         ...
 
-    async def adopt(self, user_id: UserId) -> None:
-        """Make a registered user one of the settings; API keys of before are deleted."""
+    async def change_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
+        """Replace the password as its user wants, not the settings, and end all sessions that began before."""
+        ...
+
+    async def adopt(self, user_id: UserId, now: datetime) -> None:
+        """Make a registered user one of the settings; API keys and webhooks of before are deleted, sessions end."""
         ...
 
     async def sessions_from(self) -> Mapping[UserId, datetime]:

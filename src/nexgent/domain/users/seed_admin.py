@@ -58,10 +58,12 @@ class SeedAdmin:
             # Another process that started at the same moment was faster.
             user = await self._users.find_by_email(address)
             assert user is not None
-        if user.seeded and await self._passwords.verify(secret, user.password_hash):
+        # A password that was changed since stays until the setting changes as well.
+        of_settings = user.seeded_password_hash or user.password_hash
+        if user.seeded and await self._passwords.verify(secret, of_settings):
             return SeedOutcome.UNCHANGED, user.id
         # Somebody may have registered with the address before it became the administrator's: nothing they hold stays good.
         await self._users.set_password(user.id, await self._passwords.hash(secret), self._clock.now())
         if not user.seeded:
-            await self._users.adopt(user.id)
+            await self._users.adopt(user.id, self._clock.now())
         return SeedOutcome.PASSWORD_REPLACED, user.id

@@ -13,10 +13,14 @@ from nexgent.domain.users.models import Scope
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.shared.types import UserId
 
-_COLUMNS = "id, user_id, name, key_prefix, scopes, created_at"
+_COLUMNS = "id, user_id, name, key_prefix, scopes, created_at, expires_at"
 _ADD = """
-INSERT INTO api_keys (id, user_id, name, key_hash, key_prefix, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO api_keys (id, user_id, name, key_hash, key_prefix, scopes, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
+# Keys made at the same moment wait for each other here, so that each sees the ones before.
+_OWNER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
+_COUNT = "SELECT count(*) FROM api_keys WHERE user_id = $1"
 _OF_USER = f"SELECT {_COLUMNS} FROM api_keys WHERE user_id = $1 ORDER BY created_at DESC, id DESC"  # noqa: S608 -- fixed text  # nosec B608
 _GET = f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1 AND user_id = $2"  # noqa: S608 -- fixed text  # nosec B608
 _DELETE = "DELETE FROM api_keys WHERE id = $1 AND user_id = $2"
@@ -29,11 +33,15 @@ class PostgresApiKeyRepository:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
-    async def add(self, record: ApiKeyRecord, key_hash: str) -> None:
-        """Store a new key. Raises `UserNotFoundError` when its owner is gone."""
+    async def add(self, record: ApiKeyRecord, key_hash: str, *, most: int) -> bool:
+        """Store a new key; False when its user has the most. Raises `UserNotFoundError` when its owner is gone."""
         with translated_errors("store an API key"):
-            try:
-                await self._pool.execute(
+            async with self._pool.acquire() as connection, connection.transaction():
+                if await connection.fetchval(_OWNER, record.user_id) is None:
+                    raise UserNotFoundError
+                if await connection.fetchval(_COUNT, record.user_id) >= most:
+                    return False
+                await connection.execute(
                     _ADD,
                     record.id,
                     record.user_id,
@@ -42,9 +50,9 @@ class PostgresApiKeyRepository:
                     record.prefix,
                     [scope.value for scope in record.scopes],
                     record.created_at,
+                    record.expires_at,
                 )
-            except asyncpg.ForeignKeyViolationError:
-                raise UserNotFoundError from None
+        return True
 
     async def of_user(self, user_id: UserId) -> Sequence[ApiKeyRecord]:
         """Return a user's keys, newest first."""
@@ -72,4 +80,5 @@ def _record(row: asyncpg.Record) -> ApiKeyRecord:
         # A scope of another version means nothing here and is not shown.
         scopes=tuple(Scope(name) for name in row["scopes"] or () if name in _SCOPES),
         created_at=row["created_at"],
+        expires_at=row["expires_at"],
     )

@@ -104,6 +104,31 @@ users = Table(
     Column("seeded", Boolean, nullable=False, server_default=text("false")),
     # Sessions that began earlier are over.
     Column("sessions_from", TIME),
+    # The password of the settings, where the user has set another one since.
+    Column("seeded_password_hash", String(255)),
+)
+
+user_sessions = Table(
+    "user_sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column(
+        "user_id",
+        Uuid,
+        ForeignKey("users.id", ondelete="CASCADE", onupdate="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("created_at", TIME, nullable=False),
+    Column("last_used_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False, index=True),
+    Column("ended_at", TIME),
+    Column("address", String(64), nullable=False),
+    Column("user_agent", String(255), nullable=False),
+    # The refresh token that counts, and the one before it, by their ids.
+    Column("token_id", String(64), nullable=False),
+    Column("previous_token_id", String(64)),
+    Column("rotated_at", TIME),
 )
 
 # Passwords that were tried, by a digest of the account's name, whether or not there is such an account. Network '' is all
@@ -143,6 +168,7 @@ api_keys = Table(
     Column("key_prefix", String(12), nullable=False),
     Column("scopes", ARRAY(Text), server_default=_NO_TEXTS),
     _created_at(),
+    Column("expires_at", TIME),
 )
 
 agents = Table(

@@ -11,7 +11,9 @@ from nexgent.domain.users.models import ApiKey, User
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.shared.types import UserId
 
-_COLUMNS = "id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded, sessions_from"
+_COLUMNS = """
+id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded, sessions_from, seeded_password_hash
+"""
 _GET = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608 -- fixed text  # nosec B608
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE email = $1"  # noqa: S608 -- fixed text  # nosec B608
 _ADD = """
@@ -21,17 +23,29 @@ VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING
 # Whoever was locked out by others, or by old passwords, starts anew.
 _RENEW = """
 WITH renewed AS (
-  UPDATE users SET password_hash = $2, failed_login_attempts = 0, locked_until = NULL, sessions_from = $3 WHERE id = $1
+  UPDATE users SET password_hash = $2, seeded_password_hash = NULL, failed_login_attempts = 0, locked_until = NULL,
+    sessions_from = $3
+  WHERE id = $1
   RETURNING email)
 DELETE FROM login_attempts WHERE account IN (SELECT sha256(convert_to(email, 'UTF8')) FROM renewed)
 """
+# What the settings gave is remembered, so that the next start does not put it back.
+_CHANGE = """
+UPDATE users SET password_hash = $2, sessions_from = $3,
+  seeded_password_hash = CASE WHEN seeded THEN coalesce(seeded_password_hash, password_hash) END
+WHERE id = $1
+"""
+# Everything by which somebody else could act for the account.
 _ADOPT = """
-WITH adopted AS (UPDATE users SET seeded = true WHERE id = $1 RETURNING id)
-DELETE FROM api_keys WHERE user_id IN (SELECT id FROM adopted)
+WITH adopted AS (UPDATE users SET seeded = true WHERE id = $1 RETURNING id),
+  keys AS (DELETE FROM api_keys WHERE user_id IN (SELECT id FROM adopted)),
+  webhooks AS (DELETE FROM signal_webhooks WHERE user_id IN (SELECT id FROM adopted)),
+  networks AS (DELETE FROM login_networks WHERE user_id IN (SELECT id FROM adopted))
+UPDATE user_sessions SET ended_at = $2 WHERE user_id IN (SELECT id FROM adopted) AND ended_at IS NULL
 """
 _FIRST_TWO = "SELECT id FROM users LIMIT 2"
 _SESSIONS_FROM = "SELECT id, sessions_from FROM users WHERE sessions_from IS NOT NULL"
-_FIND_KEY = "SELECT id, user_id, scopes FROM api_keys WHERE key_hash = $1"
+_FIND_KEY = "SELECT id, user_id, scopes, expires_at FROM api_keys WHERE key_hash = $1"
 
 
 class PostgresUserRepository:
@@ -81,10 +95,15 @@ class PostgresUserRepository:
         with translated_errors("store a password"):
             await self._pool.execute(_RENEW, user_id, password_hash, now)
 
-    async def adopt(self, user_id: UserId) -> None:
-        """Make a registered user one of the settings; API keys of before are deleted."""
+    async def change_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
+        """Replace the password as its user wants, and end all sessions that began before."""
+        with translated_errors("store a password"):
+            await self._pool.execute(_CHANGE, user_id, password_hash, now)
+
+    async def adopt(self, user_id: UserId, now: datetime) -> None:
+        """Make a registered user one of the settings; whatever acts for them from before ends."""
         with translated_errors("take over a user"):
-            await self._pool.execute(_ADOPT, user_id)
+            await self._pool.execute(_ADOPT, user_id, now)
 
     async def sessions_from(self) -> Mapping[UserId, datetime]:
         """Return from when on sessions count, for users whose earlier ones were ended."""
@@ -113,7 +132,12 @@ class PostgresApiKeyStore:
             row = await self._pool.fetchrow(_FIND_KEY, key_hash)
         if row is None:
             return None
-        return ApiKey(id=row["id"], user_id=UserId(row["user_id"]), scopes=frozenset(row["scopes"] or ()))
+        return ApiKey(
+            id=row["id"],
+            user_id=UserId(row["user_id"]),
+            scopes=frozenset(row["scopes"] or ()),
+            expires_at=row["expires_at"],
+        )
 
 
 def _user(row: asyncpg.Record | None) -> User | None:

@@ -14,6 +14,7 @@ from nexgent.infrastructure.database.audit import forget_old_entries
 from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.idempotency import forget_old_answers
 from nexgent.infrastructure.database.login_attempts import forget_old_attempts
+from nexgent.infrastructure.database.sessions import forget_old_sessions
 from nexgent.infrastructure.database.webhooks import forget_old_alerts
 from nexgent.infrastructure.queue.jobs import Context
 from nexgent.shared.clock import SystemClock
@@ -35,21 +36,24 @@ def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
         try:
             keys = await forget_old_answers(pool, clock.now())
             attempts = await forget_old_attempts(pool, clock.now())
+            sessions = await forget_old_sessions(pool, clock.now())
             alerts = await forget_old_alerts(pool, clock.now())
             entries = await forget_old_entries(pool, clock.now(), audit_days)
         except UnavailableError as error:
             raise Retry(RETRY_SECONDS) from error
         finally:
             await close_pool(pool)
-        if keys or alerts or attempts or entries:
+        deleted = keys + alerts + attempts + sessions + entries
+        if deleted:
             log.info(
                 "retention.deleted",
                 idempotency_keys=keys,
                 alert_ids=alerts,
                 login_attempts=attempts,
                 audit_entries=entries,
+                sessions=sessions,
             )
-        return keys + alerts + attempts + entries
+        return deleted
 
     return cron(
         cast("WorkerCoroutine", retain),

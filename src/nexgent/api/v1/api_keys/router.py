@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from nexgent.api.encoding import iso, json_response
+from nexgent.api.encoding import iso, iso_or_none, json_response
 from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.fields import SchemaFields, shown
+from nexgent.api.fields import SchemaFields, parse_time, shown
 from nexgent.api.v1.api_keys.schemas import ApiKeyIn, ApiKeyOut, ApiKeysOut, NewApiKeyOut
 from nexgent.api.v1.auth.schemas import DoneOut
 from nexgent.domain.users.api_keys import MAX_NAME_LENGTH, ApiKeyRecord
@@ -32,7 +32,8 @@ async def create_api_key(call: Call) -> Response:
         fields.fail("name", f"String must contain {problem} character(s)")
     scopes = _scopes(fields, body)
     fields.done()
-    new = await call.services.create_api_key.execute(call.user_id, name or "", scopes)
+    expires_at = parse_time(body["expiresAt"], "expiresAt") if body.get("expiresAt") is not None else None
+    new = await call.services.create_api_key.execute(call.user_id, name or "", scopes, expires_at)
     return json_response({**_view(new.record), "key": new.key}, 201)
 
 
@@ -89,4 +90,5 @@ def _view(record: ApiKeyRecord) -> dict[str, object]:
         "prefix": record.prefix,
         "scopes": [scope.value for scope in record.scopes],
         "createdAt": iso(record.created_at),
+        "expiresAt": iso_or_none(record.expires_at),
     }

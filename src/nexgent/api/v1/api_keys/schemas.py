@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from nexgent.domain.users.models import Scope
@@ -14,6 +16,7 @@ class ApiKeyIn(BaseModel):
 
     name: str = Field(min_length=1, max_length=100)
     scopes: list[Scope] = Field(min_length=1)
+    expiresAt: datetime | None = None  # noqa: N815 -- the contract's manner
 
 
 class ApiKeyOut(BaseModel):
@@ -24,6 +27,7 @@ class ApiKeyOut(BaseModel):
     prefix: str
     scopes: list[Scope]
     createdAt: str  # noqa: N815 -- the contract's name
+    expiresAt: str | None  # noqa: N815
 
 
 class NewApiKeyOut(ApiKeyOut):

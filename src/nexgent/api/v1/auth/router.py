@@ -10,19 +10,23 @@ from nexgent.api.fields import SchemaFields
 from nexgent.api.rate_limits import CLIENT_IP_KEY
 from nexgent.api.v1.auth.schemas import (
     AccessTokenOut,
+    ChangePasswordIn,
     DoneOut,
+    EndedOut,
     LoginIn,
     LogoutIn,
     RefreshIn,
     RegisterIn,
     SessionOut,
+    SessionsOut,
     UserOut,
 )
 from nexgent.domain.users.errors import WeakPasswordError
-from nexgent.domain.users.models import Session, User
+from nexgent.domain.users.models import Claims, Session, User
 from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.register import MIN_PASSWORD_LENGTH
 from nexgent.domain.users.seed_admin import is_email
+from nexgent.domain.users.session_records import SessionRecord
 
 endpoints = Endpoints("auth")
 
@@ -73,14 +77,28 @@ async def register(call: Call) -> Response:
 @endpoints.post(
     "/auth/refresh",
     Access.PUBLIC,
-    Doc(summary="Get a new access token", body=RefreshIn, response=AccessTokenOut),
+    Doc(
+        summary="Get a new access token",
+        body=RefreshIn,
+        response=AccessTokenOut,
+        description=(
+            "With `rotate` the answer has a refresh token that takes the place of the one sent. That one is taken for 30 seconds "
+            "longer, for a second tab or a lost answer, and gives the same new one; used later it ends the session, because two "
+            "have it. Without `rotate` a refresh token is good until the session ends."
+        ),
+    ),
 )
 async def refresh(call: Call) -> Response:
-    """Return a new access token."""
+    """Return a new access token, and the next refresh token to who asks for it."""
     fields = SchemaFields(await call.schema_body())
     token = fields.text("refreshToken", minimum=1)
+    rotate = fields.boolean("rotate") is True
     fields.done()
-    return _secret(json_response({"accessToken": await call.services.sessions.refresh(token or "")}))
+    refreshed = await call.services.sessions.refresh(token or "", _origin(call), rotate=rotate)
+    content = {"accessToken": refreshed.access_token}
+    if refreshed.refresh_token is not None:
+        content["refreshToken"] = refreshed.refresh_token
+    return json_response(content)
 
 
 @endpoints.post("/auth/logout", Access.SESSION, Doc(summary="Log out", body=LogoutIn, response=DoneOut))
@@ -99,6 +117,77 @@ async def me(call: Call) -> Response:
     return json_response(_user_view(await call.services.sessions.user(call.user_id)))
 
 
+@endpoints.post(
+    "/auth/change-password",
+    Access.SESSION,
+    Doc(
+        summary="Set a new password; all other sessions end",
+        body=ChangePasswordIn,
+        response=SessionOut,
+        description=(
+            "The answer is a new session in the place of the one that asked, with the same end. Wrong current passwords are "
+            "counted like those of a login. For the administrator the new password stays until `ADMIN_PASSWORD` is changed."
+        ),
+    ),
+)
+async def change_password(call: Call) -> Response:
+    """Set a new password and return a new session."""
+    fields = SchemaFields(await call.schema_body())
+    current = fields.text("currentPassword", minimum=1)
+    new = fields.text("newPassword", minimum=MIN_PASSWORD_LENGTH)
+    fields.done()
+    claims = call.caller.claims
+    assert claims is not None
+    try:
+        session = await call.services.change_password.execute(claims, current or "", new or "", _origin(call))
+    except WeakPasswordError as error:
+        return json_response({"error": error.message, "code": error.code, "details": error.problems}, 400)
+    return _session(session)
+
+
+@endpoints.get(
+    "/auth/sessions",
+    Access.SESSION,
+    Doc(summary="List sessions, the one used last first", response=SessionsOut),
+)
+async def list_sessions(call: Call) -> Response:
+    """Return the user's sessions."""
+    claims = call.caller.claims
+    assert claims is not None
+    records = await call.services.sessions.of_user(call.user_id)
+    return json_response({"items": [_record_view(record, claims) for record in records]})
+
+
+@endpoints.delete(
+    "/auth/sessions", Access.SESSION, Doc(summary="End all sessions but this one", response=EndedOut)
+)
+async def end_other_sessions(call: Call) -> Response:
+    """End the others."""
+    claims = call.caller.claims
+    assert claims is not None
+    count = await call.services.sessions.end_others(claims)
+    return json_response({"success": True, "message": "Other sessions ended", "ended": count})
+
+
+@endpoints.delete("/auth/sessions/{id}", Access.SESSION, Doc(summary="End a session", response=DoneOut))
+async def end_session(call: Call) -> Response:
+    """End one."""
+    await call.services.sessions.end_one(call.user_id, str(call.path_uuid("id", "session")))
+    return json_response({"success": True, "message": "Session ended"})
+
+
+def _record_view(record: SessionRecord, claims: Claims) -> dict[str, object]:
+    return {
+        "id": record.id,
+        "createdAt": iso(record.created_at),
+        "lastUsedAt": iso(record.last_used_at),
+        "expiresAt": iso(record.expires_at),
+        "address": record.address,
+        "userAgent": record.user_agent,
+        "current": record.id == claims.session_id,
+    }
+
+
 def _origin(call: Call) -> Origin:
     headers = call.request.headers
     return Origin(str(call.request.scope.get(CLIENT_IP_KEY, "")), headers.get("user-agent", ""))
@@ -110,13 +199,8 @@ def _session(session: Session, status: int = 200) -> Response:
         "refreshToken": session.refresh_token,
         "user": _user_view(session.user),
     }
-    return _secret(json_response(content, status))
+    return json_response(content, status)
 
 
 def _user_view(user: User) -> dict[str, object]:
     return {"id": user.id, "email": user.email, "createdAt": iso(user.created_at)}
-
-
-def _secret(response: Response) -> Response:
-    response.raw_headers.append((b"cache-control", b"no-store"))
-    return response

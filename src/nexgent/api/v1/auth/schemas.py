@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 
 class LoginIn(BaseModel):
@@ -32,6 +33,7 @@ class RefreshIn(BaseModel):
     """A refresh token."""
 
     refreshToken: str = Field(min_length=1)  # noqa: N815
+    rotate: bool = False
 
 
 class LogoutIn(BaseModel):
@@ -57,9 +59,49 @@ class SessionOut(BaseModel):
 
 
 class AccessTokenOut(BaseModel):
-    """A new access token."""
+    """A new access token; with `rotate` also the refresh token to use from now on."""
 
     accessToken: str  # noqa: N815
+    refreshToken: str | SkipJsonSchema[None] = None  # noqa: N815
+
+
+class ChangePasswordIn(BaseModel):
+    """The present password and the new one, which has to be as good as one to register with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"currentPassword": "Correct-horse-1", "newPassword": "Another-horse-2"}]
+        }
+    )
+
+    currentPassword: str = Field(min_length=1)  # noqa: N815
+    newPassword: str = Field(min_length=8, max_length=128)  # noqa: N815
+
+
+class SessionRecordOut(BaseModel):
+    """A session: `lastUsedAt` is its last login or refresh, `current` the one that asks."""
+
+    id: str
+    createdAt: str  # noqa: N815
+    lastUsedAt: str  # noqa: N815
+    expiresAt: str  # noqa: N815
+    address: str
+    userAgent: str  # noqa: N815
+    current: bool
+
+
+class SessionsOut(BaseModel):
+    """All sessions of a user that go on."""
+
+    items: list[SessionRecordOut]
+
+
+class EndedOut(BaseModel):
+    """How many sessions were ended."""
+
+    success: bool
+    message: str
+    ended: int
 
 
 class DoneOut(BaseModel):

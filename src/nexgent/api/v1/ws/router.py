@@ -37,6 +37,4 @@ async def issue_ticket(call: Call) -> Response:
     claims = call.caller.claims
     assert claims is not None
     ticket = await call.services.socket_tickets.issue(claims)
-    response = json_response({"ticket": ticket.text, "expiresAt": iso(ticket.expires_at)})
-    response.raw_headers.append((b"cache-control", b"no-store"))
-    return response
+    return json_response({"ticket": ticket.text, "expiresAt": iso(ticket.expires_at)})
