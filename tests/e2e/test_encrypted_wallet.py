@@ -79,7 +79,7 @@ async def test_it_trades_while_unlocked_and_nothing_shows_its_key(product: Produ
         assert decision["code"] == "WALLET_LOCKED"
         code, said = await command(product, "wallets", "--unlock", wallet, text=WRONG + "\n")
         assert (code, "Forbidden: the passphrase is wrong" in said) == (3, True), said
-        code, said = await command(product, "wallets", "--unlock", wallet, text=PASSPHRASE + "\n")
+        code, said = await command(product, "wallets", "--unlock", wallet, "--json", text=PASSPHRASE + "\n")
         assert code == 0, said
         assert json.loads(said)["isUnlocked"] is True
 
@@ -100,7 +100,7 @@ async def test_it_trades_while_unlocked_and_nothing_shows_its_key(product: Produ
         _, said = await command(product, "wallets")
         assert wallet in said
         assert "locked" in said
-        code, said = await command(product, "wallets", "--unlock", wallet, text=PASSPHRASE + "\n")
+        code, said = await command(product, "wallets", "--unlock", wallet, "--json", text=PASSPHRASE + "\n")
         assert code == 0, said
 
         async def sold() -> bool:
