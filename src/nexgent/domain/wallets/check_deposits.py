@@ -14,6 +14,7 @@ import structlog
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode, Wallet
+from nexgent.domain.agents.ownership import visible_agent
 from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Posting, Recorded
@@ -22,7 +23,6 @@ from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
 from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletBusyError
 from nexgent.domain.wallets.ports import ChainBalances
-from nexgent.domain.wallets.record_transaction import visible_agent
 from nexgent.domain.wallets.unassign_wallet import require_live_address
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError, UnavailableError

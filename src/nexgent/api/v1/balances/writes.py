@@ -12,7 +12,7 @@ from nexgent.api.endpoint import Access, Call, Doc, Endpoints
 from nexgent.api.fields import BodyFields, parse_uuid, shown
 from nexgent.api.v1.balances.schemas import BalanceChangesIn, BalanceDeletedOut, BalanceIn, BalanceOut
 from nexgent.api.v1.balances.views import balance_view
-from nexgent.domain.wallets.record_transaction import wallet_of
+from nexgent.domain.agents.ownership import wallet_of
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.numbers import read_decimal
 from nexgent.shared.types import AgentId, WalletAddress

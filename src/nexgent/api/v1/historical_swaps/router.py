@@ -11,8 +11,8 @@ from nexgent.api.paging import NEXT_PAGE, PAGE_PARAMETERS, Paging
 from nexgent.api.v1.historical_swaps.parsing import FILTERS, closed_trade_filter
 from nexgent.api.v1.historical_swaps.schemas import HistoricalSwapOut
 from nexgent.api.v1.historical_swaps.views import swap_view
+from nexgent.domain.agents.ownership import readable_agent
 from nexgent.domain.users.models import Scope
-from nexgent.domain.wallets.record_transaction import readable_agent
 from nexgent.shared.errors import NotFoundError
 from nexgent.shared.paging import PageMark
 from nexgent.shared.types import ClosedTradeId

@@ -18,10 +18,10 @@ from nexgent.api.v1.historical_swaps.schemas import (
 from nexgent.api.v1.historical_swaps.views import recorded_swap_view
 from nexgent.api.v1.transactions.parsing import own_signal
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.agents.ownership import visible_agent, wallet_of
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.transactions.models import ClosedTradeRecord
 from nexgent.domain.transactions.queries import ClosedTradeRow
-from nexgent.domain.wallets.record_transaction import visible_agent, wallet_of
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, WalletAddress

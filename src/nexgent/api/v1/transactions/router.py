@@ -19,10 +19,10 @@ from nexgent.api.v1.transactions.parsing import (
 from nexgent.api.v1.transactions.schemas import TransactionIn, TransactionOut
 from nexgent.api.v1.transactions.views import recorded_view, transaction_view
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.agents.ownership import readable_agent, visible_agent, wallet_of
 from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.domain.transactions.queries import TransactionFilter
 from nexgent.domain.users.models import Scope
-from nexgent.domain.wallets.record_transaction import readable_agent, visible_agent, wallet_of
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageMark

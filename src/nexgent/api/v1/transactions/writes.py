@@ -19,8 +19,8 @@ from nexgent.api.v1.transactions.parsing import (
 from nexgent.api.v1.transactions.schemas import TransactionChangesIn, TransactionOut
 from nexgent.api.v1.transactions.views import recorded_view, transaction_view
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.agents.ownership import visible_agent
 from nexgent.domain.transactions.queries import TransactionRow
-from nexgent.domain.wallets.record_transaction import visible_agent
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.types import TransactionId
 
