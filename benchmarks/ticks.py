@@ -18,11 +18,11 @@ from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.models import CloseReason, Position, PositionMark
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
-from nexgent.domain.trading.exits import ExitTasks
-from nexgent.domain.trading.mark_keeper import MarkKeeper
-from nexgent.domain.trading.operation_tasks import OperationKind, OperationTasks
-from nexgent.domain.trading.position_book import PositionBook
-from nexgent.domain.trading.watcher import PositionWatcher
+from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.orders.order_tasks import OperationKind, OperationTasks
+from nexgent.domain.trading.watch.exits import ExitTasks
+from nexgent.domain.trading.watch.trail_keeper import MarkKeeper
+from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import install_decimal_context

@@ -10,15 +10,15 @@ from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from nexgent.infrastructure.database import (  # noqa: F401 -- they add their tables to the metadata
-    audit_tables,
-    idempotency_tables,
-    protection_tables,
-    wallet_secret_tables,
-    webhook_tables,
-)
 from nexgent.infrastructure.database.engine import normalise_url
-from nexgent.infrastructure.database.tables import metadata
+from nexgent.infrastructure.database.schema import (  # noqa: F401 -- they add their tables to the metadata
+    audit,
+    idempotency,
+    protections,
+    wallet_secrets,
+    webhooks,
+)
+from nexgent.infrastructure.database.schema.tables import metadata
 
 _MIGRATION_LOCK = 6_271_830_001
 

@@ -27,21 +27,23 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
+from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
+from nexgent.domain.protections.state import ProtectionBoard
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalExecution
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
-from nexgent.domain.trading.buy_by_hand import BuyByHand
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.transactions.queries import (
     ClosedTradeExportRow,
@@ -61,9 +63,7 @@ from nexgent.domain.users.register import Register
 from nexgent.domain.users.session_records import SessionRecord
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
-from nexgent.domain.wallets.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.wallets.close_by_hand import CloseByHand
-from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.middleware.client_address import ClientAddresses

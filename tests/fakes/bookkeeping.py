@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nexgent.domain.bookkeeping.ports import StreamExcerpt
 from nexgent.domain.ledger.models import (
     ClosedTradeRecorded,
     Recorded,
@@ -15,8 +16,7 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.signals.models import Signal, SignalChanges
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.transactions.queries import ClosedTradeRow, TransactionRow
-from nexgent.domain.wallets.bookkeeping.ports import StreamExcerpt
-from nexgent.infrastructure.database.projection import project
+from nexgent.infrastructure.database.projection.project import project
 from nexgent.shared.types import (
     AgentId,
     ClosedTradeId,

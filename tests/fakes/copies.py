@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nexgent.domain.requests.cache_copies import CacheCounts
+from nexgent.domain.administration.cache_copies import CacheCounts
 from nexgent.shared.errors import UnavailableError
 
 NOTHING = CacheCounts(positions=0, balances=0, configs=0, prices=0, agents=0, active_agents=0)

@@ -11,7 +11,7 @@ from solders.keypair import Keypair
 
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
-from nexgent.domain.trading.purchases import Buyer, PurchaseOrder
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder
 from nexgent.domain.wallets.encrypted.attempts import locked_until, recent
 from nexgent.domain.wallets.encrypted.create_wallet import CreateWallet, NewWallet
 from nexgent.domain.wallets.encrypted.delete_wallet import DeleteWallet

@@ -15,23 +15,23 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Posting, Recorded, TradeSettled
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position
-from nexgent.domain.prices.board import PriceBoard
 from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.domain.prices.models import PriceSource, TokenPrice
-from nexgent.domain.trading.buy_more import BuyMore
-from nexgent.domain.trading.close_position import ClosePosition
-from nexgent.domain.trading.dead_tokens import DeadTokens
+from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook
 from nexgent.domain.trading.events import ExitAttemptFailed
-from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
-from nexgent.domain.trading.in_flight import IntentsInFlight
-from nexgent.domain.trading.mark_keeper import MarkKeeper
-from nexgent.domain.trading.open_positions import OpenPositions
-from nexgent.domain.trading.operation_tasks import OperationPolicy, OperationTasks
-from nexgent.domain.trading.position_book import HeldPosition, PositionBook
-from nexgent.domain.trading.purchases import Buyer, PurchaseOrder, PurchaseResult
-from nexgent.domain.trading.recovery import Recovery
-from nexgent.domain.trading.take_profit_sale import TakeProfitSale
-from nexgent.domain.trading.watcher import PositionWatcher
+from nexgent.domain.trading.orders.average_down import BuyMore
+from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.order_tasks import OperationPolicy, OperationTasks
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.orders.sell import ClosePosition
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
+from nexgent.domain.trading.watch.dead_tokens import DeadTokens
+from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
+from nexgent.domain.trading.watch.recovery import Recovery
+from nexgent.domain.trading.watch.trail_keeper import MarkKeeper
+from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id

@@ -12,9 +12,9 @@ from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionMark
 from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError
-from nexgent.domain.trading.liquidity import MarketReading, MarketVerdict
 from nexgent.domain.trading.models import Fees, Landed, Quote, QuoteRequest, SwapOutcome
 from nexgent.domain.trading.ports import fill_from_quote
+from nexgent.domain.trading.rules.liquidity import MarketReading, MarketVerdict
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, to_raw
 from nexgent.shared.types import TokenAddress, WalletAddress

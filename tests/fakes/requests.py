@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nexgent.domain.requests.models import First, StoredAnswer
+from nexgent.domain.idempotency.models import First, StoredAnswer
 from nexgent.shared.types import UserId
 
 

@@ -36,20 +36,24 @@ from nexgent.domain.performance.summary import (
     summarise_performance,
 )
 from nexgent.domain.signals.models import TokenMetrics
-from nexgent.domain.trading.dca import DcaState, average_after_dca, evaluate_dca
-from nexgent.domain.trading.fees import extract_fees
-from nexgent.domain.trading.position_sizing import PositionSize, calculate_position_size
-from nexgent.domain.trading.price_impact import (
+from nexgent.domain.trading.rules.dca import DcaState, average_after_dca, evaluate_dca
+from nexgent.domain.trading.rules.position_sizing import PositionSize, calculate_position_size
+from nexgent.domain.trading.rules.price_impact import (
     ImpactAccepted,
     ImpactTooHigh,
     RetrySmaller,
     decide_price_impact,
 )
-from nexgent.domain.trading.profit_loss import full_profit_loss, partial_profit_loss
-from nexgent.domain.trading.purchase_validation import PurchaseApproved, PurchaseFacts, validate_purchase
-from nexgent.domain.trading.stale_trade import decide_stale_trade
-from nexgent.domain.trading.stop_loss import stop_loss_percentage
-from nexgent.domain.trading.take_profit import TakeProfitState, evaluate_take_profit
+from nexgent.domain.trading.rules.profit_loss import full_profit_loss, partial_profit_loss
+from nexgent.domain.trading.rules.purchase_validation import (
+    PurchaseApproved,
+    PurchaseFacts,
+    validate_purchase,
+)
+from nexgent.domain.trading.rules.stale_trade import decide_stale_trade
+from nexgent.domain.trading.rules.stop_loss import stop_loss_percentage
+from nexgent.domain.trading.rules.take_profit import TakeProfitState, evaluate_take_profit
+from nexgent.infrastructure.external.jupiter.fees import extract_fees
 from nexgent.shared.money import lamports
 from tests.vectors.build import decimal, optional_decimal, section, span
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from nexgent.domain.agents.config import TakeProfitConfig
-from nexgent.domain.trading.take_profit import take_profit_plan
+from nexgent.domain.trading.rules.take_profit import take_profit_plan
 from tests.vectors.build import section
 
 LAMPORTS_HEURISTIC = "a SOL balance above 1,000,000 is taken for lamports; here a balance is what it says"

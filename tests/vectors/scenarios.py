@@ -17,12 +17,12 @@ from nexgent.domain.agents.config import DEFAULT_CONFIG, update_config
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import PriceEvidence, TradeSettled
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.trading.buy_by_hand import BuyByHand, BuyByHandRequest
-from nexgent.domain.trading.buy_more import BuyMoreRequest
-from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.domain.trading.models import Fill
-from nexgent.domain.trading.take_profit import evaluate_take_profit
-from nexgent.domain.trading.take_profit_sale import TakeProfitRequest, take_profit_state
+from nexgent.domain.trading.orders.average_down import BuyMoreRequest
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandRequest
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest, take_profit_state
+from nexgent.domain.trading.rules.take_profit import evaluate_take_profit
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, from_raw, sol, unit_price_sol

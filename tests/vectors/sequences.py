@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from nexgent.domain.agents.config import StopLossConfig
-from nexgent.domain.trading.stop_loss import StopLossDecision, decide_stop_loss, initial_stop
+from nexgent.domain.trading.rules.stop_loss import StopLossDecision, decide_stop_loss, initial_stop
 from tests.vectors import deviations
 from tests.vectors.build import decimal, optional_decimal, section
 from tests.vectors.compare import is_close, mismatches

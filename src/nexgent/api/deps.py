@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
+from nexgent.domain.administration.cache_copies import CacheCopies
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.directory import AgentDirectory
@@ -16,24 +17,24 @@ from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.bookkeeping.use_cases import Bookkeeping
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.requests.cache_copies import CacheCopies
+from nexgent.domain.protections.state import ProtectionBoard
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.queries import SignalQueries
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
-from nexgent.domain.trading.buy_by_hand import BuyByHand
-from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
@@ -43,7 +44,6 @@ from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.domain.wallets.assign_wallet import AssignWallet
-from nexgent.domain.wallets.bookkeeping.use_cases import Bookkeeping
 from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets

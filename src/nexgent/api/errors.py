@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from nexgent.api.encoding import json_response
 from nexgent.domain.agents.config_errors import InvalidConfigError
+from nexgent.domain.bookkeeping.errors import BalanceNotFoundError
+from nexgent.domain.idempotency.errors import IdempotencyInProgressError
 from nexgent.domain.ledger.errors import InsufficientBalanceError
-from nexgent.domain.requests.errors import IdempotencyInProgressError
 from nexgent.domain.users.errors import AccountLockedError, NotAuthenticatedError
-from nexgent.domain.wallets.bookkeeping.errors import BalanceNotFoundError
 from nexgent.shared.errors import (
     ConflictError,
     ForbiddenError,

@@ -16,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nexgent.api.errors import error_response
-from nexgent.domain.ledger.errors import StaleWalletError
-from nexgent.domain.requests.errors import (
+from nexgent.domain.idempotency.errors import (
     IdempotencyInProgressError,
     IdempotencyKeyReusedError,
     IdempotencyOutcomeUnknownError,
 )
-from nexgent.domain.requests.models import First, StoredAnswer
-from nexgent.domain.requests.ports import AnswerStore
+from nexgent.domain.idempotency.models import First, StoredAnswer
+from nexgent.domain.idempotency.ports import AnswerStore
+from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.trading.errors import (
     QuoteFailedError,
     SwapNotSentError,

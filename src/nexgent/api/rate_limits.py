@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nexgent.api.encoding import json_response
-from nexgent.domain.requests.ports import SharedCounters
+from nexgent.domain.idempotency.ports import SharedCounters
 from nexgent.domain.users.models import Caller
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError

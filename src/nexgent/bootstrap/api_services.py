@@ -14,6 +14,8 @@ from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
+from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.protections.describe_protections import DescribeProtections
@@ -28,26 +30,24 @@ from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.wallets.assign_wallet import AssignWallet
-from nexgent.domain.wallets.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.list_wallets import ListWallets
-from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.cache.rate_counters import RedisCounters
-from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
-from nexgent.infrastructure.database.hand_entries import PostgresHandEntries
-from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts
-from nexgent.infrastructure.database.performance import PostgresPerformance
-from nexgent.infrastructure.database.queries import (
+from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
+from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
+from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
+from nexgent.infrastructure.database.stores.performance import PostgresPerformance
+from nexgent.infrastructure.database.stores.queries import (
     PostgresClosedTradeQueries,
     PostgresSignalQueries,
     PostgresTransactionQueries,
 )
-from nexgent.infrastructure.database.signal_edits import PostgresSignalEdits
-from nexgent.infrastructure.database.wallets import PostgresWalletRepository
-from nexgent.infrastructure.database.webhooks import PostgresWebhooks
+from nexgent.infrastructure.database.stores.signal_edits import PostgresSignalEdits
+from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
+from nexgent.infrastructure.database.stores.webhooks import PostgresWebhooks
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.clock import Clock
 

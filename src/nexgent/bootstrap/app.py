@@ -18,12 +18,12 @@ from nexgent.api.rate_limits import SHARE_SECONDS
 from nexgent.bootstrap.api_services import build_api_services, build_rate_limits
 from nexgent.bootstrap.asgi import SocketReception, build_application
 from nexgent.bootstrap.child import ChildProcess
-from nexgent.bootstrap.collector import spare_the_collector
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
 from nexgent.bootstrap.engine_role import EngineRole
+from nexgent.bootstrap.garbage_collection import spare_the_collector
 from nexgent.bootstrap.health import Health
 from nexgent.bootstrap.limits import server_limits
-from nexgent.bootstrap.listener import listen
+from nexgent.bootstrap.listening_socket import listen
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.preflight import require_usable
@@ -43,10 +43,10 @@ from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.refresh import RefreshProtections
-from nexgent.domain.trading.buy_by_hand import BuyByHand
-from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationCosts
+from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
+from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.administrator import Administrator
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
@@ -62,24 +62,24 @@ from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
-from nexgent.infrastructure.database.agents import PostgresAgentRepository
-from nexgent.infrastructure.database.audit import PostgresAuditLog
 from nexgent.infrastructure.database.engine import opened_pool
-from nexgent.infrastructure.database.idempotency import RENEW_SECONDS, PostgresAnswerStore
-from nexgent.infrastructure.database.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
-from nexgent.infrastructure.database.marks import PostgresMarkStore
-from nexgent.infrastructure.database.migration import migrate
-from nexgent.infrastructure.database.projector import Projector
-from nexgent.infrastructure.database.protections import PostgresProtectionStore
-from nexgent.infrastructure.database.queries import PostgresSignalQueries
-from nexgent.infrastructure.database.sessions import PostgresSessionRecords
-from nexgent.infrastructure.database.signal_trades import PostgresSignalTrades
-from nexgent.infrastructure.database.signals import PostgresSignalStore
-from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
+from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.schema.migration import migrate
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
+from nexgent.infrastructure.database.stores.idempotency import RENEW_SECONDS, PostgresAnswerStore
+from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
+from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
+from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
+from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
+from nexgent.infrastructure.database.stores.signals import PostgresSignalStore
+from nexgent.infrastructure.database.stores.trails import PostgresMarkStore
+from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.connection import connect_queue
-from nexgent.infrastructure.queue.doorbell import Doorbell
+from nexgent.infrastructure.queue.notifier import Doorbell
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.security.tokens import JwtCodec

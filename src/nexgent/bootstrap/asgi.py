@@ -16,8 +16,8 @@ from nexgent.domain.users.authenticate import Authenticator, has_key_format, key
 from nexgent.domain.users.models import Scope as ApiScope
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.metrics.metrics import Metrics
+from nexgent.infrastructure.websocket.caller import Credential, Proof, Visitor
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
-from nexgent.infrastructure.websocket.visitor import Credential, Proof, Visitor
 from nexgent.middleware.stack import wrapped
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import UserId

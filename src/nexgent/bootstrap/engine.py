@@ -13,28 +13,28 @@ from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.prices.board import PriceBoard
-from nexgent.domain.prices.gate import GateRules, PriceGate
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.poller import PollObserver, PricePoller
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
+from nexgent.domain.prices.validation import GateRules, PriceGate
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
-from nexgent.domain.trading.buy_more import BuyMore, EntryRefusal
-from nexgent.domain.trading.close_position import ClosePosition
-from nexgent.domain.trading.dead_tokens import DeadTokens
-from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
-from nexgent.domain.trading.in_flight import IntentsInFlight
-from nexgent.domain.trading.mark_keeper import MarkKeeper
-from nexgent.domain.trading.open_positions import OpenPositions
-from nexgent.domain.trading.operation_tasks import OperationPolicy, OperationTasks
+from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.orders.average_down import BuyMore, EntryRefusal
+from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.order_tasks import OperationPolicy, OperationTasks
+from nexgent.domain.trading.orders.purchases import EntryGuard
+from nexgent.domain.trading.orders.sell import ClosePosition
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.ports import MarketProbe, MarkStore, SwapGateway, TokenDecimals, WalletKeys
-from nexgent.domain.trading.position_book import PositionBook
 from nexgent.domain.trading.process_signal import ProcessSignal
-from nexgent.domain.trading.purchases import EntryGuard
-from nexgent.domain.trading.recovery import Recovery
-from nexgent.domain.trading.take_profit_sale import TakeProfitSale
-from nexgent.domain.trading.watcher import PositionWatcher
+from nexgent.domain.trading.watch.dead_tokens import DeadTokens
+from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
+from nexgent.domain.trading.watch.recovery import Recovery
+from nexgent.domain.trading.watch.trail_keeper import MarkKeeper
+from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
 from nexgent.shared.types import TokenAddress

@@ -10,7 +10,7 @@ from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.trading.ports import MarketProbe, SwapGateway
-from nexgent.domain.trading.simulation_costs import SimulationCosts
+from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi

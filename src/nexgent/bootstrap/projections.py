@@ -9,7 +9,7 @@ import structlog
 from arq.connections import ArqRedis
 
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.names import QUEUE_NAME
 from nexgent.shared.errors import NexgentError

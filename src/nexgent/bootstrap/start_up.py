@@ -11,7 +11,7 @@ from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.trading.ports import MarkStore
-from nexgent.infrastructure.database.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.shared.types import PositionId
 
 log = structlog.get_logger(__name__)

@@ -23,8 +23,8 @@ from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.domain.wallets.encrypted.views import WalletViews
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
-from nexgent.infrastructure.database.wallet_secrets import PostgresWalletSecrets
-from nexgent.infrastructure.database.wallets import PostgresWalletRepository
+from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWalletSecrets
+from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.infrastructure.wallets.loaded_keys import LoadedKeys

@@ -10,8 +10,8 @@ from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
+from nexgent.domain.protections.state import ProtectionBoard
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.trading.errors import UnexpectedTradeError
 from nexgent.domain.trading.events import (
@@ -26,7 +26,7 @@ from nexgent.domain.users.events import TokenRevoked
 from nexgent.domain.wallets.encrypted.events import WalletUnlocked
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.mirror import RedisMirror
-from nexgent.infrastructure.queue.doorbell import Doorbell
+from nexgent.infrastructure.queue.notifier import Doorbell
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch

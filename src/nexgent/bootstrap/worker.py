@@ -7,11 +7,11 @@ import signal
 
 import structlog
 
-from nexgent.bootstrap.collector import spare_the_collector
+from nexgent.bootstrap.garbage_collection import spare_the_collector
 from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.database.migration import migrate
+from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.queue.retention import retention_cron
 from nexgent.infrastructure.queue.snapshots import snapshot_cron
 from nexgent.infrastructure.queue.worker import run_worker as run_arq

@@ -15,10 +15,10 @@ from nexgent.domain.audit.models import COMMAND_LINE, AuditEntry, Outcome
 from nexgent.domain.users.errors import UserNotFoundError
 from nexgent.domain.users.login_guard import account_key
 from nexgent.domain.users.register import weaknesses
-from nexgent.infrastructure.database.audit import PostgresAuditLog
 from nexgent.infrastructure.database.engine import opened_pool
-from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts
-from nexgent.infrastructure.database.users import PostgresUserRepository
+from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
+from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
+from nexgent.infrastructure.database.stores.users import PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import InvalidInputError

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from nexgent.bootstrap.storage import Storage, open_storage
 from nexgent.config.sections import StorageSettings
-from nexgent.infrastructure.database.migration import SCHEMA_REVISION, current_revision
+from nexgent.infrastructure.database.schema.migration import SCHEMA_REVISION, current_revision
 from nexgent.shared.errors import ConflictError
 
 

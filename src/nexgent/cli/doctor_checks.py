@@ -23,7 +23,7 @@ from nexgent.config.exposure import exposure_warnings
 from nexgent.config.sections import StorageSettings
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
-from nexgent.infrastructure.database.migration import SCHEMA_REVISION, current_revision
+from nexgent.infrastructure.database.schema.migration import SCHEMA_REVISION, current_revision
 from nexgent.infrastructure.embedded import RunningServers, running_servers
 from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID
 from nexgent.shared.errors import NexgentError

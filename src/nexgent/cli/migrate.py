@@ -8,7 +8,7 @@ from nexgent.bootstrap.storage import open_storage
 from nexgent.cli import exit_codes
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
-from nexgent.infrastructure.database.migration import current_revision, migrate
+from nexgent.infrastructure.database.schema.migration import current_revision, migrate
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

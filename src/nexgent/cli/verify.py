@@ -16,7 +16,7 @@ from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.database.verify import VerifyReport, verify
+from nexgent.infrastructure.database.journal.verify import VerifyReport, verify
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
 

@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 
 from nexgent.domain.agents.models import Agent
-from nexgent.infrastructure.database.agents import PostgresAgentRepository
-from nexgent.infrastructure.database.queries import (
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.queries import (
     PostgresClosedTradeQueries,
     PostgresSignalQueries,
     PostgresTransactionQueries,

@@ -27,11 +27,11 @@ from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
-from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.engine import create_pool
-from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts
-from nexgent.infrastructure.database.sessions import PostgresSessionRecords
-from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
+from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
+from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
+from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
+from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.clock import SystemClock

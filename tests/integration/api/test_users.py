@@ -20,9 +20,9 @@ from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.engine import create_pool
-from nexgent.infrastructure.database.login_attempts import PostgresLoginAttempts, forget_old_attempts
-from nexgent.infrastructure.database.sessions import PostgresSessionRecords
-from nexgent.infrastructure.database.users import PostgresApiKeyStore, PostgresUserRepository
+from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts, forget_old_attempts
+from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
+from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.clock import SystemClock

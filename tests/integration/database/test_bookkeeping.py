@@ -16,23 +16,26 @@ from nexgent.bootstrap.projections import CaughtUp
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, Wallet
+from nexgent.domain.bookkeeping.balances import balance_id
+from nexgent.domain.bookkeeping.errors import EngineRecordError, TransactionInUseError
+from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
+from nexgent.domain.bookkeeping.use_cases import Bookkeeping, bookkeeping
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import WalletReset
 from nexgent.domain.ledger.state import emptying
 from nexgent.domain.transactions.models import ClosedTradeRecord, TransactionRecord, TransactionType
-from nexgent.domain.wallets.bookkeeping.balances import balance_id
-from nexgent.domain.wallets.bookkeeping.errors import EngineRecordError, TransactionInUseError
-from nexgent.domain.wallets.bookkeeping.use_cases import Bookkeeping, bookkeeping
-from nexgent.domain.wallets.record_transaction import RecordTransaction
-from nexgent.infrastructure.database.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.engine import create_pool
-from nexgent.infrastructure.database.hand_entries import PostgresHandEntries
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.projector import Projector
-from nexgent.infrastructure.database.queries import PostgresClosedTradeQueries, PostgresTransactionQueries
-from nexgent.infrastructure.database.signal_edits import PostgresSignalEdits
-from nexgent.infrastructure.database.verify import verify
-from nexgent.infrastructure.database.wallets import PostgresWalletRepository
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
+from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.queries import (
+    PostgresClosedTradeQueries,
+    PostgresTransactionQueries,
+)
+from nexgent.infrastructure.database.stores.signal_edits import PostgresSignalEdits
+from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT

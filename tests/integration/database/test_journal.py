@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from nexgent.domain.ledger.ports import JournalConflictError
-from nexgent.infrastructure.database.journal import APPEND_LOCK, PostgresJournal
-from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.journal.journal import APPEND_LOCK, PostgresJournal
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import EntryId

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 
 from nexgent.domain.positions.models import PositionMark
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.marks import PostgresMarkStore
-from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.stores.trails import PostgresMarkStore
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import PositionId
 from tests.integration.database.story import T0, Story, add_owners

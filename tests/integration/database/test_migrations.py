@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
-from nexgent.infrastructure.database import migration
-from nexgent.infrastructure.database.migration import (
+from nexgent.infrastructure.database.schema import migration
+from nexgent.infrastructure.database.schema.migration import (
     SCHEMA_REVISION,
     current_revision,
     migrate,

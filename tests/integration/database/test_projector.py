@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 
 from nexgent.domain.ledger.models import Recorded
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.projector import Projector
-from nexgent.infrastructure.database.verify import verify
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 from tests.integration.database.story import QUANTITY_RAW, TOKEN, Story, add_owners, add_signal

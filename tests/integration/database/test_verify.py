@@ -7,8 +7,8 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.verify import verify
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 from tests.integration.database.story import TOKEN, Story, add_owners

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nexgent.domain.trading.liquidity import MarketVerdict
+from nexgent.domain.trading.rules.liquidity import MarketVerdict
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi

@@ -13,8 +13,8 @@ import pytest
 from redis.asyncio import Redis
 
 from nexgent.infrastructure.cache.connect import connect_redis
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.shared.errors import UnavailableError
 from tests.conftest import migrate

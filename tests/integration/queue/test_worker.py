@@ -16,13 +16,13 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.queue import worker
 from nexgent.infrastructure.queue.connection import arq_settings, connect_queue
-from nexgent.infrastructure.queue.doorbell import QUIET_SECONDS, Doorbell
 from nexgent.infrastructure.queue.jobs import QueueObserver
 from nexgent.infrastructure.queue.names import BELL_KEY, HEALTH_KEY, PROJECT_JOB_ID, QUEUE_NAME
+from nexgent.infrastructure.queue.notifier import QUIET_SECONDS, Doorbell
 from nexgent.infrastructure.queue.worker import run_worker, worker_settings
 from tests.integration.database.story import Story, add_owners
 from tests.patience import PATIENCE_SECONDS, until

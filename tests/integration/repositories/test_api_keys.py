@@ -8,8 +8,8 @@ from nexgent.domain.users.api_keys import ApiKeyNotFoundError, CreateApiKey, Del
 from nexgent.domain.users.authenticate import has_key_format, key_hash
 from nexgent.domain.users.errors import UserNotFoundError
 from nexgent.domain.users.models import Scope
-from nexgent.infrastructure.database.api_keys import PostgresApiKeyRepository
-from nexgent.infrastructure.database.users import PostgresApiKeyStore
+from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
+from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId

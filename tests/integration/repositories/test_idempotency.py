@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from nexgent.domain.requests.models import First, StoredAnswer
-from nexgent.infrastructure.database.idempotency import (
+from nexgent.domain.idempotency.models import First, StoredAnswer
+from nexgent.infrastructure.database.stores.idempotency import (
     KEPT_FOR,
     SILENT_FOR,
     PostgresAnswerStore,

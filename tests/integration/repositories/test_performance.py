@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.performance import JournalHistory, PostgresPerformance
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.stores.performance import JournalHistory, PostgresPerformance
 from nexgent.infrastructure.queue.jobs import JobServices, QueueObserver
 from nexgent.infrastructure.queue.snapshots import RedisLastPrices, snapshot_cron
 from nexgent.shared.ids import new_id

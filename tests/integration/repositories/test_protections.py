@@ -12,11 +12,11 @@ import pytest
 
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.models import Entry, TradeSettled
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.models import KillSwitch, ProtectionHistory, WalletRecord
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.projector import Projector
-from nexgent.infrastructure.database.protections import PostgresProtectionStore
+from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
 from tests.integration.database.story import Story, add_owners, add_signal

@@ -19,8 +19,11 @@ from nexgent.domain.transactions.queries import (
     TransactionQueries,
     TransactionRow,
 )
-from nexgent.infrastructure.database.agents import PostgresAgentRepository
-from nexgent.infrastructure.database.queries import PostgresClosedTradeQueries, PostgresTransactionQueries
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.queries import (
+    PostgresClosedTradeQueries,
+    PostgresTransactionQueries,
+)
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import (
     AgentId,

@@ -13,10 +13,10 @@ import pytest
 from nexgent.domain.signals.models import DecisionOutcome, Gate, Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
-from nexgent.infrastructure.database.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.engine import create_pool
-from nexgent.infrastructure.database.queries import PostgresSignalQueries
-from nexgent.infrastructure.database.signals import PostgresSignalStore, SignalUserNotFoundError
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
+from nexgent.infrastructure.database.stores.signals import PostgresSignalStore, SignalUserNotFoundError
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, IntentId, SignalId, TokenAddress, UserId

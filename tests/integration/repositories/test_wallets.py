@@ -16,10 +16,10 @@ from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletInUseError
 from nexgent.domain.wallets.reset_wallet import ResetWallet
-from nexgent.infrastructure.database.agents import PostgresAgentRepository
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.projector import Projector
-from nexgent.infrastructure.database.wallets import PostgresWalletRepository
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id

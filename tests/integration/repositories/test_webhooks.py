@@ -8,7 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from nexgent.domain.signals.webhooks.models import NewSecret, SignalWebhook
-from nexgent.infrastructure.database.webhooks import ALERTS_KEPT_FOR, PostgresWebhooks, forget_old_alerts
+from nexgent.infrastructure.database.stores.webhooks import (
+    ALERTS_KEPT_FOR,
+    PostgresWebhooks,
+    forget_old_alerts,
+)
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId

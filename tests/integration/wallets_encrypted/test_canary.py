@@ -19,8 +19,8 @@ from structlog.testing import capture_logs
 
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.wallets.encrypted.models import Passphrase, WalletSource
-from nexgent.infrastructure.database.wallet_secrets import PostgresWalletSecrets
-from nexgent.infrastructure.database.wallets import PostgresWalletRepository
+from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWalletSecrets
+from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.logging.setup import configure_logging
 from nexgent.shared.errors import NexgentError
 from tests.fakes.encrypted_wallets import World, address_of

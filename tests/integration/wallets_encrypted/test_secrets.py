@@ -20,7 +20,7 @@ from nexgent.domain.wallets.encrypted.errors import (
 from nexgent.domain.wallets.encrypted.models import EncryptedWallet, Passphrase, WalletAction
 from nexgent.domain.wallets.encrypted.ports import WalletSecrets
 from nexgent.domain.wallets.errors import UnknownWalletAddressError
-from nexgent.infrastructure.database.wallet_secrets import PostgresWalletSecrets
+from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWalletSecrets
 from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto, seal
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId

@@ -24,8 +24,8 @@ from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
 from nexgent.infrastructure.server.limits import ServerLimits
+from nexgent.infrastructure.websocket.caller import Visitor
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
-from nexgent.infrastructure.websocket.visitor import Visitor
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId

@@ -24,7 +24,7 @@ from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
 from nexgent.infrastructure.database.engine import create_pool
-from nexgent.infrastructure.database.users import PostgresUserRepository
+from nexgent.infrastructure.database.stores.users import PostgresUserRepository
 from nexgent.infrastructure.logging.setup import configure_logging
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
 from nexgent.shared.clock import SystemClock

@@ -9,8 +9,8 @@ import msgspec
 
 from nexgent.domain.ledger.models import ExitAsked
 from nexgent.domain.positions.models import CloseReason
-from nexgent.infrastructure.database.journal_codec import decode_entry, encode_entry
-from nexgent.infrastructure.database.projection import project
+from nexgent.infrastructure.database.journal.codec import decode_entry, encode_entry
+from nexgent.infrastructure.database.projection.project import project
 from tests.fakes.engine import FakeEngine, an_agent
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nexgent.domain.ledger.models import Adjusted, Entry, EntryBody
 from nexgent.domain.positions.models import Position
-from nexgent.infrastructure.database.journal_codec import (
+from nexgent.infrastructure.database.journal.codec import (
     KINDS,
     CorruptEntryError,
     decode_entry,

@@ -9,13 +9,13 @@ from dataclasses import fields
 import pytest
 from sqlalchemy import Table
 
-from nexgent.infrastructure.database import tables
-from nexgent.infrastructure.database.projection_rows import (
+from nexgent.infrastructure.database.projection.rows import (
     ClosedTradeRow,
     IntentRow,
     PositionRow,
     TransactionRow,
 )
+from nexgent.infrastructure.database.schema import tables
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from nexgent.domain.ledger.models import Entry
 from nexgent.domain.performance.capture_snapshots import CaptureSnapshots, SnapshotReport, missed_hours
 from nexgent.domain.performance.models import Snapshot, WalletDue
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.close_position import ClosePositionRequest
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress

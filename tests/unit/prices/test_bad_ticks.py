@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import TradeIntended
-from nexgent.domain.prices.gate import GateRules, PriceGate
 from nexgent.domain.prices.models import FetchResult, PriceSource, SolPrice
 from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.ports import TokenPriceFeed
-from nexgent.domain.prices.sol_gate import SolGateRules, SolPriceGate
+from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceGate
+from nexgent.domain.prices.validation import GateRules, PriceGate
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi

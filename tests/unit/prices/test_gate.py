@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.prices.gate import GateRules, PriceGate, Verdict
 from nexgent.domain.prices.models import PriceObservation, PriceSource
+from nexgent.domain.prices.validation import GateRules, PriceGate, Verdict
 from nexgent.shared.types import TokenAddress
 
 TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.gate import GateRules, PriceGate
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
 from nexgent.domain.prices.poller import PricePoller
+from nexgent.domain.prices.validation import GateRules, PriceGate
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.types import TokenAddress
 from tests.fakes.market import FakeSolPrice

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.prices.models import PriceSource, SolPrice
-from nexgent.domain.prices.sol_gate import SolGateRules, SolPriceGate
+from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceGate
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PYTH, JUPITER = PriceSource.PYTH, PriceSource.JUPITER

@@ -15,7 +15,6 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.models import ClosedTradeRemoved, TradeIntended
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.kill_switch import KillSwitchOrder, SetKillSwitch
@@ -28,7 +27,8 @@ from nexgent.domain.protections.models import (
 )
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.trading.close_position import ClosePositionRequest
+from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.errors import ForbiddenError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports

@@ -14,8 +14,8 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.ledger.errors import JournalUnavailableError
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, IntentId, UserId, WalletAddress

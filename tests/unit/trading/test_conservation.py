@@ -14,10 +14,10 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.ledger.state import WalletState, check_postings
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.buy_more import BuyMoreRequest
-from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.domain.trading.errors import QuoteFailedError
-from nexgent.domain.trading.take_profit_sale import TakeProfitRequest
+from nexgent.domain.trading.orders.average_down import BuyMoreRequest
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, lamports
 from nexgent.shared.types import TokenAddress

@@ -11,9 +11,9 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.ledger.models import TradeFailed, TradeIntended, TradeSettled
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.domain.trading.errors import SwapUnavailableError
-from nexgent.domain.trading.purchases import SHARE
+from nexgent.domain.trading.orders.purchases import SHARE
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from tests.fakes.engine import TOKEN, FakeEngine, an_agent
 from tests.fakes.journal import FakeJournal

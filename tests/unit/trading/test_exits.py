@@ -14,8 +14,8 @@ from nexgent.domain.ledger.models import TradeSettled
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
-from nexgent.domain.trading.exits import ExitPolicy, ExitTasks
-from nexgent.domain.trading.liquidity import MarketVerdict
+from nexgent.domain.trading.rules.liquidity import MarketVerdict
+from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.shared.types import WalletAddress
 from tests.fakes.engine import FakeEngine, an_agent
 from tests.patience import PATIENCE_SECONDS, until

@@ -14,10 +14,10 @@ import pytest
 import nexgent
 from nexgent.domain.ledger.models import Submission, TradeFailed
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError, UnexpectedTradeError
 from nexgent.domain.trading.events import RecoveryPostponed
 from nexgent.domain.trading.models import Landed, Quote, QuoteRequest, SwapOutcome
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
@@ -126,7 +126,7 @@ async def test_an_unexpected_error_before_anything_was_sent_is_a_failed_trade_at
 async def test_an_unexpected_error_after_submission_is_never_called_failed_and_is_booked_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nexgent.domain.trading.swap_execution.RESOLVE_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("nexgent.domain.trading.orders.swap_execution.RESOLVE_PAUSES_SECONDS", (0.0, 0.0))
     swaps = BrokenSwaps("execute", signs=True)
     engine = FakeEngine(swaps=swaps)
     agent = await engine.add_agent(an_agent())
@@ -185,7 +185,7 @@ async def test_a_burst_that_breaks_half_way_leaves_no_intent_open(monkeypatch: p
 
 async def test_recovery_goes_on_after_an_intent_that_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     swaps = BrokenSwaps("execute", signs=True)
-    monkeypatch.setattr("nexgent.domain.trading.swap_execution.RESOLVE_PAUSES_SECONDS", ())
+    monkeypatch.setattr("nexgent.domain.trading.orders.swap_execution.RESOLVE_PAUSES_SECONDS", ())
     engine = FakeEngine(swaps=swaps)
     agents = [await engine.add_agent(an_agent()) for _ in range(3)]
     await engine.buy(agents)

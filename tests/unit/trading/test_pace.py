@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from nexgent.domain.trading.pace import Pace
+from nexgent.domain.trading.watch.pace import Pace
 from tests.patience import PATIENCE_SECONDS
 
 

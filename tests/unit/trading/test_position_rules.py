@@ -18,11 +18,11 @@ from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError
 from nexgent.domain.positions.events import PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.trading.buy_more import BuyMore, BuyMoreRequest, EntryRefusal
-from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
 from nexgent.domain.trading.models import QuoteRequest
-from nexgent.domain.trading.take_profit_sale import TakeProfitRequest
+from nexgent.domain.trading.orders.average_down import BuyMore, BuyMoreRequest, EntryRefusal
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import TokenAddress
 from tests import patience

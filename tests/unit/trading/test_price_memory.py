@@ -14,9 +14,9 @@ from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
-from nexgent.domain.protections.board import ProtectionBoard
-from nexgent.domain.trading.close_position import ClosePositionRequest
-from nexgent.domain.trading.purchases import Buyer, PurchaseOrder, PurchaseResult
+from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id

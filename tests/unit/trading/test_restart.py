@@ -12,8 +12,8 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import Account
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.close_position import ClosePositionRequest
 from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress

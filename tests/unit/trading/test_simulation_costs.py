@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.trading.models import Fees, Fill
-from nexgent.domain.trading.simulation_costs import REFERENCE_COSTS, SimulationCosts, with_simulation_costs
+from nexgent.domain.trading.rules.simulation_costs import (
+    REFERENCE_COSTS,
+    SimulationCosts,
+    with_simulation_costs,
+)
 
 FILL = Fill(
     in_amount_raw=10**9,

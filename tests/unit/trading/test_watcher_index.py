@@ -17,14 +17,14 @@ from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.models import CloseReason, Position, PositionMark
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
-from nexgent.domain.trading.buy_more import dca_state
-from nexgent.domain.trading.dca import evaluate_dca
-from nexgent.domain.trading.position_book import PositionBook
-from nexgent.domain.trading.stale_trade import decide_stale_trade
-from nexgent.domain.trading.stop_loss import decide_stop_loss
-from nexgent.domain.trading.take_profit import evaluate_take_profit
-from nexgent.domain.trading.take_profit_sale import take_profit_state
-from nexgent.domain.trading.watcher import PositionWatcher
+from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.orders.average_down import dca_state
+from nexgent.domain.trading.orders.take_profit_sale import take_profit_state
+from nexgent.domain.trading.rules.dca import evaluate_dca
+from nexgent.domain.trading.rules.stale_trade import decide_stale_trade
+from nexgent.domain.trading.rules.stop_loss import decide_stop_loss
+from nexgent.domain.trading.rules.take_profit import evaluate_take_profit
+from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.ids import derived_id
 from nexgent.shared.types import PositionId, TransactionId
 from tests.fakes.clock import FakeClock

@@ -13,6 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.bookkeeping.balances import balance_id
+from nexgent.domain.bookkeeping.booked import booked_transaction
+from nexgent.domain.bookkeeping.errors import UnknownTransactionError
+from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
+from nexgent.domain.bookkeeping.use_cases import Bookkeeping, bookkeeping
 from nexgent.domain.ledger.errors import LedgerInvariantError
 from nexgent.domain.ledger.models import (
     Account,
@@ -25,12 +30,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.ledger.state import check_postings
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
-from nexgent.domain.wallets.bookkeeping.balances import balance_id
-from nexgent.domain.wallets.bookkeeping.booked import booked_transaction
-from nexgent.domain.wallets.bookkeeping.errors import UnknownTransactionError
-from nexgent.domain.wallets.bookkeeping.use_cases import Bookkeeping, bookkeeping
 from nexgent.domain.wallets.errors import WalletBusyError
-from nexgent.domain.wallets.record_transaction import RecordTransaction
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT

@@ -10,10 +10,10 @@ from typing import Any
 
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.prices.board import PriceBoard
 from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.domain.prices.models import PriceSource, SolPrice, TokenPrice
-from nexgent.domain.trading.position_book import PositionBook, WakePrices
+from nexgent.domain.trading.book.position_book import PositionBook, WakePrices
 from nexgent.infrastructure.websocket.client import Client
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.infrastructure.websocket.stream import Resume

@@ -12,6 +12,7 @@ import pytest
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.positions.models import Position
 from nexgent.domain.users.events import TokenRevoked
+from nexgent.infrastructure.websocket.caller import Visitor
 from nexgent.infrastructure.websocket.client import (
     AGENT_DELETED,
     KEY_DELETED,
@@ -27,7 +28,6 @@ from nexgent.infrastructure.websocket.stream import (
     Resume,
     Streams,
 )
-from nexgent.infrastructure.websocket.visitor import Visitor
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
 from tests.fakes.clock import FakeClock

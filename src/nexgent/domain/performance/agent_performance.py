@@ -15,7 +15,7 @@ from nexgent.domain.performance.summary import (
     Timeframe,
     summarise_totals,
 )
-from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT, sol
 from nexgent.shared.types import AgentId, UserId, WalletAddress

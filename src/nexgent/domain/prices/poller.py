@@ -9,9 +9,9 @@ from typing import Protocol
 import structlog
 
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.gate import PriceGate, Verdict
 from nexgent.domain.prices.models import FetchResult, TokenPrice
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
+from nexgent.domain.prices.validation import PriceGate, Verdict
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import TokenAddress
 

@@ -11,8 +11,8 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Wallet
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.models import ProtectionVerdict
+from nexgent.domain.protections.state import ProtectionBoard
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nexgent.domain.protections.board import ProtectionBoard
 from nexgent.domain.protections.ports import ProtectionStore
+from nexgent.domain.protections.state import ProtectionBoard
 from nexgent.shared.clock import Clock
 
 

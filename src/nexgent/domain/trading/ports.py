@@ -8,8 +8,8 @@ from typing import Protocol
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionMark
 from nexgent.domain.trading.errors import WalletNotLoadedError
-from nexgent.domain.trading.liquidity import MarketReading
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest, SwapOutcome
+from nexgent.domain.trading.rules.liquidity import MarketReading
 from nexgent.shared.types import TokenAddress, WalletAddress
 
 

@@ -13,7 +13,7 @@ from nexgent.domain.agents.config_models import SignalsConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.prices.board import PriceBoard
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.signals.models import (
     DecisionOutcome,
@@ -25,10 +25,10 @@ from nexgent.domain.signals.models import (
     TokenMetrics,
 )
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
+from nexgent.domain.trading.book.position_book import age_ms
 from nexgent.domain.trading.errors import named
-from nexgent.domain.trading.open_positions import OpenPositions
-from nexgent.domain.trading.position_book import age_ms
-from nexgent.domain.trading.purchases import Buyer, PurchaseOrder, PurchasePreview, PurchaseResult
+from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview, PurchaseResult
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import purchase_intent_id

@@ -10,9 +10,9 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.ownership import visible_agent
 from nexgent.domain.positions.errors import PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.close_position import ClosedPosition, ClosePositionRequest
+from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import TradeRejectedError
-from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.orders.sell import ClosedPosition, ClosePositionRequest
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, TransactionId, UserId
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
-from nexgent.domain.requests.cache_copies import CacheCounts
+from nexgent.domain.administration.cache_copies import CacheCounts
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_rebuild import FILLING

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from nexgent.domain.trading.liquidity import MarketReading, MarketVerdict
+from nexgent.domain.trading.rules.liquidity import MarketReading, MarketVerdict
 from nexgent.infrastructure.external.budget import Priority
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.jupiter.tokens import JupiterTokenMetrics

@@ -14,9 +14,9 @@ from arq import Retry
 from arq.connections import ArqRedis
 
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES
-from nexgent.infrastructure.database.projector import Backlog
-from nexgent.infrastructure.queue.doorbell import press
+from nexgent.infrastructure.database.projection.projector import Backlog
 from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID, QUEUE_NAME, SWEEP_JOB
+from nexgent.infrastructure.queue.notifier import press
 from nexgent.shared.errors import UnavailableError
 
 log = structlog.get_logger(__name__)

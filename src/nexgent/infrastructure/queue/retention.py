@@ -10,12 +10,12 @@ from arq import Retry, cron
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 
-from nexgent.infrastructure.database.audit import forget_old_entries
 from nexgent.infrastructure.database.engine import close_pool, create_pool
-from nexgent.infrastructure.database.idempotency import forget_old_answers
-from nexgent.infrastructure.database.login_attempts import forget_old_attempts
-from nexgent.infrastructure.database.sessions import forget_old_sessions
-from nexgent.infrastructure.database.webhooks import forget_old_alerts
+from nexgent.infrastructure.database.stores.audit import forget_old_entries
+from nexgent.infrastructure.database.stores.idempotency import forget_old_answers
+from nexgent.infrastructure.database.stores.login_attempts import forget_old_attempts
+from nexgent.infrastructure.database.stores.sessions import forget_old_sessions
+from nexgent.infrastructure.database.stores.webhooks import forget_old_alerts
 from nexgent.infrastructure.queue.jobs import Context
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError

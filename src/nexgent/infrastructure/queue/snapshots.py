@@ -17,8 +17,8 @@ from nexgent.domain.performance.capture_snapshots import CaptureSnapshots
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.database.engine import close_pool, create_pool
-from nexgent.infrastructure.database.journal import PostgresJournal
-from nexgent.infrastructure.database.performance import JournalHistory, PostgresPerformance
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.stores.performance import JournalHistory, PostgresPerformance
 from nexgent.infrastructure.queue.jobs import Context, JobServices
 from nexgent.shared.clock import Clock, SystemClock
 from nexgent.shared.errors import UnavailableError

@@ -14,7 +14,7 @@ from arq.constants import in_progress_key_prefix
 from arq.worker import Worker, create_worker
 
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
-from nexgent.infrastructure.database.projector import Projector
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.queue.connection import arq_settings, connect_queue
 from nexgent.infrastructure.queue.jobs import (
     Context,

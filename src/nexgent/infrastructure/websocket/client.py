@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nexgent.domain.prices.models import TokenPrice
-from nexgent.infrastructure.websocket.visitor import Visitor
+from nexgent.infrastructure.websocket.caller import Visitor
 from nexgent.shared.types import AgentId, TokenAddress
 
 MAX_FRAMES = 4_096

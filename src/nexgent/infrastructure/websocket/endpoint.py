@@ -18,6 +18,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.infrastructure.websocket import frames
+from nexgent.infrastructure.websocket.caller import (
+    Proof,
+    Reception,
+    Visitor,
+    answered_subprotocol,
+    credential_of,
+)
 from nexgent.infrastructure.websocket.client import (
     AGENT_DELETED,
     EXPIRED,
@@ -32,13 +39,6 @@ from nexgent.infrastructure.websocket.client import (
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.infrastructure.websocket.places import SocketPlaces
 from nexgent.infrastructure.websocket.stream import Resume
-from nexgent.infrastructure.websocket.visitor import (
-    Proof,
-    Reception,
-    Visitor,
-    answered_subprotocol,
-    credential_of,
-)
 from nexgent.shared.addresses import neighbourhood
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import ForbiddenError, NexgentError, UnavailableError

@@ -17,13 +17,14 @@ from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.positions.views import enriched_position_view
-from nexgent.domain.prices.board import PriceBoard
 from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.trading.position_book import PositionBook
+from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.websocket import frames
+from nexgent.infrastructure.websocket.caller import Visitor
 from nexgent.infrastructure.websocket.client import (
     AGENT_DELETED,
     KEY_DELETED,
@@ -33,7 +34,6 @@ from nexgent.infrastructure.websocket.client import (
     Closing,
 )
 from nexgent.infrastructure.websocket.stream import AgentStream, Resume, Streams
-from nexgent.infrastructure.websocket.visitor import Visitor
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, TokenAddress, UserId
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.agents.config import DcaConfig, DcaLevel, StaleTradeConfig
-from nexgent.domain.trading.dca import DcaState, average_after_dca, dca_guard, dca_levels, evaluate_dca
-from nexgent.domain.trading.stale_trade import decide_stale_trade
+from nexgent.domain.trading.rules.dca import DcaState, average_after_dca, dca_guard, dca_levels, evaluate_dca
+from nexgent.domain.trading.rules.stale_trade import decide_stale_trade
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MODERATE = DcaConfig(enabled=True)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.trading.fees import SwapFees, extract_fees
-from nexgent.domain.trading.profit_loss import full_profit_loss, partial_profit_loss
+from nexgent.domain.trading.rules.profit_loss import full_profit_loss, partial_profit_loss
+from nexgent.infrastructure.external.jupiter.fees import SwapFees, extract_fees
 
 SOL = "So11111111111111111111111111111111111111112"
 AMOUNTS = st.integers(1, 2**64 - 1).map(lambda units: Decimal(units).scaleb(-9))

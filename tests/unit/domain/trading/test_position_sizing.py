@@ -19,14 +19,14 @@ from nexgent.domain.agents.config import (
     SizeRange,
     SolBalanceThresholds,
 )
-from nexgent.domain.trading.position_sizing import PositionSize, SizeRefusal, calculate_position_size
-from nexgent.domain.trading.price_impact import (
+from nexgent.domain.trading.rules.position_sizing import PositionSize, SizeRefusal, calculate_position_size
+from nexgent.domain.trading.rules.price_impact import (
     ImpactAccepted,
     ImpactTooHigh,
     RetrySmaller,
     decide_price_impact,
 )
-from nexgent.domain.trading.purchase_validation import (
+from nexgent.domain.trading.rules.purchase_validation import (
     PurchaseApproved,
     PurchaseFacts,
     PurchaseRefused,

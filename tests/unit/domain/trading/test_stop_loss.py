@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.agents.config import StopLossConfig, TrailingLevel
-from nexgent.domain.trading.stop_loss import (
+from nexgent.domain.trading.rules.stop_loss import (
     StopLossDecision,
     decide_stop_loss,
     initial_stop,

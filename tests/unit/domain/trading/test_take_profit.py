@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.agents.config import MoonBagConfig, TakeProfitConfig, TakeProfitLevel
-from nexgent.domain.trading.take_profit import (
+from nexgent.domain.trading.rules.take_profit import (
     TakeProfitState,
     batch_after_dca,
     evaluate_take_profit,

@@ -9,7 +9,7 @@ from nexgent.api.endpoint import Access, Call, Doc, Endpoints
 from nexgent.api.v1.admin.schemas import CacheResetOut, CacheStatusOut, ClearedOut, WarmedOut
 from nexgent.api.v1.wallets.schemas import ConfirmIn
 from nexgent.api.v1.wallets.views import confirmation_required, is_confirmed
-from nexgent.domain.requests.cache_copies import CacheCounts
+from nexgent.domain.administration.cache_copies import CacheCounts
 from nexgent.shared.errors import ForbiddenError, UnavailableError
 
 endpoints = Endpoints("admin")

@@ -9,10 +9,10 @@ from nexgent.api.endpoint import Call, Doc, Endpoints
 from nexgent.api.fields import parse_uuid
 from nexgent.api.v1.balances.schemas import BalanceOut
 from nexgent.api.v1.balances.views import balance_view
+from nexgent.domain.bookkeeping.balances import OwnedBalance, balance_id
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.users.models import Scope
-from nexgent.domain.wallets.bookkeeping.balances import OwnedBalance, balance_id
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.types import AgentId, WalletAddress
 

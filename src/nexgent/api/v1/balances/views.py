@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from nexgent.api.encoding import iso
-from nexgent.domain.prices.board import PriceBoard
-from nexgent.domain.wallets.bookkeeping.balances import OwnedBalance
+from nexgent.domain.bookkeeping.balances import OwnedBalance
+from nexgent.domain.prices.latest import PriceBoard
 from nexgent.shared.money import SOL_MINT, from_raw, plain
 
 _ONE = Decimal(1)

@@ -13,8 +13,8 @@ from nexgent.domain.agents.errors import WalletNotFoundError
 from nexgent.domain.positions.models import Position, PositionMark
 from nexgent.domain.positions.views import enriched_position_view, iso_time
 from nexgent.domain.prices.models import TokenPrice
-from nexgent.domain.trading.position_book import HeldPosition
-from nexgent.domain.trading.take_profit import take_profit_plan
+from nexgent.domain.trading.book.position_book import HeldPosition
+from nexgent.domain.trading.rules.take_profit import take_profit_plan
 from nexgent.shared.money import CONTEXT
 from nexgent.shared.types import AgentId, PositionId, UserId, WalletAddress
 

@@ -10,7 +10,7 @@ from nexgent.api.encoding import json_response
 from nexgent.api.endpoint import Access, Call, Doc, Endpoints
 from nexgent.api.fields import BodyFields, parse_signal_id, parse_uuid, shown
 from nexgent.api.v1.trades.schemas import TradeIn, TradeOut
-from nexgent.domain.trading.buy_by_hand import BoughtByHand, BuyByHandRequest
+from nexgent.domain.trading.orders.buy_by_hand import BoughtByHand, BuyByHandRequest
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.money import LAMPORTS_PER_SOL
 from nexgent.shared.types import AgentId, SignalId, WalletAddress

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from nexgent.domain.trading.fees import extract_fees
 from nexgent.domain.trading.models import Fees, Fill, Quote, QuoteRequest
 from nexgent.infrastructure.external.json_values import decimal_of, decode_object, int_of, mapping_of, text_of
+from nexgent.infrastructure.external.jupiter.fees import extract_fees
 from nexgent.shared.money import lamports
 
 _PAYERS = {

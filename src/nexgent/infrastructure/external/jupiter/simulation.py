@@ -5,7 +5,7 @@ from __future__ import annotations
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.trading.models import Landed, Quote, QuoteRequest, StillUnknown, SwapOutcome
 from nexgent.domain.trading.ports import fill_from_quote
-from nexgent.domain.trading.simulation_costs import (
+from nexgent.domain.trading.rules.simulation_costs import (
     REFERENCE_COSTS,
     SimulationCosts,
     with_simulation_costs,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from nexgent.domain.prices.models import PriceSource, SolPrice
-from nexgent.domain.prices.sol_gate import SolGateRules, SolPriceGate
+from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceGate
 from nexgent.infrastructure.external.budget import Priority, RateBudget
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.http import HttpClient

@@ -1,0 +1,1 @@
+"""What people enter by hand: balances, transactions, closed trades."""

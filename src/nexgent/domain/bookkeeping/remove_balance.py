@@ -1,0 +1,47 @@
+"""Strike a balance off the books of a wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from nexgent.domain.bookkeeping.balances import BY_HAND, BalanceFinder, adjustment
+from nexgent.domain.bookkeeping.booking import book
+from nexgent.domain.bookkeeping.errors import UnknownBalanceError
+from nexgent.domain.bookkeeping.update_balance import require_free
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import BalanceRemoved, EntryBody, Posting
+from nexgent.domain.ledger.state import WalletState
+from nexgent.shared.types import UserId
+
+log = structlog.get_logger(__name__)
+
+
+class RemoveBalance:
+    """What is left is posted against the adjustment account; a balance in use stays."""
+
+    def __init__(self, *, ledger: Ledger, finder: BalanceFinder) -> None:
+        self._ledger = ledger
+        self._finder = finder
+
+    async def execute(self, balance_id: UUID, user_id: UserId) -> None:
+        """Return when the removal is durable.
+
+        Raises `UnknownBalanceError`, `BalanceInUseError`, `ConflictError`, `UnavailableError`.
+        """
+        found = await self._finder.owned(balance_id, user_id)
+        mint = found.balance.mint
+
+        def decide(state: WalletState) -> tuple[EntryBody, Sequence[Posting]]:
+            held = state.balances.get(mint)
+            if held is None:
+                raise UnknownBalanceError
+            require_free(state, mint, held, 0)
+            return BalanceRemoved(mint, BY_HAND), adjustment(
+                mint, -held.amount_raw, held.symbol, held.decimals
+            )
+
+        await book(self._ledger, found.wallet_address, decide)
+        log.info("balance.removed", wallet_address=found.wallet_address, token=mint)

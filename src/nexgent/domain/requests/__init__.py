@@ -1,1 +1,0 @@
-"""Requests as such: how often, and once only."""

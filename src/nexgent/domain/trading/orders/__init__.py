@@ -1,0 +1,1 @@
+"""Use cases that trade: buy, sell, sell a part, average down."""

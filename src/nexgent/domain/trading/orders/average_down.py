@@ -1,0 +1,179 @@
+"""Average down: buy more of a position that fell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.ledger.errors import InsufficientBalanceError
+from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind, TradeSettled
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.models import Position
+from nexgent.domain.trading.errors import TradeRejectedError
+from nexgent.domain.trading.models import Fill, Quote
+from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOperations, Venue
+from nexgent.domain.trading.orders.quotes import PurchaseQuotes
+from nexgent.domain.trading.rules.dca import DcaState, evaluate_dca
+from nexgent.shared.clock import Clock
+from nexgent.shared.money import SOL_MINT, SOL_SYMBOL, from_raw, lamports, sol
+from nexgent.shared.types import PositionId, WalletAddress
+
+CAUSE = "dca"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuyMoreRequest:
+    """What to buy more of. Without `amount_sol` the agent's DCA rule decides, at the price of `evidence`."""
+
+    wallet_address: WalletAddress
+    position_id: PositionId
+    evidence: PriceEvidence | None = None
+    amount_sol: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtMore:
+    """A booked DCA buy; `settled.position` is the position after it."""
+
+    position: Position
+    settled: TradeSettled
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRefusal:
+    """Why nothing may be bought at present."""
+
+    code: str
+    reason: str
+
+
+EntryGuard = Callable[[Agent, WalletState, int], EntryRefusal | None]
+"""Whoever may forbid entries (protections, a kill switch): agent, newest state of the wallet and lamports to be spent in; why
+they may not be spent, or None, out. It is asked in the middle of a decision, so it is quick and synchronous."""
+
+
+class BuyMore:
+    """One DCA buy. It never spends what other trades have reserved, and never moves the price more than a purchase may."""
+
+    def __init__(
+        self,
+        *,
+        operations: PositionOperations,
+        directory: AgentDirectory,
+        clock: Clock,
+        fee_reserve_lamports: int,
+        guard: EntryGuard | None = None,
+    ) -> None:
+        self._operations = operations
+        self._directory = directory
+        self._clock = clock
+        self._fee_reserve_lamports = fee_reserve_lamports
+        self._guard = guard
+
+    async def execute(self, request: BuyMoreRequest) -> BoughtMore:
+        """Buy, book and announce.
+
+        Raises `InsufficientBalanceError`, `NotDueError` (the rule does not call for it on the newest state),
+        `ExitPendingError`, `TradeRejectedError` (automated trading off, price impact, a protection), `PositionNotFoundError`,
+        `PositionLockedError`, `SwapInDoubtError`, or the gateway's errors.
+        """
+        operation = _Dca(request, self._directory, self._clock.now, self._fee_reserve_lamports, self._guard)
+        done = await self._operations.run(request.wallet_address, request.position_id, operation)
+        return BoughtMore(done.position, done.settled, done.fill)
+
+
+def dca_state(position: Position) -> DcaState:
+    """Return a position as DCA sees it."""
+    bag = position.moon_bag_raw
+    return DcaState(
+        average_price_sol=position.entry_price_sol,
+        purchased_amount=position.purchased,
+        remaining_amount=position.remaining,
+        dca_count=position.dca_count,
+        last_dca_at=position.last_dca_at,
+        moon_bag_activated=position.moon_bag_activated,
+        moon_bag_amount=from_raw(bag, position.decimals) if bag is not None else None,
+    )
+
+
+def automated_in(agent: Agent, wallet: WalletAddress) -> bool:
+    """Tell whether an agent acts on its own in a wallet: the wallet's mode counts, not the agent's present one."""
+    known = agent.wallet(wallet)
+    if known is not None and known.mode is TradingMode.LIVE:
+        return agent.automated_trading_live
+    return agent.automated_trading_simulation
+
+
+class _Dca:
+    def __init__(
+        self,
+        request: BuyMoreRequest,
+        directory: AgentDirectory,
+        now: Callable[[], datetime],
+        fee_reserve_lamports: int,
+        guard: EntryGuard | None,
+    ) -> None:
+        self._request = request
+        self._directory = directory
+        self._now = now
+        self._fee_reserve_lamports = fee_reserve_lamports
+        self._guard = guard
+
+    def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
+        if position.pending_exit is not None:
+            raise ExitPendingError(position.id)
+        agent = self._directory.find(position.agent_id)
+        if agent is None:
+            raise NotDueError(position.id, "AGENT_GONE")
+        amount_raw = lamports(self._amount_sol(agent, position))
+        available = state.available_raw(SOL_MINT)
+        # A live wallet has to be able to pay for its exits afterwards.
+        needed = amount_raw + (self._fee_reserve_lamports if venue.live else 0)
+        if available < needed:
+            raise InsufficientBalanceError(SOL_MINT, SOL_SYMBOL, sol(available), sol(needed))
+        refusal = self._guard(agent, state, amount_raw) if self._guard is not None else None
+        if refusal is not None:
+            raise TradeRejectedError(refusal.code, refusal.reason)
+        return Plan(
+            kind=TradeKind.DCA_BUY,
+            cause=CAUSE,
+            input_mint=SOL_MINT,
+            amount_raw=amount_raw,
+            reserved_raw=min(amount_raw + self._fee_reserve_lamports, available),
+            position=replace(position, pending_take_profit=None),
+            evidence=self._request.evidence,
+        )
+
+    def _amount_sol(self, agent: Agent, position: Position) -> Decimal:
+        if self._request.amount_sol is not None:
+            if not self._request.amount_sol.is_finite() or lamports(self._request.amount_sol) <= 0:
+                raise TradeRejectedError("INVALID_AMOUNT", "The amount must be more than 0 SOL")
+            return self._request.amount_sol
+        if not automated_in(agent, position.wallet_address):
+            raise TradeRejectedError("AUTOMATED_TRADING_OFF", "Automated trading is off for this wallet")
+        if self._request.evidence is None:
+            raise NotDueError(position.id, "NO_PRICE")
+        decision = evaluate_dca(
+            dca_state(position), self._request.evidence.price_sol, self._now(), agent.config.dca
+        )
+        if decision.buy_amount_sol is None:
+            raise NotDueError(position.id, decision.reason)
+        if lamports(decision.buy_amount_sol) <= 0:
+            raise NotDueError(position.id, "LESS_THAN_ONE_UNIT")
+        return decision.buy_amount_sol
+
+    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+        """Return a quote within the agent's limit of price impact, for a smaller amount where that is needed."""
+        agent = self._directory.find(intent.agent_id)
+        limit = agent.config.purchase_limits.max_price_impact if agent is not None else None
+        offers = await PurchaseQuotes(venue.gateway, live=venue.live).fetch([(intent, limit)])
+        offer = offers[intent.id]
+        if isinstance(offer, Quote):
+            return offer
+        raise offer

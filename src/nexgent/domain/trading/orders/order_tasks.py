@@ -1,0 +1,183 @@
+"""Take-profit sales and DCA buys, each in its own supervised task. The price loop starts them and goes on.
+
+Unlike exits they are not remembered: while the price calls for one, every tick does. What fails rests for a growing while, so
+that a token without a route or a wallet without funds does not burn the rate budget; other rules of the position go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from nexgent.domain.ledger.errors import UnknownWalletError
+from nexgent.domain.ledger.models import PriceEvidence
+from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
+from nexgent.domain.positions.models import Position
+from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.domain.trading.orders.average_down import BoughtMore, BuyMoreRequest
+from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
+from nexgent.domain.trading.orders.take_profit_sale import TakenProfit, TakeProfitRequest
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.loops import TaskSet
+from nexgent.shared.types import PositionId
+
+log = structlog.get_logger(__name__)
+
+
+class OperationKind(StrEnum):
+    """What is done with part of a position."""
+
+    TAKE_PROFIT = "take_profit"
+    DCA = "dca"
+
+
+class TakesProfit(Protocol):
+    """The use case that sells at a level."""
+
+    async def execute(self, request: TakeProfitRequest) -> TakenProfit:
+        """Sell, book and announce."""
+        ...
+
+
+class BuysMore(Protocol):
+    """The use case that averages down."""
+
+    async def execute(self, request: BuyMoreRequest) -> BoughtMore:
+        """Buy, book and announce."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationPolicy:
+    """How long to leave an operation alone."""
+
+    first_pause_seconds: float = 1.0
+    longest_pause_seconds: float = 60.0
+    without_funds_seconds: float = 60.0
+    """The contract's suspension of DCA after insufficient funds."""
+    while_busy_seconds: float = 1.0
+    """After which time to look again at what is under way."""
+
+
+@dataclass(slots=True)
+class _Rest:
+    until: datetime
+    failures: int
+
+
+class OperationTasks:
+    """At most one operation per position is under way; each kind rests on its own after a failure."""
+
+    def __init__(
+        self, *, take_profit: TakesProfit, buy_more: BuysMore, policy: OperationPolicy, clock: Clock
+    ) -> None:
+        self._take_profit = take_profit
+        self._buy_more = buy_more
+        self._policy = policy
+        self._clock = clock
+        self._running: set[PositionId] = set()
+        self._rests: dict[tuple[PositionId, OperationKind], _Rest] = {}
+        self._tasks = TaskSet("operations")
+        self._stopping = False
+        self._on_idle: Callable[[PositionId], None] | None = None
+
+    def when_idle(self, listener: Callable[[PositionId], None]) -> None:
+        """Have a listener told whenever an operation has ended, well or not."""
+        self._on_idle = listener
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def take_profit(self, position: Position, evidence: PriceEvidence) -> bool:
+        """Sell what the levels say, unless that is under way or resting. Return whether it started."""
+        request = TakeProfitRequest(
+            wallet_address=position.wallet_address, position_id=position.id, evidence=evidence
+        )
+        return self._start(position, OperationKind.TAKE_PROFIT, lambda: self._take_profit.execute(request))
+
+    def buy_more(self, position: Position, evidence: PriceEvidence) -> bool:
+        """Average down, unless that is under way or resting. Return whether it started."""
+        request = BuyMoreRequest(
+            wallet_address=position.wallet_address, position_id=position.id, evidence=evidence
+        )
+        return self._start(position, OperationKind.DCA, lambda: self._buy_more.execute(request))
+
+    def resting_until(self, position_id: PositionId, kind: OperationKind, now: datetime) -> datetime | None:
+        """Return when a kind of operation may be started again, None when it may be now."""
+        if position_id in self._running:
+            return now + timedelta(seconds=self._policy.while_busy_seconds)
+        rest = self._rests.get((position_id, kind))
+        return rest.until if rest is not None and rest.until > now else None
+
+    def forget(self, position_id: PositionId) -> None:
+        """Drop what is known of a closed position."""
+        for kind in OperationKind:
+            self._rests.pop((position_id, kind), None)
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Start nothing new and wait for what is under way; return how many had to be given up."""
+        self._stopping = True
+        return await self._tasks.drain(timeout_seconds)
+
+    def _start(self, position: Position, kind: OperationKind, run: Callable[[], Awaitable[object]]) -> bool:
+        if self._stopping or self.resting_until(position.id, kind, self._clock.now()) is not None:
+            return False
+        self._running.add(position.id)
+        self._tasks.start(self._run(position, kind, run), name=f"{kind.value}.{position.id}")
+        return True
+
+    async def _run(
+        self, position: Position, kind: OperationKind, run: Callable[[], Awaitable[object]]
+    ) -> None:
+        key = (position.id, kind)
+        try:
+            await run()
+        except (PositionNotFoundError, UnknownWalletError):
+            self._rests.pop(key, None)
+        except (PositionLockedError, ExitPendingError, NotDueError) as error:
+            # Nothing is wrong: somebody else is at work, or memory runs a moment behind the journal.
+            self._rest(key, self._policy.while_busy_seconds, failed=False)
+            log.debug("operation.waits", position_id=str(position.id), kind=kind.value, code=error.code)
+        except NexgentError as error:
+            pause = self._pause(key, error)
+            self._rest(key, pause, failed=True)
+            log.warning(
+                "operation.failed",
+                position_id=str(position.id),
+                kind=kind.value,
+                code=error.code,
+                rest_seconds=pause,
+            )
+        except Exception:
+            self._rest(key, self._policy.longest_pause_seconds, failed=True)
+            log.exception("operation.crashed", position_id=str(position.id), kind=kind.value)
+        else:
+            self._rests.pop(key, None)
+        finally:
+            self._running.discard(position.id)
+            if self._on_idle is not None:
+                self._on_idle(position.id)
+
+    def _pause(self, key: tuple[PositionId, OperationKind], error: NexgentError) -> float:
+        if error.code == "INSUFFICIENT_BALANCE":
+            return self._policy.without_funds_seconds
+        rest = self._rests.get(key)
+        failures = rest.failures if rest is not None else 0
+        pause = min(
+            self._policy.first_pause_seconds * 2 ** min(failures, 20), self._policy.longest_pause_seconds
+        )
+        if isinstance(error, SwapUnavailableError) and error.retry_after_seconds is not None:
+            pause = max(pause, error.retry_after_seconds)
+        return float(pause)
+
+    def _rest(self, key: tuple[PositionId, OperationKind], seconds: float, *, failed: bool) -> None:
+        before = self._rests.get(key)
+        failures = before.failures if before is not None else 0
+        until = self._clock.now() + timedelta(seconds=seconds)
+        self._rests[key] = _Rest(until, failures + 1 if failed else failures)

@@ -1,0 +1,419 @@
+"""What all operations on an open position share: record the intent, quote, swap, book, tell the world.
+
+The operations differ in two answers only, and each gives them in a file of its own: what to swap, decided on the newest state
+of the wallet (`Operation.plan`), and where the quote comes from (`Operation.quote`). How a fill is booked follows from the
+intent alone (`settle_operation`), so that recovery books what landed before a crash exactly as it would have been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from nexgent.domain.agents.config import DEFAULT_CONFIG, TradingConfig
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.errors import (
+    JournalUnavailableError,
+    LedgerInvariantError,
+    StaleWalletError,
+)
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import (
+    Entry,
+    ExitAsked,
+    Intent,
+    PriceEvidence,
+    TradeFailed,
+    TradeIntended,
+    TradeKind,
+    TradeSettled,
+)
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
+from nexgent.domain.positions.events import PositionClosed, PositionUpdated
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionMark
+from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError, named
+from nexgent.domain.trading.events import TradeFinished
+from nexgent.domain.trading.models import Fill, Quote
+from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.order_settlement import check_affordable, settle_operation
+from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
+from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.settlement import SettlementContext, settle_write_off
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.ids import position_intent_id
+from nexgent.shared.types import IntentId, PositionId, TokenAddress, WalletAddress
+
+DECISION_ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an operation is going to swap. Amounts are base units of `input_mint`."""
+
+    kind: TradeKind
+    cause: str
+    input_mint: TokenAddress
+    amount_raw: int
+    reserved_raw: int
+    position: Position
+    """The position as the intent leaves it; operation count and version are counted up by the runner."""
+    evidence: PriceEvidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Where a wallet trades."""
+
+    gateway: SwapGateway
+    mode: TradingMode
+
+    @property
+    def live(self) -> bool:
+        """Tell whether swaps are signed and sent."""
+        return self.mode is TradingMode.LIVE
+
+
+class Operation(Protocol):
+    """One kind of operation on a position."""
+
+    def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
+        """Decide on the newest state, staged entries included. Raises what forbids it; nothing was written then."""
+        ...
+
+    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+        """Return the offer to take. Raises what forbids it; the intent is then recorded as failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDone:
+    """An operation that is booked: the position before it, what was recorded, the fill."""
+
+    position: Position
+    settled: TradeSettled
+    fill: Fill
+
+
+class PositionOperations:
+    """Carry operations out, one at a time per position: the ledger refuses a second intent on it."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        directory: AgentDirectory,
+        gateways: dict[TradingMode, SwapGateway],
+        sol_price: SolPriceFeed,
+        clock: Clock,
+        publish: Callable[[object], None],
+        in_flight: IntentsInFlight,
+        book: PositionBook | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._directory = directory
+        self._gateways = gateways
+        self._sol_price = sol_price
+        self._clock = clock
+        self._publish = publish
+        self._in_flight = in_flight
+        self._book = book
+
+    async def run(
+        self, wallet: WalletAddress, position_id: PositionId, operation: Operation
+    ) -> OperationDone:
+        """Decide, record the intent, swap, book, announce.
+
+        Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), what the operation refuses
+        with, `SwapInDoubtError` (sent, outcome not known yet; recovery books it), or the gateway's errors. After an error the
+        position is as it was.
+        """
+        started = self._clock.monotonic()
+        for attempt in range(DECISION_ATTEMPTS):
+            position, intent, entry = await self._intend(wallet, position_id, operation)
+            with self._in_flight.hold({intent.id: wallet}):
+                try:
+                    return await self._carry_out(position, intent, entry, operation, started)
+                except _NotIntendedError as error:
+                    if attempt == DECISION_ATTEMPTS - 1:
+                        raise StaleWalletError(wallet) from error
+        raise AssertionError("unreachable")
+
+    async def book(self, intent: Intent, fill: Fill, started: float | None = None) -> OperationDone:
+        """Book a swap that landed and announce it, in the lane of its wallet.
+
+        Raises as `_book_landed` does.
+        """
+        with self._in_flight.hold({intent.id: intent.wallet_address}):
+            return await self._book_landed(intent, fill, started)
+
+    async def _book_landed(self, intent: Intent, fill: Fill, started: float | None) -> OperationDone:
+        """Book a swap that landed and announce it. Whoever wrote to the wallet meanwhile, the fill is booked on what is now.
+
+        Raises `PositionNotFoundError` when the position is gone (it was booked elsewhere), `JournalUnavailableError`.
+        """
+        begun = self._clock.monotonic() if started is None else started
+        position_id = _position_of(intent)
+        for attempt in range(DECISION_ATTEMPTS):
+            state = await self._ledger.fresh(intent.wallet_address)
+            position = state.positions.get(position_id)
+            if position is None or intent.id not in state.intents:
+                raise PositionNotFoundError(position_id)
+            check_affordable(intent, fill, state)
+            mark = self._mark(position)
+            settlement = settle_operation(
+                intent, fill, self._context(position), position, mark, self._config(position)
+            )
+            try:
+                entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
+                await self._ledger.commit(entry)
+            except StaleWalletError:
+                if attempt == DECISION_ATTEMPTS - 1:
+                    raise
+                continue
+            self._announce(position, settlement.body)
+            self._finished(intent, begun, None)
+            return OperationDone(position, settlement.body, fill)
+        raise AssertionError("unreachable")
+
+    async def write_off(
+        self, wallet: WalletAddress, position_id: PositionId, evidence: PriceEvidence | None = None
+    ) -> TradeSettled:
+        """Book what is left of a position as lost: intent and outcome in one write, as nothing is swapped.
+
+        Raises `PositionNotFoundError`, `PositionLockedError`, `JournalUnavailableError`.
+        """
+        started = self._clock.monotonic()
+        for attempt in range(DECISION_ATTEMPTS):
+            state, position = await self._free_position(wallet, position_id)
+            left_raw = max(0, min(position.quantity_raw, state.available_raw(position.token_address)))
+            plan = Plan(
+                kind=TradeKind.WRITE_OFF,
+                cause=CloseReason.WRITE_OFF.value,
+                input_mint=position.token_address,
+                amount_raw=left_raw,
+                reserved_raw=left_raw,
+                position=position,
+                evidence=evidence,
+            )
+            intent = self._intent(position, plan)
+            settlement = settle_write_off(
+                intent, self._context(position), replace(position, quantity_raw=left_raw)
+            )
+            intended = self._ledger.stage(wallet, TradeIntended(intent, _operated(position, position)))
+            settled = self._ledger.stage(wallet, settlement.body, settlement.postings)
+            with self._in_flight.hold({intent.id: wallet}):
+                try:
+                    await self._ledger.commit(intended, settled)
+                except StaleWalletError:
+                    if attempt == DECISION_ATTEMPTS - 1:
+                        raise
+                    continue
+                self._announce(position, settlement.body)
+            self._finished(intent, started, None)
+            return settlement.body
+        raise AssertionError("unreachable")
+
+    async def remember_exit(
+        self, wallet: WalletAddress, position_id: PositionId, reason: CloseReason
+    ) -> None:
+        """Make an exit durable that has to wait for another operation: whatever happens, it is not forgotten.
+
+        Raises `PositionNotFoundError`, `JournalUnavailableError`.
+        """
+        for attempt in range(DECISION_ATTEMPTS):
+            state = await self._ledger.fresh(wallet)
+            position = state.positions.get(position_id)
+            if position is None:
+                raise PositionNotFoundError(position_id)
+            if position.pending_exit is not None:
+                return
+            pending = PendingExit(reason, 0, self._clock.now())
+            asked = replace(position, pending_exit=pending, version=position.version + 1)
+            try:
+                await self._ledger.commit(self._ledger.stage(wallet, ExitAsked(asked)))
+            except StaleWalletError:
+                if attempt == DECISION_ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
+    def _venue(self, wallet: WalletAddress) -> Venue:
+        """Return where a wallet trades: its own type decides, not the agent's present mode."""
+        known = self._directory.wallet(wallet)
+        mode = known.mode if known is not None else TradingMode.SIMULATION
+        return Venue(self._gateways[mode], mode)
+
+    async def _free_position(
+        self, wallet: WalletAddress, position_id: PositionId
+    ) -> tuple[WalletState, Position]:
+        """Return the newest state with a position nobody else operates on."""
+        state = await self._ledger.fresh(wallet)
+        position = state.positions.get(position_id)
+        if position is None:
+            raise PositionNotFoundError(position_id)
+        if state.intent_on(position_id) is not None:
+            raise PositionLockedError(position_id)
+        return state, position
+
+    async def _intend(
+        self, wallet: WalletAddress, position_id: PositionId, operation: Operation
+    ) -> tuple[Position, Intent, Entry]:
+        state, position = await self._free_position(wallet, position_id)
+        plan = operation.plan(state, position, self._venue(wallet))
+        intent = self._intent(position, plan)
+        entry = self._ledger.stage(wallet, TradeIntended(intent, _operated(plan.position, position)))
+        return position, intent, entry
+
+    async def _carry_out(
+        self, position: Position, intent: Intent, entry: Entry, operation: Operation, started: float
+    ) -> OperationDone:
+        venue = self._venue(intent.wallet_address)
+        try:
+            quote = await self._commit_and_quote(entry, operation, intent, venue)
+        except _QuoteRefusedError as refused:
+            await self._fail(intent, refused.error, started)
+            raise refused.error from None
+        outcome = await SwapExecution(self._ledger, venue.gateway).run(intent, quote)
+        if isinstance(outcome, Refusal):
+            if outcome.in_doubt:
+                raise SwapInDoubtError(position.id)
+            error = TradeRejectedError(outcome.code, outcome.reason)
+            if outcome.recorded:
+                self._finished(intent, started, outcome.code)
+            else:
+                await self._fail(intent, error, started)
+            raise error
+        return await self._book_own(position, intent, outcome, started)
+
+    async def _book_own(
+        self, position: Position, intent: Intent, fill: Fill, started: float
+    ) -> OperationDone:
+        try:
+            return await self.book(intent, fill, started)
+        except (PositionNotFoundError, StaleWalletError, JournalUnavailableError):
+            # Booked elsewhere, or the journal cannot tell at present: recovery ends it.
+            raise
+        except Exception as error:
+            known = named(error)
+            if fill.signature is not None:
+                # It landed: whatever keeps it from being booked now, it is not a failed trade. Recovery tries again.
+                raise SwapInDoubtError(position.id) from error
+            await self._fail(intent, known, started)
+            raise known from None
+
+    async def _commit_and_quote(
+        self, entry: Entry, operation: Operation, intent: Intent, venue: Venue
+    ) -> Quote:
+        """Make the intent durable while the quote is fetched: asking a price moves no money."""
+        quoting = asyncio.ensure_future(operation.quote(intent, venue))
+        try:
+            await self._ledger.commit(entry)
+        except BaseException as error:
+            quoting.cancel()
+            await asyncio.gather(quoting, return_exceptions=True)
+            if isinstance(error, StaleWalletError):
+                raise _NotIntendedError from error
+            raise
+        try:
+            return await quoting
+        except Exception as error:
+            raise _QuoteRefusedError(named(error)) from None
+
+    def _intent(self, position: Position, plan: Plan) -> Intent:
+        return Intent(
+            id=IntentId(position_intent_id(position.id, plan.cause, position.operations)),
+            kind=plan.kind,
+            agent_id=position.agent_id,
+            wallet_address=position.wallet_address,
+            token_address=position.token_address,
+            token_symbol=position.token_symbol,
+            input_mint=plan.input_mint,
+            amount_raw=plan.amount_raw,
+            reserved_raw=plan.reserved_raw,
+            cause=plan.cause,
+            signal_id=position.signal_id,
+            position_id=position.id,
+            generation=position.operations,
+            created_at=self._clock.now(),
+            evidence=plan.evidence,
+        )
+
+    def _context(self, position: Position) -> SettlementContext:
+        now = self._clock.now()
+        price = self._sol_price.current(now) or self._sol_price.latest()
+        return SettlementContext(
+            now=now,
+            sol_usd=price.price_usd if price is not None else None,
+            token_symbol=position.token_symbol,
+            token_decimals=position.decimals,
+        )
+
+    def _config(self, position: Position) -> TradingConfig:
+        agent = self._directory.find(position.agent_id)
+        return agent.config if agent is not None else DEFAULT_CONFIG
+
+    def _mark(self, position: Position) -> PositionMark:
+        """Return what prices have done to a position by now."""
+        held = self._book.get(position.id) if self._book is not None else None
+        if self._book is None or held is None:
+            return position.base_mark
+        mark = self._book.current_mark(held)
+        return mark if mark.position_version >= position.base_mark.position_version else position.base_mark
+
+    def _announce(self, before: Position, body: TradeSettled) -> None:
+        if body.position is None:
+            self._publish(
+                PositionClosed(
+                    before.id,
+                    before.agent_id,
+                    before.wallet_address,
+                    before.token_address,
+                    body.reason,
+                    before.version + 1,
+                )
+            )
+            return
+        self._publish(PositionUpdated(body.position, self._mark(body.position)))
+
+    async def _fail(self, intent: Intent, error: NexgentError, started: float) -> None:
+        """Release the reservation; should that fail as well, recovery does it when the journal is back."""
+        body = TradeFailed(intent.id, error.code, error.message)
+        try:
+            await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
+        except NexgentError:
+            return
+        finally:
+            self._finished(intent, started, error.code)
+
+    def _finished(self, intent: Intent, started: float, code: str | None) -> None:
+        seconds = self._clock.monotonic() - started
+        self._publish(TradeFinished(intent.kind, code is None, code, seconds, intent.agent_id))
+
+
+class _NotIntendedError(Exception):
+    """Another writer was faster and nothing was recorded: decide again."""
+
+
+class _QuoteRefusedError(Exception):
+    """There is no offer; `error` says why."""
+
+    def __init__(self, error: NexgentError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+def _operated(planned: Position, before: Position) -> Position:
+    return replace(planned, version=before.version + 1, operations=before.operations + 1)
+
+
+def _position_of(intent: Intent) -> PositionId:
+    if intent.position_id is None:
+        raise LedgerInvariantError(f"intent {intent.id} concerns no position")
+    return intent.position_id

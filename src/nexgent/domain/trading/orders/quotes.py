@@ -1,0 +1,125 @@
+"""Quotes for a burst of purchases: equal amounts share one call, nearly equal ones share one on paper.
+
+Sharing between different amounts is for paper trades only. The largest of a bucket is quoted and the others get their share
+of its output, so nobody gets a better price than an order of its own would have given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from nexgent.domain.ledger.models import Intent
+from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError, named
+from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.rules.price_impact import ImpactAccepted, ImpactTooHigh, decide_price_impact
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.money import CONTEXT, lamports, sol
+from nexgent.shared.types import IntentId, WalletAddress
+
+SHARE_ABOVE = 4
+"""Up to this many different amounts are quoted exactly; only a larger burst shares quotes between amounts."""
+BUCKET_WIDTH = Decimal("0.8")
+"""The smallest amount of a bucket, as a share of its largest."""
+
+Offer = Quote | NexgentError
+
+
+class PurchaseQuotes:
+    """Fetch one offer per intent, with the price-impact guard of its buyer."""
+
+    def __init__(self, gateway: SwapGateway, *, live: bool) -> None:
+        self._gateway = gateway
+        self._live = live
+
+    async def fetch(self, wanted: Sequence[tuple[Intent, Decimal | None]]) -> dict[IntentId, Offer]:
+        """Return an offer, or the reason why there is none, for every intent and its limit of price impact."""
+        buckets = self._buckets(sorted({intent.amount_raw for intent, _ in wanted}, reverse=True))
+        keys = {amount: bucket[0] for bucket in buckets for amount in bucket}
+        first = wanted[0][0]
+        answers = dict(
+            zip(
+                (bucket[0] for bucket in buckets),
+                await asyncio.gather(*(self._ask(first, bucket[0]) for bucket in buckets)),
+                strict=True,
+            )
+        )
+        offers: dict[IntentId, Offer] = {}
+        for intent, limit in wanted:
+            answer = answers[keys[intent.amount_raw]]
+            if isinstance(answer, Quote):
+                try:
+                    answer = await self._guard(intent, limit, _share(answer, intent.amount_raw))
+                except Exception as error:
+                    answer = named(error)
+            offers[intent.id] = answer
+        return offers
+
+    def _buckets(self, amounts: Sequence[int]) -> list[list[int]]:
+        """Group amounts, largest first; each group's first is the one to quote."""
+        if self._live or len(amounts) <= SHARE_ABOVE:
+            return [[amount] for amount in amounts]
+        buckets: list[list[int]] = []
+        for amount in amounts:
+            if buckets and amount >= buckets[-1][0] * BUCKET_WIDTH:
+                buckets[-1].append(amount)
+            else:
+                buckets.append([amount])
+        return buckets
+
+    async def _ask(self, intent: Intent, amount_raw: int) -> Offer:
+        taker: WalletAddress | None = intent.wallet_address if self._live else None
+        request = QuoteRequest(
+            input_mint=intent.input_mint, output_mint=intent.token_address, amount_raw=amount_raw, taker=taker
+        )
+        try:
+            quote = await self._gateway.quote(request)
+        except Exception as error:
+            return named(error)
+        if quote.in_amount_raw <= 0 or quote.out_amount_raw <= 0:
+            return QuoteFailedError("The swap provider quoted an empty swap")
+        return quote
+
+    async def _guard(self, intent: Intent, limit: Decimal | None, quote: Quote) -> Offer:
+        """Take a smaller size while the quote moves the price too far, as often as the rule allows."""
+        size = sol(intent.amount_raw)
+        attempt = 0
+        while True:
+            verdict = decide_price_impact(size, attempt, quote.price_impact_ratio, limit)
+            if isinstance(verdict, ImpactAccepted):
+                return quote
+            if isinstance(verdict, ImpactTooHigh):
+                impact, most = CONTEXT.abs(verdict.price_impact) * 100, verdict.max_price_impact * 100
+                return TradeRejectedError(
+                    verdict.code,
+                    f"The purchase would move the price by {impact:.2f} %; at most {most:f} % is allowed",
+                )
+            attempt = verdict.attempt
+            answer = await self._ask(intent, lamports(verdict.size_sol))
+            if not isinstance(answer, Quote):
+                return answer
+            quote = answer
+
+
+def _share(quote: Quote, amount_raw: int) -> Quote:
+    """Return a smaller order's share of a quote, rounded against the buyer."""
+    if amount_raw == quote.in_amount_raw:
+        return quote
+    protocol = quote.fees.protocol_fee_lamports
+    fees = Fees(
+        protocol_fee_lamports=protocol * amount_raw // quote.in_amount_raw if protocol is not None else None,
+        protocol_fee_bps=quote.fees.protocol_fee_bps,
+        network_fee_lamports=quote.fees.network_fee_lamports,
+        rent_lamports=quote.fees.rent_lamports,
+    )
+    usd = quote.swap_usd_value
+    return replace(
+        quote,
+        in_amount_raw=amount_raw,
+        out_amount_raw=quote.out_amount_raw * amount_raw // quote.in_amount_raw,
+        fees=fees,
+        swap_usd_value=usd * amount_raw / quote.in_amount_raw if usd is not None else None,
+    )

@@ -1,0 +1,153 @@
+"""Sell a whole position, record the trade, tell the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind, TradeSettled
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position
+from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
+from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
+from nexgent.domain.trading.orders.errors import PartiallySoldError
+from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOperations, Venue
+from nexgent.domain.trading.ports import SwapGateway
+from nexgent.shared.clock import Clock
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import PositionId, WalletAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosePositionRequest:
+    """What to sell and how hard to try. `persistent` exits are remembered until the position is flat.
+
+    `urgent` quotes go before everything else in the rate budget.
+    """
+
+    wallet_address: WalletAddress
+    position_id: PositionId
+    reason: CloseReason
+    persistent: bool = False
+    evidence: PriceEvidence | None = None
+    slippage_bps: int | None = None
+    priority_fee_lamports: int | None = None
+    urgent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPosition:
+    """A position that is flat, with the trade that closed it."""
+
+    position: Position
+    settled: TradeSettled
+    fill: Fill
+
+
+class ClosePosition:
+    """One sale of everything a position holds. No price impact holds it back: what is not sold stays at risk."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        directory: AgentDirectory,
+        gateways: dict[TradingMode, SwapGateway],
+        sol_price: SolPriceFeed,
+        clock: Clock,
+        publish: Callable[[object], None],
+        in_flight: IntentsInFlight,
+        book: PositionBook | None = None,
+    ) -> None:
+        self._clock = clock
+        self.operations = PositionOperations(
+            ledger=ledger,
+            directory=directory,
+            gateways=gateways,
+            sol_price=sol_price,
+            clock=clock,
+            publish=publish,
+            in_flight=in_flight,
+            book=book,
+        )
+
+    async def execute(self, request: ClosePositionRequest) -> ClosedPosition:
+        """Sell, book and announce.
+
+        Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), `ZeroBalanceError`,
+        `PartiallySoldError` (the rest has to be sold again), `SwapInDoubtError` (sent, outcome not known yet; recovery books
+        it), or the gateway's errors. Unless it was sold, a persistent exit is still pending.
+        """
+        done = await self.operations.run(
+            request.wallet_address, request.position_id, _Sale(request, self._clock)
+        )
+        if done.settled.position is not None:
+            raise PartiallySoldError(request.position_id)
+        return ClosedPosition(done.position, done.settled, done.fill)
+
+    async def remember(self, request: ClosePositionRequest) -> None:
+        """Make durable that the position wants to be left, while another operation on it is under way.
+
+        Raises `PositionNotFoundError`, `JournalUnavailableError`.
+        """
+        await self.operations.remember_exit(request.wallet_address, request.position_id, request.reason)
+
+    async def book_landed(self, intent: Intent, fill: Fill) -> ClosedPosition:
+        """Book any operation on a position whose swap turned out to have landed: a sale, take profit or DCA.
+
+        Raises `PositionNotFoundError` when it is booked already.
+        """
+        done = await self.operations.book(intent, fill)
+        return ClosedPosition(done.position, done.settled, done.fill)
+
+
+class _Sale:
+    """Everything the wallet holds of the position, for SOL."""
+
+    def __init__(self, request: ClosePositionRequest, clock: Clock) -> None:
+        self._request = request
+        self._clock = clock
+
+    def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
+        del venue
+        amount_raw = min(position.quantity_raw, state.available_raw(position.token_address))
+        if amount_raw <= 0:
+            raise ZeroBalanceError(position.id)
+        return Plan(
+            kind=TradeKind.SALE,
+            cause=self._request.reason.value,
+            input_mint=position.token_address,
+            amount_raw=amount_raw,
+            reserved_raw=amount_raw,
+            position=replace(position, pending_exit=self._pending(position), pending_take_profit=None),
+            evidence=self._request.evidence,
+        )
+
+    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+        request = self._request
+        ask = QuoteRequest(
+            input_mint=intent.input_mint,
+            output_mint=SOL_MINT,
+            amount_raw=intent.amount_raw,
+            taker=intent.wallet_address if venue.live else None,
+            slippage_bps=request.slippage_bps if venue.live else None,
+            priority_fee_lamports=request.priority_fee_lamports if venue.live else None,
+        )
+        quote = await venue.gateway.quote(ask, urgent=request.urgent)
+        if quote.out_amount_raw <= 0:
+            raise TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")
+        return quote
+
+    def _pending(self, position: Position) -> PendingExit | None:
+        pending = position.pending_exit
+        if not self._request.persistent:
+            return pending
+        if pending is None:
+            return PendingExit(self._request.reason, 1, self._clock.now())
+        return PendingExit(self._request.reason, pending.attempts + 1, pending.since)

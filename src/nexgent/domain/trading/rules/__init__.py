@@ -1,0 +1,1 @@
+"""The rules of trading, each a pure decision: values in, value out."""

@@ -1,0 +1,1 @@
+"""What watches prices and positions: triggers, exits, recovery, dead tokens."""

@@ -1,0 +1,195 @@
+"""Finish what a crash, a lost connection or an outage left open. Runs at start and every few seconds after.
+
+An intent without a submission never left the process: a purchase is carried on while its signal is fresh, everything else is
+recorded as failed (an exit goes on by itself, its position remembers it). A submitted swap is asked about until the chain or
+its expiry decides. Nothing ambiguous is ever called failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import assert_never
+
+import structlog
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.models import Intent, Submission, TradeExpired, TradeFailed, TradeKind
+from nexgent.domain.ledger.state import OpenIntent, WalletState
+from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.errors import named
+from nexgent.domain.trading.events import RecoveryPostponed
+from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, Reverted, StillUnknown
+from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.purchases import Buyer
+from nexgent.domain.trading.orders.sell import ClosePosition
+from nexgent.domain.trading.orders.swap_execution import SwapExecution
+from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.watch.exits import ExitTasks
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import UnavailableError
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import IntentId, WalletAddress
+
+log = structlog.get_logger(__name__)
+
+BREATH = 200
+"""After so many wallets the others get their turn."""
+REST_SECONDS = (0.0, 2.0, 4.0, 8.0, 15.0)
+"""How long an intent is left alone that could not be ended: once, twice, and so on."""
+
+
+class Recovery:
+    """Look for intents nobody works on and bring each to an end."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        directory: AgentDirectory,
+        book: PositionBook,
+        purchases: OpenPositions,
+        sales: ClosePosition,
+        exits: ExitTasks,
+        gateways: dict[TradingMode, SwapGateway],
+        in_flight: IntentsInFlight,
+        clock: Clock,
+        max_purchase_age_seconds: float,
+        publish: Callable[[object], None],
+    ) -> None:
+        self._ledger = ledger
+        self._directory = directory
+        self._book = book
+        self._purchases = purchases
+        self._sales = sales
+        self._exits = exits
+        self._gateways = gateways
+        self._in_flight = in_flight
+        self._clock = clock
+        self._max_purchase_age = timedelta(seconds=max_purchase_age_seconds)
+        self._publish = publish
+        self._rests: dict[IntentId, tuple[int, float]] = {}
+        """How often an intent could not be ended, and until when (monotonic) it is left alone."""
+
+    async def run_once(self) -> int:
+        """Resolve what is open and not worked on; start pending exits nobody runs. Return how many intents were ended.
+
+        Whatever goes wrong with one intent or wallet is that one's business: the others are looked at all the same.
+        """
+        ended = 0
+        unfinished = self._ledger.unfinished()
+        open_now = {intent_id for state in unfinished for intent_id in state.intents}
+        self._rests = {key: rest for key, rest in self._rests.items() if key in open_now}
+        # Exits need no answer from outside to be started; intents may wait for the chain.
+        for number, state in enumerate(unfinished, 1):
+            self._start_exits(state)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        for state in unfinished:
+            for open_intent in state.intents.values():
+                if open_intent.intent.id not in self._in_flight and not self._rests_still(open_intent):
+                    ended += await self._try_to_finish(state.wallet_address, open_intent)
+        return ended
+
+    def _start_exits(self, state: WalletState) -> None:
+        for position in state.positions.values():
+            if position.pending_exit is not None and self._book.get(position.id) is not None:
+                self._exits.start(position, position.pending_exit.reason, None)
+
+    def _rests_still(self, open_intent: OpenIntent) -> bool:
+        rest = self._rests.get(open_intent.intent.id)
+        return rest is not None and rest[1] > self._clock.monotonic()
+
+    async def _try_to_finish(self, wallet: WalletAddress, open_intent: OpenIntent) -> bool:
+        """Tell whether the intent has been ended; what cannot be ended yet rests for a growing while."""
+        intent = open_intent.intent
+        code = "SWAP_UNKNOWN"
+        try:
+            if await self._finish(wallet, open_intent):
+                return True
+        except UnavailableError as error:
+            # Nobody could answer: the next pass asks again.
+            self._postponed(intent, error.code)
+            return False
+        except Exception as error:
+            code = named(error).code
+        if self._is_open(intent):
+            times = self._rests.get(intent.id, (0, 0.0))[0]
+            pause = REST_SECONDS[min(times, len(REST_SECONDS) - 1)]
+            self._rests[intent.id] = (times + 1, self._clock.monotonic() + pause)
+            self._postponed(intent, code)
+        return False
+
+    def _is_open(self, intent: Intent) -> bool:
+        wallet = intent.wallet_address
+        return self._ledger.knows(wallet) and intent.id in self._ledger.head(wallet).intents
+
+    def _postponed(self, intent: Intent, code: str) -> None:
+        log.warning("recovery.postponed", intent_id=str(intent.id), code=code)
+        self._publish(RecoveryPostponed(intent.id, intent.kind, code))
+
+    async def _finish(self, wallet: WalletAddress, open_intent: OpenIntent) -> bool:
+        # The wallet may have been read again since: only what is still open counts.
+        current = (await self._ledger.fresh(wallet)).intents.get(open_intent.intent.id)
+        if current is None or current.intent.id in self._in_flight:
+            return False
+        intent = current.intent
+        log.info(
+            "recovery.intent",
+            intent_id=str(intent.id),
+            kind=intent.kind.value,
+            sent=current.submission is not None,
+        )
+        if current.submission is None:
+            return await self._finish_unsent(intent)
+        return await self._finish_sent(intent, current.submission)
+
+    async def _finish_unsent(self, intent: Intent) -> bool:
+        buyer = self._buyer(intent)
+        fresh = self._clock.now() - intent.created_at <= self._max_purchase_age
+        if intent.kind is TradeKind.PURCHASE and fresh and buyer is not None:
+            result = await self._purchases.resume(buyer, intent)
+            return not result.in_doubt
+        body = TradeFailed(intent.id, "INTERRUPTED", "The process stopped before the swap was sent")
+        await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
+        return True
+
+    async def _finish_sent(self, intent: Intent, submission: Submission) -> bool:
+        gateway = self._gateways[TradingMode.LIVE]
+        buying = intent.input_mint == SOL_MINT
+        request = QuoteRequest(
+            input_mint=intent.input_mint,
+            output_mint=intent.token_address if buying else SOL_MINT,
+            amount_raw=intent.amount_raw,
+            taker=intent.wallet_address,
+        )
+        outcome = await gateway.resolve(submission, intent.wallet_address, request)
+        match outcome:
+            case StillUnknown():
+                return False
+            case Landed():
+                if intent.kind is TradeKind.PURCHASE:
+                    buyer = self._buyer(intent)
+                    if buyer is None:
+                        log.error("recovery.agent_gone", intent_id=str(intent.id))
+                        return False
+                    await self._purchases.book_landed(buyer, intent, outcome.fill)
+                else:
+                    await self._sales.book_landed(intent, outcome.fill)
+            case NeverLanded():
+                body = TradeExpired(intent.id, outcome.reason)
+                await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
+            case Reverted():
+                await SwapExecution(self._ledger, gateway).conclude(intent, outcome)
+            case _:
+                assert_never(outcome)
+        return True
+
+    def _buyer(self, intent: Intent) -> Buyer | None:
+        agent = self._directory.find(intent.agent_id)
+        wallet = agent.wallet(intent.wallet_address) if agent is not None else None
+        return Buyer(agent, wallet, intent.id) if agent is not None and wallet is not None else None

@@ -1,1 +1,0 @@
-"""Entries made by hand: balances, transactions and closed trades that people record, correct and remove."""

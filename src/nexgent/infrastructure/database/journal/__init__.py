@@ -1,0 +1,1 @@
+"""The journal: the append-only truth, its codec, and what is folded straight from it."""

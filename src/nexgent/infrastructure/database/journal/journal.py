@@ -1,0 +1,212 @@
+"""The journal in PostgreSQL: one statement per group of entries, positions that grow in commit order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+
+from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.ports import JournalConflictError
+from nexgent.domain.ledger.state import WalletState
+from nexgent.infrastructure.database.connection import DedicatedConnection, translated_errors
+from nexgent.infrastructure.database.engine import close_pool, create_pool
+from nexgent.infrastructure.database.journal.codec import (
+    EncodedEntry,
+    JournalLine,
+    decode_entry,
+    encode_entry,
+)
+from nexgent.infrastructure.database.journal.wallet_states import read_states
+from nexgent.shared.errors import UnavailableError
+from nexgent.shared.types import WalletAddress
+
+log = structlog.get_logger(__name__)
+
+APPEND_LOCK = 6_271_830_002
+APPEND_TIMEOUT_SECONDS = 5.0
+READ_TIMEOUT_SECONDS = 30.0
+
+# The lock is taken before the first id is drawn: ids come from the target list, which is computed on top of the join with
+# `turn`. It is held until the transaction is committed and visible. Hence, over all processes, a line with a higher id
+# becomes visible after every line with a lower one, and a reader that has seen position n has missed nothing before it.
+# Without the lock a slow transaction could commit id 7 after a reader has gone past id 8.
+_APPEND = """
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($1)),
+written AS (
+    INSERT INTO journal
+        (entry_id, wallet_address, agent_id, seq, at, kind, intent_id, position_id, postings, body, epoch)
+    SELECT line.entry_id, line.wallet_address, line.agent_id, line.seq, line.at, line.kind, line.intent_id,
+           line.position_id, line.postings, line.body, $12
+    FROM turn, unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::text[], $8::uuid[],
+                      $9::uuid[], $10::json[], $11::json[]) WITH ORDINALITY
+        AS line(entry_id, wallet_address, agent_id, seq, at, kind, intent_id, position_id, postings, body, place)
+    ORDER BY line.place
+    RETURNING id
+)
+SELECT max(id) FROM written
+"""
+_AFTER = """
+SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE id > $1 ORDER BY id LIMIT $2
+"""
+_OF_WALLET = """
+SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE wallet_address = $1 AND seq > $2 ORDER BY seq LIMIT $3
+"""
+
+
+class PostgresJournal:
+    """Implements `Journal`. Connects on first use, again after every loss, and never waits longer than its deadlines.
+
+    `epoch` tells the engine's lease epoch, written with every line for whoever investigates; correctness rests on
+    `UNIQUE (wallet_address, seq)`.
+    """
+
+    def __init__(self, database_url: str, *, epoch: Callable[[], int] = lambda: 0) -> None:
+        self._database_url = database_url
+        self._epoch = epoch
+        self._writer = DedicatedConnection(database_url, application_name="nexgent-journal")
+        self._writing = asyncio.Lock()
+        self._unresolved: list[str] = []
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._writer.close()
+        if self._pool is not None:
+            await close_pool(self._pool)
+            self._pool = None
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        """Write all entries in one durable transaction; return the position of the last one.
+
+        Raises `JournalConflictError` when a place in a stream is taken (nothing was written), `UnavailableError` when the
+        store cannot be reached or its answer got lost; `find` then tells what was written.
+        """
+        if not entries:
+            return await self.head_position()
+        lines = [encode_entry(entry) for entry in entries]
+        async with self._writing:
+            await self._settle_unresolved()
+            return await self._insert(lines)
+
+    async def _insert(self, lines: Sequence[EncodedEntry]) -> int:
+        arguments = (
+            APPEND_LOCK,
+            [line.entry_id for line in lines],
+            [line.wallet_address for line in lines],
+            [line.agent_id for line in lines],
+            [line.seq for line in lines],
+            [line.at for line in lines],
+            [line.kind for line in lines],
+            [line.intent_id for line in lines],
+            [line.position_id for line in lines],
+            [line.postings for line in lines],
+            [line.body for line in lines],
+            self._epoch(),
+        )
+        sent = False
+        try:
+            with translated_errors("append to the journal"):
+                async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+                    connection = await self._writer.get()
+                    sent = True
+                    position: int = await connection.fetchval(_APPEND, *arguments, timeout=None)
+                    return position
+        except asyncpg.UniqueViolationError as error:
+            raise JournalConflictError("Another writer was faster") from error
+        except (UnavailableError, asyncio.CancelledError):
+            if sent:
+                self._unresolved.append(self._writer.abandon())
+            raise
+
+    async def _settle_unresolved(self) -> None:
+        """Make sure that no append with an unknown outcome is still under way on the server.
+
+        A lost answer does not stop the server from carrying on, perhaps while waiting for the lock. As long as that
+        session lives, "it is not there" would only mean "not yet".
+        """
+        if not self._unresolved:
+            return
+        pool = await self._get_pool()
+        for application_name in list(self._unresolved):
+            with translated_errors("end an interrupted append"):
+                alive = await pool.fetch(
+                    "SELECT pid, pg_terminate_backend(pid, 3000) AS ended FROM pg_stat_activity WHERE application_name = $1",
+                    application_name,
+                    timeout=APPEND_TIMEOUT_SECONDS,
+                )
+            if not all(row["ended"] for row in alive):
+                raise UnavailableError("An interrupted append to the journal is still under way")
+            self._unresolved.remove(application_name)
+
+    async def find(self, entries: Collection[Entry]) -> frozenset[Entry]:
+        """Return those of the entries that are in the journal, after ending every append whose outcome is unknown."""
+        async with self._writing:
+            await self._settle_unresolved()
+        pool = await self._get_pool()
+        with translated_errors("search the journal"):
+            rows = await pool.fetch(
+                "SELECT entry_id FROM journal WHERE entry_id = ANY($1)",
+                [entry.id for entry in entries],
+                timeout=APPEND_TIMEOUT_SECONDS,
+            )
+        found = {row["entry_id"] for row in rows}
+        return frozenset(entry for entry in entries if entry.id in found)
+
+    async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
+        """Return the present states of all wallets, or of those asked for that exist: tables plus unprojected entries."""
+        async with self._writing:
+            await self._settle_unresolved()
+        pool = await self._get_pool()
+        with translated_errors("read wallets"):
+            async with (
+                asyncio.timeout(READ_TIMEOUT_SECONDS),
+                pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                return await read_states(connection, wallets)
+
+    async def head_position(self) -> int:
+        """Return the position of the newest line, 0 when there is none."""
+        position: int = await self._fetchval("SELECT coalesce(max(id), 0) FROM journal")
+        return position
+
+    async def entries_after(self, position: int, limit: int) -> list[JournalLine]:
+        """Return the lines behind a position, in order."""
+        return lines_of(await self._fetch(_AFTER, position, limit))
+
+    async def read_wallet(
+        self, wallet: WalletAddress, after_seq: int = 0, limit: int = 10_000
+    ) -> list[JournalLine]:
+        """Return the lines of one wallet behind a sequence number, in order."""
+        return lines_of(await self._fetch(_OF_WALLET, wallet, after_seq, limit))
+
+    async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        pool = await self._get_pool()
+        with translated_errors("read the journal"):
+            rows: list[asyncpg.Record] = await pool.fetch(query, *arguments, timeout=READ_TIMEOUT_SECONDS)
+            return rows
+
+    async def _fetchval(self, query: str) -> Any:
+        pool = await self._get_pool()
+        with translated_errors("read the journal"):
+            return await pool.fetchval(query, timeout=READ_TIMEOUT_SECONDS)
+
+    async def _get_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await create_pool(
+                    self._database_url, max_size=3, application_name="nexgent-journal-read"
+                )
+            return self._pool
+
+
+def lines_of(rows: Iterable[asyncpg.Record]) -> list[JournalLine]:
+    """Return rows of the journal as lines."""
+    return [JournalLine(row["id"], decode_entry(row)) for row in rows]

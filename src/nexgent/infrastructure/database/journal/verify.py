@@ -1,0 +1,338 @@
+"""Check the books: fold every wallet's journal from its first entry and hold the result against tables and cache."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from nexgent.domain.ledger.errors import LedgerInvariantError
+from nexgent.domain.ledger.models import Account, Entry, WalletReset
+from nexgent.domain.ledger.state import WalletState, check_postings
+from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.engine import normalise_url
+from nexgent.infrastructure.database.journal.codec import (
+    CorruptEntryError,
+    decode_entry,
+    decode_intent,
+    decode_position,
+)
+from nexgent.infrastructure.database.journal.wallet_states import follow
+from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.shared.money import from_raw, to_raw
+from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+
+CachedBalance = Callable[[AgentId, WalletAddress, TokenAddress], Awaitable[bytes | str | None]]
+"""Return the cached JSON of a balance (`{"balance": "<decimal>", …}`), or None when there is no copy."""
+
+_LOG_ORDER = """
+SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+ORDER BY wallet_address, seq
+"""
+_OF_WALLET = """
+SELECT w.agent_id, coalesce(s.seq, 0) AS projected_seq
+FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address) WHERE w.wallet_address = $1
+"""
+_BALANCES = "SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances WHERE wallet_address = $1"
+_POSITIONS = "SELECT id, state FROM agent_positions WHERE wallet_address = $1"
+_INTENTS = """
+SELECT id, intent FROM trade_intents WHERE wallet_address = $1 AND status IN ('intended', 'submitted')
+"""
+_WITHOUT_ENTRIES = """
+SELECT w.wallet_address, w.agent_id FROM agent_wallets w
+WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.wallet_address = w.wallet_address) ORDER BY 1
+"""
+_PREFETCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that does not agree. Values are base units or short words; None where there is nothing to compare.
+
+    `subject` is the mint of a balance, or `position <id>`, `intent <id>`, `entry <seq>`.
+    """
+
+    wallet_address: WalletAddress
+    subject: str
+    problem: str
+    journal: str | None
+    table: str | None
+    redis: str | None
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """What was compared and what does not agree."""
+
+    wallets: int = 0
+    entries: int = 0
+    balances: int = 0
+    positions: int = 0
+    intents: int = 0
+    cached: int = 0
+    journal_position: int = 0
+    projection_failures: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Tell whether everything agrees."""
+        return not self.differences and self.projection_failures == 0
+
+
+class _Fold:
+    """One wallet's stream on its way: its state, and the plain sums of its postings next to it."""
+
+    def __init__(self, wallet: WalletAddress, owner: AgentId | None, projected_seq: int) -> None:
+        self.wallet = wallet
+        self.owner = owner
+        self.projected_seq = projected_seq
+        self.state: WalletState | None = WalletState(wallet, owner) if owner is not None else None
+        self.afterlife: WalletState | None = None
+        """What a wallet without an agent has come to hold since it was emptied for good: nothing, if all is well."""
+        self.projected: WalletState | None = self.state
+        self.sums: dict[TokenAddress, int] = {}
+        self.last_seq = 0
+        self.differences: list[Difference] = []
+
+    def report(self, subject: str, problem: str, **values: str | None) -> None:
+        self.differences.append(
+            Difference(
+                self.wallet, subject, problem, values.get("journal"), values.get("table"), values.get("redis")
+            )
+        )
+
+    def add(self, entry: Entry) -> None:
+        subject = f"entry {entry.seq}"
+        if entry.seq != self.last_seq + 1:
+            self.report(subject, f"does not follow entry {self.last_seq}", journal=str(entry.seq))
+        self.last_seq = entry.seq
+        try:
+            check_postings(entry.postings)
+        except LedgerInvariantError as error:
+            self.report(subject, error.message)
+        if entry.agent_id == self.owner:
+            for posting in entry.postings:
+                if posting.account is Account.WALLET:
+                    self.sums[posting.mint] = self.sums.get(posting.mint, 0) + posting.amount_raw
+        if self.owner is None:
+            self._follow_afterlife(entry)
+        if self.state is not None:
+            try:
+                self.state = follow(self.state, entry)
+            except LedgerInvariantError as error:
+                self.report(subject, error.message)
+                self.state = None
+        if entry.seq <= self.projected_seq:
+            self.projected = self.state
+
+    def _follow_afterlife(self, entry: Entry) -> None:
+        if isinstance(entry.body, WalletReset) and entry.body.keep_history:
+            # Streams that ended before agents were emptied on leaving have no such entry; nothing can be said of those.
+            self.afterlife = WalletState(self.wallet, entry.agent_id, entry.seq)
+        elif self.afterlife is not None:
+            try:
+                self.afterlife = follow(self.afterlife, entry)
+            except LedgerInvariantError as error:
+                self.report(f"entry {entry.seq}", error.message)
+                self.afterlife = None
+
+
+async def verify(database_url: str, *, cached_balance: CachedBalance | None = None) -> VerifyReport:
+    """Project what is left, then compare everything in one snapshot. Changes nothing but the projection.
+
+    Tables are held against the entries they claim to contain, the cache against the newest state. Memory does not grow
+    with the journal. Raises `UnavailableError` when PostgreSQL is away.
+    """
+    projector = Projector(database_url)
+    try:
+        await projector.project_all()
+    finally:
+        await projector.close()
+    with translated_errors("verify the books"):
+        kwargs = {**normalise_url(database_url).connect_kwargs, "command_timeout": None}
+        connection = await asyncpg.connect(**kwargs)
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return await _verify(connection, cached_balance)
+        finally:
+            await connection.close()
+
+
+async def _verify(
+    connection: asyncpg.Connection[asyncpg.Record], cached_balance: CachedBalance | None
+) -> VerifyReport:
+    report = VerifyReport()
+    report.journal_position = await connection.fetchval("SELECT coalesce(max(id), 0) FROM journal")
+    report.projection_failures = await connection.fetchval("SELECT count(*) FROM projection_failures")
+    fold: _Fold | None = None
+    async for row in connection.cursor(_LOG_ORDER, prefetch=_PREFETCH):
+        wallet = WalletAddress(row["wallet_address"])
+        if fold is None or fold.wallet != wallet:
+            if fold is not None:
+                await _compare(connection, fold, report, cached_balance)
+            owner = await connection.fetchrow(_OF_WALLET, wallet)
+            fold = (
+                _Fold(wallet, AgentId(owner["agent_id"]), owner["projected_seq"])
+                if owner
+                else _Fold(wallet, None, 0)
+            )
+        report.entries += 1
+        try:
+            fold.add(decode_entry(row))
+        except CorruptEntryError as error:
+            fold.report(f"entry {row['seq']}", error.message)
+            fold.last_seq = row["seq"]
+            fold.state = None
+    if fold is not None:
+        await _compare(connection, fold, report, cached_balance)
+    for row in await connection.fetch(_WITHOUT_ENTRIES):
+        empty = _Fold(WalletAddress(row["wallet_address"]), AgentId(row["agent_id"]), 0)
+        await _compare(connection, empty, report, cached_balance)
+    return report
+
+
+async def _compare(
+    connection: asyncpg.Connection[asyncpg.Record],
+    fold: _Fold,
+    report: VerifyReport,
+    cached_balance: CachedBalance | None,
+) -> None:
+    """Compare one wallet. A deleted wallet has only its history to check; one with contradicting entries has no state."""
+    report.wallets += 1
+    _compare_afterlife(fold)
+    if fold.state is not None and fold.projected is not None:
+        _compare_sums(fold, fold.state)
+        await _compare_balances(connection, fold, fold.projected, report)
+        await _compare_positions(connection, fold, fold.projected, report)
+        await _compare_intents(connection, fold, fold.projected, report)
+        if cached_balance is not None:
+            await _compare_cache(fold, fold.state, report, cached_balance)
+    report.differences += fold.differences
+
+
+def _compare_afterlife(fold: _Fold) -> None:
+    """Report what lives in a wallet that no longer exists: nobody sees it, watches it or sells it."""
+    if fold.afterlife is None:
+        return
+    for position in fold.afterlife.positions.values():
+        fold.report(
+            f"position {position.id}",
+            "it is open in a wallet that no agent has any more",
+            journal=_describe(position),
+            table="none",
+        )
+    for intent_id in fold.afterlife.intents:
+        fold.report(
+            f"intent {intent_id}",
+            "it is open in a wallet that no agent has any more",
+            journal="open",
+            table="none",
+        )
+
+
+def _compare_sums(fold: _Fold, state: WalletState) -> None:
+    for mint, total in fold.sums.items():
+        if total != state.balance_raw(mint):
+            fold.report(mint, "the postings do not sum to the folded balance", journal=str(total))
+
+
+async def _compare_balances(
+    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+) -> None:
+    rows = {row["token_address"]: row for row in await connection.fetch(_BALANCES, fold.wallet)}
+    report.balances += len(rows)
+    for mint in sorted({*rows, *state.balances}):
+        row = rows.get(mint)
+        expected = state.balance_raw(TokenAddress(mint))
+        actual = int(row["raw"]) if row is not None else 0
+        if expected != actual:
+            fold.report(mint, "the table holds another balance", journal=str(expected), table=str(actual))
+        elif row is not None and _exact_raw(row["balance"], row["decimals"]) != actual:
+            fold.report(mint, "the balance in tokens is not the one in base units", table=row["balance"])
+
+
+async def _compare_positions(
+    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+) -> None:
+    rows = {
+        row["id"]: decode_position(row["state"]) for row in await connection.fetch(_POSITIONS, fold.wallet)
+    }
+    report.positions += len(rows)
+    expected: Mapping[Any, Any] = state.positions
+    for position_id in sorted({*rows, *expected}):
+        ours, theirs = expected.get(position_id), rows.get(position_id)
+        if ours != theirs:
+            fold.report(
+                f"position {position_id}",
+                "the table holds another position",
+                journal=_describe(ours),
+                table=_describe(theirs),
+            )
+        elif ours is not None and ours.quantity_raw > state.balance_raw(ours.token_address):
+            fold.report(
+                f"position {position_id}",
+                "the position is larger than the balance that backs it",
+                journal=f"{ours.quantity_raw} of {state.balance_raw(ours.token_address)}",
+            )
+
+
+def _describe(position: Any) -> str:
+    return "none" if position is None else f"version {position.version}, quantity {position.quantity_raw}"
+
+
+async def _compare_intents(
+    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+) -> None:
+    rows = {row["id"]: decode_intent(row["intent"]) for row in await connection.fetch(_INTENTS, fold.wallet)}
+    report.intents += len(rows)
+    expected: Mapping[Any, Any] = {key: value.intent for key, value in state.intents.items()}
+    for intent_id in sorted({*rows, *expected}):
+        if expected.get(intent_id) != rows.get(intent_id):
+            fold.report(
+                f"intent {intent_id}",
+                "open intents differ",
+                journal="open" if intent_id in expected else "not open",
+                table="open" if intent_id in rows else "not open",
+            )
+
+
+async def _compare_cache(
+    fold: _Fold, state: WalletState, report: VerifyReport, cached_balance: CachedBalance
+) -> None:
+    for mint, balance in state.balances.items():
+        document = await cached_balance(state.agent_id, fold.wallet, mint)
+        if document is None:
+            continue
+        report.cached += 1
+        cached_raw = _cached_raw(document, balance.decimals)
+        if cached_raw != balance.amount_raw:
+            fold.report(
+                mint,
+                "the cache holds another balance",
+                journal=str(balance.amount_raw),
+                redis=str(cached_raw) if cached_raw is not None else "unreadable",
+            )
+
+
+def _cached_raw(document: bytes | str, decimals: int) -> int | None:
+    try:
+        content = msgspec.json.decode(document)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+    value = content.get("balance") if isinstance(content, dict) else None
+    return _exact_raw(value, decimals) if isinstance(value, str) else None
+
+
+def _exact_raw(amount: str, decimals: int) -> int | None:
+    """Return a decimal text as base units, or None when it is no such amount or finer than a base unit."""
+    try:
+        value = msgspec.convert(amount, Decimal)
+        raw = to_raw(value, decimals)
+    except (msgspec.ValidationError, ValueError, ArithmeticError):
+        return None
+    return raw if from_raw(raw, decimals) == value else None

@@ -1,0 +1,142 @@
+"""Wallet states out of one snapshot of the database: the projected tables plus the entries they do not contain yet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+import asyncpg
+import structlog
+
+from nexgent.domain.ledger.errors import LedgerInvariantError
+from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.state import Balance, OpenIntent, WalletState, apply
+from nexgent.domain.positions.models import Position
+from nexgent.infrastructure.database.journal.codec import (
+    CorruptEntryError,
+    Row,
+    decode_entry,
+    decode_intent,
+    decode_position,
+    decode_submission,
+)
+from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
+
+log = structlog.get_logger(__name__)
+
+# With a list of wallets every query is narrowed by it; without one `$1` is NULL and the condition is dropped.
+_WALLETS = """
+SELECT w.wallet_address, w.agent_id, coalesce(s.seq, 0) AS seq, s.agent_id AS stream_agent_id,
+       EXISTS (SELECT 1 FROM projection_failures f WHERE f.wallet_address = w.wallet_address) AS broken
+FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address)
+WHERE $1::text[] IS NULL OR w.wallet_address = ANY($1)
+"""
+_BALANCES = """
+SELECT wallet_address, token_address, token_symbol, decimals, balance_raw::text AS amount_raw, last_updated
+FROM agent_balances WHERE $1::text[] IS NULL OR wallet_address = ANY($1)
+"""
+_POSITIONS = """
+SELECT wallet_address, state FROM agent_positions
+WHERE $1::text[] IS NULL OR wallet_address = ANY($1) ORDER BY created_at, id
+"""
+_INTENTS = """
+SELECT wallet_address, intent, submission FROM trade_intents
+WHERE status IN ('intended', 'submitted') AND ($1::text[] IS NULL OR wallet_address = ANY($1)) ORDER BY created_at, id
+"""
+_UNPROJECTED = """
+SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE id > (SELECT position FROM journal_watermark) AND ($1::text[] IS NULL OR wallet_address = ANY($1)) ORDER BY id
+"""
+_HISTORY = """
+SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE wallet_address = $1 ORDER BY seq
+"""
+
+
+async def read_states(
+    connection: asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
+    wallets: Collection[WalletAddress] | None,
+) -> list[WalletState]:
+    """Return the states. The caller's transaction must be one snapshot (repeatable read).
+
+    A wallet with an entry that could not be projected is folded from its first entry instead: its rows are wrong, its
+    journal is not. A wallet whose entries contradict each other is left out, with an error in the log.
+    """
+    chosen = list(wallets) if wallets is not None else None
+    rows = await connection.fetch(_WALLETS, chosen)
+    balances = _by_wallet(await connection.fetch(_BALANCES, chosen))
+    positions = _by_wallet(await connection.fetch(_POSITIONS, chosen))
+    intents = _by_wallet(await connection.fetch(_INTENTS, chosen))
+    unprojected = _by_wallet(await connection.fetch(_UNPROJECTED, chosen))
+    states: list[WalletState] = []
+    for row in rows:
+        wallet = WalletAddress(row["wallet_address"])
+        agent_id = AgentId(row["agent_id"])
+        try:
+            if row["broken"]:
+                history = connection.cursor(_HISTORY, wallet, prefetch=500)
+                state = WalletState(wallet, agent_id)
+                async for line in history:
+                    state = follow(state, decode_entry(line))
+            else:
+                state = WalletState(
+                    wallet,
+                    agent_id,
+                    row["seq"],
+                    _balances(balances.get(wallet, ())),
+                    _intents(intents.get(wallet, ())),
+                    _positions(positions.get(wallet, ())),
+                )
+                for line in unprojected.get(wallet, ()):
+                    state = follow(state, decode_entry(line))
+        except (LedgerInvariantError, CorruptEntryError) as error:
+            log.error("journal.wallet_unreadable", wallet_address=wallet, reason=error.message)
+            continue
+        states.append(state)
+    return states
+
+
+def follow(state: WalletState, entry: Entry) -> WalletState:
+    """Return the state after an entry of the journal.
+
+    An entry of another agent belongs to an earlier life of the address: the wallet was deleted and added again. It only
+    counts as a place in the stream. Raises `LedgerInvariantError`.
+    """
+    if entry.agent_id == state.agent_id:
+        return apply(state, entry)
+    if entry.seq != state.seq + 1:
+        raise LedgerInvariantError(f"entry {entry.seq} cannot follow {state.seq} of {state.wallet_address}")
+    return replace(state, seq=entry.seq)
+
+
+def _by_wallet(rows: Iterable[asyncpg.Record]) -> Mapping[str, list[asyncpg.Record]]:
+    grouped: dict[str, list[asyncpg.Record]] = {}
+    for row in rows:
+        grouped.setdefault(row["wallet_address"], []).append(row)
+    return grouped
+
+
+def _balances(rows: Iterable[Row]) -> dict[TokenAddress, Balance]:
+    return {
+        TokenAddress(row["token_address"]): Balance(
+            TokenAddress(row["token_address"]),
+            row["token_symbol"],
+            row["decimals"],
+            int(row["amount_raw"]),
+            row["last_updated"],
+        )
+        for row in rows
+    }
+
+
+def _intents(rows: Iterable[Row]) -> dict[IntentId, OpenIntent]:
+    intents: dict[IntentId, OpenIntent] = {}
+    for row in rows:
+        intent = decode_intent(row["intent"])
+        intents[intent.id] = OpenIntent(intent, decode_submission(row["submission"]))
+    return intents
+
+
+def _positions(rows: Iterable[Row]) -> dict[PositionId, Position]:
+    found = (decode_position(row["state"]) for row in rows)
+    return {position.id: position for position in found}

@@ -1,0 +1,319 @@
+"""Apply the journal to the read tables: in order, in batches, as often and in as many processes as anybody likes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import structlog
+
+from nexgent.domain.ledger.models import Entry
+from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.engine import close_pool, create_pool
+from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
+from nexgent.infrastructure.database.projection.project import project
+from nexgent.infrastructure.database.projection.sql import (
+    Connection,
+    lock_owners,
+    write_changes,
+    write_streams,
+)
+from nexgent.shared.errors import UnavailableError
+from nexgent.shared.types import AgentId, WalletAddress
+
+log = structlog.get_logger(__name__)
+
+PROJECTOR_LOCK = 6_271_830_003
+DEFAULT_LIMIT = 1_000
+_BATCH_TIMEOUT_SECONDS = 60.0
+_BUSY_PAUSE_SECONDS = 0.005
+_MAX_ERROR_LENGTH = 2_000
+_DECODE_CHUNK = 100
+# Rows and watermark are one transaction, so what a crash of the server takes back is simply projected again: no need to
+# wait for the disk.
+_SERVER_SETTINGS = {"synchronous_commit": "off"}
+
+_NEXT = """
+SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE id > $1 ORDER BY id LIMIT $2
+"""
+_HISTORY = """
+SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE wallet_address = $1 AND id <= $2 ORDER BY seq
+"""
+_FAILED = """
+INSERT INTO projection_failures (journal_id, wallet_address, agent_id, seq, kind, error)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (journal_id) DO NOTHING
+"""
+_BACKLOG = """
+SELECT (SELECT position FROM journal_watermark) AS position,
+       (SELECT coalesce(max(id), 0) FROM journal) AS head,
+       (SELECT at FROM journal WHERE id > (SELECT position FROM journal_watermark) ORDER BY id LIMIT 1) AS oldest_at,
+       (SELECT count(*) FROM projection_failures) AS failures
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How far the tables are behind the journal. `oldest_at` is the time of the oldest entry not in the tables yet."""
+
+    position: int
+    head: int
+    oldest_at: datetime | None
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row of the journal; `entry` is None when it cannot be read."""
+
+    row: asyncpg.Record
+    entry: Entry | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The lines that follow the position `after`. Lines never change, so a batch stays right as long as that is the watermark."""
+
+    after: int
+    rows: Sequence[asyncpg.Record]
+    lines: Sequence[_Line]
+
+
+class Projector:
+    """Keeps the read tables up to date.
+
+    A batch is one transaction: lock, watermark, rows, new watermark. So nothing is applied twice and nothing left out,
+    however often `project` is called. Raises `UnavailableError` when PostgreSQL is away; the next call carries on.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            await close_pool(self._pool)
+            self._pool = None
+
+    async def project(self, limit: int = DEFAULT_LIMIT, read_before: _Batch | None = None) -> int:
+        """Apply the next entries, at most `limit`; return how many. 0 when there are none or another process is at it.
+
+        `read_before` is what `project_all` has read ahead; it is used if it is still what comes next.
+        """
+        pool = await self._get_pool()
+        with translated_errors("project the journal"):
+            async with asyncio.timeout(_BATCH_TIMEOUT_SECONDS), pool.acquire() as connection:
+                try:
+                    return await self._project(connection, limit, read_before, one_by_one=False)
+                except (
+                    asyncpg.IntegrityConstraintViolationError,
+                    asyncpg.DataError,
+                    asyncpg.SyntaxOrAccessError,
+                ) as error:
+                    log.warning("projector.batch_failed", error=type(error).__name__)
+                return await self._project(connection, limit, read_before, one_by_one=True)
+
+    async def project_all(self, limit: int = DEFAULT_LIMIT, within_seconds: float = math.inf) -> int:
+        """Apply batch after batch until nothing is left, beginning none after `within_seconds`; return how many entries.
+
+        The next batch is read and decoded while PostgreSQL writes the present one.
+        """
+        deadline = time.monotonic() + within_seconds
+        total = 0
+        ahead = asyncio.create_task(self._read_ahead(None, limit))
+        try:
+            while True:
+                batch = await ahead
+                if not batch.rows:
+                    return total
+                ahead = asyncio.create_task(self._read_ahead(batch.rows[-1]["id"], limit))
+                count = await self.project(limit, batch)
+                if count == 0:
+                    return total
+                total += count
+                if time.monotonic() >= deadline:
+                    return total
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def project_until(self, position: int, timeout_seconds: float = 2.0) -> bool:
+        """Return True as soon as the tables contain the journal up to `position`, False when time runs out.
+
+        Does the work itself unless another process is already doing it.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while True:
+            try:
+                if await self.position() >= position:
+                    return True
+                worked = await self.project() > 0
+            except UnavailableError:
+                worked = False
+            if asyncio.get_running_loop().time() >= deadline:
+                return False
+            if not worked:
+                await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+
+    async def position(self) -> int:
+        """Return the position up to which the tables contain the journal."""
+        pool = await self._get_pool()
+        with translated_errors("read the watermark"):
+            position: int = await pool.fetchval("SELECT position FROM journal_watermark")
+            return position
+
+    async def backlog(self) -> Backlog:
+        """Return how far the tables are behind."""
+        pool = await self._get_pool()
+        with translated_errors("read the watermark"):
+            row = await pool.fetchrow(_BACKLOG)
+        if row is None:
+            raise AssertionError("a select without FROM always returns one row")
+        return Backlog(row["position"], row["head"], row["oldest_at"], row["failures"])
+
+    async def rebuild(self, wallet: WalletAddress) -> int:
+        """Write a wallet's rows anew from its whole history and forget its failures; return the number of entries.
+
+        Repairs a wallet one of whose entries could not be projected. Raises what stops it: then nothing is changed.
+        """
+        pool = await self._get_pool()
+        with translated_errors("rebuild a wallet"):
+            async with (
+                asyncio.timeout(_BATCH_TIMEOUT_SECONDS),
+                pool.acquire() as connection,
+                connection.transaction(),
+            ):
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", PROJECTOR_LOCK)
+                position = await connection.fetchval("SELECT position FROM journal_watermark")
+                rows = await connection.fetch(_HISTORY, wallet, position)
+                entries = [decode_entry(row) for row in rows]
+                live = await lock_owners(connection, {(e.wallet_address, e.agent_id) for e in entries})
+                await connection.execute("DELETE FROM agent_balances WHERE wallet_address = $1", wallet)
+                await connection.execute("DELETE FROM agent_positions WHERE wallet_address = $1", wallet)
+                await connection.execute("DELETE FROM projection_failures WHERE wallet_address = $1", wallet)
+                changes = project(
+                    entry for entry in entries if (entry.wallet_address, entry.agent_id) in live
+                )
+                await write_changes(connection, changes)
+        log.info("projector.wallet_rebuilt", wallet_address=wallet, entries=len(entries))
+        return len(entries)
+
+    async def _project(
+        self, connection: Connection, limit: int, read_before: _Batch | None, *, one_by_one: bool
+    ) -> int:
+        async with connection.transaction():
+            # The watermark is read by a statement of its own: one that began before the lock was granted would see the
+            # state before the last holder's commit.
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", PROJECTOR_LOCK):
+                return 0
+            position = await connection.fetchval("SELECT position FROM journal_watermark")
+            batch = read_before
+            if batch is None or batch.after != position or not batch.rows:
+                batch = await _read_batch(connection, position, limit)
+            rows, lines = batch.rows, batch.lines
+            if not rows:
+                return 0
+            owners = {(WalletAddress(row["wallet_address"]), AgentId(row["agent_id"])) for row in rows}
+            live = await lock_owners(connection, owners)
+            for wallet, agent_id in owners - live:
+                log.info("projector.owner_gone", wallet_address=wallet, agent_id=str(agent_id))
+            current = [line for line in lines if (line.row["wallet_address"], line.row["agent_id"]) in live]
+            broken = [line for line in current if line.entry is None]
+            if one_by_one:
+                await self._write_each(connection, current)
+            else:
+                await write_changes(
+                    connection, project(line.entry for line in current if line.entry is not None)
+                )
+                for line in broken:
+                    await _record_failure(connection, line, line.problem or "")
+            await write_streams(
+                connection,
+                {
+                    WalletAddress(row["wallet_address"]): (AgentId(row["agent_id"]), row["seq"])
+                    for row in rows
+                },
+            )
+            await connection.execute("UPDATE journal_watermark SET position = $1", rows[-1]["id"])
+            return len(rows)
+
+    async def _read_ahead(self, after: int | None, limit: int) -> _Batch:
+        pool = await self._get_pool()
+        with translated_errors("project the journal"):
+            async with pool.acquire() as connection:
+                if after is None:
+                    after = await connection.fetchval("SELECT position FROM journal_watermark")
+                return await _read_batch(connection, after, limit)
+
+    async def _write_each(self, connection: Connection, lines: Sequence[_Line]) -> None:
+        for line in lines:
+            if line.entry is None:
+                await _record_failure(connection, line, line.problem or "")
+                continue
+            try:
+                async with connection.transaction():
+                    await write_changes(connection, project([line.entry]))
+            except (
+                asyncpg.IntegrityConstraintViolationError,
+                asyncpg.DataError,
+                asyncpg.SyntaxOrAccessError,
+            ) as error:
+                await _record_failure(connection, line, f"{type(error).__name__}: {error}")
+
+    async def _get_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await create_pool(
+                    self._database_url,
+                    max_size=3,
+                    application_name="nexgent-projector",
+                    server_settings=_SERVER_SETTINGS,
+                )
+            return self._pool
+
+
+async def _read_batch(connection: Connection, after: int, limit: int) -> _Batch:
+    """Read and decode what follows a position. Decoding pauses now and then for whoever shares the event loop."""
+    rows = await connection.fetch(_NEXT, after, limit)
+    lines: list[_Line] = []
+    for start in range(0, len(rows), _DECODE_CHUNK):
+        lines += [_read(row) for row in rows[start : start + _DECODE_CHUNK]]
+        await asyncio.sleep(0)
+    return _Batch(after, rows, lines)
+
+
+def _read(row: asyncpg.Record) -> _Line:
+    try:
+        return _Line(row, decode_entry(row), None)
+    except CorruptEntryError as error:
+        return _Line(row, None, error.message)
+
+
+async def _record_failure(connection: Connection, line: _Line, problem: str) -> None:
+    """Note an entry the tables cannot take. From now on the wallet's state is folded from its journal, until `rebuild`."""
+    row = line.row
+    log.error(
+        "projector.entry_failed",
+        journal_id=row["id"],
+        wallet_address=row["wallet_address"],
+        kind=row["kind"],
+        error=problem,
+    )
+    await connection.execute(
+        _FAILED,
+        row["id"],
+        row["wallet_address"],
+        row["agent_id"],
+        row["seq"],
+        row["kind"],
+        problem[:_MAX_ERROR_LENGTH],
+    )

@@ -1,0 +1,1 @@
+"""Rows in PostgreSQL behind the ports of the domain."""

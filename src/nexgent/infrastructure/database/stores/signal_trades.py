@@ -1,0 +1,31 @@
+"""Trades that exist for a signal, read from the projected intents."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import asyncpg
+
+from nexgent.domain.signals.models import SignalTrade
+from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.stores.signal_rows import TRADE_COLUMNS, read_trade
+from nexgent.shared.types import AgentId, SignalId
+
+_OF_SIGNAL = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE signal_id = $1 AND position_id IS NULL"  # noqa: S608 -- constants only  # nosec B608
+
+
+class PostgresSignalTrades:
+    """Implements `SignalTrades`."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], caught_up: Callable[[], Awaitable[object]]
+    ) -> None:
+        self._pool = pool
+        self._caught_up = caught_up
+
+    async def of_signal(self, signal_id: SignalId) -> Mapping[AgentId, SignalTrade]:
+        """Return the trade of every agent that has an intent for the signal, everything recorded so far included."""
+        await self._caught_up()
+        with translated_errors("read the trades of a signal"):
+            rows = await self._pool.fetch(_OF_SIGNAL, int(signal_id))
+        return {trade.agent_id: trade for trade in map(read_trade, rows)}

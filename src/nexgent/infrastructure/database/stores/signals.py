@@ -1,0 +1,289 @@
+"""Signals in PostgreSQL. Concurrent additions share one transaction, so a burst costs one flush to disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalDraft
+from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
+from nexgent.infrastructure.database.stores.signal_rows import decision_columns, read_signal
+from nexgent.shared.errors import NotFoundError
+from nexgent.shared.ids import derived_id
+from nexgent.shared.loops import TaskSet
+from nexgent.shared.types import SignalId
+
+MAX_GROUP = 500
+TIMEOUT_SECONDS = 10.0
+DECISION_PAUSE_SECONDS = 0.04
+
+# One round trip: the function (see the migrations) takes turns with those of other processes, leaves out what was sent a
+# moment ago, and commits.
+_ADD = """
+SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
+FROM add_trading_signals($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+
+_UNDECIDED = """
+SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
+FROM trading_signals WHERE processed_at IS NULL ORDER BY created_at, id
+"""
+
+_PROCESSED = """
+UPDATE trading_signals SET processed_at = $2, process_note = $3 WHERE id = $1 AND processed_at IS NULL
+"""
+
+_FINISHED = """
+UPDATE trading_signals s SET processed_at = COALESCE(d.processed_at, statement_timestamp())
+FROM unnest($1::int[], $2::timestamptz[]) AS d (id, processed_at)
+WHERE s.id = d.id AND s.processed_at IS NULL
+"""
+
+# Agents and signals that were deleted meanwhile have no decision any more.
+_INSERT_DECISIONS = """
+INSERT INTO signal_decisions (signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id,
+                              size_sol, price_sol, price_source, price_age_ms, latency, decided_at)
+SELECT d.*
+FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::uuid[],
+            $10::numeric[], $11::numeric[], $12::text[], $13::int[], $14::jsonb[], $15::timestamptz[])
+  AS d (signal_id, agent_id)
+JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
+ON CONFLICT DO NOTHING
+"""
+_INSERT_EXECUTIONS = """
+INSERT INTO signal_executions (id, signal_id, agent_id, status, error, executed_at)
+SELECT d.id, s.id, d.agent_id, 'FAILED', d.error, d.executed_at
+FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
+  AS d (signal_id, id, agent_id, error, executed_at)
+JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
+ON CONFLICT DO NOTHING
+"""
+
+_Key = tuple[UUID, str, str, int]
+
+
+class SignalUserNotFoundError(NotFoundError):
+    """The signal's user was deleted meanwhile."""
+
+    code = "USER_NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    draft: SignalDraft
+    window_seconds: int
+    outcome: asyncio.Future[Signal | None]
+
+    @property
+    def key(self) -> _Key:
+        draft = self.draft
+        return draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decided:
+    signal_id: SignalId
+    decisions: Sequence[SignalDecision]
+    outcome: asyncio.Future[None]
+
+
+class PostgresSignalStore:
+    """Implements `SignalStore`. All methods raise `UnavailableError` when the database cannot be reached."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+        self._waiting: list[_Waiting] = []
+        self._adding = False
+        self._decided: list[_Decided] = []
+        self._recording = False
+        self._tasks = TaskSet("signals")
+
+    async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
+        """Store a signal, or return None when the same user sent the same token, type and strength within the window.
+
+        Calls that arrive while a transaction is under way form the next one together. Cancelling the caller does not
+        take back what is already under way. Raises `SignalUserNotFoundError` when the user is gone.
+        """
+        waiting = _Waiting(draft, duplicate_window_seconds, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if not self._adding:
+            self._adding = True
+            self._tasks.start(self._add_waiting(), name="signals.add")
+        return await waiting.outcome
+
+    async def undecided(self) -> Sequence[Signal]:
+        """Return stored signals that were never completely processed, oldest first."""
+        with translated_errors("read the signals"):
+            return [read_signal(row) for row in await self._pool.fetch(_UNDECIDED)]
+
+    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+        """Store the decisions of all agents and mark the signal processed, in one transaction.
+
+        Repeating it changes nothing. An eligible agent that was refused before it had an intent also gets its execution row
+        here; those of agents with an intent are written when the journal is projected.
+        """
+        decided = _Decided(signal_id, decisions, asyncio.get_running_loop().create_future())
+        self._decided.append(decided)
+        if not self._recording:
+            self._recording = True
+            self._tasks.start(self._record_decided(), name="signals.decisions")
+        await decided.outcome
+
+    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
+        """Mark a signal processed without a trade, with the reason. A processed one stays as it is."""
+        with translated_errors("mark a signal"):
+            await self._pool.execute(_PROCESSED, signal_id, now, reason)
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait for additions under way; return how many groups had to be given up."""
+        return await self._tasks.drain(timeout_seconds)
+
+    async def _record_decided(self) -> None:
+        """Write decisions in groups: nobody waits for them, so a moment is spent on letting more join."""
+        try:
+            while self._decided:
+                await asyncio.sleep(DECISION_PAUSE_SECONDS)
+                group, self._decided = self._decided[:MAX_GROUP], self._decided[MAX_GROUP:]
+                await self._record_group(group)
+        finally:
+            self._recording = False
+            for decided in self._decided:
+                _fail(decided, DatabaseUnavailableError("The decisions could not be stored; try again"))
+            self._decided.clear()
+
+    async def _record_group(self, group: Sequence[_Decided]) -> None:
+        try:
+            with translated_errors("record decisions"):
+                try:
+                    await self._record(group)
+                except asyncpg.ForeignKeyViolationError:
+                    # An agent was deleted between the check and the insert; it is not seen the second time.
+                    await self._record(group)
+        except Exception as error:
+            if len(group) > 1 and isinstance(error, asyncpg.PostgresError):
+                # One of them is refused by the database; it must not take the others with it.
+                for decided in group:
+                    await self._record_group([decided])
+                return
+            for decided in group:
+                _fail(decided, error)
+            return
+        for decided in group:
+            if not decided.outcome.done():
+                decided.outcome.set_result(None)
+
+    async def _record(self, group: Sequence[_Decided]) -> None:
+        decisions = [decision for decided in group for decision in decided.decisions]
+        refused = [d for d in decisions if d.outcome is DecisionOutcome.FAILED and d.intent_id is None]
+        async with (
+            asyncio.timeout(TIMEOUT_SECONDS),
+            self._pool.acquire() as connection,
+            connection.transaction(),
+        ):
+            if decisions:
+                signals = [decision.signal_id for decision in decisions]
+                await connection.execute(_INSERT_DECISIONS, signals, *decision_columns(decisions))
+            if refused:
+                await connection.execute(
+                    _INSERT_EXECUTIONS,
+                    [d.signal_id for d in refused],
+                    [derived_id("execution", d.signal_id, d.agent_id) for d in refused],
+                    [d.agent_id for d in refused],
+                    [d.reason or d.code for d in refused],
+                    [d.decided_at for d in refused],
+                )
+            last = [max((d.decided_at for d in one.decisions), default=None) for one in group]
+            await connection.execute(_FINISHED, [one.signal_id for one in group], last)
+
+    async def _add_waiting(self) -> None:
+        try:
+            while self._waiting:
+                # Requests that became ready in this round of the loop still join.
+                await asyncio.sleep(0)
+                group = [waiting for waiting in self._waiting[:MAX_GROUP] if not waiting.outcome.done()]
+                del self._waiting[:MAX_GROUP]
+                if group:
+                    await self._add_group(group)
+        finally:
+            self._adding = False
+            for waiting in self._waiting:
+                _fail(waiting, DatabaseUnavailableError("The signal could not be stored; try again"))
+            self._waiting.clear()
+
+    async def _add_group(self, group: Sequence[_Waiting]) -> None:
+        try:
+            with translated_errors("store a signal"):
+                await self._insert(group)
+        except asyncpg.PostgresError as error:
+            if len(group) == 1:
+                _fail(group[0], _described(error))
+                return
+            # One of them is refused by the database; it must not take the others with it.
+            for waiting in group:
+                await self._add_group([waiting])
+        except BaseException as error:
+            for waiting in group:
+                _fail(
+                    waiting,
+                    error
+                    if isinstance(error, Exception)
+                    else DatabaseUnavailableError("The signal could not be stored; try again"),
+                )
+            if not isinstance(error, Exception):
+                raise
+
+    async def _insert(self, group: Sequence[_Waiting]) -> None:
+        first: dict[_Key, _Waiting] = {}
+        for waiting in group:
+            first.setdefault(waiting.key, waiting)
+        stored = await self._store(list(first.values()))
+        for waiting in group:
+            if not waiting.outcome.done():
+                mine = first[waiting.key] is waiting
+                waiting.outcome.set_result(stored.get(waiting.key) if mine else None)
+
+    async def _store(self, drafts: Sequence[_Waiting]) -> dict[_Key, Signal]:
+        columns = zip(
+            *(
+                (
+                    one.draft.user_id,
+                    one.draft.token_address,
+                    one.draft.symbol,
+                    one.draft.signal_type,
+                    one.draft.activation_reason,
+                    one.draft.signal_strength,
+                    one.draft.source,
+                    one.window_seconds,
+                    _duplicate_key(one.key),
+                )
+                for one in drafts
+            ),
+            strict=True,
+        )
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            rows = await self._pool.fetch(_ADD, *(list(column) for column in columns))
+        signals = [read_signal(row) for row in rows]
+        return {
+            (s.user_id, s.token_address, s.signal_type, s.signal_strength): s for s in signals if s.user_id
+        }
+
+
+def _duplicate_key(key: _Key) -> str:
+    return hashlib.md5("\x1f".join(map(str, key)).encode(), usedforsecurity=False).hexdigest()
+
+
+def _fail(waiting: _Waiting | _Decided, error: Exception) -> None:
+    if not waiting.outcome.done():
+        waiting.outcome.set_exception(error)
+
+
+def _described(error: asyncpg.PostgresError) -> Exception:
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return SignalUserNotFoundError("The signal's user does not exist any more")
+    return error

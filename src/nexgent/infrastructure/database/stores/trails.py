@@ -1,0 +1,146 @@
+"""Position marks (peak, stop, low) in PostgreSQL: written on every move, one statement per poll."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+
+from nexgent.domain.positions.models import PositionMark
+from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.engine import close_pool, create_pool
+from nexgent.infrastructure.database.journal.codec import to_json
+from nexgent.shared.types import PositionId
+
+_TIMEOUT_SECONDS = 5.0
+
+# A mark of a newer version replaces the stored one, whatever it says: a trade has based it anew. Within a version a peak
+# and a stop only rise and a low only falls, so late or repeated writes do no harm. Rows that would not change are not
+# written.
+_SAVE = """
+INSERT INTO position_marks AS m
+    (position_id, position_version, peak_price_sol, lowest_price_sol, stop_loss_pct, stop_updated_at, updated_at)
+SELECT r.position_id, r.position_version, r.peak_price_sol, r.lowest_price_sol, r.stop_loss_pct, r.stop_updated_at, now()
+FROM json_populate_recordset(NULL::position_marks, $1::json) r
+ON CONFLICT (position_id) DO UPDATE SET
+    position_version = excluded.position_version,
+    peak_price_sol = CASE WHEN excluded.position_version > m.position_version THEN excluded.peak_price_sol
+                     ELSE greatest(m.peak_price_sol, excluded.peak_price_sol) END,
+    lowest_price_sol = CASE WHEN excluded.position_version > m.position_version THEN excluded.lowest_price_sol
+                       ELSE least(m.lowest_price_sol, excluded.lowest_price_sol) END,
+    stop_loss_pct = CASE WHEN excluded.position_version > m.position_version THEN excluded.stop_loss_pct
+                    ELSE greatest(m.stop_loss_pct, excluded.stop_loss_pct) END,
+    stop_updated_at = CASE WHEN excluded.position_version > m.position_version THEN excluded.stop_updated_at
+                      ELSE greatest(m.stop_updated_at, excluded.stop_updated_at) END,
+    updated_at = excluded.updated_at
+WHERE excluded.position_version > m.position_version
+   OR (excluded.position_version = m.position_version
+       AND (excluded.peak_price_sol > m.peak_price_sol OR excluded.lowest_price_sol < m.lowest_price_sol
+            OR excluded.stop_loss_pct > m.stop_loss_pct
+            OR (m.stop_loss_pct IS NULL AND excluded.stop_loss_pct IS NOT NULL)))
+"""
+_LOAD = """
+SELECT position_id, position_version, peak_price_sol, lowest_price_sol, stop_loss_pct, stop_updated_at FROM position_marks
+"""
+# A mark may be saved just after its position was closed, or before the position's row is there: hence the grace period.
+_PRUNE = """
+DELETE FROM position_marks m
+WHERE m.updated_at < now() - interval '1 hour' AND NOT EXISTS (SELECT 1 FROM agent_positions p WHERE p.id = m.position_id)
+  AND (SELECT position FROM journal_watermark) >= (SELECT coalesce(max(id), 0) FROM journal)
+"""
+
+
+@dataclass(slots=True)
+class _MarkRow:
+    position_id: UUID
+    position_version: int
+    peak_price_sol: Decimal
+    lowest_price_sol: Decimal
+    stop_loss_pct: Decimal | None
+    stop_updated_at: datetime | None
+
+
+class PostgresMarkStore:
+    """Implements `MarkStore`. Raises `UnavailableError` when PostgreSQL is away."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            await close_pool(self._pool)
+            self._pool = None
+
+    async def save(self, marks: Sequence[PositionMark]) -> None:
+        """Store the newest marks in one statement; a stop is never loosened by it."""
+        rows = _newest(marks)
+        if not rows:
+            return
+        pool = await self._get_pool()
+        with translated_errors("store position marks"):
+            await pool.execute(_SAVE, to_json(rows), timeout=_TIMEOUT_SECONDS)
+
+    async def load(self) -> Sequence[PositionMark]:
+        """Return all stored marks, also some of positions that are closed by now."""
+        pool = await self._get_pool()
+        with translated_errors("read position marks"):
+            rows = await pool.fetch(_LOAD)
+        return [
+            PositionMark(
+                PositionId(row["position_id"]),
+                row["position_version"],
+                row["peak_price_sol"],
+                row["lowest_price_sol"],
+                row["stop_loss_pct"],
+                row["stop_updated_at"],
+            )
+            for row in rows
+        ]
+
+    async def prune(self) -> int:
+        """Delete marks whose positions are gone for an hour; return how many."""
+        pool = await self._get_pool()
+        with translated_errors("delete position marks"):
+            status = await pool.execute(_PRUNE)
+        return int(status.rpartition(" ")[2])
+
+    async def _get_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await create_pool(
+                    self._database_url, max_size=2, application_name="nexgent-marks"
+                )
+            return self._pool
+
+
+def _newest(marks: Iterable[PositionMark]) -> list[_MarkRow]:
+    """Merge marks of one position: a statement may touch a row only once."""
+    rows: dict[UUID, _MarkRow] = {}
+    for mark in marks:
+        row = rows.get(mark.position_id)
+        if row is None or mark.position_version > row.position_version:
+            rows[mark.position_id] = _MarkRow(
+                mark.position_id,
+                mark.position_version,
+                mark.peak_price_sol,
+                mark.lowest_price_sol,
+                mark.stop_loss_pct,
+                mark.stop_updated_at,
+            )
+        elif mark.position_version == row.position_version:
+            row.peak_price_sol = max(row.peak_price_sol, mark.peak_price_sol)
+            row.lowest_price_sol = min(row.lowest_price_sol, mark.lowest_price_sol)
+            if mark.stop_loss_pct is not None and (
+                row.stop_loss_pct is None or mark.stop_loss_pct > row.stop_loss_pct
+            ):
+                row.stop_loss_pct = mark.stop_loss_pct
+                row.stop_updated_at = mark.stop_updated_at
+    return list(rows.values())
