@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
-from nexgent.api.endpoint import PREFIX, Access
+from nexgent.api.http.access import Access
+from nexgent.api.http.route import PREFIX
 from nexgent.domain.users.models import Scope
 from scripts.postman_tables import (
     ALSO_FINE,

@@ -25,7 +25,8 @@ import websockets
 from pydantic import SecretStr
 
 from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
-from nexgent.api.endpoint import PREFIX, Access
+from nexgent.api.http.access import Access
+from nexgent.api.http.route import PREFIX
 from nexgent.domain.users.models import Claims, Scope, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id

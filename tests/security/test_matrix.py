@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
-from nexgent.api.endpoint import PREFIX
+from nexgent.api.http.route import PREFIX
 from nexgent.domain.users.models import READERS, Claims, Scope, TokenType
 from nexgent.infrastructure.embedded import running_servers
 from nexgent.infrastructure.security.tokens import JwtCodec

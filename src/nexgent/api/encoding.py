@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -54,6 +55,11 @@ def with_etag(request: Request, response: Response) -> Response:
 def encode(value: object) -> bytes:
     """Return a value as JSON: decimals as numbers, ids as text."""
     return encode_json(value)
+
+
+def dumped(value: object) -> object:
+    """Return what a shape says, by the names outside and only what was given; other values as they are."""
+    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
 
 
 def json_response(value: object, status_code: int = 200) -> JsonBytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +21,8 @@ from nexgent.api.edge import check_texts
 from nexgent.api.encoding import with_etag
 from nexgent.api.errors import SchemaError, error_response
 from nexgent.api.fields import QueryFields, parse_uuid
-from nexgent.api.http.access import CALLER_KEY
+from nexgent.api.http.access import CALLER_KEY, Access, authenticate
+from nexgent.api.http.route import PREFIX
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from nexgent.api.idempotency import ONCE_BY_NATURE, takes_key
 from nexgent.api.rate_limits import EXEMPT_TAGS, limit_of
@@ -31,14 +31,7 @@ from nexgent.domain.users.models import Caller, Scope
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.types import AgentId, UserId
 
-PREFIX = "/api/v1"
-
-
-class Access(Enum):
-    """Who may call an endpoint that takes no API keys."""
-
-    PUBLIC = "public"
-    SESSION = "session"
+__all__ = ["PREFIX", "Access", "Call", "Doc", "Endpoint", "Endpoints"]
 
 
 class Call:
@@ -181,13 +174,13 @@ class Endpoint:
             limits = services.rate_limits
             try:
                 if unlimited or not limits.enabled:
-                    caller = request.scope[CALLER_KEY] = await _caller(request, services, access)
+                    caller = request.scope[CALLER_KEY] = await authenticate(request.scope, services, access)
                     return await once(Call(request, services, caller))
                 # Before anything is checked: guessing tokens costs as much as using one.
                 here = limits.of_address(request)
                 if here.exceeded:
                     return here.refusal()
-                caller = request.scope[CALLER_KEY] = await _caller(request, services, access)
+                caller = request.scope[CALLER_KEY] = await authenticate(request.scope, services, access)
                 allowance = (
                     await limits.of_endpoint(request, caller, limit)
                     if limit is not None
@@ -238,19 +231,3 @@ class Endpoints:
             return handler
 
         return add
-
-
-async def _caller(request: Request, services: ApiServices, access: Access | Scope) -> Caller | None:
-    if access is Access.PUBLIC:
-        return None
-    authorization = api_key = None
-    for name, value in request.scope["headers"]:
-        if name == b"authorization":
-            authorization = value.decode("latin-1")
-        elif name == b"x-api-key":
-            api_key = value.decode("latin-1")
-    if isinstance(access, Scope):
-        return await services.authenticator.by_token_or_key(
-            authorization, api_key, access, reading=request.method == "GET"
-        )
-    return services.authenticator.by_token(authorization)

@@ -19,7 +19,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from nexgent.api.csv_text import csv_line
-from nexgent.api.encoding import encode, json_response
+from nexgent.api.deps import ApiServices
+from nexgent.api.encoding import dumped, encode, json_response
 from nexgent.api.endpoint import Call
 from nexgent.api.fields import QueryFields, shown
 from nexgent.shared.errors import InvalidInputError, UnavailableError
@@ -73,7 +74,11 @@ def _wants_json(query: QueryFields) -> bool:
 
 async def export_response(call: Call, query: QueryFields, table: Exported[_RowT]) -> Response:
     """Return the file, or 503 or 408 when its beginning cannot be read."""
-    as_json = _wants_json(query)
+    return await exported(call.services, table, as_json=_wants_json(query))
+
+
+async def exported(services: ApiServices, table: Exported[_RowT], *, as_json: bool) -> Response:
+    """Return the file, or 503 or 408 when its beginning cannot be read."""
     try:
         async with asyncio.timeout(FIRST_BATCH_SECONDS):
             first = await table.read(None)
@@ -87,7 +92,7 @@ async def export_response(call: Call, query: QueryFields, table: Exported[_RowT]
     except TimeoutError:
         text = "Please try again, or ask for less with a filter."
         return json_response({"error": "The export took too long", "message": text}, 408)
-    today = call.services.clock.now().astimezone(UTC).date().isoformat()
+    today = services.clock.now().astimezone(UTC).date().isoformat()
     name = f"{table.name}-{today}.{'json' if as_json else 'csv'}"
     pieces = _json(table, first) if as_json else _csv(table, first)
     return _Stream(
@@ -106,7 +111,7 @@ async def _csv(table: Exported[_RowT], first: Sequence[_RowT]) -> AsyncIterator[
 async def _json(table: Exported[_RowT], first: Sequence[_RowT]) -> AsyncIterator[bytes]:
     opening = b"["
     async for rows in _pieces(table, first):
-        yield opening + b",\n".join([encode(table.view(row)) for row in rows])
+        yield opening + b",\n".join([encode(dumped(table.view(row))) for row in rows])
         opening = b",\n"
     yield b"]" if opening != b"[" else b"[]"
 

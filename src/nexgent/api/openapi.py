@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
-from nexgent.api.endpoint import PREFIX, Access, Doc, Endpoint
+from nexgent.api.endpoint import Doc, Endpoint
 from nexgent.api.field_docs import annotate, example_of, parameter_schema
+from nexgent.api.http.access import Access
 from nexgent.api.http.openapi import complete
-from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.api.rate_limits import EXEMPT_TAGS
 from nexgent.api.refusals import DESCRIPTIONS, NOT_FOUND, Refusal, key_of, refusals, takes_idempotency_key
 from nexgent.domain.users.models import READERS, Scope

@@ -14,8 +14,9 @@ from typing import Generic, TypeVar
 
 from starlette.responses import Response
 
-from nexgent.api.encoding import encode, json_array
+from nexgent.api.encoding import dumped, encode, json_array
 from nexgent.api.fields import QueryFields
+from nexgent.api.http.paging import PageQuery
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.paging import IdT, PageMark
 
@@ -56,6 +57,14 @@ class Paging(Generic[IdT]):
         self._resource = resource
         self._read_id = read_id
 
+    def page(self, query: PageQuery) -> Page[IdT]:
+        """Return the wanted part. Raises `InvalidInputError`."""
+        if query.cursor is None:
+            return Page(query.rows, query.offset or 0, None)
+        if query.offset is not None:
+            raise InvalidInputError("Invalid offset: it cannot be given together with cursor")
+        return Page(query.rows, 0, self._decode(query.cursor))
+
     def read(self, query: QueryFields) -> Page[IdT]:
         """Return the wanted part. Raises `InvalidInputError`."""
         limit, offset = query.page()
@@ -78,7 +87,7 @@ class Paging(Generic[IdT]):
         items: list[bytes] = []
         size = 0
         for row in rows[: page.limit]:
-            item = encode(view(row))
+            item = encode(dumped(view(row)))
             size += len(item)
             if items and size > MAX_PAGE_BYTES:
                 break

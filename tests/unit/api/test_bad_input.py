@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
-from nexgent.api.endpoint import PREFIX, Access
+from nexgent.api.http.access import Access
+from nexgent.api.http.route import PREFIX
 from nexgent.domain.agents.models import Agent
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT

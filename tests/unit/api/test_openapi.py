@@ -8,7 +8,8 @@ import jsonschema_rs
 import pytest
 
 from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
-from nexgent.api.endpoint import PREFIX, Access
+from nexgent.api.http.access import Access
+from nexgent.api.http.route import PREFIX
 from nexgent.domain.users.models import Scope
 
 DOCUMENT: dict[str, Any] = create_api().openapi()

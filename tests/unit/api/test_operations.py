@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from nexgent.api.app import ENDPOINTS, allowed_methods, create_api
 from nexgent.api.deps import ApiValues
-from nexgent.api.endpoint import PREFIX, Access
+from nexgent.api.http.access import Access
+from nexgent.api.http.route import PREFIX
 from nexgent.api.v1.health import router as health_router
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.users.models import Scope

@@ -57,6 +57,8 @@ def _sentence(error: Mapping[str, Any], missing: Mapping[str, str]) -> str:
     name, kind, value, facts = _field(error), error["type"], error.get("input"), error.get("ctx", {})
     if kind == _RAW:
         return str(facts["text"])
+    if kind == "missing" and error["loc"][0] == "query":
+        return f"{name} query parameter is required"
     if kind == "missing" or (value is None and kind != _ABOUT):
         return missing.get(name, f"{name} is required")
     return f"Invalid {name}: {_wrong(kind, value, facts)}"

@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from nexgent.api.deps import ApiServices
 from nexgent.api.edge import check_texts
-from nexgent.api.encoding import json_response, with_etag
+from nexgent.api.encoding import dumped, json_response, with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.http.access import CALLER_KEY, Access, access_of, authenticate
 from nexgent.api.http.declared import Declared, Repeat
@@ -172,9 +172,9 @@ def _answering(endpoint: Callable[..., Any], status: int) -> Callable[..., Await
     async def run(*args: Any, **values: Any) -> Any:
         answer = await endpoint(*args, **values)
         if isinstance(answer, BaseModel):
-            return json_response(answer.model_dump(exclude_unset=True), status)
+            return json_response(dumped(answer), status)
         if isinstance(answer, list):
-            return json_response([one.model_dump(exclude_unset=True) for one in answer], status)
+            return json_response([dumped(one) for one in answer], status)
         return answer
 
     return run

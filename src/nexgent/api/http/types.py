@@ -11,22 +11,35 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from nexgent.api import fields
 from nexgent.api.encoding import iso
 from nexgent.api.http.problems import problem_text
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.mints import read_mint, read_traded_mint
-from nexgent.shared.money import plain
-from nexgent.shared.types import AgentId, PositionId, TokenAddress
+from nexgent.shared.money import CONTEXT, plain
+from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress
 
 _MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
 
 
 def _uuid_of(what: str) -> BeforeValidator:
     def read(value: object) -> object:
+        if value is None:
+            return None
         try:
             return fields.parse_uuid(value, what)
         except InvalidInputError as error:
@@ -66,6 +79,7 @@ DecimalText = Annotated[
 DecimalNumber = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [10.25]})]
 """An exact decimal as a JSON number."""
 
+_STORED = Decimal("1e-18")
 _DOUBLE = Context(prec=17, rounding=ROUND_HALF_EVEN)
 FigureNumber = Annotated[
     Decimal,
@@ -78,12 +92,31 @@ Mint = Annotated[TokenAddress, WithJsonSchema({"type": "string", "examples": [_M
 """The address of a token as it is stored; case matters."""
 
 
+def _named(info: ValidationInfo) -> str:
+    """Return a field's name outside."""
+    return to_camel((info.field_name or "").rstrip("_"))
+
+
+def _reader(read: Callable[[object, str], object]) -> BeforeValidator:
+    """Return what reads a value that is there; absent are null, and in a query the empty text."""
+
+    def check(value: object, info: ValidationInfo) -> object:
+        if value is None:
+            return None
+        try:
+            return read(value, _named(info))
+        except InvalidInputError as error:
+            raise problem_text(error.message) from None
+
+    return BeforeValidator(check)
+
+
 def _mint_of(read: Callable[[str, str], TokenAddress]) -> BeforeValidator:
     def check(value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
         try:
-            return read(value.strip(), to_camel(info.field_name or ""))
+            return read(value.strip(), _named(info))
         except InvalidInputError as error:
             raise problem_text(error.message) from None
 
@@ -114,3 +147,111 @@ OptionalText = Annotated[Annotated[str, Field(max_length=255)] | None, Stripped]
 """A text that may be left out; an empty one counts as left out."""
 
 WalletInQuery = Annotated[OptionalText, Field(description="Only this wallet")]
+
+
+def _trimmed(value: str | None) -> str | None:
+    return (value.strip() or None) if value is not None else None
+
+
+Trimmed = AfterValidator(_trimmed)
+"""Texts within their limits lose surrounding blanks; nothing is left of a blank one."""
+
+
+def _not_blank(value: str, info: ValidationInfo) -> str:
+    text = value.strip()
+    if not text:
+        raise problem_text(f"{_named(info)} is required and must not be blank")
+    return text
+
+
+NotBlank = AfterValidator(_not_blank)
+"""Required texts lose surrounding blanks, and something has to be left."""
+
+_TIME_TEXT = {"type": "string", "examples": ["2026-01-01T12:00:00.000Z"]}
+OptionalTime = Annotated[datetime | None, _reader(fields.parse_time), Stripped, WithJsonSchema(_TIME_TEXT)]
+"""A time in a query: ISO-8601 (a date is UTC midnight, no offset means UTC), RFC 2822; an empty one counts as left out."""
+
+GivenTime = Annotated[
+    datetime, _reader(fields.parse_time), WithJsonSchema({"anyOf": [_TIME_TEXT, {"type": "integer"}]})
+]
+"""A time in a body: as text, or in milliseconds since 1970."""
+
+_SIGNAL_NUMBER = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "examples": [42]}
+SignalInQuery = Annotated[
+    SignalId | None, _reader(fields.parse_signal_id), Stripped, WithJsonSchema(_SIGNAL_NUMBER)
+]
+"""The number of a signal, which may be left out."""
+GivenSignalId = Annotated[
+    SignalId | None,
+    _reader(fields.parse_signal_id),
+    WithJsonSchema({"anyOf": [_SIGNAL_NUMBER, {"type": "string"}, {"type": "null"}]}),
+]
+"""The number of a signal in a body, as number or text, or null for none."""
+
+NumberInQuery = Annotated[
+    Decimal | None, _reader(fields.parse_decimal), Stripped, WithJsonSchema({"type": "number"})
+]
+"""An exact number in a query, which may be left out."""
+
+
+def _flag(value: object) -> object:
+    return value == "true" if isinstance(value, str) and value else None
+
+
+FlagInQuery = Annotated[
+    bool | None, BeforeValidator(_flag), WithJsonSchema({"type": "string", "examples": ["true"]})
+]
+"""Whether a parameter is exactly `true`; None when it is left out."""
+
+
+def _given(value: object, info: ValidationInfo) -> object:
+    text = value.strip() if isinstance(value, str) else value
+    if text == "":
+        raise problem_text(f"{_named(info)} query parameter is required")
+    return text
+
+
+RequiredInQuery = BeforeValidator(_given)
+"""Parameters without which there is no answer: an empty one counts as left out."""
+
+AgentIdInQuery = Annotated[AgentId, _uuid_of("agent"), RequiredInQuery, _AGENT_SCHEMA]
+"""The agent of a list, without which there is none."""
+
+
+class GivenNumber:
+    """Reads an exact number in a body, given as a JSON number or a numeric text, kept with the 18 places that are stored."""
+
+    def __init__(
+        self, *, below: Decimal, least: Decimal | None = None, more_than: Decimal | None = None
+    ) -> None:
+        self._below = below
+        self._least = least
+        self._more_than = more_than
+
+    def _read(self, value: object, name: str) -> Decimal:
+        number = fields.parse_decimal(value, name)
+        if self._least is not None and number < self._least:
+            raise InvalidInputError(f"Invalid {name}: it must not be less than {self._least}")
+        if abs(number) >= self._below:
+            raise InvalidInputError(f"Invalid {name}: it must be less than {self._below:f}")
+        stored = number.quantize(_STORED, context=CONTEXT)
+        if self._more_than is not None and stored <= self._more_than:
+            raise InvalidInputError(f"Invalid {name}: it must be greater than {self._more_than}")
+        return stored
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return _reader(self._read).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        number: dict[str, Any] = {"type": "number", "exclusiveMaximum": float(self._below)}
+        if self._more_than is not None:
+            number["exclusiveMinimum"] = float(self._more_than)
+        else:
+            number |= (
+                {"exclusiveMinimum": -float(self._below)}
+                if self._least is None
+                else {"minimum": float(self._least)}
+            )
+        return {"anyOf": [{"type": "string", "examples": ["10.25"]}, number]}

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field
 
 from nexgent.api.http.models import ApiModel, Query
-from nexgent.api.http.problems import problem, problem_text
-from nexgent.api.http.types import DecimalText, FigureNumber, Instant, OptionalText
+from nexgent.api.http.problems import problem
+from nexgent.api.http.types import DecimalText, FigureNumber, Instant, OptionalText, RequiredInQuery
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.summary import PerformanceSummary, Timeframe
 from nexgent.domain.performance.take_profit_summary import remaining_percent
@@ -28,15 +28,6 @@ def _timeframe(value: object) -> object:
 GivenTimeframe = Annotated[Timeframe, BeforeValidator(_timeframe)]
 
 
-def _wallet(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise problem_text("walletAddress query parameter is required")
-    return value.strip()
-
-
-RequiredWallet = Annotated[str, BeforeValidator(_wallet)]
-
-
 class PerformanceQuery(Query):
     """Which figures."""
 
@@ -49,9 +40,7 @@ class PerformanceQuery(Query):
 class BalanceHistoryQuery(Query):
     """Which snapshots."""
 
-    wallet_address: RequiredWallet = Field(
-        default="", validate_default=True, description="The wallet; required"
-    )
+    wallet_address: Annotated[str, RequiredInQuery] = Field(description="The wallet")
     timeframe: GivenTimeframe = Field(
         default="all", description="24h: every hour of a day; all (default): one per day"
     )
