@@ -15,13 +15,13 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import PriceEvidence
-from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import PositionBook
-from nexgent.domain.trading.orders.order_tasks import OperationKind, OperationTasks
+from nexgent.domain.trading.orders.order_tasks import PositionOrderKind, PositionOrderTasks
 from nexgent.domain.trading.watch.exits import ExitTasks
-from nexgent.domain.trading.watch.trail_keeper import MarkKeeper
+from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
@@ -41,17 +41,17 @@ class _NoExits(ExitTasks):
         self.started += 1
 
 
-class _NoMarks(MarkKeeper):
+class _NoTrails(TrailKeeper):
     """Keeps nothing."""
 
     def __init__(self) -> None:
         self.kept = 0
 
-    def moved(self, moved: Sequence[tuple[Position, PositionMark]]) -> None:
+    def moved(self, moved: Sequence[tuple[Position, PositionTrail]]) -> None:
         self.kept += len(moved)
 
 
-class _NoOperations(OperationTasks):
+class _NoOperations(PositionOrderTasks):
     """Never busy, never resting, does nothing."""
 
     def __init__(self) -> None:
@@ -60,20 +60,22 @@ class _NoOperations(OperationTasks):
     def when_idle(self, listener: Callable[[PositionId], None]) -> None:
         """Nothing ever ends."""
 
-    def resting_until(self, position_id: PositionId, kind: OperationKind, now: datetime) -> datetime | None:
+    def resting_until(
+        self, position_id: PositionId, kind: PositionOrderKind, now: datetime
+    ) -> datetime | None:
         return None
 
     def take_profit(self, position: Position, evidence: PriceEvidence) -> bool:
         self.started += 1
         return True
 
-    def buy_more(self, position: Position, evidence: PriceEvidence) -> bool:
+    def average_down(self, position: Position, evidence: PriceEvidence) -> bool:
         self.started += 1
         return True
 
 
 def a_watcher(
-    agents: Sequence[Agent], operations: OperationTasks | None = None
+    agents: Sequence[Agent], operations: PositionOrderTasks | None = None
 ) -> tuple[PositionWatcher, PositionBook]:
     """Return a watcher over an empty book."""
     directory = AgentDirectory()
@@ -83,7 +85,7 @@ def a_watcher(
         book=book,
         directory=directory,
         exits=_NoExits(),
-        marks=_NoMarks(),
+        trails=_NoTrails(),
         clock=SystemClock(),
         operations=operations,
     )
@@ -109,7 +111,7 @@ def an_agent(config: TradingConfig | None = None) -> Agent:
 def a_position(agent_id: AgentId, token: TokenAddress, entry: Decimal) -> Position:
     """Return an open position bought at `entry`."""
     position_id = PositionId(new_id())
-    mark = PositionMark(position_id, 1, entry, entry, Decimal(-32), T0)
+    trail = PositionTrail(position_id, 1, entry, entry, Decimal(-32), T0)
     return Position(
         id=position_id,
         agent_id=agent_id,
@@ -140,7 +142,7 @@ def a_position(agent_id: AgentId, token: TokenAddress, entry: Decimal) -> Positi
         take_profit_levels_total=None,
         opened_at=T0,
         updated_at=T0,
-        base_mark=mark,
+        base_trail=trail,
     )
 
 
@@ -157,7 +159,7 @@ def run(*, large: bool = True) -> list[Row]:
     token = TokenAddress("TokenMint1")
     for number in range(10_000):
         position = a_position(agents[number % 100].id, token, Decimal("0.001") + Decimal(number).scaleb(-9))
-        watcher.watch(position, position.base_mark)
+        watcher.watch(position, position.base_trail)
     calm = prices([token], Decimal("0.00099"))
     seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=200)
     rows = [Row("tick, 10 000 positions on one token, nothing triggers", seconds * 1e6, "µs", 40_000_000, 50)]
@@ -210,7 +212,7 @@ def mixed_configs() -> list[TradingConfig]:
     ]
 
 
-def _million(agents: Sequence[Agent], operations: OperationTasks | None, name: str) -> list[Row]:
+def _million(agents: Sequence[Agent], operations: PositionOrderTasks | None, name: str) -> list[Row]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     watcher, book = a_watcher(agents, operations)
     tokens = [TokenAddress(f"TokenMint{number:05}") for number in range(10_000)]
@@ -219,7 +221,7 @@ def _million(agents: Sequence[Agent], operations: OperationTasks | None, name: s
         # Ten thousand tokens are a multiple of the agents: shifted each round, every token has all kinds of agents.
         agent = agents[(number + number // len(tokens)) % len(agents)]
         position = a_position(agent.id, tokens[number % len(tokens)], entry)
-        watcher.watch(position, position.base_mark)
+        watcher.watch(position, position.base_trail)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     calm = prices(tokens, Decimal("0.00099"))
     seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=20)

@@ -36,7 +36,7 @@ from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalExecution
@@ -72,7 +72,7 @@ from nexgent.shared.addresses import Networks
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TransactionId, UserId
 from tests.fakes.account import FakeFigures, FakeKeyRows
 from tests.fakes.audit import FakeAuditLog
@@ -370,7 +370,7 @@ class FakeSignals:
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[SignalId] | None = None,
+        after: PageCursor[SignalId] | None = None,
     ) -> Sequence[SignalRow]:
         self.wanted = wanted
         rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
@@ -414,7 +414,7 @@ class FakeTransactions:
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[TransactionId] | None = None,
+        after: PageCursor[TransactionId] | None = None,
     ) -> Sequence[TransactionRow]:
         self.wanted, self.page = wanted, (limit, offset)
         rows = [row for row in self.rows if row.agent_id == wanted.agent_id]
@@ -444,7 +444,7 @@ class FakeClosedTrades:
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[ClosedTradeId] | None = None,
+        after: PageCursor[ClosedTradeId] | None = None,
     ) -> Sequence[ClosedTradeRow]:
         self.wanted = wanted
         rows = [row for row in self.rows if row.agent_id == wanted.agent_id]
@@ -553,13 +553,13 @@ class FakeApi:
         create_signal = CreateSignal(store=self.signals, clock=self.clock, publish=publish)
         self.wallet_world = WalletWorld(engine)
         self.encrypted = World(engine=engine, rules=self.wallet_world)
-        self.protection_board = ProtectionBoard()
+        self.protection_state = ProtectionState()
         self.protection_store = FakeProtectionStore()
         self.figures = FakeFigures()
         self.key_rows = FakeKeyRows(self.keys)
-        engine.bus.on(EntriesRecorded, self.protection_board.on_entries)
-        engine.bus.on(KillSwitchChanged, self.protection_board.on_kill_switch)
-        engine.bus.on(ProtectionsReset, self.protection_board.on_reset)
+        engine.bus.on(EntriesRecorded, self.protection_state.on_entries)
+        engine.bus.on(KillSwitchChanged, self.protection_state.on_kill_switch)
+        engine.bus.on(ProtectionsReset, self.protection_state.on_reset)
         self.copies = FakeCopies()
         guard = LoginGuard(attempts=FakeAttempts(), clock=self.clock)
         sessions = Sessions(
@@ -600,7 +600,7 @@ class FakeApi:
             directory=engine.directory,
             ledger=engine.ledger,
             book=engine.book,
-            board=engine.board,
+            latest_prices=engine.latest_prices,
             sol_price=engine.sol_price,
             create_agent=CreateAgent(agents=self.agents, clock=self.clock, publish=publish),
             update_agent=UpdateAgent(
@@ -639,7 +639,7 @@ class FakeApi:
                 store=self.signals,
                 trades=FakeSignalTrades(),
                 metrics=FakeTokenMetrics(),
-                board=engine.board,
+                latest_prices=engine.latest_prices,
                 clock=self.clock,
                 publish=publish,
                 max_age_seconds=300,
@@ -650,11 +650,11 @@ class FakeApi:
             transactions=self.transactions,
             closed_trades=self.closed_trades,
             projections=self.projections,
-            protections=self.protection_board,
+            protections=self.protection_state,
             describe_protections=DescribeProtections(
                 directory=engine.directory,
                 ledger=engine.ledger,
-                board=self.protection_board,
+                protections=self.protection_state,
                 clock=engine.clock,
             ),
             reset_protections=ResetProtections(
@@ -666,7 +666,7 @@ class FakeApi:
             agent_performance=AgentPerformance(
                 directory=engine.directory,
                 ledger=engine.ledger,
-                board=engine.board,
+                latest_prices=engine.latest_prices,
                 queries=self.figures,
                 clock=engine.clock,
             ),

@@ -16,21 +16,21 @@ from nexgent.domain.ledger.models import Account, Posting, Recorded, TradeSettle
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook
 from nexgent.domain.trading.events import ExitAttemptFailed
-from nexgent.domain.trading.orders.average_down import BuyMore
-from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.average_down import AverageDown
+from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.order_tasks import OperationPolicy, OperationTasks
+from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
 from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.watch.dead_tokens import DeadTokens
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.watch.recovery import Recovery
-from nexgent.domain.trading.watch.trail_keeper import MarkKeeper
+from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.shared.events import EventBus
@@ -39,7 +39,7 @@ from nexgent.shared.money import SOL_MINT, lamports
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, TransactionId, UserId, WalletAddress
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
-from tests.fakes.market import FakeDecimals, FakeKeys, FakeMarks, FakeProbe, FakeSolPrice, FakeSwaps
+from tests.fakes.market import FakeDecimals, FakeKeys, FakeProbe, FakeSolPrice, FakeSwaps, FakeTrails
 
 TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -79,18 +79,18 @@ class FakeEngine:
         self.swaps = swaps or FakeSwaps()
         self.keys = FakeKeys()
         self.sol_price = FakeSolPrice()
-        self.marks = FakeMarks()
+        self.trails = FakeTrails()
         self.events: list[object] = []
         self.bus = EventBus()
         self.directory = AgentDirectory()
-        self.board = PriceBoard()
+        self.latest_prices = LatestPrices()
         self.book = PositionBook()
         publish = self._publish
         self.ledger = Ledger(journal=self.journal, clock=self.clock, publish=publish)
         self.in_flight = IntentsInFlight(self.ledger.lanes)
         gateways = {TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps}
         self.doubtful: set[TokenAddress] = set()
-        self.purchases = OpenPositions(
+        self.purchases = BuyToken(
             ledger=self.ledger,
             gateways=dict(gateways),
             decimals=FakeDecimals(decimals),
@@ -115,23 +115,26 @@ class FakeEngine:
             book=self.book,
         )
         self.take_profit = TakeProfitSale(operations=self.sales.operations, directory=self.directory)
-        self.buy_more = BuyMore(
+        self.average_down = AverageDown(
             operations=self.sales.operations,
             directory=self.directory,
             clock=self.clock,
             fee_reserve_lamports=10_000_000,
         )
-        self.operations = OperationTasks(
-            take_profit=self.take_profit, buy_more=self.buy_more, policy=OperationPolicy(), clock=self.clock
+        self.operations = PositionOrderTasks(
+            take_profit=self.take_profit,
+            average_down=self.average_down,
+            policy=PositionOrderPolicy(),
+            clock=self.clock,
         )
         self.policy = ExitPolicy(first_pause_seconds=0.001, longest_pause_seconds=0.01)
         self.exits = ExitTasks(close=self.sales, policy=self.policy, clock=self.clock, publish=publish)
-        self.keeper = MarkKeeper(store=self.marks, book=self.book, publish=publish)
+        self.keeper = TrailKeeper(store=self.trails, book=self.book, publish=publish)
         self.watcher = PositionWatcher(
             book=self.book,
             directory=self.directory,
             exits=self.exits,
-            marks=self.keeper,
+            trails=self.keeper,
             clock=self.clock,
             operations=self.operations,
             exits_need_automation=exits_need_automation,
@@ -139,7 +142,7 @@ class FakeEngine:
         self.probes = [FakeProbe("dexscreener"), FakeProbe("jupiter")]
         self.dead_tokens = DeadTokens(
             book=self.book,
-            board=self.board,
+            latest_prices=self.latest_prices,
             exits=self.exits,
             operations=self.sales.operations,
             probes=self.probes,
@@ -163,7 +166,7 @@ class FakeEngine:
         self.bus.on(PositionUpdated, self.watcher.on_updated)
         self.bus.on(PositionClosed, self.watcher.on_closed, self.dead_tokens.on_closed)
         self.bus.on(ExitAttemptFailed, self.dead_tokens.on_exit_attempt_failed)
-        self.bus.on(PricesChanged, self.board.on_prices, self.watcher.on_prices)
+        self.bus.on(PricesChanged, self.latest_prices.on_prices, self.watcher.on_prices)
 
     def _publish(self, event: object) -> None:
         self.events.append(event)

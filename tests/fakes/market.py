@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from nexgent.domain.ledger.models import Submission
-from nexgent.domain.positions.models import PositionMark
+from nexgent.domain.positions.models import PositionTrail
 from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.models import Fees, Landed, Quote, QuoteRequest, SwapOutcome
@@ -161,17 +161,17 @@ class FakeSolPrice:
         return None
 
 
-class FakeMarks:
-    """Marks in a dict; `down` makes saving fail."""
+class FakeTrails:
+    """Trails in a dict; `down` makes saving fail."""
 
     def __init__(self) -> None:
-        self.saved: dict[object, PositionMark] = {}
+        self.saved: dict[object, PositionTrail] = {}
         self.saves = 0
 
-    async def save(self, marks: Sequence[PositionMark]) -> None:
+    async def save(self, trails: Sequence[PositionTrail]) -> None:
         self.saves += 1
-        for mark in marks:
-            self.saved[mark.position_id] = mark
+        for trail in trails:
+            self.saved[trail.position_id] = trail
 
-    async def load(self) -> Sequence[PositionMark]:
+    async def load(self) -> Sequence[PositionTrail]:
         return list(self.saved.values())

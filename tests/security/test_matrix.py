@@ -55,7 +55,7 @@ def named(endpoint: AnyEndpoint) -> str:
 
 
 @dataclass(frozen=True)
-class Visitor:
+class SocketCaller:
     """Somebody with something to show."""
 
     name: str
@@ -94,7 +94,7 @@ class World:
         codec = JwtCodec(SecretStr(self.product.environment["JWT_SECRET"]))
         return codec.encode(Claims(**{**values, **change}))
 
-    def visitors(self) -> list[Visitor]:
+    def visitors(self) -> list[SocketCaller]:
         """Return everybody, with sessions nobody has used yet."""
 
         def bearer(token: str) -> dict[str, str]:
@@ -103,20 +103,20 @@ class World:
         mine = self.token("owner")
         past = int(datetime.now(UTC).timestamp()) - 60
         found = [
-            Visitor("nobody", {}, void=True),
-            Visitor("owner", bearer(mine), "owner"),
-            Visitor("other user", bearer(self.token("other")), "other"),
-            Visitor("administrator", bearer(self.token("admin")), "admin"),
-            Visitor("altered token", bearer(mine[:-4] + mine[-4:][::-1] + "x"), void=True),
-            Visitor("expired token", bearer(self.token("owner", expires_at=past)), void=True),
-            Visitor("refresh token", bearer(self.token("owner", type=TokenType.REFRESH)), void=True),
-            Visitor("unknown key", {"X-API-Key": "nex_" + "x" * 32}, void=True),
-            Visitor("revoked key", {"X-API-Key": self.keys["revoked"]}, void=True),
-            Visitor("expired key", {"X-API-Key": self.keys["expired"]}, void=True),
+            SocketCaller("nobody", {}, void=True),
+            SocketCaller("owner", bearer(mine), "owner"),
+            SocketCaller("other user", bearer(self.token("other")), "other"),
+            SocketCaller("administrator", bearer(self.token("admin")), "admin"),
+            SocketCaller("altered token", bearer(mine[:-4] + mine[-4:][::-1] + "x"), void=True),
+            SocketCaller("expired token", bearer(self.token("owner", expires_at=past)), void=True),
+            SocketCaller("refresh token", bearer(self.token("owner", type=TokenType.REFRESH)), void=True),
+            SocketCaller("unknown key", {"X-API-Key": "nex_" + "x" * 32}, void=True),
+            SocketCaller("revoked key", {"X-API-Key": self.keys["revoked"]}, void=True),
+            SocketCaller("expired key", {"X-API-Key": self.keys["expired"]}, void=True),
         ]
         for scope in Scope:
             headers = {"X-API-Key": self.keys[scope.value]}
-            found.append(Visitor(f"key {scope.value}", headers, "owner", frozenset({scope.value})))
+            found.append(SocketCaller(f"key {scope.value}", headers, "owner", frozenset({scope.value})))
         return found
 
     def path(self, endpoint: AnyEndpoint) -> str:
@@ -142,7 +142,7 @@ class World:
 
         return re.sub(r"\{(\w+)\}", value, endpoint.path)
 
-    async def ask(self, endpoint: AnyEndpoint, visitor: Visitor) -> httpx.Response:
+    async def ask(self, endpoint: AnyEndpoint, visitor: SocketCaller) -> httpx.Response:
         """Send a request without any content: who may not call is refused before it is looked at."""
         path = self.path(endpoint)
         if endpoint.method == "DELETE" and visitor.user == "owner":
@@ -242,7 +242,7 @@ async def _furnish_owner(world: World) -> None:
         await connection.close()
 
 
-def expected(endpoint: AnyEndpoint, visitor: Visitor) -> int | str:
+def expected(endpoint: AnyEndpoint, visitor: SocketCaller) -> int | str:
     """Return what a cell of the matrix says: a refusal's status, or that the caller gets past the door."""
     access = OWN_DOOR.get(named(endpoint), endpoint.access.value)
     if access == "public":
@@ -289,7 +289,7 @@ async def test_who_gets_in(world: World, endpoint: AnyEndpoint) -> None:
 async def test_what_belongs_to_somebody_is_not_anybody_elses(
     world: World, endpoint: AnyEndpoint, who: str
 ) -> None:
-    visitor = Visitor(who, {"Authorization": f"Bearer {world.token(who)}"}, who)
+    visitor = SocketCaller(who, {"Authorization": f"Bearer {world.token(who)}"}, who)
 
     answer = await world.ask(endpoint, visitor)
 

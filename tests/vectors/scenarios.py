@@ -18,7 +18,7 @@ from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import PriceEvidence, TradeSettled
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.models import Fill
-from nexgent.domain.trading.orders.average_down import BuyMoreRequest
+from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest, take_profit_state
@@ -263,8 +263,10 @@ def _spent_and_received(stage: Stage, position: Position) -> int:
 
 async def _dca(stage: Stage, op: Mapping[str, Any]) -> dict[str, Any]:
     position = _open_position(stage)
-    done = await stage.engine.buy_more.execute(
-        BuyMoreRequest(wallet_address=stage.wallet, position_id=position.id, amount_sol=Decimal(op["amount"]))
+    done = await stage.engine.average_down.execute(
+        AverageDownRequest(
+            wallet_address=stage.wallet, position_id=position.id, amount_sol=Decimal(op["amount"])
+        )
     )
     after, fill = done.settled.position, done.fill
     assert after is not None
@@ -349,7 +351,7 @@ def _position(stage: Stage) -> dict[str, Any] | None:
     position = stage.position
     if position is None:
         return None
-    mark = stage.engine.held(stage.agent).mark
+    mark = stage.engine.held(stage.agent).trail
     bag = position.moon_bag_raw
     return {
         "dcaCount": position.dca_count,

@@ -22,12 +22,12 @@ from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.queries import SignalQueries
@@ -168,7 +168,7 @@ class ApiServices:
     directory: AgentDirectory
     ledger: WalletStates
     book: PositionBook
-    board: PriceBoard
+    latest_prices: LatestPrices
     sol_price: SolPriceFeed
     create_agent: CreateAgent
     update_agent: UpdateAgent
@@ -187,7 +187,7 @@ class ApiServices:
     transactions: TransactionQueries
     closed_trades: ClosedTradeQueries
     projections: Projections
-    protections: ProtectionBoard
+    protections: ProtectionState
     describe_protections: DescribeProtections
     reset_protections: ResetProtections
     set_kill_switch: SetKillSwitch

@@ -18,7 +18,7 @@ from nexgent.api.encoding import dumped, encode, json_array
 from nexgent.api.fields import QueryFields
 from nexgent.api.http.paging import PageQuery
 from nexgent.shared.errors import InvalidInputError
-from nexgent.shared.paging import IdT, PageMark
+from nexgent.shared.paging import IdT, PageCursor
 
 PAGE_PARAMETERS = {
     "limit": "At most so many, up to 1000 (default 100)",
@@ -42,7 +42,7 @@ class Page(Generic[IdT]):
 
     limit: int
     offset: int
-    after: PageMark[IdT] | None
+    after: PageCursor[IdT] | None
 
     @property
     def asked(self) -> int:
@@ -81,7 +81,7 @@ class Paging(Generic[IdT]):
         page: Page[IdT],
         *,
         view: Callable[[_RowT], object],
-        mark: Callable[[_RowT], PageMark[IdT]],
+        mark: Callable[[_RowT], PageCursor[IdT]],
     ) -> Response:
         """Return the rows as a bare array, with the cursor of the next page where there is one."""
         items: list[bytes] = []
@@ -97,17 +97,17 @@ class Paging(Generic[IdT]):
             response.raw_headers.append((b"x-next-cursor", self._encode(mark(rows[len(items) - 1])).encode()))
         return response
 
-    def _encode(self, mark: PageMark[IdT]) -> str:
+    def _encode(self, mark: PageCursor[IdT]) -> str:
         microseconds = (mark.time - _EPOCH) // _MICROSECOND
         text = f"{self._resource}|{microseconds}|{mark.id}"
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def _decode(self, cursor: str) -> PageMark[IdT]:
-        mark: PageMark[IdT] | None
+    def _decode(self, cursor: str) -> PageCursor[IdT]:
+        mark: PageCursor[IdT] | None
         try:
             text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
             resource, microseconds, row_id = text.split("|")
-            mark = PageMark(_EPOCH + int(microseconds) * _MICROSECOND, self._read_id(row_id))
+            mark = PageCursor(_EPOCH + int(microseconds) * _MICROSECOND, self._read_id(row_id))
         except (ValueError, OverflowError, InvalidInputError):
             mark, resource = None, ""
         # Only what this list wrote itself is taken: no other list's, no other spelling of the same.

@@ -136,7 +136,7 @@ def build_api_services(service: Service) -> ApiServices:
         directory=directory,
         ledger=ledger,
         book=engine.book,
-        board=engine.board,
+        latest_prices=engine.latest_prices,
         sol_price=market.sol_price,
         create_agent=CreateAgent(agents=service.agents, clock=clock, publish=publish),
         update_agent=UpdateAgent(agents=service.agents, directory=directory, clock=clock, publish=publish),
@@ -171,7 +171,7 @@ def build_api_services(service: Service) -> ApiServices:
         projections=service.caught_up,
         protections=service.protections,
         describe_protections=DescribeProtections(
-            directory=directory, ledger=ledger, board=service.protections, clock=clock
+            directory=directory, ledger=ledger, protections=service.protections, clock=clock
         ),
         reset_protections=ResetProtections(
             store=service.protection_store, directory=directory, clock=clock, publish=publish
@@ -180,7 +180,11 @@ def build_api_services(service: Service) -> ApiServices:
             store=service.protection_store, clock=clock, publish=publish, admin_email=auth.admin_email or ""
         ),
         agent_performance=AgentPerformance(
-            directory=directory, ledger=ledger, board=engine.board, queries=figures, clock=clock
+            directory=directory,
+            ledger=ledger,
+            latest_prices=engine.latest_prices,
+            queries=figures,
+            clock=clock,
         ),
         balance_history=BalanceHistory(directory=directory, queries=figures, clock=clock),
         list_wallets=ListWallets(

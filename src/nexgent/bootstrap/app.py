@@ -20,7 +20,7 @@ from nexgent.bootstrap.asgi import SocketReception, build_application
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
 from nexgent.bootstrap.engine_role import EngineRole
-from nexgent.bootstrap.garbage_collection import spare_the_collector
+from nexgent.bootstrap.garbage_collection import tune_garbage_collection
 from nexgent.bootstrap.health import Health
 from nexgent.bootstrap.limits import server_limits
 from nexgent.bootstrap.listening_socket import listen
@@ -44,7 +44,7 @@ from nexgent.config.settings import Settings
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.protections.refresh import RefreshProtections
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.administrator import Administrator
@@ -75,11 +75,11 @@ from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore
-from nexgent.infrastructure.database.stores.trails import PostgresMarkStore
+from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
 from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.connection import connect_queue
-from nexgent.infrastructure.queue.notifier import Doorbell
+from nexgent.infrastructure.queue.notifier import ProjectionNotifier
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -136,16 +136,16 @@ class Service:
         self.keys = CacheKeys(settings.storage.redis_key_prefix)
         self.lease = EngineLease(storage.database_url, owner=f"{socket.gethostname()}:{os.getpid()}")
         self.journal = PostgresJournal(storage.database_url, epoch=lambda: self.lease.epoch)
-        self.mark_store = PostgresMarkStore(storage.database_url)
+        self.trail_store = PostgresTrailStore(storage.database_url)
         self.projector = Projector(storage.database_url)
         self.agents = PostgresAgentRepository(pool)
         self.signal_store = PostgresSignalStore(pool)
         self.wallet_keys = self._build_wallet_keys()
         self.market = self._build_market()
-        self.protections = ProtectionBoard()
+        self.protections = ProtectionState()
         self.protection_store = PostgresProtectionStore(pool)
         self.refresh_protections = RefreshProtections(
-            store=self.protection_store, board=self.protections, clock=self.clock
+            store=self.protection_store, protections=self.protections, clock=self.clock
         )
         self.engine = self._build_engine()
         self.buy_by_hand = BuyByHand(
@@ -205,7 +205,7 @@ class Service:
             clock=self.clock,
             on_gap=self.role.reload_soon,
         )
-        self.doorbell = Doorbell(self.queue)
+        self.doorbell = ProjectionNotifier(self.queue)
         self.health = Health(
             pool=pool,
             redis=self.request_redis,
@@ -262,7 +262,7 @@ class Service:
         trades = PostgresSignalTrades(self.pool, self.projector.project_all)
         ports = EnginePorts(
             journal=self.journal,
-            marks=self.mark_store,
+            trails=self.trail_store,
             signals=self.signal_store,
             signal_trades=trades,
             gateways=market.gateways,
@@ -284,7 +284,7 @@ class Service:
     def _build_hub(self) -> WebSocketHub:
         return WebSocketHub(
             book=self.engine.book,
-            board=self.engine.board,
+            latest_prices=self.engine.latest_prices,
             sol_price=self.market.sol_price,
             clock=self.clock,
             on_closed=lambda reason: self.metrics.websocket_closed.labels(reason).inc(),
@@ -293,11 +293,13 @@ class Service:
     def _content(self) -> MirrorContent:
         engine = self.engine
         held = list(engine.book.all())
-        prices = [price for token in engine.book.tokens() if (price := engine.board.get(token)) is not None]
+        prices = [
+            price for token in engine.book.tokens() if (price := engine.latest_prices.get(token)) is not None
+        ]
         return MirrorContent(
             states=engine.ledger.states(),
             agents=engine.directory.all(),
-            positions=[(one.position, one.mark) for one in held],
+            positions=[(one.position, one.trail) for one in held],
             prices=prices,
         )
 
@@ -321,7 +323,7 @@ class Service:
         )
 
     async def _load(self) -> None:
-        await load_engine(self.engine, agents=self.agents, journal=self.journal, marks=self.mark_store)
+        await load_engine(self.engine, agents=self.agents, journal=self.journal, trails=self.trail_store)
         await self.refresh_protections.load()
         # What changed in memory by loading was announced to nobody.
         self.hub.resync()
@@ -453,7 +455,7 @@ class Service:
             log.warning(
                 "service.trades_left", count=left, hint="they are recorded and go on at the next start"
             )
-        await engine.marks.drain(2.0)
+        await engine.trails.drain(2.0)
         await engine.ledger.drain(5.0)
         with suppress(Exception):
             await self.mirror.flush(2.0)
@@ -465,7 +467,7 @@ class Service:
         for close in (
             self.market.close,
             self.journal.close,
-            self.mark_store.close,
+            self.trail_store.close,
             self.projector.close,
             self.redis.aclose,
             self.request_redis.aclose,
@@ -495,7 +497,7 @@ async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], N
             await service.seed_admin()
             service.start(worker)
             await _first(service.role.settled.wait(), stop.wait())
-            spare_the_collector()
+            tune_garbage_collection()
             await _serve(service, listener, port, stop, announce)
         finally:
             log.info("service.stopping")

@@ -16,7 +16,7 @@ from nexgent.domain.users.authenticate import Authenticator, has_key_format, key
 from nexgent.domain.users.models import Scope as ApiScope
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.metrics.metrics import Metrics
-from nexgent.infrastructure.websocket.caller import Credential, Proof, Visitor
+from nexgent.infrastructure.websocket.caller import Credential, Proof, SocketCaller
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.middleware.stack import wrapped
 from nexgent.shared.errors import UnavailableError
@@ -75,7 +75,7 @@ class SocketReception:
         self._authenticator = authenticator
         self._tickets = tickets
 
-    async def admit(self, credential: Credential) -> Visitor:
+    async def admit(self, credential: Credential) -> SocketCaller:
         """Return whose credential it is. Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError`."""
         if credential.proof is Proof.TICKET:
             holder = await self._tickets.redeem(credential.text)
@@ -89,13 +89,13 @@ class SocketReception:
             hashed = key_hash(credential.text)
             end = caller.key.expires_at
             ends_at = math.inf if end is None else end.timestamp()
-            return Visitor(caller.user_id, ends_at, key_id=caller.key.id, key_hash=hashed)
+            return SocketCaller(caller.user_id, ends_at, key_id=caller.key.id, key_hash=hashed)
         caller = self._authenticator.by_token(authorization)
         claims = caller.claims
         assert claims is not None
         return _of_session(claims.user_id, claims.session_ends_at, claims.session_id, claims.issued_at)
 
-    async def still_welcome(self, visitor: Visitor) -> bool:
+    async def still_welcome(self, visitor: SocketCaller) -> bool:
         """Tell whether the session or the key is still good; a store that is away changes nothing."""
         if visitor.session_id is not None:
             return not self._authenticator.has_ended(visitor.session_id, visitor.user_id, visitor.issued_at)
@@ -107,5 +107,5 @@ class SocketReception:
             return True
 
 
-def _of_session(user_id: UserId, ends_at: int, session_id: str, issued_at: int) -> Visitor:
-    return Visitor(user_id, float(ends_at), session_id=session_id, issued_at=issued_at)
+def _of_session(user_id: UserId, ends_at: int, session_id: str, issued_at: int) -> SocketCaller:
+    return SocketCaller(user_id, float(ends_at), session_id=session_id, issued_at=issued_at)

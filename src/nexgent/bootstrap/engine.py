@@ -13,27 +13,27 @@ from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.poller import PollObserver, PricePoller
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
-from nexgent.domain.prices.validation import GateRules, PriceGate
+from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
 from nexgent.domain.trading.book.position_book import PositionBook
-from nexgent.domain.trading.orders.average_down import BuyMore, EntryRefusal
-from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.average_down import AverageDown, EntryRefusal
+from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.order_tasks import OperationPolicy, OperationTasks
+from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
-from nexgent.domain.trading.ports import MarketProbe, MarkStore, SwapGateway, TokenDecimals, WalletKeys
+from nexgent.domain.trading.ports import MarketProbe, SwapGateway, TokenDecimals, TrailStore, WalletKeys
 from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.trading.watch.dead_tokens import DeadTokens
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.watch.recovery import Recovery
-from nexgent.domain.trading.watch.trail_keeper import MarkKeeper
+from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
@@ -45,7 +45,7 @@ class EnginePorts:
     """Everything the engine needs from outside."""
 
     journal: Journal
-    marks: MarkStore
+    trails: TrailStore
     signals: SignalStore
     signal_trades: SignalTrades
     gateways: dict[TradingMode, SwapGateway]
@@ -70,14 +70,14 @@ class Engine:
     directory: AgentDirectory
     ledger: Ledger
     book: PositionBook
-    board: PriceBoard
-    gate: PriceGate
+    latest_prices: LatestPrices
+    validator: PriceValidator
     poller: PricePoller
     watcher: PositionWatcher
     exits: ExitTasks
-    operations: OperationTasks
-    marks: MarkKeeper
-    purchases: OpenPositions
+    operations: PositionOrderTasks
+    trails: TrailKeeper
+    purchases: BuyToken
     sales: ClosePosition
     create_signal: CreateSignal
     process_signal: ProcessSignal
@@ -88,28 +88,28 @@ class Engine:
     def forget_price(self, token: TokenAddress) -> None:
         """Drop prices and doubts about a token when nobody holds it any more: nobody would ever confirm or renew them.
 
-        A purchase under way needs neither; what it pays is where the gate starts again.
+        A purchase under way needs neither; what it pays is where the validator starts again.
         """
         if not self.book.is_held(token):
-            self.gate.forget(token)
-            self.board.forget(token)
+            self.validator.forget(token)
+            self.latest_prices.forget(token)
 
 
 def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingSettings) -> Engine:
     """Return an engine that knows nothing yet: `load_engine` fills it."""
     clock, publish = ports.clock, ports.publish
-    directory, book, board = AgentDirectory(), PositionBook(), PriceBoard()
+    directory, book, latest_prices = AgentDirectory(), PositionBook(), LatestPrices()
     ledger = Ledger(journal=ports.journal, clock=clock, publish=publish)
     in_flight = IntentsInFlight(ledger.lanes)
-    gate = PriceGate(
-        GateRules(
+    validator = PriceValidator(
+        PriceValidationRules(
             max_age_seconds=prices.max_age_seconds,
             max_jump_factor=prices.max_jump_factor,
             agreement_factor=prices.agreement_factor,
         ),
         PriceSource(prices.provider),
     )
-    purchases = OpenPositions(
+    purchases = BuyToken(
         ledger=ledger,
         gateways=ports.gateways,
         decimals=ports.decimals,
@@ -121,7 +121,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         fee_reserve_lamports=lamports(trading.fee_reserve_sol),
         in_flight=in_flight,
         guard=ports.guard,
-        is_doubtful=gate.doubtful,
+        is_doubtful=validator.doubtful,
         current=directory.find,
     )
     sales = ClosePosition(
@@ -134,25 +134,25 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         in_flight=in_flight,
         book=book,
     )
-    operations = OperationTasks(
+    operations = PositionOrderTasks(
         take_profit=TakeProfitSale(operations=sales.operations, directory=directory),
-        buy_more=BuyMore(
+        average_down=AverageDown(
             operations=sales.operations,
             directory=directory,
             clock=clock,
             fee_reserve_lamports=lamports(trading.fee_reserve_sol),
             guard=_guarding(ports.guard, clock),
         ),
-        policy=OperationPolicy(),
+        policy=PositionOrderPolicy(),
         clock=clock,
     )
     exits = ExitTasks(close=sales, policy=ExitPolicy(), clock=clock, publish=publish)
-    marks = MarkKeeper(store=ports.marks, book=book, publish=publish)
+    trails = TrailKeeper(store=ports.trails, book=book, publish=publish)
     watcher = PositionWatcher(
         book=book,
         directory=directory,
         exits=exits,
-        marks=marks,
+        trails=trails,
         clock=clock,
         on_evaluated=ports.on_evaluated,
         operations=operations,
@@ -161,7 +161,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
     poller = PricePoller(
         primary=ports.primary_prices,
         secondary=ports.secondary_prices,
-        gate=gate,
+        validator=validator,
         sol_price=ports.sol_price,
         tracked=book.tokens,
         clock=clock,
@@ -176,7 +176,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         store=ports.signals,
         trades=ports.signal_trades,
         metrics=ports.token_metrics,
-        board=board,
+        latest_prices=latest_prices,
         clock=clock,
         publish=publish,
         max_age_seconds=trading.signal_max_age_seconds,
@@ -198,13 +198,13 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         directory=directory,
         ledger=ledger,
         book=book,
-        board=board,
-        gate=gate,
+        latest_prices=latest_prices,
+        validator=validator,
         poller=poller,
         watcher=watcher,
         exits=exits,
         operations=operations,
-        marks=marks,
+        trails=trails,
         purchases=purchases,
         sales=sales,
         create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish),
@@ -212,7 +212,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         recovery=recovery,
         dead_tokens=DeadTokens(
             book=book,
-            board=board,
+            latest_prices=latest_prices,
             exits=exits,
             operations=sales.operations,
             probes=ports.market_probes,

@@ -7,7 +7,7 @@ import gc
 GC_YOUNG, GC_MIDDLE, GC_OLD = 50_000, 20, 50
 
 
-def spare_the_collector() -> None:
+def tune_garbage_collection() -> None:
     """Keep the garbage collector away from what was loaded and from bursts: a full collection of it stops everything for long.
 
     Nearly all garbage here is freed by reference counts; what is left for the collector are rare cycles.

@@ -1,4 +1,4 @@
-"""Fill an engine from storage: agents, wallet states, marks. The start is the recovery from a crash; there is no other."""
+"""Fill an engine from storage: agents, wallet states, trails. The start is the recovery from a crash; there is no other."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import structlog
 from nexgent.bootstrap.engine import Engine
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.positions.models import Position, PositionMark
-from nexgent.domain.trading.ports import MarkStore
+from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.ports import TrailStore
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.shared.types import PositionId
 
@@ -18,14 +18,14 @@ log = structlog.get_logger(__name__)
 
 
 async def load_engine(
-    engine: Engine, *, agents: AgentRepository, journal: PostgresJournal, marks: MarkStore
+    engine: Engine, *, agents: AgentRepository, journal: PostgresJournal, trails: TrailStore
 ) -> None:
     """Make memory equal to storage: everything recorded, whether projected or not."""
     engine.directory.load(await agents.list_all(), await agents.list_deleted())
     position = await journal.head_position()
     states = await journal.load(None)
     engine.ledger.load(states, position)
-    _fill_book(engine, states, {mark.position_id: mark for mark in await marks.load()})
+    _fill_book(engine, states, {trail.position_id: trail for trail in await trails.load()})
     log.info(
         "engine.loaded",
         agents=len(engine.directory),
@@ -35,21 +35,23 @@ async def load_engine(
     )
 
 
-def _fill_book(engine: Engine, states: Sequence[WalletState], stored: dict[PositionId, PositionMark]) -> None:
+def _fill_book(
+    engine: Engine, states: Sequence[WalletState], stored: dict[PositionId, PositionTrail]
+) -> None:
     open_positions = {position.id: position for state in states for position in state.positions.values()}
     for held in list(engine.book.all()):
         if held.position.id not in open_positions:
             engine.book.remove(held.position.id)
-    engine.gate.keep_only(position.token_address for position in open_positions.values())
-    engine.board.keep_only(position.token_address for position in open_positions.values())
+    engine.validator.keep_only(position.token_address for position in open_positions.values())
+    engine.latest_prices.keep_only(position.token_address for position in open_positions.values())
     for position in open_positions.values():
-        engine.watcher.watch(position, _newest_mark(position, stored.get(position.id)))
-        engine.gate.seed(position.token_address, position.entry_price_sol)
+        engine.watcher.watch(position, _newest_trail(position, stored.get(position.id)))
+        engine.validator.seed(position.token_address, position.entry_price_sol)
 
 
-def _newest_mark(position: Position, stored: PositionMark | None) -> PositionMark:
-    """Return the stored mark, unless a trade has re-based the position since it was stored."""
-    base = position.base_mark
+def _newest_trail(position: Position, stored: PositionTrail | None) -> PositionTrail:
+    """Return the stored trail, unless a trade has re-based the position since it was stored."""
+    base = position.base_trail
     if stored is None or stored.position_version < base.position_version:
         return base
     return stored

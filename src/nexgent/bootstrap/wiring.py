@@ -11,7 +11,7 @@ from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.trading.errors import UnexpectedTradeError
 from nexgent.domain.trading.events import (
@@ -26,7 +26,7 @@ from nexgent.domain.users.events import TokenRevoked
 from nexgent.domain.wallets.encrypted.events import WalletUnlocked
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.mirror import RedisMirror
-from nexgent.infrastructure.queue.notifier import Doorbell
+from nexgent.infrastructure.queue.notifier import ProjectionNotifier
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch
@@ -41,16 +41,16 @@ def wire_events(
     mirror: RedisMirror,
     loops: LoopWatch,
     bridge: EventBridge,
-    doorbell: Doorbell,
+    doorbell: ProjectionNotifier,
     is_engine: Callable[[], bool],
-    protections: ProtectionBoard,
+    protections: ProtectionState,
     revoked: RevokedTokens,
 ) -> None:
     """Connect the parts. Memory comes first, then whoever looks at people, then copies for others."""
     copies = (mirror.on_event, bridge.on_event)
 
     def seed_gate(event: PositionOpened) -> None:
-        engine.gate.seed(event.position.token_address, event.position.entry_price_sol)
+        engine.validator.seed(event.position.token_address, event.position.entry_price_sol)
 
     bus.on(AgentSaved, engine.directory.on_saved, engine.watcher.on_agent_saved, *copies)
     bus.on(AgentDeleted, engine.directory.on_deleted, hub.on_agent_deleted, *copies)
@@ -77,7 +77,7 @@ def wire_events(
         if is_engine():
             engine.watcher.on_prices(event)
 
-    bus.on(PricesChanged, engine.board.on_prices, watch_prices, hub.on_prices, *copies)
+    bus.on(PricesChanged, engine.latest_prices.on_prices, watch_prices, hub.on_prices, *copies)
 
     def trade(event: SignalReceived) -> None:
         # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there.

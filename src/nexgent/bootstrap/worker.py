@@ -7,7 +7,7 @@ import signal
 
 import structlog
 
-from nexgent.bootstrap.garbage_collection import spare_the_collector
+from nexgent.bootstrap.garbage_collection import tune_garbage_collection
 from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.keys import CacheKeys
@@ -46,7 +46,7 @@ async def run_worker(settings: Settings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
         # A batch of entries is tens of thousands of objects that all live until it is written.
-        spare_the_collector()
+        tune_garbage_collection()
         log.info("worker.ready")
         await asyncio.gather(working, return_exceptions=True)
     log.info("worker.stopped")

@@ -10,7 +10,7 @@ IdT = TypeVar("IdT")
 
 
 @dataclass(frozen=True, slots=True)
-class PageMark(Generic[IdT]):
+class PageCursor(Generic[IdT]):
     """The time and id of the last row of a page, newest first; the next page begins with the row that is older than both.
 
     The id decides between equal times, so rows that come in meanwhile neither repeat a row nor push one out.

@@ -33,7 +33,7 @@ async def a_mirror(redis: Redis) -> tuple[RedisMirror, MirrorContent]:
     engine = FakeEngine()
     agents = [await engine.add_agent(an_agent()) for _ in range(3)]
     await engine.buy(agents)
-    held = [(one.position, one.mark) for one in engine.book.all()]
+    held = [(one.position, one.trail) for one in engine.book.all()]
     content = MirrorContent(states=list(engine.ledger.states()), agents=agents, positions=held, prices=[])
     return RedisMirror(redis=redis, keys=KEYS, content=lambda: content), content
 

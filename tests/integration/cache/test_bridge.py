@@ -56,8 +56,8 @@ SIGNAL = Signal(
     updated_at=T0,
 )
 EVENTS: list[BridgedEvent] = [
-    PositionOpened(POSITION, POSITION.base_mark),
-    PositionUpdated(POSITION, POSITION.base_mark),
+    PositionOpened(POSITION, POSITION.base_trail),
+    PositionUpdated(POSITION, POSITION.base_trail),
     PositionClosed(
         POSITION.id, POSITION.agent_id, POSITION.wallet_address, POSITION.token_address, CloseReason.STOP_LOSS
     ),
@@ -143,7 +143,7 @@ async def test_a_receiver_that_missed_something_is_told(redis: Redis, redis_url:
         await second.hears(1)
         await redis.client_kill_filter(_type="pubsub")
         for version in range(2, 400):
-            first.bus.publish(PositionUpdated(replace(POSITION, version=version), POSITION.base_mark))
+            first.bus.publish(PositionUpdated(replace(POSITION, version=version), POSITION.base_trail))
             await asyncio.sleep(0.002)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not second.heard or getattr(second.heard[-1], "position", POSITION).version != 399:

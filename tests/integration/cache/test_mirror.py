@@ -53,7 +53,7 @@ class Memory:
         return MirrorContent(
             states=list(self.states.values()),
             agents=list(self.agents.values()),
-            positions=[(position, position.base_mark) for position in self.positions.values()],
+            positions=[(position, position.base_trail) for position in self.positions.values()],
             prices=list(self.prices.values()),
         )
 
@@ -90,7 +90,7 @@ class Memory:
             wallet_address=agent.wallets[0].address,
             token_address=TOKEN,
         )
-        self.publish(PositionOpened(position, position.base_mark))
+        self.publish(PositionOpened(position, position.base_trail))
         return position
 
     async def settled(self) -> None:
@@ -139,7 +139,7 @@ async def test_events_are_written_through(redis: Redis) -> None:
     assert found[KEYS.automated_trading(agent.id, "live")] == "1"
     assert found[KEYS.config(agent.id)]["stopLoss"]["enabled"] is True
     assert found[KEYS.balance(agent.id, wallet, SOL_MINT)]["balance"] == "1.5"
-    assert found[KEYS.position(position.id)] == open_position_view(position, position.base_mark)
+    assert found[KEYS.position(position.id)] == open_position_view(position, position.base_trail)
     assert found[KEYS.agent_positions(agent.id)] == found[KEYS.token_positions(TOKEN)] == {str(position.id)}
     assert found[KEYS.price(TOKEN)] == {
         "priceSol": Decimal("0.000000000012345678901"),
@@ -224,7 +224,7 @@ async def test_newest_values_survive_a_redis_that_is_away(redis: Redis, redis_ur
         position = memory.open_position(agent)
         for version in range(2, 300):
             position = replace(position, version=version, dca_count=version)
-            memory.publish(PositionUpdated(position, position.base_mark))
+            memory.publish(PositionUpdated(position, position.base_trail))
             if version % 20 == 0:
                 await redis.client_kill_filter(_type="normal", skipme=True)
             await asyncio.sleep(0.001)
@@ -242,7 +242,7 @@ async def test_memory_stays_bounded_while_redis_is_away() -> None:
         agent = memory.add_agent()
         position = memory.open_position(agent)
         for version in range(2, 10_000):
-            memory.publish(PositionUpdated(replace(position, version=version), position.base_mark))
+            memory.publish(PositionUpdated(replace(position, version=version), position.base_trail))
         async with asyncio.timeout(PATIENCE_SECONDS):
             while memory.mirror.reachable:
                 await asyncio.sleep(0.01)

@@ -27,7 +27,7 @@ from nexgent.domain.ledger.models import (
     WalletReset,
 )
 from nexgent.domain.ledger.state import WalletState, apply
-from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionTrail
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.shared.ids import new_id, position_intent_id, purchase_intent_id
 from nexgent.shared.money import SOL_MINT, from_raw, sol
@@ -167,7 +167,7 @@ class Story:
         intent = intent_of(intended)
         record = self.transaction(TransactionType.SWAP, signal_id)
         position_id = PositionId(new_id())
-        mark = PositionMark(
+        trail = PositionTrail(
             position_id, 1, Decimal("1.2E-11"), Decimal("1.2E-11"), Decimal("-32.125"), self.now
         )
         position = Position(
@@ -200,7 +200,7 @@ class Story:
             take_profit_levels_total=None,
             opened_at=self.now,
             updated_at=self.now,
-            base_mark=mark,
+            base_trail=trail,
         )
         return self.add(
             TradeSettled(intent.id, record, position_id, position, None, None),

@@ -1,4 +1,4 @@
-"""Position marks against a real PostgreSQL."""
+"""Position trails against a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from nexgent.domain.positions.models import PositionMark
+from nexgent.domain.positions.models import PositionTrail
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.projection.projector import Projector
-from nexgent.infrastructure.database.stores.trails import PostgresMarkStore
+from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import PositionId
 from tests.integration.database.story import T0, Story, add_owners
@@ -21,14 +21,14 @@ ID = PositionId(new_id())
 
 
 @pytest.fixture
-async def marks(database_url: str) -> AsyncIterator[PostgresMarkStore]:
-    store = PostgresMarkStore(database_url)
+async def trails(database_url: str) -> AsyncIterator[PostgresTrailStore]:
+    store = PostgresTrailStore(database_url)
     yield store
     await store.close()
 
 
-def a_mark(version: int, peak: str, low: str, stop: str | None, minutes: int = 0) -> PositionMark:
-    return PositionMark(
+def a_trail(version: int, peak: str, low: str, stop: str | None, minutes: int = 0) -> PositionTrail:
+    return PositionTrail(
         ID,
         version,
         Decimal(peak),
@@ -41,29 +41,29 @@ def a_mark(version: int, peak: str, low: str, stop: str | None, minutes: int = 0
 @pytest.mark.parametrize(
     ("saved", "expected"),
     [
-        ([a_mark(1, "1E-30", "1E-30", "-32.125")], a_mark(1, "1E-30", "1E-30", "-32.125")),
-        ([a_mark(1, "2", "1", "-5", 2), a_mark(1, "1.5", "0.5", "-9", 1)], a_mark(1, "2", "0.5", "-5", 2)),
-        ([a_mark(2, "1", "1", "-30"), a_mark(1, "9", "0.1", "80")], a_mark(2, "1", "1", "-30")),
-        ([a_mark(1, "9", "0.1", "80"), a_mark(2, "1", "1", "-30", 3)], a_mark(2, "1", "1", "-30", 3)),
-        ([a_mark(1, "1", "1", None), a_mark(1, "1", "1", "-30")], a_mark(1, "1", "1", "-30")),
-        ([a_mark(1, "1", "1", "-30"), a_mark(1, "1", "1", None)], a_mark(1, "1", "1", "-30")),
+        ([a_trail(1, "1E-30", "1E-30", "-32.125")], a_trail(1, "1E-30", "1E-30", "-32.125")),
+        ([a_trail(1, "2", "1", "-5", 2), a_trail(1, "1.5", "0.5", "-9", 1)], a_trail(1, "2", "0.5", "-5", 2)),
+        ([a_trail(2, "1", "1", "-30"), a_trail(1, "9", "0.1", "80")], a_trail(2, "1", "1", "-30")),
+        ([a_trail(1, "9", "0.1", "80"), a_trail(2, "1", "1", "-30", 3)], a_trail(2, "1", "1", "-30", 3)),
+        ([a_trail(1, "1", "1", None), a_trail(1, "1", "1", "-30")], a_trail(1, "1", "1", "-30")),
+        ([a_trail(1, "1", "1", "-30"), a_trail(1, "1", "1", None)], a_trail(1, "1", "1", "-30")),
     ],
 )
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_a_stop_never_loosens_within_a_version(
-    marks: PostgresMarkStore, saved: list[PositionMark], expected: PositionMark, at_once: bool
+    trails: PostgresTrailStore, saved: list[PositionTrail], expected: PositionTrail, at_once: bool
 ) -> None:
     if at_once:
-        await marks.save(saved)
+        await trails.save(saved)
     else:
-        for mark in saved:
-            await marks.save([mark])
+        for trail in saved:
+            await trails.save([trail])
 
-    assert await marks.load() == [expected]
+    assert await trails.load() == [expected]
 
 
 async def test_marks_go_with_their_position(
-    marks: PostgresMarkStore,
+    trails: PostgresTrailStore,
     journal: PostgresJournal,
     projector: Projector,
     database_url: str,
@@ -73,14 +73,14 @@ async def test_marks_go_with_their_position(
     await add_owners(connection, [story])
     await journal.append([story.deposit(), *story.buy()])
     (position,) = story.state.positions.values()
-    await marks.save([position.base_mark, a_mark(1, "1", "1", None)])
+    await trails.save([position.base_trail, a_trail(1, "1", "1", None)])
     await projector.project_all()
     await connection.execute("UPDATE position_marks SET updated_at = now() - interval '2 hours'")
 
-    assert await marks.prune() == 1
-    assert await marks.load() == [position.base_mark]
+    assert await trails.prune() == 1
+    assert await trails.load() == [position.base_trail]
 
     await journal.append(story.sell())
     await projector.project_all()
-    assert await marks.load() == []
+    assert await trails.load() == []
     await connection.close()

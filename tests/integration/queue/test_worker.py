@@ -1,4 +1,4 @@
-"""Doorbell and worker against real servers."""
+"""ProjectionNotifier and worker against real servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nexgent.infrastructure.queue import worker
 from nexgent.infrastructure.queue.connection import arq_settings, connect_queue
 from nexgent.infrastructure.queue.jobs import QueueObserver
 from nexgent.infrastructure.queue.names import BELL_KEY, HEALTH_KEY, PROJECT_JOB_ID, QUEUE_NAME
-from nexgent.infrastructure.queue.notifier import QUIET_SECONDS, Doorbell
+from nexgent.infrastructure.queue.notifier import QUIET_SECONDS, ProjectionNotifier
 from nexgent.infrastructure.queue.worker import run_worker, worker_settings
 from tests.integration.database.story import Story, add_owners
 from tests.patience import PATIENCE_SECONDS, until
@@ -63,9 +63,9 @@ async def working(database_url: str, redis_url: str, **options: Any) -> AsyncIte
 
 
 @asynccontextmanager
-async def doorbell(redis_url: str) -> AsyncIterator[Doorbell]:
+async def doorbell(redis_url: str) -> AsyncIterator[ProjectionNotifier]:
     queue = connect_queue(redis_url)
-    bell = Doorbell(queue)
+    bell = ProjectionNotifier(queue)
     running = asyncio.create_task(bell.run())
     try:
         yield bell

@@ -13,7 +13,7 @@ import pytest
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.models import Entry, TradeSettled
 from nexgent.domain.protections.models import KillSwitch, ProtectionHistory, WalletRecord
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
@@ -94,7 +94,7 @@ async def test_projected_or_not_the_start_knows_the_same(
     await journal.append(entries)
     if projected:
         await projector.project(projected)
-    present, started = ProtectionBoard(), ProtectionBoard()
+    present, started = ProtectionState(), ProtectionState()
     present.on_entries(EntriesRecorded(entries, (), 0))
 
     started.load(await PostgresProtectionStore(pool).history(story.now), story.now)

@@ -24,7 +24,7 @@ from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
 from nexgent.infrastructure.server.limits import ServerLimits
-from nexgent.infrastructure.websocket.caller import Visitor
+from nexgent.infrastructure.websocket.caller import SocketCaller
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
@@ -169,6 +169,6 @@ class _CountingReception(SocketReception):
         super().__init__(site.authenticator, site.tickets)
         self._site = site
 
-    async def still_welcome(self, visitor: Visitor) -> bool:
+    async def still_welcome(self, visitor: SocketCaller) -> bool:
         self._site.looks += 1
         return await super().still_welcome(visitor)

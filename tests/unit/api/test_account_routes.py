@@ -35,7 +35,7 @@ class Site:
         self.api = FakeApi()
         self.engine = self.api.engine
         self.world = self.api.wallet_world
-        self.board = self.api.protection_board
+        self.board = self.api.protection_state
         self.figures = self.api.figures
         self.store = self.api.protection_store
         self.keys = self.api.key_rows

@@ -87,8 +87,8 @@ def test_addresses_keep_their_case_and_patterns_name_only_copies() -> None:
 def test_an_older_version_never_replaces_a_newer_one() -> None:
     state = MirrorState(KEYS)
     position = a_position(version=5, token_symbol="NEW")
-    state.absorb(PositionUpdated(position, position.base_mark))
-    state.absorb(PositionUpdated(replace(position, version=4, token_symbol="OLD"), position.base_mark))
+    state.absorb(PositionUpdated(position, position.base_trail))
+    state.absorb(PositionUpdated(replace(position, version=4, token_symbol="OLD"), position.base_trail))
 
     batch = WriteBatch()
     state.take(10, batch)
@@ -99,11 +99,11 @@ def test_an_older_version_never_replaces_a_newer_one() -> None:
 def test_a_closed_position_does_not_come_back() -> None:
     state = MirrorState(KEYS)
     position = a_position()
-    state.absorb(PositionOpened(position, position.base_mark))
+    state.absorb(PositionOpened(position, position.base_trail))
     state.absorb(
         PositionClosed(position.id, position.agent_id, position.wallet_address, position.token_address, None)
     )
-    state.absorb(PositionUpdated(replace(position, version=9), position.base_mark))
+    state.absorb(PositionUpdated(replace(position, version=9), position.base_trail))
 
     batch = WriteBatch()
     state.take(10, batch)
@@ -115,9 +115,9 @@ def test_a_closed_position_does_not_come_back() -> None:
 def test_what_could_not_be_written_gives_way_to_newer_values() -> None:
     state = MirrorState(KEYS)
     position = a_position(version=1, token_symbol="OLD")
-    state.absorb(PositionOpened(position, position.base_mark))
+    state.absorb(PositionOpened(position, position.base_trail))
     taken = state.take(10, WriteBatch())
-    state.absorb(PositionUpdated(replace(position, version=2, token_symbol="NEW"), position.base_mark))
+    state.absorb(PositionUpdated(replace(position, version=2, token_symbol="NEW"), position.base_trail))
     state.put_back(taken)
 
     batch = WriteBatch()
@@ -191,7 +191,7 @@ async def test_listening_costs_microseconds_and_stays_bounded() -> None:
     content = MirrorContent((), (), (), ())
     mirror = RedisMirror(redis=None, keys=KEYS, content=lambda: content)  # type: ignore[arg-type]
     positions = [a_position(id=PositionId(new_id())) for _ in range(50)]
-    events = [PositionUpdated(position, position.base_mark) for position in positions]
+    events = [PositionUpdated(position, position.base_trail) for position in positions]
 
     started = time.thread_time()
     for _ in range(1_000):

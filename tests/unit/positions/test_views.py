@@ -11,7 +11,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import enriched_position_view, iso_time, open_position_view
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, TransactionId, WalletAddress
@@ -67,13 +67,13 @@ def a_position(**changes: object) -> Position:
         take_profit_levels_total=None,
         opened_at=T0,
         updated_at=T0,
-        base_mark=a_mark(position_id),
+        base_trail=a_trail(position_id),
     )
     return replace(position, **changes)  # type: ignore[arg-type]
 
 
-def a_mark(position_id: PositionId) -> PositionMark:
-    return PositionMark(
+def a_trail(position_id: PositionId) -> PositionTrail:
+    return PositionTrail(
         position_id, 1, Decimal("0.002"), Decimal("0.0005"), Decimal(-32), T0 + timedelta(seconds=1)
     )
 
@@ -81,7 +81,7 @@ def a_mark(position_id: PositionId) -> PositionMark:
 def test_an_open_position_has_the_keys_of_the_contract_in_order() -> None:
     position = a_position()
 
-    view = open_position_view(position, position.base_mark)
+    view = open_position_view(position, position.base_trail)
 
     assert list(view) == KEYS
     assert view["tokenAddress"] == "MintInMixedCase"
@@ -104,7 +104,7 @@ def test_a_partly_sold_position_says_what_remains() -> None:
         moon_bag_raw=100_000_000,
     )
 
-    view = open_position_view(position, position.base_mark)
+    view = open_position_view(position, position.base_trail)
 
     assert view["remainingAmount"] == Decimal(250)
     assert view["moonBagAmount"] == Decimal(100)
@@ -121,7 +121,7 @@ def test_an_enriched_position_compares_what_is_held_with_what_it_cost() -> None:
     )
 
     view = enriched_position_view(
-        position, position.base_mark, Decimal("0.002"), Decimal("0.4"), Decimal(200)
+        position, position.base_trail, Decimal("0.002"), Decimal("0.4"), Decimal(200)
     )
 
     assert list(view) == KEYS + ENRICHED
@@ -138,7 +138,7 @@ def test_an_enriched_position_compares_what_is_held_with_what_it_cost() -> None:
 def test_without_a_price_the_entry_price_stands_in() -> None:
     position = a_position()
 
-    view = enriched_position_view(position, position.base_mark, None, Decimal(99), Decimal(200))
+    view = enriched_position_view(position, position.base_trail, None, Decimal(99), Decimal(200))
 
     assert view["currentPrice"] == Decimal("0.001")
     assert view["currentPriceUsd"] == Decimal("0.2")
@@ -149,7 +149,7 @@ def test_without_a_price_the_entry_price_stands_in() -> None:
 def test_without_a_usd_price_the_sol_price_is_converted() -> None:
     position = a_position()
 
-    view = enriched_position_view(position, position.base_mark, Decimal("0.002"), None, Decimal(200))
+    view = enriched_position_view(position, position.base_trail, Decimal("0.002"), None, Decimal(200))
 
     assert view["currentPriceUsd"] == Decimal("0.4")
 
@@ -157,7 +157,7 @@ def test_without_a_usd_price_the_sol_price_is_converted() -> None:
 def test_nothing_invested_is_no_division_by_zero() -> None:
     position = a_position(invested_lamports=0, cost_basis_lamports=0, entry_price_sol=Decimal(0))
 
-    view = enriched_position_view(position, position.base_mark, Decimal(1), None, Decimal(200))
+    view = enriched_position_view(position, position.base_trail, Decimal(1), None, Decimal(200))
 
     assert (view["profitLossPercent"], view["priceChangePercent"]) == (0, 0)
 
@@ -182,7 +182,7 @@ def test_profit_is_what_came_in_plus_what_it_is_worth_minus_what_was_spent(
         realized_lamports=received - (invested - basis),
     )
 
-    view = enriched_position_view(position, position.base_mark, price, None, Decimal(150))
+    view = enriched_position_view(position, position.base_trail, price, None, Decimal(150))
 
     exact = Fraction(received - invested, 10**9) + Fraction(quantity, 10**6) * Fraction(price)
     profit = view["profitLossSol"]
@@ -196,7 +196,7 @@ def test_profit_is_what_came_in_plus_what_it_is_worth_minus_what_was_spent(
 )
 def test_every_number_is_a_json_number_that_survives_a_client(price: Decimal, sol_usd: Decimal) -> None:
     position = a_position()
-    view = enriched_position_view(position, position.base_mark, price, None, sol_usd)
+    view = enriched_position_view(position, position.base_trail, price, None, sol_usd)
 
     decoded = msgspec.json.decode(msgspec.json.Encoder(decimal_format="number").encode(view))
 

@@ -18,8 +18,8 @@ from nexgent.domain.ledger.models import TradeIntended
 from nexgent.domain.prices.models import FetchResult, PriceSource, SolPrice
 from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.ports import TokenPriceFeed
-from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceGate
-from nexgent.domain.prices.validation import GateRules, PriceGate
+from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
+from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
@@ -87,10 +87,10 @@ class UsdOnly:
 
 
 class JudgedSolPrice:
-    """SOL/USD as the gate lets it through."""
+    """SOL/USD as the validator lets it through."""
 
     def __init__(self) -> None:
-        self.gate = SolPriceGate(SolGateRules())
+        self.gate = SolPriceValidator(SolGateRules())
         self.say("150")
 
     def say(self, usd: str, source: PriceSource = PriceSource.PYTH) -> None:
@@ -111,8 +111,8 @@ async def a_position(
     engine, clock = FakeEngine(), SystemClock()
     agent = await engine.add_agent(an_agent(update_config(TradingConfig(), EVERYTHING)))
     await engine.buy([agent], size_sol=Decimal(1))
-    gate = PriceGate(GateRules(), PriceSource.DEXSCREENER)
-    gate.seed(TOKEN, PRICE)
+    validator = PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER)
+    validator.seed(TOKEN, PRICE)
     async with (
         run_sandbox(quiet_settings(tokens=0)) as url,
         SandboxControl(url) as control,
@@ -126,7 +126,7 @@ async def a_position(
         poller = PricePoller(
             primary=UsdOnly(primary) if usd_only else primary,
             secondary=None if usd_only else JupiterPriceFeed(api, clock),
-            gate=gate,
+            validator=validator,
             sol_price=sol_price or JudgedSolPrice(),
             tracked=engine.book.tokens,
             clock=clock,

@@ -1,4 +1,4 @@
-"""What the price gate lets through."""
+"""What the price validator lets through."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.prices.models import PriceObservation, PriceSource
-from nexgent.domain.prices.validation import GateRules, PriceGate, Verdict
+from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator, Verdict
 from nexgent.shared.types import TokenAddress
 
 TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
@@ -18,10 +18,10 @@ T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class Poll:
-    """Feed a gate second by second."""
+    """Feed a validator second by second."""
 
     def __init__(self, paid: str | None = None) -> None:
-        self.gate = PriceGate(GateRules(), PriceSource.DEXSCREENER)
+        self.gate = PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER)
         self.now = T0
         if paid is not None:
             self.gate.seed(TOKEN, Decimal(paid))
@@ -182,14 +182,14 @@ def test_the_second_source_steps_in_only_while_the_preferred_one_is_silent() -> 
 
 @given(prices=st.lists(st.decimals(allow_nan=True, allow_infinity=True), min_size=1, max_size=30))
 def test_nothing_accepted_is_further_than_the_factor_without_a_witness(prices: list[Decimal]) -> None:
-    gate = PriceGate(GateRules(), PriceSource.DEXSCREENER)
-    gate.seed(TOKEN, Decimal(1))
+    validator = PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER)
+    validator.seed(TOKEN, Decimal(1))
     accepted = Decimal(1)
     before: Decimal | None = None
     now = T0
     for price in prices:
         now += timedelta(seconds=1)
-        verdict, result = gate.judge(
+        verdict, result = validator.judge(
             PriceObservation(TOKEN, PriceSource.DEXSCREENER, price, None, now), sol_usd=None, now=now
         )
         if result is None:

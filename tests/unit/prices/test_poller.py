@@ -9,7 +9,7 @@ from decimal import Decimal
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
 from nexgent.domain.prices.poller import PricePoller
-from nexgent.domain.prices.validation import GateRules, PriceGate
+from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.types import TokenAddress
 from tests.fakes.market import FakeSolPrice
@@ -51,7 +51,7 @@ def a_poller(
     return PricePoller(
         primary=primary,
         secondary=secondary,
-        gate=PriceGate(GateRules(), PriceSource.DEXSCREENER),
+        validator=PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER),
         sol_price=FakeSolPrice(),
         tracked=lambda: tokens,
         clock=SystemClock(),

@@ -1,4 +1,4 @@
-"""What the gate of SOL/USD lets through."""
+"""What the validator of SOL/USD lets through."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.prices.models import PriceSource, SolPrice
-from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceGate
+from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PYTH, JUPITER = PriceSource.PYTH, PriceSource.JUPITER
 
 
 class Feed:
-    """Tell a gate prices second by second."""
+    """Tell a validator prices second by second."""
 
     def __init__(self) -> None:
-        self.gate = SolPriceGate(SolGateRules())
+        self.gate = SolPriceValidator(SolGateRules())
         self.now = T0
 
     def wait(self, seconds: float = 1.0) -> Feed:

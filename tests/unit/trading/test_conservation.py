@@ -15,7 +15,7 @@ from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.ledger.state import WalletState, check_postings
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.errors import QuoteFailedError
-from nexgent.domain.trading.orders.average_down import BuyMoreRequest
+from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.errors import NexgentError
@@ -79,8 +79,10 @@ async def _step(engine: FakeEngine, agent: Agent, kind: str, token: TokenAddress
     elif kind in ("dca", "force_dca"):
         size = Decimal(amount).scaleb(-9) if kind == "force_dca" else None
         engine.clock.advance(11)
-        await engine.buy_more.execute(
-            BuyMoreRequest(wallet_address=wallet, position_id=position.id, evidence=evidence, amount_sol=size)
+        await engine.average_down.execute(
+            AverageDownRequest(
+                wallet_address=wallet, position_id=position.id, evidence=evidence, amount_sol=size
+            )
         )
     elif kind == "write_off":
         await engine.sales.operations.write_off(wallet, position.id)

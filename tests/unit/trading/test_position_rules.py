@@ -20,7 +20,7 @@ from nexgent.domain.positions.events import PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
 from nexgent.domain.trading.models import QuoteRequest
-from nexgent.domain.trading.orders.average_down import BuyMore, BuyMoreRequest, EntryRefusal
+from nexgent.domain.trading.orders.average_down import AverageDown, AverageDownRequest, EntryRefusal
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
@@ -158,9 +158,9 @@ async def test_a_dca_buys_part_of_the_market_value_and_rebases_peak_and_stop() -
     assert position.invested_lamports == 1_000_105_000 + 400_105_000
     assert position.purchased == Decimal(1500)
     held = engine.held(agent)
-    assert held.mark.peak_price_sol == position.entry_price_sol
-    assert held.mark.stop_loss_pct == Decimal(-32)
-    assert held.mark.lowest_price_sol == Decimal("0.0008")
+    assert held.trail.peak_price_sol == position.entry_price_sol
+    assert held.trail.stop_loss_pct == Decimal(-32)
+    assert held.trail.lowest_price_sol == Decimal("0.0008")
     engine.price(Decimal("0.0008"))
     await engine.settle()
     assert kinds(engine) == [TradeKind.DCA_BUY]
@@ -263,8 +263,8 @@ async def test_a_dca_never_spends_what_another_trade_has_reserved() -> None:
     # 1.1 SOL are there, 0.56 of them reserved: 0.4 fit, more than the rest do not.
     asked = len(engine.swaps.requests)
     with pytest.raises(InsufficientBalanceError):
-        await engine.buy_more.execute(
-            BuyMoreRequest(
+        await engine.average_down.execute(
+            AverageDownRequest(
                 wallet_address=wallet,
                 position_id=engine.positions(agent)[0].id,
                 amount_sol=Decimal("0.55"),
@@ -520,7 +520,7 @@ async def restarted(engine: FakeEngine, agent: Agent) -> None:
     engine.ledger.load(states, len(engine.journal.entries))
     for state in states:
         for position in state.positions.values():
-            engine.watcher.watch(position, position.base_mark)
+            engine.watcher.watch(position, position.base_trail)
 
 
 async def test_an_exit_that_cannot_be_written_down_goes_on_all_the_same() -> None:
@@ -546,11 +546,11 @@ async def test_a_take_profit_does_not_loosen_the_stop_that_prices_raised() -> No
     await until(lambda: engine.positions(agent)[0].partially_sold)
 
     held = engine.held(agent)
-    assert held.mark.stop_loss_pct == Decimal(40)
-    assert held.mark.peak_price_sol == Decimal("0.0015")
+    assert held.trail.stop_loss_pct == Decimal(40)
+    assert held.trail.peak_price_sol == Decimal("0.0015")
     assert held.stop_price_sol == Decimal("0.0014")
     updates = [event for event in engine.events if isinstance(event, PositionUpdated)]
-    assert all(update.mark.stop_loss_pct == Decimal(40) for update in updates)
+    assert all(update.trail.stop_loss_pct == Decimal(40) for update in updates)
 
 
 async def test_a_tightened_configuration_moves_the_stops_of_open_positions_at_once() -> None:
@@ -583,7 +583,7 @@ async def test_a_guard_forbids_averaging_down_before_anything_is_asked_or_record
         seen.append(amount_lamports)
         return EntryRefusal("KILL_SWITCH", "entries are switched off")
 
-    guarded = BuyMore(
+    guarded = AverageDown(
         operations=engine.sales.operations,
         directory=engine.directory,
         clock=engine.clock,
@@ -595,7 +595,9 @@ async def test_a_guard_forbids_averaging_down_before_anything_is_asked_or_record
 
     with pytest.raises(TradeRejectedError) as refused:
         await guarded.execute(
-            BuyMoreRequest(wallet_address=position.wallet_address, position_id=position.id, evidence=evidence)
+            AverageDownRequest(
+                wallet_address=position.wallet_address, position_id=position.id, evidence=evidence
+            )
         )
 
     assert refused.value.code == "KILL_SWITCH"

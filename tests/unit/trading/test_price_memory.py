@@ -14,7 +14,7 @@ from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.users.authenticate import RevokedTokens
@@ -26,7 +26,7 @@ from tests.fakes.api import FakeSignals
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import TOKEN, FakeEngine, an_agent
 from tests.fakes.journal import FakeJournal
-from tests.fakes.market import FakeDecimals, FakeKeys, FakeMarks, FakeSolPrice, FakeSwaps
+from tests.fakes.market import FakeDecimals, FakeKeys, FakeSolPrice, FakeSwaps, FakeTrails
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 
 
@@ -77,7 +77,7 @@ class Scene:
             bridge=nobody,
             doorbell=nobody,
             is_engine=lambda: True,
-            protections=ProtectionBoard(),
+            protections=ProtectionState(),
             revoked=RevokedTokens(self.bus.publish),
         )
         self.agent = an_agent()
@@ -86,7 +86,7 @@ class Scene:
         nobody: Any = Nobody()
         ports = EnginePorts(
             journal=self.journal,
-            marks=FakeMarks(),
+            trails=FakeTrails(),
             signals=FakeSignals(),
             signal_trades=FakeSignalTrades(),
             gateways={TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps},
@@ -138,7 +138,7 @@ async def test_a_token_that_goes_on_falling_while_it_is_sold_can_be_bought_again
     await scene.settle()
     assert len(scene.engine.exits) == 1, "the stop has fired and the sale waits for its quote"
     await scene.poll("0.0002")
-    assert scene.engine.gate.doubtful(TOKEN), "the next fall waits for a witness"
+    assert scene.engine.validator.doubtful(TOKEN), "the next fall waits for a witness"
     scene.swaps.gate.set()
     await scene.settle()
     assert len(scene.engine.book) == 0
@@ -147,7 +147,7 @@ async def test_a_token_that_goes_on_falling_while_it_is_sold_can_be_bought_again
 
     assert bought.position is not None, (bought.code, bought.reason)
     await scene.poll("0.0002")
-    price = scene.engine.board.get(TOKEN)
+    price = scene.engine.latest_prices.get(TOKEN)
     assert price is not None
     assert price.price_sol == Decimal("0.0002")
 
@@ -171,5 +171,5 @@ async def test_an_answer_that_comes_after_the_last_holder_has_sold_leaves_nothin
     scene.feed.gate.set()
     await flying
 
-    assert scene.engine.board.get(TOKEN) is None
-    assert not scene.engine.gate.doubtful(TOKEN)
+    assert scene.engine.latest_prices.get(TOKEN) is None
+    assert not scene.engine.validator.doubtful(TOKEN)

@@ -14,7 +14,7 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import PriceEvidence
-from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import PositionBook
@@ -35,7 +35,7 @@ Action = tuple[PositionId, str]
 
 @dataclass
 class Recorder:
-    """Stands in for exits, operations and marks: notes what was started, and lets it never end."""
+    """Stands in for exits, operations and trails: notes what was started, and lets it never end."""
 
     actions: list[Action]
 
@@ -46,7 +46,7 @@ class Recorder:
         self.actions.append((position.id, "take_profit"))
         return True
 
-    def buy_more(self, position: Position, evidence: PriceEvidence) -> bool:
+    def average_down(self, position: Position, evidence: PriceEvidence) -> bool:
         self.actions.append((position.id, "dca"))
         return True
 
@@ -65,7 +65,7 @@ class Recorder:
 
 def a_position(number: int, agent: Agent, entry: Decimal, opened_at: datetime, **changes: Any) -> Position:
     position_id = PositionId(derived_id("test", number))
-    mark = PositionMark(position_id, 1, entry, entry, Decimal(-32), opened_at)
+    trail = PositionTrail(position_id, 1, entry, entry, Decimal(-32), opened_at)
     position = Position(
         id=position_id,
         agent_id=agent.id,
@@ -96,7 +96,7 @@ def a_position(number: int, agent: Agent, entry: Decimal, opened_at: datetime, *
         take_profit_levels_total=None,
         opened_at=opened_at,
         updated_at=opened_at,
-        base_mark=mark,
+        base_trail=trail,
     )
     return replace(position, **changes)
 
@@ -156,7 +156,7 @@ class PlainLoop:
 
     def __init__(self, held: list[tuple[Position, TradingConfig]]) -> None:
         self.held = held
-        self.marks = {position.id: position.base_mark for position, _ in held}
+        self.trails = {position.id: position.base_trail for position, _ in held}
 
     def tick(self, price: Decimal, now: datetime) -> list[Action]:
         actions: list[Action] = []
@@ -167,15 +167,15 @@ class PlainLoop:
         return actions
 
     def _rules(self, position: Position, config: TradingConfig, price: Decimal, now: datetime) -> str | None:
-        mark = self.marks[position.id]
+        trail = self.trails[position.id]
         stop = decide_stop_loss(
-            position.entry_price_sol, mark.peak_price_sol, mark.stop_loss_pct, price, config.stop_loss
+            position.entry_price_sol, trail.peak_price_sol, trail.stop_loss_pct, price, config.stop_loss
         )
-        self.marks[position.id] = replace(
-            mark,
-            peak_price_sol=max(mark.peak_price_sol, price),
-            lowest_price_sol=min(mark.lowest_price_sol, price),
-            stop_loss_pct=stop.stop_pct if config.stop_loss.enabled else mark.stop_loss_pct,
+        self.trails[position.id] = replace(
+            trail,
+            peak_price_sol=max(trail.peak_price_sol, price),
+            lowest_price_sol=min(trail.lowest_price_sol, price),
+            stop_loss_pct=stop.stop_pct if config.stop_loss.enabled else trail.stop_loss_pct,
         )
         if stop.triggered:
             return "stop_loss"
@@ -212,7 +212,7 @@ def test_the_index_sees_what_a_plain_loop_sees(
         book=book,
         directory=directory,
         exits=recorder,  # type: ignore[arg-type]
-        marks=recorder,  # type: ignore[arg-type]
+        trails=recorder,  # type: ignore[arg-type]
         clock=clock,
         operations=recorder,  # type: ignore[arg-type]
     )
@@ -225,7 +225,7 @@ def test_the_index_sees_what_a_plain_loop_sees(
         if sold:
             changes |= {"take_profit_levels_hit": 1, "quantity_raw": 7 * 10**8, "partially_sold": True}
         position = a_position(number, agent, entry, opened_at, **changes)
-        watcher.watch(position, position.base_mark)
+        watcher.watch(position, position.base_trail)
         held.append((position, config))
     loop = PlainLoop(held)
 
@@ -241,13 +241,13 @@ def test_the_index_sees_what_a_plain_loop_sees(
         for position, config in held:
             one = book.get(position.id)
             assert one is not None
-            mark, plain = book.current_mark(one), loop.marks[position.id]
-            assert (mark.peak_price_sol, mark.lowest_price_sol) == (
+            trail, plain = book.current_trail(one), loop.trails[position.id]
+            assert (trail.peak_price_sol, trail.lowest_price_sol) == (
                 plain.peak_price_sol,
                 plain.lowest_price_sol,
             )
             if config.stop_loss.enabled:
-                assert mark.stop_loss_pct == plain.stop_loss_pct
+                assert trail.stop_loss_pct == plain.stop_loss_pct
 
 
 @settings(max_examples=60, deadline=None)
@@ -260,14 +260,14 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
         book=book,
         directory=directory,
         exits=recorder,  # type: ignore[arg-type]
-        marks=recorder,  # type: ignore[arg-type]
+        trails=recorder,  # type: ignore[arg-type]
         clock=clock,
     )
     agent = an_agent(config)
     directory.load([agent])
     position = a_position(1, agent, Decimal("0.001"), clock.now())
-    held = watcher.watch(position, position.base_mark)
-    before = held.mark.stop_loss_pct
+    held = watcher.watch(position, position.base_trail)
+    before = held.trail.stop_loss_pct
     assert before is not None
 
     for percent, seconds, _ in walk:
@@ -276,7 +276,7 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
         watcher.on_prices(
             PricesChanged([TokenPrice(TOKEN, price, None, PriceSource.DEXSCREENER, clock.now())], clock.now())
         )
-        after = held.mark.stop_loss_pct
+        after = held.trail.stop_loss_pct
         assert after is not None
         assert after >= before
         before = after

@@ -1,4 +1,4 @@
-"""A hub over a real book and board, with a clock the test moves."""
+"""A hub over a real book and latest_prices, with a clock the test moves."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource, SolPrice, TokenPrice
-from nexgent.domain.trading.book.position_book import PositionBook, WakePrices
+from nexgent.domain.trading.book.position_book import PositionBook, TriggerPrices
 from nexgent.infrastructure.websocket.client import Client
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.infrastructure.websocket.stream import Resume
@@ -49,10 +49,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.book = PositionBook()
-        self.board = PriceBoard()
+        self.latest_prices = LatestPrices()
         self.hub = WebSocketHub(
             book=self.book,
-            board=self.board,
+            latest_prices=self.latest_prices,
             sol_price=FixedSolPrice(self.clock),
             clock=self.clock,
             on_closed=self.reasons.append,
@@ -61,18 +61,18 @@ class World:
     def open(self, **changes: object) -> Position:
         """Open a position of the agent, as the engine does: first the book, then the hub."""
         position = a_position(**{"agent_id": self.agent_id, **changes})
-        self.book.put(position, position.base_mark, None, WakePrices(None, None))
-        self.hub.on_position_opened(PositionOpened(position, position.base_mark))
+        self.book.put(position, position.base_trail, None, TriggerPrices(None, None))
+        self.hub.on_position_opened(PositionOpened(position, position.base_trail))
         return position
 
     def update(self, position: Position) -> None:
         """Announce a changed position."""
-        self.hub.on_position_updated(PositionUpdated(position, position.base_mark))
+        self.hub.on_position_updated(PositionUpdated(position, position.base_trail))
 
     def change(self, position: Position) -> Position:
         """Change a position, as a trade does: a newer version, in the book and announced."""
         position = replace(position, version=position.version + 1)
-        self.book.put(position, position.base_mark, None, WakePrices(None, None))
+        self.book.put(position, position.base_trail, None, TriggerPrices(None, None))
         self.update(position)
         return position
 
@@ -105,7 +105,7 @@ class World:
             ],
             now,
         )
-        self.board.on_prices(event)
+        self.latest_prices.on_prices(event)
         self.hub.on_prices(event)
 
 

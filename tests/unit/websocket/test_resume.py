@@ -12,7 +12,7 @@ import pytest
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.positions.models import Position
 from nexgent.domain.users.events import TokenRevoked
-from nexgent.infrastructure.websocket.caller import Visitor
+from nexgent.infrastructure.websocket.caller import SocketCaller
 from nexgent.infrastructure.websocket.client import (
     AGENT_DELETED,
     KEY_DELETED,
@@ -293,10 +293,10 @@ def test_connections_of_what_has_ended_are_closed() -> None:
     world = World()
     key_id = new_id()
     user = UserId(new_id())
-    session = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, session_id="one"))
-    other = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, session_id="two"))
-    key = world.hub.subscribe(world.agent_id, Visitor(user, 1e12, key_id=key_id))
-    elsewhere = world.hub.subscribe(AgentId(new_id()), Visitor(user, 1e12, session_id="one"))
+    session = world.hub.subscribe(world.agent_id, SocketCaller(user, 1e12, session_id="one"))
+    other = world.hub.subscribe(world.agent_id, SocketCaller(user, 1e12, session_id="two"))
+    key = world.hub.subscribe(world.agent_id, SocketCaller(user, 1e12, key_id=key_id))
+    elsewhere = world.hub.subscribe(AgentId(new_id()), SocketCaller(user, 1e12, session_id="one"))
 
     world.hub.on_token_revoked(TokenRevoked("one", 2**31))
     assert [one.closing for one in (session, elsewhere, other, key)] == [REVOKED, REVOKED, None, None]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from nexgent.domain.audit.models import AuditEntry, AuditFilter, AuditRow
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 
 
 class AuditLog(Protocol):
@@ -17,7 +17,7 @@ class AuditLog(Protocol):
         ...
 
     async def list(
-        self, wanted: AuditFilter, *, limit: int, offset: int = 0, after: PageMark[int] | None = None
+        self, wanted: AuditFilter, *, limit: int, offset: int = 0, after: PageCursor[int] | None = None
     ) -> Sequence[AuditRow]:
         """Return matching entries, newest first."""
         ...

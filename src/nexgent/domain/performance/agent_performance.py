@@ -15,7 +15,7 @@ from nexgent.domain.performance.summary import (
     Timeframe,
     summarise_totals,
 )
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT, sol
 from nexgent.shared.types import AgentId, UserId, WalletAddress
@@ -31,13 +31,13 @@ class AgentPerformance:
         *,
         directory: AgentDirectory,
         ledger: WalletStates,
-        board: PriceBoard,
+        latest_prices: LatestPrices,
         queries: PerformanceQueries,
         clock: Clock,
     ) -> None:
         self._directory = directory
         self._ledger = ledger
-        self._board = board
+        self._latest_prices = latest_prices
         self._queries = queries
         self._clock = clock
 
@@ -60,7 +60,7 @@ class AgentPerformance:
                 continue
             lamports += state.balance_raw(SOL_MINT)
             for position in state.positions.values():
-                price = self._board.get(position.token_address)
+                price = self._latest_prices.get(position.token_address)
                 figures.append(position_figures(position, price.price_sol if price is not None else None))
         since = self._clock.now() - _DAY if timeframe == "24h" else None
         closed = await self._queries.closed_totals(agent_id, wallet, since)

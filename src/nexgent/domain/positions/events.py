@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
 
 
@@ -13,7 +13,7 @@ class PositionOpened:
     """A purchase was recorded."""
 
     position: Position
-    mark: PositionMark
+    trail: PositionTrail
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class PositionUpdated:
     """A trade changed the position, or a price moved its stop or peak."""
 
     position: Position
-    mark: PositionMark
+    trail: PositionTrail
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Open positions. What trades change lives in `Position`; what prices change lives in `PositionMark`."""
+"""Open positions. What trades change lives in `Position`; what prices change lives in `PositionTrail`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class CloseReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PositionMark:
+class PositionTrail:
     """What prices have done to a position: its peak, its stop, its low. A stop only ever tightens until a trade re-bases it."""
 
     position_id: PositionId
     position_version: int
-    """The version of the position this mark was based on; a DCA re-bases peak and stop."""
+    """The version of the position this trail was based on; a DCA re-bases peak and stop."""
     peak_price_sol: Decimal
     lowest_price_sol: Decimal
     stop_loss_pct: Decimal | None
@@ -94,8 +94,8 @@ class Position:
     take_profit_levels_total: int | None
     opened_at: datetime
     updated_at: datetime
-    base_mark: PositionMark
-    """The mark after the last trade that (re-)based it: the first buy or a DCA. Prices move on from here."""
+    base_trail: PositionTrail
+    """The trail after the last trade that (re-)based it: the first buy or a DCA. Prices move on from here."""
     operations: int = 0
     """How many operations were intended on it: the generation of the next one."""
     pending_exit: PendingExit | None = None

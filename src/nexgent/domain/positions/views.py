@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.shared.money import CONTEXT, from_raw, sol
 
 _ZERO = Decimal(0)
@@ -19,11 +19,11 @@ _HUNDRED = Decimal(100)
 _DOUBLE = decimal.Context(prec=17, rounding=decimal.ROUND_HALF_EVEN)
 
 
-def open_position_view(position: Position, mark: PositionMark) -> dict[str, object]:
+def open_position_view(position: Position, trail: PositionTrail) -> dict[str, object]:
     """Return the 27 keys of an open position. `updatedAt` is the later one of the last trade and the last move of the stop."""
     updated_at = position.updated_at
-    if mark.stop_updated_at is not None and mark.stop_updated_at > updated_at:
-        updated_at = mark.stop_updated_at
+    if trail.stop_updated_at is not None and trail.stop_updated_at > updated_at:
+        updated_at = trail.stop_updated_at
     moon_bag_raw = position.moon_bag_raw
     return {
         "id": str(position.id),
@@ -37,14 +37,14 @@ def open_position_view(position: Position, mark: PositionMark) -> dict[str, obje
         "totalInvestedSol": position.invested_sol,
         "dcaCount": position.dca_count,
         "lastDcaTime": iso_time(position.last_dca_at),
-        "lowestPrice": _DOUBLE.plus(mark.lowest_price_sol),
+        "lowestPrice": _DOUBLE.plus(trail.lowest_price_sol),
         "dcaTransactionIds": [str(transaction_id) for transaction_id in position.dca_transaction_ids],
-        "currentStopLossPercentage": _DOUBLE.plus(mark.stop_loss_pct)
-        if mark.stop_loss_pct is not None
+        "currentStopLossPercentage": _DOUBLE.plus(trail.stop_loss_pct)
+        if trail.stop_loss_pct is not None
         else None,
         # The peak goes on being tracked while stop loss is off; the contract shows it only with a stop.
-        "peakPrice": _DOUBLE.plus(mark.peak_price_sol) if mark.stop_loss_pct is not None else None,
-        "lastStopLossUpdate": iso_time(mark.stop_updated_at),
+        "peakPrice": _DOUBLE.plus(trail.peak_price_sol) if trail.stop_loss_pct is not None else None,
+        "lastStopLossUpdate": iso_time(trail.stop_updated_at),
         "remainingAmount": position.remaining,
         "takeProfitLevelsHit": position.take_profit_levels_hit,
         "takeProfitTransactionIds": [str(one) for one in position.take_profit_transaction_ids],
@@ -61,7 +61,7 @@ def open_position_view(position: Position, mark: PositionMark) -> dict[str, obje
 
 def enriched_position_view(
     position: Position,
-    mark: PositionMark,
+    trail: PositionTrail,
     price_sol: Decimal | None,
     price_usd: Decimal | None,
     sol_usd: Decimal,
@@ -83,7 +83,7 @@ def enriched_position_view(
     profit_sol = CONTEXT.add(
         sol(position.realized_lamports), CONTEXT.subtract(value_sol, sol(position.cost_basis_lamports))
     )
-    view = open_position_view(position, mark)
+    view = open_position_view(position, trail)
     view["currentPrice"] = _DOUBLE.plus(current_sol)
     view["currentPriceUsd"] = _DOUBLE.plus(current_usd)
     view["purchasePriceUsd"] = _DOUBLE.multiply(entry_sol, sol_usd)

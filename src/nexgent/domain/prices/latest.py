@@ -9,7 +9,7 @@ from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.types import TokenAddress
 
 
-class PriceBoard:
+class LatestPrices:
     """What everybody reads prices from."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import structlog
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import FetchResult, TokenPrice
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
-from nexgent.domain.prices.validation import PriceGate, Verdict
+from nexgent.domain.prices.validation import PriceValidator, Verdict
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import TokenAddress
 
@@ -29,7 +29,7 @@ class PollObserver(Protocol):
         ...
 
     def judged(self, verdict: str) -> None:
-        """Note what the gate made of an observation."""
+        """Note what the validator made of an observation."""
         ...
 
 
@@ -41,7 +41,7 @@ class PricePoller:
         *,
         primary: TokenPriceFeed,
         secondary: TokenPriceFeed | None,
-        gate: PriceGate,
+        validator: PriceValidator,
         sol_price: SolPriceFeed,
         tracked: Callable[[], Collection[TokenAddress]],
         clock: Clock,
@@ -54,7 +54,7 @@ class PricePoller:
         says nothing to anybody."""
         self._primary = primary
         self._secondary = secondary
-        self._gate = gate
+        self._validator = validator
         self._sol_price = sol_price
         self._tracked = tracked
         self._clock = clock
@@ -83,7 +83,9 @@ class PricePoller:
             return 0
         self._launch(self._primary, self._turn(self._primary, tokens, first=()))
         if self._secondary is not None:
-            doubtful = [token for token in tokens if token in self._unanswered or self._gate.doubtful(token)]
+            doubtful = [
+                token for token in tokens if token in self._unanswered or self._validator.doubtful(token)
+            ]
             self._launch(self._secondary, self._turn(self._secondary, tokens, first=doubtful))
         deadline = self._clock.monotonic() + self._patience_seconds
         accepted = 0
@@ -148,7 +150,7 @@ class PricePoller:
                 if not self._is_tracked(observation.token_address):
                     continue
                 try:
-                    verdict, price = self._gate.judge(observation, sol_usd=sol_usd, now=now)
+                    verdict, price = self._validator.judge(observation, sol_usd=sol_usd, now=now)
                 except Exception:
                     # One token nobody can judge keeps no other from its price.
                     log.exception("prices.not_judged", token_address=observation.token_address)

@@ -1,4 +1,4 @@
-"""The gate of SOL/USD: a jump of one source converts nothing until somebody confirms it.
+"""The validator of SOL/USD: a jump of one source converts nothing until somebody confirms it.
 
 Every token whose price is known in USD only is converted with this one number, so a wrong one would move them all at once. What
 is near the last accepted price is accepted. A jump needs a witness: another source that says the same, or the same source
@@ -20,7 +20,7 @@ _LOWEST, _HIGHEST = Decimal("1e-9"), Decimal("1e9")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolGateRules:
-    """Limits of the gate."""
+    """Limits of the validator."""
 
     max_age: timedelta = timedelta(seconds=30)
     max_jump_factor: Decimal = Decimal("1.05")
@@ -40,7 +40,7 @@ class _Jump:
     times: int = 1
 
 
-class SolPriceGate:
+class SolPriceValidator:
     """Judge SOL/USD of several sources. Remembers what was accepted, what each source last said, and jumps in doubt."""
 
     def __init__(self, rules: SolGateRules) -> None:

@@ -1,4 +1,4 @@
-"""The price gate: no observation becomes a price unless it is finite, positive, fresh and plausible.
+"""The price validator: no observation becomes a price unless it is finite, positive, fresh and plausible.
 
 Plausible means near the last accepted price. A jump needs a witness: the other source saying the same, or the same source
 saying it again at the next poll while the other source has not contradicted it since. An other source that denied the jump
@@ -22,7 +22,7 @@ _LOWEST, _HIGHEST = Decimal("1e-40"), Decimal("1e40")
 
 
 class Verdict(StrEnum):
-    """What the gate made of an observation."""
+    """What the validator made of an observation."""
 
     ACCEPTED = "accepted"
     NOT_A_PRICE = "not_a_price"
@@ -35,8 +35,8 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateRules:
-    """Limits of the gate."""
+class PriceValidationRules:
+    """Limits of the validator."""
 
     max_age_seconds: float = 10.0
     max_jump_factor: Decimal = Decimal("1.25")
@@ -60,11 +60,11 @@ class _TokenState:
     candidate: _Candidate | None = None
 
 
-class PriceGate:
+class PriceValidator:
     """Judge observations, one token at a time. Remembers per token what was accepted, what each source last said and which
     jump waits for a witness."""
 
-    def __init__(self, rules: GateRules, preferred: PriceSource) -> None:
+    def __init__(self, rules: PriceValidationRules, preferred: PriceSource) -> None:
         self._rules = rules
         self._preferred = preferred
         self._max_age = timedelta(seconds=rules.max_age_seconds)
@@ -73,7 +73,7 @@ class PriceGate:
         self._tokens: dict[TokenAddress, _TokenState] = {}
 
     def seed(self, token: TokenAddress, price_sol: Decimal) -> None:
-        """Give the gate something to compare a first observation with: what was just paid for the token."""
+        """Give the validator something to compare a first observation with: what was just paid for the token."""
         state = self._tokens.setdefault(token, _TokenState())
         if state.accepted is None and price_sol > 0:
             state.accepted = price_sol

@@ -12,7 +12,7 @@ from nexgent.domain.agents.models import Wallet
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.protections.models import ProtectionVerdict
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
@@ -38,11 +38,11 @@ class DescribeProtections:
     """The same check that a purchase goes through, without a token and without a size."""
 
     def __init__(
-        self, *, directory: AgentDirectory, ledger: WalletStates, board: ProtectionBoard, clock: Clock
+        self, *, directory: AgentDirectory, ledger: WalletStates, protections: ProtectionState, clock: Clock
     ) -> None:
         self._directory = directory
         self._ledger = ledger
-        self._board = board
+        self._protections = protections
         self._clock = clock
 
     async def execute(self, agent_id: AgentId, user_id: UserId) -> ProtectionReport:
@@ -55,5 +55,5 @@ class DescribeProtections:
                 state = await self._ledger.fresh(wallet.address)
             except UnknownWalletError:
                 continue
-            found.append((wallet, self._board.check(agent, state, now)))
-        return ProtectionReport(agent.config.protections, self._board.reset_at(agent_id), tuple(found))
+            found.append((wallet, self._protections.check(agent, state, now)))
+        return ProtectionReport(agent.config.protections, self._protections.reset_at(agent_id), tuple(found))

@@ -108,7 +108,7 @@ class ProtectionControls:
 
 @dataclass(frozen=True, slots=True)
 class ProtectionHistory:
-    """Everything the board needs at start: one snapshot of the store, and the entries its tables do not contain yet."""
+    """Everything the state needs at start: one snapshot of the store, and the entries its tables do not contain yet."""
 
     controls: ProtectionControls
     records: Sequence[WalletRecord]

@@ -28,5 +28,5 @@ class ProtectionStore(Protocol):
     async def history(
         self, now: datetime, wallets: Collection[WalletAddress] | None = None
     ) -> ProtectionHistory:
-        """Return everything the board needs, out of one snapshot of the store; of all wallets for None."""
+        """Return everything the state needs, out of one snapshot of the store; of all wallets for None."""
         ...

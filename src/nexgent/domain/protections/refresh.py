@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from nexgent.domain.protections.ports import ProtectionStore
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.shared.clock import Clock
 
 
 class RefreshProtections:
     """`load` at start, then `tick` as one step of a loop; once a second is plenty."""
 
-    def __init__(self, *, store: ProtectionStore, board: ProtectionBoard, clock: Clock) -> None:
+    def __init__(self, *, store: ProtectionStore, protections: ProtectionState, clock: Clock) -> None:
         self._store = store
-        self._board = board
+        self._protections = protections
         self._clock = clock
 
     async def load(self) -> None:
-        """Fill the board. Raises `UnavailableError`; nothing may be bought before this has succeeded."""
+        """Fill the state. Raises `UnavailableError`; nothing may be bought before this has succeeded."""
         now = self._clock.now()
-        self._board.load(await self._store.history(now), now)
+        self._protections.load(await self._store.history(now), now)
 
     async def tick(self) -> None:
         """Read switches and resets, and the records of wallets others wrote to.
 
         Raises `UnavailableError`; what is known stays in force then.
         """
-        wallets = self._board.incomplete
+        wallets = self._protections.incomplete
         if wallets:
             now = self._clock.now()
-            self._board.complete(await self._store.history(now, wallets), now)
+            self._protections.complete(await self._store.history(now, wallets), now)
         else:
-            self._board.take_controls(await self._store.controls())
+            self._protections.take_controls(await self._store.controls())

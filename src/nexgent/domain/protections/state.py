@@ -106,7 +106,7 @@ class _Record:
         return self.entries
 
 
-class ProtectionBoard:
+class ProtectionState:
     """Records by wallet, switches by user, resets by agent."""
 
     def __init__(self) -> None:

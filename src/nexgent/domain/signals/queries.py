@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nexgent.domain.signals.models import SignalDecision, SignalExecution
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import SignalId, TokenAddress, UserId
 
 
@@ -50,7 +50,7 @@ class SignalQueries(Protocol):
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[SignalId] | None = None,
+        after: PageCursor[SignalId] | None = None,
     ) -> Sequence[SignalRow]:
         """Return matching signals, newest `created_at` first; equal times by id, so pages never overlap.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from nexgent.domain.ledger.models import Submission
-from nexgent.domain.positions.models import PositionMark
+from nexgent.domain.positions.models import PositionTrail
 from nexgent.domain.trading.errors import WalletNotLoadedError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest, SwapOutcome
 from nexgent.domain.trading.rules.liquidity import MarketReading
@@ -64,15 +64,15 @@ class WalletKeys(Protocol):
         ...
 
 
-class MarkStore(Protocol):
-    """The durable record of position marks (peak, stop, low): written on every move, read at start."""
+class TrailStore(Protocol):
+    """The durable record of position trails (peak, stop, low): written on every move, read at start."""
 
-    async def save(self, marks: Sequence[PositionMark]) -> None:
-        """Store the newest marks in one statement. An older version never overwrites a newer one, a stop never loosens."""
+    async def save(self, trails: Sequence[PositionTrail]) -> None:
+        """Store the newest trails in one statement. An older version never overwrites a newer one, a stop never loosens."""
         ...
 
-    async def load(self) -> Sequence[PositionMark]:
-        """Return all stored marks."""
+    async def load(self) -> Sequence[PositionTrail]:
+        """Return all stored trails."""
         ...
 
 

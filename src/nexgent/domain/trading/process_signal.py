@@ -13,7 +13,7 @@ from nexgent.domain.agents.config_models import SignalsConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.signals.models import (
     DecisionOutcome,
@@ -27,7 +27,7 @@ from nexgent.domain.signals.models import (
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
 from nexgent.domain.trading.book.position_book import age_ms
 from nexgent.domain.trading.errors import named
-from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview, PurchaseResult
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
@@ -65,11 +65,11 @@ class ProcessSignal:
         self,
         *,
         directory: AgentDirectory,
-        purchases: OpenPositions,
+        purchases: BuyToken,
         store: SignalStore,
         trades: SignalTrades,
         metrics: TokenMetricsSource,
-        board: PriceBoard,
+        latest_prices: LatestPrices,
         clock: Clock,
         publish: Callable[[object], None],
         max_age_seconds: float,
@@ -79,7 +79,7 @@ class ProcessSignal:
         self._store = store
         self._trades = trades
         self._metrics = metrics
-        self._board = board
+        self._latest_prices = latest_prices
         self._clock = clock
         self._publish = publish
         self._max_age = timedelta(seconds=max_age_seconds)
@@ -308,7 +308,7 @@ class ProcessSignal:
         now = self._clock.now()
         agent_id = result.buyer.agent.id
         verdict = Gate("purchase_validation", result.code or "passed", "passed", result.intended)
-        board_price = self._board.get(signal.token_address)
+        board_price = self._latest_prices.get(signal.token_address)
         price, source, age = None, None, None
         if result.position is not None and result.fill is not None:
             fill = result.fill
@@ -331,7 +331,7 @@ class ProcessSignal:
             price_sol=price,
             price_source=source,
             price_age_ms=age,
-            latency_ms=result.marks_ms,
+            latency_ms=result.stages_ms,
             decided_at=now,
         )
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from nexgent.domain.ledger.models import Intent, Posting, TradeSettled
-from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.trading.models import Fill
 from nexgent.domain.trading.swap_postings import Token, burn_postings, buy_postings, sale_postings
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
@@ -83,7 +83,7 @@ def settle_purchase(
     record = _buy_record(intent, fill, context)
     entry_price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, context.token_decimals)
     position_id = position_id_for(intent)
-    mark = PositionMark(
+    trail = PositionTrail(
         position_id=position_id,
         position_version=1,
         peak_price_sol=entry_price,
@@ -121,7 +121,7 @@ def settle_purchase(
         take_profit_levels_total=None,
         opened_at=context.now,
         updated_at=context.now,
-        base_mark=mark,
+        base_trail=trail,
         purchase_hash=fill.signature,
     )
     body = TradeSettled(
@@ -149,16 +149,16 @@ def settle_dca(
     """Book an averaging-down buy: average over everything bought, peak and stop re-based to the new average.
 
     The peak restarts at the higher of the new average and the present price (where one was looked at), so that an old peak
-    cannot fire the stop at once. `lowest_price_sol` is the lowest price so far, the base mark's where it is not given.
+    cannot fire the stop at once. `lowest_price_sol` is the lowest price so far, the base trail's where it is not given.
     """
     debit = buy_debit_lamports(fill)
     invested = position.invested_lamports + debit
     purchased = position.purchased_raw + fill.out_amount_raw
     average = unit_price_sol(invested, purchased, position.decimals)
     version = position.version + 1
-    lows = [position.base_mark.lowest_price_sol]
+    lows = [position.base_trail.lowest_price_sol]
     lows += [low for low in (price_sol, lowest_price_sol) if low is not None]
-    mark = PositionMark(
+    trail = PositionTrail(
         position_id=position.id,
         position_version=version,
         peak_price_sol=max(average, price_sol) if price_sol is not None else average,
@@ -180,7 +180,7 @@ def settle_dca(
         take_profit_batch_start=position.take_profit_levels_hit,
         take_profit_levels_total=position.take_profit_levels_hit + levels_total,
         updated_at=context.now,
-        base_mark=mark,
+        base_trail=trail,
     )
     body = TradeSettled(
         intent_id=intent.id,

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from nexgent.domain.transactions.models import TransactionType
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TokenAddress, TransactionId, WalletAddress
 
 
@@ -128,7 +128,7 @@ class TransactionQueries(Protocol):
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[TransactionId] | None = None,
+        after: PageCursor[TransactionId] | None = None,
     ) -> Sequence[TransactionRow]:
         """Return matching transactions, newest `time` first; equal times by id, so pages never overlap.
 
@@ -150,7 +150,7 @@ class ClosedTradeQueries(Protocol):
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[ClosedTradeId] | None = None,
+        after: PageCursor[ClosedTradeId] | None = None,
     ) -> Sequence[ClosedTradeRow]:
         """Return matching trades, newest `sale_time` first; equal times by id, so pages never overlap.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nexgent.domain.agents.config import TradingConfig, to_json_dict
 from nexgent.domain.ledger.state import Balance
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import iso_time, open_position_view
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.ids import derived_id
@@ -13,9 +13,9 @@ from nexgent.shared.money import from_raw, plain
 from nexgent.shared.types import AgentId, WalletAddress
 
 
-def encode_position(position: Position, mark: PositionMark) -> bytes:
+def encode_position(position: Position, trail: PositionTrail) -> bytes:
     """Return the 27 keys of an open position; decimals as numbers."""
-    return encode_json(open_position_view(position, mark))
+    return encode_json(open_position_view(position, trail))
 
 
 def encode_balance(agent_id: AgentId, wallet: WalletAddress, balance: Balance) -> bytes:

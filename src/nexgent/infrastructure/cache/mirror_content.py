@@ -10,7 +10,7 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import TokenPrice
 
@@ -31,5 +31,5 @@ class MirrorContent:
 
     states: Sequence[WalletState]
     agents: Sequence[Agent]
-    positions: Sequence[tuple[Position, PositionMark]]
+    positions: Sequence[tuple[Position, PositionTrail]]
     prices: Sequence[TokenPrice]

@@ -13,7 +13,7 @@ from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.infrastructure.cache.codecs import encode_balance, encode_config, encode_position, encode_price
@@ -30,7 +30,7 @@ _REMEMBERED_CLOSED = 10_000
 @dataclass(frozen=True, slots=True)
 class _Open:
     position: Position
-    mark: PositionMark
+    trail: PositionTrail
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +98,12 @@ class MirrorState:
     def absorb(self, event: MirroredEvent) -> None:
         """Replace older pending values by those of the event."""
         match event:
-            case PositionOpened(position, mark) | PositionUpdated(position, mark):
+            case PositionOpened(position, trail) | PositionUpdated(position, trail):
                 known = self._positions.get(position.id)
                 if position.id in self._closed or (known is not None and position.version < known.version):
                     return
                 self._know(position)
-                self._pending["position", position.id] = _Open(position, mark)
+                self._pending["position", position.id] = _Open(position, trail)
             case PositionClosed(position_id, agent_id, _, token):
                 self._close(position_id, agent_id, token)
             case EntriesRecorded():
@@ -187,8 +187,8 @@ class MirrorState:
     def _write(self, value: _Value, batch: WriteBatch) -> None:
         keys = self._keys
         match value:
-            case _Open(position, mark):
-                batch.put(keys.position(position.id), encode_position(position, mark))
+            case _Open(position, trail):
+                batch.put(keys.position(position.id), encode_position(position, trail))
                 batch.add(keys.agent_positions(position.agent_id), str(position.id))
                 batch.add(keys.token_positions(position.token_address), str(position.id))
             case _Closed(position_id, agent_id, token):

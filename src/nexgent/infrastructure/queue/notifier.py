@@ -32,7 +32,7 @@ async def press(queue: ArqRedis) -> None:
         await queue.enqueue_job(PROJECT_JOB, _job_id=PROJECT_JOB_ID)
 
 
-class Doorbell:
+class ProjectionNotifier:
     """Rings in the background, once per burst of trades, and keeps trying while Redis is away."""
 
     def __init__(self, queue: ArqRedis) -> None:

@@ -36,7 +36,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class SocketCaller:
     """Who connects, and until when (seconds since 1970; endless for API keys).
 
     `session_id` names the session whose end is the connection's end; the access token that was shown ends earlier, and that
@@ -54,11 +54,11 @@ class Visitor:
 class Reception(Protocol):
     """Knows whom to let in."""
 
-    async def admit(self, credential: Credential) -> Visitor:
+    async def admit(self, credential: Credential) -> SocketCaller:
         """Return who it is. Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError`."""
         ...
 
-    async def still_welcome(self, visitor: Visitor) -> bool:
+    async def still_welcome(self, visitor: SocketCaller) -> bool:
         """Tell whether the session or the key is still good; a store that is away changes nothing."""
         ...
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nexgent.domain.prices.models import TokenPrice
-from nexgent.infrastructure.websocket.caller import Visitor
+from nexgent.infrastructure.websocket.caller import SocketCaller
 from nexgent.shared.types import AgentId, TokenAddress
 
 MAX_FRAMES = 4_096
@@ -54,7 +54,7 @@ class Client:
         "visitor",
     )
 
-    def __init__(self, agent_id: AgentId, visitor: Visitor | None = None) -> None:
+    def __init__(self, agent_id: AgentId, visitor: SocketCaller | None = None) -> None:
         self.agent_id = agent_id
         self.visitor = visitor
         self.sending_since: float | None = None

@@ -21,7 +21,7 @@ from nexgent.infrastructure.websocket import frames
 from nexgent.infrastructure.websocket.caller import (
     Proof,
     Reception,
-    Visitor,
+    SocketCaller,
     answered_subprotocol,
     credential_of,
 )
@@ -123,7 +123,7 @@ class WebSocketEndpoint:
             self._places.give_back(*place)
 
     async def _admitted(
-        self, socket: WebSocket, scope: Scope, send: Send, agent: str, visitor: Visitor
+        self, socket: WebSocket, scope: Scope, send: Send, agent: str, visitor: SocketCaller
     ) -> None:
         _limit_buffer(send)
         await socket.accept(subprotocol=answered_subprotocol(scope))
@@ -141,7 +141,7 @@ class WebSocketEndpoint:
             asyncio.get_running_loop().call_later(self._linger_seconds, _cut, send)
 
     async def _converse(
-        self, socket: WebSocket, send: Send, agent_id: AgentId, visitor: Visitor, place: Resume | None
+        self, socket: WebSocket, send: Send, agent_id: AgentId, visitor: SocketCaller, place: Resume | None
     ) -> None:
         client = self._hub.subscribe(agent_id, visitor)
         alive = _SignOfLife(self._clock)
@@ -187,7 +187,7 @@ class WebSocketEndpoint:
         if client.closing is not None:
             await _say_goodbye(socket, client.closing)
 
-    async def _watch(self, client: Client, visitor: Visitor, alive: _SignOfLife) -> None:
+    async def _watch(self, client: Client, visitor: SocketCaller, alive: _SignOfLife) -> None:
         """Ask for signs of life, and end the connection when they stay away, or when there is no more right to it."""
         next_ping = self._clock.monotonic() + self._ping_seconds
         while not client.ended.is_set():
@@ -206,7 +206,7 @@ class WebSocketEndpoint:
             pause = min(next_ping - self._clock.monotonic(), left, self._check_seconds)
             await asyncio.sleep(max(0.01, pause))
 
-    async def _objection(self, client: Client, visitor: Visitor) -> Closing | None:
+    async def _objection(self, client: Client, visitor: SocketCaller) -> Closing | None:
         """Return why the connection may not go on. Other processes' news of logouts and deletions are seen here."""
         if visitor.expires_at <= self._clock.now().timestamp():
             return EXPIRED

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import iso_time, open_position_view
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.json_text import encode_json
@@ -35,11 +35,11 @@ def initial_data(positions: Sequence[dict[str, object]], now: datetime, epoch: s
     return _frame({"type": "initial_data", "data": data})
 
 
-def position_update(event: str, position: Position, mark: PositionMark, epoch: str, seq: int) -> str:
+def position_update(event: str, position: Position, trail: PositionTrail, epoch: str, seq: int) -> str:
     """Return the frame of an opened or changed position."""
     data = {
         "eventType": event,
-        "position": open_position_view(position, mark),
+        "position": open_position_view(position, trail),
         "version": position.version,
         "epoch": epoch,
         "seq": seq,

@@ -15,16 +15,16 @@ from uuid import UUID
 
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import enriched_position_view
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.websocket import frames
-from nexgent.infrastructure.websocket.caller import Visitor
+from nexgent.infrastructure.websocket.caller import SocketCaller
 from nexgent.infrastructure.websocket.client import (
     AGENT_DELETED,
     KEY_DELETED,
@@ -51,13 +51,13 @@ class WebSocketHub:
         self,
         *,
         book: PositionBook,
-        board: PriceBoard,
+        latest_prices: LatestPrices,
         sol_price: SolPriceFeed,
         clock: Clock,
         on_closed: Callable[[str], None] | None = None,
     ) -> None:
         self._book = book
-        self._board = board
+        self._latest_prices = latest_prices
         self._sol_price = sol_price
         self._clock = clock
         self._on_closed = on_closed
@@ -70,7 +70,7 @@ class WebSocketHub:
         """How many clients are connected."""
         return self._count
 
-    def subscribe(self, agent_id: AgentId, visitor: Visitor | None = None) -> Client:
+    def subscribe(self, agent_id: AgentId, visitor: SocketCaller | None = None) -> Client:
         """Add a client. From here on it hears everything."""
         client = Client(agent_id, visitor)
         self._streams.join(client)
@@ -122,22 +122,22 @@ class WebSocketHub:
         sol_usd = self.sol_usd() or Decimal(0)
         views = []
         for held in self._book.of_agent(agent_id):
-            price = self._board.get(held.position.token_address)
-            mark = self._book.current_mark(held)
+            price = self._latest_prices.get(held.position.token_address)
+            trail = self._book.current_trail(held)
             price_sol = price.price_sol if price is not None else None
             price_usd = price.price_usd if price is not None else None
-            view = enriched_position_view(held.position, mark, price_sol, price_usd, sol_usd)
+            view = enriched_position_view(held.position, trail, price_sol, price_usd, sol_usd)
             view["version"] = held.position.version
             views.append(view)
         return views
 
     def on_position_opened(self, event: PositionOpened) -> None:
         """Tell about a new position."""
-        self._tell("position_created", event.position, event.mark)
+        self._tell("position_created", event.position, event.trail)
 
     def on_position_updated(self, event: PositionUpdated) -> None:
         """Tell about a changed position."""
-        self._tell("position_updated", event.position, event.mark)
+        self._tell("position_updated", event.position, event.trail)
 
     def on_position_closed(self, event: PositionClosed) -> None:
         """Tell about a closed position."""
@@ -197,8 +197,8 @@ class WebSocketHub:
         while self._count and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
 
-    def _tell(self, event: str, position: Position, mark: PositionMark) -> None:
-        self._announce(position.agent_id, partial(frames.position_update, event, position, mark))
+    def _tell(self, event: str, position: Position, trail: PositionTrail) -> None:
+        self._announce(position.agent_id, partial(frames.position_update, event, position, trail))
 
     def _announce(self, agent_id: AgentId, encode: Callable[[str, int], str]) -> None:
         stream = self._streams.find(agent_id)
@@ -217,7 +217,7 @@ class WebSocketHub:
         assert stream is not None
         return stream
 
-    def _close_where(self, concerned: Callable[[Visitor], bool], closing: Closing) -> None:
+    def _close_where(self, concerned: Callable[[SocketCaller], bool], closing: Closing) -> None:
         for stream in self._streams.watched():
             for client in tuple(stream.clients):
                 if client.visitor is not None and concerned(client.visitor):

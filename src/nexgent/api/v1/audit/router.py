@@ -11,7 +11,7 @@ from nexgent.api.paging import NEXT_PAGE, PAGE_PARAMETERS, Paging
 from nexgent.api.v1.audit.schemas import AuditEntryOut
 from nexgent.domain.audit.models import AuditFilter, AuditRow, Outcome
 from nexgent.shared.errors import ForbiddenError, InvalidInputError
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import UserId
 
 endpoints = Endpoints("audit")
@@ -86,7 +86,7 @@ async def _page(call: Call, user_id: UserId | None, own_email: str | None) -> Re
         end=query.time("to"),
     )
     rows = await call.services.audit_log.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
-    return _PAGING.answer(rows, page, view=_view, mark=lambda row: PageMark(row.entry.at, row.id))
+    return _PAGING.answer(rows, page, view=_view, mark=lambda row: PageCursor(row.entry.at, row.id))
 
 
 def _view(row: AuditRow) -> dict[str, object]:

@@ -44,10 +44,10 @@ async def list_balances(call: Call) -> Response:
         if state is not None:
             found.extend((state, balance) for balance in state.balances.values())
     found.sort(key=lambda pair: (pair[1].updated_at, pair[1].mint), reverse=True)
-    board = call.services.board
+    latest_prices = call.services.latest_prices
     return json_response(
         [
-            balance_view(OwnedBalance(state.agent_id, state.wallet_address, balance), board)
+            balance_view(OwnedBalance(state.agent_id, state.wallet_address, balance), latest_prices)
             for state, balance in found
         ]
     )

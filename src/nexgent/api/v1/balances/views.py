@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from nexgent.api.encoding import iso
 from nexgent.domain.bookkeeping.balances import OwnedBalance
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.shared.money import SOL_MINT, from_raw, plain
 
 _ONE = Decimal(1)
 
 
-def balance_view(owned: OwnedBalance, board: PriceBoard | None = None) -> dict[str, object]:
+def balance_view(owned: OwnedBalance, latest_prices: LatestPrices | None = None) -> dict[str, object]:
     """Return a balance, with the price of its token where one is asked for and known."""
     balance = owned.balance
     view: dict[str, object] = {
@@ -24,8 +24,8 @@ def balance_view(owned: OwnedBalance, board: PriceBoard | None = None) -> dict[s
         "balance": plain(from_raw(balance.amount_raw, balance.decimals)),
         "lastUpdated": iso(balance.updated_at),
     }
-    if board is not None:
-        price = board.get(balance.mint)
+    if latest_prices is not None:
+        price = latest_prices.get(balance.mint)
         if balance.mint == SOL_MINT:
             view["priceSol"] = _ONE
         elif price is not None:

@@ -14,7 +14,7 @@ from nexgent.api.v1.historical_swaps.views import swap_view
 from nexgent.domain.agents.ownership import readable_agent
 from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import NotFoundError
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import ClosedTradeId
 
 endpoints = Endpoints("historical swaps")
@@ -45,7 +45,7 @@ async def list_swaps(call: Call) -> Response:
     rows = await call.services.closed_trades.list(
         wanted, limit=page.asked, offset=page.offset, after=page.after
     )
-    return _PAGING.answer(rows, page, view=swap_view, mark=lambda row: PageMark(row.sale_time, row.id))
+    return _PAGING.answer(rows, page, view=swap_view, mark=lambda row: PageCursor(row.sale_time, row.id))
 
 
 @endpoints.get(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from nexgent.api.deps import ApiServices
 from nexgent.api.encoding import encode, json_array
 from nexgent.domain.agents.errors import WalletNotFoundError
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import enriched_position_view, iso_time
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.domain.trading.book.position_book import HeldPosition
@@ -24,7 +24,7 @@ DISPLAY_SOL_USD = Decimal(100)
 _HUNDRED = Decimal(100)
 _MAX_FRAGMENTS = 50_000
 
-_Kept = tuple[Position, PositionMark, Decimal | None, Decimal | None, Decimal, bytes, int | None]
+_Kept = tuple[Position, PositionTrail, Decimal | None, Decimal | None, Decimal, bytes, int | None]
 
 
 class PositionFragments:
@@ -40,29 +40,29 @@ class PositionFragments:
         sol_usd: Decimal,
         planned_levels: int | None = None,
     ) -> bytes:
-        """Return the JSON of a position at a price; encoded anew only when position, mark, price or plan is another one.
+        """Return the JSON of a position at a price; encoded anew only when position, trail, price or plan is another one.
 
         `planned_levels` is how many take-profit levels the agent's configuration has, None when it takes none.
         """
-        position, mark = held.position, held.mark
+        position, trail = held.position, held.trail
         price_sol, price_usd = (price.price_sol, price.price_usd) if price is not None else (None, None)
         kept = self._kept.get(position.id)
         if (
             kept is not None
             and kept[0] is position
-            and kept[1] is mark
+            and kept[1] is trail
             and (kept[2] is price_sol or kept[2] == price_sol)
             and (kept[3] is price_usd or kept[3] == price_usd)
             and (kept[4] is sol_usd or kept[4] == sol_usd)
             and kept[6] == planned_levels
         ):
             return kept[5]
-        content = encode(position_view(position, mark, price_sol, price_usd, sol_usd, planned_levels))
+        content = encode(position_view(position, trail, price_sol, price_usd, sol_usd, planned_levels))
         if len(self._kept) >= _MAX_FRAGMENTS:
             self._kept.clear()
         self._kept[position.id] = (
             position,
-            mark,
+            trail,
             price_sol,
             price_usd,
             sol_usd,
@@ -86,7 +86,7 @@ def positions_of(
     latest = services.sol_price.latest()
     sol_usd = latest.price_usd if latest is not None else DISPLAY_SOL_USD
     fragments: PositionFragments = request.app.state.position_fragments
-    price_of, fragment = services.board.get, fragments.get
+    price_of, fragment = services.latest_prices.get, fragments.get
     rule = agent.config.take_profit
     planned = len(take_profit_plan(rule).levels) if rule.enabled else None
     return json_array([fragment(one, price_of(one.position.token_address), sol_usd, planned) for one in held])
@@ -94,14 +94,14 @@ def positions_of(
 
 def position_view(
     position: Position,
-    mark: PositionMark,
+    trail: PositionTrail,
     price_sol: Decimal | None,
     price_usd: Decimal | None,
     sol_usd: Decimal,
     planned_levels: int | None = None,
 ) -> dict[str, object]:
     """Return a position in the nested form of the lists. Figures are those of the live view, so that both always agree."""
-    view = enriched_position_view(position, mark, price_sol, price_usd, sol_usd)
+    view = enriched_position_view(position, trail, price_sol, price_usd, sol_usd)
     purchased, held = position.purchased, position.quantity
     sold_percent = (
         CONTEXT.divide(CONTEXT.multiply(CONTEXT.subtract(purchased, held), _HUNDRED), purchased).quantize(

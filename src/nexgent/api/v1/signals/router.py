@@ -14,7 +14,7 @@ from nexgent.api.v1.signals.views import decision_view, signal_view
 from nexgent.domain.signals.errors import SignalNotFoundError
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.users.models import Scope
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import SignalId
 
 endpoints = Endpoints("signals")
@@ -62,7 +62,7 @@ async def list_signals(call: Call) -> Response:
     query = call.query()
     wanted, page = signal_filter(call, query), _PAGING.read(query)
     rows = await call.services.signals.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
-    return _PAGING.answer(rows, page, view=signal_view, mark=lambda row: PageMark(row.created_at, row.id))
+    return _PAGING.answer(rows, page, view=signal_view, mark=lambda row: PageCursor(row.created_at, row.id))
 
 
 @endpoints.get("/trading-signals/{id}", Scope.SIGNALS, Doc(summary="One signal", response=SignalOut))

@@ -25,7 +25,7 @@ from nexgent.domain.transactions.queries import TransactionFilter
 from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import AgentId, SignalId, TransactionId, WalletAddress
 
 endpoints = Endpoints("transactions")
@@ -116,7 +116,7 @@ async def list_transactions(call: Call) -> Response:
     rows = await call.services.transactions.list(
         wanted, limit=page.asked, offset=page.offset, after=page.after
     )
-    return _PAGING.answer(rows, page, view=transaction_view, mark=lambda row: PageMark(row.time, row.id))
+    return _PAGING.answer(rows, page, view=transaction_view, mark=lambda row: PageCursor(row.time, row.id))
 
 
 @endpoints.get(

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from nexgent.domain.positions.models import Position, PositionMark
-from nexgent.domain.trading.book.trigger_index import HeldPosition, TokenLane, WakePrices
+from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.book.trigger_index import HeldPosition, TriggerIndex, TriggerPrices
 from nexgent.shared.types import AgentId, PositionId, TokenAddress
 
-__all__ = ["HeldPosition", "PositionBook", "WakePrices", "age_ms"]
+__all__ = ["HeldPosition", "PositionBook", "TriggerPrices", "age_ms"]
 
 
 class PositionBook:
@@ -21,7 +21,7 @@ class PositionBook:
     def __init__(self) -> None:
         self._by_id: dict[PositionId, HeldPosition] = {}
         self._by_agent: dict[AgentId, dict[PositionId, HeldPosition]] = {}
-        self._lanes: dict[TokenAddress, TokenLane] = {}
+        self._indexes: dict[TokenAddress, TriggerIndex] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -43,11 +43,11 @@ class PositionBook:
 
     def tokens(self) -> list[TokenAddress]:
         """Return the tokens that are held."""
-        return list(self._lanes)
+        return list(self._indexes)
 
     def is_held(self, token: TokenAddress) -> bool:
         """Tell whether anybody holds a token."""
-        return token in self._lanes
+        return token in self._indexes
 
     def tokens_of(self, agent_id: AgentId) -> list[TokenAddress]:
         """Return the tokens an agent holds, one per position."""
@@ -59,37 +59,41 @@ class PositionBook:
 
     def holders(self, token: TokenAddress) -> list[HeldPosition]:
         """Return the positions in a token."""
-        lane = self._lanes.get(token)
-        return list(lane.held) if lane is not None else []
+        index = self._indexes.get(token)
+        return list(index.held) if index is not None else []
 
     def put(
-        self, position: Position, mark: PositionMark, stop_price_sol: Decimal | None, wake: WakePrices
+        self,
+        position: Position,
+        trail: PositionTrail,
+        stop_price_sol: Decimal | None,
+        triggers: TriggerPrices,
     ) -> HeldPosition:
         """Add a position, or take over its new state."""
         held = self._by_id.get(position.id)
         if held is None:
-            held = HeldPosition(position, mark, stop_price_sol)
+            held = HeldPosition(position, trail, stop_price_sol)
             self._by_id[position.id] = held
             self._by_agent.setdefault(position.agent_id, {})[position.id] = held
-            self._lane(position.token_address).add(held, wake)
+            self._index(position.token_address).add(held, triggers)
         else:
-            held.position, held.mark, held.stop_price_sol = position, mark, stop_price_sol
-            self._lane(position.token_address).set(held, wake)
+            held.position, held.trail, held.stop_price_sol = position, trail, stop_price_sol
+            self._index(position.token_address).set(held, triggers)
         return held
 
-    def reset_wake(self, held: HeldPosition, wake: WakePrices) -> None:
+    def reset_triggers(self, held: HeldPosition, triggers: TriggerPrices) -> None:
         """Take over when a position wants to be looked at."""
-        self._lane(held.position.token_address).set(held, wake)
+        self._index(held.position.token_address).set(held, triggers)
 
     def move(
         self,
         token: TokenAddress,
-        moved: Sequence[tuple[HeldPosition, PositionMark, Decimal | None, WakePrices]],
+        moved: Sequence[tuple[HeldPosition, PositionTrail, Decimal | None, TriggerPrices]],
     ) -> None:
         """Take over what one price did to positions of one token."""
-        for held, mark, stop_price_sol, _ in moved:
-            held.mark, held.stop_price_sol = mark, stop_price_sol
-        self._lane(token).move([held for held, *_ in moved], [wake for *_, wake in moved])
+        for held, trail, stop_price_sol, _ in moved:
+            held.trail, held.stop_price_sol = trail, stop_price_sol
+        self._index(token).move([held for held, *_ in moved], [triggers for *_, triggers in moved])
 
     def remove(self, position_id: PositionId) -> HeldPosition | None:
         """Forget a closed position."""
@@ -100,10 +104,10 @@ class PositionBook:
         del of_agent[position_id]
         if not of_agent:
             del self._by_agent[held.position.agent_id]
-        lane = self._lanes[held.position.token_address]
-        lane.remove(held)
-        if not lane.held:
-            del self._lanes[held.position.token_address]
+        index = self._indexes[held.position.token_address]
+        index.remove(held)
+        if not index.held:
+            del self._indexes[held.position.token_address]
         return held
 
     def concerned(
@@ -113,30 +117,30 @@ class PositionBook:
 
         Without a time (seconds since 1970) no position is old enough for a stale close.
         """
-        lane = self._lanes.get(token)
-        if lane is None:
+        index = self._indexes.get(token)
+        if index is None:
             return []
-        lane.low.tick(price_sol)
-        if lane.low.full:
-            for held in lane.held:
-                held.mark = self.current_mark(held)
-                held.lows_from = lane.low.next_sequence
-            lane.low.clear()
-        return lane.concerned(price, now_seconds)
+        index.low.tick(price_sol)
+        if index.low.full:
+            for held in index.held:
+                held.trail = self.current_trail(held)
+                held.lows_from = index.low.next_sequence
+            index.low.clear()
+        return index.concerned(price, now_seconds)
 
-    def current_mark(self, held: HeldPosition) -> PositionMark:
-        """Return the mark with the lowest price seen since the position was opened."""
-        lane = self._lanes.get(held.position.token_address)
-        low = lane.low.since(held.lows_from) if lane is not None else None
-        if low is None or low >= held.mark.lowest_price_sol:
-            return held.mark
-        return replace(held.mark, lowest_price_sol=low)
+    def current_trail(self, held: HeldPosition) -> PositionTrail:
+        """Return the trail with the lowest price seen since the position was opened."""
+        index = self._indexes.get(held.position.token_address)
+        low = index.low.since(held.lows_from) if index is not None else None
+        if low is None or low >= held.trail.lowest_price_sol:
+            return held.trail
+        return replace(held.trail, lowest_price_sol=low)
 
-    def _lane(self, token: TokenAddress) -> TokenLane:
-        lane = self._lanes.get(token)
-        if lane is None:
-            lane = self._lanes[token] = TokenLane()
-        return lane
+    def _index(self, token: TokenAddress) -> TriggerIndex:
+        index = self._indexes.get(token)
+        if index is None:
+            index = self._indexes[token] = TriggerIndex()
+        return index
 
 
 def age_ms(now: datetime, at: datetime) -> int:

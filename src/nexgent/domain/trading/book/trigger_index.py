@@ -1,9 +1,9 @@
 """The open positions in one token, arranged so that a price touches only those it can concern.
 
-A lane keeps columns of floats: the price below which a position wants to be looked at (its stop, its next DCA level), the one
+A index keeps columns of floats: the price below which a position wants to be looked at (its stop, its next DCA level), the one
 above which it does (its peak, its next take-profit target), and the time and price band of its stale close. Floats only
 select, with a margin that is wider than their error; what was selected is decided exactly. Most ticks lie between the highest
-lower bound and the lowest upper bound of their lane and outside every band, and cost a few comparisons.
+lower bound and the lowest upper bound of their index and outside every band, and cost a few comparisons.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 
 MARGIN = 1e-9
 _NEVER_BELOW = -math.inf
@@ -38,7 +38,7 @@ class StaleWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class WakePrices:
+class TriggerPrices:
     """When a position wants to be looked at: at or below `lower`, at or above `upper`, or within the stale window.
 
     None is never. `take_profit_from` and `dca_until` say, rounded towards waking, which rule the bounds stand for.
@@ -56,15 +56,15 @@ class HeldPosition:
     """A position with what prices have done to it. The book is its only writer."""
 
     position: Position
-    mark: PositionMark
+    trail: PositionTrail
     stop_price_sol: Decimal | None
-    wake: WakePrices = WakePrices(None, None)
+    triggers: TriggerPrices = TriggerPrices(None, None)
     row: int = -1
     lows_from: int = 0
 
 
-class TokenLane:
-    """The positions of one token, with their wake prices as columns."""
+class TriggerIndex:
+    """The positions of one token, with their triggers prices as columns."""
 
     __slots__ = (
         "_band_high",
@@ -88,7 +88,7 @@ class TokenLane:
         self._band_low = _NEVER_ABOVE
         self._band_high = _NEVER_BELOW
 
-    def add(self, held: HeldPosition, wake: WakePrices) -> None:
+    def add(self, held: HeldPosition, triggers: TriggerPrices) -> None:
         """Take a position in."""
         row = len(self.held)
         if row == self._columns.shape[1]:
@@ -96,17 +96,17 @@ class TokenLane:
         self.held.append(held)
         held.row = row
         held.lows_from = self.low.next_sequence
-        held.wake = WakePrices(None, None)
-        self.set(held, wake)
+        held.triggers = TriggerPrices(None, None)
+        self.set(held, triggers)
 
-    def set(self, held: HeldPosition, wake: WakePrices) -> None:
+    def set(self, held: HeldPosition, triggers: TriggerPrices) -> None:
         """Take over when a position wants to be looked at."""
-        lower, upper = _lower(wake), _upper(wake)
+        lower, upper = _lower(triggers), _upper(triggers)
         before_lower, before_upper = self._columns[:2, held.row]
         self._columns[_LOWER, held.row], self._columns[_UPPER, held.row] = lower, upper
-        if wake.stale != held.wake.stale:
-            self._set_window(held.row, wake.stale)
-        held.wake = wake
+        if triggers.stale != held.triggers.stale:
+            self._set_window(held.row, triggers.stale)
+        held.triggers = triggers
         if lower >= self._highest_lower:
             self._highest_lower = lower
         elif before_lower == self._highest_lower:
@@ -116,13 +116,13 @@ class TokenLane:
         elif before_upper == self._lowest_upper:
             self._lowest_upper = float(self._columns[_UPPER, : len(self.held)].min())
 
-    def move(self, held: Sequence[HeldPosition], wakes: Sequence[WakePrices]) -> None:
+    def move(self, held: Sequence[HeldPosition], wakes: Sequence[TriggerPrices]) -> None:
         """Take over new bounds of several positions; a price does not change their stale windows."""
         lower, upper = self._columns[_LOWER], self._columns[_UPPER]
-        for one, wake in zip(held, wakes, strict=True):
-            lower[one.row] = _lower(wake)
-            upper[one.row] = _upper(wake)
-            one.wake = wake
+        for one, triggers in zip(held, wakes, strict=True):
+            lower[one.row] = _lower(triggers)
+            upper[one.row] = _upper(triggers)
+            one.triggers = triggers
         self._rebound()
 
     def remove(self, held: HeldPosition) -> None:
@@ -225,12 +225,12 @@ def _empty(rows: int) -> NDArray[np.float64]:
     return np.repeat(np.array(_EMPTY_ROW, dtype=np.float64)[:, None], rows, axis=1)
 
 
-def _lower(wake: WakePrices) -> float:
-    return float(wake.lower) * (1 + MARGIN) if wake.lower is not None else _NEVER_BELOW
+def _lower(triggers: TriggerPrices) -> float:
+    return float(triggers.lower) * (1 + MARGIN) if triggers.lower is not None else _NEVER_BELOW
 
 
-def _upper(wake: WakePrices) -> float:
-    return float(wake.upper) * (1 - MARGIN) if wake.upper is not None else _NEVER_ABOVE
+def _upper(triggers: TriggerPrices) -> float:
+    return float(triggers.upper) * (1 - MARGIN) if triggers.upper is not None else _NEVER_ABOVE
 
 
 def _outwards(price: float, direction: int) -> float:

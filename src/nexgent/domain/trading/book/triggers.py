@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.config_models import DcaConfig, StaleTradeConfig, TakeProfitConfig
-from nexgent.domain.positions.models import Position, PositionMark
-from nexgent.domain.trading.book.trigger_index import StaleWindow, WakePrices
+from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.book.trigger_index import StaleWindow, TriggerPrices
 from nexgent.domain.trading.rules.dca import dca_levels
 from nexgent.domain.trading.rules.take_profit import take_profit_plan
 from nexgent.shared.money import CONTEXT
@@ -20,40 +20,42 @@ _BELOW = Decimal("0.999999999")
 _ABOVE = Decimal("1.000000001")
 
 
-def wake_prices(
+def trigger_prices(
     position: Position,
-    mark: PositionMark,
+    trail: PositionTrail,
     stop_price_sol: Decimal | None,
     config: TradingConfig | None,
     *,
     take_profit: bool,
     dca: bool,
-) -> WakePrices:
+) -> TriggerPrices:
     """Return when to look at a position. `take_profit` and `dca` tell whether those rules may act at present."""
     if config is None:
-        return WakePrices(lower=stop_price_sol, upper=mark.peak_price_sol)
+        return TriggerPrices(lower=stop_price_sol, upper=trail.peak_price_sol)
     target = next_take_profit_price(position, config.take_profit) if take_profit else None
     level = next_dca_price(position, config.dca) if dca else None
     target = CONTEXT.multiply(target, _BELOW) if target is not None else None
     level = CONTEXT.multiply(level, _ABOVE) if level is not None else None
-    return WakePrices(
+    return TriggerPrices(
         lower=_highest(stop_price_sol, level),
-        upper=mark.peak_price_sol if target is None else min(mark.peak_price_sol, target),
+        upper=trail.peak_price_sol if target is None else min(trail.peak_price_sol, target),
         take_profit_from=target,
         dca_until=level,
         stale=stale_window(position, config.stale_trade),
     )
 
 
-def moved_wake(wake: WakePrices, mark: PositionMark, stop_price_sol: Decimal | None) -> WakePrices:
-    """Return the wake after a price moved peak and stop; levels and times stay."""
-    target = wake.take_profit_from
-    return WakePrices(
-        lower=_highest(stop_price_sol, wake.dca_until),
-        upper=mark.peak_price_sol if target is None else min(mark.peak_price_sol, target),
+def moved_triggers(
+    triggers: TriggerPrices, trail: PositionTrail, stop_price_sol: Decimal | None
+) -> TriggerPrices:
+    """Return the triggers after a price moved peak and stop; levels and times stay."""
+    target = triggers.take_profit_from
+    return TriggerPrices(
+        lower=_highest(stop_price_sol, triggers.dca_until),
+        upper=trail.peak_price_sol if target is None else min(trail.peak_price_sol, target),
         take_profit_from=target,
-        dca_until=wake.dca_until,
-        stale=wake.stale,
+        dca_until=triggers.dca_until,
+        stale=triggers.stale,
     )
 
 

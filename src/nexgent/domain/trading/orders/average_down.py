@@ -16,7 +16,7 @@ from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOperations, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, Venue
 from nexgent.domain.trading.orders.quotes import PurchaseQuotes
 from nexgent.domain.trading.rules.dca import DcaState, evaluate_dca
 from nexgent.shared.clock import Clock
@@ -27,7 +27,7 @@ CAUSE = "dca"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuyMoreRequest:
+class AverageDownRequest:
     """What to buy more of. Without `amount_sol` the agent's DCA rule decides, at the price of `evidence`."""
 
     wallet_address: WalletAddress
@@ -37,7 +37,7 @@ class BuyMoreRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class BoughtMore:
+class AveragedDown:
     """A booked DCA buy; `settled.position` is the position after it."""
 
     position: Position
@@ -58,13 +58,13 @@ EntryGuard = Callable[[Agent, WalletState, int], EntryRefusal | None]
 they may not be spent, or None, out. It is asked in the middle of a decision, so it is quick and synchronous."""
 
 
-class BuyMore:
+class AverageDown:
     """One DCA buy. It never spends what other trades have reserved, and never moves the price more than a purchase may."""
 
     def __init__(
         self,
         *,
-        operations: PositionOperations,
+        operations: PositionOrders,
         directory: AgentDirectory,
         clock: Clock,
         fee_reserve_lamports: int,
@@ -76,7 +76,7 @@ class BuyMore:
         self._fee_reserve_lamports = fee_reserve_lamports
         self._guard = guard
 
-    async def execute(self, request: BuyMoreRequest) -> BoughtMore:
+    async def execute(self, request: AverageDownRequest) -> AveragedDown:
         """Buy, book and announce.
 
         Raises `InsufficientBalanceError`, `NotDueError` (the rule does not call for it on the newest state),
@@ -85,7 +85,7 @@ class BuyMore:
         """
         operation = _Dca(request, self._directory, self._clock.now, self._fee_reserve_lamports, self._guard)
         done = await self._operations.run(request.wallet_address, request.position_id, operation)
-        return BoughtMore(done.position, done.settled, done.fill)
+        return AveragedDown(done.position, done.settled, done.fill)
 
 
 def dca_state(position: Position) -> DcaState:
@@ -113,7 +113,7 @@ def automated_in(agent: Agent, wallet: WalletAddress) -> bool:
 class _Dca:
     def __init__(
         self,
-        request: BuyMoreRequest,
+        request: AverageDownRequest,
         directory: AgentDirectory,
         now: Callable[[], datetime],
         fee_reserve_lamports: int,

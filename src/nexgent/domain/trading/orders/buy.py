@@ -41,7 +41,7 @@ from nexgent.shared.types import AgentId, IntentId, TokenAddress
 DECISION_ATTEMPTS = 4
 
 
-class OpenPositions:
+class BuyToken:
     """Buy for a burst of agents; each buyer gets its own result and no failure touches another."""
 
     def __init__(
@@ -211,7 +211,7 @@ class OpenPositions:
                 refuse_all([result], failure)
             else:
                 result.intended = True
-                result.marks_ms["intended"] = round(intended_ms, 3)
+                result.stages_ms["intended"] = round(intended_ms, 3)
                 durable.append((result, intent))
         await self._booking.carry_out(order, gateway, durable, offers, decimals, started)
         return again

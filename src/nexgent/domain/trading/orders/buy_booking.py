@@ -105,7 +105,7 @@ class PurchaseBooking:
                 booked: list[_Booked] = []
                 shares.append(booked)
                 for result, intent, quote in swaps[first : first + SHARE]:
-                    result.marks_ms["quoted"] = quoted_ms
+                    result.stages_ms["quoted"] = quoted_ms
                     outcome = await execution.run(intent, quote)
                     if isinstance(outcome, Refusal):
                         result.refuse(outcome.code, outcome.reason)
@@ -171,10 +171,10 @@ class PurchaseBooking:
                 result.in_doubt = True
                 refuse_all([result], failure)
                 continue
-            result.marks_ms["recorded"] = recorded_ms
+            result.stages_ms["recorded"] = recorded_ms
             result.settled, result.position = body, body.position
             if body.position is not None:
-                self._publish(PositionOpened(body.position, body.position.base_mark))
+                self._publish(PositionOpened(body.position, body.position.base_trail))
 
     def _settle(
         self,

@@ -133,7 +133,7 @@ class BuyByHand:
             purchase_price=position.entry_price_sol,
             transaction_hash=fill.signature,
             stop_loss_initialized=agent.config.stop_loss.enabled or agent.config.take_profit.enabled,
-            stop_loss_pct=position.base_mark.stop_loss_pct,
+            stop_loss_pct=position.base_trail.stop_loss_pct,
             signal_id=position.signal_id,
         )
 

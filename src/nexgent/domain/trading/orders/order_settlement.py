@@ -9,7 +9,7 @@ from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.ledger.errors import InsufficientBalanceError, LedgerInvariantError
 from nexgent.domain.ledger.models import Intent, TradeKind
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position, PositionTrail
 from nexgent.domain.trading.models import Fill
 from nexgent.domain.trading.rules.stop_loss import initial_stop
 from nexgent.domain.trading.rules.take_profit import take_profit_plan
@@ -23,12 +23,12 @@ from nexgent.domain.trading.settlement import (
 from nexgent.shared.money import SOL_MINT, SOL_SYMBOL, sol
 
 
-def settle_operation(
+def settle_position_order(
     intent: Intent,
     fill: Fill,
     context: SettlementContext,
     position: Position,
-    mark: PositionMark,
+    trail: PositionTrail,
     config: TradingConfig,
 ) -> Settlement:
     """Book the fill of an operation's intent. Pure: the same intent, fill and position give the same entry at any time."""
@@ -59,7 +59,7 @@ def settle_operation(
                 stop_loss_pct=stop.stop_pct,
                 levels_total=len(take_profit_plan(config.take_profit).levels),
                 price_sol=price,
-                lowest_price_sol=mark.lowest_price_sol,
+                lowest_price_sol=trail.lowest_price_sol,
             )
         case TradeKind.PURCHASE | TradeKind.WRITE_OFF:
             raise LedgerInvariantError(f"a {intent.kind.value} is not a swap on an open position")

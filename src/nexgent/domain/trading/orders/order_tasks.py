@@ -19,7 +19,7 @@ from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import SwapUnavailableError
-from nexgent.domain.trading.orders.average_down import BoughtMore, BuyMoreRequest
+from nexgent.domain.trading.orders.average_down import AveragedDown, AverageDownRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.take_profit_sale import TakenProfit, TakeProfitRequest
 from nexgent.shared.clock import Clock
@@ -30,7 +30,7 @@ from nexgent.shared.types import PositionId
 log = structlog.get_logger(__name__)
 
 
-class OperationKind(StrEnum):
+class PositionOrderKind(StrEnum):
     """What is done with part of a position."""
 
     TAKE_PROFIT = "take_profit"
@@ -45,16 +45,16 @@ class TakesProfit(Protocol):
         ...
 
 
-class BuysMore(Protocol):
+class AveragesDown(Protocol):
     """The use case that averages down."""
 
-    async def execute(self, request: BuyMoreRequest) -> BoughtMore:
+    async def execute(self, request: AverageDownRequest) -> AveragedDown:
         """Buy, book and announce."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperationPolicy:
+class PositionOrderPolicy:
     """How long to leave an operation alone."""
 
     first_pause_seconds: float = 1.0
@@ -71,18 +71,23 @@ class _Rest:
     failures: int
 
 
-class OperationTasks:
+class PositionOrderTasks:
     """At most one operation per position is under way; each kind rests on its own after a failure."""
 
     def __init__(
-        self, *, take_profit: TakesProfit, buy_more: BuysMore, policy: OperationPolicy, clock: Clock
+        self,
+        *,
+        take_profit: TakesProfit,
+        average_down: AveragesDown,
+        policy: PositionOrderPolicy,
+        clock: Clock,
     ) -> None:
         self._take_profit = take_profit
-        self._buy_more = buy_more
+        self._buy_more = average_down
         self._policy = policy
         self._clock = clock
         self._running: set[PositionId] = set()
-        self._rests: dict[tuple[PositionId, OperationKind], _Rest] = {}
+        self._rests: dict[tuple[PositionId, PositionOrderKind], _Rest] = {}
         self._tasks = TaskSet("operations")
         self._stopping = False
         self._on_idle: Callable[[PositionId], None] | None = None
@@ -99,16 +104,20 @@ class OperationTasks:
         request = TakeProfitRequest(
             wallet_address=position.wallet_address, position_id=position.id, evidence=evidence
         )
-        return self._start(position, OperationKind.TAKE_PROFIT, lambda: self._take_profit.execute(request))
+        return self._start(
+            position, PositionOrderKind.TAKE_PROFIT, lambda: self._take_profit.execute(request)
+        )
 
-    def buy_more(self, position: Position, evidence: PriceEvidence) -> bool:
+    def average_down(self, position: Position, evidence: PriceEvidence) -> bool:
         """Average down, unless that is under way or resting. Return whether it started."""
-        request = BuyMoreRequest(
+        request = AverageDownRequest(
             wallet_address=position.wallet_address, position_id=position.id, evidence=evidence
         )
-        return self._start(position, OperationKind.DCA, lambda: self._buy_more.execute(request))
+        return self._start(position, PositionOrderKind.DCA, lambda: self._buy_more.execute(request))
 
-    def resting_until(self, position_id: PositionId, kind: OperationKind, now: datetime) -> datetime | None:
+    def resting_until(
+        self, position_id: PositionId, kind: PositionOrderKind, now: datetime
+    ) -> datetime | None:
         """Return when a kind of operation may be started again, None when it may be now."""
         if position_id in self._running:
             return now + timedelta(seconds=self._policy.while_busy_seconds)
@@ -117,7 +126,7 @@ class OperationTasks:
 
     def forget(self, position_id: PositionId) -> None:
         """Drop what is known of a closed position."""
-        for kind in OperationKind:
+        for kind in PositionOrderKind:
             self._rests.pop((position_id, kind), None)
 
     async def drain(self, timeout_seconds: float) -> int:
@@ -125,7 +134,9 @@ class OperationTasks:
         self._stopping = True
         return await self._tasks.drain(timeout_seconds)
 
-    def _start(self, position: Position, kind: OperationKind, run: Callable[[], Awaitable[object]]) -> bool:
+    def _start(
+        self, position: Position, kind: PositionOrderKind, run: Callable[[], Awaitable[object]]
+    ) -> bool:
         if self._stopping or self.resting_until(position.id, kind, self._clock.now()) is not None:
             return False
         self._running.add(position.id)
@@ -133,7 +144,7 @@ class OperationTasks:
         return True
 
     async def _run(
-        self, position: Position, kind: OperationKind, run: Callable[[], Awaitable[object]]
+        self, position: Position, kind: PositionOrderKind, run: Callable[[], Awaitable[object]]
     ) -> None:
         key = (position.id, kind)
         try:
@@ -164,7 +175,7 @@ class OperationTasks:
             if self._on_idle is not None:
                 self._on_idle(position.id)
 
-    def _pause(self, key: tuple[PositionId, OperationKind], error: NexgentError) -> float:
+    def _pause(self, key: tuple[PositionId, PositionOrderKind], error: NexgentError) -> float:
         if error.code == "INSUFFICIENT_BALANCE":
             return self._policy.without_funds_seconds
         rest = self._rests.get(key)
@@ -176,7 +187,7 @@ class OperationTasks:
             pause = max(pause, error.retry_after_seconds)
         return float(pause)
 
-    def _rest(self, key: tuple[PositionId, OperationKind], seconds: float, *, failed: bool) -> None:
+    def _rest(self, key: tuple[PositionId, PositionOrderKind], seconds: float, *, failed: bool) -> None:
         before = self._rests.get(key)
         failures = before.failures if before is not None else 0
         until = self._clock.now() + timedelta(seconds=seconds)

@@ -2,7 +2,7 @@
 
 The operations differ in two answers only, and each gives them in a file of its own: what to swap, decided on the newest state
 of the wallet (`Operation.plan`), and where the quote comes from (`Operation.quote`). How a fill is booked follows from the
-intent alone (`settle_operation`), so that recovery books what landed before a crash exactly as it would have been.
+intent alone (`settle_position_order`), so that recovery books what landed before a crash exactly as it would have been.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.events import PositionClosed, PositionUpdated
-from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionTrail
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError, named
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.order_settlement import check_affordable, settle_operation
+from nexgent.domain.trading.orders.order_settlement import check_affordable, settle_position_order
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
 from nexgent.domain.trading.ports import SwapGateway
 from nexgent.domain.trading.settlement import SettlementContext, settle_write_off
@@ -93,7 +93,7 @@ class Operation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class OperationDone:
+class PositionOrderDone:
     """An operation that is booked: the position before it, what was recorded, the fill."""
 
     position: Position
@@ -101,7 +101,7 @@ class OperationDone:
     fill: Fill
 
 
-class PositionOperations:
+class PositionOrders:
     """Carry operations out, one at a time per position: the ledger refuses a second intent on it."""
 
     def __init__(
@@ -127,7 +127,7 @@ class PositionOperations:
 
     async def run(
         self, wallet: WalletAddress, position_id: PositionId, operation: Operation
-    ) -> OperationDone:
+    ) -> PositionOrderDone:
         """Decide, record the intent, swap, book, announce.
 
         Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), what the operation refuses
@@ -145,7 +145,7 @@ class PositionOperations:
                         raise StaleWalletError(wallet) from error
         raise AssertionError("unreachable")
 
-    async def book(self, intent: Intent, fill: Fill, started: float | None = None) -> OperationDone:
+    async def book(self, intent: Intent, fill: Fill, started: float | None = None) -> PositionOrderDone:
         """Book a swap that landed and announce it, in the lane of its wallet.
 
         Raises as `_book_landed` does.
@@ -153,7 +153,7 @@ class PositionOperations:
         with self._in_flight.hold({intent.id: intent.wallet_address}):
             return await self._book_landed(intent, fill, started)
 
-    async def _book_landed(self, intent: Intent, fill: Fill, started: float | None) -> OperationDone:
+    async def _book_landed(self, intent: Intent, fill: Fill, started: float | None) -> PositionOrderDone:
         """Book a swap that landed and announce it. Whoever wrote to the wallet meanwhile, the fill is booked on what is now.
 
         Raises `PositionNotFoundError` when the position is gone (it was booked elsewhere), `JournalUnavailableError`.
@@ -166,9 +166,9 @@ class PositionOperations:
             if position is None or intent.id not in state.intents:
                 raise PositionNotFoundError(position_id)
             check_affordable(intent, fill, state)
-            mark = self._mark(position)
-            settlement = settle_operation(
-                intent, fill, self._context(position), position, mark, self._config(position)
+            trail = self._trail(position)
+            settlement = settle_position_order(
+                intent, fill, self._context(position), position, trail, self._config(position)
             )
             try:
                 entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
@@ -179,7 +179,7 @@ class PositionOperations:
                 continue
             self._announce(position, settlement.body)
             self._finished(intent, begun, None)
-            return OperationDone(position, settlement.body, fill)
+            return PositionOrderDone(position, settlement.body, fill)
         raise AssertionError("unreachable")
 
     async def write_off(
@@ -273,7 +273,7 @@ class PositionOperations:
 
     async def _carry_out(
         self, position: Position, intent: Intent, entry: Entry, operation: Operation, started: float
-    ) -> OperationDone:
+    ) -> PositionOrderDone:
         venue = self._venue(intent.wallet_address)
         try:
             quote = await self._commit_and_quote(entry, operation, intent, venue)
@@ -294,7 +294,7 @@ class PositionOperations:
 
     async def _book_own(
         self, position: Position, intent: Intent, fill: Fill, started: float
-    ) -> OperationDone:
+    ) -> PositionOrderDone:
         try:
             return await self.book(intent, fill, started)
         except (PositionNotFoundError, StaleWalletError, JournalUnavailableError):
@@ -359,13 +359,15 @@ class PositionOperations:
         agent = self._directory.find(position.agent_id)
         return agent.config if agent is not None else DEFAULT_CONFIG
 
-    def _mark(self, position: Position) -> PositionMark:
+    def _trail(self, position: Position) -> PositionTrail:
         """Return what prices have done to a position by now."""
         held = self._book.get(position.id) if self._book is not None else None
         if self._book is None or held is None:
-            return position.base_mark
-        mark = self._book.current_mark(held)
-        return mark if mark.position_version >= position.base_mark.position_version else position.base_mark
+            return position.base_trail
+        trail = self._book.current_trail(held)
+        return (
+            trail if trail.position_version >= position.base_trail.position_version else position.base_trail
+        )
 
     def _announce(self, before: Position, body: TradeSettled) -> None:
         if body.position is None:
@@ -380,7 +382,7 @@ class PositionOperations:
                 )
             )
             return
-        self._publish(PositionUpdated(body.position, self._mark(body.position)))
+        self._publish(PositionUpdated(body.position, self._trail(body.position)))
 
     async def _fail(self, intent: Intent, error: NexgentError, started: float) -> None:
         """Release the reservation; should that fail as well, recovery does it when the journal is back."""

@@ -59,7 +59,7 @@ class PurchaseResult:
     intended: bool = False
     in_doubt: bool = False
     """The swap was sent and nobody can say yet what became of it; recovery will book it."""
-    marks_ms: dict[str, float] = field(default_factory=dict)
+    stages_ms: dict[str, float] = field(default_factory=dict)
     gates: tuple[Gate, ...] = ()
     """What the protections looked at."""
 

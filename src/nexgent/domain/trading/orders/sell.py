@@ -17,7 +17,7 @@ from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOperations, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, Venue
 from nexgent.domain.trading.ports import SwapGateway
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
@@ -66,7 +66,7 @@ class ClosePosition:
         book: PositionBook | None = None,
     ) -> None:
         self._clock = clock
-        self.operations = PositionOperations(
+        self.operations = PositionOrders(
             ledger=ledger,
             directory=directory,
             gateways=gateways,

@@ -13,7 +13,7 @@ from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Posi
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOperations, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, Venue
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitDecision,
     TakeProfitState,
@@ -57,7 +57,7 @@ class TakeProfitAmounts:
 class TakeProfitSale:
     """One sale for all levels a price has reached. The numbers are computed on the newest state, never before."""
 
-    def __init__(self, *, operations: PositionOperations, directory: AgentDirectory) -> None:
+    def __init__(self, *, operations: PositionOrders, directory: AgentDirectory) -> None:
         self._operations = operations
         self._directory = directory
 

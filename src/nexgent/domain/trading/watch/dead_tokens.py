@@ -12,11 +12,11 @@ import structlog
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.prices.latest import PriceBoard
+from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook
 from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.events import ExitAttemptFailed
-from nexgent.domain.trading.orders.position_orders import PositionOperations
+from nexgent.domain.trading.orders.position_orders import PositionOrders
 from nexgent.domain.trading.ports import MarketProbe
 from nexgent.domain.trading.rules.liquidity import MarketReading
 from nexgent.domain.trading.rules.write_off import (
@@ -44,16 +44,16 @@ class DeadTokens:
         self,
         *,
         book: PositionBook,
-        board: PriceBoard,
+        latest_prices: LatestPrices,
         exits: ExitTasks,
-        operations: PositionOperations,
+        operations: PositionOrders,
         probes: Sequence[MarketProbe],
         clock: Clock,
         rules: WriteOffRules | None = None,
         silent_seconds: float = 60.0,
     ) -> None:
         self._book = book
-        self._board = board
+        self._latest_prices = latest_prices
         self._exits = exits
         self._operations = operations
         self._probes = probes
@@ -123,7 +123,7 @@ class DeadTokens:
         held = self._book.tokens()
         silent: set[TokenAddress] = set()
         for token in held:
-            price = self._board.get(token)
+            price = self._latest_prices.get(token)
             if price is not None and now - price.observed_at <= self._silent:
                 self._silent_since.pop(token, None)
             elif now - self._silent_since.setdefault(token, now) >= self._silent:

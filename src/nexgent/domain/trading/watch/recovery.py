@@ -23,7 +23,7 @@ from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.events import RecoveryPostponed
 from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, Reverted, StillUnknown
-from nexgent.domain.trading.orders.buy import OpenPositions
+from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.purchases import Buyer
 from nexgent.domain.trading.orders.sell import ClosePosition
@@ -52,7 +52,7 @@ class Recovery:
         ledger: Ledger,
         directory: AgentDirectory,
         book: PositionBook,
-        purchases: OpenPositions,
+        purchases: BuyToken,
         sales: ClosePosition,
         exits: ExitTasks,
         gateways: dict[TradingMode, SwapGateway],

@@ -1,4 +1,4 @@
-"""Make marks durable, then tell about them. One statement at a time; what moves meanwhile goes into the next one."""
+"""Make trails durable, then tell about them. One statement at a time; what moves meanwhile goes into the next one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from nexgent.domain.positions.events import PositionUpdated
-from nexgent.domain.positions.models import Position, PositionMark
+from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.trading.book.position_book import PositionBook
-from nexgent.domain.trading.ports import MarkStore
+from nexgent.domain.trading.ports import TrailStore
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import PositionId
@@ -20,27 +20,27 @@ log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
 
 
-class MarkKeeper:
-    """Write-behind of a second at most: only the newest mark of a position counts."""
+class TrailKeeper:
+    """Write-behind of a second at most: only the newest trail of a position counts."""
 
-    def __init__(self, *, store: MarkStore, book: PositionBook, publish: Callable[[object], None]) -> None:
+    def __init__(self, *, store: TrailStore, book: PositionBook, publish: Callable[[object], None]) -> None:
         self._store = store
         self._book = book
         self._publish = publish
-        self._waiting: dict[PositionId, tuple[PositionMark, bool]] = {}
-        self._tasks = TaskSet("marks")
+        self._waiting: dict[PositionId, tuple[PositionTrail, bool]] = {}
+        self._tasks = TaskSet("trails")
 
-    def keep(self, marks: Iterable[PositionMark]) -> None:
-        """Store marks whose change was announced by the trade that made it."""
-        for mark in marks:
-            announce = self._waiting.get(mark.position_id, (mark, False))[1]
-            self._waiting[mark.position_id] = (mark, announce)
+    def keep(self, trails: Iterable[PositionTrail]) -> None:
+        """Store trails whose change was announced by the trade that made it."""
+        for trail in trails:
+            announce = self._waiting.get(trail.position_id, (trail, False))[1]
+            self._waiting[trail.position_id] = (trail, announce)
         self._start()
 
-    def moved(self, moved: Sequence[tuple[Position, PositionMark]]) -> None:
-        """Store marks that a price moved, and announce the positions when that is durable."""
-        for position, mark in moved:
-            self._waiting[position.id] = (mark, True)
+    def moved(self, moved: Sequence[tuple[Position, PositionTrail]]) -> None:
+        """Store trails that a price moved, and announce the positions when that is durable."""
+        for position, trail in moved:
+            self._waiting[position.id] = (trail, True)
         self._start()
 
     async def drain(self, timeout_seconds: float) -> None:
@@ -49,30 +49,30 @@ class MarkKeeper:
 
     def _start(self) -> None:
         if self._waiting and not len(self._tasks):
-            self._tasks.start(self._write(), name="marks.write")
+            self._tasks.start(self._write(), name="trails.write")
 
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, {}
             try:
-                await self._store.save([mark for mark, _ in batch.values()])
+                await self._store.save([trail for trail, _ in batch.values()])
             except NexgentError as error:
-                log.warning("marks.not_stored", positions=len(batch), code=error.code)
+                log.warning("trails.not_stored", positions=len(batch), code=error.code)
                 self._waiting = {**batch, **self._waiting}
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             except Exception:
-                # One mark that cannot be stored keeps no other position's stop from being stored.
-                log.exception("marks.not_storable", positions=len(batch))
-                await self._write_each([mark for mark, _ in batch.values()])
+                # One trail that cannot be stored keeps no other position's stop from being stored.
+                log.exception("trails.not_storable", positions=len(batch))
+                await self._write_each([trail for trail, _ in batch.values()])
             for position_id, (_, announce) in batch.items():
                 held = self._book.get(position_id) if announce else None
                 if held is not None:
-                    self._publish(PositionUpdated(held.position, held.mark))
+                    self._publish(PositionUpdated(held.position, held.trail))
 
-    async def _write_each(self, marks: Sequence[PositionMark]) -> None:
-        for mark in marks:
+    async def _write_each(self, trails: Sequence[PositionTrail]) -> None:
+        for trail in trails:
             try:
-                await self._store.save([mark])
+                await self._store.save([trail])
             except Exception:
-                log.exception("mark.not_stored", position_id=str(mark.position_id))
+                log.exception("trail.not_stored", position_id=str(trail.position_id))

@@ -22,26 +22,26 @@ from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.positions.models import CloseReason, Position, PositionMark
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import TokenPrice
-from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook, WakePrices, age_ms
-from nexgent.domain.trading.book.triggers import dca_cooldown_until, moved_wake, wake_prices
+from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook, TriggerPrices, age_ms
+from nexgent.domain.trading.book.triggers import dca_cooldown_until, moved_triggers, trigger_prices
 from nexgent.domain.trading.orders.average_down import automated_in, dca_state
-from nexgent.domain.trading.orders.order_tasks import OperationKind, OperationTasks
+from nexgent.domain.trading.orders.order_tasks import PositionOrderKind, PositionOrderTasks
 from nexgent.domain.trading.orders.take_profit_sale import take_profit_state
 from nexgent.domain.trading.rules.dca import evaluate_dca
 from nexgent.domain.trading.rules.stale_trade import decide_stale_trade
 from nexgent.domain.trading.rules.stop_loss import decide_stop_loss, stop_price
 from nexgent.domain.trading.rules.take_profit import evaluate_take_profit
 from nexgent.domain.trading.watch.exits import ExitTasks
-from nexgent.domain.trading.watch.trail_keeper import MarkKeeper
+from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import PositionId
 
 log = structlog.get_logger(__name__)
 
-Move = tuple[HeldPosition, PositionMark, Decimal | None, WakePrices]
+Move = tuple[HeldPosition, PositionTrail, Decimal | None, TriggerPrices]
 
 
 class PositionWatcher:
@@ -53,10 +53,10 @@ class PositionWatcher:
         book: PositionBook,
         directory: AgentDirectory,
         exits: ExitTasks,
-        marks: MarkKeeper,
+        trails: TrailKeeper,
         clock: Clock,
         on_evaluated: Callable[[str, float], None] | None = None,
-        operations: OperationTasks | None = None,
+        operations: PositionOrderTasks | None = None,
         exits_need_automation: bool = False,
     ) -> None:
         """Without `operations` nothing is sold in parts and nothing bought.
@@ -67,7 +67,7 @@ class PositionWatcher:
         self._book = book
         self._directory = directory
         self._exits = exits
-        self._marks = marks
+        self._trails = trails
         self._clock = clock
         self._on_evaluated = on_evaluated
         self._operations = operations
@@ -81,16 +81,16 @@ class PositionWatcher:
 
     def on_opened(self, event: PositionOpened) -> None:
         """Start watching a new position."""
-        held = self.watch(event.position, event.mark)
-        self._marks.keep([held.mark])
+        held = self.watch(event.position, event.trail)
+        self._trails.keep([held.trail])
 
     def on_updated(self, event: PositionUpdated) -> None:
         """Take over what a trade made of a position; what prices did to it meanwhile stays, unless the trade re-based it."""
         held = self._book.get(event.position.id)
         if held is not None and held.position.version >= event.position.version:
             return
-        mark = event.mark if held is None else _tightest(self._book.current_mark(held), event.mark)
-        self._marks.keep([self.watch(event.position, mark).mark])
+        trail = event.trail if held is None else _tightest(self._book.current_trail(held), event.trail)
+        self._trails.keep([self.watch(event.position, trail).trail])
 
     def on_closed(self, event: PositionClosed) -> None:
         """Stop watching a position."""
@@ -101,23 +101,23 @@ class PositionWatcher:
 
     def on_agent_saved(self, event: AgentSaved) -> None:
         """Apply a changed configuration to the agent's open positions: the stop may tighten, never loosen."""
-        tightened: list[tuple[Position, PositionMark]] = []
+        tightened: list[tuple[Position, PositionTrail]] = []
         for held in self._book.of_agent(event.agent.id):
-            before = held.mark
-            if self.watch(held.position, before).mark != before:
-                tightened.append((held.position, held.mark))
+            before = held.trail
+            if self.watch(held.position, before).trail != before:
+                tightened.append((held.position, held.trail))
         if tightened:
-            self._marks.moved(tightened)
+            self._trails.moved(tightened)
 
-    def watch(self, position: Position, mark: PositionMark) -> HeldPosition:
+    def watch(self, position: Position, trail: PositionTrail) -> HeldPosition:
         """Put a position into the book with the triggers its agent's configuration gives it."""
         agent = self._directory.find(position.agent_id)
         config = agent.config if agent is not None else None
         now = self._clock.now()
         if config is not None and config.stop_loss.enabled:
-            mark = _with_configured_stop(position, mark, config.stop_loss, now)
-        stop = _stop_price(position, mark, config)
-        return self._book.put(position, mark, stop, self._wake(position, mark, stop, agent, now))
+            trail = _with_configured_stop(position, trail, config.stop_loss, now)
+        stop = _stop_price(position, trail, config)
+        return self._book.put(position, trail, stop, self._triggers(position, trail, stop, agent, now))
 
     def on_prices(self, event: PricesChanged) -> None:
         """Hold every accepted price against the positions it can concern."""
@@ -150,7 +150,7 @@ class PositionWatcher:
                 log.exception("watcher.position_failed", position_id=str(held.position.id))
         if moved:
             self._book.move(price.token_address, moved)
-            self._marks.moved([(held.position, mark) for held, mark, _, _ in moved])
+            self._trails.moved([(held.position, trail) for held, trail, _, _ in moved])
 
     def _decide_one(
         self, held: HeldPosition, evidence: PriceEvidence, now: datetime, moved: list[Move]
@@ -167,35 +167,35 @@ class PositionWatcher:
         else:
             self._other_rules(held, agent, evidence, now)
         if move is not None:
-            mark, stop = move
-            moved.append((held, mark, stop, moved_wake(held.wake, mark, stop)))
+            trail, stop = move
+            moved.append((held, trail, stop, moved_triggers(held.triggers, trail, stop)))
         if self._on_evaluated is not None:
             self._on_evaluated("triggered" if stopped else "held", time.perf_counter() - started)
 
     def _stop_loss(
         self, held: HeldPosition, config: TradingConfig, evidence: PriceEvidence, now: datetime
-    ) -> tuple[bool, tuple[PositionMark, Decimal | None] | None]:
-        """Return whether the stop fires, and the mark with its stop price when the price moved them."""
-        mark, price_sol = held.mark, evidence.price_sol
+    ) -> tuple[bool, tuple[PositionTrail, Decimal | None] | None]:
+        """Return whether the stop fires, and the trail with its stop price when the price moved them."""
+        trail, price_sol = held.trail, evidence.price_sol
         decision = decide_stop_loss(
             held.position.entry_price_sol,
-            mark.peak_price_sol,
-            mark.stop_loss_pct,
+            trail.peak_price_sol,
+            trail.stop_loss_pct,
             price_sol,
             config.stop_loss,
         )
-        peak = decision.peak_price_sol if decision.peak_price_sol is not None else mark.peak_price_sol
+        peak = decision.peak_price_sol if decision.peak_price_sol is not None else trail.peak_price_sol
         peak = max(peak, price_sol)
-        stop_pct = decision.stop_pct if config.stop_loss.enabled else mark.stop_loss_pct
-        if peak == mark.peak_price_sol and stop_pct == mark.stop_loss_pct:
+        stop_pct = decision.stop_pct if config.stop_loss.enabled else trail.stop_loss_pct
+        if peak == trail.peak_price_sol and stop_pct == trail.stop_loss_pct:
             return decision.triggered, None
-        changed = PositionMark(
-            mark.position_id,
-            mark.position_version,
+        changed = PositionTrail(
+            trail.position_id,
+            trail.position_version,
             peak,
-            self._book.current_mark(held).lowest_price_sol,
+            self._book.current_trail(held).lowest_price_sol,
             stop_pct,
-            now if stop_pct != mark.stop_loss_pct else mark.stop_updated_at,
+            now if stop_pct != trail.stop_loss_pct else trail.stop_updated_at,
         )
         return decision.triggered, (changed, _stop_price(held.position, changed, config))
 
@@ -204,7 +204,7 @@ class PositionWatcher:
         if self._takes_profit(held, agent, evidence, now):
             return
         position, price_sol = held.position, evidence.price_sol
-        stale = held.wake.stale
+        stale = held.triggers.stale
         if stale is not None and stale.low_sol <= price_sol <= stale.high_sol:
             decision = decide_stale_trade(
                 position.opened_at, now, position.entry_price_sol, price_sol, agent.config.stale_trade
@@ -215,7 +215,7 @@ class PositionWatcher:
         self._averages_down(held, agent, evidence, now)
 
     def _takes_profit(self, held: HeldPosition, agent: Agent, evidence: PriceEvidence, now: datetime) -> bool:
-        target, operations = held.wake.take_profit_from, self._operations
+        target, operations = held.triggers.take_profit_from, self._operations
         if operations is None or target is None or evidence.price_sol < target:
             return False
         decision = evaluate_take_profit(
@@ -230,11 +230,11 @@ class PositionWatcher:
     def _averages_down(
         self, held: HeldPosition, agent: Agent, evidence: PriceEvidence, now: datetime
     ) -> None:
-        level, operations = held.wake.dca_until, self._operations
+        level, operations = held.triggers.dca_until, self._operations
         if operations is None or level is None or evidence.price_sol > level:
             return
         if evaluate_dca(dca_state(held.position), evidence.price_sol, now, agent.config.dca).triggered:
-            operations.buy_more(held.position, evidence)
+            operations.average_down(held.position, evidence)
             self._rewake(held, now)
 
     def _on_idle(self, position_id: PositionId) -> None:
@@ -244,31 +244,31 @@ class PositionWatcher:
 
     def _rewake(self, held: HeldPosition, now: datetime) -> None:
         agent = self._directory.find(held.position.agent_id)
-        wake = self._wake(held.position, held.mark, held.stop_price_sol, agent, now)
-        self._book.reset_wake(held, wake)
+        triggers = self._triggers(held.position, held.trail, held.stop_price_sol, agent, now)
+        self._book.reset_triggers(held, triggers)
 
-    def _wake(
+    def _triggers(
         self,
         position: Position,
-        mark: PositionMark,
+        trail: PositionTrail,
         stop_price_sol: Decimal | None,
         agent: Agent | None,
         now: datetime,
-    ) -> WakePrices:
+    ) -> TriggerPrices:
         """Return when to look at a position, and set an alarm for rules that may not act at present."""
         if agent is None:
-            return wake_prices(position, mark, stop_price_sol, None, take_profit=False, dca=False)
+            return trigger_prices(position, trail, stop_price_sol, None, take_profit=False, dca=False)
         config, operations = agent.config, self._operations
         take_profit = operations is not None and config.take_profit.enabled
         dca = operations is not None and config.dca.enabled and automated_in(agent, position.wallet_address)
         if operations is not None and take_profit:
-            rested = operations.resting_until(position.id, OperationKind.TAKE_PROFIT, now)
+            rested = operations.resting_until(position.id, PositionOrderKind.TAKE_PROFIT, now)
             take_profit = not self._wait(position.id, rested, now)
         if operations is not None and dca:
-            rested = operations.resting_until(position.id, OperationKind.DCA, now)
+            rested = operations.resting_until(position.id, PositionOrderKind.DCA, now)
             cooled = dca_cooldown_until(position, config.dca)
             dca = not (self._wait(position.id, rested, now) or self._wait(position.id, cooled, now))
-        return wake_prices(position, mark, stop_price_sol, config, take_profit=take_profit, dca=dca)
+        return trigger_prices(position, trail, stop_price_sol, config, take_profit=take_profit, dca=dca)
 
     def _wait(self, position_id: PositionId, until: datetime | None, now: datetime) -> bool:
         if until is None or until <= now:
@@ -293,20 +293,20 @@ class PositionWatcher:
                 self._rewake(held, now)
 
 
-def _stop_price(position: Position, mark: PositionMark, config: TradingConfig | None) -> Decimal | None:
-    if config is None or not config.stop_loss.enabled or mark.stop_loss_pct is None:
+def _stop_price(position: Position, trail: PositionTrail, config: TradingConfig | None) -> Decimal | None:
+    if config is None or not config.stop_loss.enabled or trail.stop_loss_pct is None:
         return None
-    return stop_price(position.entry_price_sol, mark.stop_loss_pct)
+    return stop_price(position.entry_price_sol, trail.stop_loss_pct)
 
 
 def _is_awake(held: HeldPosition, price_sol: Decimal, now_seconds: float) -> bool:
     """Tell whether a selected position has anything to decide: many are selected only because the price stands at their peak."""
-    wake = held.wake
-    if price_sol > held.mark.peak_price_sol or (wake.lower is not None and price_sol <= wake.lower):
+    triggers = held.triggers
+    if price_sol > held.trail.peak_price_sol or (triggers.lower is not None and price_sol <= triggers.lower):
         return True
-    if wake.take_profit_from is not None and price_sol >= wake.take_profit_from:
+    if triggers.take_profit_from is not None and price_sol >= triggers.take_profit_from:
         return True
-    stale = wake.stale
+    stale = triggers.stale
     return (
         stale is not None
         and now_seconds >= stale.from_seconds
@@ -315,18 +315,18 @@ def _is_awake(held: HeldPosition, price_sol: Decimal, now_seconds: float) -> boo
 
 
 def _with_configured_stop(
-    position: Position, mark: PositionMark, config: StopLossConfig, now: datetime
-) -> PositionMark:
-    """Return the mark with the stop that the configuration gives to its peak, where that is tighter."""
-    peak = mark.peak_price_sol
-    stop_pct = decide_stop_loss(position.entry_price_sol, peak, mark.stop_loss_pct, peak, config).stop_pct
-    if stop_pct == mark.stop_loss_pct:
-        return mark
-    return replace(mark, stop_loss_pct=stop_pct, stop_updated_at=now)
+    position: Position, trail: PositionTrail, config: StopLossConfig, now: datetime
+) -> PositionTrail:
+    """Return the trail with the stop that the configuration gives to its peak, where that is tighter."""
+    peak = trail.peak_price_sol
+    stop_pct = decide_stop_loss(position.entry_price_sol, peak, trail.stop_loss_pct, peak, config).stop_pct
+    if stop_pct == trail.stop_loss_pct:
+        return trail
+    return replace(trail, stop_loss_pct=stop_pct, stop_updated_at=now)
 
 
-def _tightest(one: PositionMark, other: PositionMark) -> PositionMark:
-    """Return two marks of a position as one: the newer base wins, on the same base nothing that was reached is lost."""
+def _tightest(one: PositionTrail, other: PositionTrail) -> PositionTrail:
+    """Return two trails of a position as one: the newer base wins, on the same base nothing that was reached is lost."""
     if one.position_version != other.position_version:
         newer, older = (one, other) if one.position_version > other.position_version else (other, one)
         return replace(newer, lowest_price_sol=min(newer.lowest_price_sol, older.lowest_price_sol))
@@ -338,5 +338,5 @@ def _tightest(one: PositionMark, other: PositionMark) -> PositionMark:
     )
 
 
-def _stop_of(mark: PositionMark) -> Decimal:
-    return mark.stop_loss_pct if mark.stop_loss_pct is not None else Decimal("-Infinity")
+def _stop_of(trail: PositionTrail) -> Decimal:
+    return trail.stop_loss_pct if trail.stop_loss_pct is not None else Decimal("-Infinity")

@@ -309,7 +309,7 @@ def _closed_trade_row(trade: ClosedTrade | ClosedTradeRecord, at: datetime) -> C
 
 
 def _position_row(position: Position) -> PositionRow:
-    mark = position.base_mark
+    mark = position.base_trail
     moon_bag_raw = position.moon_bag_raw
     return PositionRow(
         id=position.id,

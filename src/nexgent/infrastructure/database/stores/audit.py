@@ -10,7 +10,7 @@ import asyncpg
 
 from nexgent.domain.audit.models import AuditEntry, AuditFilter, AuditRow, Outcome
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.shared.paging import PageMark
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import UserId
 
 MAX_ROWS = 1_000_000
@@ -60,7 +60,7 @@ class PostgresAuditLog:
             )
 
     async def list(
-        self, wanted: AuditFilter, *, limit: int, offset: int = 0, after: PageMark[int] | None = None
+        self, wanted: AuditFilter, *, limit: int, offset: int = 0, after: PageCursor[int] | None = None
     ) -> Sequence[AuditRow]:
         """Return matching entries, newest first."""
         with translated_errors("read the audit log"):

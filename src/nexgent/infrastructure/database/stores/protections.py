@@ -120,7 +120,7 @@ class PostgresProtectionStore:
     async def history(
         self, now: datetime, wallets: Collection[WalletAddress] | None = None
     ) -> ProtectionHistory:
-        """Return everything the board needs, out of one snapshot."""
+        """Return everything the protections need, out of one snapshot."""
         chosen = list(wallets) if wallets is not None else None
         kinds = [kind.value for kind in ENTRY_KINDS]
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -26,7 +26,7 @@ from nexgent.infrastructure.database.stores.signal_rows import (
     read_execution,
     read_trade,
 )
-from nexgent.shared.paging import IdT, PageMark
+from nexgent.shared.paging import IdT, PageCursor
 from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId, UserId
 
 # The columns stand in the order of the row classes, which take them by name.
@@ -60,7 +60,7 @@ class _Query:
         self._parts += ["AND" if self._conditions else "WHERE", condition, self._argument(value)]
         self._conditions += 1
 
-    def behind(self, columns: str, mark: PageMark[IdT] | None) -> None:
+    def behind(self, columns: str, mark: PageCursor[IdT] | None) -> None:
         """Keep what comes after a mark, the newest first, by a time and an id such as `a.time, a.id`."""
         if mark is None:
             return
@@ -96,7 +96,7 @@ class PostgresTransactionQueries:
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[TransactionId] | None = None,
+        after: PageCursor[TransactionId] | None = None,
     ) -> Sequence[TransactionRow]:
         """Return matching transactions, newest first; equal times by id."""
         query = _Query(_TRANSACTION_COLUMNS, "agent_transactions")
@@ -132,7 +132,7 @@ class PostgresClosedTradeQueries:
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[ClosedTradeId] | None = None,
+        after: PageCursor[ClosedTradeId] | None = None,
     ) -> Sequence[ClosedTradeRow]:
         """Return matching trades, newest sale first; equal times by id."""
         query = _closed_trades(_CLOSED_TRADE_COLUMNS, "agent_historical_swaps t", wanted)
@@ -184,7 +184,7 @@ class PostgresSignalQueries:
         *,
         limit: int = 100,
         offset: int = 0,
-        after: PageMark[SignalId] | None = None,
+        after: PageCursor[SignalId] | None = None,
     ) -> Sequence[SignalRow]:
         """Return matching signals, newest first; equal times by id."""
         query = _signals(wanted)

@@ -1,4 +1,4 @@
-"""Position marks (peak, stop, low) in PostgreSQL: written on every move, one statement per poll."""
+"""Position trails (peak, stop, low) in PostgreSQL: written on every move, one statement per poll."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from nexgent.domain.positions.models import PositionMark
+from nexgent.domain.positions.models import PositionTrail
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal.codec import to_json
@@ -19,7 +19,7 @@ from nexgent.shared.types import PositionId
 
 _TIMEOUT_SECONDS = 5.0
 
-# A mark of a newer version replaces the stored one, whatever it says: a trade has based it anew. Within a version a peak
+# A trail of a newer version replaces the stored one, whatever it says: a trade has based it anew. Within a version a peak
 # and a stop only rise and a low only falls, so late or repeated writes do no harm. Rows that would not change are not
 # written.
 _SAVE = """
@@ -47,7 +47,7 @@ WHERE excluded.position_version > m.position_version
 _LOAD = """
 SELECT position_id, position_version, peak_price_sol, lowest_price_sol, stop_loss_pct, stop_updated_at FROM position_marks
 """
-# A mark may be saved just after its position was closed, or before the position's row is there: hence the grace period.
+# A trail may be saved just after its position was closed, or before the position's row is there: hence the grace period.
 _PRUNE = """
 DELETE FROM position_marks m
 WHERE m.updated_at < now() - interval '1 hour' AND NOT EXISTS (SELECT 1 FROM agent_positions p WHERE p.id = m.position_id)
@@ -56,7 +56,7 @@ WHERE m.updated_at < now() - interval '1 hour' AND NOT EXISTS (SELECT 1 FROM age
 
 
 @dataclass(slots=True)
-class _MarkRow:
+class _TrailRow:
     position_id: UUID
     position_version: int
     peak_price_sol: Decimal
@@ -65,8 +65,8 @@ class _MarkRow:
     stop_updated_at: datetime | None
 
 
-class PostgresMarkStore:
-    """Implements `MarkStore`. Raises `UnavailableError` when PostgreSQL is away."""
+class PostgresTrailStore:
+    """Implements `TrailStore`. Raises `UnavailableError` when PostgreSQL is away."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
@@ -79,22 +79,22 @@ class PostgresMarkStore:
             await close_pool(self._pool)
             self._pool = None
 
-    async def save(self, marks: Sequence[PositionMark]) -> None:
-        """Store the newest marks in one statement; a stop is never loosened by it."""
-        rows = _newest(marks)
+    async def save(self, trails: Sequence[PositionTrail]) -> None:
+        """Store the newest trails in one statement; a stop is never loosened by it."""
+        rows = _newest(trails)
         if not rows:
             return
         pool = await self._get_pool()
-        with translated_errors("store position marks"):
+        with translated_errors("store position trails"):
             await pool.execute(_SAVE, to_json(rows), timeout=_TIMEOUT_SECONDS)
 
-    async def load(self) -> Sequence[PositionMark]:
-        """Return all stored marks, also some of positions that are closed by now."""
+    async def load(self) -> Sequence[PositionTrail]:
+        """Return all stored trails, also some of positions that are closed by now."""
         pool = await self._get_pool()
-        with translated_errors("read position marks"):
+        with translated_errors("read position trails"):
             rows = await pool.fetch(_LOAD)
         return [
-            PositionMark(
+            PositionTrail(
                 PositionId(row["position_id"]),
                 row["position_version"],
                 row["peak_price_sol"],
@@ -106,9 +106,9 @@ class PostgresMarkStore:
         ]
 
     async def prune(self) -> int:
-        """Delete marks whose positions are gone for an hour; return how many."""
+        """Delete trails whose positions are gone for an hour; return how many."""
         pool = await self._get_pool()
-        with translated_errors("delete position marks"):
+        with translated_errors("delete position trails"):
             status = await pool.execute(_PRUNE)
         return int(status.rpartition(" ")[2])
 
@@ -116,31 +116,31 @@ class PostgresMarkStore:
         async with self._opening:
             if self._pool is None:
                 self._pool = await create_pool(
-                    self._database_url, max_size=2, application_name="nexgent-marks"
+                    self._database_url, max_size=2, application_name="nexgent-trails"
                 )
             return self._pool
 
 
-def _newest(marks: Iterable[PositionMark]) -> list[_MarkRow]:
-    """Merge marks of one position: a statement may touch a row only once."""
-    rows: dict[UUID, _MarkRow] = {}
-    for mark in marks:
-        row = rows.get(mark.position_id)
-        if row is None or mark.position_version > row.position_version:
-            rows[mark.position_id] = _MarkRow(
-                mark.position_id,
-                mark.position_version,
-                mark.peak_price_sol,
-                mark.lowest_price_sol,
-                mark.stop_loss_pct,
-                mark.stop_updated_at,
+def _newest(trails: Iterable[PositionTrail]) -> list[_TrailRow]:
+    """Merge trails of one position: a statement may touch a row only once."""
+    rows: dict[UUID, _TrailRow] = {}
+    for trail in trails:
+        row = rows.get(trail.position_id)
+        if row is None or trail.position_version > row.position_version:
+            rows[trail.position_id] = _TrailRow(
+                trail.position_id,
+                trail.position_version,
+                trail.peak_price_sol,
+                trail.lowest_price_sol,
+                trail.stop_loss_pct,
+                trail.stop_updated_at,
             )
-        elif mark.position_version == row.position_version:
-            row.peak_price_sol = max(row.peak_price_sol, mark.peak_price_sol)
-            row.lowest_price_sol = min(row.lowest_price_sol, mark.lowest_price_sol)
-            if mark.stop_loss_pct is not None and (
-                row.stop_loss_pct is None or mark.stop_loss_pct > row.stop_loss_pct
+        elif trail.position_version == row.position_version:
+            row.peak_price_sol = max(row.peak_price_sol, trail.peak_price_sol)
+            row.lowest_price_sol = min(row.lowest_price_sol, trail.lowest_price_sol)
+            if trail.stop_loss_pct is not None and (
+                row.stop_loss_pct is None or trail.stop_loss_pct > row.stop_loss_pct
             ):
-                row.stop_loss_pct = mark.stop_loss_pct
-                row.stop_updated_at = mark.stop_updated_at
+                row.stop_loss_pct = trail.stop_loss_pct
+                row.stop_updated_at = trail.stop_updated_at
     return list(rows.values())

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from nexgent.domain.prices.models import PriceSource, SolPrice
-from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceGate
+from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
 from nexgent.infrastructure.external.budget import Priority, RateBudget
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.http import HttpClient
@@ -68,7 +68,7 @@ class PythSolPriceFeed:
         self._clock = clock
         self._feed_id = normalized(feed_id)
         self._fallbacks = tuple(fallbacks)
-        self._gate = SolPriceGate(SolGateRules(max_age=timedelta(seconds=max_age_seconds)))
+        self._validator = SolPriceValidator(SolGateRules(max_age=timedelta(seconds=max_age_seconds)))
         self._doubt = asyncio.Event()
         self._silence_seconds = silence_seconds
         self._poll_seconds = poll_seconds
@@ -94,11 +94,11 @@ class PythSolPriceFeed:
 
     def current(self, now: datetime) -> SolPrice | None:
         """Return the accepted price while it is fresh and not in doubt: Pyth's, or a fallback's while Pyth has none."""
-        return self._gate.current(now)
+        return self._validator.current(now)
 
     def latest(self) -> SolPrice | None:
         """Return the last price that was accepted, however old, for display only."""
-        return self._gate.latest()
+        return self._validator.latest()
 
     async def run(self) -> None:
         """Keep the price current until cancelled."""
@@ -211,12 +211,12 @@ class PythSolPriceFeed:
         told = False
         while True:
             self._doubt.clear()
-            if not self._gate.heard(PriceSource.PYTH, self._clock.now()):
+            if not self._validator.heard(PriceSource.PYTH, self._clock.now()):
                 price = await self._ask_others()
                 if price is not None and not told:
                     log.warning("sol_price.fallback_used", source=price.source.value)
                     told = True
-            in_doubt = self._gate.doubtful(self._clock.now())
+            in_doubt = self._validator.doubtful(self._clock.now())
             pause = min(self._fallback_seconds, _DOUBT_SECONDS) if in_doubt else self._fallback_seconds
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -231,7 +231,7 @@ class PythSolPriceFeed:
                 log.exception("sol_price.fallback_failed")
                 continue
             now = self._clock.now()
-            if price is not None and self._gate.judge(price, now) and not self._gate.doubtful(now):
+            if price is not None and self._validator.judge(price, now) and not self._validator.doubtful(now):
                 return price
         return None
 
@@ -244,8 +244,8 @@ class PythSolPriceFeed:
             return False
         if price is None:
             return False
-        before = self._gate.doubtful(now)
-        if not self._gate.judge(price, now) and not before and self._gate.doubtful(now):
+        before = self._validator.doubtful(now)
+        if not self._validator.judge(price, now) and not before and self._validator.doubtful(now):
             log.warning("sol_price.jump", price_usd=str(price.price_usd), source=price.source.value)
             self._doubt.set()
         return True

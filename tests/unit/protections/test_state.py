@@ -1,4 +1,4 @@
-"""The board over a real engine in memory: what trades do to protections, and what people do to them."""
+"""The protections over a real engine in memory: what trades do to protections, and what people do to them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nexgent.domain.protections.models import (
 )
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.protections.state import ProtectionBoard
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.errors import ForbiddenError, NotFoundError
 from nexgent.shared.ids import new_id
@@ -40,18 +40,18 @@ OTHER = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 
 
 class World:
-    """An engine with a board that listens, and one agent."""
+    """An engine with a protections that listens, and one agent."""
 
     def __init__(self, **protections: object) -> None:
         self.engine = FakeEngine()
-        self.board = ProtectionBoard()
+        self.protections = ProtectionState()
         self.store = FakeProtectionStore()
         self.agent = an_agent(update_config(TradingConfig(), {"protections": protections}))
         bus = self.engine.bus
-        bus.on(EntriesRecorded, self.board.on_entries)
-        bus.on(KillSwitchChanged, self.board.on_kill_switch)
-        bus.on(ProtectionsReset, self.board.on_reset)
-        bus.on(AgentDeleted, self.board.on_agent_deleted)
+        bus.on(EntriesRecorded, self.protections.on_entries)
+        bus.on(KillSwitchChanged, self.protections.on_kill_switch)
+        bus.on(ProtectionsReset, self.protections.on_reset)
+        bus.on(AgentDeleted, self.protections.on_agent_deleted)
 
     async def start(self) -> World:
         await self.engine.add_agent(self.agent)
@@ -62,7 +62,7 @@ class World:
     ) -> ProtectionVerdict:
         who = agent or self.agent
         state = self.engine.ledger.head(who.wallets[0].address)
-        return self.board.check(
+        return self.protections.check(
             who, state, self.engine.clock.now(), size_lamports=lamports(size_sol), new_position_in=token
         )
 
@@ -213,7 +213,7 @@ async def test_a_reset_forgets_everything_but_what_is_at_stake() -> None:
 
     assert not world.check().blocked
     assert world.store.resets == {world.agent.id: at}
-    assert world.board.reset_at(world.agent.id) == at
+    assert world.protections.reset_at(world.agent.id) == at
 
 
 async def test_kill_switches_of_user_and_system() -> None:
@@ -255,7 +255,7 @@ async def test_without_an_administrator_nobody_stops_the_system() -> None:
 async def test_decisions_of_another_process_arrive_with_the_next_refresh() -> None:
     world = await World(maxDailyLossSol=0.1).start()
     await world.trade()
-    refresh = RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock)
+    refresh = RefreshProtections(store=world.store, protections=world.protections, clock=world.engine.clock)
     now = world.engine.clock.now()
     world.store.resets[world.agent.id] = now
     world.store.switches[USER] = KillSwitch(user_id=USER, engaged=True, reason=None, changed_at=now)
@@ -264,7 +264,7 @@ async def test_decisions_of_another_process_arrive_with_the_next_refresh() -> No
 
     assert world.check().code == "KILL_SWITCH"
     older = KillSwitch(user_id=USER, engaged=False, reason=None, changed_at=now - timedelta(seconds=1))
-    world.board.on_kill_switch(KillSwitchChanged(older))
+    world.protections.on_kill_switch(KillSwitchChanged(older))
     assert world.check().code == "KILL_SWITCH"
     world.store.switches[USER] = replace(older, changed_at=now + timedelta(seconds=1))
     await refresh.tick()
@@ -275,21 +275,21 @@ async def test_decisions_of_another_process_arrive_with_the_next_refresh() -> No
 async def test_a_wallet_that_another_process_wrote_to_is_read_again() -> None:
     world = await World(maxDailyLossSol=0.1).start()
     wallet = world.agent.wallets[0].address
-    refresh = RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock)
+    refresh = RefreshProtections(store=world.store, protections=world.protections, clock=world.engine.clock)
     seq = world.engine.ledger.head(wallet).seq
     world.store.records = [
         WalletRecord(
             wallet_address=wallet, agent_id=world.agent.id, seq=seq + 2, profit_today_sol=Decimal(-1)
         )
     ]
-    world.board.on_touched(WalletsTouched([wallet]))
+    world.protections.on_touched(WalletsTouched([wallet]))
     assert not world.check().blocked
 
     await refresh.tick()
 
     assert world.store.asked == [frozenset({wallet})]
     assert world.check().code == "MAX_DAILY_LOSS"
-    assert world.board.incomplete == frozenset()
+    assert world.protections.incomplete == frozenset()
 
 
 async def test_a_record_is_read_again_when_its_history_is_edited() -> None:
@@ -303,7 +303,9 @@ async def test_a_record_is_read_again_when_its_history_is_edited() -> None:
     await ledger.commit(ledger.stage(wallet, ClosedTradeRemoved(trade.id)))
     seq = ledger.head(wallet).seq
     world.store.records = [WalletRecord(wallet_address=wallet, agent_id=world.agent.id, seq=seq)]
-    await RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock).tick()
+    await RefreshProtections(
+        store=world.store, protections=world.protections, clock=world.engine.clock
+    ).tick()
 
     assert world.store.asked == [frozenset({wallet})]
     assert not world.check().blocked
@@ -314,12 +316,14 @@ async def test_a_record_that_is_behind_is_not_taken_over() -> None:
     await world.trade()
     wallet = world.agent.wallets[0].address
     world.store.records = [WalletRecord(wallet_address=wallet, agent_id=world.agent.id, seq=1)]
-    world.board.on_touched(WalletsTouched([wallet]))
+    world.protections.on_touched(WalletsTouched([wallet]))
 
-    await RefreshProtections(store=world.store, board=world.board, clock=world.engine.clock).tick()
+    await RefreshProtections(
+        store=world.store, protections=world.protections, clock=world.engine.clock
+    ).tick()
 
     assert world.check().blocked
-    assert world.board.incomplete == {wallet}
+    assert world.protections.incomplete == {wallet}
 
 
 async def test_a_start_gives_the_same_verdict_as_having_been_there() -> None:
@@ -337,8 +341,8 @@ async def test_a_start_gives_the_same_verdict_as_having_been_there() -> None:
         world.engine.journal.entries,
     )
 
-    world.board.load(history, world.engine.clock.now())
-    world.board.on_entries(EntriesRecorded(world.engine.journal.entries, (), 0))
+    world.protections.load(history, world.engine.clock.now())
+    world.protections.on_entries(EntriesRecorded(world.engine.journal.entries, (), 0))
 
     assert world.check().gates == gates
     intents = [e for e in world.engine.journal.entries if isinstance(e.body, TradeIntended)]
@@ -359,7 +363,7 @@ async def test_an_owner_sees_how_the_agent_stands() -> None:
     describe = DescribeProtections(
         directory=world.engine.directory,
         ledger=world.engine.ledger,
-        board=world.board,
+        protections=world.protections,
         clock=world.engine.clock,
     )
 
@@ -389,7 +393,7 @@ async def test_a_check_costs_microseconds() -> None:
         for _ in range(5):
             started = time.thread_time()
             for _ in range(500):
-                world.board.check(agent, state, now, size_lamports=10**9, new_position_in=OTHER)
+                world.protections.check(agent, state, now, size_lamports=10**9, new_position_in=OTHER)
             best = min(best, (time.thread_time() - started) / 500)
         return best * 1e6
 
