@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+import nexgent
 from nexgent.infrastructure.database.engine import first_connection
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ SCHEMA_REVISION = "0012"
 
 def migrations_folder() -> Path:
     """Return where the migrations are: inside the installed package, else at the root of the checkout."""
-    here = Path(__file__).resolve()
-    candidates = [here.parents[2] / "migrations", here.parents[4] / "migrations"]
+    package = Path(nexgent.__file__).resolve().parent
+    candidates = [package / "migrations", package.parents[1] / "migrations"]
     for candidate in candidates:
         if (candidate / "env.py").is_file():
             return candidate
