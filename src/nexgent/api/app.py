@@ -24,8 +24,7 @@ from nexgent.api.v1.agents.router import router as agents
 from nexgent.api.v1.api_keys.router import endpoints as api_keys
 from nexgent.api.v1.audit.router import endpoints as audit
 from nexgent.api.v1.auth.router import endpoints as auth
-from nexgent.api.v1.balances.router import endpoints as balances
-from nexgent.api.v1.balances.writes import endpoints as balance_writes
+from nexgent.api.v1.balances.router import router as balances
 from nexgent.api.v1.data_sources.router import router as data_sources
 from nexgent.api.v1.encrypted_wallets.router import endpoints as encrypted_wallets
 from nexgent.api.v1.health.router import endpoints as health
@@ -58,12 +57,10 @@ _ENDPOINTS: tuple[Endpoint, ...] = (
     *signals.all,
     *positions.all,
     *trades.all,
-    *balances.all,
     *transactions.all,
     *historical_swaps.all,
     *signal_writes.all,
     *signal_webhooks.all,
-    *balance_writes.all,
     *transaction_writes.all,
     *historical_swap_writes.all,
     *auth.all,
@@ -77,7 +74,7 @@ _ENDPOINTS: tuple[Endpoint, ...] = (
     *websocket.all,
 )
 
-ROUTERS: tuple[APIRouter, ...] = (agents, performance, protections, price_feeds, data_sources)
+ROUTERS: tuple[APIRouter, ...] = (agents, performance, balances, protections, price_feeds, data_sources)
 ROUTES: tuple[ApiRoute, ...] = tuple(
     route for router in ROUTERS for route in router.routes if isinstance(route, ApiRoute)
 )

@@ -104,12 +104,6 @@ _OWN: dict[str, dict[int, Refusal]] = {
     "POST /agent-positions/{agentId}/{positionId}/close": _SALE,
     "POST /agents/{id}/positions/{positionId}/close": _SALE,
     "POST /trades/execute": _PURCHASE,
-    "POST /agent-balances": {
-        404: Refusal("Agent not found", "AGENTNOT_FOUND"),
-        409: Refusal("A balance of this token exists already in this wallet", "CONFLICT"),
-    },
-    "PUT /agent-balances/{id}": {409: _MOVED_ON},
-    "DELETE /agent-balances/{id}": {409: _MOVED_ON},
     "POST /agent-transactions": {
         403: _FOREIGN,
         404: Refusal("Agent not found", "AGENTNOT_FOUND"),

@@ -101,7 +101,7 @@ def _complete_responses(route: ApiRoute, operation: dict[str, Any], not_found: s
     for refusal in _shared(route, operation, not_found):
         responses.setdefault(str(refusal.status), refusal.document())
     headers = {**REQUEST_ID}
-    tagged = route.method == "GET" and route.access is not Access.PUBLIC
+    tagged = route.method == "GET" and route.access is not Access.PUBLIC and route.has_shape
     done = {**headers, **(ETAG if tagged else {})}
     if route.tag not in EXEMPT_TAGS:
         done |= RATE_LIMIT

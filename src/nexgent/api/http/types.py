@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Path
 from pydantic import (
@@ -31,7 +32,7 @@ from nexgent.api.http.problems import problem_text
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.mints import read_mint, read_traded_mint
 from nexgent.shared.money import CONTEXT, plain
-from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress
+from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, SignalId, TokenAddress, TransactionId
 
 _MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
 
@@ -53,14 +54,23 @@ def _uuid_schema(example: str) -> WithJsonSchema:
 
 
 _AGENT_SCHEMA = _uuid_schema("6f9b3c1e-5a40-4d33-9a0b-1c1de8a3b0f2")
+_TRANSACTION_SCHEMA = _uuid_schema("b1a6a0de-3f0e-4a39-8a61-d3c5f2a4c9e7")
+_OTHER_SCHEMA = _uuid_schema("3c0f2d7a-6a52-4f3e-9d41-8f5b7e6a1c24")
 AnAgentId = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA]
-APositionId = Annotated[
-    PositionId, _uuid_of("position"), _uuid_schema("0d7c2f55-98a1-4a3f-bb0d-6e3f1c7a2b90")
-]
+ATransactionId = Annotated[TransactionId, _uuid_of("transaction"), _TRANSACTION_SCHEMA]
 ThatAgentIdInPath = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA, Path(alias="agentId")]
 """The agent of a path `/agent-positions/{agentId}`."""
 AgentIdInPath = Annotated[AgentId, _uuid_of("agent"), _AGENT_SCHEMA, Path(alias="id")]
 """The agent of a path `/agents/{id}`."""
+PositionIdInPath = Annotated[
+    PositionId,
+    _uuid_of("position"),
+    _uuid_schema("0d7c2f55-98a1-4a3f-bb0d-6e3f1c7a2b90"),
+    Path(alias="positionId"),
+]
+BalanceIdInPath = Annotated[UUID, _uuid_of("balance"), _OTHER_SCHEMA, Path(alias="id")]
+TransactionIdInPath = Annotated[TransactionId, _uuid_of("transaction"), _TRANSACTION_SCHEMA, Path(alias="id")]
+ClosedTradeIdInPath = Annotated[ClosedTradeId, _uuid_of("historical swap"), _OTHER_SCHEMA, Path(alias="id")]
 
 Instant = Annotated[
     datetime,
@@ -115,6 +125,8 @@ def _mint_of(read: Callable[[str, str], TokenAddress]) -> BeforeValidator:
     def check(value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
+        if not value.strip():
+            raise problem_text(f"{_named(info)} is required and must not be blank")
         try:
             return read(value.strip(), _named(info))
         except InvalidInputError as error:
@@ -157,15 +169,15 @@ Trimmed = AfterValidator(_trimmed)
 """Texts within their limits lose surrounding blanks; nothing is left of a blank one."""
 
 
-def _not_blank(value: str, info: ValidationInfo) -> str:
-    text = value.strip()
-    if not text:
+def _not_blank(value: str | None, info: ValidationInfo) -> str | None:
+    text = value.strip() if value is not None else None
+    if text == "":
         raise problem_text(f"{_named(info)} is required and must not be blank")
     return text
 
 
 NotBlank = AfterValidator(_not_blank)
-"""Required texts lose surrounding blanks, and something has to be left."""
+"""Texts that are there lose surrounding blanks, and something has to be left."""
 
 _TIME_TEXT = {"type": "string", "examples": ["2026-01-01T12:00:00.000Z"]}
 OptionalTime = Annotated[datetime | None, _reader(fields.parse_time), Stripped, WithJsonSchema(_TIME_TEXT)]

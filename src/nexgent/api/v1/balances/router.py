@@ -1,74 +1,114 @@
-"""`/agent-balances`: what wallets hold, straight from the ledger."""
+"""`/agent-balances`: what wallets hold, straight from the ledger; what is set by hand is an entry of the journal."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from decimal import Decimal
+from typing import Annotated
 
-from nexgent.api.encoding import json_response
-from nexgent.api.endpoint import Call, Doc, Endpoints
-from nexgent.api.fields import parse_uuid
-from nexgent.api.v1.balances.schemas import BalanceOut
-from nexgent.api.v1.balances.views import balance_view
+from fastapi import APIRouter, Query
+
+from nexgent.api.http.access import BalancesCaller, SessionCaller
+from nexgent.api.http.refusals import MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
+from nexgent.api.http.types import BalanceIdInPath
+from nexgent.api.v1.balances.schemas import (
+    BalanceChangesIn,
+    BalanceDeletedOut,
+    BalanceIn,
+    BalanceOut,
+    BalancesQuery,
+)
+from nexgent.domain.agents.ownership import wallet_of
 from nexgent.domain.bookkeeping.balances import OwnedBalance, balance_id
 from nexgent.domain.ledger.errors import UnknownWalletError
-from nexgent.domain.ledger.state import Balance, WalletState
-from nexgent.domain.users.models import Scope
-from nexgent.shared.errors import InvalidInputError, NotFoundError
-from nexgent.shared.types import AgentId, WalletAddress
+from nexgent.domain.ledger.state import WalletState
+from nexgent.shared.errors import NotFoundError
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import TokenAddress, WalletAddress
 
-endpoints = Endpoints("balances")
+router = APIRouter(prefix="/agent-balances", tags=["balances"], route_class=ApiRoute)
+
+_ONE = Decimal(1)
 
 
-@endpoints.get(
-    "/agent-balances",
-    Scope.BALANCES,
-    Doc(
-        summary="Balances of an agent, last changed first",
-        response=BalanceOut,
-        many=True,
-        query={"*agentId": "The agent", "walletAddress": "Only this wallet"},
+@router.get("", summary="Balances of an agent, last changed first")
+async def list_balances(
+    query: Annotated[BalancesQuery, Query()], caller: BalancesCaller, services: Services
+) -> list[BalanceOut]:
+    """Return the balances of an agent's wallets."""
+    agent = services.directory.owned(query.agent_id, caller.user_id)
+    found: list[OwnedBalance] = []
+    for wallet in agent.wallets:
+        if query.wallet_address is None or wallet.address == query.wallet_address:
+            found.extend(await _balances(services, wallet.address))
+    found.sort(key=lambda owned: (owned.balance.updated_at, owned.balance.mint), reverse=True)
+    return [BalanceOut.of(owned, _price_sol(services, owned.balance.mint)) for owned in found]
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Put a balance on the books",
+    responses=refusals(
+        UNKNOWN_AGENT, Refusal(409, "A balance of this token exists already in this wallet", "CONFLICT")
     ),
 )
-async def list_balances(call: Call) -> Response:
-    """Return the balances of an agent's wallets."""
-    query = call.query()
-    given = query.text("agentId")
-    if given is None:
-        raise InvalidInputError("agentId query parameter is required")
-    agent = call.services.directory.owned(AgentId(parse_uuid(given, "agent")), call.user_id)
-    address = query.text("walletAddress")
-    wallets = [wallet for wallet in agent.wallets if address is None or wallet.address == address]
-    found: list[tuple[WalletState, Balance]] = []
-    for wallet in wallets:
-        state = await _state(call, wallet.address)
-        if state is not None:
-            found.extend((state, balance) for balance in state.balances.values())
-    found.sort(key=lambda pair: (pair[1].updated_at, pair[1].mint), reverse=True)
-    latest_prices = call.services.latest_prices
-    return json_response(
-        [
-            balance_view(OwnedBalance(state.agent_id, state.wallet_address, balance), latest_prices)
-            for state, balance in found
-        ]
-    )
+async def create_balance(body: BalanceIn, caller: SessionCaller, services: Services) -> BalanceOut:
+    """Give a wallet a balance of a token it has none of.
+
+    The amount is booked as an adjustment; a deposit is recorded with POST /agent-transactions.
+    """
+    agent = services.directory.owned(body.agent_id, caller.user_id)
+    wallet = wallet_of(agent, WalletAddress(body.wallet_address) if body.wallet_address is not None else None)
+    create = services.bookkeeping.create_balance
+    return BalanceOut.of(await create.execute(wallet, body.token_address, body.token_symbol, body.balance))
 
 
-@endpoints.get("/agent-balances/{id}", Scope.BALANCES, Doc(summary="One balance", response=BalanceOut))
-async def get_balance(call: Call) -> Response:
+@router.get("/{id}", summary="One balance")
+async def get_balance(wanted: BalanceIdInPath, caller: BalancesCaller, services: Services) -> BalanceOut:
     """Return a balance of any of the user's agents."""
-    wanted = call.path_uuid("id", "balance")
-    for agent in call.services.directory.of_user(call.user_id):
+    for agent in services.directory.of_user(caller.user_id):
         for wallet in agent.wallets:
-            state = await _state(call, wallet.address)
-            for balance in state.balances.values() if state is not None else ():
-                if state is not None and balance_id(wallet.address, balance.mint) == wanted:
-                    owned = OwnedBalance(agent.id, wallet.address, balance)
-                    return json_response(balance_view(owned))
+            for owned in await _balances(services, wallet.address):
+                if balance_id(wallet.address, owned.balance.mint) == wanted:
+                    return BalanceOut.of(owned)
     raise NotFoundError("Balance not found")
 
 
-async def _state(call: Call, wallet: WalletAddress) -> WalletState | None:
+@router.put("/{id}", summary="Set a balance or its symbol", responses=refusals(MOVED_ON))
+async def update_balance(
+    wanted: BalanceIdInPath, body: BalanceChangesIn, caller: SessionCaller, services: Services
+) -> BalanceOut:
+    """Set a balance. What an open position holds or a trade under way has reserved cannot be taken away (409)."""
+    update = services.bookkeeping.update_balance
+    return BalanceOut.of(
+        await update.execute(wanted, caller.user_id, amount=body.balance, symbol=body.token_symbol)
+    )
+
+
+@router.delete("/{id}", summary="Strike a balance off the books", responses=refusals(MOVED_ON))
+async def delete_balance(
+    wanted: BalanceIdInPath, caller: SessionCaller, services: Services
+) -> BalanceDeletedOut:
+    """Remove a balance. Refused with 409 while an open position holds the token or a trade under way has reserved some of it."""
+    await services.bookkeeping.remove_balance.execute(wanted, caller.user_id)
+    return BalanceDeletedOut(success=True, message="Balance deleted successfully")
+
+
+async def _balances(services: Services, wallet: WalletAddress) -> list[OwnedBalance]:
+    """Return what a wallet holds; a wallet without any entry holds nothing."""
     try:
-        return await call.services.ledger.fresh(wallet)
+        state: WalletState = await services.ledger.fresh(wallet)
     except UnknownWalletError:
-        return None
+        return []
+    return [
+        OwnedBalance(state.agent_id, state.wallet_address, balance) for balance in state.balances.values()
+    ]
+
+
+def _price_sol(services: Services, mint: TokenAddress) -> Decimal | None:
+    if mint == SOL_MINT:
+        return _ONE
+    price = services.latest_prices.get(mint)
+    return price.price_sol if price is not None else None

@@ -2,10 +2,60 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from nexgent.api.fields import shown
+from nexgent.api.http.models import ApiModel, Body, Query
+from nexgent.api.http.problems import problem, problem_text
+from nexgent.api.http.types import (
+    AgentIdInQuery,
+    AnAgentId,
+    DecimalNumber,
+    DecimalText,
+    GivenMint,
+    Instant,
+    Mint,
+    NotBlank,
+    Trimmed,
+    WalletInQuery,
+)
+from nexgent.domain.bookkeeping.balances import OwnedBalance
+from nexgent.shared.money import from_raw
+from nexgent.shared.numbers import read_decimal
+
+# No exponents here, unlike elsewhere: the contract wants the plain notation it answers with.
+_AMOUNT = re.compile(r"[ \t]*-?[0-9]+(\.[0-9]+)?[ \t]*")
 
 
-class BalanceIn(BaseModel):
+def _amount(given: object) -> object:
+    if given is None:
+        return None
+    amount = read_decimal(given) if isinstance(given, str) and _AMOUNT.fullmatch(given) else None
+    if amount is None:
+        raise problem(f'a text with a number such as "12.5" is required, received {shown(given)}')
+    if amount < 0:
+        raise problem("it must not be negative")
+    return amount
+
+
+_AMOUNT_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["12.5"]}
+Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_AMOUNT_SCHEMA)]
+Symbol = Annotated[str, Field(max_length=20), NotBlank]
+
+
+class BalancesQuery(Query):
+    """Which balances."""
+
+    agent_id: AgentIdInQuery = Field(description="The agent")
+    wallet_address: WalletInQuery = None
+
+
+class BalanceIn(Body):
     """A balance to put on the books."""
 
     model_config = ConfigDict(
@@ -21,37 +71,60 @@ class BalanceIn(BaseModel):
         }
     )
 
-    agentId: str  # noqa: N815 -- the contract's names
-    tokenAddress: str = Field(max_length=255)  # noqa: N815
-    tokenSymbol: str = Field(max_length=20)  # noqa: N815
-    balance: str = Field(pattern=r"^[0-9]+(\.[0-9]+)?$")
-    walletAddress: str | None = Field(default=None, max_length=44)  # noqa: N815
+    agent_id: AnAgentId
+    token_address: GivenMint
+    token_symbol: Symbol
+    balance: Amount
+    wallet_address: Annotated[str | None, Field(max_length=44), Trimmed] = None
 
 
-class BalanceChangesIn(BaseModel):
+class BalanceChangesIn(Body):
     """What is to be changed of a balance: at least one of both."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"balance": "10"}]})
 
-    balance: str | None = Field(default=None, pattern=r"^[0-9]+(\.[0-9]+)?$")
-    tokenSymbol: str | None = Field(default=None, max_length=20)  # noqa: N815 -- the contract's names
+    balance: Amount | None = None
+    token_symbol: Symbol | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> BalanceChangesIn:
+        if self.balance is None and self.token_symbol is None:
+            raise problem_text("balance or tokenSymbol is required")
+        return self
 
 
-class BalanceDeletedOut(BaseModel):
+class BalanceDeletedOut(ApiModel):
     """A balance was removed."""
 
     success: bool
     message: str
 
 
-class BalanceOut(BaseModel):
+class BalanceOut(ApiModel):
     """What a wallet holds of one token; `balance` is the exact amount as text."""
 
-    id: str
-    agentId: str  # noqa: N815 -- the contract's names
-    walletAddress: str  # noqa: N815
-    tokenAddress: str  # noqa: N815
-    tokenSymbol: str  # noqa: N815
-    balance: str
-    lastUpdated: str  # noqa: N815
-    priceSol: float | None = None  # noqa: N815
+    id: UUID
+    agent_id: UUID
+    wallet_address: str
+    token_address: Mint
+    token_symbol: str
+    balance: DecimalText
+    last_updated: Instant
+    price_sol: DecimalNumber | None = None
+
+    @classmethod
+    def of(cls, owned: OwnedBalance, price_sol: Decimal | None = None) -> BalanceOut:
+        """Return a balance, with the price of its token where one is asked for and known."""
+        balance = owned.balance
+        shown = cls.model_construct(
+            id=owned.id,
+            agent_id=owned.agent_id,
+            wallet_address=owned.wallet_address,
+            token_address=balance.mint,
+            token_symbol=balance.symbol,
+            balance=from_raw(balance.amount_raw, balance.decimals),
+            last_updated=balance.updated_at,
+        )
+        if price_sol is not None:
+            shown.price_sol = price_sol
+        return shown
