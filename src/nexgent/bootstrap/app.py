@@ -205,7 +205,7 @@ class Service:
             clock=self.clock,
             on_gap=self.role.reload_soon,
         )
-        self.doorbell = ProjectionNotifier(self.queue)
+        self.notifier = ProjectionNotifier(self.queue)
         self.health = Health(
             pool=pool,
             redis=self.request_redis,
@@ -224,7 +224,7 @@ class Service:
             mirror=self.mirror,
             loops=self.loops,
             bridge=self.bridge,
-            doorbell=self.doorbell,
+            notifier=self.notifier,
             is_engine=lambda: self.role.active,
             protections=self.protections,
             revoked=self.revoked,
@@ -370,7 +370,7 @@ class Service:
         jobs: dict[str, Callable[[], Awaitable[object]]] = {
             "mirror": self._mirror,
             "bridge": self.bridge.run,
-            "doorbell": self.doorbell.run,
+            "notifier": self.notifier.run,
             "sol-price": self.market.sol_price.run,
             "engine": self.role.run,
             "gauges": self.gauges.run,

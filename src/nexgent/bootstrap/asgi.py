@@ -95,14 +95,14 @@ class SocketReception:
         assert claims is not None
         return _of_session(claims.user_id, claims.session_ends_at, claims.session_id, claims.issued_at)
 
-    async def still_welcome(self, visitor: SocketCaller) -> bool:
+    async def still_welcome(self, caller: SocketCaller) -> bool:
         """Tell whether the session or the key is still good; a store that is away changes nothing."""
-        if visitor.session_id is not None:
-            return not self._authenticator.has_ended(visitor.session_id, visitor.user_id, visitor.issued_at)
-        if visitor.key_hash is None:
+        if caller.session_id is not None:
+            return not self._authenticator.has_ended(caller.session_id, caller.user_id, caller.issued_at)
+        if caller.key_hash is None:
             return True
         try:
-            return await self._authenticator.still_trusts(visitor.key_hash, ApiScope.POSITIONS)
+            return await self._authenticator.still_trusts(caller.key_hash, ApiScope.POSITIONS)
         except UnavailableError:
             return True
 

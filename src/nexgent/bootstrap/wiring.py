@@ -41,7 +41,7 @@ def wire_events(
     mirror: RedisMirror,
     loops: LoopWatch,
     bridge: EventBridge,
-    doorbell: ProjectionNotifier,
+    notifier: ProjectionNotifier,
     is_engine: Callable[[], bool],
     protections: ProtectionState,
     revoked: RevokedTokens,
@@ -59,7 +59,7 @@ def wire_events(
     def tell_others(event: EntriesRecorded) -> None:
         bridge.on_event(WalletsTouched([state.wallet_address for state in event.states]))
 
-    bus.on(EntriesRecorded, doorbell.ring, mirror.on_event, tell_others)
+    bus.on(EntriesRecorded, notifier.notify, mirror.on_event, tell_others)
     bus.on(EntriesRecorded, protections.on_entries)
     bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched)
     bus.on(AgentDeleted, protections.on_agent_deleted)

@@ -20,7 +20,7 @@ from nexgent.shared.errors import UnavailableError
 from tests.conftest import migrate
 from tests.integration.cache.test_mirror import dump, mirroring
 from tests.integration.database.story import Story, add_owners
-from tests.integration.queue.test_worker import doorbell, until_projected, working
+from tests.integration.queue.test_worker import notifier, until_projected, working
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -63,17 +63,17 @@ async def test_projection_resumes_by_itself_after_either_server_is_killed(data_d
         probe = connect_redis(servers.redis_url, retries=0)
         async with (
             working(servers.database_url, servers.redis_url) as seen,
-            doorbell(servers.redis_url) as bell,
+            notifier(servers.redis_url) as bell,
         ):
-            await until_projected(projector, await _rung(journal, story, bell.ring))
+            await until_projected(projector, await _rung(journal, story, bell.notify))
             for victims in (["redis"], ["postgres"], ["redis", "postgres"], ["redis"]):
                 # Something is always under way when the server dies.
-                await _rung(journal, story, bell.ring)
+                await _rung(journal, story, bell.notify)
                 for victim in victims:
                     pid = servers.redis_pid if victim == "redis" else servers.postgres_pid
                     assert pid is not None
                     os.kill(pid, signal.SIGKILL)
-                position = await _rung(journal, story, bell.ring)
+                position = await _rung(journal, story, bell.notify)
                 await _answers(probe)
 
                 started = time.perf_counter()

@@ -63,7 +63,7 @@ async def working(database_url: str, redis_url: str, **options: Any) -> AsyncIte
 
 
 @asynccontextmanager
-async def doorbell(redis_url: str) -> AsyncIterator[ProjectionNotifier]:
+async def notifier(redis_url: str) -> AsyncIterator[ProjectionNotifier]:
     queue = connect_queue(redis_url)
     bell = ProjectionNotifier(queue)
     running = asyncio.create_task(bell.run())
@@ -124,11 +124,11 @@ async def test_a_ring_projects_what_was_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     without_sweep(monkeypatch)
-    async with working(database_url, redis_url) as seen, doorbell(redis_url) as bell:
+    async with working(database_url, redis_url) as seen, notifier(redis_url) as bell:
         await until(lambda: redis.exists(HEALTH_KEY))
         for _ in range(30):
             position = await journal.append([story.deposit(1)])
-            bell.ring()
+            bell.notify()
             await until_projected(projector, position)
         await until(lambda: seen.projected == 30)
 
@@ -146,34 +146,34 @@ async def test_many_rings_are_few_jobs_and_nothing_is_left(
 ) -> None:
     """Entries keep coming while jobs finish: the ring that a finishing job swallows must not be lost."""
     without_sweep(monkeypatch)
-    async with working(database_url, redis_url) as seen, doorbell(redis_url) as bell:
+    async with working(database_url, redis_url) as seen, notifier(redis_url) as bell:
         for number in range(300):
             position = await journal.append([story.deposit(1)])
             for _ in range(10):
-                bell.ring()
+                bell.notify()
             if number % 10 == 0:
                 await until_projected(projector, position)
         await until_projected(projector, position)
         await until(lambda: seen.projected == 300)
 
-    assert bell.rings < 300
+    assert bell.sent < 300
 
 
 async def test_an_endless_burst_rings_now_and_then(redis_url: str, redis: Redis) -> None:
-    async with doorbell(redis_url) as bell:
+    async with notifier(redis_url) as bell:
         began = time.monotonic()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while bell.rings < 4:
-                bell.ring()
+            while bell.sent < 4:
+                bell.notify()
                 await asyncio.sleep(0.005)
-        during, took_seconds = bell.rings, time.monotonic() - began
-        bell.ring()
-        await until(lambda: bell.rings > during)
+        during, took_seconds = bell.sent, time.monotonic() - began
+        bell.notify()
+        await until(lambda: bell.sent > during)
 
     # Never silent, and never without the moment of quiet that may be the end of the burst.
     assert during <= took_seconds / QUIET_SECONDS + 1
     # One more may have been under way when it ended.
-    assert int(await redis.get(BELL_KEY)) - bell.rings in {0, 1}
+    assert int(await redis.get(BELL_KEY)) - bell.sent in {0, 1}
 
 
 async def test_the_sweep_finds_what_nobody_rang_for(
@@ -201,9 +201,9 @@ async def test_a_mark_of_a_killed_worker_does_not_block_the_next_one(
     projector: Projector,
     story: Story,
 ) -> None:
-    async with doorbell(redis_url) as bell:
+    async with notifier(redis_url) as bell:
         position = await journal.append([story.deposit(1)])
-        bell.ring()
+        bell.notify()
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not await redis.exists(job_key_prefix + PROJECT_JOB_ID):
                 await asyncio.sleep(0.005)
@@ -225,11 +225,11 @@ async def test_two_workers_share_the_work_without_harm(
     async with (
         working(database_url, redis_url) as first,
         working(database_url, redis_url) as second,
-        doorbell(redis_url) as bell,
+        notifier(redis_url) as bell,
     ):
         for _ in range(100):
             position = await journal.append([story.deposit(1)])
-            bell.ring()
+            bell.notify()
         await until_projected(projector, position)
         await until(lambda: first.projected + second.projected >= 100)
 
@@ -238,8 +238,8 @@ async def test_two_workers_share_the_work_without_harm(
 
 
 async def test_jobs_travel_as_json(redis_url: str, redis: Redis) -> None:
-    async with doorbell(redis_url) as bell:
-        bell.ring()
+    async with notifier(redis_url) as bell:
+        bell.notify()
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (document := await redis.get(job_key_prefix + PROJECT_JOB_ID)) is None:
                 await asyncio.sleep(0.005)
@@ -249,11 +249,13 @@ async def test_jobs_travel_as_json(redis_url: str, redis: Redis) -> None:
 
 async def test_rings_wait_for_a_redis_that_is_away() -> None:
     with capture_logs() as logs:
-        async with doorbell("unix:///nonexistent/redis.sock") as bell:
+        async with notifier("unix:///nonexistent/redis.sock") as bell:
             for _ in range(1_000):
-                bell.ring()
-            await until(lambda: len([line for line in logs if line["event"] == "doorbell.not_heard"]) >= 2)
-            assert bell.rings == 0
+                bell.notify()
+            await until(
+                lambda: len([line for line in logs if line["event"] == "projection.not_notified"]) >= 2
+            )
+            assert bell.sent == 0
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class Site:
         self.tickets = SocketTickets(store=self.ticket_store, revoked=self.revoked, clock=self.clock)
         self.stopping = False
         self.looks = 0
-        """How often it was asked whether a visitor is still welcome."""
+        """How often it was asked whether a caller is still welcome."""
         self.directory = AgentDirectory()
         self.directory.load([self._agent(self.world.agent_id, self.user_id)])
         self.port = 0
@@ -169,6 +169,6 @@ class _CountingReception(SocketReception):
         super().__init__(site.authenticator, site.tickets)
         self._site = site
 
-    async def still_welcome(self, visitor: SocketCaller) -> bool:
+    async def still_welcome(self, caller: SocketCaller) -> bool:
         self._site.looks += 1
-        return await super().still_welcome(visitor)
+        return await super().still_welcome(caller)

@@ -52,13 +52,13 @@ async def refused(address: str, **options: Any) -> tuple[int, str]:
 
 
 async def looked_at(site: Site) -> None:
-    """Wait until all visitors have been looked at again."""
+    """Wait until all callers have been looked at again."""
     enough = site.looks + 2 * site.world.hub.client_count
 
     async def reached() -> bool:
         return site.looks > enough or not site.world.hub.client_count
 
-    await until(reached, "the visitors were looked at again")
+    await until(reached, "the callers were looked at again")
 
 
 def protocols(*names: str) -> Sequence[Subprotocol]:
@@ -193,7 +193,7 @@ async def test_a_connection_lives_as_long_as_its_session_and_not_as_its_token(si
                 await greeted(connection)
             site.clock.shift = timedelta(minutes=16)
             for connection in (by_token, by_ticket):
-                # Several looks at the visitor's right later they are still served.
+                # Several looks at the caller's right later they are still served.
                 await looked_at(site)
                 await connection.send('{"type":"ping"}')
                 assert (await receive(connection))["type"] == "pong"

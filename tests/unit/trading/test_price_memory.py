@@ -75,7 +75,7 @@ class Scene:
             mirror=nobody,
             loops=LoopWatch(self.clock),
             bridge=nobody,
-            doorbell=nobody,
+            notifier=nobody,
             is_engine=lambda: True,
             protections=ProtectionState(),
             revoked=RevokedTokens(self.bus.publish),

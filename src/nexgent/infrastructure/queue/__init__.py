@@ -1,1 +1,1 @@
-"""The queue: a doorbell that wakes the worker, and the worker's jobs. The journal is the truth; a lost ring loses time only."""
+"""The queue: a notifier that wakes the worker, and the worker's jobs. The journal is the truth; a lost ring loses time only."""

@@ -16,7 +16,7 @@ from arq.connections import ArqRedis
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES
 from nexgent.infrastructure.database.projection.projector import Backlog
 from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID, QUEUE_NAME, SWEEP_JOB
-from nexgent.infrastructure.queue.notifier import press
+from nexgent.infrastructure.queue.notifier import notify_worker
 from nexgent.shared.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ async def after_job(context: Context) -> None:
         return
     queue: ArqRedis = context["redis"]
     if context.get("left") or await queue.get(BELL_KEY) != context.get("bell"):
-        await press(queue)
+        await notify_worker(queue)
 
 
 async def sweep_journal(context: Context) -> int:

@@ -1,4 +1,4 @@
-"""The doorbell: tells the worker that the journal has grown."""
+"""Tells the worker that the journal has grown."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ log = structlog.get_logger(__name__)
 QUIET_SECONDS = 0.03
 """A burst of trades is over when nothing has been recorded for this long."""
 LONGEST_WAIT_SECONDS = 0.1
-"""The longest a ring waits for a burst to be over: tables are to be fractions of a second behind, not more."""
+"""The longest a notice waits for a burst to be over: tables are to be fractions of a second behind, not more."""
 DEADLINE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 0.5
 
 
-async def press(queue: ArqRedis) -> None:
-    """Ring once: count it, and put the job into the queue unless it is there or running already.
+async def notify_worker(queue: ArqRedis) -> None:
+    """Tell the worker once: count it, and put the job into the queue unless it is there or running already.
 
     Counting comes first: a job that is just finishing looks at the count after it has left the queue, so either it sees this
-    ring or the queue takes a new job.
+    notice or the queue takes a new job.
     """
     async with asyncio.timeout(DEADLINE_SECONDS):
         await queue.incr(BELL_KEY)
@@ -33,24 +33,24 @@ async def press(queue: ArqRedis) -> None:
 
 
 class ProjectionNotifier:
-    """Rings in the background, once per burst of trades, and keeps trying while Redis is away."""
+    """Tells the worker in the background, once per burst of trades, and keeps trying while Redis is away."""
 
     def __init__(self, queue: ArqRedis) -> None:
         self._queue = queue
         self._wanted = asyncio.Event()
-        self._rings = 0
+        self._sent = 0
 
     @property
-    def rings(self) -> int:
+    def sent(self) -> int:
         """How often the worker was really told."""
-        return self._rings
+        return self._sent
 
-    def ring(self, _event: object = None) -> None:
-        """Ask for a ring. Listens to `EntriesRecorded`."""
+    def notify(self, _event: object = None) -> None:
+        """Ask for the worker to be told. Listens to `EntriesRecorded`."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Ring whenever somebody asked for it, until cancelled."""
+        """Tell the worker whenever somebody asked for it, until cancelled."""
         pause_seconds = QUIET_SECONDS
         while True:
             stop_if_cancelled()
@@ -60,13 +60,13 @@ class ProjectionNotifier:
                 self._wanted, quiet_seconds=QUIET_SECONDS, longest_seconds=LONGEST_WAIT_SECONDS
             )
             try:
-                await press(self._queue)
+                await notify_worker(self._queue)
             except REDIS_OUTAGES as error:
                 self._wanted.set()
-                log.warning("doorbell.not_heard", error=type(error).__name__)
+                log.warning("projection.not_notified", error=type(error).__name__)
                 pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
             else:
-                self._rings += 1
+                self._sent += 1
                 pause_seconds = QUIET_SECONDS
                 continue
             await asyncio.sleep(pause_seconds)

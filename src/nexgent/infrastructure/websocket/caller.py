@@ -58,7 +58,7 @@ class Reception(Protocol):
         """Return who it is. Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError`."""
         ...
 
-    async def still_welcome(self, visitor: SocketCaller) -> bool:
+    async def still_welcome(self, caller: SocketCaller) -> bool:
         """Tell whether the session or the key is still good; a store that is away changes nothing."""
         ...
 

@@ -48,15 +48,15 @@ class Client:
         "_prices",
         "_sleeper",
         "agent_id",
+        "caller",
         "closing",
         "ended",
         "sending_since",
-        "visitor",
     )
 
-    def __init__(self, agent_id: AgentId, visitor: SocketCaller | None = None) -> None:
+    def __init__(self, agent_id: AgentId, caller: SocketCaller | None = None) -> None:
         self.agent_id = agent_id
-        self.visitor = visitor
+        self.caller = caller
         self.sending_since: float | None = None
         """Since when (monotonic) the writer has been busy with one frame, for whoever looks after clients that read nothing."""
         self.closing: Closing | None = None

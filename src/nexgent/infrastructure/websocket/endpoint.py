@@ -102,7 +102,7 @@ class WebSocketEndpoint:
             await _refuse(socket, 503, "Shutting down", "Server shutdown")
             return
         try:
-            visitor = await self._reception.admit(credential)
+            caller = await self._reception.admit(credential)
         except ForbiddenError as error:
             await _refuse(socket, 403, f"Forbidden: {error.message}", "Authentication failed")
             return
@@ -113,40 +113,40 @@ class WebSocketEndpoint:
             what = "ticket" if credential.proof is Proof.TICKET else "token"
             await _refuse(socket, 401, f"Invalid or expired {what}", "Authentication failed")
             return
-        place = (str(visitor.user_id), neighbourhood(self._address_of(scope)))
+        place = (str(caller.user_id), neighbourhood(self._address_of(scope)))
         if (full := self._places.take(*place)) is not None:
             await _refuse(socket, 429, full, "Too many connections")
             return
         try:
-            await self._admitted(socket, scope, send, agent, visitor)
+            await self._admitted(socket, scope, send, agent, caller)
         finally:
             self._places.give_back(*place)
 
     async def _admitted(
-        self, socket: WebSocket, scope: Scope, send: Send, agent: str, visitor: SocketCaller
+        self, socket: WebSocket, scope: Scope, send: Send, agent: str, caller: SocketCaller
     ) -> None:
         _limit_buffer(send)
         await socket.accept(subprotocol=answered_subprotocol(scope))
         try:
-            agent_id = self._directory.owned(AgentId(UUID(agent)), visitor.user_id).id
+            agent_id = self._directory.owned(AgentId(UUID(agent)), caller.user_id).id
         except (AgentNotFoundError, ValueError):
             await socket.send_text(frames.error("Agent not found or access denied"))
             await socket.close(UNKNOWN_AGENT.code, UNKNOWN_AGENT.reason)
             return
         place = Resume.parse(socket.query_params.get("epoch"), socket.query_params.get("lastSeq"))
         try:
-            await self._converse(socket, send, agent_id, visitor, place)
+            await self._converse(socket, send, agent_id, caller, place)
         finally:
             # A server that closes waits until everything is written, for ever when the client reads nothing.
             asyncio.get_running_loop().call_later(self._linger_seconds, _cut, send)
 
     async def _converse(
-        self, socket: WebSocket, send: Send, agent_id: AgentId, visitor: SocketCaller, place: Resume | None
+        self, socket: WebSocket, send: Send, agent_id: AgentId, caller: SocketCaller, place: Resume | None
     ) -> None:
-        client = self._hub.subscribe(agent_id, visitor)
+        client = self._hub.subscribe(agent_id, caller)
         alive = _SignOfLife(self._clock)
         writer = asyncio.create_task(self._write(socket, send, client, place), name="ws.write")
-        watch = asyncio.create_task(self._watch(client, visitor, alive), name="ws.watch")
+        watch = asyncio.create_task(self._watch(client, caller, alive), name="ws.watch")
         reader = asyncio.create_task(self._read(socket, client, alive), name="ws.read")
         ended = asyncio.create_task(client.ended.wait(), name="ws.ended")
         try:
@@ -187,12 +187,12 @@ class WebSocketEndpoint:
         if client.closing is not None:
             await _say_goodbye(socket, client.closing)
 
-    async def _watch(self, client: Client, visitor: SocketCaller, alive: _SignOfLife) -> None:
+    async def _watch(self, client: Client, caller: SocketCaller, alive: _SignOfLife) -> None:
         """Ask for signs of life, and end the connection when they stay away, or when there is no more right to it."""
         next_ping = self._clock.monotonic() + self._ping_seconds
         while not client.ended.is_set():
             now = self._clock.monotonic()
-            if (closing := await self._objection(client, visitor)) is not None:
+            if (closing := await self._objection(client, caller)) is not None:
                 client.close(closing)
             elif client.sending_since is not None and now - client.sending_since > self._stuck_seconds:
                 client.close(TOO_SLOW)
@@ -202,18 +202,18 @@ class WebSocketEndpoint:
                     client.close(TIMEOUT)
                 else:
                     client.push(frames.ping(self._clock.now()))
-            left = visitor.expires_at - self._clock.now().timestamp()
+            left = caller.expires_at - self._clock.now().timestamp()
             pause = min(next_ping - self._clock.monotonic(), left, self._check_seconds)
             await asyncio.sleep(max(0.01, pause))
 
-    async def _objection(self, client: Client, visitor: SocketCaller) -> Closing | None:
+    async def _objection(self, client: Client, caller: SocketCaller) -> Closing | None:
         """Return why the connection may not go on. Other processes' news of logouts and deletions are seen here."""
-        if visitor.expires_at <= self._clock.now().timestamp():
+        if caller.expires_at <= self._clock.now().timestamp():
             return EXPIRED
-        if not await self._reception.still_welcome(visitor):
-            return REVOKED if visitor.key_id is None else KEY_DELETED
+        if not await self._reception.still_welcome(caller):
+            return REVOKED if caller.key_id is None else KEY_DELETED
         agent = self._directory.find(client.agent_id)
-        return None if agent is not None and agent.user_id == visitor.user_id else AGENT_DELETED
+        return None if agent is not None and agent.user_id == caller.user_id else AGENT_DELETED
 
     async def _read(self, socket: WebSocket, client: Client, alive: _SignOfLife) -> None:
         while True:

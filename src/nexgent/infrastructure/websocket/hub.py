@@ -70,9 +70,9 @@ class WebSocketHub:
         """How many clients are connected."""
         return self._count
 
-    def subscribe(self, agent_id: AgentId, visitor: SocketCaller | None = None) -> Client:
+    def subscribe(self, agent_id: AgentId, caller: SocketCaller | None = None) -> Client:
         """Add a client. From here on it hears everything."""
-        client = Client(agent_id, visitor)
+        client = Client(agent_id, caller)
         self._streams.join(client)
         self._count += 1
         return client
@@ -151,16 +151,16 @@ class WebSocketHub:
 
     def on_token_revoked(self, event: TokenRevoked) -> None:
         """End the connections of a session that is over."""
-        self._close_where(lambda visitor: visitor.session_id == event.token_id, REVOKED)
+        self._close_where(lambda caller: caller.session_id == event.token_id, REVOKED)
 
     def user_ids(self) -> set[UserId]:
         """Return whose connections there are."""
         clients = (client for stream in self._streams.watched() for client in stream.clients)
-        return {client.visitor.user_id for client in clients if client.visitor is not None}
+        return {client.caller.user_id for client in clients if client.caller is not None}
 
     def on_key_deleted(self, key_id: UUID) -> None:
         """End the connections of an API key that is gone."""
-        self._close_where(lambda visitor: visitor.key_id == key_id, KEY_DELETED)
+        self._close_where(lambda caller: caller.key_id == key_id, KEY_DELETED)
 
     def on_prices(self, event: PricesChanged) -> None:
         """Tell each agent's clients the changed prices of what it holds, in one frame."""
@@ -220,5 +220,5 @@ class WebSocketHub:
     def _close_where(self, concerned: Callable[[SocketCaller], bool], closing: Closing) -> None:
         for stream in self._streams.watched():
             for client in tuple(stream.clients):
-                if client.visitor is not None and concerned(client.visitor):
+                if client.caller is not None and concerned(client.caller):
                     client.close(closing)
