@@ -9,7 +9,7 @@ from functools import lru_cache
 from solders.pubkey import Pubkey
 from solders.token.associated import get_associated_token_address
 
-from nexgent.sandbox.constants import TOKEN_ACCOUNT_RENT_LAMPORTS
+from nexgent.sandbox.terms import ChainTerms
 
 
 @dataclass(slots=True)
@@ -35,7 +35,8 @@ def token_account_key(owner: str, mint: str, program: str) -> Pubkey:
 class Accounts:
     """Lamports by address and token accounts by owner and mint."""
 
-    def __init__(self) -> None:
+    def __init__(self, terms: ChainTerms) -> None:
+        self._terms = terms
         self._lamports: dict[str, int] = {}
         self._by_owner: dict[str, dict[str, TokenAccount]] = {}
         self._by_address: dict[str, TokenAccount] = {}
@@ -64,7 +65,9 @@ class Accounts:
         """Return all token accounts of an owner."""
         return list(self._by_owner.get(owner, {}).values())
 
-    def open_token_account(self, owner: str, mint: str, program: str, decimals: int) -> TokenAccount:
+    def open_token_account(
+        self, owner: str, mint: str, program: str, decimals: int, *, rent_lamports: int | None = None
+    ) -> TokenAccount:
         """Return the token account of an owner for a mint, created with its rent when it is not there."""
         account = self.token_account(owner, mint)
         if account is None:
@@ -72,7 +75,8 @@ class Accounts:
             account = TokenAccount(address, owner, mint, program, decimals)
             self._by_owner.setdefault(owner, {})[mint] = account
             self._by_address[address] = account
-            self._lamports[address] = TOKEN_ACCOUNT_RENT_LAMPORTS
+            rent = self._terms.rent_lamports if rent_lamports is None else rent_lamports
+            self._lamports[address] = rent
         return account
 
     def close_token_account(self, account: TokenAccount) -> None:

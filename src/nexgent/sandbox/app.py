@@ -43,6 +43,7 @@ _EXACT: dict[str, tuple[str, str, _Handler]] = {
     "/v2/updates/price/latest": ("pyth", "GET", pyth.latest),
     _STREAM_PATH: ("pyth", "GET", pyth.latest),
     "/rpc": ("rpc", "POST", rpc.handle),
+    "/rpc/second": ("rpc", "POST", rpc.handle_second),
     "/": ("rpc", "POST", rpc.handle),
 }
 _PREFIXES = ("/tokens/v1/", "/latest/dex/tokens/", "/token-pairs/v1/")

@@ -16,6 +16,7 @@ from nexgent.sandbox.market import Market
 from nexgent.sandbox.orders import SwapOrder
 from nexgent.sandbox.pricing import SwapAmounts
 from nexgent.sandbox.settings import SandboxSettings
+from nexgent.sandbox.terms import ChainTerms
 from nexgent.sandbox.transactions import ParsedTransaction
 from nexgent.shared.clock import Clock
 
@@ -58,12 +59,13 @@ class _Pending:
 class Chain:
     """Slots, blockhashes, accounts and transactions. Nothing runs by itself: what is due happens on the next look."""
 
-    def __init__(self, settings: SandboxSettings, market: Market, clock: Clock) -> None:
+    def __init__(self, settings: SandboxSettings, market: Market, clock: Clock, terms: ChainTerms) -> None:
         self._seed = settings.seed
         self._market = market
         self._clock = clock
         self.slots = SlotClock(clock, settings.slot_seconds)
-        self.accounts = Accounts()
+        self.terms = terms
+        self.accounts = Accounts(terms)
         self._orders: dict[str, SwapOrder] = {}
         self._blockhashes: dict[str, int] = {}
         self._records: dict[str, TransactionRecord] = {}
@@ -117,12 +119,14 @@ class Chain:
     def record(self, signature: str) -> TransactionRecord | None:
         """Return a transaction that has landed."""
         self.settle()
-        return self._records.get(signature)
+        record = self._records.get(signature)
+        # A node that is behind does not have the newest blocks.
+        return record if record is not None and record.slot <= self.slots.slot() else None
 
     def signatures_of(self, address: str) -> list[str]:
         """Return the signatures that mention an address, oldest first."""
         self.settle()
-        return [s for s in self._by_address.get(address, []) if s in self._records]
+        return [s for s in self._by_address.get(address, []) if self.record(s) is not None]
 
     def counts(self) -> dict[str, int]:
         """Return how much the chain holds, for the control API."""

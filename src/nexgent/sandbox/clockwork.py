@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from nexgent.shared.clock import Clock
 
 FIRST_SLOT = 402_118_600
@@ -17,12 +20,22 @@ class SlotClock:
         self._slot_seconds = slot_seconds
         self._started = clock.monotonic()
         self._jumped = 0
+        self._behind = 0
+
+    @contextlib.contextmanager
+    def seen_behind(self, slots: int) -> Iterator[None]:
+        """Show the chain as a node sees it that is that many slots behind; nothing may be awaited within."""
+        self._behind = slots
+        try:
+            yield
+        finally:
+            self._behind = 0
 
     def slot(self) -> int:
         """Return the current slot."""
         elapsed = self._clock.monotonic() - self._started
         ticked = int(elapsed / self._slot_seconds) if self._slot_seconds > 0 else 0
-        return FIRST_SLOT + ticked + self._jumped
+        return FIRST_SLOT + ticked + self._jumped - self._behind
 
     def height(self) -> int:
         """Return the current block height."""

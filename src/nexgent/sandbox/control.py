@@ -123,6 +123,10 @@ class SandboxControl:
         """Jump that many slots ahead."""
         return await self._call("POST", "slots", {"advance": slots})
 
+    async def chain(self, **changes: object) -> dict[str, Any]:
+        """Change what holds on the chain: orderVersion, rentLamports, secondNodeSlotsBehind, understatedBlocks …"""
+        return await self._call("POST", "chain", changes)
+
     async def rate_limits(self, *, enabled: bool, limits: Mapping[str, int] | None = None) -> dict[str, Any]:
         """Switch request limits."""
         return await self._call("POST", "rate-limits", {"enabled": enabled, "limits": dict(limits or {})})

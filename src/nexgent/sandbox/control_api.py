@@ -15,6 +15,8 @@ Bad input is answered with 400 `{"error": "…"}`. Prices are numbers or text (t
     POST   /control/faults       {"rules": [rule, …]} or one rule; DELETE drops all, GET lists them with `struck`
     POST   /control/quotes       {"quotes": [scripted quote, …]} or one; used up in order per mint and direction; DELETE
     POST   /control/slots        {"advance": n}
+    POST   /control/chain        {orderVersion? 0 | 1, rentLamports?, secondNodeSlotsBehind?, understatedBlocks? (by which orders
+                                 understate lastValidBlockHeight), platformFeePartBps?}; GET shows them
     POST   /control/rate-limits  {enabled?, limits?: {jupiter, execute, dexscreener, pyth, rpc: n}}
     GET    /control/requests     {"counts": {endpoint: n, "rpc.getBalance": n}, "total": n, "last": [{endpoint, method, path,
                                  status, atSeconds}]}, `?last=n` (50)
@@ -32,6 +34,9 @@ dexscreener, tokens, pyth, rpc or *; method an RPC method; mint restricts it to 
     order_error(code=1, message?), fail_execute(code; positive = lands and reverts), rpc_error(code=-32005, message?, data?)
     vanish (execute answers -1000, sendTransaction a signature; nothing lands),
     land_later(seconds | slots=10; answers like vanish, and lands if the blockhash is still valid then)
+    false_success (execute answers Success, nothing lands), wrong_amounts(factor=2; lands, the answer tells other amounts);
+        fail_execute with `after: true` lands and answers the code all the same
+    behind(slots=50; the node that answers the RPC is that far behind; `/rpc/second` always is)
 
 A scripted quote is `{mint, direction: "buy"|"sell", inAmount?, outAmount?, fillOutAmount?, feeBps?, platformFeeLamports?,
 signatureFeeLamports?, prioritizationFeeLamports?, rentFeeLamports?, priceImpact? (percent), priceImpactPct? (ratio),
@@ -47,6 +52,7 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from nexgent.sandbox import control_models as models
 from nexgent.sandbox.constants import LAMPORTS_PER_SOL, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
@@ -276,6 +282,17 @@ def _post_slots(state: SandboxState, request: Request) -> object:
     return {"slot": state.chain.slots.slot(), "blockHeight": state.chain.slots.height()}
 
 
+def _chain_json(state: SandboxState) -> object:
+    return {to_camel(name): value for name, value in asdict(state.terms).items()}
+
+
+def _post_chain(state: SandboxState, request: Request) -> object:
+    changes = _body(request, models.ChainIn).model_dump(exclude_none=True)
+    for name, value in changes.items():
+        setattr(state.terms, name, value)
+    return _chain_json(state)
+
+
 def _post_rate_limits(state: SandboxState, request: Request) -> object:
     body = _body(request, models.RateLimitsIn)
     if body.enabled is not None:
@@ -316,6 +333,7 @@ _ROUTES: dict[str, dict[str, _Action]] = {
     },
     "quotes": {"POST": _post_quotes, "DELETE": _delete_quotes},
     "slots": {"POST": _post_slots},
+    "chain": {"GET": lambda state, _request: _chain_json(state), "POST": _post_chain},
     "rate-limits": {"POST": _post_rate_limits},
     "requests": {"GET": _get_requests},
     "reset": {"POST": _post_reset},

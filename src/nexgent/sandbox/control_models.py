@@ -187,6 +187,16 @@ class SlotsIn(ControlModel):
     advance: int = Field(ge=1, le=10_000_000)
 
 
+class ChainIn(ControlModel):
+    """What shall hold on the chain from now on; what is left out stays as it is."""
+
+    order_version: Literal[0, 1] | None = None
+    rent_lamports: Lamports | None = None
+    second_node_slots_behind: int | None = Field(default=None, ge=0, le=10_000_000)
+    understated_blocks: int | None = Field(default=None, ge=0, le=10_000)
+    platform_fee_part_bps: int | None = Field(default=None, ge=0, le=10_000)
+
+
 class RateLimitsIn(ControlModel):
     """Switch limiting, and change limits of single buckets (requests per window)."""
 

@@ -89,7 +89,7 @@ class TransactionRun:
         for order, fill in self._swaps:
             token = order.token
             account = self._accounts.open_token_account(
-                order.taker, token.mint, token.program, token.decimals
+                order.taker, token.mint, token.program, token.decimals, rent_lamports=order.rent_lamports
             )
             account.amount += fill.out_amount if order.is_buy else -fill.in_amount
         for address, delta in self._lamports_delta.items():

@@ -31,7 +31,10 @@ _KIND_ENDPOINTS: Final[dict[str, frozenset[str]]] = {
     "fail_execute": frozenset({"execute"}),
     "vanish": frozenset({"execute", "rpc"}),
     "land_later": frozenset({"execute", "rpc"}),
+    "false_success": frozenset({"execute"}),
+    "wrong_amounts": frozenset({"execute"}),
     "rpc_error": frozenset({"rpc"}),
+    "behind": frozenset({"rpc"}),
 }
 KINDS: Final = tuple(_KIND_ENDPOINTS)
 SSE_KINDS: Final = frozenset({"sse_silence", "sse_end"})

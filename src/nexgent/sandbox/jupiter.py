@@ -127,7 +127,8 @@ def order(state: SandboxState, request: Request) -> Reply:
         quote = state.swaps.order(parsed, request.faults)
     except NoRouteError:
         return _no_route(state)
-    return json_reply(order_json(quote, is_ultra=request.path.startswith("/ultra/")))
+    is_ultra = request.path.startswith("/ultra/")
+    return json_reply(order_json(quote, is_ultra=is_ultra, part_bps=state.terms.platform_fee_part_bps))
 
 
 def execute(state: SandboxState, request: Request) -> Reply:

@@ -24,6 +24,8 @@ class SwapOrder:
     rent_lamports: int
     message: bytes
     last_valid_block_height: int
+    told_block_height: int
+    """What the answer says of it."""
     fixed_fill: SwapAmounts | None = None
 
     def fill(self, market: Market) -> SwapAmounts:

@@ -6,7 +6,7 @@ from nexgent.sandbox.constants import SOL_MINT
 from nexgent.sandbox.swaps import Quote
 
 
-def order_json(quote: Quote, *, is_ultra: bool) -> dict[str, object]:
+def order_json(quote: Quote, *, is_ultra: bool, part_bps: int | None = None) -> dict[str, object]:
     """Return the documented answer to an order call. USD figures are JSON numbers, amounts integers as text."""
     request, amounts, script = quote.request, quote.amounts, quote.script
     token = request.token
@@ -49,7 +49,7 @@ def order_json(quote: Quote, *, is_ultra: bool) -> dict[str, object]:
         ],
         "feeMint": SOL_MINT,
         "feeBps": quote.fee_bps,
-        "platformFee": {"amount": str(amounts.fee_lamports), "feeBps": quote.fee_bps, "feeMint": SOL_MINT},
+        "platformFee": _platform_fee(quote, part_bps),
         "signatureFeeLamports": quote.signature_fee_lamports,
         "signatureFeePayer": taker,
         "prioritizationFeeLamports": quote.priority_fee_lamports,
@@ -73,6 +73,13 @@ def order_json(quote: Quote, *, is_ultra: bool) -> dict[str, object]:
         for name in script.omit:
             answer.pop(name, None)
     return answer
+
+
+def _platform_fee(quote: Quote, part_bps: int | None) -> dict[str, object]:
+    """Return Jupiter's part of the fee; all of it unless the terms say otherwise."""
+    whole, amount = quote.fee_bps, quote.amounts.fee_lamports
+    part = whole if part_bps is None else min(part_bps, whole)
+    return {"amount": str(amount * part // whole if whole else 0), "feeBps": part, "feeMint": SOL_MINT}
 
 
 def _slippage(quote: Quote) -> int:

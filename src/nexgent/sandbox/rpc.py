@@ -16,11 +16,15 @@ from nexgent.sandbox.state import SandboxState
 Params = list[Any]
 Method = Callable[[SandboxState, Params, list[FaultRule]], object]
 MAX_BATCH = 100
+DEFAULT_SLOTS_BEHIND = 50
 
 METHODS: dict[str, Method] = {
     "getHealth": lambda _state, _params, _faults: "ok",
-    "getSlot": lambda state, _params, _faults: state.chain.slots.slot(),
-    "getBlockHeight": lambda state, _params, _faults: state.chain.slots.height(),
+    "getSlot": rpc_transactions.get_slot,
+    "getBlockHeight": rpc_transactions.get_block_height,
+    "getEpochInfo": rpc_transactions.get_epoch_info,
+    "getMinimumBalanceForRentExemption": rpc_accounts.get_minimum_balance_for_rent_exemption,
+    "isBlockhashValid": rpc_transactions.is_blockhash_valid,
     "getBalance": rpc_accounts.get_balance,
     "getAccountInfo": rpc_accounts.get_account_info,
     "getMultipleAccounts": rpc_accounts.get_multiple_accounts,
@@ -46,8 +50,24 @@ def method_of(body: bytes) -> str | None:
     return method if isinstance(method, str) else None
 
 
+def handle_second(state: SandboxState, request: Request) -> Reply:
+    """Answer as the second node, which is behind."""
+    with state.chain.slots.seen_behind(state.terms.second_node_slots_behind):
+        return _handle(state, request)
+
+
 def handle(state: SandboxState, request: Request) -> Reply:
-    """Answer a call or a batch of calls."""
+    """Answer a call or a batch of calls, as a node that is behind when a fault says so."""
+    behind = first(request.faults, "behind")
+    with state.chain.slots.seen_behind(_slots_behind(behind) if behind is not None else 0):
+        return _handle(state, request)
+
+
+def _slots_behind(fault: FaultRule) -> int:
+    return DEFAULT_SLOTS_BEHIND if fault.slots is None else fault.slots
+
+
+def _handle(state: SandboxState, request: Request) -> Reply:
     try:
         body: Any = orjson.loads(request.body)
     except orjson.JSONDecodeError:

@@ -10,11 +10,9 @@ from solders.pubkey import Pubkey
 
 from nexgent.sandbox.accounts import TokenAccount
 from nexgent.sandbox.constants import (
-    MINT_RENT_LAMPORTS,
     RENT_EPOCH,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
-    TOKEN_ACCOUNT_RENT_LAMPORTS,
     TOKEN_PROGRAM,
 )
 from nexgent.sandbox.faults import FaultRule
@@ -23,12 +21,24 @@ from nexgent.sandbox.state import SandboxState
 from nexgent.sandbox.tokens import SandboxToken
 
 _MAX_ACCOUNTS = 100
+_MAX_ACCOUNT_BYTES = 10 * 1024 * 1024
 _PROGRAM_NAMES = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
 _MINT_BYTES = 82
 _ACCOUNT_BYTES = 165
 # Extension 1 of a mint: two authorities, a withheld amount and an older and a newer fee of 18 bytes each.
 _TRANSFER_FEE_EXTENSION = 1
 _TRANSFER_FEE_BYTES = 108
+
+
+def get_minimum_balance_for_rent_exemption(
+    state: SandboxState, params: list[Any], _faults: list[FaultRule]
+) -> object:
+    """Return the deposit of an account of a size."""
+    size = params[0] if params else None
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_ACCOUNT_BYTES:
+        raise RpcError(-32602, "Invalid params: a size in bytes is expected")
+    config_at(state, params, 1)
+    return state.terms.rent_for(size)
 
 
 def get_balance(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
@@ -73,7 +83,7 @@ def get_token_accounts_by_owner(state: SandboxState, params: list[Any], _faults:
     state.chain.settle()
     encoding = config.get("encoding", "base64")
     found = [
-        {"pubkey": account.address, "account": _token_account(account, encoding)}
+        {"pubkey": account.address, "account": _token_account(state, account, encoding)}
         for account in state.chain.accounts.token_accounts(owner)
         if value == (account.mint if name == "mint" else account.program)
     ]
@@ -92,10 +102,10 @@ def ui_amount(amount: int, decimals: int) -> dict[str, object]:
 def _account(state: SandboxState, address: str, encoding: object) -> dict[str, object] | None:
     token = state.market.tokens.get(address)
     if token is not None:
-        return _mint(token, encoding)
+        return _mint(state, token, encoding)
     held = state.chain.accounts.token_account_at(address)
     if held is not None:
-        return _token_account(held, encoding)
+        return _token_account(state, held, encoding)
     lamports = state.chain.accounts.lamports(address)
     if not lamports:
         return None
@@ -104,10 +114,11 @@ def _account(state: SandboxState, address: str, encoding: object) -> dict[str, o
     )
 
 
-def _mint(token: SandboxToken, encoding: object) -> dict[str, object]:
+def _mint(state: SandboxState, token: SandboxToken, encoding: object) -> dict[str, object]:
     raw = _mint_bytes(token)
+    lamports = state.terms.rent_for(len(raw))
     if encoding != "jsonParsed":
-        return _wrapped(MINT_RENT_LAMPORTS, token.program, len(raw), _encoded(raw, encoding))
+        return _wrapped(lamports, token.program, len(raw), _encoded(raw, encoding))
     info: dict[str, object] = {
         "decimals": token.decimals,
         "freezeAuthority": None,
@@ -122,7 +133,7 @@ def _mint(token: SandboxToken, encoding: object) -> dict[str, object]:
         "space": len(raw),
         "parsed": {"type": "mint", "info": info},
     }
-    return _wrapped(MINT_RENT_LAMPORTS, token.program, len(raw), data)
+    return _wrapped(lamports, token.program, len(raw), data)
 
 
 def _extensions(token: SandboxToken) -> list[dict[str, object]]:
@@ -149,10 +160,11 @@ def _mint_bytes(token: SandboxToken) -> bytes:
     return base + bytes(_ACCOUNT_BYTES - _MINT_BYTES) + b"\x01" + header + bytes(72) + fee + fee
 
 
-def _token_account(account: TokenAccount, encoding: object) -> dict[str, object]:
+def _token_account(state: SandboxState, account: TokenAccount, encoding: object) -> dict[str, object]:
+    lamports = state.chain.accounts.lamports(account.address)
     if encoding != "jsonParsed":
         return _wrapped(
-            TOKEN_ACCOUNT_RENT_LAMPORTS,
+            lamports,
             account.program,
             _ACCOUNT_BYTES,
             _encoded(_account_bytes(account), encoding),
@@ -169,7 +181,7 @@ def _token_account(account: TokenAccount, encoding: object) -> dict[str, object]
         "space": _ACCOUNT_BYTES,
         "parsed": {"type": "account", "info": info},
     }
-    return _wrapped(TOKEN_ACCOUNT_RENT_LAMPORTS, account.program, _ACCOUNT_BYTES, data)
+    return _wrapped(lamports, account.program, _ACCOUNT_BYTES, data)
 
 
 def _account_bytes(account: TokenAccount) -> bytes:

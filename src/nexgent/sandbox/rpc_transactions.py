@@ -6,7 +6,8 @@ import base64
 import binascii
 from typing import Any
 
-from solders.message import from_bytes_versioned
+from solders.hash import Hash
+from solders.message import MessageV1, from_bytes_versioned
 from solders.signature import Signature
 
 from nexgent.sandbox.chain import Simulation, TransactionRecord
@@ -23,6 +24,45 @@ _MAX_STATUSES = 256
 _MAX_SIGNATURES = 1000
 # Without a history search a node looks only at the slots of its status cache.
 _STATUS_CACHE_SLOTS = 150
+_SLOTS_IN_EPOCH = 432_000
+
+
+def get_slot(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
+    """Return the newest slot."""
+    config_at(state, params, 0)
+    return state.chain.slots.slot()
+
+
+def get_block_height(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
+    """Return the height of the newest block."""
+    config_at(state, params, 0)
+    return state.chain.slots.height()
+
+
+def get_epoch_info(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
+    """Return slot and height of one moment, as one node sees them."""
+    config_at(state, params, 0)
+    slot = state.chain.slots.slot()
+    return {
+        "absoluteSlot": slot,
+        "blockHeight": state.chain.slots.height(),
+        "epoch": slot // _SLOTS_IN_EPOCH,
+        "slotIndex": slot % _SLOTS_IN_EPOCH,
+        "slotsInEpoch": _SLOTS_IN_EPOCH,
+        "transactionCount": None,
+    }
+
+
+def is_blockhash_valid(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
+    """Say whether a transaction with a blockhash can still land."""
+    if not params or not isinstance(params[0], str):
+        raise RpcError(-32602, "`params` should have at least 1 argument(s)")
+    config_at(state, params, 1)
+    try:
+        Hash.from_string(params[0])
+    except ValueError as error:
+        raise RpcError(-32602, "Invalid param: WrongSize") from error
+    return with_context(state, state.chain.blockhash_valid_at(params[0], state.chain.slots.slot()))
 
 
 def get_latest_blockhash(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
@@ -65,12 +105,13 @@ def get_transaction(state: SandboxState, params: list[Any], _faults: list[FaultR
     record = state.chain.record(_signature(params[0]))
     if record is None or not _reached(state, record, config):
         return None
-    if record.transaction.version == 0 and config.get("maxSupportedTransactionVersion") is None:
+    version, most = record.transaction.version, config.get("maxSupportedTransactionVersion")
+    if isinstance(version, int) and (not isinstance(most, int) or version > most):
         raise RpcError(
             -32015,
-            "Transaction version (0) is not supported by the requesting client. "
+            f"Transaction version ({version}) is not supported by the requesting client. "
             "Please try the request again with the following configuration parameter: "
-            '"maxSupportedTransactionVersion": 0',
+            f'"maxSupportedTransactionVersion": {version}',
         )
     return {
         "slot": record.slot,
@@ -256,7 +297,7 @@ def _transaction_json(transaction: ParsedTransaction, encoding: object) -> objec
                     }
                     for instruction in transaction.instructions
                 ],
-                "addressTableLookups": [],
+                **_of_version(transaction),
             },
         }
     return {
@@ -281,8 +322,25 @@ def _transaction_json(transaction: ParsedTransaction, encoding: object) -> objec
                 }
                 for instruction in transaction.instructions
             ],
-            "addressTableLookups": [],
+            **_of_version(transaction),
         },
+    }
+
+
+def _of_version(transaction: ParsedTransaction) -> dict[str, object]:
+    """Return what only one version of a message has."""
+    if transaction.version != 1:
+        return {"addressTableLookups": []}
+    message = from_bytes_versioned(transaction.message)
+    if not isinstance(message, MessageV1):
+        return {}
+    return {
+        "transactionConfig": {
+            "priorityFee": message.config.priority_fee,
+            "computeUnitLimit": message.config.compute_unit_limit,
+            "loadedAccountsDataSizeLimit": message.config.loaded_accounts_data_size_limit,
+            "heapSize": message.config.heap_size,
+        }
     }
 
 

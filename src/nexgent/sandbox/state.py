@@ -12,6 +12,7 @@ from nexgent.sandbox.quotes import QuoteScripts
 from nexgent.sandbox.rate_limits import RateLimits
 from nexgent.sandbox.settings import SandboxSettings
 from nexgent.sandbox.swaps import SwapDesk
+from nexgent.sandbox.terms import first_terms
 from nexgent.shared.clock import Clock
 
 _LAST_REQUESTS = 500
@@ -35,8 +36,9 @@ class SandboxState:
 
     def reset(self) -> None:
         """Begin again from the settings."""
+        self.terms = first_terms(self.settings)
         self.market = Market(self.settings, self.clock)
-        self.chain = Chain(self.settings, self.market, self.clock)
+        self.chain = Chain(self.settings, self.market, self.clock, self.terms)
         self.faults = FaultRules(self.settings.seed)
         self.scripts = QuoteScripts()
         self.limits = RateLimits(self.settings, self.clock)

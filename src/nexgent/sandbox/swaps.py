@@ -21,7 +21,6 @@ from nexgent.sandbox.constants import (
     PRIORITY_FEE_LAMPORTS,
     SIGNATURE_FEE_LAMPORTS,
     SOL_MINT,
-    TOKEN_ACCOUNT_RENT_LAMPORTS,
 )
 from nexgent.sandbox.faults import FaultRule, first, for_mint
 from nexgent.sandbox.market import Market
@@ -43,6 +42,7 @@ REPOST_SECONDS = 120.0
 DEFAULT_LAND_LATER_SLOTS = 10
 # HTTP 400 for posts that never were a transaction of an order, 200 with status Failed for the rest.
 _BAD_REQUEST_CODES = (-1, -2, -3)
+_AMOUNTS = ("totalInputAmount", "totalOutputAmount", "inputAmountResult", "outputAmountResult")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class _Posted:
     result: tuple[int, dict[str, object]]
     at_seconds: float
     transaction: ParsedTransaction
+    lied: bool
+    """The answer is not what happened, and stays so when the same is posted again."""
 
 
 class NoRouteError(Exception):
@@ -180,7 +182,7 @@ class SwapDesk:
         if request.taker is None or not request.is_buy:
             return 0
         known = self._chain.accounts.token_account(request.taker, request.token.mint)
-        return TOKEN_ACCOUNT_RENT_LAMPORTS if known is None else 0
+        return self._chain.terms.rent_lamports if known is None else 0
 
     def _cannot_pay(self, taker: str, quote: Quote) -> tuple[int, str] | None:
         """Return the documented error of the metis router when the taker has too little."""
@@ -199,6 +201,7 @@ class SwapDesk:
     def _with_transaction(self, taker: str, quote: Quote) -> Quote:
         token = quote.request.token
         blockhash, last_valid = self._chain.latest_blockhash()
+        told = last_valid - self._chain.terms.understated_blocks
         transaction = build_swap_transaction(
             taker=Pubkey.from_string(taker),
             accounts=(
@@ -211,6 +214,7 @@ class SwapDesk:
             in_amount=quote.amounts.in_amount,
             threshold=quote.threshold,
             priority_fee_lamports=quote.priority_fee_lamports,
+            version=self._chain.terms.order_version,
         )
         fixed = None
         if quote.script is not None and (quote.script.out_amount or quote.script.fill_out_amount):
@@ -229,11 +233,12 @@ class SwapDesk:
                 rent_lamports=quote.rent_lamports,
                 message=bytes(to_bytes_versioned(transaction.message)),
                 last_valid_block_height=last_valid,
+                told_block_height=told,
                 fixed_fill=fixed,
             )
         )
         encoded = base64.b64encode(bytes(transaction)).decode()
-        return replace(quote, transaction=encoded, last_valid_block_height=last_valid)
+        return replace(quote, transaction=encoded, last_valid_block_height=told)
 
     def execute(
         self, signed_base64: str, request_id: str, height: int | None, faults: Sequence[FaultRule]
@@ -249,7 +254,9 @@ class SwapDesk:
         if posted is not None:
             # What was answered as lost may have landed since; polling has to find that out.
             record = self._chain.record(transaction.signature)
-            return posted.result if record is None else self._landed(transaction)
+            if record is None or posted.lied:
+                return posted.result
+            return self._landed(transaction)
         order = self._chain.order(request_id)
         if order is None:
             return _failure(-1, "Order not found or expired")
@@ -259,18 +266,33 @@ class SwapDesk:
             return _failure(-1003, "Transaction is not fully signed", transaction)
         if not transaction.valid_signatures:
             return _failure(-1002, "Invalid transaction: signature verification failed", transaction)
-        if height is not None and height != order.last_valid_block_height:
+        if height is not None and height != order.told_block_height:
             return _failure(-1004, "Invalid block height", transaction)
         result = self._post(transaction, faults)
-        self._posted[key] = _Posted(result, self._clock.monotonic(), transaction)
+        lied = first(faults, "wrong_amounts") is not None or any(
+            rule.kind == "fail_execute" and rule.after for rule in faults
+        )
+        self._posted[key] = _Posted(result, self._clock.monotonic(), transaction, lied)
         return result
 
     def _post(
         self, transaction: ParsedTransaction, faults: Sequence[FaultRule]
     ) -> tuple[int, dict[str, object]]:
-        fault = first(faults, "fail_execute", "vanish", "land_later")
+        fault = first(faults, "fail_execute", "vanish", "land_later", "false_success", "wrong_amounts")
         if fault is None:
             self._chain.submit(transaction, after_slots=0)
+        elif fault.kind == "wrong_amounts":
+            self._chain.submit(transaction, after_slots=0)
+            status, body = self._landed(transaction)
+            factor = Decimal(fault.factor or 2)
+            wrong = {name: str(int(Decimal(str(body[name])) * factor)) for name in _AMOUNTS if name in body}
+            return status, body | wrong
+        elif fault.kind == "false_success":
+            return 200, self._claimed(transaction)
+        elif fault.kind == "fail_execute" and fault.after:
+            self._chain.submit(transaction, after_slots=0)
+            code = fault.code if fault.code is not None else -1001
+            return _failure(code, fault.message or "Unknown error", transaction)
         elif fault.kind == "land_later":
             self._chain.submit(transaction, after_slots=later_slots(self._chain, fault))
             return _failure(-1000, "Failed to land", transaction)
@@ -282,6 +304,21 @@ class SwapDesk:
         else:
             return _failure(-1000, "Failed to land", transaction)
         return self._landed(transaction)
+
+    def _claimed(self, transaction: ParsedTransaction) -> dict[str, object]:
+        """Return the answer of a success that did not happen."""
+        order = next(filter(None, map(self._chain.order, _request_ids(transaction))), None)
+        fill = order.fill(self._market) if order is not None else None
+        return {
+            "status": "Success",
+            "signature": transaction.signature,
+            "slot": str(self._chain.slots.slot()),
+            "code": 0,
+            "totalInputAmount": str(fill.in_amount if fill is not None else 0),
+            "totalOutputAmount": str(fill.out_amount if fill is not None else 0),
+            "inputAmountResult": str(fill.route_in if fill is not None else 0),
+            "outputAmountResult": str(fill.route_out if fill is not None else 0),
+        }
 
     def _landed(self, transaction: ParsedTransaction) -> tuple[int, dict[str, object]]:
         record = self._chain.record(transaction.signature)

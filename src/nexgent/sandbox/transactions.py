@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
-from solders.message import MessageHeader, MessageV0, to_bytes_versioned
+from solders.message import MessageHeader, MessageV0, MessageV1, TransactionConfig, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
@@ -24,6 +24,8 @@ SWAP_TAG = b"NXSWAP01"
 _SWAP_PROGRAM_KEY = Pubkey.from_string(SWAP_PROGRAM)
 _MICRO = 1_000_000
 _MAX_BYTES = 1232
+_MAX_BYTES_V1 = 4096
+_V1_FIRST_BYTE = 0x81
 _NO_SIGNATURE = Signature.default()
 
 
@@ -73,15 +75,24 @@ def build_swap_transaction(
     in_amount: int,
     threshold: int,
     priority_fee_lamports: int,
+    version: int = 0,
 ) -> VersionedTransaction:
-    """Return an unsigned v0 transaction of a swap; the taker pays and is its only signer."""
+    """Return an unsigned transaction of a swap; the taker pays and is its only signer.
+
+    Version 1 carries the priority fee, in lamports, in its configuration and needs no compute-budget instructions.
+    """
     data = SWAP_TAG + in_amount.to_bytes(8, "little") + threshold.to_bytes(8, "little") + request_id.encode()
     metas = [AccountMeta(taker, is_signer=True, is_writable=True)]
     metas.extend(AccountMeta(account, is_signer=False, is_writable=True) for account in accounts)
+    swap = Instruction(_SWAP_PROGRAM_KEY, data, metas)
+    if version == 1:
+        config = TransactionConfig(priority_fee=priority_fee_lamports, compute_unit_limit=COMPUTE_UNIT_LIMIT)
+        newest = MessageV1.try_compile(taker, [swap], blockhash, config)
+        return VersionedTransaction.populate(newest, [_NO_SIGNATURE])
     instructions = [
         set_compute_unit_limit(COMPUTE_UNIT_LIMIT),
         set_compute_unit_price(priority_fee_lamports * _MICRO // COMPUTE_UNIT_LIMIT),
-        Instruction(_SWAP_PROGRAM_KEY, data, metas),
+        swap,
     ]
     message = MessageV0.try_compile(taker, instructions, [], blockhash)
     return VersionedTransaction.populate(message, [_NO_SIGNATURE])
@@ -96,8 +107,9 @@ def swap_request_id(instruction: ParsedInstruction) -> str | None:
 
 def parse_transaction(raw: bytes) -> ParsedTransaction:
     """Take a transaction apart; raises BrokenTransactionError."""
-    if len(raw) > _MAX_BYTES:
-        raise BrokenTransactionError(f"a transaction has at most {_MAX_BYTES} bytes, this one has {len(raw)}")
+    most = _MAX_BYTES_V1 if raw[:1] == bytes([_V1_FIRST_BYTE]) else _MAX_BYTES
+    if len(raw) > most:
+        raise BrokenTransactionError(f"a transaction has at most {most} bytes, this one has {len(raw)}")
     try:
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()
@@ -123,11 +135,22 @@ def parse_transaction(raw: bytes) -> ParsedTransaction:
         writable=_writable(message.header, len(keys)),
         blockhash=str(message.recent_blockhash),
         instructions=tuple(instructions),
-        fee_lamports=signer_count * SIGNATURE_FEE_LAMPORTS + _priority_fee(instructions),
-        version=0 if isinstance(message, MessageV0) else "legacy",
+        fee_lamports=signer_count * SIGNATURE_FEE_LAMPORTS
+        + (
+            message.config.priority_fee or 0
+            if isinstance(message, MessageV1)
+            else _priority_fee(instructions)
+        ),
+        version=_version(message),
         fully_signed=_NO_SIGNATURE not in transaction.signatures,
         valid_signatures=all(transaction.verify_with_results()),
     )
+
+
+def _version(message: object) -> int | str:
+    if isinstance(message, MessageV1):
+        return 1
+    return 0 if isinstance(message, MessageV0) else "legacy"
 
 
 def _writable(header: MessageHeader, count: int) -> tuple[bool, ...]:

@@ -15,7 +15,7 @@ from tests.integration.external.conftest import API_KEY, START_LAMPORTS, Trader
 from tests.patience import PATIENCE_SECONDS
 
 LIFETIME_BLOCKS = 150
-RENT_LAMPORTS = 2_039_280
+RENT_LAMPORTS = 1_488_440
 NETWORK_LAMPORTS = 105_000
 
 
