@@ -188,7 +188,7 @@ PROBES: dict[str, list[Probe]] = {
         hidden(body={**SWAP, "agentId": "{my_agent}", "signalId": "{signal}"}),
     ],
     "PUT /agent-historical-swaps/{id}": [
-        forbidden(path={"id": "{swap}"}, body={"closeReason": "stolen"}),
+        forbidden(path={"id": "{swap}"}, body={"closeReason": "manual"}),
         forbidden(path={"id": "{swap}"}, body={"purchaseTransactionId": "{transaction}"}),
         forbidden(path={"id": "{swap}"}, body={"saleTransactionId": "{transaction}"}),
         forbidden(path={"id": "{swap}"}, body={"signalId": "{signal}"}),

@@ -28,9 +28,7 @@ from nexgent.api.v1.balances.router import router as balances
 from nexgent.api.v1.data_sources.router import router as data_sources
 from nexgent.api.v1.encrypted_wallets.router import endpoints as encrypted_wallets
 from nexgent.api.v1.health.router import endpoints as health
-from nexgent.api.v1.historical_swaps.export import endpoints as historical_swap_export
-from nexgent.api.v1.historical_swaps.router import endpoints as historical_swaps
-from nexgent.api.v1.historical_swaps.writes import endpoints as historical_swap_writes
+from nexgent.api.v1.historical_swaps.router import router as historical_swaps
 from nexgent.api.v1.metrics.router import endpoints as metrics
 from nexgent.api.v1.performance.router import router as performance
 from nexgent.api.v1.positions.router import endpoints as positions
@@ -42,8 +40,7 @@ from nexgent.api.v1.signals.export import endpoints as signal_export
 from nexgent.api.v1.signals.router import endpoints as signals
 from nexgent.api.v1.signals.writes import endpoints as signal_writes
 from nexgent.api.v1.trades.router import endpoints as trades
-from nexgent.api.v1.transactions.router import endpoints as transactions
-from nexgent.api.v1.transactions.writes import endpoints as transaction_writes
+from nexgent.api.v1.transactions.router import router as transactions
 from nexgent.api.v1.wallets.router import endpoints as wallets
 from nexgent.api.v1.webhooks.router import endpoints as webhooks
 from nexgent.api.v1.ws.router import endpoints as websocket
@@ -52,17 +49,12 @@ from nexgent.api.v1.ws.router import endpoints as websocket
 _ENDPOINTS: tuple[Endpoint, ...] = (
     *health.all,
     # Before the paths whose id they would be taken for.
-    *historical_swap_export.all,
     *signal_export.all,
     *signals.all,
     *positions.all,
     *trades.all,
-    *transactions.all,
-    *historical_swaps.all,
     *signal_writes.all,
     *signal_webhooks.all,
-    *transaction_writes.all,
-    *historical_swap_writes.all,
     *auth.all,
     *metrics.all,
     *wallets.all,
@@ -74,7 +66,16 @@ _ENDPOINTS: tuple[Endpoint, ...] = (
     *websocket.all,
 )
 
-ROUTERS: tuple[APIRouter, ...] = (agents, performance, balances, protections, price_feeds, data_sources)
+ROUTERS: tuple[APIRouter, ...] = (
+    agents,
+    performance,
+    balances,
+    transactions,
+    historical_swaps,
+    protections,
+    price_feeds,
+    data_sources,
+)
 ROUTES: tuple[ApiRoute, ...] = tuple(
     route for router in ROUTERS for route in router.routes if isinstance(route, ApiRoute)
 )

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -23,6 +23,7 @@ from nexgent.api.deps import ApiServices
 from nexgent.api.encoding import dumped, encode, json_response
 from nexgent.api.endpoint import Call
 from nexgent.api.fields import QueryFields, shown
+from nexgent.api.http.refusals import Refusal
 from nexgent.shared.errors import InvalidInputError, UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,16 @@ FORMAT_PARAMETERS = {
     "format": "csv (the default), or json for an array of objects",
     "timezone": "IANA name of the zone whose clocks the CSV shows (default, and for unknown ones: UTC)",
 }
+TOOK_TOO_LONG = Refusal(408, "The export took too long")
+EXPORT_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+        }
+    }
+}
+"""What a file looks like, for the `responses` of an endpoint."""
 _PIECE_ROWS = 100
 """How many rows are formatted before others have their turn: trades go through the same event loop."""
 _RowT = TypeVar("_RowT")

@@ -60,8 +60,8 @@ class Paging(Generic[IdT]):
     def page(self, query: PageQuery) -> Page[IdT]:
         """Return the wanted part. Raises `InvalidInputError`."""
         if query.cursor is None:
-            return Page(query.rows, query.offset or 0, None)
-        if query.offset is not None:
+            return Page(query.rows, query.offset, None)
+        if "offset" in query.model_fields_set:
             raise InvalidInputError("Invalid offset: it cannot be given together with cursor")
         return Page(query.rows, 0, self._decode(query.cursor))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from fastapi import Depends
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 from pydantic.alias_generators import to_camel
 
 from nexgent.api.http.requests import BrokenBody
@@ -43,6 +43,15 @@ class Body(ApiModel):
         return handler(data)
 
 
+def left_out() -> Any:
+    """Return the field of a value that may be left out but not be null. Whether it is there says `model_fields_set`."""
+    return Field(default=None, json_schema_extra=_without_default)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 class SchemaBody(Body):
     """A body all of whose problems are reported together, field by field."""
 
@@ -61,4 +70,11 @@ READS_NOTHING: Any = Depends(_nothing)
 
 
 class Query(ApiModel):
-    """The parameters of a list's query."""
+    """The parameters of a list's query. Forms send what was left empty; it counts as left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        return {name: one for name, one in given.items() if not (isinstance(one, str) and not one.strip())}

@@ -78,6 +78,7 @@ def complete(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None
             # Forms send what was left empty; it counts as absent.
             parameter["allowEmptyValue"] = True
         _without_null(parameter["schema"])
+    parameters.sort(key=lambda parameter: not parameter.get("required"))
     if route.takes_key:
         parameters.append(IDEMPOTENCY_KEY)
     _complete_responses(route, operation, not_found)

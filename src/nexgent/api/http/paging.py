@@ -19,23 +19,19 @@ from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.numbers import read_whole
 
 _MOST_ROWS = 1000
-_USUAL_ROWS = 100
 _MOST_DIGITS = 15
 _FORMATS = ("csv", "json")
 
 
 class _Whole:
-    """Reads a whole number from a text, and tells the documentation its bounds. An empty text counts as left out."""
+    """Reads a whole number from a text, and tells the documentation its bounds."""
 
-    def __init__(self, least: int, left_out: int) -> None:
+    def __init__(self, least: int) -> None:
         self._least = least
-        self._left_out = left_out
 
     def _read(self, value: object) -> object:
         if not isinstance(value, str):
             return value
-        if not value.strip():
-            return None
         number = read_whole(value, most_digits=_MOST_DIGITS)
         if number is None or number < self._least:
             raise problem(f"a whole number from {self._least} is required")
@@ -47,18 +43,17 @@ class _Whole:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        most = 10**_MOST_DIGITS - 1
-        return {"type": "integer", "minimum": self._least, "maximum": most, "default": self._left_out}
+        return {"type": "integer", "minimum": self._least, "maximum": 10**_MOST_DIGITS - 1}
 
 
 class PageQuery(Query):
     """Which page of a list: `limit` and `offset` as ever, or `limit` and the `cursor` an earlier page came with."""
 
-    limit: Annotated[int | None, _Whole(1, _USUAL_ROWS)] = Field(
-        default=None, description=f"At most so many, up to {_MOST_ROWS} (default {_USUAL_ROWS})"
+    limit: Annotated[int, _Whole(1)] = Field(
+        default=100, description=f"At most so many, up to {_MOST_ROWS} (default 100)"
     )
-    offset: Annotated[int | None, _Whole(0, 0)] = Field(
-        default=None, description="Leave out the first so many; not together with cursor"
+    offset: Annotated[int, _Whole(0)] = Field(
+        default=0, description="Leave out the first so many; not together with cursor"
     )
     cursor: OptionalText = Field(
         default=None, description="The X-Next-Cursor of the page before: go on from there"
@@ -67,7 +62,7 @@ class PageQuery(Query):
     @property
     def rows(self) -> int:
         """How many rows are wanted."""
-        return min(self.limit, _MOST_ROWS) if self.limit is not None else _USUAL_ROWS
+        return min(self.limit, _MOST_ROWS)
 
 
 def not_before(own_name: str) -> Any:

@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from nexgent.api.deps import ApiServices
+from nexgent.shared.errors import NotFoundError
+from nexgent.shared.types import SignalId, UserId
 
 
 async def get_services(request: Request) -> ApiServices:
@@ -16,3 +18,9 @@ async def get_services(request: Request) -> ApiServices:
 
 
 Services = Annotated[ApiServices, Depends(get_services)]
+
+
+async def check_signal(services: ApiServices, signal_id: SignalId | None, user_id: UserId) -> None:
+    """Raise `NotFoundError` for a signal that is named and is none of the user's."""
+    if signal_id is not None and await services.signals.get(signal_id, user_id) is None:
+        raise NotFoundError("Trading signal not found")

@@ -34,7 +34,7 @@ from nexgent.shared.mints import read_mint, read_traded_mint
 from nexgent.shared.money import CONTEXT, plain
 from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, SignalId, TokenAddress, TransactionId
 
-_MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
+EXAMPLE_MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
 
 
 def _uuid_of(what: str) -> BeforeValidator:
@@ -98,7 +98,7 @@ FigureNumber = Annotated[
 ]
 """A computed figure as a JSON number, with the digits that clients read into a double."""
 
-Mint = Annotated[TokenAddress, WithJsonSchema({"type": "string", "examples": [_MINT]})]
+Mint = Annotated[TokenAddress, WithJsonSchema({"type": "string", "examples": [EXAMPLE_MINT]})]
 """The address of a token as it is stored; case matters."""
 
 
@@ -135,8 +135,19 @@ def _mint_of(read: Callable[[str, str], TokenAddress]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _stripped(value: object) -> object:
+    """Return a text without surrounding blanks; nothing is left of a blank one."""
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+Stripped = BeforeValidator(_stripped)
+"""Texts lose surrounding blanks, and blank ones count as absent."""
+
 GivenMint = Annotated[Mint, _mint_of(read_mint)]
 """The address of a token as somebody sends it: 32 bytes in base58."""
+
+OptionalMint = Annotated[Mint | None, _mint_of(read_mint), Stripped]
+"""The address of a token that may be left out; a blank one counts as left out."""
 
 GivenTradedMint = Annotated[Mint, _mint_of(read_traded_mint)]
 """The address of a token that can be bought, which SOL is not."""
@@ -147,13 +158,8 @@ def text(max_length: int, *, min_length: int = 0) -> Any:
     return Field(min_length=min_length, max_length=max_length)
 
 
-def _stripped(value: object) -> object:
-    """Return a text without surrounding blanks; nothing is left of a blank one."""
-    return (value.strip() or None) if isinstance(value, str) else value
-
-
-Stripped = BeforeValidator(_stripped)
-"""Texts lose surrounding blanks, and blank ones count as absent."""
+OptionalTransactionId = Annotated[ATransactionId | None, Stripped]
+"""The id of a transaction that may be left out; a blank one counts as left out."""
 
 OptionalText = Annotated[Annotated[str, Field(max_length=255)] | None, Stripped]
 """A text that may be left out; an empty one counts as left out."""
@@ -266,4 +272,6 @@ class GivenNumber:
                 if self._least is None
                 else {"minimum": float(self._least)}
             )
-        return {"anyOf": [{"type": "string", "examples": ["10.25"]}, number]}
+        null = {"type": "null"}
+        nullable = [null] if null in handler(schema).get("anyOf", ()) else []
+        return {"anyOf": [{"type": "string", "examples": ["10.25"]}, number, *nullable]}

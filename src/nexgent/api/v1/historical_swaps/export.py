@@ -6,75 +6,35 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 
-from starlette.responses import Response
-
 from nexgent.api.csv_text import NOT_AVAILABLE, free_text, number_text, signed_text, time_text
-from nexgent.api.endpoint import Call, Doc, Endpoints
-from nexgent.api.export import BATCH_ROWS, FORMAT_PARAMETERS, Exported, export_response, zone_of
-from nexgent.api.fields import QueryFields
-from nexgent.api.v1.historical_swaps.parsing import FILTERS, closed_trade_filter
-from nexgent.api.v1.historical_swaps.views import swap_view
+from nexgent.api.deps import ApiServices
+from nexgent.api.export import BATCH_ROWS, Exported
+from nexgent.api.v1.historical_swaps.schemas import ExportedSwapOut, TradesExportQuery
 from nexgent.domain.transactions.queries import ClosedTradeExportRow
-from nexgent.domain.users.models import Scope
-from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.money import CONTEXT
 
-endpoints = Endpoints("historical swaps")
-
 _SOL_PRICE_USD = Decimal(100)
-_SOL_PRICE_LIMIT_USD = Decimal(10) ** 12
 
 
-@endpoints.get(
-    "/agent-historical-swaps/export",
-    Scope.HISTORY,
-    Doc(
-        summary="Closed trades of an agent as a CSV file",
-        description=(
-            "Streamed, oldest id first, without a limit. Profits in USD are those of the time of the sale; prices are converted "
-            "with `solPrice`. Texts that a spreadsheet would compute get a leading apostrophe. With `format=json`, an array of "
-            "the objects of the list, each with `signalType` and `activationReason` of its signal; amounts are in full."
-        ),
-        query={
-            "*agentId": "The agent",
-            **FILTERS,
-            **FORMAT_PARAMETERS,
-            "currency": "SOL for amounts in SOL; anything else is USD",
-            "solPrice": "USD per SOL, to show prices in USD (default 100)",
-        },
-        media_type="text/csv",
-        or_json=True,
-    ),
-)
-async def export_swaps(call: Call) -> Response:
-    """Stream matching closed trades."""
-    query = call.query()
-    wanted = closed_trade_filter(call, query)
-    in_sol = query.text("currency") == "SOL"
-    cells = _cells(zone_of(query), None if in_sol else _sol_price(query))
-    services = call.services
+def table_of(query: TradesExportQuery, services: ApiServices) -> Exported[ClosedTradeExportRow]:
+    """Return the file of the trades a query asks for. Raises `InvalidInputError`."""
+    wanted, trades = query.wanted(), services.closed_trades
+    in_sol = query.currency == "SOL"
+    sol_price = query.sol_price if query.sol_price is not None else _SOL_PRICE_USD
 
     async def read(last: ClosedTradeExportRow | None) -> Sequence[ClosedTradeExportRow]:
         if last is None:
             await services.projections.caught_up()
-            return await services.closed_trades.export(wanted, limit=BATCH_ROWS)
-        return await services.closed_trades.export(wanted, after=last.trade.id, limit=BATCH_ROWS)
+            return await trades.export(wanted, limit=BATCH_ROWS)
+        return await trades.export(wanted, after=last.trade.id, limit=BATCH_ROWS)
 
-    table = Exported(
-        name="agent-trades", header=_header("SOL" if in_sol else "USD"), cells=cells, view=_view, read=read
+    return Exported(
+        name="agent-trades",
+        header=_header("SOL" if in_sol else "USD"),
+        cells=_cells(query.zone, None if in_sol else sol_price),
+        view=ExportedSwapOut.exported,
+        read=read,
     )
-    return await export_response(call, query, table)
-
-
-def _sol_price(query: QueryFields) -> Decimal:
-    given = query.decimal("solPrice")
-    if given is None:
-        return _SOL_PRICE_USD
-    if not 0 < given < _SOL_PRICE_LIMIT_USD:
-        raise InvalidInputError(
-            f"Invalid solPrice: USD per SOL must be more than 0 and less than {_SOL_PRICE_LIMIT_USD:f}"
-        )
-    return given
 
 
 def _header(currency: str) -> Sequence[str]:
@@ -120,11 +80,3 @@ def _cells(zone: tzinfo, sol_price_usd: Decimal | None) -> Callable[[ClosedTrade
         )
 
     return cells
-
-
-def _view(row: ClosedTradeExportRow) -> dict[str, object]:
-    return {
-        **swap_view(row.trade),
-        "signalType": row.signal_type,
-        "activationReason": row.activation_reason,
-    }

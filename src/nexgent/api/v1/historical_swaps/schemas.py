@@ -2,31 +2,138 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from nexgent.api.fields import shown
+from nexgent.api.http.models import ApiModel, Body, left_out
+from nexgent.api.http.paging import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
+from nexgent.api.http.problems import problem
+from nexgent.api.http.types import (
+    EXAMPLE_MINT,
+    AgentIdInQuery,
+    AnAgentId,
+    DecimalText,
+    GivenMint,
+    GivenNumber,
+    GivenSignalId,
+    GivenTime,
+    Instant,
+    NotBlank,
+    NumberInQuery,
+    OptionalText,
+    OptionalTime,
+    OptionalTransactionId,
+    SignalInQuery,
+    Trimmed,
+    WalletInQuery,
+)
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.transactions.models import ClosedTradeRecord
+from nexgent.domain.transactions.queries import ClosedTradeExportRow, ClosedTradeFilter, ClosedTradeRow
+from nexgent.shared.types import SignalId, TokenAddress, WalletAddress
+
+CLOSE_REASONS = (*(reason.value for reason in CloseReason), "signal_replace")
+_LIMIT = Decimal(10) ** 32
+_PERCENT_LIMIT = Decimal(10) ** 20
+_PERCENT_STORED = Decimal("1e-4")
+_SOL_PRICE_LIMIT_USD = Decimal(10) ** 12
+_ZERO = Decimal(0)
 
 
-class HistoricalSwapChangesIn(BaseModel):
-    """What is to be changed of a closed trade; what is left out stays. Numbers may be JSON numbers or texts."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"closeReason": "manual", "signalId": None}]})
-
-    tokenAddress: str | None = None  # noqa: N815 -- the contract's names
-    tokenSymbol: str | None = None  # noqa: N815
-    amount: str | float | None = None
-    purchasePrice: str | float | None = None  # noqa: N815
-    salePrice: str | float | None = None  # noqa: N815
-    changePercent: str | float | None = None  # noqa: N815
-    profitLossUsd: str | float | None = None  # noqa: N815
-    profitLossSol: str | float | None = None  # noqa: N815
-    purchaseTime: str | int | None = None  # noqa: N815
-    saleTime: str | int | None = None  # noqa: N815
-    purchaseTransactionId: str | None = None  # noqa: N815
-    saleTransactionId: str | None = None  # noqa: N815
-    signalId: int | str | None = None  # noqa: N815
-    closeReason: str | None = None  # noqa: N815
+def _close_reason(given: object) -> object:
+    if given is not None and given not in CLOSE_REASONS:
+        raise problem(f"one of {', '.join(CLOSE_REASONS)} is required, received {shown(given)}")
+    return given
 
 
-class HistoricalSwapIn(BaseModel):
+def _percent(value: Decimal) -> Decimal:
+    return value.quantize(_PERCENT_STORED)
+
+
+def _sol_price(value: Decimal | None) -> Decimal | None:
+    if value is not None and not 0 < value < _SOL_PRICE_LIMIT_USD:
+        raise problem(f"USD per SOL must be more than 0 and less than {_SOL_PRICE_LIMIT_USD:f}")
+    return value
+
+
+Symbol = Annotated[str, Field(max_length=20), NotBlank]
+Amount = Annotated[Decimal, GivenNumber(below=_LIMIT, least=_ZERO)]
+Price = Annotated[Decimal, GivenNumber(below=_LIMIT, least=_ZERO, more_than=_ZERO)]
+Profit = Annotated[Decimal, GivenNumber(below=_LIMIT)]
+Percent = Annotated[Decimal, GivenNumber(below=_PERCENT_LIMIT), AfterValidator(_percent)]
+Reason = Annotated[
+    str | None,
+    BeforeValidator(_close_reason),
+    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(CLOSE_REASONS)}, {"type": "null"}]}),
+]
+
+
+class TradesQuery(PeriodQuery):
+    """Which closed trades of an agent."""
+
+    agent_id: AgentIdInQuery = Field(description="The agent")
+    wallet_address: WalletInQuery = None
+    token_address: OptionalText = Field(default=None, description="Only this token", examples=[EXAMPLE_MINT])
+    token_symbol: OptionalText = Field(default=None, description="Only this symbol", examples=["EXM"])
+    start_purchase_time: OptionalTime = Field(default=None, description="Bought not before")
+    end_purchase_time: OptionalTime = Field(default=None, description="Bought not after")
+    start_sale_time: OptionalTime = Field(default=None, description="Sold not before")
+    end_sale_time: OptionalTime = Field(default=None, description="Sold not after")
+    from_: OptionalTime = not_before("startSaleTime")
+    to: OptionalTime = not_after("endSaleTime")
+    signal_id: SignalInQuery = Field(default=None, description="Only of this signal")
+    purchase_transaction_id: OptionalTransactionId = Field(default=None, description="Only this purchase")
+    sale_transaction_id: OptionalTransactionId = Field(default=None, description="Only this sale")
+    min_profit_loss_usd: Annotated[NumberInQuery, WithJsonSchema({"type": "number", "examples": [-5]})] = (
+        Field(default=None, description="At least so much profit")
+    )
+    max_profit_loss_usd: Annotated[NumberInQuery, WithJsonSchema({"type": "number", "examples": [100]})] = (
+        Field(default=None, description="At most so much profit")
+    )
+
+    def wanted(self) -> ClosedTradeFilter:
+        """Return the filter. Raises `InvalidInputError`."""
+        start_sale, end_sale = self.bounds("start_sale_time", "end_sale_time")
+        return ClosedTradeFilter(
+            agent_id=self.agent_id,
+            wallet_address=WalletAddress(self.wallet_address) if self.wallet_address is not None else None,
+            token_address=TokenAddress(self.token_address) if self.token_address is not None else None,
+            token_symbol=self.token_symbol,
+            start_purchase_time=self.start_purchase_time,
+            end_purchase_time=self.end_purchase_time,
+            start_sale_time=start_sale,
+            end_sale_time=end_sale,
+            signal_id=self.signal_id,
+            purchase_transaction_id=self.purchase_transaction_id,
+            sale_transaction_id=self.sale_transaction_id,
+            min_profit_loss_usd=self.min_profit_loss_usd,
+            max_profit_loss_usd=self.max_profit_loss_usd,
+        )
+
+
+class TradesPageQuery(TradesQuery, PageQuery):
+    """Which page of an agent's closed trades."""
+
+
+class TradesExportQuery(TradesQuery, ExportQuery):
+    """Which closed trades of an agent make a file, and in which currency."""
+
+    currency: OptionalText = Field(
+        default=None, description="SOL for amounts in SOL; anything else is USD", examples=["SOL"]
+    )
+    sol_price: Annotated[
+        NumberInQuery,
+        AfterValidator(_sol_price),
+        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "examples": [150.25]}),
+    ] = Field(default=None, description="USD per SOL, to show prices in USD (default 100)")
+
+
+class HistoricalSwapIn(Body):
     """A closed trade to record. Numbers may be JSON numbers or texts."""
 
     model_config = ConfigDict(
@@ -50,42 +157,121 @@ class HistoricalSwapIn(BaseModel):
         }
     )
 
-    agentId: str  # noqa: N815 -- the contract's names
-    walletAddress: str | None = None  # noqa: N815
-    tokenAddress: str  # noqa: N815
-    tokenSymbol: str  # noqa: N815
-    amount: str | float
-    purchasePrice: str | float  # noqa: N815
-    salePrice: str | float  # noqa: N815
-    changePercent: str | float  # noqa: N815
-    profitLossUsd: str | float  # noqa: N815
-    profitLossSol: str | float  # noqa: N815
-    purchaseTime: str | int  # noqa: N815
-    saleTime: str | int  # noqa: N815
-    purchaseTransactionId: str | None = None  # noqa: N815
-    saleTransactionId: str | None = None  # noqa: N815
-    signalId: int | str | None = None  # noqa: N815
-    closeReason: str | None = None  # noqa: N815
+    agent_id: AnAgentId
+    wallet_address: Annotated[str | None, Field(max_length=44), Trimmed] = None
+    token_address: GivenMint
+    token_symbol: Symbol
+    amount: Amount
+    purchase_price: Price
+    sale_price: Price
+    change_percent: Percent
+    profit_loss_usd: Profit
+    profit_loss_sol: Profit
+    purchase_time: GivenTime
+    sale_time: GivenTime
+    purchase_transaction_id: OptionalTransactionId = None
+    sale_transaction_id: OptionalTransactionId = None
+    signal_id: GivenSignalId = None
+    close_reason: Reason = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is said of the trade, by the record's names."""
+        return {name: getattr(self, name) for name in HistoricalSwapChangesIn.model_fields}
 
 
-class HistoricalSwapOut(BaseModel):
+class HistoricalSwapChangesIn(Body):
+    """What is to be changed of a closed trade; what is left out stays. Numbers may be JSON numbers or texts."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"closeReason": "manual", "signalId": None}]})
+
+    token_address: GivenMint = left_out()
+    token_symbol: Symbol = left_out()
+    amount: Amount = left_out()
+    purchase_price: Price = left_out()
+    sale_price: Price = left_out()
+    change_percent: Percent = left_out()
+    profit_loss_usd: Profit = left_out()
+    profit_loss_sol: Profit = left_out()
+    purchase_time: GivenTime = left_out()
+    sale_time: GivenTime = left_out()
+    purchase_transaction_id: OptionalTransactionId = None
+    sale_transaction_id: OptionalTransactionId = None
+    signal_id: GivenSignalId = None
+    close_reason: Reason = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return what is there, be it as null, by the record's names."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class HistoricalSwapOut(ApiModel):
     """A position from its first purchase to its last sale; amounts are exact texts."""
 
-    id: str
-    agentId: str  # noqa: N815 -- the contract's names
-    walletAddress: str | None  # noqa: N815
-    tokenAddress: str  # noqa: N815
-    tokenSymbol: str  # noqa: N815
-    amount: str
-    purchasePrice: str  # noqa: N815
-    salePrice: str  # noqa: N815
-    changePercent: str  # noqa: N815
-    profitLossUsd: str  # noqa: N815
-    profitLossSol: str  # noqa: N815
-    purchaseTime: str  # noqa: N815
-    saleTime: str  # noqa: N815
-    purchaseTransactionId: str | None  # noqa: N815
-    saleTransactionId: str | None  # noqa: N815
-    signalId: str | None  # noqa: N815
-    closeReason: str | None  # noqa: N815
-    createdAt: str  # noqa: N815
+    id: UUID
+    agent_id: UUID
+    wallet_address: str | None
+    token_address: str
+    token_symbol: str
+    amount: DecimalText
+    purchase_price: DecimalText
+    sale_price: DecimalText
+    change_percent: DecimalText
+    profit_loss_usd: DecimalText
+    profit_loss_sol: DecimalText
+    purchase_time: Instant
+    sale_time: Instant
+    purchase_transaction_id: UUID | None
+    sale_transaction_id: UUID | None
+    signal_id: str | None
+    close_reason: str | None
+    created_at: Instant
+
+    @classmethod
+    def of(cls, row: ClosedTradeRow) -> HistoricalSwapOut:
+        """Return a listed closed trade."""
+        return cls.model_construct(**_facts(row), created_at=row.created_at)
+
+    @classmethod
+    def recorded(cls, trade: ClosedTradeRecord, created_at: datetime) -> HistoricalSwapOut:
+        """Return a closed trade that may not be in the tables yet."""
+        return cls.model_construct(**_facts(trade), created_at=created_at)
+
+
+class ExportedSwapOut(HistoricalSwapOut):
+    """A closed trade together with what its signal said."""
+
+    signal_type: str | None
+    activation_reason: str | None
+
+    @classmethod
+    def exported(cls, row: ClosedTradeExportRow) -> ExportedSwapOut:
+        """Return an exported closed trade."""
+        return cls.model_construct(
+            **_facts(row.trade),
+            created_at=row.trade.created_at,
+            signal_type=row.signal_type,
+            activation_reason=row.activation_reason,
+        )
+
+
+def _facts(row: ClosedTradeRow | ClosedTradeRecord) -> dict[str, Any]:
+    signal_id: SignalId | None = row.signal_id
+    return {
+        "id": row.id,
+        "agent_id": row.agent_id,
+        "wallet_address": row.wallet_address,
+        "token_address": row.token_address,
+        "token_symbol": row.token_symbol,
+        "amount": row.amount,
+        "purchase_price": row.purchase_price,
+        "sale_price": row.sale_price,
+        "change_percent": row.change_percent,
+        "profit_loss_usd": row.profit_loss_usd,
+        "profit_loss_sol": row.profit_loss_sol,
+        "purchase_time": row.purchase_time,
+        "sale_time": row.sale_time,
+        "purchase_transaction_id": row.purchase_transaction_id,
+        "sale_transaction_id": row.sale_transaction_id,
+        "signal_id": str(signal_id) if signal_id is not None else None,
+        "close_reason": row.close_reason,
+    }

@@ -1,143 +1,161 @@
-"""`/agent-transactions`: record a transaction, list what was recorded."""
+"""`/agent-transactions`: record a transaction, list what was recorded, correct and delete it."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from nexgent.api.encoding import json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.fields import BodyFields, QueryFields, parse_signal_id, parse_uuid
-from nexgent.api.paging import NEXT_PAGE, PAGE_PARAMETERS, Paging, period, period_parameters
-from nexgent.api.v1.transactions.parsing import (
-    TYPES,
-    nullable_fields,
-    own_signal,
-    transaction_time,
-    transaction_type,
-    value_usd,
+from nexgent.api.fields import parse_uuid
+from nexgent.api.http.access import SessionCaller, TransactionsCaller
+from nexgent.api.http.refusals import FOREIGN, MOVED_ON, UNKNOWN_AGENT, refusals
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services, check_signal
+from nexgent.api.http.types import TransactionIdInPath
+from nexgent.api.paging import NEXT_PAGE, Paging
+from nexgent.api.v1.transactions.schemas import (
+    TransactionChangesIn,
+    TransactionIn,
+    TransactionOut,
+    TransactionsQuery,
 )
-from nexgent.api.v1.transactions.schemas import TransactionIn, TransactionOut
-from nexgent.api.v1.transactions.views import recorded_view, transaction_view
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.ownership import readable_agent, visible_agent, wallet_of
 from nexgent.domain.transactions.models import TransactionRecord
-from nexgent.domain.transactions.queries import TransactionFilter
-from nexgent.domain.users.models import Scope
+from nexgent.domain.transactions.queries import TransactionFilter, TransactionRow
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
-from nexgent.shared.types import AgentId, SignalId, TransactionId, WalletAddress
+from nexgent.shared.types import TransactionId, UserId, WalletAddress
 
-endpoints = Endpoints("transactions")
+router = APIRouter(prefix="/agent-transactions", tags=["transactions"], route_class=ApiRoute)
 
 _PAGING = Paging("transactions", lambda text: TransactionId(parse_uuid(text, "transaction")))
 
 
-@endpoints.post(
-    "/agent-transactions",
-    Access.SESSION,
-    Doc(
-        summary="Record a deposit, swap or burn",
-        description="Balances move with the record: DEPOSIT adds the input, BURN takes it, SWAP takes input and adds output.",
-        body=TransactionIn,
-        response=TransactionOut,
-        status=201,
-    ),
+@router.post(
+    "",
+    status_code=201,
+    summary="Record a deposit, swap or burn",
+    responses=refusals(FOREIGN, UNKNOWN_AGENT, MOVED_ON),
 )
-async def create_transaction(call: Call) -> Response:
-    """Record a transaction."""
-    fields = BodyFields(await call.body())
-    agent_id = AgentId(parse_uuid(fields.required("agentId"), "agent"))
-    agent = visible_agent(call.services.directory, agent_id, call.user_id)
-    record = await _read_record(call, fields, agent)
-    booked = await call.services.record_transaction.execute(record)
-    return json_response(recorded_view(booked, call.services.clock.now()), 201)
+async def create_transaction(
+    body: TransactionIn, caller: SessionCaller, services: Services
+) -> TransactionOut:
+    """Record a transaction.
 
-
-async def _read_record(call: Call, fields: BodyFields, agent: Agent) -> TransactionRecord:
-    address = fields.optional_text("walletAddress", 44)
-    wallet = wallet_of(agent, WalletAddress(address) if address is not None else None)
-    kind = transaction_type(fields.required("transactionType"))
-    worth, time = value_usd(fields), transaction_time(fields)
-    signal_id = await own_signal(call, fields)
-    return TransactionRecord(
+    Balances move with the record: DEPOSIT adds the input, BURN takes it, SWAP takes input and adds output.
+    """
+    agent = visible_agent(services.directory, body.agent_id, caller.user_id)
+    wallet = wallet_of(agent, WalletAddress(body.wallet_address) if body.wallet_address is not None else None)
+    await check_signal(services, body.signal_id, caller.user_id)
+    record = TransactionRecord(
         id=TransactionId(new_id()),
         agent_id=agent.id,
         wallet_address=wallet.address,
-        type=kind,
-        value_usd=worth,
-        time=time,
-        signal_id=signal_id,
-        is_dca=fields.optional_bool("isDca", default=False),
-        **nullable_fields(fields, only_present=False),
+        type=body.transaction_type,
+        value_usd=body.transaction_value_usd,
+        time=body.transaction_time,
+        is_dca=bool(body.is_dca),
+        **body.facts(),
     )
+    return TransactionOut.recorded(await services.record_transaction.execute(record), services.clock.now())
 
 
-@endpoints.get(
-    "/agent-transactions",
-    Scope.TRANSACTIONS,
-    Doc(
-        summary="Transactions of an agent, newest first",
-        description=NEXT_PAGE,
-        response=TransactionOut,
-        many=True,
-        query={
-            "*agentId": "The agent",
-            "walletAddress": "Only this wallet",
-            "transactionType": TYPES,
-            "startTime": "Not before",
-            "endTime": "Not after",
-            **period_parameters("startTime", "endTime"),
-            "signalId": "Only of this signal",
-            "isDca": "true or false",
-            "isTakeProfit": "true or false",
-            **PAGE_PARAMETERS,
-        },
-    ),
+@router.get(
+    "",
+    summary="Transactions of an agent, newest first",
+    description=NEXT_PAGE,
+    response_model=list[TransactionOut],
 )
-async def list_transactions(call: Call) -> Response:
+async def list_transactions(
+    query: Annotated[TransactionsQuery, Query()], caller: TransactionsCaller, services: Services
+) -> Response:
     """Return matching transactions."""
-    query = call.query()
-    agent_id = required_agent(call, query)
-    address, kind, signal = query.text("walletAddress"), query.text("transactionType"), query.text("signalId")
-    start_time, end_time = period(query, "startTime", "endTime")
+    readable_agent(services.directory, query.agent_id, caller.user_id)
+    start_time, end_time = query.bounds("start_time", "end_time")
     wanted = TransactionFilter(
-        agent_id=agent_id,
-        wallet_address=WalletAddress(address) if address is not None else None,
-        type=transaction_type(kind) if kind is not None else None,
+        agent_id=query.agent_id,
+        wallet_address=WalletAddress(query.wallet_address) if query.wallet_address is not None else None,
+        type=query.transaction_type,
         start_time=start_time,
         end_time=end_time,
-        signal_id=SignalId(parse_signal_id(signal)) if signal is not None else None,
-        is_dca=query.flag("isDca"),
-        is_take_profit=query.flag("isTakeProfit"),
+        signal_id=query.signal_id,
+        is_dca=query.is_dca,
+        is_take_profit=query.is_take_profit,
     )
-    page = _PAGING.read(query)
-    await call.services.projections.caught_up()
-    rows = await call.services.transactions.list(
-        wanted, limit=page.asked, offset=page.offset, after=page.after
-    )
-    return _PAGING.answer(rows, page, view=transaction_view, mark=lambda row: PageCursor(row.time, row.id))
+    page = _PAGING.page(query)
+    await services.projections.caught_up()
+    rows = await services.transactions.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
+    return _PAGING.answer(rows, page, view=TransactionOut.of, mark=lambda row: PageCursor(row.time, row.id))
 
 
-@endpoints.get(
-    "/agent-transactions/{id}", Scope.TRANSACTIONS, Doc(summary="One transaction", response=TransactionOut)
-)
-async def get_transaction(call: Call) -> Response:
+@router.get("/{id}", summary="One transaction")
+async def get_transaction(
+    transaction_id: TransactionIdInPath, caller: TransactionsCaller, services: Services
+) -> TransactionOut:
     """Return a transaction."""
-    transaction_id = TransactionId(call.path_uuid("id", "transaction"))
-    await call.services.projections.caught_up()
-    row = await call.services.transactions.get(transaction_id)
+    row = await _stored(services, transaction_id)
+    readable_agent(services.directory, row.agent_id, caller.user_id)
+    return TransactionOut.of(row)
+
+
+@router.put("/{id}", summary="Correct a transaction", responses=refusals(FOREIGN, MOVED_ON))
+async def update_transaction(
+    transaction_id: TransactionIdInPath,
+    body: TransactionChangesIn,
+    caller: SessionCaller,
+    services: Services,
+) -> TransactionOut:
+    """Correct a transaction.
+
+    Balances follow: the old effect is taken back and the new one posted in the same entry of the journal. Of a trade the engine
+    made, only remarks (fees, slippage, signal …) can be changed; anything else is answered 409.
+    """
+    _, row = await _visible(services, transaction_id, caller.user_id)
+    if row.wallet_address is None:
+        raise InvalidInputError(
+            "Invalid transaction: its wallet was replaced, so it has no wallet any more and cannot be changed"
+        )
+    await check_signal(services, body.signal_id, caller.user_id)
+    edit = services.bookkeeping.edit_transaction
+    record, changed_at = await edit.execute(row.wallet_address, row.id, body.changes())
+    await services.projections.caught_up()
+    stored = await services.transactions.get(row.id)
+    if stored is not None and stored.updated_at == changed_at:
+        return TransactionOut.of(stored)
+    return TransactionOut.recorded(record, row.created_at, changed_at)
+
+
+@router.delete(
+    "/{id}", status_code=204, summary="Delete a transaction", responses=refusals(FOREIGN, MOVED_ON)
+)
+async def delete_transaction(
+    transaction_id: TransactionIdInPath, caller: SessionCaller, services: Services
+) -> Response:
+    """Delete a transaction.
+
+    **The balances are reversed:** what was entered by hand is taken back from them, a deposit of 10 SOL lowers the SOL balance by
+    10. (The service this API is taken from left them as they were.) Refused when the balance does not cover it any more. A trade
+    of the engine only loses its row, its money stays where it is; while its position is open, the answer is 409. The header
+    `X-Balances-Reversed` of the answer says `true` or `false`.
+    """
+    agent, row = await _visible(services, transaction_id, caller.user_id)
+    moved = await services.bookkeeping.remove_transaction.execute(agent, row.wallet_address, row.id)
+    return Response(status_code=204, headers={"X-Balances-Reversed": "true" if moved else "false"})
+
+
+async def _stored(services: Services, transaction_id: TransactionId) -> TransactionRow:
+    await services.projections.caught_up()
+    row = await services.transactions.get(transaction_id)
     if row is None:
         raise NotFoundError("Transaction not found")
-    readable_agent(call.services.directory, row.agent_id, call.user_id)
-    return json_response(transaction_view(row))
+    return row
 
 
-def required_agent(call: Call, query: QueryFields) -> AgentId:
-    """Return the `agentId` of a query. Raises when it is missing or malformed (400), unknown (404) or foreign (403)."""
-    given = query.text("agentId")
-    if given is None:
-        raise InvalidInputError("agentId query parameter is required")
-    agent_id = AgentId(parse_uuid(given, "agent"))
-    readable_agent(call.services.directory, agent_id, call.user_id)
-    return agent_id
+async def _visible(
+    services: Services, transaction_id: TransactionId, user_id: UserId
+) -> tuple[Agent, TransactionRow]:
+    row = await _stored(services, transaction_id)
+    return visible_agent(services.directory, row.agent_id, user_id), row
