@@ -19,6 +19,7 @@ from tests.e2e.test_trade import bought, check_the_books
 
 SEVERAL = 20
 ELSEWHERE = {"X-Forwarded-For": "10.1.2.3"}
+BEHIND_A_PROXY = {"TRUSTED_PROXIES": "1"}
 WRONG = {"email": "nobody@example.com", "password": "wrong"}
 
 
@@ -119,7 +120,12 @@ async def test_killed_in_the_middle_of_a_sale_it_is_not_sold_twice(
 async def test_two_services_count_together(
     tmp_path: Path, database_url: str, redis_url: str, redis: Redis
 ) -> None:
-    settings = {"DATABASE_URL": database_url, "RATE_LIMITS": "true", "RATE_LIMIT_PER_USER": "30"}
+    settings = {
+        "DATABASE_URL": database_url,
+        "RATE_LIMITS": "true",
+        "RATE_LIMIT_PER_USER": "30",
+        **BEHIND_A_PROXY,
+    }
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
         folder.mkdir()
@@ -164,7 +170,7 @@ async def test_two_services_count_together(
 
 
 async def test_limits_hold_and_nobody_waits_while_redis_hangs(tmp_path: Path) -> None:
-    product = Product(tmp_path, {"RATE_LIMITS": "true"})
+    product = Product(tmp_path, {"RATE_LIMITS": "true", **BEHIND_A_PROXY})
     await product.start_sandbox()
     try:
         await product.start_service()
