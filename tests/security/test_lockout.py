@@ -16,6 +16,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from nexgent.bootstrap.whereabouts import running_service
+from nexgent.middleware.client_address import MACHINE_KEY_HEADER
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -153,6 +155,37 @@ async def test_strangers_lock_out_each_other_and_not_the_owner(door: Door) -> No
     assert code == 0, printed
     assert json.loads(printed) == {"email": ADMIN_EMAIL, "wasLocked": True, "passwordSet": False}
     assert await door.enter(a_stranger()) == 200
+
+
+async def test_commands_on_the_machine_get_in_while_the_account_is_locked(door: Door) -> None:
+    # Five wrong ones from this very address, as behind a proxy that is not listed, and strangers until all are locked out.
+    assert [(await door.knock("127.0.0.1")).status_code for _ in range(6)] == [401] * 5 + [423]
+    await asyncio.gather(*(door.knock(a_stranger()) for _ in range(25)))
+    assert await door.enter(a_stranger()) == 423
+    assert await door.enter("127.0.0.1") == 423
+
+    code, printed = await asyncio.to_thread(door.command, "wallets", "--json")
+
+    assert code == 0, printed
+    assert json.loads(printed) is not None
+    # It proves by the data folder that it is on the machine, not by its address or by something anybody may send.
+    running = running_service(door.product.folder / "data")
+    assert running is not None
+
+    async def with_key(key: str, password: str) -> int:
+        answer = await door.http.post(
+            "/auth/login",
+            json={"email": ADMIN_EMAIL, "password": password},
+            headers={MACHINE_KEY_HEADER: key},
+        )
+        return answer.status_code
+
+    assert [await with_key(key, ADMIN_PASSWORD) for key in ("", "guessed")] == [423, 423]
+    # The password is needed all the same, and what a command gets wrong locks nobody out.
+    assert [await with_key(running.machine_key, "wrong") for _ in range(6)] == [401] * 6
+    assert await with_key(running.machine_key, ADMIN_PASSWORD) == 200
+    code, printed = await asyncio.to_thread(door.command, "wallets", "--password", "wrong")
+    assert (code, "Invalid email or password" in printed) == (3, True), printed
 
 
 async def test_a_flood_of_logins_leaves_the_owner_a_way_in(door: Door) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -114,6 +115,7 @@ class ServiceInfo:
     url: str
     port: int
     engine: bool
+    machine_key: str = field(default="", repr=False)
 
 
 class Service:
@@ -515,7 +517,8 @@ async def _serve(
     if stop.is_set():
         return
     settings = service.settings
-    address_of = ClientAddresses(settings.server.trusted_proxies, settings.server.proxies)
+    machine_key = secrets.token_urlsafe(32)
+    address_of = ClientAddresses(settings.server.trusted_proxies, settings.server.proxies, machine_key)
     connections = Connections(
         server_limits(settings), on_refused=lambda why: service.metrics.connections_refused.labels(why).inc()
     )
@@ -540,9 +543,9 @@ async def _serve(
     host = settings.server.host
     url = f"http://{'localhost' if host in EVERYWHERE else f'[{host}]' if ':' in host else host}:{port}"
     log.info("service.ready", url=url, engine=service.role.active, positions=len(service.engine.book))
-    with recorded(service.settings.storage.data_dir, url):
+    with recorded(service.settings.storage.data_dir, url, machine_key):
         if announce is not None:
-            announce(ServiceInfo(url, port, service.role.active))
+            announce(ServiceInfo(url, port, service.role.active, machine_key))
         await _first(stop.wait(), serving)
     service.stopping = True
     await service.hub.close_all()

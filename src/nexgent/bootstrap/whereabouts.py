@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -26,10 +26,11 @@ _PAUSE_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class RunningService:
-    """A service that runs in a data folder."""
+    """A service that runs in a data folder. Who sends its `machine_key` may read the folder and is no stranger."""
 
     pid: int
     url: str
+    machine_key: str = field(default="", repr=False)
 
 
 def running_service(data_dir: Path) -> RunningService | None:
@@ -42,13 +43,15 @@ def running_service(data_dir: Path) -> RunningService | None:
             if _locked(file, fcntl.LOCK_SH):
                 return None
             document = json.load(file)
-        return RunningService(int(document["pid"]), str(document["url"]))
+        return RunningService(
+            int(document["pid"]), str(document["url"]), str(document.get("machine_key", ""))
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 @contextmanager
-def recorded(data_dir: Path, url: str) -> Iterator[None]:
+def recorded(data_dir: Path, url: str, machine_key: str = "") -> Iterator[None]:
     """Record this process as the service of the folder, until the end.
 
     The first of several that share a folder stays recorded. A folder that cannot be written costs this convenience only.
@@ -58,7 +61,7 @@ def recorded(data_dir: Path, url: str) -> Iterator[None]:
         file = _claimed(data_dir.expanduser())
         if file is not None:
             file.truncate(0)
-            file.write(json.dumps(asdict(RunningService(os.getpid(), url))).encode())
+            file.write(json.dumps(asdict(RunningService(os.getpid(), url, machine_key))).encode())
             file.flush()
     except OSError as error:
         log.warning("service.not_recorded", data_dir=str(data_dir), error=error.strerror)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from nexgent.bootstrap.whereabouts import running_service
@@ -15,10 +15,11 @@ API_PATH = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a service without a slash at its end, and why it is taken to be there."""
+    """The address of a service without a slash at its end, why it is taken to be there, and the key of its data folder."""
 
     url: str
     why: str
+    machine_key: str = field(default="", repr=False)
 
 
 def find_service(arguments: argparse.Namespace, settings: Settings) -> Address:
@@ -28,7 +29,8 @@ def find_service(arguments: argparse.Namespace, settings: Settings) -> Address:
     folder = settings.storage.data_dir.expanduser().resolve()
     running = running_service(folder)
     if running is not None:
-        return Address(running.url, f"of process {running.pid}, which runs in the data folder {folder}")
+        why = f"of process {running.pid}, which runs in the data folder {folder}"
+        return Address(running.url, why, running.machine_key)
     port = settings.server.port
     source = "PORT" if os.environ.get("PORT") or port != settings.server.__class__().port else "the default"
     return Address(f"http://localhost:{port}", f"by {source}, as no service runs in the data folder {folder}")

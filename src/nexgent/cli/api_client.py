@@ -14,6 +14,7 @@ import httpx
 
 from nexgent.cli.address import find_service, service_url
 from nexgent.config.settings import Settings
+from nexgent.middleware.client_address import MACHINE_KEY_HEADER
 from nexgent.shared.errors import InvalidInputError, NexgentError, UnavailableError
 
 SESSION_FILE = "cli-session.json"
@@ -57,7 +58,13 @@ class ApiClient:
     only a few logins a minute."""
 
     def __init__(
-        self, url: str, email: str, password: str, session: SessionFile | None = None, why: str = ""
+        self,
+        url: str,
+        email: str,
+        password: str,
+        session: SessionFile | None = None,
+        why: str = "",
+        machine_key: str = "",
     ) -> None:
         self.url = url.rstrip("/")
         self._why = f" ({why})" if why else ""
@@ -65,7 +72,9 @@ class ApiClient:
         self._email = email
         self._password = password
         self._session = session
-        self._http = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=30.0)
+        # Strangers who guess passwords from the same address are not to lock out the commands of this machine.
+        headers = {MACHINE_KEY_HEADER: machine_key} if machine_key else {}
+        self._http = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=30.0, headers=headers)
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, settings: Settings) -> Self:
@@ -85,7 +94,7 @@ class ApiClient:
             )
         # A password that was typed is to be tried, whatever was kept.
         kept = None if arguments.password else SessionFile(settings.storage.data_dir, address.url, email)
-        return cls(address.url, email, password, kept, address.why)
+        return cls(address.url, email, password, kept, address.why, address.machine_key)
 
     async def __aenter__(self) -> Self:
         if self._session is not None:

@@ -212,7 +212,8 @@ async def _introduce(settings: Settings, sandbox_url: str, info: ServiceInfo) ->
     assert auth.admin_password is not None
     password = auth.admin_password.get_secret_value()
     try:
-        async with ApiClient(f"http://127.0.0.1:{info.port}", auth.admin_email, password) as api:
+        address, key = f"http://127.0.0.1:{info.port}", info.machine_key
+        async with ApiClient(address, auth.admin_email, password, machine_key=key) as api:
             agent = await _agent(api)
             await _make_key(api, settings.storage.data_dir)
         tokens = await _tokens(sandbox_url)

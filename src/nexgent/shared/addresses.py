@@ -8,6 +8,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
+MACHINE = "this machine"
+"""In the place of an address: a command that proved that it may read the data folder. No connection and no header has it, as it
+is no address."""
 _LONGEST = 64
 
 

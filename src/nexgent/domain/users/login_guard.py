@@ -3,7 +3,7 @@
 Five wrong ones from one network close an account for that network for 15 minutes. Strangers who come from many networks share a
 count of their own, whose lock grows each time; networks an account was logged in from before are not concerned by it. So nobody
 can keep somebody out of their account who comes from where they usually do. Accounts that do not exist are counted like others:
-no answer tells whether there is one.
+no answer tells whether there is one. A command on the machine is not counted: who may read the data folder needs no guessing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from nexgent.domain.users.errors import AccountLockedError, LoginBusyError
 from nexgent.domain.users.events import LoginRefused
 from nexgent.domain.users.models import LOCK_DURATION, MAX_FAILED_LOGINS
 from nexgent.domain.users.origin import Origin
+from nexgent.shared.addresses import MACHINE
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import UserId
 
@@ -105,6 +106,9 @@ class LoginGuard:
 
         It stays counted unless `succeeded` is told, or the password could not be looked at because too many were waiting.
         """
+        if origin.network == MACHINE:
+            yield Attempt(account_key(email), MACHINE, known=True)
+            return
         claimed = await self._attempts.claim(account_key(email), origin.network, user_id, self._clock.now())
         if isinstance(claimed, datetime):
             log.warning("login.locked", network=origin.network, until=claimed.isoformat())
@@ -118,7 +122,8 @@ class LoginGuard:
 
     async def succeeded(self, attempt: Attempt, user_id: UserId) -> None:
         """Note that the password fitted. Raises `UnavailableError`."""
-        await self._attempts.succeeded(attempt, user_id, self._clock.now())
+        if attempt.network != MACHINE:
+            await self._attempts.succeeded(attempt, user_id, self._clock.now())
 
     def failed(self, user_id: UserId | None, origin: Origin) -> None:
         """Tell that a password was wrong; it is counted already."""
