@@ -63,9 +63,9 @@ from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
-from nexgent.infrastructure.database.engine import opened_pool
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
+from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
@@ -492,7 +492,7 @@ async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], N
         stop = _stop_on_signals()
         storage = await stack.enter_async_context(open_storage(settings.storage))
         await migrate(storage.database_url)
-        pool = await stack.enter_async_context(opened_pool(storage.database_url, min_size=1, max_size=10))
+        pool = await stack.enter_async_context(opened_pool(storage.database_url, REQUESTS))
         service = Service(settings, storage, pool)
         worker = _embedded_worker(settings, storage)
         try:

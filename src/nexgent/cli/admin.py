@@ -15,7 +15,7 @@ from nexgent.domain.audit.models import COMMAND_LINE, AuditEntry, Outcome
 from nexgent.domain.users.errors import UserNotFoundError
 from nexgent.domain.users.login_guard import account_key
 from nexgent.domain.users.register import weaknesses
-from nexgent.infrastructure.database.engine import opened_pool
+from nexgent.infrastructure.database.pool import COMMAND, opened_pool
 from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
 from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.stores.users import PostgresUserRepository
@@ -67,7 +67,7 @@ async def _act(settings: Settings, email: str, password: str | None) -> bool:
     try:
         async with (
             existing_books(settings.storage) as storage,
-            opened_pool(storage.database_url, min_size=1, max_size=1) as pool,
+            opened_pool(storage.database_url, COMMAND) as pool,
         ):
             users = PostgresUserRepository(pool)
             user = await users.find_by_email(email)

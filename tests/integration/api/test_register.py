@@ -27,7 +27,7 @@ from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
@@ -63,7 +63,7 @@ class Site:
 
 @pytest.fixture
 async def site(database_url: str, request_redis: ImpatientRedis) -> AsyncIterator[Site]:
-    pool, passwords = await create_pool(database_url), BcryptHasher(cost=4)
+    pool, passwords = await create_pool(database_url, PoolUse(most=4)), BcryptHasher(cost=4)
     users = PostgresUserRepository(pool)
     sessions = Sessions(
         users=users,

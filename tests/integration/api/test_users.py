@@ -19,7 +19,7 @@ from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts, forget_old_attempts
 from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
@@ -39,7 +39,7 @@ ACCOUNT, NETWORK = account_key(EMAIL), "192.0.2.1"
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool[Any]]:
-    made = await create_pool(database_url)
+    made = await create_pool(database_url, PoolUse(most=4))
     yield made
     await made.close()
 
@@ -219,7 +219,7 @@ async def test_api_keys_are_found_by_hash(users: PostgresUserRepository, pool: a
 async def test_servers_that_are_away_are_called_so(absent_redis: ImpatientRedis) -> None:
     with pytest.raises(UnavailableError):
         await RedisSessionStore(absent_redis, PREFIX).refresh_owner("x")
-    pool = await create_pool("postgresql://nobody@127.0.0.1:1/none")
+    pool = await create_pool("postgresql://nobody@127.0.0.1:1/none", PoolUse(most=4))
     with pytest.raises(UnavailableError):
         await PostgresUserRepository(pool).find_by_email(EMAIL)
     await pool.close()

@@ -24,10 +24,10 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import WalletReset
 from nexgent.domain.ledger.state import emptying
 from nexgent.domain.transactions.models import ClosedTradeRecord, TransactionRecord, TransactionType
-from nexgent.infrastructure.database.engine import create_pool
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
 from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.queries import (
@@ -136,7 +136,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(database_url: str, journal: PostgresJournal, projector: Projector) -> AsyncIterator[Desk]:
-    pool = await create_pool(database_url, max_size=4)
+    pool = await create_pool(database_url, PoolUse(most=4))
     user_id = UserId(new_id())
     await pool.execute("INSERT INTO users (id, email) VALUES ($1, $2)", user_id, f"{user_id}@example.com")
     agent = an_agent(user_id=user_id)

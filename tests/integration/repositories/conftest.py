@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
 
@@ -20,7 +20,7 @@ else:
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    pool = await create_pool(database_url, max_size=8)
+    pool = await create_pool(database_url, PoolUse(most=8))
     yield pool
     await pool.close()
 

@@ -13,7 +13,7 @@ import pytest
 from nexgent.domain.signals.models import DecisionOutcome, Gate, Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore, SignalUserNotFoundError
@@ -78,7 +78,7 @@ async def test_of_many_equal_signals_at_once_one_is_stored(
     database_url: str, pool: Pool, user_id: UserId
 ) -> None:
     """Within one process and between two."""
-    other_pool = await create_pool(database_url, max_size=4)
+    other_pool = await create_pool(database_url, PoolUse(most=4))
     stores = [PostgresSignalStore(pool), PostgresSignalStore(other_pool)]
 
     results = await asyncio.gather(

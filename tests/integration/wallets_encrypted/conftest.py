@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from tests.fakes.engine import USER
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ else:
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    pool = await create_pool(database_url, max_size=8)
+    pool = await create_pool(database_url, PoolUse(most=8))
     await pool.execute("INSERT INTO users (id, email) VALUES ($1, 'owner@example.com')", USER)
     yield pool
     await pool.close()

@@ -23,7 +23,7 @@ from nexgent.domain.users.models import TokenType
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
-from nexgent.infrastructure.database.engine import create_pool
+from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores.users import PostgresUserRepository
 from nexgent.infrastructure.logging.setup import configure_logging
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
@@ -230,7 +230,7 @@ async def test_a_new_password_ends_the_connections_of_before(site: Site) -> None
 
 
 async def test_the_connections_of_a_deleted_user_end(site: Site, database_url: str) -> None:
-    pool = await create_pool(database_url, max_size=1)
+    pool = await create_pool(database_url, PoolUse(most=1))
     users = PostgresUserRepository(pool)
     await pool.execute("INSERT INTO users (id, email) VALUES ($1, 'user@example.com')", site.user_id)
     async with site.serve(check_seconds=0.05), connect(site.address()) as connection:

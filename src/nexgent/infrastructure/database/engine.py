@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
-import structlog
 
 from nexgent.shared.errors import InvalidInputError, UnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
-
-log = structlog.get_logger(__name__)
 
 _SCHEMES = frozenset(
     {"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"}
@@ -36,7 +31,6 @@ _IGNORED = frozenset(
 )
 CONNECT_TIMEOUT_SECONDS = 5.0
 COMMAND_TIMEOUT_SECONDS = 30.0
-CLOSE_TIMEOUT_SECONDS = 5.0
 
 
 class InvalidDatabaseUrlError(InvalidInputError):
@@ -170,42 +164,3 @@ async def first_connection(database_url: str) -> asyncpg.Connection[asyncpg.Reco
         said = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
         problem = f"cannot be reached ({said}); does it run, and is DATABASE_URL right?"
     raise DatabaseUnreachableError(f"PostgreSQL at {target.place} {problem}")
-
-
-async def _leave_as_is(_connection: object) -> None:
-    """Replace asyncpg's reset of returned connections, a round trip that only sessions with leftovers need."""
-
-
-async def create_pool(
-    database_url: str,
-    *,
-    min_size: int = 0,
-    max_size: int = 4,
-    application_name: str | None = None,
-    server_settings: Mapping[str, str] | None = None,
-) -> asyncpg.Pool[asyncpg.Record]:
-    """Open an asyncpg pool for code that never leaves session state behind. With `min_size` 0 it connects on first use."""
-    kwargs = dict(normalise_url(database_url).connect_kwargs)
-    named = {"application_name": application_name} if application_name is not None else {}
-    kwargs["server_settings"] = {**kwargs["server_settings"], **named, **(server_settings or {})}
-    return await asyncpg.create_pool(min_size=min_size, max_size=max_size, reset=_leave_as_is, **kwargs)
-
-
-async def close_pool(pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    """Close a pool; connections that are still in use after a moment are cut, so that nobody's statement delays an end."""
-    try:
-        async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-            await pool.close()
-    except TimeoutError:
-        # Cancelling `close` has cut them.
-        log.warning("database.connections_cut", seconds=CLOSE_TIMEOUT_SECONDS)
-
-
-@asynccontextmanager
-async def opened_pool(database_url: str, **options: Any) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
-    """Open a pool with the options of `create_pool` and close it at the end."""
-    pool = await create_pool(database_url, **options)
-    try:
-        yield pool
-    finally:
-        await close_pool(pool)

@@ -10,7 +10,7 @@ from arq import Retry, cron
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 
-from nexgent.infrastructure.database.engine import close_pool, create_pool
+from nexgent.infrastructure.database.pool import RETENTION, close_pool, create_pool
 from nexgent.infrastructure.database.stores.audit import forget_old_entries
 from nexgent.infrastructure.database.stores.idempotency import forget_old_answers
 from nexgent.infrastructure.database.stores.login_attempts import forget_old_attempts
@@ -32,7 +32,7 @@ def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
     clock = SystemClock()
 
     async def retain(_: Context) -> int:
-        pool = await create_pool(database_url, max_size=1, application_name="nexgent-retention")
+        pool = await create_pool(database_url, RETENTION)
         try:
             keys = await forget_old_answers(pool, clock.now())
             attempts = await forget_old_attempts(pool, clock.now())

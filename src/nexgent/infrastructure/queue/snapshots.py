@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from nexgent.domain.performance.capture_snapshots import CaptureSnapshots
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES
 from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.pool import SNAPSHOTS, close_pool, create_pool
 from nexgent.infrastructure.database.stores.performance import JournalHistory, PostgresPerformance
 from nexgent.infrastructure.queue.jobs import Context, JobServices
 from nexgent.shared.clock import Clock, SystemClock
@@ -104,7 +104,7 @@ def snapshot_cron(
         started = moment.monotonic()
         outcome = "failed"
         journal = PostgresJournal(database_url)
-        pool = await create_pool(database_url, max_size=1, application_name="nexgent-snapshots")
+        pool = await create_pool(database_url, SNAPSHOTS)
         try:
             tables = PostgresPerformance(pool)
             report = await CaptureSnapshots(

@@ -13,7 +13,6 @@ from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.domain.ledger.state import WalletState
 from nexgent.infrastructure.database.connection import DedicatedConnection, translated_errors
-from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal.codec import (
     EncodedEntry,
     JournalLine,
@@ -21,6 +20,7 @@ from nexgent.infrastructure.database.journal.codec import (
     encode_entry,
 )
 from nexgent.infrastructure.database.journal.wallet_states import read_states
+from nexgent.infrastructure.database.pool import JOURNAL_READS, LazyPool
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import WalletAddress
 
@@ -67,20 +67,16 @@ class PostgresJournal:
     """
 
     def __init__(self, database_url: str, *, epoch: Callable[[], int] = lambda: 0) -> None:
-        self._database_url = database_url
         self._epoch = epoch
         self._writer = DedicatedConnection(database_url, application_name="nexgent-journal")
         self._writing = asyncio.Lock()
         self._unresolved: list[str] = []
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._pool = LazyPool(database_url, JOURNAL_READS)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._writer.close()
-        if self._pool is not None:
-            await close_pool(self._pool)
-            self._pool = None
+        await self._pool.close()
 
     async def append(self, entries: Sequence[Entry]) -> int:
         """Write all entries in one durable transaction; return the position of the last one.
@@ -133,7 +129,7 @@ class PostgresJournal:
         """
         if not self._unresolved:
             return
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         for application_name in list(self._unresolved):
             with translated_errors("end an interrupted append"):
                 alive = await pool.fetch(
@@ -149,7 +145,7 @@ class PostgresJournal:
         """Return those of the entries that are in the journal, after ending every append whose outcome is unknown."""
         async with self._writing:
             await self._settle_unresolved()
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("search the journal"):
             rows = await pool.fetch(
                 "SELECT entry_id FROM journal WHERE entry_id = ANY($1)",
@@ -163,7 +159,7 @@ class PostgresJournal:
         """Return the present states of all wallets, or of those asked for that exist: tables plus unprojected entries."""
         async with self._writing:
             await self._settle_unresolved()
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("read wallets"):
             async with (
                 asyncio.timeout(READ_TIMEOUT_SECONDS),
@@ -188,23 +184,15 @@ class PostgresJournal:
         return lines_of(await self._fetch(_OF_WALLET, wallet, after_seq, limit))
 
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("read the journal"):
             rows: list[asyncpg.Record] = await pool.fetch(query, *arguments, timeout=READ_TIMEOUT_SECONDS)
             return rows
 
     async def _fetchval(self, query: str) -> Any:
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("read the journal"):
             return await pool.fetchval(query, timeout=READ_TIMEOUT_SECONDS)
-
-    async def _get_pool(self) -> asyncpg.Pool[asyncpg.Record]:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await create_pool(
-                    self._database_url, max_size=3, application_name="nexgent-journal-read"
-                )
-            return self._pool
 
 
 def lines_of(rows: Iterable[asyncpg.Record]) -> list[JournalLine]:

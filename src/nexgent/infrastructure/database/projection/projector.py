@@ -14,8 +14,8 @@ import structlog
 
 from nexgent.domain.ledger.models import Entry
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
+from nexgent.infrastructure.database.pool import PROJECTOR, LazyPool
 from nexgent.infrastructure.database.projection.project import project
 from nexgent.infrastructure.database.projection.sql import (
     Connection,
@@ -34,9 +34,6 @@ _BATCH_TIMEOUT_SECONDS = 60.0
 _BUSY_PAUSE_SECONDS = 0.005
 _MAX_ERROR_LENGTH = 2_000
 _DECODE_CHUNK = 100
-# Rows and watermark are one transaction, so what a crash of the server takes back is simply projected again: no need to
-# wait for the disk.
-_SERVER_SETTINGS = {"synchronous_commit": "off"}
 
 _NEXT = """
 SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
@@ -94,22 +91,18 @@ class Projector:
     """
 
     def __init__(self, database_url: str) -> None:
-        self._database_url = database_url
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._pool = LazyPool(database_url, PROJECTOR)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._pool is not None:
-            await close_pool(self._pool)
-            self._pool = None
+        await self._pool.close()
 
     async def project(self, limit: int = DEFAULT_LIMIT, read_before: _Batch | None = None) -> int:
         """Apply the next entries, at most `limit`; return how many. 0 when there are none or another process is at it.
 
         `read_before` is what `project_all` has read ahead; it is used if it is still what comes next.
         """
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("project the journal"):
             async with asyncio.timeout(_BATCH_TIMEOUT_SECONDS), pool.acquire() as connection:
                 try:
@@ -166,14 +159,14 @@ class Projector:
 
     async def position(self) -> int:
         """Return the position up to which the tables contain the journal."""
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("read the watermark"):
             position: int = await pool.fetchval("SELECT position FROM journal_watermark")
             return position
 
     async def backlog(self) -> Backlog:
         """Return how far the tables are behind."""
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("read the watermark"):
             row = await pool.fetchrow(_BACKLOG)
         if row is None:
@@ -185,7 +178,7 @@ class Projector:
 
         Repairs a wallet one of whose entries could not be projected. Raises what stops it: then nothing is changed.
         """
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("rebuild a wallet"):
             async with (
                 asyncio.timeout(_BATCH_TIMEOUT_SECONDS),
@@ -247,7 +240,7 @@ class Projector:
             return len(rows)
 
     async def _read_ahead(self, after: int | None, limit: int) -> _Batch:
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("project the journal"):
             async with pool.acquire() as connection:
                 if after is None:
@@ -268,17 +261,6 @@ class Projector:
                 asyncpg.SyntaxOrAccessError,
             ) as error:
                 await _record_failure(connection, line, f"{type(error).__name__}: {error}")
-
-    async def _get_pool(self) -> asyncpg.Pool[asyncpg.Record]:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await create_pool(
-                    self._database_url,
-                    max_size=3,
-                    application_name="nexgent-projector",
-                    server_settings=_SERVER_SETTINGS,
-                )
-            return self._pool
 
 
 async def _read_batch(connection: Connection, after: int, limit: int) -> _Batch:

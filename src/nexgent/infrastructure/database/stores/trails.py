@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-import asyncpg
-
 from nexgent.domain.positions.models import PositionTrail
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.engine import close_pool, create_pool
 from nexgent.infrastructure.database.journal.codec import to_json
+from nexgent.infrastructure.database.pool import TRAILS, LazyPool
 from nexgent.shared.types import PositionId
 
 _TIMEOUT_SECONDS = 5.0
@@ -69,28 +66,24 @@ class PostgresTrailStore:
     """Implements `TrailStore`. Raises `UnavailableError` when PostgreSQL is away."""
 
     def __init__(self, database_url: str) -> None:
-        self._database_url = database_url
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._pool = LazyPool(database_url, TRAILS)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._pool is not None:
-            await close_pool(self._pool)
-            self._pool = None
+        await self._pool.close()
 
     async def save(self, trails: Sequence[PositionTrail]) -> None:
         """Store the newest trails in one statement; a stop is never loosened by it."""
         rows = _newest(trails)
         if not rows:
             return
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("store position trails"):
             await pool.execute(_SAVE, to_json(rows), timeout=_TIMEOUT_SECONDS)
 
     async def load(self) -> Sequence[PositionTrail]:
         """Return all stored trails, also some of positions that are closed by now."""
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("read position trails"):
             rows = await pool.fetch(_LOAD)
         return [
@@ -107,18 +100,10 @@ class PostgresTrailStore:
 
     async def prune(self) -> int:
         """Delete trails whose positions are gone for an hour; return how many."""
-        pool = await self._get_pool()
+        pool = await self._pool.get()
         with translated_errors("delete position trails"):
             status = await pool.execute(_PRUNE)
         return int(status.rpartition(" ")[2])
-
-    async def _get_pool(self) -> asyncpg.Pool[asyncpg.Record]:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await create_pool(
-                    self._database_url, max_size=2, application_name="nexgent-trails"
-                )
-            return self._pool
 
 
 def _newest(trails: Iterable[PositionTrail]) -> list[_TrailRow]:

@@ -1,0 +1,102 @@
+"""Pools of connections: what each is for, how many it may hold, and the one way to open them.
+
+The service holds four: requests, reading the journal, trails, and projecting. They are apart on purpose. A crowd of requests that
+takes every connection must not keep the engine from asking the journal whether a trade was written, nor a stop from being saved;
+and what projects does not wait for the disk, which is a property of its sessions. Most are empty until somebody needs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+
+from nexgent.infrastructure.database.engine import normalise_url
+
+log = structlog.get_logger(__name__)
+
+CLOSE_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """What a pool is for. Without a name its sessions have that of the database URL."""
+
+    most: int
+    least: int = 0
+    application_name: str | None = None
+    server_settings: Mapping[str, str] = field(default_factory=dict)
+
+
+# All sizes are here: a service has at most 18 connections of pools, two of its own besides (the journal's writer, the lease), and
+# its worker at most 8. A PostgreSQL as it comes takes 100.
+REQUESTS = PoolUse(most=10, least=1)
+JOURNAL_READS = PoolUse(most=3, application_name="nexgent-journal-read")
+TRAILS = PoolUse(most=2, application_name="nexgent-trails")
+# Rows and watermark are one transaction, so what a crash of the server takes back is simply projected again: no need to
+# wait for the disk.
+PROJECTOR = PoolUse(
+    most=3, application_name="nexgent-projector", server_settings={"synchronous_commit": "off"}
+)
+RETENTION = PoolUse(most=1, application_name="nexgent-retention")
+SNAPSHOTS = PoolUse(most=1, application_name="nexgent-snapshots")
+COMMAND = PoolUse(most=1, least=1)
+
+
+class LazyPool:
+    """A pool that opens when somebody first asks for it, and again after it was closed."""
+
+    def __init__(self, database_url: str, use: PoolUse) -> None:
+        self._database_url = database_url
+        self._use = use
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+
+    async def get(self) -> asyncpg.Pool[asyncpg.Record]:
+        """Return the pool. Raises what asyncpg raises."""
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await create_pool(self._database_url, self._use)
+            return self._pool
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await close_pool(pool)
+
+
+async def _leave_as_is(_connection: object) -> None:
+    """Replace asyncpg's reset of returned connections, a round trip that only sessions with leftovers need."""
+
+
+async def create_pool(database_url: str, use: PoolUse) -> asyncpg.Pool[asyncpg.Record]:
+    """Open an asyncpg pool for code that never leaves session state behind. Without a least size it connects on first use."""
+    kwargs = dict(normalise_url(database_url).connect_kwargs)
+    named = {"application_name": use.application_name} if use.application_name is not None else {}
+    kwargs["server_settings"] = {**kwargs["server_settings"], **named, **use.server_settings}
+    return await asyncpg.create_pool(min_size=use.least, max_size=use.most, reset=_leave_as_is, **kwargs)
+
+
+async def close_pool(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Close a pool; connections that are still in use after a moment are cut, so that nobody's statement delays an end."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+            await pool.close()
+    except TimeoutError:
+        # Cancelling `close` has cut them.
+        log.warning("database.connections_cut", seconds=CLOSE_TIMEOUT_SECONDS)
+
+
+@asynccontextmanager
+async def opened_pool(database_url: str, use: PoolUse) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    """Open a pool and close it at the end."""
+    pool = await create_pool(database_url, use)
+    try:
+        yield pool
+    finally:
+        await close_pool(pool)
