@@ -10,8 +10,11 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONSAFEPATH VIRTU
 BIN := .venv/bin
 # Test processes side by side; 0 runs all tests in one.
 WORKERS ?= 2
+# How many of the made-up mistakes `make mutants FULL=1` tries, and which.
+SAMPLE ?= 100
+SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test check gate format bench fuzz postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants check gate format bench fuzz postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -33,6 +36,9 @@ tunnel: setup ## Give the running service a public address for webhooks, by clou
 
 test: setup-dev ## Run all tests, with servers of their own
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+mutants: setup-dev ## Make mistakes in the code on purpose; tests have to notice (FULL=1 for a sample of made-up ones, FULL=all)
+	@exec $(BIN)/python -m scripts.mutants $(if $(FULL),--generated $(if $(filter all,$(FULL)),,--sample $(SAMPLE) --seed $(SEED))) $(ARGS)
 
 check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks and the Postman collection
 	$(BIN)/ruff format --check .

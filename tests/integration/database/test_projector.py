@@ -11,7 +11,8 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
-from nexgent.domain.ledger.models import Recorded
+from nexgent.domain.ledger.models import ExitAsked, Recorded
+from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.infrastructure.database.projection.projector import Projector
@@ -385,3 +386,35 @@ async def test_purchases_by_hand_that_refer_to_a_signal_are_not_its_one_trade(
     # The agent's own trade of the signal is the one that counts as its execution.
     assert await connection.fetchval("SELECT count(*) FROM signal_executions") == 1
     assert (await verify(database_url)).is_clean
+
+
+async def test_only_a_trade_bases_the_figures_of_a_position_anew(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    await journal.append([story.deposit(), *story.buy()])
+    await projector.project_all()
+    figures = "SELECT peak_price, lowest_price, current_stop_loss_percentage, version FROM agent_positions"
+    moved = (Decimal("9E-11"), Decimal("1E-12"), Decimal("40.5"))
+    await connection.execute(
+        "UPDATE agent_positions SET peak_price = $1, lowest_price = $2, current_stop_loss_percentage = $3",
+        *moved,
+    )
+
+    # An exit that is asked for carries the trail of the last trade, which the market has left behind since.
+    (position,) = story.state.positions.values()
+    asked = replace(position, version=2, pending_exit=PendingExit(CloseReason.STALE_TRADE, 0, story.now))
+    await journal.append([story.add(ExitAsked(asked))])
+    await projector.project_all()
+    assert tuple((await connection.fetch(figures))[0]) == (*moved, 2)
+
+    trail = replace(position.base_trail, position_version=3)
+    await journal.append([story.add(ExitAsked(replace(asked, version=3, base_trail=trail)))])
+    await projector.project_all()
+    assert tuple((await connection.fetch(figures))[0]) == (
+        trail.peak_price_sol,
+        trail.lowest_price_sol,
+        trail.stop_loss_pct,
+        3,
+    )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid5
 
+import pytest
+
+from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
 from nexgent.domain.ledger.state import WalletState
 from nexgent.shared.ids import derived_id, new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import AgentId, WalletAddress
+from nexgent.shared.types import AgentId, EntryId, WalletAddress
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
 from tests.patience import PATIENCE_SECONDS
@@ -105,6 +109,50 @@ async def test_a_group_tells_the_state_after_its_own_last_entry_and_not_after_la
     assert [event.states[0].seq for event in recorded] == [1, 2]
     assert recorded[0].states[0].balance_raw(SOL_MINT) == 5
     assert recorded[1].states[0] == journal.replay(ONE)
+
+
+async def test_what_was_staged_on_top_of_a_refused_entry_is_never_written() -> None:
+    journal = SlowJournal()
+    ledger = a_ledger(journal, [])
+    first = ledger.stage(ONE, BODY, PAID_IN)
+    writing = asyncio.create_task(ledger.commit_each([first]))
+    await journal.busy.wait()
+    second = ledger.stage(ONE, BODY, PAID_IN)
+    # Somebody else takes the place of the first one, so the second was decided on a state that never was.
+    theirs = replace(first, id=EntryId(new_id()))
+    journal.entries.append(theirs)
+    journal.go_on.set()
+
+    failures = {**await writing, **await ledger.commit_each([second])}
+    await ledger.written()
+
+    assert {key: type(error) for key, error in failures.items()} == {
+        first.id: StaleWalletError,
+        second.id: StaleWalletError,
+    }
+    assert journal.entries == [theirs]
+    assert ledger.head(ONE) == journal.replay(ONE)
+
+
+async def test_a_gap_between_what_was_written_and_what_is_known_has_the_wallet_read_again() -> None:
+    journal = SlowJournal()
+    ledger = a_ledger(journal, [])
+    journal.go_on.set()
+    old = ledger.head(ONE)
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    journal.go_on.clear()
+    journal.busy.clear()
+    writing = asyncio.create_task(ledger.commit(ledger.stage(ONE, BODY, PAID_IN)))
+    await journal.busy.wait()
+    # The states are taken from a snapshot that is older than the entry before the one under way.
+    ledger.load([old], 0)
+    journal.go_on.set()
+    await writing
+
+    with pytest.raises(StaleWalletError):
+        ledger.stage(ONE, BODY, PAID_IN)
+    assert await ledger.fresh(ONE) == journal.replay(ONE)
+    assert ledger.head(ONE).balance_raw(SOL_MINT) == 10
 
 
 def test_derived_ids_are_those_of_version_5() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -19,15 +20,16 @@ from nexgent.domain.ledger.models import (
     TradeIntended,
     TradeKind,
 )
-from nexgent.domain.ledger.state import WalletState, apply
+from nexgent.domain.ledger.state import OpenIntent, WalletState, apply
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, EntryId, IntentId, TokenAddress, WalletAddress
+from tests.integration.database.story import TOKEN, Story
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 WALLET = WalletAddress("sim_1")
 AGENT = AgentId(new_id())
-TOKEN = TokenAddress("Mint")
+MINT = TokenAddress("Mint")
 
 
 def an_entry(seq: int, body: object, *amounts: int) -> Entry:
@@ -52,7 +54,7 @@ def an_intent(reserved: int) -> Intent:
         kind=TradeKind.PURCHASE,
         agent_id=AGENT,
         wallet_address=WALLET,
-        token_address=TOKEN,
+        token_address=MINT,
         token_symbol="T",
         input_mint=SOL_MINT,
         amount_raw=reserved,
@@ -95,6 +97,32 @@ def test_a_failed_trade_gives_its_reservation_back() -> None:
     state = apply(state, an_entry(3, TradeFailed(intent.id, "X", "")))
 
     assert state.available_raw(SOL_MINT) == 100
+
+
+def test_a_sale_under_way_binds_the_tokens_of_its_position_once() -> None:
+    story = Story()
+    story.deposit()
+    story.buy()
+    (position,) = story.state.positions.values()
+    assert story.state.bound_raw(TOKEN) == position.quantity_raw
+
+    story.intend(position=position)
+
+    assert story.state.reserved_raw(TOKEN) == position.quantity_raw
+    assert story.state.bound_raw(TOKEN) == position.quantity_raw
+    assert story.state.free_raw(TOKEN) == 0
+
+
+def test_what_is_bound_is_the_larger_of_position_and_reservation() -> None:
+    story = Story()
+    story.deposit()
+    story.buy()
+    (position,) = story.state.positions.values()
+    for reserved_raw, bound_raw in ((1, position.quantity_raw), (position.quantity_raw + 5,) * 2):
+        intent = replace(an_intent(reserved_raw), input_mint=TOKEN)
+        state = replace(story.state, intents={intent.id: OpenIntent(intent)})
+        assert state.bound_raw(TOKEN) == bound_raw
+    assert replace(story.state, positions={}, intents={}).free_raw(TOKEN) == position.quantity_raw
 
 
 @given(moves=st.lists(st.integers(min_value=-(2**64), max_value=2**64), max_size=40))

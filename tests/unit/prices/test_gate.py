@@ -91,6 +91,31 @@ def test_a_real_crash_is_accepted_at_the_second_poll() -> None:
     assert poll.wait().says("0.00048") is Verdict.ACCEPTED
 
 
+def test_the_same_instant_told_twice_is_no_second_witness() -> None:
+    poll = Poll(paid="0.001")
+
+    assert poll.says("0.0005") is Verdict.UNCONFIRMED
+    assert poll.says("0.0005") is Verdict.UNCONFIRMED
+    assert poll.wait().says("0.0005") is Verdict.ACCEPTED
+
+
+def test_what_was_paid_does_not_replace_what_the_market_has_said() -> None:
+    poll = Poll()
+    assert poll.says("0.001") is Verdict.ACCEPTED
+
+    # Somebody paid ten times as much in a bad fill: that is no reason to believe a feed that says so too.
+    poll.gate.seed(TOKEN, Decimal("0.01"))
+
+    assert poll.wait().says("0.01") is Verdict.UNCONFIRMED
+    assert poll.wait().says("0.001") is Verdict.ACCEPTED
+
+
+def test_nothing_paid_is_no_price_to_compare_with() -> None:
+    poll = Poll(paid="0")
+
+    assert poll.says("0.001") is Verdict.ACCEPTED
+
+
 def test_a_crash_both_sources_see_is_accepted_at_once() -> None:
     poll = Poll(paid="0.001")
 

@@ -22,6 +22,8 @@ class Feed:
         self.source = source
         self.capacity_per_second = capacity
         self.hanging: set[TokenAddress] = set()
+        self.absent: set[TokenAddress] = set()
+        self.price_sol = Decimal(1)
         self.calls: list[tuple[TokenAddress, ...]] = []
         self.clock = SystemClock()
 
@@ -29,8 +31,12 @@ class Feed:
         self.calls.append(tuple(tokens))
         if self.hanging & set(tokens):
             await asyncio.Event().wait()
-        found = [PriceObservation(token, self.source, Decimal(1), None, self.clock.now()) for token in tokens]
-        return FetchResult(tuple(found), frozenset(), frozenset())
+        found = [
+            PriceObservation(token, self.source, self.price_sol, None, self.clock.now())
+            for token in tokens
+            if token not in self.absent
+        ]
+        return FetchResult(tuple(found), frozenset(self.absent & set(tokens)), frozenset())
 
 
 class Observer:
@@ -45,13 +51,21 @@ class Observer:
         self.verdicts.append(verdict)
 
 
+def a_validator() -> PriceValidator:
+    return PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER)
+
+
 def a_poller(
-    primary: Feed, secondary: Feed | None, tokens: list[TokenAddress], published: list[object]
+    primary: Feed,
+    secondary: Feed | None,
+    tokens: list[TokenAddress],
+    published: list[object],
+    validator: PriceValidator | None = None,
 ) -> PricePoller:
     return PricePoller(
         primary=primary,
         secondary=secondary,
-        validator=PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER),
+        validator=validator or a_validator(),
         sol_price=FakeSolPrice(),
         tracked=lambda: tokens,
         clock=SystemClock(),
@@ -100,6 +114,38 @@ async def test_a_limited_source_takes_turns() -> None:
 
     asked = [token for call in secondary.calls for token in call]
     assert sorted(asked) == tokens
+
+
+async def test_a_limited_source_is_asked_first_about_what_is_in_doubt() -> None:
+    primary, secondary = Feed(PriceSource.DEXSCREENER), Feed(PriceSource.JUPITER, capacity=2)
+    tokens, validator = mints(60), a_validator()
+    poller = a_poller(primary, secondary, tokens, [], validator)
+    doubtful = tokens[50]
+    validator.seed(doubtful, Decimal(10))
+
+    await poller.tick()
+    assert validator.doubtful(doubtful)
+    await poller.tick()
+
+    # A jump that waits for a witness does not wait for its turn among sixty; the other place goes on in turn.
+    assert [sorted(call) for call in secondary.calls] == [tokens[:2], [tokens[2], doubtful]]
+    assert not validator.doubtful(doubtful)
+
+
+async def test_a_limited_source_is_asked_first_about_what_the_other_does_not_know() -> None:
+    primary, secondary = Feed(PriceSource.DEXSCREENER), Feed(PriceSource.JUPITER, capacity=2)
+    tokens = mints(60)
+    primary.absent = {tokens[40]}
+    poller = a_poller(primary, secondary, tokens, [])
+
+    for _ in range(3):
+        await poller.tick()
+
+    assert [sorted(call) for call in secondary.calls] == [
+        tokens[:2],
+        [tokens[2], tokens[40]],
+        [tokens[3], tokens[40]],
+    ]
 
 
 async def test_nothing_to_ask_for_is_a_good_poll() -> None:

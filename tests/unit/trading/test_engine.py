@@ -217,6 +217,48 @@ async def test_an_interrupted_purchase_is_carried_on() -> None:
     assert await after.recovery.run_once() == 0
 
 
+@pytest.mark.parametrize(("age_seconds", "bought"), [(300, True), (301, False)])
+async def test_an_interrupted_purchase_is_only_carried_on_while_its_signal_is_fresh(
+    age_seconds: int, bought: bool
+) -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.swaps.gate = asyncio.Event()
+    buying = asyncio.create_task(engine.buy([agent], size_sol=Decimal(1)))
+    await until(lambda: any(isinstance(entry.body, TradeIntended) for entry in engine.journal.entries))
+    buying.cancel()
+    engine.swaps.gate = None
+    asked = len(engine.swaps.requests)
+
+    after = await restarted(engine, agent.config)
+    after.clock.advance(age_seconds)
+    assert await after.recovery.run_once() == 1
+
+    assert [len(after.positions(agent)), len(engine.swaps.requests) - asked] == [bought, bought]
+    body = after.journal.entries[-1].body
+    assert isinstance(body, TradeSettled if bought else TradeFailed)
+    if isinstance(body, TradeFailed):
+        assert body.code == "INTERRUPTED"
+        assert sol(after.ledger.head(agent.wallets[0].address).available_raw(SOL_MINT)) == Decimal(10)
+
+
+async def test_a_purchase_under_way_reserves_its_fees_as_well() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.swaps.gate = asyncio.Event()
+    buying = asyncio.create_task(engine.buy([agent], size_sol=Decimal(1)))
+    await until(lambda: bool(engine.ledger.head(agent.wallets[0].address).intents))
+
+    state = engine.ledger.head(agent.wallets[0].address)
+    assert sol(state.reserved_raw(SOL_MINT)) == Decimal("1.01")
+    assert sol(state.available_raw(SOL_MINT)) == Decimal("8.99")
+
+    engine.swaps.gate.set()
+    (result,) = await buying
+    assert result.position is not None
+    assert engine.ledger.head(agent.wallets[0].address).reserved_raw(SOL_MINT) == 0
+
+
 async def test_the_journal_away_refuses_and_changes_nothing() -> None:
     engine = FakeEngine()
     agent = await engine.add_agent(an_agent(a_config()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,14 +11,15 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.ledger.models import TradeSettled
+from nexgent.domain.ledger.models import Intent, TradeIntended, TradeKind, TradeSettled
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.rules.liquidity import MarketVerdict
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
-from nexgent.shared.types import WalletAddress
-from tests.fakes.engine import FakeEngine, an_agent
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import IntentId, WalletAddress
+from tests.fakes.engine import TOKEN, FakeEngine, an_agent
 from tests.patience import PATIENCE_SECONDS, until
 
 
@@ -56,6 +58,27 @@ async def test_a_retry_after_is_respected() -> None:
     engine.exits.hurry(agent.wallets[0].address)
     await until(lambda: not engine.positions(agent))
     assert len(of_type(engine, ExitTriggered)) == 1
+
+
+async def test_a_retry_after_is_waited_for_however_often_others_try_meanwhile() -> None:
+    engine, _ = await an_engine()
+    other = await engine.add_agent(an_agent(TradingConfig()))
+    await engine.buy([other], size_sol=Decimal(1))
+    engine.swaps.failures.append(SwapUnavailableError("429", retry_after_seconds=3_600))
+    engine.swaps.unsellable = SwapUnavailableError("busy")
+
+    engine.move_to(Decimal("0.0005"))
+    failures: Callable[[], list[ExitAttemptFailed]] = lambda: [  # noqa: E731 - read anew at each poll
+        event for event in engine.events if isinstance(event, ExitAttemptFailed)
+    ]
+    # Without a figure of the provider's the pause is 10 ms at most: the other exit tries again and again.
+    await until(lambda: len(failures()) >= 8)
+
+    waiting = [event.position_id for event in failures() if event.retry_seconds == 3_600]
+    assert len(waiting) == 1
+    assert [event.position_id for event in failures()].count(waiting[0]) == 1
+    assert len({event.position_id for event in failures()}) == 2
+    await engine.exits.drain(PATIENCE_SECONDS)
 
 
 async def test_an_overdue_exit_is_told_once() -> None:
@@ -156,6 +179,52 @@ async def test_a_dead_token_is_written_off_after_a_refused_sale_with_what_is_lef
     assert body.transaction.input_amount == Decimal(1000)
     await until(lambda: not len(engine.exits))
     assert len(engine.book) == 0
+
+
+async def test_refusals_from_before_the_evidence_do_not_count() -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    for attempt in range(5):
+        engine.dead_tokens.on_exit_attempt_failed(
+            ExitAttemptFailed(position.id, CloseReason.STOP_LOSS, attempt, "QUOTE_FAILED", 1.0)
+        )
+    for probe in engine.probes:
+        probe.verdict = MarketVerdict.DEAD
+
+    # All pools are said to be gone for long enough, but nobody has tried to sell since that was said: now it sells.
+    assert await dead_market(engine, 15) == 0
+    await until(lambda: not engine.positions(agent))
+    (closed,) = engine.closed_trades()
+    assert closed.profit_loss_sol > Decimal("-0.01")
+
+
+async def test_a_write_off_takes_no_more_than_what_nobody_has_reserved() -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    wallet = agent.wallets[0].address
+    reserving = Intent(
+        id=IntentId(new_id()),
+        kind=TradeKind.SALE,
+        agent_id=agent.id,
+        wallet_address=wallet,
+        token_address=TOKEN,
+        token_symbol="EXM",
+        input_mint=TOKEN,
+        amount_raw=400_000_000,
+        reserved_raw=400_000_000,
+        cause="manual",
+        signal_id=None,
+        position_id=None,
+        generation=0,
+        created_at=engine.clock.now(),
+    )
+    await engine.ledger.commit(engine.ledger.stage(wallet, TradeIntended(reserving)))
+
+    settled = await engine.sales.operations.write_off(wallet, position.id)
+
+    assert settled.transaction.input_amount == Decimal(600)
+    assert engine.balance_raw(agent, TOKEN) == 400_000_000
+    assert engine.ledger.head(wallet).available_raw(TOKEN) == 0
 
 
 @pytest.mark.parametrize("witness", ["alive", "unknown", "unreachable"])

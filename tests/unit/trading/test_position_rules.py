@@ -276,6 +276,26 @@ async def test_a_dca_never_spends_what_another_trade_has_reserved() -> None:
     assert engine.ledger.head(wallet).available_raw(SOL_MINT) >= 0
 
 
+async def test_a_dca_under_way_reserves_its_fees_as_well() -> None:
+    engine, agent, position = await an_engine(DCA, CALM)
+    engine.swaps.gate = asyncio.Event()
+    wallet = agent.wallets[0].address
+    before = engine.ledger.head(wallet).available_raw(SOL_MINT)
+    request = AverageDownRequest(
+        wallet_address=position.wallet_address, position_id=position.id, amount_sol=Decimal("0.5")
+    )
+    buying = asyncio.create_task(engine.average_down.execute(request))
+    await until(lambda: kinds(engine) == [TradeKind.DCA_BUY])
+
+    state = engine.ledger.head(wallet)
+    assert sol(state.reserved_raw(SOL_MINT)) == Decimal("0.51")
+    assert before - state.available_raw(SOL_MINT) == lamports(Decimal("0.51"))
+
+    engine.swaps.gate.set()
+    await buying
+    assert engine.ledger.head(wallet).reserved_raw(SOL_MINT) == 0
+
+
 async def test_a_dca_without_funds_rests_a_minute_and_asks_nobody() -> None:
     engine = FakeEngine()
     agent = await engine.add_agent(an_agent(a_config(DCA, CALM)), Decimal("1.5"))

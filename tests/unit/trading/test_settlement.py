@@ -1,0 +1,98 @@
+"""What a fill does to the books, to the lamport."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.ledger.models import Account, Intent, Posting, TradeIntended
+from nexgent.domain.ledger.state import check_postings
+from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.trading.models import Fees, Fill
+from nexgent.domain.trading.settlement import (
+    SettlementContext,
+    buy_debit_lamports,
+    sale_credit_lamports,
+    settle_purchase,
+    settle_sale,
+)
+from nexgent.shared.money import SOL_MINT, sol
+from tests.integration.database.story import T0, Story
+
+FEES = Fees(
+    protocol_fee_lamports=1_000, protocol_fee_bps=10, network_fee_lamports=105_000, rent_lamports=2_039_280
+)
+AFTER_FEES = 105_000 + 2_039_280
+CONTEXT = SettlementContext(now=T0, sol_usd=Decimal(150), token_symbol="TKN", token_decimals=6)
+
+
+def a_fill(
+    in_raw: int, out_raw: int, total_in_raw: int | None = None, total_out_raw: int | None = None
+) -> Fill:
+    return Fill(
+        in_amount_raw=in_raw,
+        out_amount_raw=out_raw,
+        total_in_raw=total_in_raw,
+        total_out_raw=total_out_raw,
+        fees=FEES,
+        price_impact_ratio=Decimal(0),
+        slippage_bps=50,
+        swap_usd_value=None,
+        routes_json=None,
+        payload_json="{}",
+        signature="s" * 88,
+    )
+
+
+def a_sale() -> tuple[Intent, Position]:
+    story = Story()
+    story.deposit()
+    story.buy()
+    entry = story.intend(position=next(iter(story.state.positions.values())))
+    assert isinstance(entry.body, TradeIntended)
+    assert entry.body.position is not None
+    return entry.body.intent, entry.body.position
+
+
+def of_wallet(postings: tuple[Posting, ...]) -> int:
+    """Return what a settlement does to the wallet's SOL, having checked that nothing appears or vanishes."""
+    check_postings(postings)
+    return sum(p.amount_raw for p in postings if p.account is Account.WALLET and p.mint == SOL_MINT)
+
+
+@pytest.mark.parametrize("total", [1_999_000_777, 2_000_000_333, 1])
+def test_a_sale_credits_what_the_chain_says_came_in_whatever_was_quoted(total: int) -> None:
+    intent, position = a_sale()
+    fill = a_fill(position.quantity_raw, 2_000_000_000, total_out_raw=total)
+
+    settled = settle_sale(intent, fill, CONTEXT, position, reason=CloseReason.MANUAL)
+
+    assert sale_credit_lamports(fill) == settled.sol_change_lamports == total - AFTER_FEES
+    assert of_wallet(settled.postings) == total - AFTER_FEES
+    assert settled.body.closed is not None
+    assert settled.body.closed.profit_loss_sol == sol(total - AFTER_FEES - position.invested_lamports)
+
+
+def test_a_sale_without_a_total_is_credited_net_of_the_protocol_fee() -> None:
+    intent, position = a_sale()
+    fill = a_fill(position.quantity_raw, 2_000_000_000)
+
+    settled = settle_sale(intent, fill, CONTEXT, position, reason=CloseReason.MANUAL)
+
+    assert of_wallet(settled.postings) == settled.sol_change_lamports == 2_000_000_000 - 1_000 - AFTER_FEES
+
+
+@pytest.mark.parametrize(("total", "swap"), [(None, 10**9), (10**9 + 1_234, 10**9 + 1_234), (1, 1)])
+def test_a_buy_is_debited_with_what_the_chain_says_went_out(total: int | None, swap: int) -> None:
+    intent, _ = a_sale()
+    intent = replace(intent, position_id=None, input_mint=SOL_MINT)
+    fill = a_fill(10**9, 10**12, total_in_raw=total)
+
+    settled = settle_purchase(intent, fill, CONTEXT, stop_loss_pct=None)
+
+    assert buy_debit_lamports(fill) == -settled.sol_change_lamports == swap + AFTER_FEES
+    assert of_wallet(settled.postings) == -(swap + AFTER_FEES)
+    assert settled.body.position is not None
+    assert settled.body.position.invested_lamports == swap + AFTER_FEES
