@@ -16,7 +16,7 @@ from tests.e2e.product import SOL_MINT, Product, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-WALLETS = 16
+WALLETS = 24
 ONE_SOL = 10**9
 FUNDS_SOL = 10
 # Far beyond the 150 blocks for which a transaction stays valid.
@@ -264,6 +264,9 @@ async def test_a_refused_execution_books_its_fee_and_nothing_else(trader: Trader
     fault: dict[str, Any] = {"kind": "fail_execute", "endpoint": "execute", "code": code}
     await trader.control.fault(**fault, times=1)
     signal_id = await trader.buy()
+    if code < 0:
+        # Nobody is believed that nothing was sent: the chain has to say so.
+        await expires(trader, signal_id)
 
     assert (await outcome(trader, signal_id))[0] == "FAILED"
     await trader.check(swaps=0)
@@ -271,10 +274,43 @@ async def test_a_refused_execution_books_its_fee_and_nothing_else(trader: Trader
     assert (paid > 0) == (code > 0)
     await trader.buy()
     await trader.opened()
-    await trader.control.fault(**fault, times=2)
+    await trader.control.fault(**fault, times=1)
+    await trader.fall()
+    if code < 0:
+        await posted(trader, 1)
+        await trader.control.advance_slots(PAST_EXPIRY_SLOTS)
+    await trader.flat()
+    await trader.check(swaps=2)
+
+
+LIES = {
+    "doubled amounts": {"kind": "wrong_amounts"},
+    "slippage, although it landed": {"kind": "fail_execute", "code": 6001, "after": True},
+    "the quote expired, although it landed": {"kind": "fail_execute", "code": -2003, "after": True},
+    "invalid, although it landed": {"kind": "fail_execute", "code": -1002, "after": True},
+}
+
+
+@pytest.mark.parametrize("rule", LIES.values(), ids=LIES.keys())
+async def test_an_answer_that_lies_changes_nothing_in_the_books(trader: Trader, rule: dict[str, Any]) -> None:
+    await trader.control.chain(orderVersion=1)
+    await trader.control.fault(endpoint="execute", times=1, **rule)
+    signal_id = await trader.buy()
+    await trader.opened()
+    await trader.check(swaps=1)
+    assert (await outcome(trader, signal_id))[0] == "EXECUTED"
+
+    await trader.control.fault(endpoint="execute", times=1, **rule)
     await trader.fall()
     await trader.flat()
     await trader.check(swaps=2)
+    await trader.control.chain(orderVersion=0)
+
+
+async def test_a_success_with_nothing_landed_is_not_booked(trader: Trader) -> None:
+    await trader.control.fault("false_success", "execute", times=1)
+    await expires(trader, await trader.buy())
+    await trader.check(swaps=0)
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["it has landed", "it has not arrived"])

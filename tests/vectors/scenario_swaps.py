@@ -161,8 +161,8 @@ class SandboxSwaps(ScriptedSwaps):
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
         outcome = await self._gateway(live=submission is not None).execute(quote, submission)
         if submission is not None and isinstance(outcome, Landed):
-            status = await self._rpc.signature_status(submission.signature)
-            if status is not None and status.confirmed and status.err is None:
+            answer = await self._rpc.signature_status(submission.signature)
+            if (status := answer.status) is not None and status.confirmed and status.err is None:
                 self._landed.add(submission.signature)
         return outcome
 

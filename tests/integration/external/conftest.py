@@ -8,10 +8,15 @@ from dataclasses import dataclass
 import pytest
 from solders.keypair import Keypair
 
-from nexgent.domain.trading.models import Quote, QuoteRequest
+from nexgent.domain.ledger.models import Submission
+from nexgent.domain.trading.models import Quote, QuoteRequest, StillUnknown, SwapOutcome
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
-from nexgent.infrastructure.external.jupiter.live import LiveSwapGateway
+from nexgent.infrastructure.external.jupiter.live import (
+    ABSENCE_SECONDS,
+    EXPIRY_MARGIN_BLOCKS,
+    LiveSwapGateway,
+)
 from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
 from nexgent.infrastructure.external.solana.rpc import SolanaRpc
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
@@ -25,6 +30,7 @@ from tests.patience import PATIENCE_SECONDS
 
 API_KEY = "jup-secret-key-123"
 START_LAMPORTS = 10_000_000_000
+LIFETIME_BLOCKS = 150
 
 
 @pytest.fixture
@@ -74,6 +80,16 @@ def rpc(http: HttpClient, base_url: str) -> SolanaRpc:
     return SolanaRpc(http=http, clock=SystemClock(), url=f"{base_url}/rpc")
 
 
+class JumpingClock(SystemClock):
+    """The real clock, which the test may set ahead: nobody waits for seconds to pass."""
+
+    def __init__(self) -> None:
+        self.ahead_seconds = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_seconds
+
+
 @dataclass(frozen=True)
 class Trader:
     """A funded wallet and its gateway."""
@@ -85,6 +101,8 @@ class Trader:
     rpc: SolanaRpc
     restarted: Callable[..., LiveSwapGateway]
     """A gateway of a new process: it remembers nothing. `patience_seconds` is how long it waits for an answer."""
+
+    clock: JumpingClock
 
     def buy(self, amount_raw: int = 100_000_000) -> QuoteRequest:
         return QuoteRequest(
@@ -99,6 +117,19 @@ class Trader:
     async def quoted(self, request: QuoteRequest | None = None) -> Quote:
         return await self.gateway.quote(request or self.buy())
 
+    async def expire(self) -> None:
+        """Let everything expire that was signed until now."""
+        await self.control.advance_slots(LIFETIME_BLOCKS + EXPIRY_MARGIN_BLOCKS + 1)
+
+    async def resolved(self, submission: Submission, request: QuoteRequest) -> SwapOutcome:
+        """Ask as recovery does after expiry: twice, with time between."""
+        first = await self.gateway.resolve(submission, self.wallet, request)
+        self.clock.ahead_seconds += ABSENCE_SECONDS
+        return first if not isinstance(first, StillUnknown) else await self.again(submission, request)
+
+    async def again(self, submission: Submission, request: QuoteRequest) -> SwapOutcome:
+        return await self.gateway.resolve(submission, self.wallet, request)
+
     async def transactions(self) -> list[str]:
         return await self.rpc.signatures_of(self.wallet)
 
@@ -110,9 +141,10 @@ async def trader(control: SandboxControl, api: JupiterApi, rpc: SolanaRpc, mint:
     wallet = WalletAddress(str(keypair.pubkey()))
     await control.fund(wallet, lamports=START_LAMPORTS)
 
+    clock = JumpingClock()
+
     def gateway(patience_seconds: float = PATIENCE_SECONDS) -> LiveSwapGateway:
-        clock = SystemClock()
         client = JupiterSwapClient(api, clock, execute_timeout_seconds=patience_seconds)
         return LiveSwapGateway(client=client, rpc=rpc, signer=keys, clock=clock)
 
-    return Trader(wallet, mint, gateway(), control, rpc, gateway)
+    return Trader(wallet, mint, gateway(), control, rpc, gateway, clock)

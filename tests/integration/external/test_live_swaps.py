@@ -10,11 +10,10 @@ import pytest
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.trading.errors import SwapNotSentError
 from nexgent.domain.trading.models import Landed, NeverLanded, Quote, Reverted, StillUnknown
-from nexgent.infrastructure.external.jupiter.live import EXPIRY_MARGIN_BLOCKS
-from tests.integration.external.conftest import API_KEY, START_LAMPORTS, Trader
+from nexgent.infrastructure.external.jupiter.live import EXPIRY_MARGIN_BLOCKS, SEND_WITHIN_SECONDS
+from tests.integration.external.conftest import API_KEY, LIFETIME_BLOCKS, START_LAMPORTS, Trader
 from tests.patience import PATIENCE_SECONDS
 
-LIFETIME_BLOCKS = 150
 RENT_LAMPORTS = 1_488_440
 NETWORK_LAMPORTS = 105_000
 
@@ -78,18 +77,20 @@ async def test_a_sale_found_on_the_chain_balances_to_the_lamport(trader: Trader)
     assert outcome.fill.total_in_raw == 5_000_000_000
 
 
-@pytest.mark.parametrize("code", [-2, -3, -1, -1002, -1003, -1004, -2002, -2003, -2004])
-async def test_a_first_post_that_was_refused_was_not_sent(trader: Trader, code: int) -> None:
+async def test_an_old_order_is_not_sent_any_more(trader: Trader) -> None:
     quote, submission = await _prepared(trader)
-    await trader.control.fault("fail_execute", "execute", code=code)
+    trader.clock.ahead_seconds += SEND_WITHIN_SECONDS + 1
 
-    with pytest.raises(SwapNotSentError):
+    with pytest.raises(SwapNotSentError, match="too old"):
         await trader.gateway.execute(quote, submission)
 
     assert await trader.transactions() == []
 
 
-@pytest.mark.parametrize("code", [-1000, -2000, -1001, -2001, -77])
+NO_PROOF = [-1000, -2000, -1001, -2001, -77, -2, -3, -1, -1002, -1003, -1004, -2002, -2003, -2004]
+
+
+@pytest.mark.parametrize("code", NO_PROOF)
 async def test_an_answer_that_proves_nothing_is_unknown_until_expiry(trader: Trader, code: int) -> None:
     quote, submission = await _prepared(trader)
     await trader.control.fault("fail_execute", "execute", code=code)
@@ -97,8 +98,8 @@ async def test_an_answer_that_proves_nothing_is_unknown_until_expiry(trader: Tra
     assert isinstance(await trader.gateway.execute(quote, submission), StillUnknown)
     assert isinstance(await trader.gateway.resolve(submission, trader.wallet, quote.request), StillUnknown)
 
-    await trader.control.advance_slots(LIFETIME_BLOCKS + EXPIRY_MARGIN_BLOCKS + 1)
-    outcome = await trader.gateway.resolve(submission, trader.wallet, quote.request)
+    await trader.expire()
+    outcome = await trader.resolved(submission, quote.request)
     assert isinstance(outcome, NeverLanded)
 
 
@@ -109,8 +110,7 @@ async def test_the_margin_of_expiry_is_kept(trader: Trader) -> None:
 
     await trader.control.advance_slots(LIFETIME_BLOCKS + EXPIRY_MARGIN_BLOCKS)
 
-    outcome = await trader.gateway.resolve(submission, trader.wallet, quote.request)
-    assert isinstance(outcome, StillUnknown)
+    assert isinstance(await trader.resolved(submission, quote.request), StillUnknown)
 
 
 async def test_a_refusal_after_an_ambiguous_post_proves_nothing(trader: Trader) -> None:

@@ -12,7 +12,6 @@ from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.infrastructure.external.json_values import decode_object
 from nexgent.infrastructure.external.jupiter.mapping import (
     BadOrderError,
-    fill_from_execute,
     price_impact_ratio,
     quote_from_order,
 )
@@ -130,18 +129,14 @@ def test_an_answer_that_is_not_the_one_asked_for_is_refused(changes: dict[str, A
 
 
 def test_a_fee_that_is_not_taken_in_sol_is_unknown() -> None:
-    quote = _quote(platformFee={"feeBps": 10, "feeMint": TOKEN})
+    quote = _quote(feeMint=TOKEN, platformFee={"feeBps": 10, "feeMint": TOKEN})
 
     assert quote.fees.protocol_fee_lamports is None
     assert quote.fees.protocol_fee_bps == 10
 
 
-def test_a_fill_without_amounts_is_the_quote() -> None:
-    quote = _quote()
+def test_the_fee_that_is_charged_is_the_one_at_the_top() -> None:
+    quote = _quote(feeBps=30, platformFee={"amount": "1", "feeBps": 10, "feeMint": SOL_MINT})
 
-    fill = fill_from_execute(quote, b'{"status":"Success","code":0}', {"status": "Success", "code": 0}, "sig")
-
-    assert (fill.in_amount_raw, fill.out_amount_raw) == (100_000_000, 8_115_000_000)
-    assert (fill.total_in_raw, fill.total_out_raw) == (None, None)
-    assert json.loads(fill.payload_json)["executeResponse"] == {"status": "Success", "code": 0}
-    assert json.loads(fill.payload_json)["orderResponse"]["mode"] == "ultra"
+    assert quote.fees.protocol_fee_bps == 30
+    assert quote.fees.protocol_fee_lamports == 300_000

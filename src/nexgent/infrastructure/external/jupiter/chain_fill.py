@@ -54,13 +54,18 @@ def fill_from_chain(
         slippage_bps=quote.slippage_bps if quote is not None else 0,
         swap_usd_value=quote.swap_usd_value if quote is not None else None,
         routes_json=quote.routes_json if quote is not None else None,
-        payload_json=_payload(facts, request, submission, quote, signature),
+        payload_json=_payload(facts, request, submission, quote, signature, (in_amount, out_amount)),
         signature=signature,
     )
 
 
 def _payload(
-    facts: SwapFacts, request: QuoteRequest, submission: Submission, quote: Quote | None, signature: str
+    facts: SwapFacts,
+    request: QuoteRequest,
+    submission: Submission,
+    quote: Quote | None,
+    signature: str,
+    amounts: tuple[int, int],
 ) -> str:
     """Return the two halves of a live payload: the order, as far as it is known, and what the chain says."""
     order = quote.payload_json if quote is not None else None
@@ -81,6 +86,8 @@ def _payload(
             "source": "chain",
             "totalInputAmount": str(facts.total_in_raw),
             "totalOutputAmount": str(facts.total_out_raw),
+            "inputAmountResult": str(amounts[0]),
+            "outputAmountResult": str(amounts[1]),
         }
     )
     return live_payload(order, result)

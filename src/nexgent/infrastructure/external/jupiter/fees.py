@@ -28,7 +28,8 @@ def extract_fees(payload: Mapping[str, object] | None) -> SwapFees:
     A quote, or `{"orderResponse": quote, "executeResponse": fill}` of a live swap.
 
     The network fee is what the quote estimates for signature, priority and rent. The protocol fee is the
-    quote's share of the SOL side, taken from the fill where there is one. Numbers may be strings of digits;
+    quote's share of the SOL side, taken from the fill where there is one: `feeBps`, which is what is charged in all,
+    and `platformFee` only where that is missing. Numbers may be strings of digits;
     what is no number counts as zero.
     """
     quote, fill = _parts(payload)
@@ -55,10 +56,10 @@ def _network_fee(quote: Mapping[str, object]) -> Decimal:
 
 def _protocol_fee(quote: Mapping[str, object], fill: Mapping[str, object] | None) -> Decimal | None:
     platform = _mapping(quote.get("platformFee")) or {}
-    bps = _number(_first(platform.get("feeBps"), quote.get("feeBps")))
+    bps = _number(_first(quote.get("feeBps"), platform.get("feeBps")))
     if bps <= 0:
         return _ZERO
-    fee_mint = _first(platform.get("feeMint"), quote.get("feeMint"))
+    fee_mint = _first(quote.get("feeMint"), platform.get("feeMint"))
     if fee_mint and fee_mint != SOL_MINT:
         return None
     if quote.get("inputMint") == SOL_MINT:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,10 +19,15 @@ from nexgent.domain.trading.models import (
     StillUnknown,
     SwapOutcome,
 )
+from nexgent.infrastructure.external.budget import Priority
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.jupiter.chain_fill import fill_from_chain
-from nexgent.infrastructure.external.jupiter.mapping import fill_from_execute
-from nexgent.infrastructure.external.jupiter.signing import WalletSigner, sign_order, wallet_pays_fee
+from nexgent.infrastructure.external.jupiter.signing import (
+    WalletSigner,
+    blockhash_of,
+    sign_order,
+    wallet_pays_fee,
+)
 from nexgent.infrastructure.external.jupiter.swap import Execution, JupiterSwapClient, signature_in
 from nexgent.infrastructure.external.solana.rpc import RpcError, SolanaRpc
 from nexgent.infrastructure.external.solana.swap_facts import signatures_in, swap_facts
@@ -31,13 +37,19 @@ from nexgent.shared.types import WalletAddress
 log = structlog.get_logger(__name__)
 
 REPOST_SECONDS = 120.0
-EXPIRY_MARGIN_BLOCKS = 8
-"""How far past the last valid height the chain has to be: nodes behind one address differ by a few blocks."""
+SEND_WITHIN_SECONDS = 20.0
+"""An older order is not sent any more: with short slots it may expire on its way, and its price is of long ago."""
+EXPIRY_MARGIN_BLOCKS = 40
+"""How far past the last valid height the chain has to be: nodes behind one address differ by some blocks."""
+ABSENCE_SECONDS = 3.0
+"""How far apart two absences have to be, so that they are not the same moment of the same lagging node."""
+UNSUPPORTED_VERSION = -32015
+_LOOK_UP_PAUSES_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8)
 _REMEMBERED_SUBMISSIONS = 2_000
 _SCANNED_SIGNATURES = 100
 
-# Codes of `/execute` that mean that nothing was sent to the chain, when nothing was posted before.
-_NOT_SENT = {
+# What codes of `/execute` say. None of them is believed: the signed transaction is out, and the chain decides.
+_REFUSALS = {
     -1: "the order has expired",
     -2: "the signed transaction is invalid",
     -3: "the signed message is invalid",
@@ -69,6 +81,12 @@ class _Sent:
     expiry_height: int | None = None
     transaction_id: str | None = None
     """The first signature, when it is not the wallet's own."""
+    expired_slot: int | None = None
+    """A slot at which it could not land any more."""
+    absent_since: float | None = None
+    """When (monotonic) the chain was first seen without it after that slot."""
+    others: set[str] = field(default_factory=set)
+    """Transactions of the wallet that are known to be others."""
 
     def learn(self, submission: Submission, signature: str | None) -> None:
         """Note the id an answer gives the transaction."""
@@ -101,12 +119,18 @@ class LiveSwapGateway:
         return submission
 
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
-        """Post the signed swap once. Raises `SwapNotSentError` when it certainly did not and will not happen."""
+        """Post the signed swap once and look it up on the chain. Raises `SwapNotSentError` when nothing left the process.
+
+        An answer only starts the look-up: whatever it says, what has left the process can land.
+        """
         if submission is None:
             raise SwapNotSentError("There is no signed transaction to send")
         sent = self._memory(submission)
         sent.quote = quote
         first = sent.posts == 0
+        if first and self._clock.monotonic() - quote.received_monotonic > SEND_WITHIN_SECONDS:
+            self._forget(submission)
+            raise SwapNotSentError("The order is too old to be sent; a new one has to be asked for")
         try:
             execution = await self._post(submission, sent)
         except UpstreamCallError as error:
@@ -115,41 +139,35 @@ class LiveSwapGateway:
                 raise SwapNotSentError(f"The swap was not sent: {error.message}") from None
             log.warning("swap.unknown", signature=submission.signature, reason=error.message)
             return StillUnknown(reason=error.message)
-        if first and execution.code in _NOT_SENT:
-            self._forget(submission)
-            raise SwapNotSentError(
-                f"The swap was not sent: {_NOT_SENT[execution.code]}",
-                executeCode=execution.code,
-                said=execution.error or None,
-            )
-        outcome = self._outcome_of(execution, submission, sent)
-        if outcome is not None:
-            self._forget(submission)
-            return outcome
-        return StillUnknown(reason=f"Jupiter cannot tell whether the swap landed (code {execution.code})")
+        if execution.code is None or execution.code < 0:
+            return StillUnknown(reason=_said(execution))
+        taker = quote.request.taker
+        if taker is None:
+            return StillUnknown(reason="The quote is for no wallet, so the chain cannot be asked")
+        return await self._await_chain(submission, sent, taker, quote.request)
 
     async def resolve(
         self, submission: Submission, wallet: WalletAddress, request: QuoteRequest
     ) -> SwapOutcome:
         """Find out what became of a submission. The same bytes cannot execute twice, so they may be posted again."""
         sent = self._memory(submission)
-        if sent.first_post is None or self._clock.monotonic() - sent.first_post < REPOST_SECONDS:
-            try:
-                execution = await self._post(submission, sent)
-            except UpstreamCallError as error:
-                log.info("swap.repost_failed", signature=submission.signature, reason=error.message)
-            else:
-                outcome = self._outcome_of(execution, submission, sent)
-                if outcome is not None:
-                    self._forget(submission)
-                    return outcome
+        outcome = await self._look_up(submission, sent, wallet, request)
+        if not isinstance(outcome, StillUnknown) or not self._may_post(sent):
+            return outcome
         try:
-            outcome = await self._ask_chain(submission, sent, wallet, request)
-        except (UpstreamCallError, RpcError) as error:
-            return StillUnknown(reason=error.message)
-        if not isinstance(outcome, StillUnknown):
-            self._forget(submission)
-        return outcome
+            execution = await self._post(submission, sent)
+        except UpstreamCallError as error:
+            log.info("swap.repost_failed", signature=submission.signature, reason=error.message)
+            return outcome
+        if execution.code is None or execution.code < 0:
+            return StillUnknown(reason=_said(execution))
+        return await self._look_up(submission, sent, wallet, request)
+
+    def _may_post(self, sent: _Sent) -> bool:
+        """Tell whether posting the same bytes again can help: not once they have expired."""
+        if sent.expired_slot is not None:
+            return False
+        return sent.first_post is None or self._clock.monotonic() - sent.first_post < REPOST_SECONDS
 
     async def _post(self, submission: Submission, sent: _Sent) -> Execution:
         """Post and count; a post of which nothing left the process does not count."""
@@ -170,51 +188,45 @@ class LiveSwapGateway:
         sent.learn(submission, execution.signature)
         return execution
 
-    def _outcome_of(self, execution: Execution, submission: Submission, sent: _Sent) -> SwapOutcome | None:
-        """Return what an answer proves, None when it leaves the outcome open."""
-        code, quote = execution.code, sent.quote
-        if code is None or code < 0 or quote is None:
-            # Without its quote the fees are not known here; the chain tells them.
-            return None
-        if code == 0:
-            signature = execution.signature or submission.signature
-            taker = quote.request.taker
-            if signature != submission.signature and (taker is None or wallet_pays_fee(submission, taker)):
-                log.error("swap.foreign_signature", expected=submission.signature, answered=signature)
-                return None
-            return Landed(fill=fill_from_execute(quote, execution.body, execution.answer, signature))
-        reason = _PROGRAM_ERRORS.get(code) or execution.error or "the program refused"
-        return Reverted(
-            code=_FAILED_CODE,
-            reason=f"The swap failed on chain: {reason} (error {code})",
-            network_fee_lamports=quote.fees.network_fee_lamports,
-        )
+    async def _await_chain(
+        self, submission: Submission, sent: _Sent, wallet: WalletAddress, request: QuoteRequest
+    ) -> SwapOutcome:
+        """Look a swap up that is said to be on the chain: the node may be a moment behind whoever says so."""
+        outcome: SwapOutcome = StillUnknown(reason="The chain was not asked yet")
+        for pause in _LOOK_UP_PAUSES_SECONDS:
+            await asyncio.sleep(pause)
+            outcome = await self._look_up(submission, sent, wallet, request)
+            if not isinstance(outcome, StillUnknown):
+                break
+        return outcome
+
+    async def _look_up(
+        self, submission: Submission, sent: _Sent, wallet: WalletAddress, request: QuoteRequest
+    ) -> SwapOutcome:
+        """Ask the chain once; what it decides is final here, and nothing more is remembered of the submission."""
+        try:
+            outcome = await self._ask_chain(submission, sent, wallet, request)
+        except (UpstreamCallError, RpcError) as error:
+            return StillUnknown(reason=error.message)
+        if not isinstance(outcome, StillUnknown):
+            self._forget(submission)
+        return outcome
 
     async def _ask_chain(
         self, submission: Submission, sent: _Sent, wallet: WalletAddress, request: QuoteRequest
     ) -> SwapOutcome:
-        # The height comes first: a transaction unknown after expiry can never land, one unknown before it still can.
-        expired = await self._expired(submission, sent)
         signature = await self._transaction_id(submission, sent, wallet)
-        status = await self._rpc.signature_status(signature) if signature is not None else None
-        if signature is None or status is None:
-            if expired:
-                return NeverLanded(
-                    reason="The last valid block height has passed and the chain does not know the swap"
-                )
-            return StillUnknown(reason="The chain does not know the swap yet, and it can still land")
-        if not status.confirmed:
-            return StillUnknown(reason="The swap is on the chain but not confirmed yet")
-        transaction = await self._rpc.transaction(signature)
-        if transaction is not None and submission.signature not in signatures_in(transaction):
+        transaction = (
+            await self._rpc.transaction(signature, priority=Priority.EXIT) if signature is not None else None
+        )
+        if signature is None or transaction is None:
+            return await self._absent(submission, sent, wallet, signature)
+        sent.absent_since = None
+        if submission.signature not in signatures_in(transaction):
             sent.transaction_id = None
             return StillUnknown(reason="The transaction that was named is not the one that was signed")
-        facts = (
-            swap_facts(
-                transaction, wallet=wallet, input_mint=request.input_mint, output_mint=request.output_mint
-            )
-            if transaction is not None
-            else None
+        facts = swap_facts(
+            transaction, wallet=wallet, input_mint=request.input_mint, output_mint=request.output_mint
         )
         if facts is None:
             return StillUnknown(reason="The chain knows the swap, but its amounts cannot be read yet")
@@ -231,14 +243,58 @@ class LiveSwapGateway:
             )
         return Landed(fill=fill_from_chain(facts, request, submission, sent.quote, signature))
 
-    async def _expired(self, submission: Submission, sent: _Sent) -> bool:
-        """Tell whether the transaction cannot land any more."""
+    async def _absent(
+        self, submission: Submission, sent: _Sent, wallet: WalletAddress, signature: str | None
+    ) -> SwapOutcome:
+        """Decide what it means that a node does not have the transaction.
+
+        One silence proves nothing: the node may be behind, or be another one than the one that knows. So the transaction must
+        have expired, and be missed twice, seconds apart, by a node that has seen the point beyond which it cannot land.
+        """
+        point = await self._expired_slot(submission, sent)
+        if signature is not None:
+            answer = await self._rpc.signature_status(signature, priority=Priority.EXIT)
+            if answer.status is not None:
+                sent.absent_since = None
+                return StillUnknown(reason="The chain knows the swap, but its amounts cannot be read yet")
+            if point is not None and answer.context_slot < point:
+                return StillUnknown(reason="The node is behind and cannot tell yet whether the swap landed")
+        if point is None:
+            return StillUnknown(reason="The chain does not know the swap yet, and it can still land")
+        # The history of the wallet is another index of the node: what it lists has landed, whatever the status says.
+        if signature in await self._rpc.signatures_of(
+            wallet, limit=_SCANNED_SIGNATURES, min_context_slot=point
+        ):
+            sent.absent_since = None
+            return StillUnknown(reason="The chain knows the swap, but its amounts cannot be read yet")
+        now = self._clock.monotonic()
+        if sent.absent_since is None:
+            sent.absent_since = now
+        if now - sent.absent_since < ABSENCE_SECONDS:
+            return StillUnknown(reason="The swap has expired; the chain is asked once more whether it landed")
+        return NeverLanded(
+            reason="The last valid block height has passed and the chain does not know the swap"
+        )
+
+    async def _expired_slot(self, submission: Submission, sent: _Sent) -> int | None:
+        """Return a slot past which the transaction cannot land any more, None while it can."""
+        if sent.expired_slot is not None:
+            return sent.expired_slot
         last_valid = submission.last_valid_block_height or sent.expiry_height
         if last_valid is None:
             # The order did not say. A blockhash of now outlives the transaction's, so its height is safe to wait for.
             sent.expiry_height = (await self._rpc.latest_blockhash()).last_valid_block_height
-            return False
-        return await self._rpc.block_height() > last_valid + EXPIRY_MARGIN_BLOCKS
+            return None
+        moment = await self._rpc.moment(priority=Priority.EXIT)
+        if moment.height <= last_valid + EXPIRY_MARGIN_BLOCKS:
+            return None
+        # The order may have understated its height; what counts for the chain is the blockhash that was signed.
+        if await self._rpc.blockhash_valid(
+            blockhash_of(submission), min_context_slot=moment.slot, priority=Priority.EXIT
+        ):
+            return None
+        sent.expired_slot = moment.slot
+        return moment.slot
 
     async def _transaction_id(self, submission: Submission, sent: _Sent, wallet: WalletAddress) -> str | None:
         """Return the first signature: the wallet's own, or the one of the other signer who pays the fee."""
@@ -246,11 +302,26 @@ class LiveSwapGateway:
             return submission.signature
         if sent.transaction_id is not None:
             return sent.transaction_id
-        for candidate in await self._rpc.signatures_of(wallet, limit=_SCANNED_SIGNATURES):
-            transaction = await self._rpc.transaction(candidate)
-            if transaction is not None and submission.signature in signatures_in(transaction):
+        listed = await self._rpc.signatures_of(
+            wallet, limit=_SCANNED_SIGNATURES, min_context_slot=sent.expired_slot
+        )
+        for candidate in listed:
+            if candidate in sent.others:
+                continue
+            try:
+                transaction = await self._rpc.transaction(candidate)
+            except RpcError as error:
+                # One transaction that cannot be read, of a version to come for example, says nothing about the others.
+                log.info("swap.unreadable_transaction", signature=candidate, reason=error.message)
+                if error.rpc_code == UNSUPPORTED_VERSION:
+                    sent.others.add(candidate)
+                continue
+            if transaction is None:
+                continue
+            if submission.signature in signatures_in(transaction):
                 sent.transaction_id = candidate
                 return candidate
+            sent.others.add(candidate)
         return None
 
     def _memory(self, submission: Submission) -> _Sent:
@@ -263,6 +334,14 @@ class LiveSwapGateway:
 
     def _forget(self, submission: Submission) -> None:
         self._sent.pop(submission.signature, None)
+
+
+def _said(execution: Execution) -> str:
+    """Return what an answer without a swap says, in words."""
+    code = execution.code
+    reason = _REFUSALS.get(code or 0) or execution.error
+    said = f": {reason}" if reason else ""
+    return f"Jupiter does not say that the swap landed (code {code}{said}); the chain decides"
 
 
 def _describe(err: object) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from nexgent.domain.trading.models import Fees, Fill, Quote, QuoteRequest
-from nexgent.infrastructure.external.json_values import decimal_of, decode_object, int_of, mapping_of, text_of
+from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.infrastructure.external.json_values import decimal_of, int_of, mapping_of, text_of
 from nexgent.infrastructure.external.jupiter.fees import extract_fees
 from nexgent.shared.money import lamports
 
@@ -84,34 +84,16 @@ def fees_of(order: Mapping[str, Any], result: Mapping[str, Any] | None, *, taker
     ours = {name: _paid_by(order, name, payer, taker) for name, payer in _PAYERS.items()}
     payload = order if result is None else {"orderResponse": order, "executeResponse": result}
     protocol_sol = extract_fees(payload).protocol_fee_sol
-    platform_bps = mapping_of(order.get("platformFee")).get("feeBps")
-    bps = decimal_of(platform_bps if platform_bps is not None else order.get("feeBps"))
+    charged_bps = order.get("feeBps")
+    # What is charged in all stands at the top; the platform's fee is a part of it.
+    bps = decimal_of(
+        charged_bps if charged_bps is not None else mapping_of(order.get("platformFee")).get("feeBps")
+    )
     return Fees(
         protocol_fee_lamports=lamports(protocol_sol) if protocol_sol is not None else None,
         protocol_fee_bps=int(bps) if bps is not None and bps > 0 else 0,
         network_fee_lamports=ours["signatureFeeLamports"] + ours["prioritizationFeeLamports"],
         rent_lamports=ours["rentFeeLamports"],
-    )
-
-
-def fill_from_execute(quote: Quote, body: bytes, answer: Mapping[str, Any], signature: str) -> Fill:
-    """Return the fill of a successful execution; amounts it does not tell are those of the quote."""
-    order = decode_object(quote.payload_json)
-    in_amount = int_of(answer.get("inputAmountResult")) or quote.in_amount_raw
-    out_amount = int_of(answer.get("outputAmountResult")) or quote.out_amount_raw
-    amounts = {"inputAmountResult": str(in_amount), "outputAmountResult": str(out_amount)}
-    return Fill(
-        in_amount_raw=in_amount,
-        out_amount_raw=out_amount,
-        total_in_raw=int_of(answer.get("totalInputAmount")) or None,
-        total_out_raw=int_of(answer.get("totalOutputAmount")) or None,
-        fees=fees_of(order, amounts, taker=quote.request.taker),
-        price_impact_ratio=quote.price_impact_ratio,
-        slippage_bps=quote.slippage_bps,
-        swap_usd_value=quote.swap_usd_value,
-        routes_json=quote.routes_json,
-        payload_json=live_payload(quote.payload_json, body.decode()),
-        signature=signature,
     )
 
 

@@ -22,6 +22,8 @@ SPONSOR = "gasTzr94Pmp4Gf8vknQnqxeYxdgwFjbgdJa4msYRpnB"
 """Jupiter's account that pays the network fee of small wallets."""
 _RFQ_ROUTER = "jupiterz"
 _MAX_TRANSACTION_BYTES = 1232
+_MAX_TRANSACTION_BYTES_V1 = 4096
+_V1_FIRST_BYTE = b"\x81"
 
 
 class WalletSigner(Protocol):
@@ -80,6 +82,11 @@ def wallet_pays_fee(submission: Submission, wallet: WalletAddress) -> bool:
     return str(_parse(submission.signed_transaction).message.account_keys[0]) == wallet
 
 
+def blockhash_of(submission: Submission) -> str:
+    """Return the blockhash of a signed transaction: it can land as long as this is valid."""
+    return str(_parse(submission.signed_transaction).message.recent_blockhash)
+
+
 def _check(transaction: VersionedTransaction, wallet: WalletAddress, terms: OrderTerms) -> int:
     """Return the wallet's place among the signers. Raises `SwapNotSentError`."""
     message = transaction.message
@@ -100,8 +107,9 @@ def _parse(encoded: str) -> VersionedTransaction:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise SwapNotSentError("The transaction is not base64") from None
-    if len(raw) > _MAX_TRANSACTION_BYTES:
-        raise SwapNotSentError(f"The transaction is larger than {_MAX_TRANSACTION_BYTES} bytes")
+    most = _MAX_TRANSACTION_BYTES_V1 if raw[:1] == _V1_FIRST_BYTE else _MAX_TRANSACTION_BYTES
+    if len(raw) > most:
+        raise SwapNotSentError(f"The transaction is larger than {most} bytes")
     try:
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()

@@ -30,6 +30,10 @@ DEFAULT_URL = "https://api.mainnet-beta.solana.com"
 TOKEN_PROGRAM = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S105 -- the address of a program
 TOKEN_2022_PROGRAM = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"  # noqa: S105 -- the address of a program
 TOKEN_PROGRAMS = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
+TOKEN_ACCOUNT_BYTES = 165
+NEWEST_VERSION = 1
+"""The newest version of transactions that is read and signed."""
+RENT_KEPT_SECONDS = 600.0
 RPC_TIMEOUT_SECONDS = 5.0
 _RPC_DEADLINE_SECONDS = 10.0
 _ATTEMPTS = 3
@@ -60,6 +64,22 @@ class SignatureStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureAnswer:
+    """What a node says of a transaction, None when it does not know it, and the slot up to which it knows the chain."""
+
+    context_slot: int
+    status: SignatureStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainMoment:
+    """Slot and height of one moment, as one node sees them."""
+
+    slot: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class LatestBlockhash:
     """A blockhash and the last block height at which a transaction with it can land."""
 
@@ -87,7 +107,9 @@ class SolanaRpc:
             reserves=NO_RESERVES,
         )
         self._upstream = Upstream(name="Solana RPC", http=http, base_url=url or DEFAULT_URL, budget=budget)
+        self._clock = clock
         self._ids = itertools.count(1)
+        self._rents: dict[int, tuple[float, int]] = {}
 
     async def call(
         self, method: str, params: Sequence[object], *, priority: Priority = Priority.RECONCILE
@@ -171,36 +193,76 @@ class SolanaRpc:
             raise self._bad_answer(method)
         return LatestBlockhash(blockhash, self._int(method, value.get("lastValidBlockHeight")))
 
-    async def block_height(self) -> int:
-        """Return the height of the newest confirmed block."""
-        return self._int("getBlockHeight", await self.call("getBlockHeight", [_COMMITMENT]))
+    async def moment(self, *, priority: Priority = Priority.RECONCILE) -> ChainMoment:
+        """Return slot and height of the newest confirmed block, both from the same node."""
+        method = "getEpochInfo"
+        fields = mapping_of(await self.call(method, [_COMMITMENT], priority=priority))
+        return ChainMoment(
+            slot=self._int(method, fields.get("absoluteSlot")),
+            height=self._int(method, fields.get("blockHeight")),
+        )
 
-    async def signature_status(self, signature: str) -> SignatureStatus | None:
-        """Return what became of a transaction, searched in the whole history; None when the node does not know it."""
+    async def blockhash_valid(
+        self, blockhash: str, *, min_context_slot: int, priority: Priority = Priority.RECONCILE
+    ) -> bool:
+        """Tell whether a transaction with the blockhash can still land, as a node says that has reached a slot."""
+        method = "isBlockhashValid"
+        options = {"minContextSlot": min_context_slot, **_COMMITMENT}
+        valid = self._value(method, await self.call(method, [blockhash, options], priority=priority))
+        if not isinstance(valid, bool):
+            raise self._bad_answer(method)
+        return valid
+
+    async def rent_lamports(self, size_bytes: int = TOKEN_ACCOUNT_BYTES) -> int:
+        """Return the deposit of a new account of a size. It changes seldom, so an answer is kept for a while."""
+        known = self._rents.get(size_bytes)
+        if known is not None and self._clock.monotonic() - known[0] < RENT_KEPT_SECONDS:
+            return known[1]
+        method = "getMinimumBalanceForRentExemption"
+        lamports = self._int(method, await self.call(method, [size_bytes, _COMMITMENT]))
+        self._rents[size_bytes] = (self._clock.monotonic(), lamports)
+        return lamports
+
+    async def signature_status(
+        self, signature: str, *, priority: Priority = Priority.RECONCILE
+    ) -> SignatureAnswer:
+        """Return what became of a transaction, searched in the whole history, and up to where the node has looked."""
         method = "getSignatureStatuses"
-        result = await self.call(method, [[signature], {"searchTransactionHistory": True}])
+        params = [[signature], {"searchTransactionHistory": True}]
+        result = await self.call(method, params, priority=priority)
         statuses = self._value(method, result)
         if not isinstance(statuses, list) or len(statuses) != 1:
             raise self._bad_answer(method)
+        context_slot = self._int(method, mapping_of(mapping_of(result).get("context")).get("slot"))
         if statuses[0] is None:
-            return None
+            return SignatureAnswer(context_slot, None)
         status = mapping_of(statuses[0])
-        return SignatureStatus(
-            slot=self._int(method, status.get("slot")),
-            err=status.get("err"),
-            confirmed=status.get("confirmationStatus") in ("confirmed", "finalized"),
+        return SignatureAnswer(
+            context_slot,
+            SignatureStatus(
+                slot=self._int(method, status.get("slot")),
+                err=status.get("err"),
+                confirmed=status.get("confirmationStatus") in ("confirmed", "finalized"),
+            ),
         )
 
-    async def transaction(self, signature: str) -> Mapping[str, Any] | None:
+    async def transaction(
+        self, signature: str, *, priority: Priority = Priority.RECONCILE
+    ) -> Mapping[str, Any] | None:
         """Return a confirmed transaction in the encoding `jsonParsed`, None when the node does not have it."""
-        options = {"encoding": "jsonParsed", "maxSupportedTransactionVersion": 0, **_COMMITMENT}
-        result = await self.call("getTransaction", [signature, options])
+        options = {"encoding": "jsonParsed", "maxSupportedTransactionVersion": NEWEST_VERSION, **_COMMITMENT}
+        result = await self.call("getTransaction", [signature, options], priority=priority)
         return None if result is None else mapping_of(result)
 
-    async def signatures_of(self, address: str, *, limit: int = 100) -> list[str]:
-        """Return the newest transactions that mention an address, newest first."""
+    async def signatures_of(
+        self, address: str, *, limit: int = 100, min_context_slot: int | None = None
+    ) -> list[str]:
+        """Return the newest transactions that mention an address, newest first, of a node that has reached a slot."""
         method = "getSignaturesForAddress"
-        result = await self.call(method, [address, {"limit": limit, **_COMMITMENT}])
+        options: dict[str, object] = {"limit": limit, **_COMMITMENT}
+        if min_context_slot is not None:
+            options["minContextSlot"] = min_context_slot
+        result = await self.call(method, [address, options])
         if not isinstance(result, list):
             raise self._bad_answer(method)
         found = (text_of(mapping_of(item).get("signature")) for item in result)
