@@ -9,10 +9,9 @@ from decimal import Decimal
 
 from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
-from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.poller import PollObserver, PricePoller
@@ -21,7 +20,7 @@ from nexgent.domain.prices.validation import PriceValidationRules, PriceValidato
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
 from nexgent.domain.trading.book.position_book import PositionBook
-from nexgent.domain.trading.orders.average_down import AverageDown, EntryRefusal
+from nexgent.domain.trading.orders.average_down import AverageDown
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
@@ -141,7 +140,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
             directory=directory,
             clock=clock,
             fee_reserve_lamports=lamports(trading.fee_reserve_sol),
-            guard=_guarding(ports.guard, clock),
+            guard=ports.guard,
         ),
         policy=PositionOrderPolicy(),
         clock=clock,
@@ -220,20 +219,6 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         ),
         in_flight=in_flight,
     )
-
-
-def _guarding(
-    guard: EntryGuard | None, clock: Clock
-) -> Callable[[Agent, WalletState, int], EntryRefusal | None] | None:
-    """Return the guard as averaging down asks it: a cooldown of the token does not concern a position that is open."""
-    if guard is None:
-        return None
-
-    def refusal(agent: Agent, state: WalletState, amount_lamports: int) -> EntryRefusal | None:
-        verdict = guard.check(agent, state, clock.now(), size_lamports=amount_lamports)
-        return EntryRefusal(verdict.code, verdict.reason or "") if verdict.code is not None else None
-
-    return refusal
 
 
 def _random_unit() -> Decimal:

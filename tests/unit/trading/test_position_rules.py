@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -18,9 +19,10 @@ from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError
 from nexgent.domain.positions.events import PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.protections.models import ProtectionVerdict
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
 from nexgent.domain.trading.models import QuoteRequest
-from nexgent.domain.trading.orders.average_down import AverageDown, AverageDownRequest, EntryRefusal
+from nexgent.domain.trading.orders.average_down import AverageDown, AverageDownRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
@@ -599,16 +601,25 @@ async def test_a_guard_forbids_averaging_down_before_anything_is_asked_or_record
     engine, _, position = await an_engine(DCA, CALM)
     seen: list[int] = []
 
-    def guard(_agent: Agent, _state: WalletState, amount_lamports: int) -> EntryRefusal:
-        seen.append(amount_lamports)
-        return EntryRefusal("KILL_SWITCH", "entries are switched off")
+    class Guard:
+        def check(
+            self,
+            agent: Agent,
+            state: WalletState,
+            now: datetime,
+            *,
+            size_lamports: int = 0,
+            new_position_in: TokenAddress | None = None,
+        ) -> ProtectionVerdict:
+            seen.append(size_lamports)
+            return ProtectionVerdict((), "KILL_SWITCH", "entries are switched off")
 
     guarded = AverageDown(
         operations=engine.sales.operations,
         directory=engine.directory,
         clock=engine.clock,
         fee_reserve_lamports=0,
-        guard=guard,
+        guard=Guard(),
     )
     before = (len(engine.journal.entries), len(engine.swaps.requests))
     evidence = PriceEvidence(price_sol=Decimal("0.0008"), source="dexscreener", age_ms=0)

@@ -12,7 +12,8 @@ from nexgent.domain.positions.errors import PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import TradeRejectedError
-from nexgent.domain.trading.orders.sell import ClosedPosition, ClosePositionRequest
+from nexgent.domain.trading.orders.position_orders import PositionOrderDone
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, TransactionId, UserId
 
@@ -36,7 +37,7 @@ class ClosedTradeResult:
 class Sale(Protocol):
     """The use case that sells."""
 
-    async def execute(self, request: ClosePositionRequest) -> ClosedPosition:
+    async def execute(self, request: ClosePositionRequest) -> PositionOrderDone:
         """Sell, book and announce."""
         ...
 

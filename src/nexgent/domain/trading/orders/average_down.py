@@ -10,13 +10,14 @@ from decimal import Decimal
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.errors import InsufficientBalanceError
-from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind, TradeSettled
+from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import TradeRejectedError
-from nexgent.domain.trading.models import Fill, Quote
+from nexgent.domain.trading.models import Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders, Venue
+from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.quotes import PurchaseQuotes
 from nexgent.domain.trading.rules.dca import DcaState, evaluate_dca
 from nexgent.shared.clock import Clock
@@ -34,28 +35,6 @@ class AverageDownRequest:
     position_id: PositionId
     evidence: PriceEvidence | None = None
     amount_sol: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AveragedDown:
-    """A booked DCA buy; `settled.position` is the position after it."""
-
-    position: Position
-    settled: TradeSettled
-    fill: Fill
-
-
-@dataclass(frozen=True, slots=True)
-class EntryRefusal:
-    """Why nothing may be bought at present."""
-
-    code: str
-    reason: str
-
-
-EntryGuard = Callable[[Agent, WalletState, int], EntryRefusal | None]
-"""Whoever may forbid entries (protections, a kill switch): agent, newest state of the wallet and lamports to be spent in; why
-they may not be spent, or None, out. It is asked in the middle of a decision, so it is quick and synchronous."""
 
 
 class AverageDown:
@@ -76,7 +55,7 @@ class AverageDown:
         self._fee_reserve_lamports = fee_reserve_lamports
         self._guard = guard
 
-    async def execute(self, request: AverageDownRequest) -> AveragedDown:
+    async def execute(self, request: AverageDownRequest) -> PositionOrderDone:
         """Buy, book and announce.
 
         Raises `InsufficientBalanceError`, `NotDueError` (the rule does not call for it on the newest state),
@@ -84,8 +63,7 @@ class AverageDown:
         `PositionLockedError`, `SwapInDoubtError`, or the gateway's errors.
         """
         operation = _Dca(request, self._directory, self._clock.now, self._fee_reserve_lamports, self._guard)
-        done = await self._operations.run(request.wallet_address, request.position_id, operation)
-        return AveragedDown(done.position, done.settled, done.fill)
+        return await self._operations.run(request.wallet_address, request.position_id, operation)
 
 
 def dca_state(position: Position) -> DcaState:
@@ -137,9 +115,11 @@ class _Dca:
         needed = amount_raw + (self._fee_reserve_lamports if venue.live else 0)
         if available < needed:
             raise InsufficientBalanceError(SOL_MINT, SOL_SYMBOL, sol(available), sol(needed))
-        refusal = self._guard(agent, state, amount_raw) if self._guard is not None else None
-        if refusal is not None:
-            raise TradeRejectedError(refusal.code, refusal.reason)
+        if self._guard is not None:
+            # A cooldown of the token does not concern a position that is open.
+            verdict = self._guard.check(agent, state, self._now(), size_lamports=amount_raw)
+            if verdict.code is not None:
+                raise TradeRejectedError(verdict.code, verdict.reason or "")
         return Plan(
             kind=TradeKind.DCA_BUY,
             cause=CAUSE,

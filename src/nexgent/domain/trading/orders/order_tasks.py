@@ -19,9 +19,10 @@ from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import SwapUnavailableError
-from nexgent.domain.trading.orders.average_down import AveragedDown, AverageDownRequest
+from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.take_profit_sale import TakenProfit, TakeProfitRequest
+from nexgent.domain.trading.orders.position_orders import PositionOrderDone
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import TaskSet
@@ -40,7 +41,7 @@ class PositionOrderKind(StrEnum):
 class TakesProfit(Protocol):
     """The use case that sells at a level."""
 
-    async def execute(self, request: TakeProfitRequest) -> TakenProfit:
+    async def execute(self, request: TakeProfitRequest) -> PositionOrderDone:
         """Sell, book and announce."""
         ...
 
@@ -48,7 +49,7 @@ class TakesProfit(Protocol):
 class AveragesDown(Protocol):
     """The use case that averages down."""
 
-    async def execute(self, request: AverageDownRequest) -> AveragedDown:
+    async def execute(self, request: AverageDownRequest) -> PositionOrderDone:
         """Buy, book and announce."""
         ...
 

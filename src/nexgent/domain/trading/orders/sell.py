@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind, TradeSettled
+from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.prices.ports import SolPriceFeed
@@ -17,7 +17,7 @@ from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders, Venue
 from nexgent.domain.trading.ports import SwapGateway
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
@@ -39,15 +39,6 @@ class ClosePositionRequest:
     slippage_bps: int | None = None
     priority_fee_lamports: int | None = None
     urgent: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedPosition:
-    """A position that is flat, with the trade that closed it."""
-
-    position: Position
-    settled: TradeSettled
-    fill: Fill
 
 
 class ClosePosition:
@@ -77,7 +68,7 @@ class ClosePosition:
             book=book,
         )
 
-    async def execute(self, request: ClosePositionRequest) -> ClosedPosition:
+    async def execute(self, request: ClosePositionRequest) -> PositionOrderDone:
         """Sell, book and announce.
 
         Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), `ZeroBalanceError`,
@@ -89,7 +80,7 @@ class ClosePosition:
         )
         if done.settled.position is not None:
             raise PartiallySoldError(request.position_id)
-        return ClosedPosition(done.position, done.settled, done.fill)
+        return done
 
     async def remember(self, request: ClosePositionRequest) -> None:
         """Make durable that the position wants to be left, while another operation on it is under way.
@@ -98,13 +89,12 @@ class ClosePosition:
         """
         await self.operations.remember_exit(request.wallet_address, request.position_id, request.reason)
 
-    async def book_landed(self, intent: Intent, fill: Fill) -> ClosedPosition:
+    async def book_landed(self, intent: Intent, fill: Fill) -> PositionOrderDone:
         """Book any operation on a position whose swap turned out to have landed: a sale, take profit or DCA.
 
         Raises `PositionNotFoundError` when it is booked already.
         """
-        done = await self.operations.book(intent, fill)
-        return ClosedPosition(done.position, done.settled, done.fill)
+        return await self.operations.book(intent, fill)
 
 
 class _Sale:

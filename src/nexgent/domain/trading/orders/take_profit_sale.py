@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind, TradeSettled
+from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position
 from nexgent.domain.trading.errors import TradeRejectedError
-from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
+from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders, Venue
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitDecision,
     TakeProfitState,
@@ -37,15 +37,6 @@ class TakeProfitRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenProfit:
-    """A booked take-profit sale. `settled.position` is None when it sold the last of the position."""
-
-    position: Position
-    settled: TradeSettled
-    fill: Fill
-
-
-@dataclass(frozen=True, slots=True)
 class TakeProfitAmounts:
     """A decision in base units."""
 
@@ -61,15 +52,14 @@ class TakeProfitSale:
         self._operations = operations
         self._directory = directory
 
-    async def execute(self, request: TakeProfitRequest) -> TakenProfit:
+    async def execute(self, request: TakeProfitRequest) -> PositionOrderDone:
         """Sell, book and announce.
 
         Raises `NotDueError` (no level is reached on the newest state), `ExitPendingError` (the position is being left),
         `PositionNotFoundError`, `PositionLockedError`, `SwapInDoubtError`, or the gateway's errors.
         """
         operation = _TakeProfit(request, self._directory)
-        done = await self._operations.run(request.wallet_address, request.position_id, operation)
-        return TakenProfit(done.position, done.settled, done.fill)
+        return await self._operations.run(request.wallet_address, request.position_id, operation)
 
 
 def take_profit_state(position: Position) -> TakeProfitState:
