@@ -16,7 +16,7 @@ from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
 from nexgent.domain.ledger.lanes import PATIENCE_SECONDS, Alone, LaneBusyError
-from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import WalletReset
 from nexgent.domain.ledger.state import WalletState, emptying
 from nexgent.domain.positions.events import PositionClosed
@@ -24,7 +24,6 @@ from nexgent.shared.types import AgentId, UserId, WalletAddress
 
 __all__ = ["DELETED", "DeleteAgent", "TradeUnderWayError"]
 
-ATTEMPTS = 4
 DELETED = "agent deleted"
 """The reason of the last entry in the stream of a deleted agent's wallet."""
 
@@ -83,7 +82,7 @@ class DeleteAgent:
     async def _emptied(self, agent: Agent, alone: Alone, confirmed: bool | None) -> list[WalletState]:
         """Write the last entry of every wallet; return what they were before."""
         emptied: dict[WalletAddress, WalletState] = {}
-        for attempt in range(ATTEMPTS):
+        for attempt in range(DECISION_ATTEMPTS):
             await self._ledger.written()
             states = [one for one in await self._states(agent) if one.wallet_address not in emptied]
             if any(state.intents for state in states):
@@ -103,7 +102,7 @@ class DeleteAgent:
             self._tell_closed(done)
             emptied.update((state.wallet_address, state) for state in done)
             for failure in failures.values():
-                if not isinstance(failure, StaleWalletError) or attempt == ATTEMPTS - 1:
+                if not isinstance(failure, StaleWalletError) or attempt == DECISION_ATTEMPTS - 1:
                     raise failure
             if not failures:
                 break

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry, EntryBody, Posting
 from nexgent.domain.ledger.state import WalletState
 from nexgent.shared.types import WalletAddress
-
-ATTEMPTS = 4
 
 Decision = Callable[[WalletState], tuple[EntryBody, Sequence[Posting]]]
 
@@ -21,14 +18,11 @@ async def book(ledger: Ledger, wallet: WalletAddress, decide: Decision) -> Entry
     Raises what `decide` raises, `UnknownWalletError`, `StaleWalletError` when others were faster each time,
     `JournalUnavailableError`.
     """
-    for attempt in range(ATTEMPTS):
+
+    async def step() -> Entry:
         body, postings = decide(await ledger.fresh(wallet))
-        try:
-            entry = ledger.stage(wallet, body, postings)
-            await ledger.commit(entry)
-        except StaleWalletError:
-            if attempt == ATTEMPTS - 1:
-                raise
-        else:
-            return entry
-    raise AssertionError("unreachable")
+        entry = ledger.stage(wallet, body, postings)
+        await ledger.commit(entry)
+        return entry
+
+    return await ledger.decide(step)

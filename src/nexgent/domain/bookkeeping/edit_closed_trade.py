@@ -11,11 +11,9 @@ from typing import Any
 import structlog
 
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.bookkeeping.booking import ATTEMPTS
 from nexgent.domain.bookkeeping.errors import EngineRecordError, UnknownClosedTradeError
 from nexgent.domain.bookkeeping.ports import HandEntries
 from nexgent.domain.bookkeeping.trade_checks import TradeReferences, check_times, stream_of
-from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import ClosedTradeEdited
 from nexgent.domain.transactions.models import ClosedTradeRecord
@@ -73,23 +71,19 @@ class EditClosedTrade:
         `UnknownClosedTradeError`, `UnknownTransactionError`, `EngineRecordError`, `InvalidInputError`, `ConflictError`,
         `UnavailableError`.
         """
+
+        async def step() -> tuple[ClosedTradeRecord, datetime]:
+            # The wallet is read before the row: an edit by another process in between makes ours start again.
+            stream = stream_of(agent, (await self._row(closed_trade_id)).wallet_address)
+            await self._ledger.fresh(stream)
+            row = await self._row(closed_trade_id)
+            trade, different = await self._decide(agent, row, changes)
+            await self._ledger.commit(self._ledger.stage(stream, ClosedTradeEdited(trade)))
+            log.info("closed_trade.edited", closed_trade_id=str(trade.id), fields=sorted(different))
+            return trade, row.created_at
+
         async with self._editing:
-            for attempt in range(ATTEMPTS):
-                # The wallet is read before the row: an edit by another process in between makes ours start again.
-                stream = stream_of(agent, (await self._row(closed_trade_id)).wallet_address)
-                await self._ledger.fresh(stream)
-                row = await self._row(closed_trade_id)
-                trade, different = await self._decide(agent, row, changes)
-                try:
-                    entry = self._ledger.stage(stream, ClosedTradeEdited(trade))
-                    await self._ledger.commit(entry)
-                except StaleWalletError:
-                    if attempt == ATTEMPTS - 1:
-                        raise
-                    continue
-                log.info("closed_trade.edited", closed_trade_id=str(trade.id), fields=sorted(different))
-                return trade, row.created_at
-        raise AssertionError("unreachable")
+            return await self._ledger.decide(step)
 
     async def _row(self, closed_trade_id: ClosedTradeId) -> ClosedTradeRow:
         await self._projections.caught_up()

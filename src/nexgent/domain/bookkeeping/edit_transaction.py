@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 
 from nexgent.domain.bookkeeping.booked import BookedTransaction, BookedTransactions
-from nexgent.domain.bookkeeping.booking import ATTEMPTS
 from nexgent.domain.bookkeeping.effects import (
     Funds,
     check_covered,
@@ -22,7 +21,6 @@ from nexgent.domain.bookkeeping.effects import (
     to_wallet,
 )
 from nexgent.domain.bookkeeping.errors import EngineRecordError
-from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Posting, TransactionEdited
 from nexgent.domain.ledger.state import WalletState
@@ -90,15 +88,11 @@ class EditTransaction:
         `InsufficientBalanceError`, `InvalidTokenError`, `ConflictError`, `UnavailableError`.
         """
         places: dict[TokenAddress, int] = {SOL_MINT: SOL_DECIMALS}
-        for attempt in range(ATTEMPTS):
+
+        async def step() -> tuple[TransactionRecord, datetime]:
             different, record, postings = await self._decide(wallet, transaction_id, changes, places)
-            try:
-                entry = self._ledger.stage(wallet, TransactionEdited(record), postings)
-                await self._ledger.commit(entry)
-            except StaleWalletError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                continue
+            entry = self._ledger.stage(wallet, TransactionEdited(record), postings)
+            await self._ledger.commit(entry)
             log.info(
                 "transaction.edited",
                 transaction_id=str(transaction_id),
@@ -106,7 +100,8 @@ class EditTransaction:
                 moved=bool(postings),
             )
             return record, entry.at
-        raise AssertionError("unreachable")
+
+        return await self._ledger.decide(step)
 
     async def _decide(
         self,

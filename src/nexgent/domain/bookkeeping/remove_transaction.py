@@ -7,10 +7,9 @@ import structlog
 from nexgent.domain.agents.errors import WalletNotFoundError
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.bookkeeping.booked import BookedTransactions
-from nexgent.domain.bookkeeping.booking import ATTEMPTS, book
+from nexgent.domain.bookkeeping.booking import book
 from nexgent.domain.bookkeeping.effects import check_covered, taken_back
 from nexgent.domain.bookkeeping.errors import TransactionInUseError
-from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import TransactionRemoved
 from nexgent.domain.ledger.state import WalletState
@@ -39,22 +38,20 @@ class RemoveTransaction:
         if wallet is None:
             await self._remove_detached(agent, transaction_id)
             return False
-        for attempt in range(ATTEMPTS):
+
+        async def step() -> bool:
             state, booked = await self._booked.read(wallet, transaction_id)
             _refuse_in_use(state, transaction_id)
             postings = taken_back(booked.effect)
             check_covered(state, postings)
-            try:
-                await self._ledger.commit(
-                    self._ledger.stage(wallet, TransactionRemoved(transaction_id), postings)
-                )
-            except StaleWalletError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-            else:
-                log.info("transaction.removed", transaction_id=str(transaction_id), moved=bool(booked.effect))
-                return bool(booked.effect)
-        raise AssertionError("unreachable")
+            await self._ledger.commit(
+                self._ledger.stage(wallet, TransactionRemoved(transaction_id), postings)
+            )
+            return bool(booked.effect)
+
+        moved = await self._ledger.decide(step)
+        log.info("transaction.removed", transaction_id=str(transaction_id), moved=moved)
+        return moved
 
     async def _remove_detached(self, agent: Agent, transaction_id: TransactionId) -> None:
         """The balances it moved left together with its wallet; another stream of the agent takes the note."""

@@ -9,7 +9,8 @@ what was written; entries that made it are good, the others raise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -39,6 +40,9 @@ from nexgent.shared.types import EntryId, PositionId, WalletAddress
 log = structlog.get_logger(__name__)
 
 MAX_GROUP = 4_000
+DECISION_ATTEMPTS = 4
+"""How often a decision is made anew because somebody else was faster."""
+_T = TypeVar("_T")
 _OUTCOMES = (TradeSubmitted, TradeSettled, TradeFailed, TradeExpired, ExitAsked)
 
 
@@ -131,6 +135,20 @@ class Ledger:
             if stream is None:
                 raise UnknownWalletError(wallet)
         return stream.head
+
+    @staticmethod
+    async def decide(step: Callable[[], Awaitable[_T]]) -> _T:
+        """Run a step that reads the newest state, decides and commits; again when somebody else was faster meanwhile.
+
+        Raises what the step raises, `StaleWalletError` when others were faster each time.
+        """
+        for left in reversed(range(DECISION_ATTEMPTS)):
+            try:
+                return await step()
+            except StaleWalletError:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
 
     async def refresh(self, wallets: Sequence[WalletAddress]) -> None:
         """Read several wallets again where that is needed: unknown or stale ones, in one go."""

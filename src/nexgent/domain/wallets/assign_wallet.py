@@ -17,7 +17,6 @@ from nexgent.domain.agents.create_agent import SIMULATION_PREFIX
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
-from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
@@ -31,7 +30,6 @@ from nexgent.shared.types import AgentId, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS = 4
 MAX_ADDRESS_LENGTH = 44
 _PAPER_ADDRESS = re.compile(r"[A-Za-z0-9_-]{1,44}", re.ASCII)
 
@@ -149,7 +147,7 @@ class AssignWallet:
             await self._move_money(before, wallet)
 
     async def _empty(self, wallet: Wallet, reason: str, alone: Alone) -> WalletState:
-        for attempt in range(ATTEMPTS):
+        async def step() -> WalletState:
             state = await self._ledger.fresh(wallet.address)
             if state.intents:
                 raise WalletBusyError(wallet.address)
@@ -160,14 +158,10 @@ class AssignWallet:
                 for balance in state.balances.values()
                 if balance.amount_raw
             ]
-            try:
-                await self._ledger.commit(*entries)
-            except StaleWalletError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-            else:
-                return state
-        raise AssertionError("unreachable")
+            await self._ledger.commit(*entries)
+            return state
+
+        return await self._ledger.decide(step)
 
     async def _move_money(self, before: WalletState, wallet: Wallet) -> None:
         await self._ledger.fresh(wallet.address)

@@ -16,7 +16,7 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.agents.ownership import visible_agent
 from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
-from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import Account, Posting, Recorded
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.prices.ports import SolPriceFeed
@@ -32,7 +32,6 @@ from nexgent.shared.types import AgentId, TransactionId, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS = 4
 TOLERANCE_LAMPORTS = 10_000
 SETTLING = timedelta(seconds=20)
 """So long after a trade a node may still answer with the balance from before it."""
@@ -91,7 +90,7 @@ class CheckDeposits:
         """
         require_live_address(address)
         self._require(address, agent_id, user_id)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(DECISION_ATTEMPTS):
             before = await self._idle_state(address)
             on_chain = await self._chain.balance_lamports(address)
             # From here to the staged entry nothing waits, so no other decision of this process comes between.
@@ -108,7 +107,7 @@ class CheckDeposits:
             try:
                 await self._ledger.commit(self._ledger.stage(address, Recorded(record), postings))
             except StaleWalletError:
-                if attempt == ATTEMPTS - 1:
+                if attempt == DECISION_ATTEMPTS - 1:
                     raise
                 continue
             log.info("wallet.deposit_booked", wallet_address=address, lamports=on_chain - previous)

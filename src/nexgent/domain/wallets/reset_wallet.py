@@ -9,7 +9,7 @@ import structlog
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, Wallet
-from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
+from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import WalletReset
@@ -22,7 +22,6 @@ from nexgent.shared.types import UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS = 4
 BUSY = "A trade of this wallet is in progress; try again when it has finished"
 
 
@@ -97,7 +96,7 @@ class ResetWallet:
             )
 
     async def _reset(self, address: WalletAddress, reason: str, alone: Alone) -> WalletState:
-        for attempt in range(ATTEMPTS):
+        async def step() -> WalletState:
             await self._ledger.written()
             try:
                 state = await self._ledger.fresh(address)
@@ -108,14 +107,10 @@ class ResetWallet:
             entry = self._ledger.stage(
                 address, WalletReset(reason), emptying(state.balances.values()), by=alone
             )
-            try:
-                await self._ledger.commit(entry)
-            except StaleWalletError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-            else:
-                return state
-        raise AssertionError("unreachable")
+            await self._ledger.commit(entry)
+            return state
+
+        return await self._ledger.decide(step)
 
 
 def owned_wallet(directory: AgentDirectory, address: WalletAddress, user_id: UserId) -> tuple[Agent, Wallet]:

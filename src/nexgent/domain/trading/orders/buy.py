@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError
-from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeIntended, TradeKind
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.trading.errors import WalletNotLoadedError, named
@@ -37,8 +37,6 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import AgentId, IntentId, TokenAddress
-
-DECISION_ATTEMPTS = 4
 
 
 class BuyToken:

@@ -20,7 +20,7 @@ from nexgent.domain.ledger.errors import (
     LedgerInvariantError,
     StaleWalletError,
 )
-from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import (
     Entry,
     ExitAsked,
@@ -49,8 +49,6 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import position_intent_id
 from nexgent.shared.types import IntentId, PositionId, TokenAddress, WalletAddress
-
-DECISION_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +158,8 @@ class PositionOrders:
         """
         begun = self._clock.monotonic() if started is None else started
         position_id = _position_of(intent)
-        for attempt in range(DECISION_ATTEMPTS):
+
+        async def step() -> PositionOrderDone:
             state = await self._ledger.fresh(intent.wallet_address)
             position = state.positions.get(position_id)
             if position is None or intent.id not in state.intents:
@@ -170,17 +169,14 @@ class PositionOrders:
             settlement = settle_position_order(
                 intent, fill, self._context(position), position, trail, self._config(position)
             )
-            try:
-                entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
-                await self._ledger.commit(entry)
-            except StaleWalletError:
-                if attempt == DECISION_ATTEMPTS - 1:
-                    raise
-                continue
-            self._announce(position, settlement.body)
-            self._finished(intent, begun, None)
+            entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
+            await self._ledger.commit(entry)
             return PositionOrderDone(position, settlement.body, fill)
-        raise AssertionError("unreachable")
+
+        done = await self._ledger.decide(step)
+        self._announce(done.position, done.settled)
+        self._finished(intent, begun, None)
+        return done
 
     async def write_off(
         self, wallet: WalletAddress, position_id: PositionId, evidence: PriceEvidence | None = None
@@ -190,7 +186,8 @@ class PositionOrders:
         Raises `PositionNotFoundError`, `PositionLockedError`, `JournalUnavailableError`.
         """
         started = self._clock.monotonic()
-        for attempt in range(DECISION_ATTEMPTS):
+
+        async def step() -> tuple[Intent, TradeSettled]:
             state, position = await self._free_position(wallet, position_id)
             left_raw = max(0, min(position.quantity_raw, state.available_raw(position.token_address)))
             plan = Plan(
@@ -209,16 +206,13 @@ class PositionOrders:
             intended = self._ledger.stage(wallet, TradeIntended(intent, _operated(position, position)))
             settled = self._ledger.stage(wallet, settlement.body, settlement.postings)
             with self._in_flight.hold({intent.id: wallet}):
-                try:
-                    await self._ledger.commit(intended, settled)
-                except StaleWalletError:
-                    if attempt == DECISION_ATTEMPTS - 1:
-                        raise
-                    continue
+                await self._ledger.commit(intended, settled)
                 self._announce(position, settlement.body)
-            self._finished(intent, started, None)
-            return settlement.body
-        raise AssertionError("unreachable")
+            return intent, settlement.body
+
+        intent, settled = await self._ledger.decide(step)
+        self._finished(intent, started, None)
+        return settled
 
     async def remember_exit(
         self, wallet: WalletAddress, position_id: PositionId, reason: CloseReason
@@ -227,22 +221,18 @@ class PositionOrders:
 
         Raises `PositionNotFoundError`, `JournalUnavailableError`.
         """
-        for attempt in range(DECISION_ATTEMPTS):
+
+        async def step() -> None:
             state = await self._ledger.fresh(wallet)
             position = state.positions.get(position_id)
             if position is None:
                 raise PositionNotFoundError(position_id)
-            if position.pending_exit is not None:
-                return
-            pending = PendingExit(reason, 0, self._clock.now())
-            asked = replace(position, pending_exit=pending, version=position.version + 1)
-            try:
+            if position.pending_exit is None:
+                pending = PendingExit(reason, 0, self._clock.now())
+                asked = replace(position, pending_exit=pending, version=position.version + 1)
                 await self._ledger.commit(self._ledger.stage(wallet, ExitAsked(asked)))
-            except StaleWalletError:
-                if attempt == DECISION_ATTEMPTS - 1:
-                    raise
-            else:
-                return
+
+        await self._ledger.decide(step)
 
     def _venue(self, wallet: WalletAddress) -> Venue:
         """Return where a wallet trades: its own type decides, not the agent's present mode."""
