@@ -27,11 +27,11 @@ from nexgent.api.v1.auth.router import endpoints as auth
 from nexgent.api.v1.balances.router import router as balances
 from nexgent.api.v1.data_sources.router import router as data_sources
 from nexgent.api.v1.encrypted_wallets.router import endpoints as encrypted_wallets
-from nexgent.api.v1.health.router import endpoints as health
+from nexgent.api.v1.health.router import router as health
 from nexgent.api.v1.historical_swaps.router import router as historical_swaps
-from nexgent.api.v1.metrics.router import endpoints as metrics
+from nexgent.api.v1.metrics.router import router as metrics
 from nexgent.api.v1.performance.router import router as performance
-from nexgent.api.v1.positions.router import endpoints as positions
+from nexgent.api.v1.positions.router import router as positions
 from nexgent.api.v1.positions.views import PositionFragments
 from nexgent.api.v1.price_feeds.router import router as price_feeds
 from nexgent.api.v1.protections.router import router as protections
@@ -39,7 +39,7 @@ from nexgent.api.v1.signal_webhooks.router import endpoints as signal_webhooks
 from nexgent.api.v1.signals.export import endpoints as signal_export
 from nexgent.api.v1.signals.router import endpoints as signals
 from nexgent.api.v1.signals.writes import endpoints as signal_writes
-from nexgent.api.v1.trades.router import endpoints as trades
+from nexgent.api.v1.trades.router import router as trades
 from nexgent.api.v1.transactions.router import router as transactions
 from nexgent.api.v1.wallets.router import endpoints as wallets
 from nexgent.api.v1.webhooks.router import endpoints as webhooks
@@ -47,16 +47,12 @@ from nexgent.api.v1.ws.router import endpoints as websocket
 
 # Matched in this order: what is called most comes first.
 _ENDPOINTS: tuple[Endpoint, ...] = (
-    *health.all,
     # Before the paths whose id they would be taken for.
     *signal_export.all,
     *signals.all,
-    *positions.all,
-    *trades.all,
     *signal_writes.all,
     *signal_webhooks.all,
     *auth.all,
-    *metrics.all,
     *wallets.all,
     *encrypted_wallets.all,
     *api_keys.all,
@@ -67,14 +63,18 @@ _ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
+    health,
+    positions,
     agents,
     performance,
+    trades,
     balances,
     transactions,
     historical_swaps,
     protections,
     price_feeds,
     data_sources,
+    metrics,
 )
 ROUTES: tuple[ApiRoute, ...] = tuple(
     route for router in ROUTERS for route in router.routes if isinstance(route, ApiRoute)

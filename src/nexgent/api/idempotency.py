@@ -51,8 +51,6 @@ NOT_KEPT = frozenset(
 """Repeating these does no harm, and their answers (a wallet's key, a ticket) do not belong in a table: the header is ignored."""
 ONCE_BY_NATURE = frozenset(
     {
-        "/agent-positions/{agentId}/{positionId}/close",
-        "/agents/{id}/positions/{positionId}/close",
         "/wallets/{walletAddress}/check-deposits",
     }
 )

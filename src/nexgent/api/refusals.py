@@ -59,27 +59,12 @@ NOT_FOUND = {
     "wallets": "Wallet not found",
     "webhooks": "Webhook not found",
 }
-_LOCKED = Refusal("Wallet is locked: unlock it first", "WALLET_LOCKED")
 _LOCKED_OUT = Refusal("Too many wrong passphrases; the wallet is locked out for a while", "WALLET_LOCKED_OUT")
 _WRONG_PASSPHRASE = Refusal("Forbidden: the passphrase is wrong", "INVALID_PASSPHRASE")
 _FOREIGN = Refusal("Forbidden: it belongs to another user", "AUTHORIZATION_ERROR")
 _ADMIN_ONLY = Refusal("Forbidden: admin only", "AUTHORIZATION_ERROR")
 _MOVED_ON = Refusal("The wallet changed meanwhile; try again", "CONFLICT")
 _FLAT_FIRST = Refusal("The wallet has open positions; close them first", "OPEN_POSITIONS")
-_SALE = {
-    403: _FOREIGN,
-    409: Refusal("The position is being sold already", "SALE_IN_PROGRESS"),
-    422: Refusal("The price impact is too high", "PRICE_IMPACT_TOO_HIGH"),
-    423: _LOCKED,
-    502: Refusal("The swap failed", "EXECUTION_FAILED"),
-    504: Refusal("The swap was sent and the chain has not confirmed it yet", "SWAP_UNKNOWN"),
-}
-_PURCHASE = {
-    **{status: refusal for status, refusal in _SALE.items() if status != 403},
-    404: Refusal("Agent not found", "AGENTNOT_FOUND"),
-    409: Refusal("The kill switch is engaged", "KILL_SWITCH"),
-}
-
 _OWN: dict[str, dict[int, Refusal]] = {
     "POST /auth/login": {
         401: Refusal("Invalid email or password", "AUTHENTICATION_ERROR"),
@@ -97,13 +82,6 @@ _OWN: dict[str, dict[int, Refusal]] = {
         409: Refusal("At most 100 API keys are allowed; delete one first", "TOO_MANY_API_KEYS"),
     },
     "GET /auth/me": {404: Refusal("User not found", "NOT_FOUND")},
-    "GET /metrics": {401: _NO_SESSION},
-    "POST /agents": {409: Refusal("An agent cannot be created at present", "CONFLICT")},
-    "PUT /agents/{id}": {409: _MOVED_ON},
-    "DELETE /agents/{id}": {409: _MOVED_ON},
-    "POST /agent-positions/{agentId}/{positionId}/close": _SALE,
-    "POST /agents/{id}/positions/{positionId}/close": _SALE,
-    "POST /trades/execute": _PURCHASE,
     "GET /trading-signals/export": {408: Refusal("The export took too long")},
     "POST /trading-signals": {409: Refusal("The same signal was sent a moment ago", "SIGNAL_DUPLICATE")},
     "DELETE /trading-signals/{id}": {409: _MOVED_ON},
@@ -136,7 +114,6 @@ _OWN: dict[str, dict[int, Refusal]] = {
     },
     "DELETE /wallets/{walletAddress}": {403: _WRONG_PASSPHRASE, 409: _FLAT_FIRST, 423: _LOCKED_OUT},
     "POST /webhooks/test": {404: Refusal("Not found", "NOT_FOUND")},
-    "PUT /protections/kill-switch": {403: _ADMIN_ONLY},
 }
 
 

@@ -59,7 +59,8 @@ REPLAYED = {
 
 def complete(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None:
     """Complete what FastAPI wrote of an endpoint. `not_found` is the text of its resource's 404."""
-    who = _who(route.access)
+    # Whoever asks for something that is neither a session nor a key says so in words of its own.
+    who = _who(route.access) if "security" not in operation else ""
     operation["description"] = "\n\n".join(part for part in (operation.get("description", ""), who) if part)
     if route.access is Access.SESSION:
         operation["security"] = [{"session": []}]
@@ -115,7 +116,7 @@ def _complete_responses(route: ApiRoute, operation: dict[str, Any], not_found: s
         else:
             answer["headers"] = {
                 **headers,
-                **(RETRY_AFTER if status in {"429", "503"} else {}),
+                **(RETRY_AFTER if status in {"429", "503"} and route.tag != "health" else {}),
                 **(RATE_LIMIT if status == "429" else {}),
             }
     if tagged and "200" in responses:

@@ -71,6 +71,7 @@ AGENT_NOT_FOUND = Refusal(404, "Agent not found", "AGENT_NOT_FOUND")
 UNKNOWN_AGENT = Refusal(404, "Agent not found", "AGENTNOT_FOUND")
 KEY_REUSED = Refusal(409, "This Idempotency-Key was used for another request", "IDEMPOTENCY_KEY_REUSED")
 MOVED_ON = Refusal(409, "The wallet changed meanwhile; try again", "CONFLICT")
+LOCKED = Refusal(423, "Wallet is locked: unlock it first", "WALLET_LOCKED")
 TOO_LARGE = Refusal(413, "Request body too large: at most 1 MiB is allowed", "PAYLOAD_TOO_LARGE")
 TOO_MANY = Refusal(
     429, "Too many requests: 600 in 60 seconds are allowed here. Please try again in 42 seconds."

@@ -6,63 +6,78 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from nexgent.api.encoding import JsonBytes, iso, json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.v1.health.schemas import HealthOut, LiveOut, ReadyOut
+from nexgent.api.encoding import JsonBytes, dumped, iso, json_response
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
+from nexgent.api.v1.health.schemas import HealthOut, LiveOut, ReadyOut, ServiceOut, ServicesOut
 
-endpoints = Endpoints("health")
+router = APIRouter(prefix="/health", tags=["health"], route_class=ApiRoute)
 
 CHECK_SECONDS = 2.0
+_NOT_WELL = "Not well; the body says what is wrong"
 
 
-@endpoints.get("/health/live", Access.PUBLIC, Doc(summary="Is the process running?", response=LiveOut))
-async def live(call: Call) -> Response:
+@router.get("/live", summary="Is the process running?", response_model=LiveOut)
+async def live(services: Services) -> Response:
     """Answer at once; nothing is checked."""
-    moment = iso(call.services.clock.now())
-    uptime = int(call.services.health.uptime_seconds())
+    moment = iso(services.clock.now())
+    uptime = int(services.health.uptime_seconds())
     return JsonBytes(b'{"alive":true,"timestamp":"%b","uptime":%d}' % (moment.encode(), uptime))
 
 
-@endpoints.get("/health/ready", Access.PUBLIC, Doc(summary="Can work be sent here?", response=ReadyOut))
-async def ready(call: Call) -> Response:
+@router.get(
+    "/ready",
+    summary="Can work be sent here?",
+    response_model=ReadyOut,
+    responses={503: {"model": ReadyOut, "description": _NOT_WELL}},
+)
+async def ready(services: Services) -> Response:
     """Check what is needed for work: the database and a running engine. Without Redis it goes on, degraded."""
-    probe = call.services.health
+    probe = services.health
     database, redis = await asyncio.gather(_check(probe.check_database), _check(probe.check_redis))
-    now = iso(call.services.clock.now())
+    answer = ReadyOut(ready=True, timestamp=services.clock.now())
     problem = "The database does not answer" if database is None else probe.not_ready()
     if problem is not None:
-        return json_response({"ready": False, "message": problem, "timestamp": now}, 503)
-    answer: dict[str, object] = {"ready": True, "timestamp": now}
+        answer.ready, answer.message = False, problem
+        return json_response(dumped(answer), 503)
     if redis is None:
-        answer.update(degraded=True, message="Redis does not answer; sessions cannot be renewed")
+        answer.degraded, answer.message = True, "Redis does not answer; sessions cannot be renewed"
     elif (late := probe.late()) is not None:
-        answer.update(degraded=True, message=late)
-    return json_response(answer)
+        answer.degraded, answer.message = True, late
+    return json_response(dumped(answer))
 
 
-@endpoints.get("/health", Access.PUBLIC, Doc(summary="The whole picture", response=HealthOut))
-async def health(call: Call) -> Response:
+@router.get(
+    "",
+    summary="The whole picture",
+    response_model=HealthOut,
+    responses={503: {"model": HealthOut, "description": _NOT_WELL}},
+)
+async def health(services: Services) -> Response:
     """Check everything, two seconds at most."""
-    probe = call.services.health
+    probe = services.health
     database, redis, queue = await asyncio.gather(
         _check(probe.check_database), _check(probe.check_redis), _check(probe.check_queue)
     )
-    status, problem = "healthy", probe.not_ready() or probe.late()
+    problem = probe.not_ready() or probe.late()
+    answer = HealthOut(
+        status="healthy",
+        timestamp=services.clock.now(),
+        uptime=int(probe.uptime_seconds()),
+        services=ServicesOut(
+            database=ServiceOut.of(database), redis=ServiceOut.of(redis), queue=ServiceOut.of(queue)
+        ),
+    )
     if database is None:
-        status = "unhealthy"
+        answer.status = "unhealthy"
     elif redis is None or queue is None or problem is not None:
-        status = "degraded"
-    answer: dict[str, object] = {
-        "status": status,
-        "timestamp": iso(call.services.clock.now()),
-        "uptime": int(probe.uptime_seconds()),
-        "services": {"database": _service(database), "redis": _service(redis), "queue": _service(queue)},
-    }
+        answer.status = "degraded"
     if problem is not None:
-        answer["message"] = problem
-    return json_response(answer, 503 if database is None else 200)
+        answer.message = problem
+    return json_response(dumped(answer), 503 if database is None else 200)
 
 
 async def _check(check: Callable[[], Awaitable[None]]) -> int | None:
@@ -75,7 +90,3 @@ async def _check(check: Callable[[], Awaitable[None]]) -> int | None:
         # Whatever the reason, the answer is the same: it is not healthy.
         return None
     return round((time.perf_counter() - started) * 1000)
-
-
-def _service(latency: int | None) -> dict[str, object]:
-    return {"status": "unhealthy"} if latency is None else {"status": "healthy", "latency": latency}

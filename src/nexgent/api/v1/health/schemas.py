@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from nexgent.api.http.models import ApiModel
+from nexgent.api.http.types import Instant
 
 
-class ServiceOut(BaseModel):
+class ServiceOut(ApiModel):
     """One thing the service stands on; `latency` in milliseconds when it answered."""
 
     status: Literal["healthy", "unhealthy"]
     latency: int | None = None
 
+    @classmethod
+    def of(cls, latency: int | None) -> ServiceOut:
+        """Return how a service is that answered after so many milliseconds, or did not."""
+        return cls(status="unhealthy") if latency is None else cls(status="healthy", latency=latency)
 
-class ServicesOut(BaseModel):
+
+class ServicesOut(ApiModel):
     """All of them."""
 
     database: ServiceOut
@@ -22,27 +28,28 @@ class ServicesOut(BaseModel):
     queue: ServiceOut
 
 
-class HealthOut(BaseModel):
-    """The whole picture."""
+class HealthOut(ApiModel):
+    """The whole picture; `message` says what is wrong with the engine."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
-    timestamp: str
+    timestamp: Instant
     uptime: int
     services: ServicesOut
+    message: str | None = None
 
 
-class ReadyOut(BaseModel):
+class ReadyOut(ApiModel):
     """Whether work can be sent here."""
 
     ready: bool
-    timestamp: str
+    timestamp: Instant
     degraded: bool | None = None
     message: str | None = None
 
 
-class LiveOut(BaseModel):
+class LiveOut(ApiModel):
     """Whether the process runs."""
 
     alive: bool
-    timestamp: str
+    timestamp: Instant
     uptime: int

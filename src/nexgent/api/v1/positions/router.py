@@ -2,85 +2,79 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from nexgent.api.encoding import json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.fields import shown
-from nexgent.api.v1.positions.schemas import ClosedOut, CloseIn, PositionOut
+from nexgent.api.http.access import PositionsCaller, SessionCaller
+from nexgent.api.http.declared import ONCE_BY_NATURE
+from nexgent.api.http.refusals import FOREIGN, LOCKED, Refusal, refusals
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
+from nexgent.api.http.types import AgentIdInPath, PositionIdInPath, ThatAgentIdInPath
+from nexgent.api.v1.positions.schemas import ClosedOut, CloseIn, PositionOut, PositionsQuery
 from nexgent.api.v1.positions.views import positions_of
-from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.users.models import Scope
-from nexgent.shared.errors import InvalidInputError
-from nexgent.shared.types import AgentId, PositionId
 
-endpoints = Endpoints("positions")
+router = APIRouter(tags=["positions"], route_class=ApiRoute)
 
-
-_REASONS = {"manual": CloseReason.MANUAL, "stop_loss": CloseReason.STOP_LOSS}
-
-
-def list_positions_of(call: Call, agent_id: AgentId) -> Response:
-    """Return the open positions of an agent, newest first, perhaps of one wallet only."""
-    return positions_of(
-        call.request, call.services, agent_id, call.user_id, call.query().text("walletAddress")
-    )
+_SALE = refusals(
+    FOREIGN,
+    Refusal(409, "The position is being sold already", "SALE_IN_PROGRESS"),
+    Refusal(422, "The price impact is too high", "PRICE_IMPACT_TOO_HIGH"),
+    LOCKED,
+    Refusal(502, "The swap failed", "EXECUTION_FAILED"),
+    Refusal(504, "The swap was sent and the chain has not confirmed it yet", "SWAP_UNKNOWN"),
+)
 
 
-@endpoints.get(
+@router.get(
     "/agent-positions/{agentId}",
-    Scope.POSITIONS,
-    Doc(
-        summary="Open positions of an agent, newest first",
-        response=PositionOut,
-        many=True,
-        query={"walletAddress": "Only positions of this wallet"},
-    ),
+    summary="Open positions of an agent, newest first",
+    response_model=list[PositionOut],
 )
-async def list_positions(call: Call) -> Response:
+async def list_positions(
+    agent_id: ThatAgentIdInPath,
+    query: Annotated[PositionsQuery, Query()],
+    request: Request,
+    caller: PositionsCaller,
+    services: Services,
+) -> Response:
     """Return the open positions."""
-    return list_positions_of(call, call.agent_id("agentId"))
+    return positions_of(request, services, agent_id, caller.user_id, query.wallet_address)
 
 
-@endpoints.post(
+@router.post(
     "/agents/{id}/positions/{positionId}/close",
-    Access.SESSION,
-    Doc(summary="Sell a whole position", body=CloseIn, response=ClosedOut),
+    summary="Sell a whole position",
+    dependencies=[ONCE_BY_NATURE],
+    responses=_SALE,
 )
-async def close_position_of_agent(call: Call) -> Response:
+async def close_position_of_agent(
+    agent_id: AgentIdInPath,
+    position_id: PositionIdInPath,
+    body: CloseIn,
+    caller: SessionCaller,
+    services: Services,
+) -> ClosedOut:
     """Close a position."""
-    return await _close(call, call.agent_id())
+    done = await services.close_position.execute(agent_id, position_id, caller.user_id, body.reason)
+    return ClosedOut.of(done)
 
 
-@endpoints.post(
+@router.post(
     "/agent-positions/{agentId}/{positionId}/close",
-    Access.SESSION,
-    Doc(summary="Sell a whole position", body=CloseIn, response=ClosedOut),
+    summary="Sell a whole position",
+    dependencies=[ONCE_BY_NATURE],
+    responses=_SALE,
 )
-async def close_position(call: Call) -> Response:
+async def close_position(
+    agent_id: ThatAgentIdInPath,
+    position_id: PositionIdInPath,
+    body: CloseIn,
+    caller: SessionCaller,
+    services: Services,
+) -> ClosedOut:
     """Close a position."""
-    return await _close(call, call.agent_id("agentId"))
-
-
-async def _close(call: Call, agent_id: AgentId) -> Response:
-    position_id = PositionId(call.path_uuid("positionId", "position"))
-    given = (await call.body()).get("reason")
-    reason = _REASONS.get(given) if isinstance(given, str) and given else CloseReason.MANUAL
-    if reason is None or (given is not None and not isinstance(given, str)):
-        raise InvalidInputError(f"Invalid reason: manual or stop_loss is allowed, received {shown(given)}")
-    done = await call.services.close_position.execute(agent_id, position_id, call.user_id, reason)
-    return json_response(
-        {
-            "success": True,
-            "transactionId": done.transaction_id,
-            "historicalSwapId": done.closed_trade_id,
-            "positionId": done.position_id,
-            "inputAmount": done.input_amount,
-            "outputAmount": done.output_amount,
-            "salePrice": done.sale_price,
-            "profitLossSol": done.profit_loss_sol,
-            "profitLossUsd": done.profit_loss_usd,
-            "changePercent": done.change_percent,
-            "transactionHash": done.transaction_hash,
-        }
-    )
+    done = await services.close_position.execute(agent_id, position_id, caller.user_id, body.reason)
+    return ClosedOut.of(done)

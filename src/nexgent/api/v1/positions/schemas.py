@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from nexgent.api.http.models import Query
-from nexgent.api.http.types import OptionalText
+from nexgent.api.fields import shown
+from nexgent.api.http.models import ApiModel, Body, Query
+from nexgent.api.http.problems import problem
+from nexgent.api.http.types import DecimalNumber, Instant, OptionalText
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
 
 
 class PositionsQuery(Query):
@@ -16,106 +21,141 @@ class PositionsQuery(Query):
     wallet_address: OptionalText = Field(default=None, description="Only positions of this wallet")
 
 
-class PurchaseTransactionOut(BaseModel):
+class PurchaseTransactionOut(ApiModel):
     """The first purchase."""
 
-    id: str
+    id: UUID
     hash: str | None
-    time: str
+    time: Instant
 
 
-class PurchaseOut(BaseModel):
+class PurchaseOut(ApiModel):
     """What was bought, at the average price."""
 
-    priceNative: float  # noqa: N815 -- the contract's names
-    priceUsd: float  # noqa: N815
-    amount: float
+    price_native: DecimalNumber
+    price_usd: DecimalNumber
+    amount: DecimalNumber
     transaction: PurchaseTransactionOut
 
 
-class CurrentOut(BaseModel):
+class CurrentOut(ApiModel):
     """What is held now and what it is worth."""
 
-    priceNative: float  # noqa: N815
-    priceUsd: float  # noqa: N815
-    valueNative: float  # noqa: N815
-    valueUsd: float  # noqa: N815
+    price_native: DecimalNumber
+    price_usd: DecimalNumber
+    value_native: DecimalNumber
+    value_usd: DecimalNumber
 
 
-class ProfitLossOut(BaseModel):
+class ProfitLossOut(ApiModel):
     """Profit of everything invested, partial sales and fees included."""
 
-    native: float
-    usd: float
-    percent: float
-    priceChangePercent: float  # noqa: N815
+    native: DecimalNumber
+    usd: DecimalNumber
+    percent: DecimalNumber
+    price_change_percent: DecimalNumber
 
 
-class StopLossOut(BaseModel):
+class StopLossOut(ApiModel):
     """The present stop, in percent from the entry price."""
 
-    percentage: float
-    peakPrice: float  # noqa: N815
+    percentage: DecimalNumber
+    peak_price: DecimalNumber
 
 
-class TakeProfitOut(BaseModel):
+class TakeProfitOut(ApiModel):
     """Partial sales so far."""
 
-    levelsHit: int  # noqa: N815
-    totalLevels: int | None  # noqa: N815
-    tpBatchStartLevel: int  # noqa: N815
-    remainingAmount: float  # noqa: N815
-    originalAmount: float  # noqa: N815
-    soldPercent: float  # noqa: N815
-    moonBagActivated: bool  # noqa: N815
-    moonBagAmount: float | None  # noqa: N815
-    lastTakeProfitTime: str | None  # noqa: N815
-    transactionIds: list[str]  # noqa: N815
+    levels_hit: int
+    total_levels: int | None
+    tp_batch_start_level: int
+    remaining_amount: DecimalNumber
+    original_amount: DecimalNumber
+    sold_percent: DecimalNumber
+    moon_bag_activated: bool
+    moon_bag_amount: DecimalNumber | None
+    last_take_profit_time: Instant | None
+    transaction_ids: list[UUID]
 
 
-class DcaOut(BaseModel):
+class DcaOut(ApiModel):
     """Purchases after the first one."""
 
     count: int
-    totalInvestedSol: float  # noqa: N815
-    lastDcaTime: str | None  # noqa: N815
+    total_invested_sol: DecimalNumber
+    last_dca_time: Instant | None
 
 
-class PositionOut(BaseModel):
+class PositionOut(ApiModel):
     """An open position."""
 
-    id: str
-    agentId: str  # noqa: N815
-    walletAddress: str  # noqa: N815
-    tokenAddress: str  # noqa: N815
-    tokenSymbol: str  # noqa: N815
+    id: UUID
+    agent_id: UUID
+    wallet_address: str
+    token_address: str
+    token_symbol: str
     purchase: PurchaseOut
     current: CurrentOut
-    profitLoss: ProfitLossOut  # noqa: N815
-    stopLoss: StopLossOut  # noqa: N815
-    takeProfit: TakeProfitOut  # noqa: N815
+    profit_loss: ProfitLossOut
+    stop_loss: StopLossOut
+    take_profit: TakeProfitOut
     dca: DcaOut
-    createdAt: str  # noqa: N815
-    updatedAt: str  # noqa: N815
+    created_at: Instant
+    updated_at: Instant
 
 
-class CloseIn(BaseModel):
+_REASONS = {"manual": CloseReason.MANUAL, "stop_loss": CloseReason.STOP_LOSS}
+
+
+def _reason(given: object) -> object:
+    if given is None or given == "":
+        return CloseReason.MANUAL
+    reason = _REASONS.get(given) if isinstance(given, str) else None
+    if reason is None:
+        raise problem(f"manual or stop_loss is allowed, received {shown(given)}")
+    return reason
+
+
+class CloseIn(Body):
     """Why the position is closed."""
 
-    reason: Literal["manual", "stop_loss"] = "manual"
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "manual"}]})
+
+    reason: Annotated[
+        CloseReason,
+        BeforeValidator(_reason),
+        WithJsonSchema({"enum": [*_REASONS, "", None], "default": "manual"}),
+    ] = CloseReason.MANUAL
 
 
-class ClosedOut(BaseModel):
+class ClosedOut(ApiModel):
     """What the sale brought."""
 
     success: bool
-    transactionId: str  # noqa: N815
-    historicalSwapId: str  # noqa: N815
-    positionId: str  # noqa: N815
-    inputAmount: float  # noqa: N815
-    outputAmount: float  # noqa: N815
-    salePrice: float  # noqa: N815
-    profitLossSol: float  # noqa: N815
-    profitLossUsd: float  # noqa: N815
-    changePercent: float  # noqa: N815
-    transactionHash: str | None  # noqa: N815
+    transaction_id: UUID
+    historical_swap_id: UUID
+    position_id: UUID
+    input_amount: DecimalNumber
+    output_amount: DecimalNumber
+    sale_price: DecimalNumber
+    profit_loss_sol: DecimalNumber
+    profit_loss_usd: DecimalNumber
+    change_percent: DecimalNumber
+    transaction_hash: str | None
+
+    @classmethod
+    def of(cls, done: ClosedTradeResult) -> ClosedOut:
+        """Return what a sale brought."""
+        return cls.model_construct(
+            success=True,
+            transaction_id=done.transaction_id,
+            historical_swap_id=done.closed_trade_id,
+            position_id=done.position_id,
+            input_amount=done.input_amount,
+            output_amount=done.output_amount,
+            sale_price=done.sale_price,
+            profit_loss_sol=done.profit_loss_sol,
+            profit_loss_usd=done.profit_loss_usd,
+            change_percent=done.change_percent,
+            transaction_hash=done.transaction_hash,
+        )

@@ -3,11 +3,52 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
+
+from nexgent.api.fields import shown
+from nexgent.api.http.models import ApiModel, Body
+from nexgent.api.http.problems import problem
+from nexgent.api.http.types import (
+    AnAgentId,
+    DecimalNumber,
+    GivenNumber,
+    GivenSignalId,
+    GivenTradedMint,
+    Trimmed,
+)
+from nexgent.domain.trading.orders.buy_by_hand import BoughtByHand
+from nexgent.shared.money import LAMPORTS_PER_SOL
+
+_SIZE_LIMIT_SOL = 10**9
 
 
-class TradeIn(BaseModel):
+def _at_least_a_lamport(given: object, handler: ValidatorFunctionWrapHandler) -> object:
+    size_sol: Decimal | None = handler(given)
+    if size_sol is not None and size_sol * LAMPORTS_PER_SOL < 1:
+        raise problem(f"it must be at least 0.000000001 SOL, received {shown(given)}")
+    return size_sol
+
+
+Size = Annotated[
+    Decimal | None,
+    GivenNumber(below=Decimal(_SIZE_LIMIT_SOL)),
+    WrapValidator(_at_least_a_lamport),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": _SIZE_LIMIT_SOL},
+                {"type": "string"},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+
+
+class TradeIn(Body):
     """What to buy. Without a wallet that of the agent's mode buys; without a size it is calculated from the balance."""
 
     model_config = ConfigDict(
@@ -23,24 +64,43 @@ class TradeIn(BaseModel):
         }
     )
 
-    agentId: str  # noqa: N815 -- the contract's names
-    tokenAddress: str = Field(min_length=1, max_length=255)  # noqa: N815
-    walletAddress: str | None = Field(default=None, max_length=44)  # noqa: N815
-    tokenSymbol: str | None = Field(default=None, max_length=20)  # noqa: N815
-    signalId: int | None = Field(default=None, ge=1, le=2**31 - 1)  # noqa: N815
-    positionSize: Decimal | None = Field(default=None, gt=0, lt=10**9)  # noqa: N815
+    agent_id: AnAgentId
+    token_address: GivenTradedMint
+    wallet_address: Annotated[str | None, Field(max_length=255), Trimmed] = None
+    token_symbol: Annotated[str | None, Field(max_length=20), Trimmed] = None
+    signal_id: GivenSignalId = None
+    position_size: Size = None
 
 
-class TradeOut(BaseModel):
+class TradeOut(ApiModel):
     """What was bought. Amounts in SOL and tokens, the price in SOL per token; `inputAmount` holds the swap's own fee."""
 
     success: bool
-    transactionId: str  # noqa: N815
-    positionId: str | None  # noqa: N815
-    inputAmount: float  # noqa: N815
-    outputAmount: float  # noqa: N815
-    purchasePrice: float  # noqa: N815
-    transactionHash: str | None  # noqa: N815
-    stopLossInitialized: bool  # noqa: N815
-    stopLossPercentage: float | None = None  # noqa: N815
-    signalId: int | None = None  # noqa: N815
+    transaction_id: UUID
+    position_id: UUID | None
+    input_amount: DecimalNumber
+    output_amount: DecimalNumber
+    purchase_price: DecimalNumber
+    transaction_hash: str | None
+    stop_loss_initialized: bool
+    stop_loss_percentage: DecimalNumber | None = None
+    signal_id: int | None = None
+
+    @classmethod
+    def of(cls, bought: BoughtByHand) -> TradeOut:
+        """Return what a purchase brought."""
+        shown = cls.model_construct(
+            success=True,
+            transaction_id=bought.transaction_id,
+            position_id=bought.position_id,
+            input_amount=bought.input_amount,
+            output_amount=bought.output_amount,
+            purchase_price=bought.purchase_price,
+            transaction_hash=bought.transaction_hash,
+            stop_loss_initialized=bought.stop_loss_initialized,
+        )
+        if bought.stop_loss_pct is not None:
+            shown.stop_loss_percentage = bought.stop_loss_pct
+        if bought.signal_id is not None:
+            shown.signal_id = bought.signal_id
+        return shown
