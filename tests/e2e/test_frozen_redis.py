@@ -18,7 +18,9 @@ AWAY = {
 
 async def test_requests_are_answered_while_valkey_is_frozen(product: Product) -> None:
     await product.login()
+    began = time.monotonic()
     session = await product.call("POST", "/auth/login", {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
+    usual = time.monotonic() - began
     agent = await product.call("POST", "/agents", {"name": "Frozen"}, expect=201)
     token = (await product.tokens())[0]["mint"]
     signal = {"tokenAddress": token, "signalType": "TEST", "signalStrength": 3}
@@ -47,7 +49,8 @@ async def test_requests_are_answered_while_valkey_is_frozen(product: Product) ->
             assert (response.status_code, response.json().get("code")) == (503, code), response.text
             assert response.json()["error"] == AWAY[code]
             assert response.headers["retry-after"]
-            assert seconds < 9, (path, seconds)
+            # Looking at a password is work of the processor, which others may be using.
+            assert seconds < 9 + 3 * usual, (path, seconds, usual)
         status, _ = await ask("GET", "/admin/cache/status")
         assert (status.status_code, status.json()["connected"]) == (200, False)
         answers = await asyncio.gather(*(ask("POST", "/ws/ticket") for _ in range(50)))

@@ -261,7 +261,7 @@ class Service:
 
     def _build_engine(self) -> Engine:
         market = self.market
-        trades = PostgresSignalTrades(self.pool, self.projector.project_all)
+        trades = PostgresSignalTrades(self.pool, self.projector.catch_up)
         ports = EnginePorts(
             journal=self.journal,
             trails=self.trail_store,

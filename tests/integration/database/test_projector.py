@@ -15,9 +15,10 @@ from nexgent.domain.ledger.models import ExitAsked, Recorded
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.verify import verify
-from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.projection.projector import PROJECTOR_LOCK, Projector, TablesBehindError
+from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+from nexgent.shared.types import AgentId, SignalId, TokenAddress, WalletAddress
 from tests.integration.database.story import QUANTITY_RAW, TOKEN, Story, add_owners, add_signal
 
 MINT = TokenAddress("9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin")
@@ -138,6 +139,34 @@ async def test_project_until_works_for_itself(
     assert await projector.project_until(position, 5.0)
     assert await connection.fetchval("SELECT count(*) FROM agent_transactions") == 1
     assert not await projector.project_until(position + 1, 0.01)
+
+
+async def test_the_trades_of_a_signal_are_read_when_they_are_in_the_tables(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    """A worker that is just writing them does not make them look as if there were none: the signal would be decided again."""
+    story = Story()
+    await add_owners(connection, [story])
+    signal_id = await add_signal(connection)
+    await journal.append([story.deposit(), *story.buy(signal_id)])
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        trades = PostgresSignalTrades(pool, projector.catch_up)
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", PROJECTOR_LOCK)
+        assert await projector.project_all() == 0
+        with pytest.raises(TablesBehindError):
+            await projector.catch_up(0.05)
+        asked = asyncio.create_task(trades.of_signal(SignalId(signal_id)))
+        # The worker is at it for as long as this takes, and whoever asks waits.
+        for _ in range(20):
+            assert await pool.fetchval("SELECT count(*) FROM trade_intents") == 0
+        assert not asked.done()
+        await transaction.commit()
+
+        found = await asked
+
+    assert [(trade.status, trade.agent_id) for trade in found.values()] == [("settled", story.agent_id)]
 
 
 async def test_failures_and_expiries_fail_the_execution(

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 PROJECTOR_LOCK = 6_271_830_003
 DEFAULT_LIMIT = 1_000
+CATCH_UP_SECONDS = 30.0
 _BATCH_TIMEOUT_SECONDS = 60.0
 _BUSY_PAUSE_SECONDS = 0.005
 _MAX_ERROR_LENGTH = 2_000
@@ -53,6 +54,12 @@ SELECT (SELECT position FROM journal_watermark) AS position,
        (SELECT at FROM journal WHERE id > (SELECT position FROM journal_watermark) ORDER BY id LIMIT 1) AS oldest_at,
        (SELECT count(*) FROM projection_failures) AS failures
 """
+
+
+class TablesBehindError(UnavailableError):
+    """The tables do not contain what is in the journal yet."""
+
+    code = "TABLES_BEHIND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,8 @@ class Projector:
     async def project_all(self, limit: int = DEFAULT_LIMIT, within_seconds: float = math.inf) -> int:
         """Apply batch after batch until nothing is left, beginning none after `within_seconds`; return how many entries.
 
+        It also ends while another process is at it: whoever needs what is in the tables afterwards calls `catch_up`.
+
         The next batch is read and decoded while PostgreSQL writes the present one.
         """
         deadline = time.monotonic() + within_seconds
@@ -156,6 +165,15 @@ class Projector:
                 return False
             if not worked:
                 await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+
+    async def catch_up(self, timeout_seconds: float = CATCH_UP_SECONDS) -> None:
+        """Return when the tables contain everything that is in the journal now, whichever process writes it.
+
+        Raises `TablesBehindError` when time runs out, `UnavailableError` when PostgreSQL is away.
+        """
+        head = (await self.backlog()).head
+        if not await self.project_until(head, timeout_seconds):
+            raise TablesBehindError("The tables are behind the journal; try again shortly")
 
     async def position(self) -> int:
         """Return the position up to which the tables contain the journal."""
