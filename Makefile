@@ -14,7 +14,7 @@ WORKERS ?= 2
 SAMPLE ?= 100
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants check gate format bench fuzz postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants check gate format bench fuzz sql postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -48,6 +48,7 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python scripts/check_migrations.py
 	$(BIN)/python -m scripts.locks check
 	$(BIN)/python -m scripts.make_postman --check
+	$(BIN)/python -m scripts.make_sql --check
 	$(BIN)/python -m scripts.licences --check
 	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
 
@@ -62,6 +63,9 @@ bench: setup-dev ## Measure our own times
 
 fuzz: setup-dev ## Send made-up requests for a long while (FUZZ_EXAMPLES=400, FUZZ_SEED=…)
 	@exec env FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-400} $(BIN)/python -m pytest tests/contract/test_schemathesis.py $(ARGS)
+
+sql: setup-dev ## Compile the statements of the stores anew from schema/statements
+	@exec $(BIN)/python -m scripts.make_sql $(ARGS)
 
 postman: setup-dev ## Write the Postman collection and environment anew
 	@exec $(BIN)/python -m scripts.make_postman $(ARGS)

@@ -11,19 +11,9 @@ from nexgent.domain.users.api_keys import ApiKeyRecord
 from nexgent.domain.users.errors import UserNotFoundError
 from nexgent.domain.users.models import Scope
 from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.stores.sql import api_keys as sql
 from nexgent.shared.types import UserId
 
-_COLUMNS = "id, user_id, name, key_prefix, scopes, created_at, expires_at"
-_ADD = """
-INSERT INTO api_keys (id, user_id, name, key_hash, key_prefix, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-"""
-# Keys made at the same moment wait for each other here, so that each sees the ones before.
-_OWNER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
-_COUNT = "SELECT count(*) FROM api_keys WHERE user_id = $1"
-_OF_USER = f"SELECT {_COLUMNS} FROM api_keys WHERE user_id = $1 ORDER BY created_at DESC, id DESC"  # noqa: S608 -- fixed text  # nosec B608
-_GET = f"SELECT {_COLUMNS} FROM api_keys WHERE id = $1 AND user_id = $2"  # noqa: S608 -- fixed text  # nosec B608
-_DELETE = "DELETE FROM api_keys WHERE id = $1 AND user_id = $2"
 _SCOPES = frozenset(Scope)
 
 
@@ -37,12 +27,12 @@ class PostgresApiKeyRepository:
         """Store a new key; False when its user has the most. Raises `UserNotFoundError` when its owner is gone."""
         with translated_errors("store an API key"):
             async with self._pool.acquire() as connection, connection.transaction():
-                if await connection.fetchval(_OWNER, record.user_id) is None:
+                if await connection.fetchval(sql.OWNER, record.user_id) is None:
                     raise UserNotFoundError
-                if await connection.fetchval(_COUNT, record.user_id) >= most:
+                if await connection.fetchval(sql.COUNT, record.user_id) >= most:
                     return False
                 await connection.execute(
-                    _ADD,
+                    sql.ADD,
                     record.id,
                     record.user_id,
                     record.name,
@@ -57,18 +47,18 @@ class PostgresApiKeyRepository:
     async def of_user(self, user_id: UserId) -> Sequence[ApiKeyRecord]:
         """Return a user's keys, newest first."""
         with translated_errors("read API keys"):
-            return [_record(row) for row in await self._pool.fetch(_OF_USER, user_id)]
+            return [_record(row) for row in await self._pool.fetch(sql.OF_USER, user_id)]
 
     async def get(self, key_id: UUID, user_id: UserId) -> ApiKeyRecord | None:
         """Return a key of that user."""
         with translated_errors("read an API key"):
-            row = await self._pool.fetchrow(_GET, key_id, user_id)
+            row = await self._pool.fetchrow(sql.GET, key_id, user_id)
         return _record(row) if row is not None else None
 
     async def delete(self, key_id: UUID, user_id: UserId) -> bool:
         """Remove a key of that user; tell whether it was there."""
         with translated_errors("delete an API key"):
-            return await self._pool.execute(_DELETE, key_id, user_id) == "DELETE 1"
+            return await self._pool.execute(sql.DELETE, key_id, user_id) == "DELETE 1"
 
 
 def _record(row: asyncpg.Record) -> ApiKeyRecord:

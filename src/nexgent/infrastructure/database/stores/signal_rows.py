@@ -1,4 +1,4 @@
-"""Signals and decisions as rows: the columns both the store and the queries use."""
+"""Signals and decisions as rows of the store and the queries."""
 
 from __future__ import annotations
 
@@ -31,13 +31,6 @@ SIGNAL_COLUMNS = (
     "id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, "
     "created_at, updated_at"
 )
-DECISION_COLUMNS = (
-    "signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id, size_sol, price_sol, "
-    "price_source, price_age_ms, latency, decided_at"
-)
-EXECUTION_COLUMNS = "id, signal_id, agent_id, status, transaction_id, error, executed_at"
-TRADE_COLUMNS = "id, agent_id, status, code, reason, transaction_id"
-"""Of the projected intents that bought for a signal."""
 
 _encoder = msgspec.json.Encoder()
 _gates = msgspec.json.Decoder(tuple[Gate, ...])
@@ -62,7 +55,7 @@ def read_signal(row: asyncpg.Record) -> Signal:
 
 
 def read_decision(row: asyncpg.Record) -> SignalDecision:
-    """Return a decision of a row with `DECISION_COLUMNS`."""
+    """Return a decision of a row of its table."""
     intent_id, transaction_id, position_id = row["intent_id"], row["transaction_id"], row["position_id"]
     return SignalDecision(
         signal_id=SignalId(row["signal_id"]),
@@ -84,7 +77,7 @@ def read_decision(row: asyncpg.Record) -> SignalDecision:
 
 
 def read_trade(row: asyncpg.Record) -> SignalTrade:
-    """Return a trade of a row with `TRADE_COLUMNS`."""
+    """Return a trade of the row of an intent."""
     transaction_id, status = row["transaction_id"], row["status"]
     return SignalTrade(
         agent_id=AgentId(row["agent_id"]),
@@ -120,7 +113,7 @@ def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalD
 
 
 def read_execution(row: asyncpg.Record) -> SignalExecution:
-    """Return an execution of a row with `EXECUTION_COLUMNS`."""
+    """Return an execution of a row of its table."""
     transaction_id = row["transaction_id"]
     return SignalExecution(
         id=row["id"],
@@ -134,7 +127,7 @@ def read_execution(row: asyncpg.Record) -> SignalExecution:
 
 
 def decision_columns(decisions: Iterable[SignalDecision]) -> tuple[list[object], ...]:
-    """Return decisions column by column, in the order of `DECISION_COLUMNS` without the signal's id."""
+    """Return decisions column by column, in the order of the table's without the signal's id."""
     rows = [
         (
             decision.agent_id,

@@ -8,10 +8,9 @@ import asyncpg
 
 from nexgent.domain.signals.models import SignalTrade
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.stores.signal_rows import TRADE_COLUMNS, read_trade
+from nexgent.infrastructure.database.stores.signal_rows import read_trade
+from nexgent.infrastructure.database.stores.sql import queries as sql
 from nexgent.shared.types import AgentId, SignalId
-
-_OF_SIGNAL = f"SELECT {TRADE_COLUMNS} FROM trade_intents WHERE signal_id = $1 AND position_id IS NULL"  # noqa: S608 -- constants only  # nosec B608
 
 
 class PostgresSignalTrades:
@@ -27,5 +26,5 @@ class PostgresSignalTrades:
         """Return the trade of every agent that has an intent for the signal, everything recorded so far included."""
         await self._caught_up()
         with translated_errors("read the trades of a signal"):
-            rows = await self._pool.fetch(_OF_SIGNAL, int(signal_id))
+            rows = await self._pool.fetch(sql.TRADES_OF_SIGNAL, int(signal_id))
         return {trade.agent_id: trade for trade in map(read_trade, rows)}

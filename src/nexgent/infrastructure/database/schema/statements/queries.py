@@ -1,0 +1,195 @@
+"""Lists, single rows and exports of the read tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Text, any_, cast, select, tuple_
+
+from nexgent.infrastructure.database.schema.statements import Listing, given, given_all, statement
+from nexgent.infrastructure.database.schema.tables import (
+    agent_historical_swaps,
+    agent_transactions,
+    signal_decisions,
+    signal_executions,
+    trade_intents,
+    trading_signals,
+)
+
+# The columns have the names of the fields of the row classes.
+_transaction = agent_transactions.c
+_transaction_columns = (
+    _transaction.id,
+    _transaction.agent_id,
+    _transaction.wallet_address,
+    cast(_transaction.transaction_type, Text).label("type"),
+    _transaction.transaction_value_usd.label("value_usd"),
+    _transaction.transaction_time.label("time"),
+    _transaction.destination_address,
+    _transaction.signal_id,
+    _transaction.fees,
+    cast(_transaction.routes, Text).label("routes_json"),
+    _transaction.input_mint,
+    _transaction.input_symbol,
+    _transaction.input_amount,
+    _transaction.input_price,
+    _transaction.output_mint,
+    _transaction.output_symbol,
+    _transaction.output_amount,
+    _transaction.output_price,
+    _transaction.slippage,
+    _transaction.price_impact,
+    _transaction.is_dca,
+    _transaction.is_take_profit,
+    _transaction.transaction_hash,
+    _transaction.protocol_fee_sol,
+    _transaction.network_fee_sol,
+    _transaction.created_at,
+    _transaction.updated_at,
+)
+_trade = agent_historical_swaps.c
+_trade_columns = (
+    _trade.id,
+    _trade.agent_id,
+    _trade.wallet_address,
+    _trade.token_address,
+    _trade.token_symbol,
+    _trade.amount,
+    _trade.purchase_price,
+    _trade.sale_price,
+    _trade.change_percent,
+    _trade.profit_loss_usd,
+    _trade.profit_loss_sol,
+    _trade.purchase_time,
+    _trade.sale_time,
+    _trade.purchase_transaction_id,
+    _trade.sale_transaction_id,
+    _trade.signal_id,
+    _trade.created_at,
+    _trade.close_reason,
+)
+_signal = trading_signals.c
+_signal_columns = (
+    _signal.id,
+    _signal.user_id,
+    _signal.token_address,
+    _signal.symbol,
+    _signal.signal_type,
+    _signal.activation_reason,
+    _signal.signal_strength,
+    _signal.source,
+    _signal.created_at,
+    _signal.updated_at,
+)
+
+
+def _behind(time: Column[Any], key: Column[Any]) -> ColumnElement[bool]:
+    """Return what comes after a place, the newest first."""
+    return tuple_(time, key) < tuple_(given(time, "after_time"), given(key, "after_id"))
+
+
+def _is(*columns: Column[Any]) -> tuple[ColumnElement[bool], ...]:
+    return tuple(column == given(column) for column in columns)
+
+
+_of_transactions = (
+    *_is(_transaction.agent_id, _transaction.wallet_address),
+    _transaction.transaction_type == given(_transaction.transaction_type, "type"),
+    _transaction.transaction_time >= given(_transaction.transaction_time, "start_time"),
+    _transaction.transaction_time <= given(_transaction.transaction_time, "end_time"),
+    *_is(_transaction.signal_id, _transaction.is_dca, _transaction.is_take_profit),
+)
+TRANSACTIONS = Listing(
+    select(*_transaction_columns),
+    (*_of_transactions, _behind(_transaction.transaction_time, _transaction.id)),
+    (_transaction.transaction_time.desc(), _transaction.id.desc()),
+)
+TRANSACTION = statement(select(*_transaction_columns).where(_transaction.id == given(_transaction.id)), "id")
+
+_of_trades = (
+    *_is(_trade.agent_id, _trade.wallet_address, _trade.token_address, _trade.token_symbol),
+    _trade.purchase_time >= given(_trade.purchase_time, "start_purchase_time"),
+    _trade.purchase_time <= given(_trade.purchase_time, "end_purchase_time"),
+    _trade.sale_time >= given(_trade.sale_time, "start_sale_time"),
+    _trade.sale_time <= given(_trade.sale_time, "end_sale_time"),
+    *_is(_trade.signal_id, _trade.purchase_transaction_id, _trade.sale_transaction_id),
+    _trade.profit_loss_usd >= given(_trade.profit_loss_usd, "min_profit_loss_usd"),
+    _trade.profit_loss_usd <= given(_trade.profit_loss_usd, "max_profit_loss_usd"),
+)
+CLOSED_TRADES = Listing(
+    select(*_trade_columns),
+    (*_of_trades, _behind(_trade.sale_time, _trade.id)),
+    (_trade.sale_time.desc(), _trade.id.desc()),
+)
+CLOSED_TRADE = statement(select(*_trade_columns).where(_trade.id == given(_trade.id)), "id")
+CLOSED_TRADES_EXPORT = Listing(
+    select(*_trade_columns, _signal.signal_type, _signal.activation_reason).select_from(
+        agent_historical_swaps.outerjoin(trading_signals, _signal.id == _trade.signal_id)
+    ),
+    (*_of_trades, _trade.id > given(_trade.id, "after_id")),
+    (_trade.id,),
+)
+
+_of_signals = (
+    *_is(_signal.user_id, _signal.token_address, _signal.signal_type),
+    _signal.created_at >= given(_signal.created_at, "start_date"),
+    _signal.created_at <= given(_signal.created_at, "end_date"),
+)
+_signal_rows = select(*_signal_columns, _signal.processed_at, _signal.process_note)
+SIGNALS = Listing(
+    _signal_rows,
+    (*_of_signals, _behind(_signal.created_at, _signal.id)),
+    (_signal.created_at.desc(), _signal.id.desc()),
+)
+SIGNALS_EXPORT = Listing(
+    _signal_rows, (*_of_signals, _signal.id > given(_signal.id, "after_id")), (_signal.id,)
+)
+SIGNAL = statement(_signal_rows.where(*_is(_signal.id, _signal.user_id)), "id", "user_id")
+
+_execution = signal_executions.c
+EXECUTIONS = statement(
+    select(
+        _execution.id,
+        _execution.signal_id,
+        _execution.agent_id,
+        _execution.status,
+        _execution.transaction_id,
+        _execution.error,
+        _execution.executed_at,
+    )
+    .where(*_is(_execution.signal_id))
+    .order_by(_execution.executed_at, _execution.id),
+    "signal_id",
+)
+_decision = signal_decisions.c
+DECISIONS = statement(
+    select(
+        _decision.signal_id,
+        _decision.agent_id,
+        _decision.outcome,
+        _decision.code,
+        _decision.reason,
+        _decision.gates,
+        _decision.intent_id,
+        _decision.transaction_id,
+        _decision.position_id,
+        _decision.size_sol,
+        _decision.price_sol,
+        _decision.price_source,
+        _decision.price_age_ms,
+        _decision.latency,
+        _decision.decided_at,
+    )
+    .where(*_is(_decision.signal_id))
+    .order_by(_decision.agent_id),
+    "signal_id",
+)
+# Of the projected intents that bought for a signal.
+_intent = trade_intents.c
+_signal_trades = select(
+    _intent.id, _intent.agent_id, _intent.status, _intent.code, _intent.reason, _intent.transaction_id
+)
+SIGNAL_TRADES = statement(_signal_trades.where(_intent.id == any_(given_all(_intent.id, "ids"))), "ids")
+TRADES_OF_SIGNAL = statement(
+    _signal_trades.where(*_is(_intent.signal_id), _intent.position_id.is_(None)), "signal_id"
+)

@@ -1,0 +1,1 @@
+"""Texts of the stores' statements, compiled from `schema/statements` by `make sql`."""
