@@ -123,6 +123,19 @@ def test_a_corrected_vector_is_held_against_the_correction() -> None:
     assert run("performance", [other]) == (0, 1)
 
 
+def test_entries_no_wallet_can_have_are_excused_and_nothing_else_is() -> None:
+    swap = copy.deepcopy(DOCUMENT["balance_delta"][1])
+    swap["input"]["output"][0] = swap["expected"]["outputToken"]["tokenAddress"] = "SOLm"
+    deposit = copy.deepcopy(DOCUMENT["balance_delta"][0])
+    deposit["input"]["input"][2] = deposit["expected"]["inputToken"]["delta"] = "123456789012.123456789"
+    wrong = copy.deepcopy([swap, deposit])
+    wrong[0]["expected"]["outputToken"]["delta"] = "999"
+    wrong[1]["expected"]["inputToken"]["mustExist"] = True
+
+    assert run("balance_delta", [swap, deposit]) == (2, 0)
+    assert run("balance_delta", wrong) == (0, 2)
+
+
 def test_the_command_counts_and_exits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = {"input": {"mode": "fixed", "defaultPercentage": -32, "peakGainPercent": 50}, "expected": 40}
     file = tmp_path / "some.json"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from nexgent.domain.agents.config import (
@@ -22,19 +23,7 @@ from nexgent.domain.agents.config import (
     update_config,
 )
 from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility
-from nexgent.domain.balances.deltas import (
-    BalanceDelta,
-    BalanceTooLow,
-    DeltaRefused,
-    TokenLeg,
-    apply_delta,
-    balance_deltas,
-)
-from nexgent.domain.performance.summary import (
-    ClosedTradeFigures,
-    OpenPositionFigures,
-    summarise_performance,
-)
+from nexgent.domain.performance.summary import ClosedTradeTotals, OpenPositionFigures, summarise_totals
 from nexgent.domain.signals.models import TokenMetrics
 from nexgent.domain.trading.rules.dca import DcaState, average_after_dca, evaluate_dca
 from nexgent.domain.trading.rules.position_sizing import PositionSize, calculate_position_size
@@ -44,7 +33,7 @@ from nexgent.domain.trading.rules.price_impact import (
     RetrySmaller,
     decide_price_impact,
 )
-from nexgent.domain.trading.rules.profit_loss import full_profit_loss, partial_profit_loss
+from nexgent.domain.trading.rules.profit_loss import cost_basis_of_part, full_profit_loss, percent_of
 from nexgent.domain.trading.rules.purchase_validation import (
     PurchaseApproved,
     PurchaseFacts,
@@ -54,8 +43,9 @@ from nexgent.domain.trading.rules.stale_trade import decide_stale_trade
 from nexgent.domain.trading.rules.stop_loss import stop_loss_percentage
 from nexgent.domain.trading.rules.take_profit import TakeProfitState, evaluate_take_profit
 from nexgent.infrastructure.external.jupiter.fees import extract_fees
-from nexgent.shared.money import lamports
+from nexgent.shared.money import CONTEXT, lamports
 from tests.vectors.build import decimal, optional_decimal, section, span
+from tests.vectors.hand_entries import balance_delta, balance_update
 
 Input = Mapping[str, Any]
 
@@ -124,16 +114,12 @@ def _dca_level(level: DcaLevel) -> dict[str, object]:
 
 
 def _dca_average(given: Input) -> object:
-    average = average_after_dca(
-        decimal(given["existingTotalSol"]),
-        decimal(given["existingTokenAmount"]),
-        decimal(given["newSolSpent"]),
-        decimal(given["newTokensAcquired"]),
-    )
+    invested, amount = decimal(given["existingTotalSol"]), decimal(given["existingTokenAmount"])
+    spent, acquired = decimal(given["newSolSpent"]), decimal(given["newTokensAcquired"])
     return {
-        "newAveragePrice": average.average_price_sol,
-        "newTotalAmount": average.total_amount,
-        "newTotalInvested": average.total_invested_sol,
+        "newAveragePrice": average_after_dca(invested, amount, spent, acquired),
+        "newTotalAmount": CONTEXT.add(amount, acquired),
+        "newTotalInvested": CONTEXT.add(invested, spent),
     }
 
 
@@ -214,63 +200,24 @@ def _full_profit_loss(given: Input) -> object:
 
 
 def _partial_profit_loss(given: Input) -> object:
-    result = partial_profit_loss(
-        invested_sol=decimal(given["totalInvestedSol"]),
-        purchased_amount=decimal(given["totalPurchaseAmount"]),
-        sold_amount=decimal(given["sellAmountTokens"]),
-        net_received_sol=decimal(given["netSaleSol"]),
-        entry_price_sol=decimal(given["purchasePrice"]),
-        sale_price_sol=decimal(given["salePrice"]),
-        sol_price_usd=decimal(given["solPriceUsd"]),
+    basis = cost_basis_of_part(
+        decimal(given["totalInvestedSol"]),
+        decimal(given["totalPurchaseAmount"]),
+        decimal(given["sellAmountTokens"]),
     )
+    part = full_profit_loss(basis, decimal(given["netSaleSol"]), basis, decimal(given["solPriceUsd"]))
+    entry = decimal(given["purchasePrice"])
     return {
-        "profitLossSol": result.profit_loss_sol,
-        "changePercent": result.change_pct,
-        "profitLossUsd": result.profit_loss_usd,
-        "costBasis": result.cost_basis_sol,
+        "profitLossSol": part.profit_loss_sol,
+        "changePercent": percent_of(CONTEXT.subtract(decimal(given["salePrice"]), entry), entry),
+        "profitLossUsd": part.profit_loss_usd,
+        "costBasis": basis,
     }
 
 
 def _swap_fees(given: Input | None) -> object:
     fees = extract_fees(given)
     return {"protocolFeeSol": fees.protocol_fee_sol, "networkFeeSol": fees.network_fee_sol}
-
-
-def _balance_delta(given: Input) -> object:
-    result = balance_deltas(given["type"], _leg(given.get("input")), _leg(given.get("output")))
-    if isinstance(result, DeltaRefused):
-        return {"errorCode": result.code, "inputToken": None, "outputToken": None}
-    return {
-        "errorCode": None,
-        "inputToken": _delta(result.input_token),
-        "outputToken": None if result.output_token is None else _delta(result.output_token),
-    }
-
-
-def _leg(given: Any) -> TokenLeg | None:
-    return None if given is None else TokenLeg(given[0], given[1], optional_decimal(given[2]))
-
-
-def _delta(delta: BalanceDelta) -> dict[str, object]:
-    return {
-        "tokenAddress": delta.token_address,
-        "tokenSymbol": delta.token_symbol,
-        "delta": delta.delta,
-        "requiresValidation": delta.requires_validation,
-        "mustExist": delta.must_exist,
-    }
-
-
-def _balance_update(given: Input) -> object:
-    result = apply_delta(decimal(given["balance"]), -decimal(given["swapInputAmount"]))
-    if isinstance(result, BalanceTooLow):
-        return {
-            "stored": None,
-            "error": "INSUFFICIENT",
-            "currentBalance": result.current,
-            "requiredAmount": result.required,
-        }
-    return {"stored": result, "error": None}
 
 
 def _eligibility(given: Input) -> object:
@@ -316,19 +263,22 @@ def _config_validation(given: Input) -> object:
 
 
 def _performance(given: Input) -> object:
-    summary = summarise_performance(
+    # The product sums up closed trades in SQL, from a moment on, and has tests of its own for that.
+    closed = [
+        trade
+        for trade in given.get("closedTrades") or ()
+        if given["timeframe"] == "all" or span(trade["hoursAgo"], _HOUR) <= timedelta(hours=24)
+    ]
+    totals = ClosedTradeTotals(
+        count=len(closed),
+        wins=sum(1 for trade in closed if decimal(trade["profitLossSol"]) > 0),
+        profit_loss_sol=_total(decimal(trade["profitLossSol"]) for trade in closed),
+        change_pct=_total(decimal(trade["changePercent"]) for trade in closed),
+    )
+    summary = summarise_totals(
         optional_decimal(given.get("solBalance")),
-        [
-            ClosedTradeFigures(
-                decimal(trade["changePercent"]),
-                decimal(trade["profitLossSol"]),
-                _NOW - span(trade["hoursAgo"], _HOUR),
-            )
-            for trade in given.get("closedTrades") or ()
-        ],
+        totals,
         [_open_position(position) for position in given.get("openPositions") or ()],
-        timeframe=given["timeframe"],
-        now=_NOW,
     )
     return {
         "portfolioBalanceSol": summary.portfolio_balance_sol,
@@ -346,6 +296,10 @@ def _performance(given: Input) -> object:
             "unrealizedPnLSol": summary.unrealized_profit_loss_sol,
         },
     }
+
+
+def _total(values: Iterable[Decimal]) -> Decimal:
+    return sum(values, Decimal(0))
 
 
 def _open_position(given: Input) -> OpenPositionFigures:
@@ -381,8 +335,8 @@ DECISIONS: Mapping[str, Callable[[Any], object]] = {
     "pnl_full": _full_profit_loss,
     "pnl_partial": _partial_profit_loss,
     "swap_fees": _swap_fees,
-    "balance_delta": _balance_delta,
-    "balance_update": _balance_update,
+    "balance_delta": balance_delta,
+    "balance_update": balance_update,
     "eligibility": _eligibility,
     "stale_trade": _stale_trade,
     "config_validation": _config_validation,

@@ -16,6 +16,7 @@ from typing import Any
 
 from nexgent.domain.agents.config import TakeProfitConfig
 from nexgent.domain.trading.rules.take_profit import take_profit_plan
+from nexgent.shared.money import MAX_RAW
 from tests.vectors.build import section
 
 LAMPORTS_HEURISTIC = "a SOL balance above 1,000,000 is taken for lamports; here a balance is what it says"
@@ -24,6 +25,10 @@ NO_IMPACT_GUARD = "maxPriceImpact: null removes the guard here; the reference ca
 STOP_ROUNDED = "D-17: the reference stores the stop with two decimals and then prefers the rounded value"
 STOP_OVERFLOW = "D-01: the reference cannot store stops of 1000 % and more, and evaluates nothing any longer"
 PEAK_NOT_KEPT = "D-16: the reference keeps no peak that rose by less than 0.0001 SOL"
+AMOUNT_OVERFLOW = (
+    "D-02: the reference cannot store 1e12 tokens and more; here amounts are integers up to 2^64"
+)
+SWAPPED_FOR_ITSELF = "the reference lets somebody enter a swap of a token for itself; here it is refused"
 DOUBLE_BOUNDARY = "D-14: the reference compares doubles and misses a price exactly on the stop"
 
 
@@ -241,19 +246,40 @@ def _removed_guard(given: Any, expected: Any) -> Rewritten | None:
     return Rewritten(given, {"valid": not paths, "errorPaths": paths}, NO_IMPACT_GUARD)
 
 
+def _entered(given: Any, expected: Any) -> Rewritten | None:
+    """Give a swap of a token for itself another token, and replace amounts that no chain can hold by one."""
+    sides = {side: list(given[side]) for side in ("input", "output") if given.get(side) is not None}
+    changed = {
+        f"{side}Token": dict(expected[f"{side}Token"]) for side in sides if expected.get(f"{side}Token")
+    }
+    reason = None
+    if len(changed) == 2 and sides["input"][0] == sides["output"][0]:
+        sides["output"][0] = changed["outputToken"]["tokenAddress"] = f"not {sides['input'][0]}"
+        reason = SWAPPED_FOR_ITSELF
+    for side, leg in sides.items():
+        if f"{side}Token" in changed and _raw_units(leg[2]) > MAX_RAW:
+            sign = -1 if Decimal(changed[f"{side}Token"]["delta"]) < 0 else 1
+            leg[2], changed[f"{side}Token"]["delta"] = "1", str(sign)
+            reason = AMOUNT_OVERFLOW
+    return None if reason is None else Rewritten({**given, **sides}, {**expected, **changed}, reason)
+
+
+def _raw_units(amount: Any) -> Decimal:
+    exponent = Decimal(amount).as_tuple().exponent
+    return Decimal(amount).scaleb(max(0, -exponent) if isinstance(exponent, int) else 0)
+
+
 REWRITES: Mapping[str, Callable[[Any, Any], Rewritten | None]] = {
     "take_profit_evaluate": _stored_levels,
     "trade_validation": _lamports,
     "performance": _lamports,
     "config_validation": _removed_guard,
+    "balance_delta": _entered,
 }
 
 
 POSITION_ALWAYS = (
     "D-10: without stop loss and take profit the reference keeps no position; here every purchase is tracked"
-)
-AMOUNT_OVERFLOW = (
-    "D-02: the reference cannot store 1e12 tokens and more; here amounts are integers up to 2^64"
 )
 DCA_AFTER_TAKE_PROFIT = (
     "D-05: after a take profit the reference finds no SOL for a DCA; here the ledger knows the balance"

@@ -58,7 +58,7 @@ def legs_of(record: TransactionRecord) -> tuple[Leg, Leg | None]:
 def _leg(side: str, mint: TokenAddress | None, symbol: str | None, amount: Decimal | None) -> Leg:
     if not mint or not symbol or amount is None:
         raise InvalidInputError(f"{side}Mint, {side}Symbol and {side}Amount are required")
-    if amount <= 0:
+    if not (amount.is_finite() and amount > 0):
         raise InvalidInputError(f"Invalid {side}Amount: it must be greater than 0")
     return Leg(mint, symbol, amount)
 
@@ -139,12 +139,16 @@ def _spendable(funds: Funds, leg: Leg, decimals: int) -> int:
         if leg.amount - free <= TOLERANCE and free_raw > 0:
             return free_raw
         raise InsufficientBalanceError(leg.mint, leg.symbol, free, leg.amount)
-    return _raw(leg, decimals, "inputAmount")
+    return _in_base_units(leg, decimals, "inputAmount")
 
 
 def _raw(leg: Leg, decimals: int, name: str) -> int:
     if leg.amount > from_raw(MAX_RAW, decimals):
         raise InvalidInputError(f"Invalid {name}: it is larger than any amount of this token can be")
+    return _in_base_units(leg, decimals, name)
+
+
+def _in_base_units(leg: Leg, decimals: int, name: str) -> int:
     amount_raw = to_raw(leg.amount, decimals)
     if amount_raw <= 0:
         raise InvalidInputError(f"Invalid {name}: it is smaller than the smallest unit ({decimals} decimals)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -14,16 +13,6 @@ Timeframe = Literal["all", "24h"]
 
 _ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
-_DAY = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedTradeFigures:
-    """One closed trade."""
-
-    change_pct: Decimal
-    profit_loss_sol: Decimal
-    sold_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +56,6 @@ class PerformanceSummary:
     win_rate_pct: Decimal
     total_closed_trades: int
     total_open_positions: int
-
-
-def summarise_performance(
-    sol_balance: Decimal | None,
-    closed_trades: Iterable[ClosedTradeFigures],
-    open_positions: Sequence[OpenPositionFigures],
-    *,
-    timeframe: Timeframe,
-    now: datetime,
-) -> PerformanceSummary:
-    """Return the figures.
-
-    The timeframe limits the closed trades only: open positions have no date of their profit.
-    """
-    closed = [trade for trade in closed_trades if timeframe == "all" or trade.sold_at >= now - _DAY]
-    totals = ClosedTradeTotals(
-        count=len(closed),
-        wins=sum(1 for trade in closed if trade.profit_loss_sol > 0),
-        profit_loss_sol=_total(trade.profit_loss_sol for trade in closed),
-        change_pct=_total(trade.change_pct for trade in closed),
-    )
-    return summarise_totals(sol_balance, totals, open_positions)
 
 
 def summarise_totals(

@@ -15,6 +15,8 @@ from decimal import Decimal
 from nexgent.domain.ledger.models import Intent, Posting, TradeSettled
 from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.trading.models import Fill
+from nexgent.domain.trading.rules.dca import average_after_dca
+from nexgent.domain.trading.rules.profit_loss import cost_basis_of_part, full_profit_loss
 from nexgent.domain.trading.swap_postings import Token, burn_postings, buy_postings, sale_postings
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.shared.ids import derived_id
@@ -23,6 +25,7 @@ from nexgent.shared.money import (
     SOL_MINT,
     SOL_SYMBOL,
     from_raw,
+    lamports,
     sol,
     unit_price_sol,
 )
@@ -154,7 +157,12 @@ def settle_dca(
     debit = buy_debit_lamports(fill)
     invested = position.invested_lamports + debit
     purchased = position.purchased_raw + fill.out_amount_raw
-    average = unit_price_sol(invested, purchased, position.decimals)
+    average = average_after_dca(
+        sol(position.invested_lamports),
+        position.purchased,
+        sol(debit),
+        from_raw(fill.out_amount_raw, position.decimals),
+    )
     version = position.version + 1
     lows = [position.base_trail.lowest_price_sol]
     lows += [low for low in (price_sol, lowest_price_sol) if low is not None]
@@ -216,7 +224,13 @@ def settle_sale(
         closed = close_trade(position, record.id, position.received_lamports + credit, reason, context)
         body = TradeSettled(intent.id, record, position.id, None, closed, reason)
         return Settlement(body, postings, credit)
-    basis_sold = position.cost_basis_lamports * fill.in_amount_raw // position.quantity_raw
+    basis_sold = lamports(
+        cost_basis_of_part(
+            sol(position.cost_basis_lamports),
+            position.quantity,
+            from_raw(fill.in_amount_raw, position.decimals),
+        )
+    )
     changed = replace(
         position,
         version=position.version + 1,
@@ -268,9 +282,12 @@ def close_trade(
     context: SettlementContext,
 ) -> ClosedTrade:
     """Return the closed trade of a position that has brought `received_lamports` in all."""
-    profit = sol(received_lamports - position.invested_lamports)
-    base = CONTEXT.multiply(position.entry_price_sol, position.purchased)
-    change = CONTEXT.divide(profit, base) * HUNDRED if base > 0 else Decimal(0)
+    result = full_profit_loss(
+        sol(position.invested_lamports),
+        sol(received_lamports),
+        CONTEXT.multiply(position.entry_price_sol, position.purchased),
+        context.sol_usd if context.sol_usd is not None else Decimal(0),
+    )
     return ClosedTrade(
         id=ClosedTradeId(derived_id("closed", position.id)),
         position_id=position.id,
@@ -281,9 +298,9 @@ def close_trade(
         amount=position.purchased,
         purchase_price=position.entry_price_sol,
         sale_price=unit_price_sol(max(received_lamports, 0), position.purchased_raw, position.decimals),
-        change_percent=change,
-        profit_loss_usd=profit * context.sol_usd if context.sol_usd is not None else Decimal(0),
-        profit_loss_sol=profit,
+        change_percent=result.change_pct,
+        profit_loss_usd=result.profit_loss_usd,
+        profit_loss_sol=result.profit_loss_sol,
         purchase_time=position.opened_at,
         sale_time=context.now,
         purchase_transaction_id=position.purchase_transaction_id,
@@ -297,10 +314,10 @@ def _token(intent: Intent, context: SettlementContext) -> Token:
     return Token(intent.token_address, context.token_symbol, context.token_decimals)
 
 
-def _value_usd(fill: Fill, lamports: int, context: SettlementContext) -> Decimal:
+def _value_usd(fill: Fill, amount_lamports: int, context: SettlementContext) -> Decimal:
     if fill.swap_usd_value is not None:
         return fill.swap_usd_value
-    return sol(lamports) * context.sol_usd if context.sol_usd is not None else Decimal(0)
+    return sol(amount_lamports) * context.sol_usd if context.sol_usd is not None else Decimal(0)
 
 
 def _record(

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.performance.summary import (
-    ClosedTradeFigures,
+    ClosedTradeTotals,
     OpenPositionFigures,
-    summarise_performance,
+    summarise_totals,
 )
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AMOUNTS = st.decimals("0.000001", "100000", places=6)
-TRADES = st.builds(
-    ClosedTradeFigures,
-    change_pct=st.decimals("-100", "1000", places=3),
-    profit_loss_sol=st.decimals("-10", "10", places=9),
-    sold_at=st.integers(0, 100).map(lambda hours: NOW - timedelta(hours=hours)),
-)
+COUNTS = st.tuples(st.integers(0, 50), st.integers(0, 50)).map(sorted)
 POSITIONS = st.builds(
     OpenPositionFigures,
     entry_price_sol=AMOUNTS,
@@ -31,39 +24,38 @@ POSITIONS = st.builds(
 )
 
 
-@given(AMOUNTS, st.lists(TRADES, max_size=6), st.lists(POSITIONS, max_size=4))
+@given(
+    AMOUNTS,
+    COUNTS,
+    st.decimals("-100", "1000", places=9),
+    st.decimals("-100", "1000", places=3),
+    st.lists(POSITIONS, max_size=4),
+)
 def test_the_figures_agree_with_each_other(
-    balance: Decimal, trades: list[ClosedTradeFigures], positions: list[OpenPositionFigures]
+    balance: Decimal,
+    counts: list[int],
+    profit: Decimal,
+    change: Decimal,
+    positions: list[OpenPositionFigures],
 ) -> None:
-    summary = summarise_performance(balance, trades, positions, timeframe="all", now=NOW)
+    wins, count = counts
+    summary = summarise_totals(balance, ClosedTradeTotals(count, wins, profit, change), positions)
 
     assert summary.portfolio_balance_sol == summary.sol_balance + summary.positions_value_sol
-    assert summary.realized_profit_loss_sol == sum(trade.profit_loss_sol for trade in trades)
+    assert summary.realized_profit_loss_sol == profit
     gap = (
         summary.total_profit_loss_sol - summary.realized_profit_loss_sol - summary.unrealized_profit_loss_sol
     )
     assert abs(gap) < Decimal("1e-12")
     assert 0 <= summary.win_rate_pct <= 100
-    assert (summary.total_closed_trades, summary.total_open_positions) == (len(trades), len(positions))
-
-
-def test_a_day_includes_the_trade_exactly_24_hours_ago() -> None:
-    def trade(age: timedelta) -> ClosedTradeFigures:
-        return ClosedTradeFigures(Decimal(1), Decimal(1), NOW - age)
-
-    day = timedelta(hours=24)
-    summary = summarise_performance(
-        None, [trade(day), trade(day + timedelta(microseconds=1))], [], timeframe="24h", now=NOW
-    )
-
-    assert summary.total_closed_trades == 1
+    assert (summary.total_closed_trades, summary.total_open_positions) == (count, len(positions))
 
 
 def test_a_position_without_a_price_is_worth_its_entry() -> None:
     position = OpenPositionFigures(
         entry_price_sol=Decimal(2), purchased_amount=Decimal(3), invested_sol=None, price_sol=None
     )
-    summary = summarise_performance(Decimal(0), [], [position], timeframe="all", now=NOW)
+    summary = summarise_totals(Decimal(0), ClosedTradeTotals(), [position])
 
     assert summary.positions_value_sol == 6
     assert summary.unrealized_profit_loss_sol == 0

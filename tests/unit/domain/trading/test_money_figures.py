@@ -7,8 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.trading.rules.profit_loss import full_profit_loss, partial_profit_loss
+from nexgent.domain.trading.rules.profit_loss import cost_basis_of_part, full_profit_loss
 from nexgent.infrastructure.external.jupiter.fees import SwapFees, extract_fees
+from nexgent.shared.money import from_raw, lamports, sol
 
 SOL = "So11111111111111111111111111111111111111112"
 AMOUNTS = st.integers(1, 2**64 - 1).map(lambda units: Decimal(units).scaleb(-9))
@@ -18,20 +19,19 @@ AMOUNTS = st.integers(1, 2**64 - 1).map(lambda units: Decimal(units).scaleb(-9))
 def test_parts_sold_add_up_to_the_whole(invested: Decimal, parts: list[int], received: Decimal) -> None:
     whole = full_profit_loss(invested, received * len(parts), invested, Decimal(150))
     total = sum(parts)
-    profits = [
-        partial_profit_loss(
-            invested_sol=invested,
-            purchased_amount=Decimal(total),
-            sold_amount=Decimal(part),
-            net_received_sol=received,
-            entry_price_sol=Decimal(1),
-            sale_price_sol=Decimal(1),
-            sol_price_usd=Decimal(150),
-        ).profit_loss_sol
-        for part in parts
-    ]
+    profits = [received - cost_basis_of_part(invested, Decimal(total), Decimal(part)) for part in parts]
 
     assert abs(sum(profits) - whole.profit_loss_sol) <= Decimal("1e-15") * max(invested, received)
+
+
+@given(st.integers(1, 2**64 - 1), st.integers(1, 2**64 - 1), st.data())
+def test_the_basis_of_a_part_is_the_floor_of_the_integers(basis: int, held: int, data: st.DataObject) -> None:
+    """The books are kept in lamports: no digit of a decimal may push one of them over the edge."""
+    sold = data.draw(st.integers(0, held))
+
+    part = cost_basis_of_part(sol(basis), from_raw(held, 6), from_raw(sold, 6))
+
+    assert lamports(part) == basis * sold // held
 
 
 @given(

@@ -20,7 +20,6 @@ DcaReason = Literal[
     "LEVELS_EXHAUSTED",
     "NOT_REACHED",
 ]
-DcaGuard = Literal["SUSPENDED", "IN_PROGRESS", "INSUFFICIENT_BALANCE"]
 
 _ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
@@ -61,15 +60,6 @@ class DcaDecision:
     reason: DcaReason
 
 
-@dataclass(frozen=True, slots=True)
-class AverageAfterDca:
-    """Average price, tokens and SOL of a position after a further buy."""
-
-    average_price_sol: Decimal
-    total_amount: Decimal
-    total_invested_sol: Decimal
-
-
 def dca_levels(config: DcaConfig) -> tuple[DcaLevel, ...]:
     """Return the levels that apply, the smallest drop first.
 
@@ -103,32 +93,14 @@ def evaluate_dca(state: DcaState, price_sol: Decimal, now: datetime, config: Dca
     return DcaDecision(True, level, amount_sol, "TRIGGERED")
 
 
-def dca_guard(
-    buy_amount_sol: Decimal,
-    available_sol: Decimal,
-    *,
-    suspended_until: datetime | None,
-    in_progress: bool,
-    now: datetime,
-) -> DcaGuard | None:
-    """Return what forbids a triggered buy right now, or None."""
-    if suspended_until is not None and now < suspended_until:
-        return "SUSPENDED"
-    if in_progress:
-        return "IN_PROGRESS"
-    if available_sol < buy_amount_sol:
-        return "INSUFFICIENT_BALANCE"
-    return None
-
-
 def average_after_dca(
     invested_sol: Decimal, amount: Decimal, spent_sol: Decimal, acquired_amount: Decimal
-) -> AverageAfterDca:
+) -> Decimal:
     """Return the average of all SOL spent, fees included, over all tokens; zero when there are no tokens."""
-    total_sol = CONTEXT.add(invested_sol, spent_sol)
     total_amount = CONTEXT.add(amount, acquired_amount)
-    average = CONTEXT.divide(total_sol, total_amount) if total_amount > 0 else _ZERO
-    return AverageAfterDca(average, total_amount, total_sol)
+    if total_amount <= 0:
+        return _ZERO
+    return CONTEXT.divide(CONTEXT.add(invested_sol, spent_sol), total_amount)
 
 
 def _no(reason: DcaReason) -> DcaDecision:

@@ -1,4 +1,4 @@
-"""Profit and loss of a whole position and of a part of it."""
+"""Profit and loss of a whole position, and what a part of it had cost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ _HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class ProfitLoss:
-    """Profit in SOL, in percent and in USD; `cost_basis_sol` is what was given for what was sold."""
+    """Profit in SOL, in percent and in USD."""
 
     profit_loss_sol: Decimal
     change_pct: Decimal
     profit_loss_usd: Decimal
-    cost_basis_sol: Decimal
 
 
 def full_profit_loss(
@@ -30,38 +29,18 @@ def full_profit_loss(
     """
     profit_sol = CONTEXT.subtract(received_sol, invested_sol)
     return ProfitLoss(
-        profit_sol,
-        percent_of(profit_sol, cost_basis_sol),
-        CONTEXT.multiply(profit_sol, sol_price_usd),
-        cost_basis_sol,
+        profit_sol, percent_of(profit_sol, cost_basis_sol), CONTEXT.multiply(profit_sol, sol_price_usd)
     )
 
 
-def partial_profit_loss(
-    *,
-    invested_sol: Decimal,
-    purchased_amount: Decimal,
-    sold_amount: Decimal,
-    net_received_sol: Decimal,
-    entry_price_sol: Decimal,
-    sale_price_sol: Decimal,
-    sol_price_usd: Decimal,
-) -> ProfitLoss:
-    """Return the profit of selling a part of `purchased_amount` tokens that cost `invested_sol` together.
+def cost_basis_of_part(basis_sol: Decimal, held_amount: Decimal, sold_amount: Decimal) -> Decimal:
+    """Return what a part of `held_amount` tokens had cost that cost `basis_sol` together.
 
     Pass remaining tokens and their remaining cost to stay right when partial sales and DCA buys alternate.
-    The percentage compares the prices.
     """
-    basis_sol = _ZERO
-    if purchased_amount > 0:
-        basis_sol = CONTEXT.divide(CONTEXT.multiply(sold_amount, invested_sol), purchased_amount)
-    profit_sol = CONTEXT.subtract(net_received_sol, basis_sol)
-    return ProfitLoss(
-        profit_sol,
-        percent_of(CONTEXT.subtract(sale_price_sol, entry_price_sol), entry_price_sol),
-        CONTEXT.multiply(profit_sol, sol_price_usd),
-        basis_sol,
-    )
+    if held_amount <= 0:
+        return _ZERO
+    return CONTEXT.divide(CONTEXT.multiply(sold_amount, basis_sol), held_amount)
 
 
 def percent_of(part: Decimal, whole: Decimal) -> Decimal:

@@ -1,1 +1,0 @@
-"""Balances of a wallet, derived from its ledger."""
