@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from solders.pubkey import Pubkey
@@ -84,6 +84,20 @@ class Accounts:
         del self._by_owner[account.owner][account.mint]
         del self._by_address[account.address]
         self._lamports.pop(account.address, None)
+
+    def part(self, addresses: Iterable[str]) -> Accounts:
+        """Return a copy of these accounts, and of the token accounts they are or own, to try things with."""
+        copied = Accounts(self._terms)
+        for address in addresses:
+            here = self._by_address.get(address)
+            for account in [*self.token_accounts(address), *([here] if here is not None else [])]:
+                twin = replace(account)
+                copied._by_owner.setdefault(twin.owner, {})[twin.mint] = twin
+                copied._by_address[twin.address] = twin
+                copied._lamports[twin.address] = self.lamports(twin.address)
+            if address in self._lamports:
+                copied._lamports[address] = self._lamports[address]
+        return copied
 
     def balances(self) -> Iterator[tuple[str, int]]:
         """Return every address that has lamports and is no token account."""

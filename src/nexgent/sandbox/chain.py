@@ -42,10 +42,11 @@ class TransactionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What a transaction would do."""
+    """What a transaction would do. `accounts` are those it names, as it would leave them."""
 
     err: object
     logs: list[str]
+    accounts: Accounts
 
 
 @dataclass(order=True, slots=True)
@@ -66,6 +67,7 @@ class Chain:
         self.slots = SlotClock(clock, settings.slot_seconds)
         self.terms = terms
         self.accounts = Accounts(terms)
+        self.lookup_tables: dict[str, tuple[str, ...]] = {}
         self._orders: dict[str, SwapOrder] = {}
         self._blockhashes: dict[str, int] = {}
         self._records: dict[str, TransactionRecord] = {}
@@ -140,20 +142,24 @@ class Chain:
     def simulate(self, transaction: ParsedTransaction, *, check_blockhash: bool = True) -> Simulation:
         """Run a transaction without keeping anything of it."""
         self.settle()
-        if transaction.signature in self._records:
-            return Simulation("AlreadyProcessed", [])
+        accounts = self.accounts.part(transaction.keys)
+        if transaction.fully_signed and transaction.signature in self._records:
+            return Simulation("AlreadyProcessed", [], accounts)
         if check_blockhash and not self.blockhash_valid_at(transaction.blockhash, self.slots.slot()):
-            return Simulation("BlockhashNotFound", [])
-        if not self.accounts.exists(transaction.fee_payer):
-            return Simulation("AccountNotFound", [])
-        if self.accounts.lamports(transaction.fee_payer) < transaction.fee_lamports:
-            return Simulation("InsufficientFundsForFee", [])
-        run = TransactionRun(transaction, self.accounts, self._orders, self._market)
+            return Simulation("BlockhashNotFound", [], accounts)
+        payer = transaction.fee_payer
+        if not accounts.exists(payer):
+            return Simulation("AccountNotFound", [], accounts)
+        if accounts.lamports(payer) < transaction.fee_lamports:
+            return Simulation("InsufficientFundsForFee", [], accounts)
+        run = TransactionRun(transaction, accounts, self._orders, self._market)
         try:
             run.execute()
         except ExecutionError as error:
-            return Simulation(error.err, run.logs)
-        return Simulation(None, run.logs)
+            return Simulation(error.err, run.logs, accounts)
+        accounts.set_lamports(payer, accounts.lamports(payer) - transaction.fee_lamports)
+        run.commit()
+        return Simulation(None, run.logs, accounts)
 
     def _land(self, transaction: ParsedTransaction, slot: int, forced_error: object) -> None:
         payer = transaction.fee_payer

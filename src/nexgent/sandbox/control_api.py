@@ -31,6 +31,10 @@ dexscreener, tokens, pyth, rpc or *; method an RPC method; mint restricts it to 
     empty, missing_token, null_fields, zero_price, absurd_price(factor=1000),
         garbled_price(message="NaN": what stands in the place of the price, as text)
     stale_publish_time(seconds=3600), wide_conf(factor=0.05 of the price), sse_silence, sse_end(updates still sent=0)
+    hostile(message: which way the transaction of the order differs from the order, one of extra_transfer, hidden_in_lookup,
+        delegate, set_authority, close_account, assign_wallet, other_accounts, wrong_mint, mint_swapped, foreign_payer,
+        foreign_payer_rfq, fee_100, amount_10, no_minimum_out, any_slippage, half_minimum, half_out, unknown_program,
+        other_blockhash; lookup_table is honest)
     order_error(code=1, message?), fail_execute(code; positive = lands and reverts), rpc_error(code=-32005, message?, data?)
     vanish (execute answers -1000, sendTransaction a signature; nothing lands),
     land_later(seconds | slots=10; answers like vanish, and lands if the blockhash is still valid then)

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from nexgent.sandbox.chain import is_address
 from nexgent.sandbox.constants import SOL_MINT
 from nexgent.sandbox.faults import ANY_ENDPOINT, ENDPOINTS, KINDS, kinds_of
+from nexgent.sandbox.hostile import VARIANTS
 
 
 def _address(value: str) -> str:
@@ -141,6 +142,8 @@ class FaultIn(ControlModel):
         if self.kind not in kinds_of(self.endpoint):
             allowed = ", ".join(kinds_of(self.endpoint))
             raise ValueError(f"{self.kind} means nothing at {self.endpoint}; there it is one of {allowed}")
+        if self.kind == "hostile" and self.message not in VARIANTS:
+            raise ValueError(f"message of a hostile order must be one of {', '.join(VARIANTS)}")
         return self
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nexgent.sandbox.accounts import Accounts
 from nexgent.sandbox.constants import (
+    ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
     INSUFFICIENT_FUNDS_ERROR,
     MEMO_PROGRAM,
@@ -111,12 +112,13 @@ class TransactionRun:
     def _run(self, instruction: ParsedInstruction) -> object:
         """Return None, or the error of an instruction in the shape of the RPC."""
         match instruction.program:
-            case program if program in (COMPUTE_BUDGET_PROGRAM, MEMO_PROGRAM):
+            case program if program in (COMPUTE_BUDGET_PROGRAM, MEMO_PROGRAM, ASSOCIATED_TOKEN_PROGRAM):
+                # The swap itself opens the account it needs.
                 return None
             case program if program == SYSTEM_PROGRAM:
                 return self._transfer(instruction)
             case program if program == SWAP_PROGRAM:
-                return self._swap(instruction)
+                return self._swap()
             case _:
                 return "UnsupportedProgramId"
 
@@ -138,8 +140,8 @@ class TransactionRun:
         self._move(destination, amount)
         return None
 
-    def _swap(self, instruction: ParsedInstruction) -> object:
-        request_id = swap_request_id(instruction)
+    def _swap(self) -> object:
+        request_id = swap_request_id(self._transaction)
         order = self._orders.get(request_id) if request_id is not None else None
         if order is None or order.message != self._transaction.message:
             return "InvalidInstructionData"

@@ -28,6 +28,7 @@ _KIND_ENDPOINTS: Final[dict[str, frozenset[str]]] = {
     "sse_silence": frozenset({"pyth"}),
     "sse_end": frozenset({"pyth"}),
     "order_error": frozenset({"order"}),
+    "hostile": frozenset({"order"}),
     "fail_execute": frozenset({"execute"}),
     "vanish": frozenset({"execute", "rpc"}),
     "land_later": frozenset({"execute", "rpc"}),

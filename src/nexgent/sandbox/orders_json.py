@@ -68,6 +68,7 @@ def order_json(quote: Quote, *, is_ultra: bool, part_bps: int | None = None) -> 
         answer["lastValidBlockHeight"] = str(quote.last_valid_block_height)
     if quote.error is not None:
         answer["errorCode"], answer["errorMessage"] = quote.error
+    answer.update(quote.hostile_fields)
     if script is not None:
         answer.update(script.extra)
         for name in script.omit:

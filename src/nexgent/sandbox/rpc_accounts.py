@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from solders.pubkey import Pubkey
 
-from nexgent.sandbox.accounts import TokenAccount
+from nexgent.sandbox.accounts import Accounts, TokenAccount
 from nexgent.sandbox.constants import (
+    LOOKUP_TABLE_PROGRAM,
     RENT_EPOCH,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
@@ -24,6 +26,8 @@ _MAX_ACCOUNTS = 100
 _MAX_ACCOUNT_BYTES = 10 * 1024 * 1024
 _PROGRAM_NAMES = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
 _MINT_BYTES = 82
+_TABLE_HEADER_BYTES = 56
+_ALL_ONES = (2**64 - 1).to_bytes(8, "little")
 _ACCOUNT_BYTES = 165
 # Extension 1 of a mint: two authorities, a withheld amount and an older and a newer fee of 18 bytes each.
 _TRANSFER_FEE_EXTENSION = 1
@@ -54,7 +58,9 @@ def get_account_info(state: SandboxState, params: list[Any], _faults: list[Fault
     address = address_at(params, 0)
     config = config_at(state, params, 1)
     state.chain.settle()
-    return with_context(state, _account(state, address, config.get("encoding", "base58")))
+    return with_context(
+        state, account_json(state, state.chain.accounts, address, config.get("encoding", "base58"))
+    )
 
 
 def get_multiple_accounts(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
@@ -65,7 +71,9 @@ def get_multiple_accounts(state: SandboxState, params: list[Any], _faults: list[
     state.chain.settle()
     addresses = [address_at(params[0], index) for index in range(len(params[0]))]
     encoding = config.get("encoding", "base64")
-    return with_context(state, [_account(state, address, encoding) for address in addresses])
+    return with_context(
+        state, [account_json(state, state.chain.accounts, address, encoding) for address in addresses]
+    )
 
 
 def get_token_accounts_by_owner(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
@@ -83,7 +91,7 @@ def get_token_accounts_by_owner(state: SandboxState, params: list[Any], _faults:
     state.chain.settle()
     encoding = config.get("encoding", "base64")
     found = [
-        {"pubkey": account.address, "account": _token_account(state, account, encoding)}
+        {"pubkey": account.address, "account": _token_account(state.chain.accounts, account, encoding)}
         for account in state.chain.accounts.token_accounts(owner)
         if value == (account.mint if name == "mint" else account.program)
     ]
@@ -99,19 +107,34 @@ def ui_amount(amount: int, decimals: int) -> dict[str, object]:
     return {"amount": str(amount), "decimals": decimals, "uiAmount": float(human), "uiAmountString": text}
 
 
-def _account(state: SandboxState, address: str, encoding: object) -> dict[str, object] | None:
+def account_json(
+    state: SandboxState, accounts: Accounts, address: str, encoding: object
+) -> dict[str, object] | None:
+    """Return an account out of those given the way the RPC shows it, null when it does not exist."""
     token = state.market.tokens.get(address)
     if token is not None:
         return _mint(state, token, encoding)
-    held = state.chain.accounts.token_account_at(address)
+    table = state.chain.lookup_tables.get(address)
+    if table is not None:
+        raw = _table_bytes(table)
+        return _wrapped(
+            state.terms.rent_for(len(raw)), LOOKUP_TABLE_PROGRAM, len(raw), _encoded(raw, encoding)
+        )
+    held = accounts.token_account_at(address)
     if held is not None:
-        return _token_account(state, held, encoding)
-    lamports = state.chain.accounts.lamports(address)
+        return _token_account(accounts, held, encoding)
+    lamports = accounts.lamports(address)
     if not lamports:
         return None
     return _wrapped(
         lamports, SYSTEM_PROGRAM, 0, _encoded(b"", "base64" if encoding == "jsonParsed" else encoding)
     )
+
+
+def _table_bytes(addresses: Sequence[str]) -> bytes:
+    """Return a lookup table: 56 bytes of which only "initialised" and "never deactivated" matter, then its addresses."""
+    header = (1).to_bytes(4, "little") + _ALL_ONES + bytes(_TABLE_HEADER_BYTES - 12)
+    return header + b"".join(bytes(Pubkey.from_string(address)) for address in addresses)
 
 
 def _mint(state: SandboxState, token: SandboxToken, encoding: object) -> dict[str, object]:
@@ -160,8 +183,8 @@ def _mint_bytes(token: SandboxToken) -> bytes:
     return base + bytes(_ACCOUNT_BYTES - _MINT_BYTES) + b"\x01" + header + bytes(72) + fee + fee
 
 
-def _token_account(state: SandboxState, account: TokenAccount, encoding: object) -> dict[str, object]:
-    lamports = state.chain.accounts.lamports(account.address)
+def _token_account(accounts: Accounts, account: TokenAccount, encoding: object) -> dict[str, object]:
+    lamports = accounts.lamports(account.address)
     if encoding != "jsonParsed":
         return _wrapped(
             lamports,

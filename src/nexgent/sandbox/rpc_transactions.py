@@ -14,7 +14,7 @@ from nexgent.sandbox.chain import Simulation, TransactionRecord
 from nexgent.sandbox.constants import FINALIZED_AFTER_SLOTS
 from nexgent.sandbox.execution import COMPUTE_UNITS_CONSUMED, TokenAmount
 from nexgent.sandbox.faults import FaultRule, first
-from nexgent.sandbox.rpc_accounts import ui_amount
+from nexgent.sandbox.rpc_accounts import account_json, ui_amount
 from nexgent.sandbox.rpc_types import RpcError, address_at, config_at, with_context
 from nexgent.sandbox.state import SandboxState
 from nexgent.sandbox.swaps import later_slots
@@ -158,7 +158,7 @@ def get_signatures_for_address(state: SandboxState, params: list[Any], _faults: 
 def send_transaction(state: SandboxState, params: list[Any], faults: list[FaultRule]) -> object:
     """Accept a transaction and return its signature; it lands, or not, some slots later."""
     config = config_at(state, params, 1)
-    transaction = _decode(params, config)
+    transaction = _decode(state, params, config)
     if not transaction.fully_signed or not transaction.valid_signatures:
         raise RpcError(-32003, "Transaction signature verification failure")
     if config.get("skipPreflight") is not True:
@@ -182,23 +182,46 @@ def simulate_transaction(state: SandboxState, params: list[Any], _faults: list[F
     verify, replace = config.get("sigVerify") is True, config.get("replaceRecentBlockhash") is True
     if verify and replace:
         raise RpcError(-32602, "sigVerify may not be used with replaceRecentBlockhash")
-    transaction = _decode(params, config)
+    transaction = _decode(state, params, config)
     if verify and not (transaction.fully_signed and transaction.valid_signatures):
         raise RpcError(-32003, "Transaction signature verification failure")
-    answer = _simulation_json(state.chain.simulate(transaction, check_blockhash=not replace))
+    simulation = state.chain.simulate(transaction, check_blockhash=not replace)
+    answer = _simulation_json(simulation)
+    answer["accounts"] = _accounts_after(state, simulation, transaction, config.get("accounts"))
     if replace:
         blockhash, last_valid = state.chain.latest_blockhash()
         answer["replacementBlockhash"] = {"blockhash": str(blockhash), "lastValidBlockHeight": last_valid}
     return with_context(state, answer)
 
 
-def _decode(params: list[Any], config: dict[str, Any]) -> ParsedTransaction:
+def _accounts_after(
+    state: SandboxState, simulation: Simulation, transaction: ParsedTransaction, wanted: object
+) -> list[object] | None:
+    """Return the accounts asked for as a simulation leaves them; of a failed one nothing is told."""
+    if wanted is None:
+        return None
+    addresses = wanted.get("addresses") if isinstance(wanted, dict) else None
+    if not isinstance(addresses, list) or len(addresses) > len(transaction.keys):
+        raise RpcError(
+            -32602, "Invalid params: accounts takes at most as many addresses as the transaction has"
+        )
+    names = [address_at(addresses, index) for index in range(len(addresses))]
+    if simulation.err is not None:
+        return [None] * len(names)
+    encoding = wanted.get("encoding", "base64") if isinstance(wanted, dict) else "base64"
+    return [
+        account_json(state, simulation.accounts, name, encoding) if name in transaction.keys else None
+        for name in names
+    ]
+
+
+def _decode(state: SandboxState, params: list[Any], config: dict[str, Any]) -> ParsedTransaction:
     if not params or not isinstance(params[0], str):
         raise RpcError(-32602, "Invalid params: an encoded transaction is expected")
     if config.get("encoding") != "base64":
         raise RpcError(-32602, "Invalid params: this node takes transactions in the encoding base64 only")
     try:
-        return parse_transaction(base64.b64decode(params[0], validate=True))
+        return parse_transaction(base64.b64decode(params[0], validate=True), state.chain.lookup_tables)
     except (binascii.Error, BrokenTransactionError) as error:
         raise RpcError(-32602, f"invalid transaction: {error}") from error
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -15,14 +15,17 @@ from solders.pubkey import Pubkey
 
 from nexgent.sandbox import pricing
 from nexgent.sandbox.accounts import token_account_key
+from nexgent.sandbox.building import SwapTerms
 from nexgent.sandbox.chain import Chain
 from nexgent.sandbox.constants import (
     LAMPORTS_PER_SOL,
     PRIORITY_FEE_LAMPORTS,
     SIGNATURE_FEE_LAMPORTS,
     SOL_MINT,
+    TOKEN_PROGRAM,
 )
 from nexgent.sandbox.faults import FaultRule, first, for_mint
+from nexgent.sandbox.hostile import VARIANTS, Draft
 from nexgent.sandbox.market import Market
 from nexgent.sandbox.orders import SwapOrder, pool_terms
 from nexgent.sandbox.pricing import SwapAmounts
@@ -32,7 +35,6 @@ from nexgent.sandbox.tokens import SandboxToken
 from nexgent.sandbox.transactions import (
     BrokenTransactionError,
     ParsedTransaction,
-    build_swap_transaction,
     parse_transaction,
     swap_request_id,
 )
@@ -77,6 +79,8 @@ class Quote:
     transaction: str | None = None
     last_valid_block_height: int | None = None
     error: tuple[int, str] | None = None
+    slippage_bps: int = 0
+    hostile_fields: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -128,7 +132,7 @@ class SwapDesk:
         error_or_none = self._cannot_pay(request.taker, quote)
         if error_or_none is not None:
             return replace(quote, transaction="", error=error_or_none)
-        return self._with_transaction(request.taker, quote)
+        return self._with_transaction(request.taker, quote, faults)
 
     def _quote(self, request: QuoteRequest, faults: Sequence[FaultRule]) -> Quote:
         token = request.token
@@ -175,6 +179,7 @@ class SwapDesk:
             out_usd=out_usd,
             price_impact_ratio=impact,
             script=script,
+            slippage_bps=slippage,
         )
         return quote if script is None else _scripted_quote(quote, script)
 
@@ -198,29 +203,27 @@ class SwapDesk:
                 return 1, "Insufficient funds"
         return (2, "Top up SOL for gas") if lamports < costs else None
 
-    def _with_transaction(self, taker: str, quote: Quote) -> Quote:
+    def _with_transaction(self, taker: str, quote: Quote, faults: Sequence[FaultRule]) -> Quote:
         token = quote.request.token
         blockhash, last_valid = self._chain.latest_blockhash()
         told = last_valid - self._chain.terms.understated_blocks
-        transaction = build_swap_transaction(
-            taker=Pubkey.from_string(taker),
-            accounts=(
-                token_account_key(taker, token.mint, token.program),
-                Pubkey.from_string(token.pool),
-                token.mint_key,
-            ),
+        draft = Draft(
+            terms=_terms(taker, quote),
             blockhash=blockhash,
-            request_id=quote.request_id,
-            in_amount=quote.amounts.in_amount,
-            threshold=quote.threshold,
-            priority_fee_lamports=quote.priority_fee_lamports,
-            version=self._chain.terms.order_version,
+            payer=Pubkey.from_string(taker),
         )
+        hostile = first(faults, "hostile")
+        if hostile is not None:
+            VARIANTS[hostile.message or "extra_transfer"](draft)
+        transaction, tables = draft.transaction(self._chain.terms.order_version)
+        self._chain.lookup_tables.update(tables)
         fixed = None
         if quote.script is not None and (quote.script.out_amount or quote.script.fill_out_amount):
             fixed = quote.amounts
             if quote.script.fill_out_amount is not None:
                 fixed = _with_out(fixed, quote.script.fill_out_amount, is_buy=quote.request.is_buy)
+        if draft.fills_half:
+            fixed = _with_out(quote.amounts, quote.amounts.out_amount // 2, is_buy=quote.request.is_buy)
         self._chain.add_order(
             SwapOrder(
                 request_id=quote.request_id,
@@ -228,7 +231,7 @@ class SwapDesk:
                 is_buy=quote.request.is_buy,
                 taker=taker,
                 amounts=quote.amounts,
-                threshold=quote.threshold,
+                threshold=0 if draft.fills_half else quote.threshold,
                 fee_bps=quote.fee_bps,
                 rent_lamports=quote.rent_lamports,
                 message=bytes(to_bytes_versioned(transaction.message)),
@@ -238,14 +241,16 @@ class SwapDesk:
             )
         )
         encoded = base64.b64encode(bytes(transaction)).decode()
-        return replace(quote, transaction=encoded, last_valid_block_height=told)
+        return replace(quote, transaction=encoded, last_valid_block_height=told, hostile_fields=draft.extra)
 
     def execute(
         self, signed_base64: str, request_id: str, height: int | None, faults: Sequence[FaultRule]
     ) -> tuple[int, dict[str, object]]:
         """Post a signed order; returns HTTP status and body. The same post gets the same answer for two minutes."""
         try:
-            transaction = parse_transaction(base64.b64decode(signed_base64, validate=True))
+            transaction = parse_transaction(
+                base64.b64decode(signed_base64, validate=True), self._chain.lookup_tables
+            )
         except (binascii.Error, BrokenTransactionError) as error:
             return _failure(-2, f"Invalid signed transaction: {error}")
         self._forget_posts()
@@ -369,9 +374,36 @@ def later_slots(chain: Chain, fault: FaultRule) -> int:
     return chain.slots.slots_in(fault.seconds) if fault.seconds is not None else DEFAULT_LAND_LATER_SLOTS
 
 
+def _terms(taker: str, quote: Quote) -> SwapTerms:
+    """Return what the transaction of an honest order says."""
+    token, is_buy = quote.request.token, quote.request.is_buy
+    held, wrapped = (
+        token_account_key(taker, token.mint, token.program),
+        token_account_key(taker, SOL_MINT, TOKEN_PROGRAM),
+    )
+    sol, program = Pubkey.from_string(SOL_MINT), Pubkey.from_string(token.program)
+    sol_program = Pubkey.from_string(TOKEN_PROGRAM)
+    return SwapTerms(
+        taker=Pubkey.from_string(taker),
+        input_mint=sol if is_buy else token.mint_key,
+        output_mint=token.mint_key if is_buy else sol,
+        source=wrapped if is_buy else held,
+        destination=held if is_buy else wrapped,
+        source_program=sol_program if is_buy else program,
+        destination_program=program if is_buy else sol_program,
+        pool=Pubkey.from_string(token.pool),
+        opens=is_buy and quote.rent_lamports > 0,
+        request_id=quote.request_id,
+        in_amount=quote.amounts.in_amount,
+        quoted_out=quote.amounts.out_amount,
+        slippage_bps=quote.slippage_bps,
+        priority_fee_lamports=quote.priority_fee_lamports,
+    )
+
+
 def _request_ids(transaction: ParsedTransaction) -> list[str]:
-    found = (swap_request_id(instruction) for instruction in transaction.instructions)
-    return [request_id for request_id in found if request_id is not None]
+    request_id = swap_request_id(transaction)
+    return [] if request_id is None else [request_id]
 
 
 def _custom_code(err: object) -> int:

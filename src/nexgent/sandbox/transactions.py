@@ -1,27 +1,22 @@
-"""Transactions as bytes: build the one of a swap, take any of them apart."""
+"""Transactions as bytes, taken apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
-from solders.hash import Hash
-from solders.instruction import AccountMeta, Instruction
-from solders.message import MessageHeader, MessageV0, MessageV1, TransactionConfig, to_bytes_versioned
-from solders.pubkey import Pubkey
+from solders.message import MessageHeader, MessageV0, MessageV1, to_bytes_versioned
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from nexgent.sandbox.constants import (
     COMPUTE_BUDGET_PROGRAM,
     COMPUTE_UNIT_LIMIT,
+    MEMO_PROGRAM,
     SIGNATURE_FEE_LAMPORTS,
-    SWAP_PROGRAM,
 )
 
-SWAP_TAG = b"NXSWAP01"
-_SWAP_PROGRAM_KEY = Pubkey.from_string(SWAP_PROGRAM)
+LookupTables = Mapping[str, Sequence[str]]
 _MICRO = 1_000_000
 _MAX_BYTES = 1232
 _MAX_BYTES_V1 = 4096
@@ -66,47 +61,14 @@ class ParsedTransaction:
         return self.keys[0]
 
 
-def build_swap_transaction(
-    *,
-    taker: Pubkey,
-    accounts: Sequence[Pubkey],
-    blockhash: Hash,
-    request_id: str,
-    in_amount: int,
-    threshold: int,
-    priority_fee_lamports: int,
-    version: int = 0,
-) -> VersionedTransaction:
-    """Return an unsigned transaction of a swap; the taker pays and is its only signer.
-
-    Version 1 carries the priority fee, in lamports, in its configuration and needs no compute-budget instructions.
-    """
-    data = SWAP_TAG + in_amount.to_bytes(8, "little") + threshold.to_bytes(8, "little") + request_id.encode()
-    metas = [AccountMeta(taker, is_signer=True, is_writable=True)]
-    metas.extend(AccountMeta(account, is_signer=False, is_writable=True) for account in accounts)
-    swap = Instruction(_SWAP_PROGRAM_KEY, data, metas)
-    if version == 1:
-        config = TransactionConfig(priority_fee=priority_fee_lamports, compute_unit_limit=COMPUTE_UNIT_LIMIT)
-        newest = MessageV1.try_compile(taker, [swap], blockhash, config)
-        return VersionedTransaction.populate(newest, [_NO_SIGNATURE])
-    instructions = [
-        set_compute_unit_limit(COMPUTE_UNIT_LIMIT),
-        set_compute_unit_price(priority_fee_lamports * _MICRO // COMPUTE_UNIT_LIMIT),
-        swap,
-    ]
-    message = MessageV0.try_compile(taker, instructions, [], blockhash)
-    return VersionedTransaction.populate(message, [_NO_SIGNATURE])
+def swap_request_id(transaction: ParsedTransaction) -> str | None:
+    """Return the order id a transaction carries in a memo, None when it has none."""
+    memos = (step.data for step in transaction.instructions if step.program == MEMO_PROGRAM)
+    return next((memo.decode("ascii", "replace") for memo in memos), None)
 
 
-def swap_request_id(instruction: ParsedInstruction) -> str | None:
-    """Return the order id a swap instruction carries, None when it is another instruction of that program."""
-    if not instruction.data.startswith(SWAP_TAG):
-        return None
-    return instruction.data[len(SWAP_TAG) + 16 :].decode("ascii", "replace")
-
-
-def parse_transaction(raw: bytes) -> ParsedTransaction:
-    """Take a transaction apart; raises BrokenTransactionError."""
+def parse_transaction(raw: bytes, tables: LookupTables | None = None) -> ParsedTransaction:
+    """Take a transaction apart, its accounts in lookup tables resolved; raises BrokenTransactionError."""
     most = _MAX_BYTES_V1 if raw[:1] == bytes([_V1_FIRST_BYTE]) else _MAX_BYTES
     if len(raw) > most:
         raise BrokenTransactionError(f"a transaction has at most {most} bytes, this one has {len(raw)}")
@@ -116,12 +78,14 @@ def parse_transaction(raw: bytes) -> ParsedTransaction:
     except Exception as error:  # solders raises its own types, which share no base with each other
         raise BrokenTransactionError("failed to deserialize the transaction") from error
     message = transaction.message
-    keys = tuple(str(key) for key in message.account_keys)
+    static = tuple(str(key) for key in message.account_keys)
+    loaded_writable, loaded_readonly = _loaded(message, tables or {})
+    keys = (*static, *loaded_writable, *loaded_readonly)
     instructions: list[ParsedInstruction] = []
     for compiled in message.instructions:
         indexes = (compiled.program_id_index, *compiled.accounts)
         if any(index >= len(keys) for index in indexes):
-            raise BrokenTransactionError("address lookup tables are not part of this chain")
+            raise BrokenTransactionError("an instruction names an account that the transaction does not have")
         names = tuple(keys[index] for index in compiled.accounts)
         instructions.append(ParsedInstruction(keys[compiled.program_id_index], names, bytes(compiled.data)))
     signer_count = message.header.num_required_signatures
@@ -132,7 +96,11 @@ def parse_transaction(raw: bytes) -> ParsedTransaction:
         message=bytes(to_bytes_versioned(message)),
         keys=keys,
         signer_count=signer_count,
-        writable=_writable(message.header, len(keys)),
+        writable=(
+            *_writable(message.header, len(static)),
+            *(True for _ in loaded_writable),
+            *(False for _ in loaded_readonly),
+        ),
         blockhash=str(message.recent_blockhash),
         instructions=tuple(instructions),
         fee_lamports=signer_count * SIGNATURE_FEE_LAMPORTS
@@ -145,6 +113,20 @@ def parse_transaction(raw: bytes) -> ParsedTransaction:
         fully_signed=_NO_SIGNATURE not in transaction.signatures,
         valid_signatures=all(transaction.verify_with_results()),
     )
+
+
+def _loaded(message: object, tables: LookupTables) -> tuple[list[str], list[str]]:
+    """Return the accounts a message takes from lookup tables: those it may change, and the others."""
+    writable: list[str] = []
+    readonly: list[str] = []
+    for lookup in message.address_table_lookups if isinstance(message, MessageV0) else ():
+        addresses = tables.get(str(lookup.account_key), ())
+        indexes = (*bytes(lookup.writable_indexes), *bytes(lookup.readonly_indexes))
+        if any(index >= len(addresses) for index in indexes):
+            raise BrokenTransactionError("a lookup table of the transaction does not exist, or is too short")
+        writable.extend(addresses[index] for index in bytes(lookup.writable_indexes))
+        readonly.extend(addresses[index] for index in bytes(lookup.readonly_indexes))
+    return writable, readonly
 
 
 def _version(message: object) -> int | str:

@@ -123,7 +123,7 @@ async def test_a_price_beyond_slippage_reverts_and_costs_the_fee() -> None:
 
         assert (answer["status"], answer["code"]) == ("Failed", 6001)
         assert (await trader.status(answer["signature"]))["err"] == {
-            "InstructionError": [2, {"Custom": 6001}]
+            "InstructionError": [4, {"Custom": 6001}]
         }
         assert await trader.lamports() == 10 * ONE_SOL - NETWORK_FEE
         assert await trader.quantity() == 0
