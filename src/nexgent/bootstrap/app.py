@@ -256,6 +256,7 @@ class Service:
             self.wallet_keys.loaded,
             self.clock,
             self.observer.upstream,
+            self.observer.not_signed,
             SimulationCosts() if self.settings.trading.simulation_costs else REFERENCE_COSTS,
         )
 

@@ -14,7 +14,9 @@ from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.jupiter.inspection import InspectionLimits
 from nexgent.infrastructure.external.jupiter.live import LiveSwapGateway
+from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
 from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
 from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
 from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
@@ -57,6 +59,7 @@ def build_market(
     keys: LoadedKeys,
     clock: Clock,
     observer: Callable[[str, str, str, float], None],
+    not_signed: Callable[[str], None],
     costs: SimulationCosts,
 ) -> Market:
     """Return the clients; nothing is connected yet."""
@@ -105,7 +108,13 @@ def build_market(
         rpc=rpc,
         gateways={
             TradingMode.SIMULATION: SimulationSwapGateway(swaps, costs),
-            TradingMode.LIVE: LiveSwapGateway(client=swaps, rpc=rpc, signer=keys, clock=clock),
+            TradingMode.LIVE: LiveSwapGateway(
+                client=swaps,
+                rpc=rpc,
+                signer=keys,
+                clock=clock,
+                preflight=SwapPreflight(rpc, _limits(settings), not_signed),
+            ),
         },
         decimals=decimals,
         metrics=metrics,
@@ -114,4 +123,14 @@ def build_market(
         secondary=feeds[1],
         probes=(DexScreenerMarketProbe(dexscreener.upstream, clock), JupiterMarketProbe(metrics, clock)),
         keys=keys,
+    )
+
+
+def _limits(settings: MarketSettings) -> InspectionLimits:
+    return InspectionLimits(
+        most_network_fee_lamports=settings.swap_max_network_fee_lamports,
+        most_tip_lamports=settings.swap_max_tip_lamports,
+        most_slippage_bps=settings.swap_max_slippage_bps,
+        programs=settings.swap_programs,
+        tip_accounts=settings.swap_tip_accounts,
     )

@@ -48,6 +48,10 @@ class EngineObserver:
         """Note a call to an upstream service."""
         self._metrics.upstream_seconds.labels(service, outcome).observe(seconds)
 
+    def not_signed(self, code: str) -> None:
+        """Note an order whose transaction was not the swap that was ordered."""
+        self._metrics.swaps_not_signed.labels(code).inc()
+
     def listener_failed(self, name: str) -> None:
         """Note a listener that raised."""
         self._metrics.error("listener", name)

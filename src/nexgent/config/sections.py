@@ -309,6 +309,10 @@ class LimitSettings(Section):
     )
 
 
+_ADDRESS = "[1-9A-HJ-NP-Za-km-z]{32,44}"
+_ADDRESSES = rf"^\s*({_ADDRESS}(\s*,\s*{_ADDRESS})*)?\s*$"
+
+
 class MarketSettings(Section):
     """The services the engine trades through. Every address can point elsewhere, for example at `nexgent sandbox`."""
 
@@ -343,10 +347,51 @@ class MarketSettings(Section):
         ge=0,
         le=1_000_000,
     )
+    swap_max_network_fee_lamports: int = setting(
+        "SWAP_MAX_NETWORK_FEE_LAMPORTS",
+        default=5_000_000,
+        allowed="a whole number of lamports from 5000 to 1000000000",
+        ge=5_000,
+        le=1_000_000_000,
+    )
+    swap_max_tip_lamports: int = setting(
+        "SWAP_MAX_TIP_LAMPORTS",
+        default=5_000_000,
+        allowed="a whole number of lamports from 0 to 1000000000",
+        ge=0,
+        le=1_000_000_000,
+    )
+    swap_max_slippage_bps: int = setting(
+        "SWAP_MAX_SLIPPAGE_BPS",
+        default=3_000,
+        allowed="a whole number of basis points from 1 to 9999",
+        ge=1,
+        le=9_999,
+    )
+    swap_programs_text: str = setting(
+        "SWAP_PROGRAMS", default="", allowed="addresses separated by commas", pattern=_ADDRESSES
+    )
+    swap_tip_accounts_text: str = setting(
+        "SWAP_TIP_ACCOUNTS", default="", allowed="addresses separated by commas", pattern=_ADDRESSES
+    )
     allow_plain_http: Flag = setting("ALLOW_PLAIN_HTTP", default=False, allowed=_FLAG)
     solana_rpc_url: Annotated[SecretStr, AfterValidator(_secret_http_url)] = setting(
         "SOLANA_RPC_URL", default=SecretStr("https://api.mainnet-beta.solana.com"), allowed=_URL, secret=True
     )
+
+    @property
+    def swap_programs(self) -> frozenset[str]:
+        """Return the programs a swap may call beside the known ones."""
+        return _addresses(self.swap_programs_text)
+
+    @property
+    def swap_tip_accounts(self) -> frozenset[str]:
+        """Return the accounts a swap may tip beside the known ones."""
+        return _addresses(self.swap_tip_accounts_text)
+
+
+def _addresses(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
 class PriceSettings(Section):

@@ -17,6 +17,7 @@ from nexgent.infrastructure.external.jupiter.live import (
     EXPIRY_MARGIN_BLOCKS,
     LiveSwapGateway,
 )
+from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
 from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
 from nexgent.infrastructure.external.solana.rpc import SolanaRpc
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
@@ -101,8 +102,9 @@ class Trader:
     rpc: SolanaRpc
     restarted: Callable[..., LiveSwapGateway]
     """A gateway of a new process: it remembers nothing. `patience_seconds` is how long it waits for an answer."""
-
     clock: JumpingClock
+    refusals: list[str]
+    """The codes of the orders that were not signed."""
 
     def buy(self, amount_raw: int = 100_000_000) -> QuoteRequest:
         return QuoteRequest(
@@ -142,9 +144,11 @@ async def trader(control: SandboxControl, api: JupiterApi, rpc: SolanaRpc, mint:
     await control.fund(wallet, lamports=START_LAMPORTS)
 
     clock = JumpingClock()
+    refusals: list[str] = []
 
     def gateway(patience_seconds: float = PATIENCE_SECONDS) -> LiveSwapGateway:
         client = JupiterSwapClient(api, clock, execute_timeout_seconds=patience_seconds)
-        return LiveSwapGateway(client=client, rpc=rpc, signer=keys, clock=clock)
+        preflight = SwapPreflight(rpc, refused=refusals.append)
+        return LiveSwapGateway(client=client, rpc=rpc, signer=keys, clock=clock, preflight=preflight)
 
-    return Trader(wallet, mint, gateway(), control, rpc, gateway, clock)
+    return Trader(wallet, mint, gateway(), control, rpc, gateway, clock, refusals)

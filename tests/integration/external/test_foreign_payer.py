@@ -16,17 +16,19 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from nexgent.domain.trading.errors import SwapNotSentError
+from nexgent.domain.trading.errors import SwapNotSentError, UnsafeSwapError
 from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, StillUnknown
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.jupiter.inspection import own_account
 from nexgent.infrastructure.external.jupiter.live import (
     ABSENCE_SECONDS,
     EXPIRY_MARGIN_BLOCKS,
     LiveSwapGateway,
 )
+from nexgent.infrastructure.external.jupiter.routes import FILL, ORDER_ENGINE
 from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
-from nexgent.infrastructure.external.solana.rpc import SolanaRpc
+from nexgent.infrastructure.external.solana.rpc import TOKEN_PROGRAM, SolanaRpc
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.money import SOL_MINT
@@ -35,7 +37,7 @@ from tests.integration.external.conftest import JumpingClock
 from tests.integration.external.servers import serve
 
 TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
-PROGRAM = Pubkey.from_string("JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4")
+ENGINE = Pubkey.from_string(ORDER_ENGINE)
 KEYPAIR = Keypair()
 WALLET = WalletAddress(str(KEYPAIR.pubkey()))
 MAKER = Keypair()
@@ -43,6 +45,7 @@ MAKER_SIGNATURE = str(MAKER.sign_message(b"the id of the transaction"))
 REQUEST = QuoteRequest(input_mint=SOL_MINT, output_mint=TOKEN, amount_raw=1_000_000, taker=WALLET)
 LAST_VALID = 1_000
 SLOT = 2_000
+ACCOUNT = Pubkey.from_string(own_account(WALLET, TOKEN))
 
 
 class MarketMaker:
@@ -55,6 +58,9 @@ class MarketMaker:
         self.unreadable: int | None = None
         self.last_valid: str | None = str(LAST_VALID)
         self.execute: Callable[[], web.Response] = lambda: web.Response(status=500)
+        self.payer = MAKER
+        self.in_amount, self.out_amount = 1_000_000, 777
+        self.given = 777
 
     async def __call__(self, request: web.Request) -> web.Response:
         if request.path == "/swap/v2/order":
@@ -70,10 +76,11 @@ class MarketMaker:
         return web.json_response({"jsonrpc": "2.0", "id": body["id"], "result": result})
 
     def _order(self) -> dict[str, Any]:
-        metas = [AccountMeta(KEYPAIR.pubkey(), is_signer=True, is_writable=True)]
-        instruction = Instruction(PROGRAM, b"rfq", metas)
-        message = MessageV0.try_compile(MAKER.pubkey(), [instruction], [], Hash.new_unique())
-        transaction = VersionedTransaction.populate(message, [Signature.default()] * 2)
+        instruction = self.fill()
+        message = MessageV0.try_compile(self.payer.pubkey(), [instruction], [], Hash.new_unique())
+        transaction = VersionedTransaction.populate(
+            message, [Signature.default()] * message.header.num_required_signatures
+        )
         return {
             "inputMint": SOL_MINT,
             "outputMint": TOKEN,
@@ -82,10 +89,34 @@ class MarketMaker:
             "requestId": "rfq-1",
             "router": "jupiterz",
             "signatureFeeLamports": 10_000,
-            "signatureFeePayer": str(MAKER.pubkey()),
+            "signatureFeePayer": str(self.payer.pubkey()),
             "transaction": base64.b64encode(bytes(transaction)).decode(),
             "lastValidBlockHeight": self.last_valid,
         }
+
+    def fill(self) -> Instruction:
+        """Return what a market maker settles with: the taker gives SOL and gets tokens."""
+        data = FILL + b"".join(n.to_bytes(8, "little") for n in (self.in_amount, self.out_amount, 2**40))
+        accounts = [KEYPAIR.pubkey(), MAKER.pubkey(), ENGINE, ENGINE, ACCOUNT, Pubkey.new_unique()]
+        accounts += [Pubkey.from_string(key) for key in (SOL_MINT, TOKEN_PROGRAM, TOKEN, TOKEN_PROGRAM)]
+        accounts.append(Pubkey.default())
+        metas = [
+            AccountMeta(key, is_signer=place < 2, is_writable=place < 2 or key == ACCOUNT)
+            for place, key in enumerate(accounts)
+        ]
+        return Instruction(ENGINE, data, metas)
+
+    def _account(self, address: str, *, after: bool) -> dict[str, Any] | None:
+        """Return the wallet, or its account of the token, before or after the swap."""
+        if address == WALLET:
+            lamports = 10**9 - (self.in_amount if after else 0)
+            return {"lamports": lamports, "owner": str(Pubkey.default()), "data": ["", "base64"]}
+        if address != str(ACCOUNT):
+            return None
+        keys = bytes(Pubkey.from_string(TOKEN)) + bytes(KEYPAIR.pubkey())
+        raw = keys + (self.given if after else 0).to_bytes(8, "little") + bytes(36) + b"\x01" + bytes(56)
+        data = [base64.b64encode(raw).decode(), "base64"]
+        return {"lamports": 2_039_280, "owner": TOKEN_PROGRAM, "data": data}
 
     def _rpc(self, method: str, params: list[Any]) -> object:
         known = self.landed_signatures is not None
@@ -94,6 +125,13 @@ class MarketMaker:
                 return {"absoluteSlot": SLOT, "blockHeight": self.height}
             case "isBlockhashValid":
                 return {"context": {"slot": SLOT}, "value": False}
+            case "getMultipleAccounts":
+                accounts = [self._account(address, after=False) for address in params[0]]
+                return {"context": {"slot": 1}, "value": accounts}
+            case "simulateTransaction":
+                asked = params[1]["accounts"]["addresses"]
+                changed = [self._account(address, after=True) for address in asked]
+                return {"context": {"slot": 1}, "value": {"err": None, "accounts": changed}}
             case "getLatestBlockhash":
                 value = {"blockhash": str(Hash.default()), "lastValidBlockHeight": self.height + 150}
                 return {"context": {"slot": 1}, "value": value}
@@ -286,3 +324,43 @@ async def test_an_answer_that_contradicts_itself_is_unknown(http: HttpClient, bo
         submission = await gateway.prepare(quote, WALLET)
 
         assert isinstance(await gateway.execute(quote, submission), StillUnknown)
+
+
+def _other_payer(market: MarketMaker) -> None:
+    market.payer = Keypair()
+
+
+def _takes_more(market: MarketMaker) -> None:
+    market.in_amount = 1_000_001
+
+
+def _promises_less(market: MarketMaker) -> None:
+    market.out_amount = 700
+
+
+def _gives_less(market: MarketMaker) -> None:
+    market.given = 700
+
+
+@pytest.mark.parametrize(
+    ("lie", "code"),
+    [
+        (_other_payer, "FOREIGN_PAYER"),
+        (_takes_more, "AMOUNT_TOO_HIGH"),
+        (_promises_less, "MINIMUM_OUT_TOO_LOW"),
+        (_gives_less, "SIMULATION_MISMATCH"),
+    ],
+)
+async def test_a_market_makers_fill_is_held_against_the_order(
+    http: HttpClient, lie: Callable[[MarketMaker], None], code: str
+) -> None:
+    market = MarketMaker()
+    lie(market)
+    async with serve(market) as url:
+        gateway = _gateway(http, url)
+        quote = await gateway.quote(REQUEST)
+
+        with pytest.raises(UnsafeSwapError) as refusal:
+            await gateway.prepare(quote, WALLET)
+
+    assert refusal.value.code == code

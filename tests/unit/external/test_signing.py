@@ -17,7 +17,8 @@ from solders.transaction import VersionedTransaction
 
 from nexgent.domain.trading.errors import SwapNotSentError
 from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
-from nexgent.infrastructure.external.jupiter.signing import SPONSOR, sign_order, wallet_pays_fee
+from nexgent.infrastructure.external.jupiter.inspection import SPONSOR
+from nexgent.infrastructure.external.jupiter.signing import sign_order, wallet_pays_fee
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress

@@ -80,6 +80,14 @@ class SwapNotSentError(UpstreamError):
     code = "SWAP_FAILED"
 
 
+class UnsafeSwapError(SwapNotSentError):
+    """The transaction offered is not the swap that was ordered, so it was not signed. The code names the rule."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # One class for the dozen rules of the inspection.
+
+
 class TokenUnavailableError(UnavailableError):
     """The decimals of a token cannot be read at present; never guessed."""
 

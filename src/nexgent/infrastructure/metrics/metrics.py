@@ -41,6 +41,9 @@ class Metrics:
             _TRADE,
         )
         self.trade_execution_total = self._counter("trade_execution", "Trades tried", ["type", "status"])
+        self.swaps_not_signed = self._counter(
+            "swap_not_signed", "Orders whose transaction was not the swap that was ordered", ["code"]
+        )
         self.trade_own_seconds = self._histogram(
             "trade_own_time_seconds", "Time of a trade without waiting for the market", ["type"], _OWN_TIME
         )

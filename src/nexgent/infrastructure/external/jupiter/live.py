@@ -22,6 +22,7 @@ from nexgent.domain.trading.models import (
 from nexgent.infrastructure.external.budget import Priority
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.jupiter.chain_fill import fill_from_chain
+from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
 from nexgent.infrastructure.external.jupiter.signing import (
     WalletSigner,
     blockhash_of,
@@ -98,8 +99,16 @@ class LiveSwapGateway:
     """A `SwapGateway` over Jupiter and the chain. After something was posted, only the chain or expiry decides."""
 
     def __init__(
-        self, *, client: JupiterSwapClient, rpc: SolanaRpc, signer: WalletSigner, clock: Clock
+        self,
+        *,
+        client: JupiterSwapClient,
+        rpc: SolanaRpc,
+        signer: WalletSigner,
+        clock: Clock,
+        preflight: SwapPreflight | None = None,
     ) -> None:
+        """Without a preflight of its own, one with the usual limits is made: there is no gateway that signs unseen."""
+        self._preflight = preflight or SwapPreflight(rpc)
         self._client = client
         self._rpc = rpc
         self._signer = signer
@@ -111,9 +120,10 @@ class LiveSwapGateway:
         return await self._client.order(request, urgent=urgent)
 
     async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
-        """Check and sign the order's transaction. Raises `WalletNotLoadedError`, `SwapNotSentError`."""
+        """Check and sign the order's transaction. Raises `WalletNotLoadedError`, `UnsafeSwapError`, `SwapNotSentError`."""
         if not self._signer.is_loaded(wallet):
             raise self._signer.refusal(wallet)
+        await self._preflight.check(quote, wallet)
         submission = sign_order(quote, wallet, self._signer)
         self._memory(submission).quote = quote
         return submission

@@ -15,12 +15,10 @@ from solders.transaction import VersionedTransaction
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.trading.errors import SwapNotSentError, WalletNotLoadedError
 from nexgent.domain.trading.models import Quote
+from nexgent.infrastructure.external.jupiter.inspection import RFQ_ROUTER, SPONSOR
 from nexgent.infrastructure.external.jupiter.mapping import OrderTerms
 from nexgent.shared.types import WalletAddress
 
-SPONSOR = "gasTzr94Pmp4Gf8vknQnqxeYxdgwFjbgdJa4msYRpnB"
-"""Jupiter's account that pays the network fee of small wallets."""
-_RFQ_ROUTER = "jupiterz"
 _MAX_TRANSACTION_BYTES = 1232
 _MAX_TRANSACTION_BYTES_V1 = 4096
 _V1_FIRST_BYTE = b"\x81"
@@ -59,7 +57,7 @@ def sign_order(quote: Quote, wallet: WalletAddress, signer: WalletSigner) -> Sub
         raise SwapNotSentError("The quote is not for this wallet")
     if quote.transaction is None:
         raise SwapNotSentError("The quote has no transaction to sign")
-    transaction = _parse(quote.transaction)
+    transaction = parse_order_transaction(quote.transaction)
     index = _check(transaction, wallet, _terms(quote))
     own = Signature.from_bytes(signer.sign(wallet, bytes(to_bytes_versioned(transaction.message))))
     signatures = transaction.signatures
@@ -79,12 +77,12 @@ def sign_order(quote: Quote, wallet: WalletAddress, signer: WalletSigner) -> Sub
 
 def wallet_pays_fee(submission: Submission, wallet: WalletAddress) -> bool:
     """Tell whether the wallet pays the fee of a signed transaction, so that its signature is the transaction's id."""
-    return str(_parse(submission.signed_transaction).message.account_keys[0]) == wallet
+    return str(parse_order_transaction(submission.signed_transaction).message.account_keys[0]) == wallet
 
 
 def blockhash_of(submission: Submission) -> str:
     """Return the blockhash of a signed transaction: it can land as long as this is valid."""
-    return str(_parse(submission.signed_transaction).message.recent_blockhash)
+    return str(parse_order_transaction(submission.signed_transaction).message.recent_blockhash)
 
 
 def _check(transaction: VersionedTransaction, wallet: WalletAddress, terms: OrderTerms) -> int:
@@ -97,12 +95,13 @@ def _check(transaction: VersionedTransaction, wallet: WalletAddress, terms: Orde
         raise SwapNotSentError("The transaction is not to be signed by this wallet")
     payer = signers[0]
     # A market maker pays for its own quotes; everything else is paid by the wallet, or by Jupiter's sponsor.
-    if payer != wallet and terms.router != _RFQ_ROUTER and not (terms.gasless and payer == SPONSOR):
+    if payer != wallet and terms.router != RFQ_ROUTER and not (terms.gasless and payer == SPONSOR):
         raise SwapNotSentError("The transaction's fee payer is neither this wallet nor a party of the order")
     return signers.index(wallet)
 
 
-def _parse(encoded: str) -> VersionedTransaction:
+def parse_order_transaction(encoded: str) -> VersionedTransaction:
+    """Return a transaction out of its base64. Raises `SwapNotSentError`."""
     try:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):

@@ -184,6 +184,34 @@ class SolanaRpc:
         value = self._value("getAccountInfo", await self.call("getAccountInfo", params, priority=priority))
         return None if value is None else mapping_of(value)
 
+    async def raw_accounts(
+        self, addresses: Sequence[str], *, priority: Priority = Priority.RECONCILE
+    ) -> list[Mapping[str, Any] | None]:
+        """Return up to 100 accounts in the encoding `base64`, None for one that does not exist."""
+        method = "getMultipleAccounts"
+        params = [list(addresses), {"encoding": "base64", **_COMMITMENT}]
+        found = self._value(method, await self.call(method, params, priority=priority))
+        if not isinstance(found, list) or len(found) != len(addresses):
+            raise self._bad_answer(method)
+        return [None if item is None else mapping_of(item) for item in found]
+
+    async def simulate(
+        self, transaction: str, addresses: Sequence[str], *, priority: Priority = Priority.ENTRY
+    ) -> Mapping[str, Any]:
+        """Return what a transaction in base64, signed or not, would do, and those accounts as it would leave them."""
+        method = "simulateTransaction"
+        options = {
+            "encoding": "base64",
+            "sigVerify": False,
+            "replaceRecentBlockhash": False,
+            "accounts": {"encoding": "base64", "addresses": list(addresses)},
+            **_COMMITMENT,
+        }
+        value = self._value(method, await self.call(method, [transaction, options], priority=priority))
+        if not isinstance(value, Mapping):
+            raise self._bad_answer(method)
+        return value
+
     async def latest_blockhash(self) -> LatestBlockhash:
         """Return the newest blockhash."""
         method = "getLatestBlockhash"
