@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from nexgent.api.app import ENDPOINTS, ROUTES
 from nexgent.api.body import parse_document
 from nexgent.api.encoding import encode
-from nexgent.domain.users.models import Scope
+from nexgent.domain.users.models import READERS, Scope
 from tests.contract.contract import PUBLIC, SESSION, Contract, Refusal
 from tests.contract.service import Service, running_service, some_address
 from tests.contract.shapes import mismatches
@@ -195,11 +195,16 @@ def keys(world: World) -> dict[str, str]:
 def test_scopes(world: World, keys: dict[str, str], contract: Contract) -> None:
     for scope, key in keys.items():
         headers = {"x-api-key": key}
-        if scope not in {contract.access, "full_access"}:
+        if scope not in _opened_by(contract):
             text = refused(send(world, contract, headers), 403)
             assert text == f"API key missing required scope: {contract.access}"
         elif contract.path != "/trading-signals/all":
             assert send(world, contract, headers).status_code == contract.status
+
+
+def _opened_by(contract: Contract) -> set[str]:
+    reader = READERS.get(Scope(contract.access)) if contract.method == "GET" else None
+    return {contract.access, "full_access", *([reader.value] if reader is not None else [])}
 
 
 def test_an_unknown_key(world: World) -> None:

@@ -338,12 +338,34 @@ async def test_odd_queries(
         ("/trading-signals", "startDate=x"),
         ("/trading-signals", "offset=1.5"),
         ("/trading-signals", "limit=10&limit=20"),
+        ("/agent-transactions", "agentId={id}&walletAddress=" + "%20" * 256),
+        ("/agent-historical-swaps", "agentId={id}&tokenSymbol=" + "%1C" * 256),
     ],
 )
 async def test_queries_that_must_be_refused(
     client: httpx.AsyncClient, agent: Agent, path: str, query: str
 ) -> None:
     check(await client.get(f"{PREFIX}{path}?{query.replace('{id}', str(agent.id))}"), 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        (
+            "/agent-transactions",
+            ("walletAddress", "transactionType", "from", "signalId", "isDca", "limit", "offset"),
+        ),
+        ("/agent-historical-swaps", ("tokenSymbol", "saleTransactionId", "minProfitLossUsd", "to", "cursor")),
+        ("/agent-historical-swaps/export", ("format", "timezone", "currency", "solPrice")),
+    ],
+)
+async def test_what_a_form_left_empty_is_left_out(
+    client: httpx.AsyncClient, agent: Agent, path: str, names: tuple[str, ...]
+) -> None:
+    for empty in ("", " "):
+        query = {"agentId": str(agent.id), **dict.fromkeys(names, empty)}
+        check(await client.get(PREFIX + path, params=query), 200)
+    check(await client.get(PREFIX + path, params={"agentId": " "}), 400)
 
 
 def deposit(agent: Agent, **changes: object) -> dict[str, object]:

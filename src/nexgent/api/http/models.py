@@ -11,6 +11,8 @@ from pydantic.alias_generators import to_camel
 
 from nexgent.api.http.requests import BrokenBody
 
+_LONGEST_TEXT = 255
+
 
 class ApiModel(BaseModel):
     """A shape of the interface."""
@@ -77,4 +79,9 @@ class Query(ApiModel):
     def _without_blanks(cls, given: object) -> object:
         if not isinstance(given, Mapping):
             return given
-        return {name: one for name, one in given.items() if not (isinstance(one, str) and not one.strip())}
+        return {name: one for name, one in given.items() if not _is_blank(one)}
+
+
+def _is_blank(value: object) -> bool:
+    # What is longer than any text may be is refused, whatever it consists of.
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and not value.strip()

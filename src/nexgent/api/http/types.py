@@ -161,11 +161,6 @@ def text(max_length: int, *, min_length: int = 0) -> Any:
 OptionalTransactionId = Annotated[ATransactionId | None, Stripped]
 """The id of a transaction that may be left out; a blank one counts as left out."""
 
-OptionalText = Annotated[Annotated[str, Field(max_length=255)] | None, Stripped]
-"""A text that may be left out; an empty one counts as left out."""
-
-WalletInQuery = Annotated[OptionalText, Field(description="Only this wallet")]
-
 
 def _trimmed(value: str | None) -> str | None:
     return (value.strip() or None) if value is not None else None
@@ -173,6 +168,11 @@ def _trimmed(value: str | None) -> str | None:
 
 Trimmed = AfterValidator(_trimmed)
 """Texts within their limits lose surrounding blanks; nothing is left of a blank one."""
+
+OptionalText = Annotated[str | None, Field(max_length=255), Trimmed]
+"""A text that may be left out; an empty one counts as left out."""
+
+WalletInQuery = Annotated[OptionalText, Field(description="Only this wallet")]
 
 
 def _not_blank(value: str | None, info: ValidationInfo) -> str | None:
