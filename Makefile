@@ -40,7 +40,7 @@ test: setup-dev ## Run all tests, with servers of their own
 mutants: setup-dev ## Make mistakes in the code on purpose; tests have to notice (FULL=1 for a sample of made-up ones, FULL=all)
 	@exec $(BIN)/python -m scripts.mutants $(if $(FULL),--generated $(if $(filter all,$(FULL)),,--sample $(SAMPLE) --seed $(SEED))) $(ARGS)
 
-check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks and the Postman collection
+check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks, the Postman collection and the summaries
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,6 +50,7 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python -m scripts.make_postman --check
 	$(BIN)/python -m scripts.make_sql --check
 	$(BIN)/python -m scripts.licences --check
+	$(BIN)/python -m scripts.summaries --check
 	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
 
 gate: check test ## Everything that must pass before a commit
@@ -72,6 +73,9 @@ postman: setup-dev ## Write the Postman collection and environment anew
 
 postman-test: setup-dev ## Run the Postman collection with newman against a service of its own
 	@exec $(BIN)/python -m scripts.postman_test
+
+summaries: setup-dev ## Write the summaries of the tests anew
+	@exec $(BIN)/python -m scripts.summaries
 
 lock: setup-dev ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@exec $(BIN)/python -m scripts.locks write $(ARGS)
