@@ -63,3 +63,34 @@ async def test_nonsense_prices_close_nothing(product: Product) -> None:
     (position,) = await product.positions(agent["id"])
     assert position["tokenAddress"] == token["mint"]
     assert await product.closed(agent["id"]) == []
+
+
+async def test_absurd_quotes_are_not_traded_on(product: Product) -> None:
+    agent = await product.agent()
+    token = (await product.tokens())[0]
+    for factor in (100, 0.01):
+        await fault(product, endpoint="order", kind="absurd_price", factor=factor, times=1)
+        signal_id = await product.signal(token["mint"], kind=f"ABSURD-{factor}")
+
+        async def refused(signal_id: int = signal_id) -> bool:
+            decisions = await product.decisions(signal_id)
+            return [(one["outcome"], one["code"]) for one in decisions] == [("FAILED", "QUOTE_IMPLAUSIBLE")]
+
+        await until(refused, f"a quote times {factor} is refused, and the decision says why")
+    assert await product.positions(agent["id"]) == []
+
+    await product.signal(token["mint"])
+
+    async def opened() -> bool:
+        return len(await product.positions(agent["id"])) == 1
+
+    await until(opened, "an honest quote is taken")
+    await fault(product, endpoint="order", kind="absurd_price", factor=0.01, times=2)
+    await product.set_price(token["mint"], format(Decimal(str(token["priceSol"])) / 2, "f"))
+
+    async def closed() -> list[dict[str, Any]]:
+        swaps: list[dict[str, Any]] = await product.closed(agent["id"])
+        return swaps
+
+    (swap,) = await until(closed, "the stop is sold at an honest quote")
+    assert Decimal(-60) < Decimal(str(swap["changePercent"])) < Decimal(-40)

@@ -46,6 +46,7 @@ STATUS_BY_KIND: dict[type[NexgentError], int] = {
 STATUS_BY_CODE = {
     "KILL_SWITCH": 409,
     "PRICE_DOUBTFUL": 409,
+    "QUOTE_IMPLAUSIBLE": 502,
     "MAX_DAILY_LOSS": 409,
     "MAX_DRAWDOWN": 409,
     "LOSS_STREAK": 409,

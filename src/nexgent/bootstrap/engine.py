@@ -23,6 +23,7 @@ from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.orders.average_down import AverageDown
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.judged_quotes import JudgedSwapGateway, PriceJudge, newest_price
 from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.sell import ClosePosition
@@ -108,9 +109,10 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         ),
         PriceSource(prices.provider),
     )
+    gateways = _judged(ports, latest_prices, prices, trading)
     purchases = BuyToken(
         ledger=ledger,
-        gateways=ports.gateways,
+        gateways=gateways,
         decimals=ports.decimals,
         keys=ports.keys,
         sol_price=ports.sol_price,
@@ -126,7 +128,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
     sales = ClosePosition(
         ledger=ledger,
         directory=directory,
-        gateways=ports.gateways,
+        gateways=gateways,
         sol_price=ports.sol_price,
         clock=clock,
         publish=publish,
@@ -219,6 +221,32 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         ),
         in_flight=in_flight,
     )
+
+
+def _judged(
+    ports: EnginePorts, latest: LatestPrices, prices: PriceSettings, trading: TradingSettings
+) -> dict[TradingMode, SwapGateway]:
+    """Return the gateways behind a judge that knows prices from elsewhere than the swap provider."""
+    feeds = (ports.primary_prices, ports.secondary_prices)
+    witness = next((f for f in feeds if f is not None and f.source is not PriceSource.JUPITER), None)
+    if witness is None or not trading.max_quote_deviation_pct:
+        return ports.gateways
+    judge = PriceJudge(
+        newest=newest_price(latest.get, ports.clock, prices.max_age_seconds),
+        witness=witness,
+        sol_price=ports.sol_price,
+        clock=ports.clock,
+    )
+    return {
+        mode: JudgedSwapGateway(
+            gateway,
+            judge=judge,
+            decimals=ports.decimals,
+            clock=ports.clock,
+            tolerance=trading.max_quote_deviation_pct / 100,
+        )
+        for mode, gateway in ports.gateways.items()
+    }
 
 
 def _random_unit() -> Decimal:

@@ -472,6 +472,14 @@ class TradingSettings(Section):
         le=1,
         allow_inf_nan=False,
     )
+    max_quote_deviation_pct: Decimal = setting(
+        "MAX_QUOTE_DEVIATION_PCT",
+        default=Decimal(25),
+        allowed="a percentage from 0 (off) to 90",
+        ge=0,
+        le=90,
+        allow_inf_nan=False,
+    )
     wallet_idle_lock_seconds: float = setting(
         "WALLET_IDLE_LOCK_SECONDS",
         default=0.0,

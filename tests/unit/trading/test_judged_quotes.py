@@ -1,0 +1,221 @@
+"""A quote far from the price that somebody else says is refused, on paper as with real money."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource, TokenPrice
+from nexgent.domain.trading.errors import TradeRejectedError
+from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.domain.trading.orders.judged_quotes import (
+    QUOTE_IMPLAUSIBLE,
+    JudgedSwapGateway,
+    PriceJudge,
+    newest_price,
+)
+from nexgent.domain.trading.rules.quote_plausibility import STUBBORN, is_plausible
+from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import TokenAddress
+from tests.fakes.clock import FakeClock
+
+TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
+PRICE = Decimal("0.001")
+DECIMALS = 6
+
+
+class Provider:
+    """Quotes at a price of its own."""
+
+    def __init__(self, price: Decimal, impact: str = "0") -> None:
+        self.price, self.impact = price, Decimal(impact)
+
+    async def order(self, request: QuoteRequest, *, urgent: bool) -> Quote:
+        del urgent
+        buying = request.input_mint == SOL_MINT
+        whole = Decimal(request.amount_raw)
+        out = (
+            whole / 10**9 / self.price * 10**DECIMALS if buying else whole / 10**DECIMALS * self.price * 10**9
+        )
+        return Quote(
+            request=request,
+            request_id="1",
+            in_amount_raw=request.amount_raw,
+            out_amount_raw=int(out),
+            price_impact_ratio=self.impact,
+            slippage_bps=50,
+            fees=Fees(
+                protocol_fee_lamports=0, protocol_fee_bps=0, network_fee_lamports=5_000, rent_lamports=0
+            ),
+            swap_usd_value=None,
+            routes_json=None,
+            payload_json="{}",
+            transaction=None,
+            last_valid_block_height=None,
+            received_monotonic=0.0,
+        )
+
+
+class Witness:
+    """Another source; it knows a price, or nothing."""
+
+    source = PriceSource.DEXSCREENER
+    capacity_per_second = 100
+
+    def __init__(self, clock: FakeClock, price: Decimal | None) -> None:
+        self.clock, self.price, self.asked = clock, price, 0
+
+    async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
+        self.asked += 1
+        if self.price is None:
+            return FetchResult((), frozenset(tokens), frozenset())
+        found = PriceObservation(TOKEN, self.source, self.price, None, self.clock.now())
+        return FetchResult((found,), frozenset(), frozenset())
+
+
+class NoDecimals:
+    async def decimals(self, token: TokenAddress) -> int:
+        del token
+        return DECIMALS
+
+
+class NoSolPrice:
+    def current(self, now: object) -> None:
+        del now
+
+    def latest(self) -> None:
+        return None
+
+
+class Desk:
+    """A paper gateway behind a judge."""
+
+    def __init__(
+        self, quoted: str, *, newest: str | None = "0.001", witness: str | None = "0.001", impact: str = "0"
+    ) -> None:
+        self.clock = FakeClock()
+        self.witness = Witness(self.clock, Decimal(witness) if witness is not None else None)
+        price = Decimal(newest) if newest is not None else None
+        held = (
+            TokenPrice(TOKEN, price, None, PriceSource.DEXSCREENER, self.clock.now())
+            if price is not None
+            else None
+        )
+        self.gateway = JudgedSwapGateway(
+            SimulationSwapGateway(Provider(Decimal(quoted), impact)),  # type: ignore[arg-type]  # only asked for orders
+            judge=PriceJudge(
+                newest=newest_price(lambda _: held, self.clock, 10),
+                witness=self.witness,
+                sol_price=NoSolPrice(),
+                clock=self.clock,
+            ),
+            decimals=NoDecimals(),
+            clock=self.clock,
+            tolerance=Decimal("0.25"),
+        )
+
+    async def buy(self) -> Quote:
+        request = QuoteRequest(input_mint=SOL_MINT, output_mint=TOKEN, amount_raw=10**9)
+        return await self.gateway.quote(request)
+
+    async def sell(self) -> Quote:
+        request = QuoteRequest(input_mint=TOKEN, output_mint=SOL_MINT, amount_raw=10**9)
+        return await self.gateway.quote(request)
+
+
+@pytest.mark.parametrize("quoted", ["0.1", "0.00001"], ids=["x 100", "x 0.01"])
+@pytest.mark.parametrize("newest", ["0.001", None], ids=["held", "not held"])
+@pytest.mark.parametrize("impact", ["0", "-0.99"])
+async def test_absurd_quotes_are_refused(quoted: str, newest: str | None, impact: str) -> None:
+    desk = Desk(quoted, newest=newest, impact=impact)
+
+    for trade in (desk.buy, desk.sell):
+        with pytest.raises(TradeRejectedError) as refused:
+            await trade()
+        assert refused.value.code == QUOTE_IMPLAUSIBLE
+        assert "0.001 SOL" in refused.value.message
+
+
+@pytest.mark.parametrize("quoted", ["0.001", "0.00085", "0.0012"])
+async def test_quotes_near_the_price_are_taken_without_asking_anybody(quoted: str) -> None:
+    desk = Desk(quoted)
+
+    assert (await desk.buy()).out_amount_raw > 0
+    assert (await desk.sell()).out_amount_raw > 0
+    assert desk.witness.asked == 0
+
+
+async def test_an_old_price_is_doubted_before_the_quote_is() -> None:
+    desk = Desk("0.0005", witness="0.0005")
+
+    assert (await desk.sell()).out_amount_raw > 0
+    assert desk.witness.asked == 1
+
+
+async def test_a_price_that_is_too_old_judges_nothing() -> None:
+    desk = Desk("0.0005", witness=None)
+    desk.clock.advance(timedelta(seconds=11).total_seconds())
+
+    assert (await desk.sell()).out_amount_raw > 0
+
+
+async def test_without_any_price_nothing_can_be_judged() -> None:
+    desk = Desk("0.1", newest=None, witness=None)
+
+    assert (await desk.buy()).out_amount_raw > 0
+
+
+async def test_quotes_of_one_moment_share_the_question() -> None:
+    desk = Desk("0.001", newest=None)
+
+    await asyncio.gather(*(desk.buy() for _ in range(20)))
+
+    assert desk.witness.asked == 1
+
+
+async def test_a_sale_does_not_wait_for_ever_for_a_slow_source() -> None:
+    """A crash of 40 % that the other source has not seen yet is sold at the second attempt, a hundredth is not."""
+    desk = Desk("0.0006")
+    with pytest.raises(TradeRejectedError):
+        await desk.sell()
+    assert (await desk.sell()).out_amount_raw > 0
+
+    worthless = Desk("0.00001")
+    for _ in range(20):
+        with pytest.raises(TradeRejectedError):
+            await worthless.sell()
+
+
+async def test_a_token_that_really_has_no_buyers_can_be_left() -> None:
+    desk = Desk("0.00001", impact="-0.99")
+    for _ in range(STUBBORN):
+        with pytest.raises(TradeRejectedError):
+            await desk.sell()
+
+    assert (await desk.sell()).out_amount_raw > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "impact", "believed"),
+    [
+        ("1", "0", True),
+        ("0.75", "0", True),
+        ("0.74", "0", False),
+        ("1.33", "0", True),
+        ("1.34", "0", False),
+        ("0.68", "-0.1", True),
+        ("0.67", "0.1", False),
+        ("1.34", "-0.4", False),
+        ("0.3", "-0.99", False),
+        ("0", "0", False),
+        ("NaN", "0", False),
+        ("0.5", "NaN", False),
+    ],
+)
+def test_the_edges(value: str, impact: str, believed: bool) -> None:
+    assert is_plausible(Decimal(value), Decimal(impact), Decimal("0.25")) is believed
