@@ -219,6 +219,33 @@ async def test_an_unclear_answer_is_cleared_up(trader: Trader, rule: dict[str, A
     await trader.check(swaps=2)
 
 
+@pytest.mark.parametrize(
+    ("variant", "code"), [("hidden_in_lookup", "FOREIGN_TRANSFER"), ("half_out", "SIMULATION_MISMATCH")]
+)
+async def test_an_order_that_steals_is_not_signed_and_an_exit_asks_for_another(
+    trader: Trader, variant: str, code: str
+) -> None:
+    steals: dict[str, Any] = {"kind": "hostile", "endpoint": "order", "message": variant, "mint": trader.mint}
+    await trader.control.fault(**steals, times=1)
+    assert await outcome(trader, await trader.buy()) == ("FAILED", code)
+    await trader.check(swaps=0)
+    assert await trader.booked() == {SOL_MINT: FUNDS_SOL * ONE_SOL}
+
+    await trader.buy()
+    await trader.opened()
+    await trader.control.fault(**steals, times=2)
+    await trader.fall()
+    await trader.flat()
+
+    await trader.check(swaps=2)
+    product = trader.product
+    token = product.token()
+    metrics = await product.http.get(
+        f"{product.url}/api/v1/metrics", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert f'swap_not_signed_total{{code="{code}"}} ' in metrics.text
+
+
 async def posted(trader: Trader, times: int) -> None:
     """Wait until the sandbox was sent that many transactions more than now."""
     before = (await trader.control.requests())["counts"].get("execute", 0)

@@ -179,7 +179,11 @@ class SwapPreflight:
         self, encoded: str, transaction: DecodedTransaction, order: Ordered, accepted: Accepted
     ) -> None:
         own = [order.wallet, *sorted(accepted.accounts & set(transaction.keys))]
-        others = sorted(transaction.writable - set(own))[: _MOST_ACCOUNTS - len(own)]
+        others = sorted(transaction.writable - set(own))
+        if len(own) + len(others) > _MOST_ACCOUNTS:
+            raise UnsafeSwapError(
+                "TOO_MANY_ACCOUNTS", "The transaction may change more accounts than can be looked at"
+            )
         priority = Priority.EXIT if order.is_exit else Priority.ENTRY
         before, simulation = await asyncio.gather(
             self._rpc.raw_accounts([*own, *others], priority=priority),
