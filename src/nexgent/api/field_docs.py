@@ -304,7 +304,7 @@ def _set_number(field: Schema) -> None:
 def _set_format(name: str, field: Schema) -> None:
     form = "uuid" if name in _UUID_FIELDS else "date-time" if name in _TIME_FIELDS else None
     for one in (field, *field.get("anyOf", ())):
-        if form is None or one.get("type") != "string" or "format" in one:
+        if form is None or one.get("type") != "string" or one.keys() & {"format", "pattern"}:
             continue
         # A time of the future may be a number in requests; the interface's own times are always ISO-8601.
         if form == "uuid" or len(field.get("anyOf", ())) < 3:

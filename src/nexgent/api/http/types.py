@@ -32,6 +32,7 @@ from nexgent.api.http.problems import problem_text
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.mints import read_mint, read_traded_mint
 from nexgent.shared.money import CONTEXT, plain
+from nexgent.shared.numbers import MAX_NUMBER_TEXT
 from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, SignalId, TokenAddress, TransactionId
 
 EXAMPLE_MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
@@ -143,13 +144,26 @@ def _stripped(value: object) -> object:
 Stripped = BeforeValidator(_stripped)
 """Texts lose surrounding blanks, and blank ones count as absent."""
 
-GivenMint = Annotated[Mint, _mint_of(read_mint)]
+_BASE58 = "[1-9A-HJ-NP-Za-km-z]{32,44}"
+
+
+def _mint_text(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": rf"^\s*{pattern}\s*$", "examples": [EXAMPLE_MINT]}
+
+
+_MINT_SCHEMA = WithJsonSchema(_mint_text(_BASE58))
+GivenMint = Annotated[Mint, _mint_of(read_mint), _MINT_SCHEMA]
 """The address of a token as somebody sends it: 32 bytes in base58."""
 
-OptionalMint = Annotated[Mint | None, _mint_of(read_mint), Stripped]
+OptionalMint = Annotated[
+    Mint | None,
+    _mint_of(read_mint),
+    Stripped,
+    WithJsonSchema({"anyOf": [_mint_text(f"({_BASE58})?"), {"type": "null"}]}),
+]
 """The address of a token that may be left out; a blank one counts as left out."""
 
-GivenTradedMint = Annotated[Mint, _mint_of(read_traded_mint)]
+GivenTradedMint = Annotated[Mint, _mint_of(read_traded_mint), _MINT_SCHEMA]
 """The address of a token that can be bought, which SOL is not."""
 
 
@@ -158,8 +172,26 @@ def text(max_length: int, *, min_length: int = 0) -> Any:
     return Field(min_length=min_length, max_length=max_length)
 
 
+BLANK: dict[str, Any] = {"type": "string", "pattern": r"^\s*$"}
+"""A text that counts as absent, as it is documented."""
+
+GivenTransactionId = Annotated[
+    ATransactionId | None,
+    Stripped,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "uuid", "examples": ["b1a6a0de-3f0e-4a39-8a61-d3c5f2a4c9e7"]},
+                BLANK,
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+"""The id of a transaction in a body; null and blank mean none."""
+
 OptionalTransactionId = Annotated[ATransactionId | None, Stripped]
-"""The id of a transaction that may be left out; a blank one counts as left out."""
+"""The id of a transaction in a query, which may be left out."""
 
 
 def _trimmed(value: str | None) -> str | None:
@@ -182,7 +214,21 @@ def _not_blank(value: str | None, info: ValidationInfo) -> str | None:
     return text
 
 
-NotBlank = AfterValidator(_not_blank)
+class _NotBlank:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return AfterValidator(_not_blank).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        found = handler(schema)
+        for one in found.get("anyOf", [found]):
+            if one.get("type") == "string":
+                one["pattern"] = r"\S"
+        return found
+
+
+NotBlank = _NotBlank()
 """Texts that are there lose surrounding blanks, and something has to be left."""
 
 _TIME_TEXT = {"type": "string", "examples": ["2026-01-01T12:00:00.000Z"]}
@@ -202,7 +248,15 @@ SignalInQuery = Annotated[
 GivenSignalId = Annotated[
     SignalId | None,
     _reader(fields.parse_signal_id),
-    WithJsonSchema({"anyOf": [_SIGNAL_NUMBER, {"type": "string"}, {"type": "null"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _SIGNAL_NUMBER,
+                {"type": "string", "pattern": r"^[ \t\r\n]*[0-9]{1,12}[ \t\r\n]*$"},
+                {"type": "null"},
+            ]
+        }
+    ),
 ]
 """The number of a signal in a body, as number or text, or null for none."""
 
@@ -234,6 +288,15 @@ RequiredInQuery = BeforeValidator(_given)
 
 AgentIdInQuery = Annotated[AgentId, _uuid_of("agent"), RequiredInQuery, _AGENT_SCHEMA]
 """The agent of a list, without which there is none."""
+
+
+NUMBER_TEXT: dict[str, Any] = {
+    "type": "string",
+    "maxLength": MAX_NUMBER_TEXT,
+    "pattern": r"^[ \t\r\n]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?[ \t\r\n]*$",
+    "examples": ["10.25"],
+}
+"""A number as text, as it is documented."""
 
 
 class GivenNumber:
@@ -274,4 +337,4 @@ class GivenNumber:
             )
         null = {"type": "null"}
         nullable = [null] if null in handler(schema).get("anyOf", ()) else []
-        return {"anyOf": [{"type": "string", "examples": ["10.25"]}, number, *nullable]}
+        return {"anyOf": [NUMBER_TEXT, number, *nullable]}

@@ -43,7 +43,7 @@ def _amount(given: object) -> object:
     return amount
 
 
-_AMOUNT_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "examples": ["12.5"]}
+_AMOUNT_SCHEMA = {"type": "string", "pattern": r"^[ \t]*[0-9]+(\.[0-9]+)?[ \t]*$", "examples": ["12.5"]}
 Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema(_AMOUNT_SCHEMA)]
 Symbol = Annotated[str, Field(max_length=20), NotBlank]
 
@@ -81,7 +81,15 @@ class BalanceIn(Body):
 class BalanceChangesIn(Body):
     """What is to be changed of a balance: at least one of both."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"balance": "10"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"balance": "10"}],
+            "anyOf": [
+                {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+                for name in ("balance", "tokenSymbol")
+            ],
+        }
+    )
 
     balance: Amount | None = None
     token_symbol: Symbol | None = None

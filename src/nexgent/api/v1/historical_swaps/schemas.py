@@ -22,6 +22,7 @@ from nexgent.api.http.types import (
     GivenNumber,
     GivenSignalId,
     GivenTime,
+    GivenTransactionId,
     Instant,
     NotBlank,
     NumberInQuery,
@@ -169,8 +170,8 @@ class HistoricalSwapIn(Body):
     profit_loss_sol: Profit
     purchase_time: GivenTime
     sale_time: GivenTime
-    purchase_transaction_id: OptionalTransactionId = None
-    sale_transaction_id: OptionalTransactionId = None
+    purchase_transaction_id: GivenTransactionId = None
+    sale_transaction_id: GivenTransactionId = None
     signal_id: GivenSignalId = None
     close_reason: Reason = None
 
@@ -194,8 +195,8 @@ class HistoricalSwapChangesIn(Body):
     profit_loss_sol: Profit = left_out()
     purchase_time: GivenTime = left_out()
     sale_time: GivenTime = left_out()
-    purchase_transaction_id: OptionalTransactionId = None
-    sale_transaction_id: OptionalTransactionId = None
+    purchase_transaction_id: GivenTransactionId = None
+    sale_transaction_id: GivenTransactionId = None
     signal_id: GivenSignalId = None
     close_reason: Reason = None
 

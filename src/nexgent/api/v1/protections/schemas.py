@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, StringConstraints, WithJsonSchema
 
 from nexgent.api.http.models import ApiModel, Body
 from nexgent.api.http.problems import problem
-from nexgent.api.http.types import Instant, Stripped
+from nexgent.api.http.types import BLANK, Instant, Stripped
 from nexgent.domain.agents.config_models import ProtectionsConfig
 from nexgent.domain.agents.models import Wallet
 from nexgent.domain.protections.models import KillSwitch, ProtectionVerdict
@@ -83,7 +83,7 @@ class KillSwitchIn(Body):
         str | None,
         Stripped,
         AfterValidator(_scope),
-        Field(json_schema_extra={"enum": ["user", "system", "", None]}),
+        WithJsonSchema({"anyOf": [{"type": "string", "enum": ["user", "system"]}, BLANK, {"type": "null"}]}),
     ] = None
     reason: Annotated[Annotated[str, StringConstraints(max_length=500)] | None, Stripped] = None
 

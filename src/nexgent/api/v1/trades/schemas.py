@@ -12,6 +12,7 @@ from nexgent.api.fields import shown
 from nexgent.api.http.models import ApiModel, Body
 from nexgent.api.http.problems import problem
 from nexgent.api.http.types import (
+    NUMBER_TEXT,
     AnAgentId,
     DecimalNumber,
     GivenNumber,
@@ -40,7 +41,7 @@ Size = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": _SIZE_LIMIT_SOL},
-                {"type": "string"},
+                NUMBER_TEXT,
                 {"type": "null"},
             ]
         }

@@ -16,6 +16,7 @@ from nexgent.api.http.models import ApiModel, Body, left_out
 from nexgent.api.http.paging import PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.problems import problem, problem_text
 from nexgent.api.http.types import (
+    NUMBER_TEXT,
     AgentIdInQuery,
     AnAgentId,
     DecimalText,
@@ -79,7 +80,7 @@ GivenValue = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "examples": ["75.13"]},
+                NUMBER_TEXT,
                 {"type": "number", "minimum": 0, "exclusiveMaximum": 1e20},
             ]
         }

@@ -1,0 +1,113 @@
+"""What the OpenAPI document says of bodies is what happens: fields missing, null, of another type, too long, too big, unknown.
+
+The probes are made from the document, and the models that FastAPI gives every body to say what becomes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from nexgent.api.app import ROUTES, create_api
+from nexgent.api.body import parse_document
+from nexgent.api.encoding import encode
+from nexgent.api.http.route import PREFIX, ApiRoute
+
+DOCUMENT: dict[str, Any] = create_api().openapi()
+WITH_BODY = [route for route in ROUTES if route.has_body]
+WRONG: tuple[object, ...] = (None, True, "", " ", "x", -7, 7, Decimal("1.5"), [], {}, [[]])
+
+# Stricter than a schema can say, with the reason.
+STRICTER: Mapping[str, str] = {
+    "Time": "a schema knows no dates in the forms that are taken here",
+}
+
+
+def named(route: ApiRoute) -> str:
+    return f"{route.method} {route.path}"
+
+
+def content_of(route: ApiRoute) -> dict[str, Any]:
+    operation = DOCUMENT["paths"][PREFIX + route.path][route.method.lower()]
+    found: dict[str, Any] = operation["requestBody"]["content"]["application/json"]
+    return found
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def options_of(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    found = resolved(schema)
+    for one in found.get("anyOf", [found]):
+        yield resolved(one)
+
+
+def beyond(schema: dict[str, Any]) -> Iterator[object]:
+    """Yield values just beyond the limits of a field."""
+    for one in options_of(schema):
+        if "maxLength" in one:
+            yield "x" * (one["maxLength"] + 1)
+        if one.get("minLength"):
+            yield "x" * (one["minLength"] - 1)
+        if "maximum" in one:
+            yield int(one["maximum"]) + 1
+        if "exclusiveMaximum" in one:
+            yield int(one["exclusiveMaximum"])
+        if "minimum" in one:
+            yield int(one["minimum"]) - 1
+        if "exclusiveMinimum" in one:
+            yield int(one["exclusiveMinimum"])
+
+
+def probes(route: ApiRoute) -> Iterator[tuple[str, dict[str, Any]]]:
+    content = content_of(route)
+    example = parse_document(encode(content["example"]))
+    assert isinstance(example, dict)
+    yield "as in the example", example
+    yield "an unknown field", {**example, "nobodyKnowsThis": 1}
+    for name, field in resolved(content["schema"]).get("properties", {}).items():
+        yield f"{name} missing", {key: value for key, value in example.items() if key != name}
+        for value in (*WRONG, *beyond(field)):
+            yield f"{name} = {str(value)[:20]!r} ({type(value).__name__})", {**example, name: value}
+
+
+def accepted(model: type[BaseModel], body: dict[str, Any]) -> bool:
+    try:
+        model.model_validate(body)
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+def test_bodies_are_taken_as_documented(route: ApiRoute) -> None:
+    schema = content_of(route)["schema"]
+    says = jsonschema_rs.validator_for(
+        {**schema, "components": DOCUMENT["components"]}, validate_formats=True
+    )
+    model = route.body_field.field_info.annotation if route.body_field is not None else None
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    different = []
+    for what, body in probes(route):
+        documented = says.is_valid(_floats(body))
+        if documented != accepted(model, body) and not any(word in what for word in STRICTER):
+            different.append(f"{what}: the document says {'yes' if documented else 'no'}")
+    assert different == []
+
+
+def _floats(value: object) -> object:
+    """Return a document for a validator that knows no decimals."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: _floats(one) for name, one in value.items()}
+    return [_floats(one) for one in value] if isinstance(value, list) else value
