@@ -13,13 +13,13 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from nexgent.api.app import ROUTES, create_api
+from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.body import parse_document
 from nexgent.api.encoding import encode
 from nexgent.api.http.route import PREFIX, ApiRoute
 
 DOCUMENT: dict[str, Any] = create_api().openapi()
-WITH_BODY = [route for route in ROUTES if route.has_body]
+WITH_BODY = [route for route in ENDPOINTS if isinstance(route, ApiRoute) and route.has_body]
 WRONG: tuple[object, ...] = (None, True, "", " ", "x", -7, 7, Decimal("1.5"), [], {}, [[]])
 
 # Stricter than a schema can say, with the reason.
