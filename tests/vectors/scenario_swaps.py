@@ -127,7 +127,7 @@ class SandboxSwaps(ScriptedSwaps):
         self.live_wallet = WalletAddress(str(key.pubkey()))
         clock = SystemClock()
         client = JupiterSwapClient(
-            JupiterApi(http=http, clock=clock, base_url=url, requests_per_minute=0, execute_per_second=0),
+            JupiterApi(http=http, clock=clock, base_url=url, requests_per_minute=0, execute_per_minute=0),
             clock,
         )
         self.control = control

@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -67,7 +67,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Run all checks at once, in the order they are shown."""
     running = running_servers(settings.storage.data_dir)
     async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as http:
-        upstreams = _Upstreams(settings, http)
+        upstreams = Upstreams(settings, http)
         findings = await asyncio.gather(
             database(settings.storage, running),
             redis(settings.storage, running),
@@ -210,7 +210,10 @@ def clock(offsets: Mapping[str, float]) -> Finding:
     return Finding("clock", Verdict.FAIL, found, "Set the clock; prices and tokens are judged by their age")
 
 
-class _Upstreams:
+_PYTH_OPTIONAL = "PYTH_API_KEY is optional; without it SOL/USD comes from the other sources"
+
+
+class Upstreams:
     """One small request to each upstream service."""
 
     def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
@@ -233,11 +236,10 @@ class _Upstreams:
         key = self._market.pyth_api_key
         url = f"{self._market.pyth_hermes_url}/v2/updates/price/latest"
         headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key is not None else {}
-        advice = (
-            "" if key is not None else "Set PYTH_API_KEY; without it SOL/USD comes from the other sources"
-        )
+        advice = "" if key is not None else _PYTH_OPTIONAL
+        query = {"ids[]": SOL_USD_FEED_ID}
         return await self._ask(
-            "Pyth", "GET", url, {"ids[]": SOL_USD_FEED_ID}, headers, key is not None, advice
+            "Pyth", "GET", url, query, headers, key is not None, advice, refused=_pyth_refused
         )
 
     async def solana(self) -> Finding:
@@ -253,6 +255,7 @@ class _Upstreams:
         headers: Mapping[str, str],
         has_key: bool | None,
         keyless_advice: str,
+        refused: Callable[[httpx.Response, bool], tuple[Verdict, str]] | None = None,
     ) -> Finding:
         key = {None: "", True: ", key set", False: ", no key"}[has_key]
         host = urlsplit(url).hostname or "?"
@@ -279,6 +282,9 @@ class _Upstreams:
                 return Finding(
                     name, Verdict.WARN if lacking else Verdict.OK, found, keyless_advice if lacking else ""
                 )
+            case 401 | 403 | 404 if refused is not None:
+                verdict, advice = refused(answer, bool(has_key))
+                return Finding(name, verdict, found, advice)
             case 401 | 403:
                 advice = "The key is refused; check it" if has_key else keyless_advice or "Access is refused"
                 return Finding(name, Verdict.FAIL, found, advice)
@@ -293,6 +299,27 @@ class _Upstreams:
         except (KeyError, ValueError, TypeError):
             return
         self.offsets[host] = time.time() - theirs
+
+
+def _pyth_refused(answer: httpx.Response, has_key: bool) -> tuple[Verdict, str]:
+    """Tell the three refusals apart: nobody asked with a key, the key is wrong, the key has no right to this feed."""
+    if answer.status_code == httpx.codes.NOT_FOUND and not _speaks_of_rights(answer):
+        return Verdict.FAIL, "Check PYTH_HERMES_URL"
+    if not has_key:
+        return Verdict.WARN, f"No key: {_PYTH_OPTIONAL}"
+    if _speaks_of_rights(answer) or answer.status_code == httpx.codes.FORBIDDEN:
+        return (
+            Verdict.WARN,
+            "Not entitled: the key's plan lacks the SOL/USD feed; SOL/USD comes from the other sources",
+        )
+    return (
+        Verdict.FAIL,
+        "Wrong key: Pyth does not know PYTH_API_KEY. Correct it, or leave it empty: it is optional",
+    )
+
+
+def _speaks_of_rights(answer: httpx.Response) -> bool:
+    return "not entitled" in answer.text.lower()
 
 
 def _summary(settings: Settings) -> str:

@@ -41,7 +41,7 @@ class RateLimits:
         self.enabled = settings.rate_limit
         self.buckets = {
             "jupiter": Bucket(settings.rate_limit_jupiter_per_minute, 60),
-            "execute": Bucket(settings.rate_limit_execute_per_second, 1),
+            "execute": Bucket(settings.rate_limit_execute_per_second * 60, 60),
             "dexscreener": Bucket(settings.rate_limit_dexscreener_per_minute, 60),
             "pyth": Bucket(settings.rate_limit_pyth_per_ten_seconds, 10, _PYTH_BLOCK_SECONDS),
             "rpc": Bucket(settings.rate_limit_rpc_per_ten_seconds, 10),

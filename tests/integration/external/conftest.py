@@ -72,7 +72,7 @@ def api(http: HttpClient, base_url: str) -> JupiterApi:
         base_url=base_url,
         api_key=API_KEY,
         requests_per_minute=0,
-        execute_per_second=0,
+        execute_per_minute=0,
     )
 
 

@@ -86,10 +86,10 @@ class JupiterMarketProbe:
         self._clock = clock
 
     async def read(self, tokens: Sequence[TokenAddress]) -> Sequence[MarketReading]:
-        """Return a reading per token, one after the other: these calls are dear."""
+        """Return a reading per token; what is asked for together shares the calls, which are dear."""
         readings = []
-        for token in tokens:
-            figures = await self._metrics.metrics(token)
+        answers = await asyncio.gather(*(self._metrics.metrics(token) for token in tokens))
+        for token, figures in zip(tokens, answers, strict=True):
             liquidity = figures.liquidity_usd if figures is not None else None
             verdict = MarketVerdict.UNKNOWN
             if liquidity is not None and liquidity.is_finite():

@@ -8,7 +8,7 @@ from nexgent.infrastructure.external.upstream import Upstream
 from nexgent.shared.clock import Clock
 
 DEFAULT_BASE_URL = "https://api.jup.ag"
-_EXECUTE_PER_SECOND = 20
+_EXECUTE_PER_MINUTE = 1_200
 # People paste whole endpoints of several generations of this API.
 _KNOWN_SUFFIXES = (
     "/price/v3",
@@ -33,7 +33,7 @@ class JupiterApi:
         base_url: str = DEFAULT_BASE_URL,
         api_key: str | None = None,
         requests_per_minute: int,
-        execute_per_second: int = _EXECUTE_PER_SECOND,
+        execute_per_minute: int = _EXECUTE_PER_MINUTE,
     ) -> None:
         """Limits of 0 are unlimited. Without a key no header is sent (the keyless tier)."""
         self.api_key = api_key or None
@@ -46,6 +46,5 @@ class JupiterApi:
             headers=headers,
             known_suffixes=_KNOWN_SUFFIXES,
         )
-        self.execute_budget = RateBudget(
-            "Jupiter execute", limit=execute_per_second, window_seconds=1.0, clock=clock
-        )
+        # Both are counted over sliding windows of 60 s, on every plan.
+        self.execute_budget = RateBudget("Jupiter execute", limit=execute_per_minute, clock=clock)

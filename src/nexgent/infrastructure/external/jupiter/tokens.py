@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -27,7 +31,16 @@ log = structlog.get_logger(__name__)
 
 SEARCH_TIMEOUT_SECONDS = 5.0
 CACHE_SECONDS = 15.0
+MAX_SEARCH_MINTS = 100
 _MAX_CACHED = 5_000
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Tokens that one call asks for."""
+
+    tokens: list[TokenAddress] = field(default_factory=list)
+    answer: asyncio.Task[dict[TokenAddress, TokenMetrics]] | None = None
 
 
 class JupiterTokenMetrics:
@@ -47,6 +60,7 @@ class JupiterTokenMetrics:
         self._decimals = decimals
         self._cache: OrderedDict[TokenAddress, tuple[float, TokenMetrics]] = OrderedDict()
         self._calls: SingleFlight[TokenAddress, TokenMetrics | None] = SingleFlight()
+        self._batch: _Batch | None = None
 
     async def metrics(self, token: TokenAddress) -> TokenMetrics | None:
         """Return the figures of exactly this mint, or None when they cannot be had."""
@@ -62,10 +76,27 @@ class JupiterTokenMetrics:
         return metrics
 
     async def _ask(self, token: TokenAddress) -> TokenMetrics | None:
+        """Return what the next call tells of a token: those that are asked for at the same moment share it."""
+        batch = self._batch
+        if batch is None or len(batch.tokens) >= MAX_SEARCH_MINTS:
+            batch = self._batch = _Batch()
+            batch.tokens.append(token)
+            batch.answer = asyncio.ensure_future(self._search(batch))
+        else:
+            batch.tokens.append(token)
+        assert batch.answer is not None
+        return (await asyncio.shield(batch.answer)).get(token)
+
+    async def _search(self, batch: _Batch) -> dict[TokenAddress, TokenMetrics]:
+        # Whoever asks in this round of the event loop still gets in.
+        await asyncio.sleep(0)
+        if self._batch is batch:
+            self._batch = None
+        tokens = batch.tokens
         try:
             answer = await self._api.main.get(
                 "/tokens/v2/search",
-                [("query", token)],
+                [("query", ",".join(tokens))],
                 operation="tokens",
                 priority=Priority.ENTRY,
                 timeout_seconds=SEARCH_TIMEOUT_SECONDS,
@@ -73,12 +104,13 @@ class JupiterTokenMetrics:
             )
             found = list_of(decode(answer.body))
         except (UpstreamCallError, BadJsonError) as error:
-            log.warning("token_metrics.unavailable", token=token, reason=str(error))
-            return None
-        # It is a search: the first hit may be another token with this one's name.
-        fields = next((item for item in map(mapping_of, found) if item.get("id") == token), None)
-        if fields is None:
-            return None
+            log.warning("token_metrics.unavailable", tokens=tokens[:5], count=len(tokens), reason=str(error))
+            return {}
+        # It is a search: a hit may be another token with one's name.
+        by_mint = {item.get("id"): item for item in map(mapping_of, found)}
+        return {token: self._metrics_in(token, by_mint[token]) for token in tokens if token in by_mint}
+
+    def _metrics_in(self, token: TokenAddress, fields: Mapping[str, Any]) -> TokenMetrics:
         decimals = int_of(fields.get("decimals"))
         if self._decimals is not None and decimals is not None:
             self._decimals.remember(token, decimals)

@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 DEFAULT_BASE_URL = "https://hermes.pyth.network"
 _KNOWN_SUFFIXES = ("/v2/updates/price/latest", "/v2/updates/price/stream", "/v2/updates/price", "/v2")
 _TIMEOUT_SECONDS = 3.0
-_CALLS_PER_TEN_SECONDS = 10
+_CALLS_PER_TEN_SECONDS = 8
+"""The limit is 10; the eleventh call would shut us out for a minute."""
 _PLANNED_RECONNECT_SECONDS = 23 * 3600.0
 _FIRST_BACKOFF_SECONDS = 1.0
 _MAX_BACKOFF_SECONDS = 30.0
