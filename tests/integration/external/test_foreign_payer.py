@@ -61,6 +61,8 @@ class MarketMaker:
         self.payer = MAKER
         self.in_amount, self.out_amount = 1_000_000, 777
         self.given = 777
+        self.touched: Pubkey | None = None
+        """Another token account of the wallet that the fill may change."""
 
     async def __call__(self, request: web.Request) -> web.Response:
         if request.path == "/swap/v2/order":
@@ -104,6 +106,8 @@ class MarketMaker:
             AccountMeta(key, is_signer=place < 2, is_writable=place < 2 or key == ACCOUNT)
             for place, key in enumerate(accounts)
         ]
+        if self.touched is not None:
+            metas.append(AccountMeta(self.touched, is_signer=False, is_writable=True))
         return Instruction(ENGINE, data, metas)
 
     def _account(self, address: str, *, after: bool) -> dict[str, Any] | None:
@@ -111,9 +115,10 @@ class MarketMaker:
         if address == WALLET:
             lamports = 10**9 - (self.in_amount if after else 0)
             return {"lamports": lamports, "owner": str(Pubkey.default()), "data": ["", "base64"]}
-        if address != str(ACCOUNT):
+        if address not in (str(ACCOUNT), str(self.touched)):
             return None
-        keys = bytes(Pubkey.from_string(TOKEN)) + bytes(KEYPAIR.pubkey())
+        mint = TOKEN if address == str(ACCOUNT) else SOL_MINT
+        keys = bytes(Pubkey.from_string(mint)) + bytes(KEYPAIR.pubkey())
         raw = keys + (self.given if after else 0).to_bytes(8, "little") + bytes(36) + b"\x01" + bytes(56)
         data = [base64.b64encode(raw).decode(), "base64"]
         return {"lamports": 2_039_280, "owner": TOKEN_PROGRAM, "data": data}
@@ -330,6 +335,10 @@ def _other_payer(market: MarketMaker) -> None:
     market.payer = Keypair()
 
 
+def _touches_more(market: MarketMaker) -> None:
+    market.touched = Pubkey.new_unique()
+
+
 def _takes_more(market: MarketMaker) -> None:
     market.in_amount = 1_000_001
 
@@ -346,6 +355,7 @@ def _gives_less(market: MarketMaker) -> None:
     ("lie", "code"),
     [
         (_other_payer, "FOREIGN_PAYER"),
+        (_touches_more, "FOREIGN_ACCOUNT"),
         (_takes_more, "AMOUNT_TOO_HIGH"),
         (_promises_less, "MINIMUM_OUT_TOO_LOW"),
         (_gives_less, "SIMULATION_MISMATCH"),

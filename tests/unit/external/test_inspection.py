@@ -77,27 +77,36 @@ def _swap(
     destination: Pubkey = HELD,
     other: Pubkey = JUPITER,
     mint: Pubkey = TOKEN,
+    user: Pubkey = WALLET,
+    signs: bool = True,
+    fee: int = 0,
 ) -> Instruction:
     """Return a swap in one of the layouts of Jupiter's program."""
-    user = _meta(WALLET, signs=True, writes=True)
+    authority = _meta(user, signs=signs, writes=True)
     from_, to = _meta(source, writes=True), _meta(destination, writes=True)
     any_ = _meta(JUPITER)
-    head = _numbers((amount, 8), (quoted, 8), (slippage, 2), (0, 2), (0, 2))
-    tail = b"plan" + _numbers((amount, 8), (quoted, 8), (slippage, 2), (0, 1))
+    head = _numbers((amount, 8), (quoted, 8), (slippage, 2), (fee, 2), (0, 2))
+    tail = b"plan" + _numbers((amount, 8), (quoted, 8), (slippage, 2), (min(fee, 255), 1))
     match name:
         case "route":
-            metas = [_meta(SPL), user, from_, to, _meta(other), _meta(mint), any_]
+            metas = [_meta(SPL), authority, from_, to, _meta(other), _meta(mint), any_]
             data = bytes([229, 23, 203, 151, 122, 227, 173, 42]) + tail
         case "shared_accounts_route":
-            metas = [_meta(SPL), any_, user, from_, any_, any_, to, _meta(SOL), _meta(mint), any_]
+            metas = [_meta(SPL), any_, authority, from_, any_, any_, to, _meta(SOL), _meta(mint), any_]
             data = bytes([193, 32, 155, 51, 65, 214, 156, 129, 7]) + tail
         case "route_v2":
-            metas = [user, from_, to, _meta(SOL), _meta(mint), _meta(SPL), _meta(SPL), _meta(other)]
+            metas = [authority, from_, to, _meta(SOL), _meta(mint), _meta(SPL), _meta(SPL), _meta(other)]
             data = bytes([187, 100, 250, 204, 49, 196, 175, 20]) + head + bytes(4)
         case _:
-            metas = [any_, user, from_, any_, any_, to, _meta(SOL), _meta(mint)]
+            metas = [any_, authority, from_, any_, any_, to, _meta(SOL), _meta(mint)]
             data = bytes([209, 152, 83, 147, 124, 254, 216, 233, 7]) + head + bytes(4)
     return Instruction(JUPITER, data, metas)
+
+
+def _memo() -> Instruction:
+    """Return a memo the wallet signs."""
+    program = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+    return Instruction(program, b"hello", [_meta(WALLET, signs=True)])
 
 
 def _associated(
@@ -152,6 +161,13 @@ def test_every_layout_is_read_for_what_it_takes_and_gives(name: str) -> None:
     assert _code([_swap(name, mint=STRANGER)]) == "WRONG_MINT"
     assert _code([_swap(name, source=STRANGER)]) == "FOREIGN_ACCOUNT"
     assert _code([_swap(name, destination=STRANGER)]) == "FOREIGN_ACCOUNT"
+    assert _code([_swap(name, user=STRANGER)]) == "UNKNOWN_SIGNER"
+    assert _code([_swap(name, user=STRANGER, signs=False), _memo()]) == "FOREIGN_ACCOUNT"
+    assert _code([_swap(name, fee=255)]) is None
+
+
+def test_a_platform_fee_has_a_limit() -> None:
+    assert _code([_swap(fee=256)]) == "FEE_TOO_HIGH"
 
 
 @pytest.mark.parametrize("name", ["route", "route_v2"])

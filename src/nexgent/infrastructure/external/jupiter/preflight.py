@@ -12,12 +12,8 @@ instructions cannot be read, or over an intermediate token, is refused like an e
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -28,18 +24,17 @@ from nexgent.domain.trading.errors import SwapNotSentError, UnsafeSwapError
 from nexgent.domain.trading.models import Quote
 from nexgent.infrastructure.external.budget import Priority
 from nexgent.infrastructure.external.errors import UpstreamCallError
-from nexgent.infrastructure.external.json_values import int_of, list_of, mapping_of, text_of
+from nexgent.infrastructure.external.json_values import list_of, mapping_of, text_of
+from nexgent.infrastructure.external.jupiter.aftermath import account_data, account_state, compare
 from nexgent.infrastructure.external.jupiter.decoded import DecodedTransaction, decode, tables_of
 from nexgent.infrastructure.external.jupiter.inspection import (
-    SYSTEM_PROGRAM,
     Accepted,
     InspectionLimits,
     Ordered,
     inspect,
 )
 from nexgent.infrastructure.external.jupiter.signing import parse_order_transaction
-from nexgent.infrastructure.external.solana.rpc import TOKEN_PROGRAMS, RpcError, SolanaRpc
-from nexgent.shared.money import SOL_MINT
+from nexgent.infrastructure.external.solana.rpc import RpcError, SolanaRpc
 from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -49,7 +44,6 @@ PREFLIGHT_SECONDS = 5.0
 _LOOKUP_TABLE_PROGRAM = "AddressLookupTab1e1111111111111111111111111"
 _REMEMBERED_TABLES = 2_000
 _KEY_BYTES = 32
-_NO_DELEGATE = bytes(4)
 _MOST_ACCOUNTS = 100
 
 RefusalObserver = Callable[[str], None]
@@ -71,19 +65,6 @@ class _Terms(msgspec.Struct, rename="camel"):
     gasless: bool | None = None
     signature_fee_payer: str | None = None
     route_plan: list[_Hop] = []
-
-
-@dataclass(frozen=True, slots=True)
-class _Account:
-    """One account as the chain has it or would have it."""
-
-    lamports: int
-    program: str
-    mint: str | None = None
-    owner: str | None = None
-    amount: int = 0
-    delegated: bool = False
-    closable: bool = False
 
 
 class SwapPreflight:
@@ -146,7 +127,7 @@ class SwapPreflight:
         missing = [address for address in dict.fromkeys(addresses) if address not in self._tables]
         if missing:
             for address, account in zip(missing, await self._rpc.raw_accounts(missing), strict=True):
-                data = _data(account)
+                data = account_data(account)
                 if account is None or text_of(account.get("owner")) != _LOOKUP_TABLE_PROGRAM:
                     raise UnsafeSwapError(
                         "UNRESOLVED_LOOKUP", "The transaction names a lookup table that is none"
@@ -189,7 +170,9 @@ class SwapPreflight:
             self._rpc.raw_accounts([*own, *others], priority=priority),
             self._rpc.simulate(encoded, own, priority=priority),
         )
-        known = {address: _account(account) for address, account in zip([*own, *others], before, strict=True)}
+        known = {
+            address: account_state(account) for address, account in zip([*own, *others], before, strict=True)
+        }
         for address in others:
             account = known[address]
             if account is not None and account.owner == order.wallet:
@@ -207,10 +190,10 @@ class SwapPreflight:
         if len(found) != len(own):
             raise UnsafeSwapError("SIMULATION_FAILED", "The node does not tell what the swap would change")
         after = {
-            address: _account(mapping_of(item) if item is not None else None)
+            address: account_state(mapping_of(item) if item is not None else None)
             for address, item in zip(own, found, strict=True)
         }
-        _compare(transaction, order, accepted, {a: known[a] for a in own}, after)
+        compare(transaction, order, accepted, {a: known[a] for a in own}, after)
 
 
 def _ordered(quote: Quote, wallet: str) -> Ordered:
@@ -235,86 +218,6 @@ def _ordered(quote: Quote, wallet: str) -> Ordered:
         fee_payer=terms.signature_fee_payer,
         intermediate_mints=tuple(dict.fromkeys(mint for mint in hops if mint not in ends and _is_key(mint))),
     )
-
-
-def _compare(
-    transaction: DecodedTransaction,
-    order: Ordered,
-    accepted: Accepted,
-    before: Mapping[str, _Account | None],
-    after: Mapping[str, _Account | None],
-) -> None:
-    """Hold the change of everything the wallet owns against the order."""
-    for address, account in after.items():
-        if account is None:
-            continue
-        if address == order.wallet:
-            if account.program != SYSTEM_PROGRAM:
-                raise UnsafeSwapError("AUTHORITY_CHANGE", "The swap would give the wallet itself away")
-        elif account.owner not in (order.wallet, None):
-            raise UnsafeSwapError("AUTHORITY_CHANGE", "The swap would give a token account away")
-        earlier = before[address]
-        if account.delegated and not (earlier is not None and earlier.delegated):
-            raise UnsafeSwapError("DELEGATE", "The swap would let somebody spend the wallet's tokens")
-        if account.closable and not (earlier is not None and earlier.closable):
-            raise UnsafeSwapError("AUTHORITY_CHANGE", "The swap would let somebody close a token account")
-    # Rent of the wallet's own new accounts stays the wallet's, so that it cancels out in the sum.
-    lamports = _sum(after.values(), None) - _sum(before.values(), None)
-    fee = transaction.fee_lamports if transaction.payer == order.wallet else 0
-    allowed = -fee - accepted.tip_lamports
-    if order.input_mint == SOL_MINT:
-        allowed -= order.most_in_raw
-    elif order.output_mint == SOL_MINT:
-        allowed += order.minimum_out_raw
-    if lamports < allowed:
-        raise UnsafeSwapError(
-            "SIMULATION_MISMATCH",
-            f"The swap would change the wallet's SOL by {lamports} lamports, not {allowed}",
-        )
-    mints = {account.mint for account in (*before.values(), *after.values()) if account is not None}
-    for mint in (mints | {order.input_mint, order.output_mint}) - {None, SOL_MINT}:
-        change = _sum(after.values(), mint) - _sum(before.values(), mint)
-        least = order.minimum_out_raw if mint == order.output_mint else 0
-        least = -order.most_in_raw if mint == order.input_mint else least
-        if change < least:
-            raise UnsafeSwapError(
-                "SIMULATION_MISMATCH", f"The swap would change the wallet's tokens by {change}, not {least}"
-            )
-
-
-def _sum(accounts: Iterable[_Account | None], mint: str | None) -> int:
-    """Return the lamports of accounts, or their amount of a mint."""
-    if mint is None:
-        return sum(account.lamports for account in accounts if account is not None)
-    return sum(account.amount for account in accounts if account is not None and account.mint == mint)
-
-
-def _account(fields: Mapping[str, Any] | None) -> _Account | None:
-    if fields is None:
-        return None
-    program, lamports = text_of(fields.get("owner")) or "", int_of(fields.get("lamports")) or 0
-    data = _data(fields)
-    # Mints of token-2022 may be as long as token accounts; byte 165 tells them apart.
-    is_account = len(data) == 165 or (len(data) > 165 and data[165] == 2)
-    if program not in TOKEN_PROGRAMS or not is_account:
-        return _Account(lamports, program)
-    return _Account(
-        lamports=lamports,
-        program=program,
-        mint=str(Pubkey(data[:32])),
-        owner=str(Pubkey(data[32:64])),
-        amount=int.from_bytes(data[64:72], "little"),
-        delegated=data[72:76] != _NO_DELEGATE,
-        closable=data[129:133] != _NO_DELEGATE,
-    )
-
-
-def _data(fields: Mapping[str, Any] | None) -> bytes:
-    content = list_of(fields.get("data")) if fields is not None else []
-    try:
-        return base64.b64decode(content[0]) if content and isinstance(content[0], str) else b""
-    except binascii.Error:
-        return b""
 
 
 def _is_key(text: str) -> bool:
