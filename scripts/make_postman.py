@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
+from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.http.access import Access
-from nexgent.api.http.route import PREFIX
+from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import Scope
 from scripts.postman_tables import (
     ALSO_FINE,
@@ -107,11 +107,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _folder_of(endpoint: AnyEndpoint) -> str:
+def _folder_of(endpoint: ApiRoute) -> str:
     return "positions" if endpoint.path.startswith("/agent-positions/") else endpoint.tag
 
 
-def _rank(endpoint: AnyEndpoint) -> tuple[int, int]:
+def _rank(endpoint: ApiRoute) -> tuple[int, int]:
     """Order a folder so that it runs: make, look, change, act, delete."""
     if endpoint.path in ORDER:
         return (0, ORDER.index(endpoint.path))
@@ -125,7 +125,7 @@ def _rank(endpoint: AnyEndpoint) -> tuple[int, int]:
     return (phase, 0)
 
 
-def _item(endpoint: AnyEndpoint, document: dict[str, Any], *, with_key: bool = False) -> dict[str, Any]:
+def _item(endpoint: ApiRoute, document: dict[str, Any], *, with_key: bool = False) -> dict[str, Any]:
     described = document["paths"][PREFIX + endpoint.path][endpoint.method.lower()]
     request: dict[str, Any] = {
         "method": endpoint.method,
@@ -171,7 +171,7 @@ def _key_folder(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _url(endpoint: AnyEndpoint, described: dict[str, Any]) -> dict[str, Any]:
+def _url(endpoint: ApiRoute, described: dict[str, Any]) -> dict[str, Any]:
     path = _PATH_PARAMETER.sub(
         lambda match: "{{" + _variable(match[1], endpoint) + "}}", PREFIX + endpoint.path
     )
@@ -194,7 +194,7 @@ def _url(endpoint: AnyEndpoint, described: dict[str, Any]) -> dict[str, Any]:
     return {**url, "query": query} if query else url
 
 
-def _variable(parameter: str, endpoint: AnyEndpoint) -> str:
+def _variable(parameter: str, endpoint: ApiRoute) -> str:
     return ID_OF_TAG.get(endpoint.tag, "id") if parameter == "id" else FIELDS[parameter]
 
 
@@ -219,9 +219,7 @@ def _with_variables(example: object) -> object:
     }
 
 
-def _tests(
-    endpoint: AnyEndpoint, described: dict[str, Any], document: dict[str, Any], *, with_key: bool
-) -> str:
+def _tests(endpoint: ApiRoute, described: dict[str, Any], document: dict[str, Any], *, with_key: bool) -> str:
     name = _name(endpoint)
     done = endpoint.done
     fine = {done, *ALSO_FINE.get(name, {})}
@@ -283,7 +281,7 @@ def _bearer() -> dict[str, Any]:
     return {"type": "bearer", "bearer": [{"key": "token", "value": "{{access_token}}", "type": "string"}]}
 
 
-def _name(endpoint: AnyEndpoint) -> str:
+def _name(endpoint: ApiRoute) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from nexgent.api.app import ENDPOINTS, ROUTES
+from nexgent.api.app import ENDPOINTS
 from nexgent.api.body import parse_document
 from nexgent.api.encoding import encode
 from nexgent.domain.users.models import READERS, Scope
@@ -35,7 +35,7 @@ OWNED = [contract for contract in CONTRACTS if contract.foreign is not None]
 
 MODELS: dict[str, TypeAdapter[Any]] = {
     f"{route.method} {route.path}": TypeAdapter(route.response_model)
-    for route in ROUTES
+    for route in ENDPOINTS
     if route.response_model is not None
 }
 """What the documentation says of the answers of endpoints."""

@@ -24,9 +24,9 @@ import pytest_asyncio
 import websockets
 from pydantic import SecretStr
 
-from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
+from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.http.access import Access
-from nexgent.api.http.route import PREFIX
+from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import Claims, Scope, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
@@ -325,7 +325,7 @@ NO_IDS: dict[str, str] = {
 ID_NAME = re.compile(r"(^|[a-z])(Ids?|Address(es)?)$|^ids?$")
 
 
-def named(endpoint: AnyEndpoint) -> str:
+def named(endpoint: ApiRoute) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 
@@ -361,9 +361,7 @@ class World:
             method, path, params=dict(query), headers=headers, json=body if body is not None else None
         )
 
-    async def probe(
-        self, endpoint: AnyEndpoint, probe: Probe, ids: Mapping[str, str], *, key: bool
-    ) -> Answer:
+    async def probe(self, endpoint: ApiRoute, probe: Probe, ids: Mapping[str, str], *, key: bool) -> Answer:
         """Ask with those ids in the place of the names."""
 
         def filled(value: str) -> str:
@@ -567,7 +565,7 @@ DOCUMENT: dict[str, Any] = create_api().openapi()
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
-async def test_every_id_an_endpoint_takes_is_probed(endpoint: AnyEndpoint) -> None:
+async def test_every_id_an_endpoint_takes_is_probed(endpoint: ApiRoute) -> None:
     taken = {("path", name) for name in re.findall(r"\{(\w+)\}", endpoint.path)}
     operation = DOCUMENT["paths"][PREFIX + endpoint.path][endpoint.method.lower()]
     names = {one["name"] for one in operation["parameters"] if one["in"] == "query"}
@@ -604,12 +602,12 @@ def _id_fields(schema: Mapping[str, Any]) -> set[str]:
     return names
 
 
-def _ways(endpoint: AnyEndpoint) -> list[Literal[False, True]]:
+def _ways(endpoint: ApiRoute) -> list[Literal[False, True]]:
     return [False, True] if isinstance(endpoint.access, Scope) else [False]
 
 
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if named(one) in PROBES], ids=named)
-async def test_ids_of_another_user_open_nothing(world: World, endpoint: AnyEndpoint) -> None:
+async def test_ids_of_another_user_open_nothing(world: World, endpoint: ApiRoute) -> None:
     before = await world.fingerprint()
     for probe in PROBES[named(endpoint)]:
         for key in _ways(endpoint):
@@ -644,7 +642,7 @@ async def test_ids_of_another_user_open_nothing(world: World, endpoint: AnyEndpo
     ],
     ids=named,
 )
-async def test_lists_hold_nothing_of_another_user(world: World, endpoint: AnyEndpoint) -> None:
+async def test_lists_hold_nothing_of_another_user(world: World, endpoint: ApiRoute) -> None:
     for key in _ways(endpoint):
         response = await world.ask("GET", endpoint.path, key=key)
         assert response.status_code == 200, response.text
@@ -719,7 +717,7 @@ async def test_nobody_but_the_administrator_stops_everybody(world: World) -> Non
 
 
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.path.startswith("/admin/")], ids=named)
-async def test_nobody_but_the_administrator_gets_at_the_cache(world: World, endpoint: AnyEndpoint) -> None:
+async def test_nobody_but_the_administrator_gets_at_the_cache(world: World, endpoint: ApiRoute) -> None:
     body = {"confirm": True} if endpoint.method == "POST" else None
 
     refused = await world.ask(endpoint.method, endpoint.path, body=body)

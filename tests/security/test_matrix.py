@@ -20,8 +20,8 @@ import pytest_asyncio
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
-from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
-from nexgent.api.http.route import PREFIX
+from nexgent.api.app import ENDPOINTS, create_api
+from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import READERS, Claims, Scope, TokenType
 from nexgent.infrastructure.embedded import running_servers
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -50,7 +50,7 @@ ADMIN_ONLY = re.compile(r"^/admin/")
 PASSED = "passed"
 
 
-def named(endpoint: AnyEndpoint) -> str:
+def named(endpoint: ApiRoute) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 
@@ -119,7 +119,7 @@ class World:
             found.append(SocketCaller(f"key {scope.value}", headers, "owner", frozenset({scope.value})))
         return found
 
-    def path(self, endpoint: AnyEndpoint) -> str:
+    def path(self, endpoint: ApiRoute) -> str:
         """Return the endpoint's path with what the first user has, where there is some."""
         own = {
             "agents": "agent",
@@ -142,7 +142,7 @@ class World:
 
         return re.sub(r"\{(\w+)\}", value, endpoint.path)
 
-    async def ask(self, endpoint: AnyEndpoint, visitor: SocketCaller) -> httpx.Response:
+    async def ask(self, endpoint: ApiRoute, visitor: SocketCaller) -> httpx.Response:
         """Send a request without any content: who may not call is refused before it is looked at."""
         path = self.path(endpoint)
         if endpoint.method == "DELETE" and visitor.user == "owner":
@@ -242,7 +242,7 @@ async def _furnish_owner(world: World) -> None:
         await connection.close()
 
 
-def expected(endpoint: AnyEndpoint, visitor: SocketCaller) -> int | str:
+def expected(endpoint: ApiRoute, visitor: SocketCaller) -> int | str:
     """Return what a cell of the matrix says: a refusal's status, or that the caller gets past the door."""
     access = OWN_DOOR.get(named(endpoint), endpoint.access.value)
     if access == "public":
@@ -257,7 +257,7 @@ def expected(endpoint: AnyEndpoint, visitor: SocketCaller) -> int | str:
     return PASSED
 
 
-def seen(endpoint: AnyEndpoint, answer: httpx.Response) -> int | str:
+def seen(endpoint: ApiRoute, answer: httpx.Response) -> int | str:
     """Return whether an answer is a refusal at the door, or comes from behind it."""
     if answer.status_code == 401 and named(endpoint) not in PUBLIC:
         return 401
@@ -270,7 +270,7 @@ def seen(endpoint: AnyEndpoint, answer: httpx.Response) -> int | str:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
-async def test_who_gets_in(world: World, endpoint: AnyEndpoint) -> None:
+async def test_who_gets_in(world: World, endpoint: ApiRoute) -> None:
     wrong = []
     for visitor in world.visitors():
         answer = await world.ask(endpoint, visitor)
@@ -287,7 +287,7 @@ async def test_who_gets_in(world: World, endpoint: AnyEndpoint) -> None:
 )
 @pytest.mark.parametrize("who", ["other", "admin"])
 async def test_what_belongs_to_somebody_is_not_anybody_elses(
-    world: World, endpoint: AnyEndpoint, who: str
+    world: World, endpoint: ApiRoute, who: str
 ) -> None:
     visitor = SocketCaller(who, {"Authorization": f"Bearer {world.token(who)}"}, who)
 

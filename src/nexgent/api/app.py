@@ -15,18 +15,17 @@ from starlette.responses import RedirectResponse, Response
 from nexgent.api import openapi
 from nexgent.api.deps import ApiServices
 from nexgent.api.docs_page import DOCS_PATH, add_docs_page
-from nexgent.api.endpoint import PREFIX, Endpoint
 from nexgent.api.errors import not_found_response
 from nexgent.api.fragments import FragmentCache
-from nexgent.api.http.route import ApiRoute
-from nexgent.api.v1.admin.router import endpoints as admin
+from nexgent.api.http.route import PREFIX, ApiRoute
+from nexgent.api.v1.admin.router import router as admin
 from nexgent.api.v1.agents.router import router as agents
-from nexgent.api.v1.api_keys.router import endpoints as api_keys
-from nexgent.api.v1.audit.router import endpoints as audit
-from nexgent.api.v1.auth.router import endpoints as auth
+from nexgent.api.v1.api_keys.router import router as api_keys
+from nexgent.api.v1.audit.router import router as audit
+from nexgent.api.v1.auth.router import router as auth
 from nexgent.api.v1.balances.router import router as balances
 from nexgent.api.v1.data_sources.router import router as data_sources
-from nexgent.api.v1.encrypted_wallets.router import endpoints as encrypted_wallets
+from nexgent.api.v1.encrypted_wallets.router import router as encrypted_wallets
 from nexgent.api.v1.health.router import router as health
 from nexgent.api.v1.historical_swaps.router import router as historical_swaps
 from nexgent.api.v1.metrics.router import router as metrics
@@ -35,35 +34,19 @@ from nexgent.api.v1.positions.router import router as positions
 from nexgent.api.v1.positions.views import PositionFragments
 from nexgent.api.v1.price_feeds.router import router as price_feeds
 from nexgent.api.v1.protections.router import router as protections
-from nexgent.api.v1.signal_webhooks.router import endpoints as signal_webhooks
-from nexgent.api.v1.signals.export import endpoints as signal_export
-from nexgent.api.v1.signals.router import endpoints as signals
-from nexgent.api.v1.signals.writes import endpoints as signal_writes
+from nexgent.api.v1.signal_webhooks.router import router as signal_webhooks
+from nexgent.api.v1.signals.router import router as signals
 from nexgent.api.v1.trades.router import router as trades
 from nexgent.api.v1.transactions.router import router as transactions
-from nexgent.api.v1.wallets.router import endpoints as wallets
-from nexgent.api.v1.webhooks.router import endpoints as webhooks
-from nexgent.api.v1.ws.router import endpoints as websocket
+from nexgent.api.v1.wallets.router import router as wallets
+from nexgent.api.v1.webhooks.router import router as webhooks
+from nexgent.api.v1.ws.router import router as websocket
 
 # Matched in this order: what is called most comes first.
-_ENDPOINTS: tuple[Endpoint, ...] = (
-    # Before the paths whose id they would be taken for.
-    *signal_export.all,
-    *signals.all,
-    *signal_writes.all,
-    *signal_webhooks.all,
-    *auth.all,
-    *wallets.all,
-    *encrypted_wallets.all,
-    *api_keys.all,
-    *webhooks.all,
-    *admin.all,
-    *audit.all,
-    *websocket.all,
-)
-
 ROUTERS: tuple[APIRouter, ...] = (
     health,
+    signals,
+    signal_webhooks,
     positions,
     agents,
     performance,
@@ -71,16 +54,22 @@ ROUTERS: tuple[APIRouter, ...] = (
     balances,
     transactions,
     historical_swaps,
+    auth,
     protections,
+    wallets,
+    encrypted_wallets,
+    api_keys,
+    webhooks,
+    admin,
+    audit,
+    websocket,
     price_feeds,
     data_sources,
     metrics,
 )
-ROUTES: tuple[ApiRoute, ...] = tuple(
+ENDPOINTS: tuple[ApiRoute, ...] = tuple(
     route for router in ROUTERS for route in router.routes if isinstance(route, ApiRoute)
 )
-AnyEndpoint = Endpoint | ApiRoute
-ENDPOINTS: tuple[AnyEndpoint, ...] = (*_ENDPOINTS, *ROUTES)
 
 # What is served beside the endpoints.
 _PAGES = frozenset({"/health", DOCS_PATH, f"{DOCS_PATH}/start.js", "/openapi.json"})
@@ -120,8 +109,6 @@ def create_api(
         exception_handlers={HTTPException: _http_error},
         generate_unique_id_function=_operation_id,
     )
-    for endpoint in _ENDPOINTS:
-        _add(app, endpoint)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     if docs:
@@ -153,29 +140,10 @@ def allowed_methods(path: str) -> tuple[str, ...]:
     return tuple(sorted(found | {"OPTIONS"})) if found else ()
 
 
-def _is_at(endpoint: AnyEndpoint, path: str) -> bool:
+def _is_at(endpoint: ApiRoute, path: str) -> bool:
     wanted, parts = (PREFIX + endpoint.path).split("/"), path.split("/")
     return len(wanted) == len(parts) and all(
         bool(part) if name.startswith("{") else name == part for name, part in zip(wanted, parts, strict=True)
-    )
-
-
-def _add(app: FastAPI, endpoint: Endpoint) -> None:
-    # One handler may serve several routes; generators of clients need a name for each.
-    name = f"{endpoint.tag}.{endpoint.handler.__name__}.{endpoint.method.lower()}".replace(" ", "_")
-    app.add_api_route(
-        PREFIX + endpoint.path,
-        endpoint.asgi_endpoint(),
-        methods=[endpoint.method],
-        name=name,
-        operation_id=name,
-        tags=[endpoint.tag],
-        summary=endpoint.doc.summary,
-        description=openapi.description(endpoint),
-        status_code=endpoint.doc.status,
-        response_model=None,
-        responses=openapi.responses(endpoint),
-        openapi_extra=openapi.operation(endpoint),
     )
 
 
@@ -200,7 +168,7 @@ def _describe(app: FastAPI, about: ApiInfo) -> None:
 
     def describe() -> dict[str, Any]:
         if not document:
-            document.update(openapi.build(about.title, about.version, app.routes, _ENDPOINTS, ROUTES))
+            document.update(openapi.build(about.title, about.version, app.routes, ENDPOINTS))
         return document
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to extend the document.

@@ -31,10 +31,14 @@ async def read_body(request: Request) -> dict[str, object]:
 
     Numbers with a fraction are `Decimal`. Raises `InvalidJsonError`, `InvalidInputError`.
     """
-    raw = await request.body()
+    return body_as_object(await request.body(), request.headers.get("content-type", ""))
+
+
+def body_as_object(raw: bytes, content_type: str) -> dict[str, object]:
+    """Return the bytes of a body as an object. Raises `InvalidJsonError`, `InvalidInputError`."""
     if not raw:
         return {}
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return parse_object(raw)
     if kind == "application/x-www-form-urlencoded":

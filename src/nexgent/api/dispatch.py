@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from nexgent.api.endpoint import PREFIX, Endpoint
-from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.route import PREFIX, ApiRoute
 
 Run = Callable[[Request], Awaitable[Response]]
 _Pattern = tuple[tuple[str | None, ...], tuple[str, ...], Run]
@@ -24,17 +23,17 @@ _Pattern = tuple[tuple[str | None, ...], tuple[str, ...], Run]
 class Dispatcher:
     """An ASGI application in front of a FastAPI one, serving the same endpoints."""
 
-    def __init__(self, app: FastAPI, endpoints: Sequence[Endpoint | ApiRoute]) -> None:
+    def __init__(self, app: FastAPI, endpoints: Sequence[ApiRoute]) -> None:
         self._app = app
         self._fixed: dict[tuple[str, str], Run] = {}
         self._patterns: dict[tuple[str, int], list[_Pattern]] = {}
         for endpoint in endpoints:
             self._add(endpoint)
 
-    def _add(self, endpoint: Endpoint | ApiRoute) -> None:
+    def _add(self, endpoint: ApiRoute) -> None:
         path = PREFIX + endpoint.path
         parts = path.split("/")
-        run = endpoint.asgi_endpoint() if isinstance(endpoint, Endpoint) else _short_way(endpoint)
+        run = _short_way(endpoint)
         if "{" not in path:
             self._fixed.setdefault((endpoint.method, path), run)
             return

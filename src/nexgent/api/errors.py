@@ -14,7 +14,7 @@ from nexgent.domain.agents.config_errors import InvalidConfigError
 from nexgent.domain.bookkeeping.errors import BalanceNotFoundError
 from nexgent.domain.idempotency.errors import IdempotencyInProgressError
 from nexgent.domain.ledger.errors import InsufficientBalanceError
-from nexgent.domain.users.errors import AccountLockedError, NotAuthenticatedError
+from nexgent.domain.users.errors import AccountLockedError, NotAuthenticatedError, WeakPasswordError
 from nexgent.shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -105,6 +105,10 @@ class InvalidJsonError(InvalidInputError):
     code = "INVALID_JSON"
 
 
+class ConfirmationRequiredError(InvalidInputError):
+    """Something that cannot be undone was not confirmed. The message says how that is done."""
+
+
 def status_of(error: NexgentError) -> int:
     """Return the status of a failure: by its code, else by its kind; what is neither is our own fault."""
     if (status := STATUS_BY_CODE.get(error.code)) is not None:
@@ -127,6 +131,10 @@ def error_response(error: NexgentError) -> Response:
             "code": error.code,
             "details": error.problems,
         }
+    elif isinstance(error, WeakPasswordError):
+        body = {"error": error.message, "code": error.code, "details": error.problems}
+    elif isinstance(error, ConfirmationRequiredError):
+        body = {"error": "Confirmation required", "message": error.message}
     else:
         body = {"error": error.message, "code": error.code}
         facts = {name: value for name, value in error.details.items() if value is not None}

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC
 from typing import Any, Generic, TypeVar
-from zoneinfo import ZoneInfo
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -21,22 +20,15 @@ from starlette.types import Receive, Scope, Send
 from nexgent.api.csv_text import csv_line
 from nexgent.api.deps import ApiServices
 from nexgent.api.encoding import dumped, encode, json_response
-from nexgent.api.endpoint import Call
-from nexgent.api.fields import QueryFields, shown
 from nexgent.api.http.refusals import Refusal
-from nexgent.shared.errors import InvalidInputError, UnavailableError
+from nexgent.shared.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
 
-FORMATS = ("csv", "json")
 BATCH_ROWS = 1000
 FIRST_BATCH_SECONDS = 300.0
 NEXT_BATCH_SECONDS = 60.0
 SEND_SECONDS = 60.0
-FORMAT_PARAMETERS = {
-    "format": "csv (the default), or json for an array of objects",
-    "timezone": "IANA name of the zone whose clocks the CSV shows (default, and for unknown ones: UTC)",
-}
 TOOK_TOO_LONG = Refusal(408, "The export took too long")
 EXPORT_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -61,31 +53,6 @@ class Exported(Generic[_RowT]):
     cells: Callable[[_RowT], Iterable[str]]
     view: Callable[[_RowT], object]
     read: Callable[[_RowT | None], Awaitable[Sequence[_RowT]]]
-
-
-def zone_of(query: QueryFields) -> tzinfo:
-    """Return the zone of the query's `timezone`; UTC for none, and for one that does not exist."""
-    name = query.text("timezone")
-    if name is None:
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC
-
-
-def _wants_json(query: QueryFields) -> bool:
-    wanted = (query.text("format") or "csv").lower()
-    if wanted not in FORMATS:
-        raise InvalidInputError(
-            f"Invalid format: one of {', '.join(FORMATS)} is required, received {shown(wanted)}"
-        )
-    return wanted == "json"
-
-
-async def export_response(call: Call, query: QueryFields, table: Exported[_RowT]) -> Response:
-    """Return the file, or 503 or 408 when its beginning cannot be read."""
-    return await exported(call.services, table, as_json=_wants_json(query))
 
 
 async def exported(services: ApiServices, table: Exported[_RowT], *, as_json: bool) -> Response:

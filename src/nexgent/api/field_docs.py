@@ -146,45 +146,6 @@ _WHOLE: dict[str, object] = {
     "LogoutIn": {"refreshToken": _JWT},
     "CloseIn": {"reason": "manual"},
 }
-_UUID = {"type": "string", "format": "uuid"}
-_TEXT = {"type": "string", "maxLength": 255}
-_MOMENT = {"type": "string", "examples": [_TIME]}
-_COUNT = {"type": "integer", "minimum": 1, "maximum": 2_147_483_647}
-_PARAMETERS: dict[str, Schema] = {
-    "positionId": {**_UUID, "examples": [_POSITION]},
-    "agentId": {**_UUID, "examples": [_AGENT]},
-    "purchaseTransactionId": {**_UUID, "examples": [_TRANSACTION]},
-    "saleTransactionId": {**_UUID, "examples": [_TRANSACTION]},
-    "walletAddress": {**_TEXT, "examples": [_WALLET]},
-    "tokenAddress": {**_TEXT, "examples": [_MINT]},
-    "tokenSymbol": {**_TEXT, "examples": ["EXM"]},
-    "signalType": {**_TEXT, "examples": ["Velocity (Breakout Confirmation)"]},
-    "signalId": {**_COUNT, "examples": [42]},
-    "limit": {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999, "default": 100},
-    "offset": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999, "default": 0},
-    "timeframe": {"type": "string", "enum": ["24h", "all"], "default": "all"},
-    "transactionType": {"type": "string", "enum": ["DEPOSIT", "SWAP", "BURN"]},
-    "minProfitLossUsd": {"type": "number", "examples": [-5]},
-    "maxProfitLossUsd": {"type": "number", "examples": [100]},
-    "solPrice": {"type": "number", "exclusiveMinimum": 0, "examples": [150.25]},
-    "currency": {"type": "string", "examples": ["SOL"]},
-    "from": _MOMENT,
-    "to": _MOMENT,
-    "timezone": {"type": "string", "examples": ["Europe/Berlin"]},
-    "confirm": {"type": "string", "examples": ["true"]},
-    "isDca": {"type": "string", "examples": ["true"]},
-    "isTakeProfit": {"type": "string", "examples": ["false"]},
-    "includePositions": {"type": "string", "examples": ["true"]},
-}
-
-
-def parameter_schema(name: str, tag: str) -> Schema:
-    """Return the schema of a parameter of a path or a query."""
-    if name == "id":
-        return _COUNT | {"examples": [42]} if tag == "signals" else {**_UUID, "examples": [_ID]}
-    if name in _PARAMETERS:
-        return dict(_PARAMETERS[name])
-    return dict(_MOMENT) if name.endswith(("Time", "Date")) else {"type": "string"}
 
 
 def annotate(schemas: Mapping[str, Schema]) -> None:

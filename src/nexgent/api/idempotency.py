@@ -39,22 +39,6 @@ from nexgent.shared.types import UserId
 log = structlog.get_logger(__name__)
 
 HEADER = "idempotency-key"
-NOT_KEPT = frozenset(
-    {
-        "/auth/logout",
-        "/wallets/{walletAddress}/export",
-        "/wallets/{walletAddress}/lock",
-        "/wallets/{walletAddress}/unlock",
-        "/ws/ticket",
-    }
-)
-"""Repeating these does no harm, and their answers (a wallet's key, a ticket) do not belong in a table: the header is ignored."""
-ONCE_BY_NATURE = frozenset(
-    {
-        "/wallets/{walletAddress}/check-deposits",
-    }
-)
-"""A position is sold once and a deposit is booked once, whoever asks again: any failure frees the key."""
 _VALID = re.compile(r"[\x21-\x7e]{1,255}")
 # Refused before anything was done: the same key may try again.
 _NOT_DONE = frozenset({400, 401, 403, 404, 408, 413, 415, 423, 425, 429})
@@ -133,11 +117,6 @@ class IdempotentRequests:
             # What was done is done and the caller gets to know it. A repeated request will be told to look.
             log.warning("idempotency.not_kept", code=error.code)
         return response
-
-
-def takes_key(method: str, path: str, *, public: bool) -> bool:
-    """Tell whether an endpoint heeds the header: keys belong to users, so somebody has to be known."""
-    return method == "POST" and not public and path not in NOT_KEPT
 
 
 def _stored(response: Response) -> StoredAnswer:

@@ -15,16 +15,10 @@ from typing import Generic, TypeVar
 from starlette.responses import Response
 
 from nexgent.api.encoding import dumped, encode, json_array
-from nexgent.api.fields import QueryFields
 from nexgent.api.http.paging import PageQuery
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.paging import IdT, PageCursor
 
-PAGE_PARAMETERS = {
-    "limit": "At most so many, up to 1000 (default 100)",
-    "offset": "Leave out the first so many; not together with cursor",
-    "cursor": "The X-Next-Cursor of the page before: go on from there",
-}
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """A page ends before it grows beyond this, also when it has fewer rows than were asked for."""
 NEXT_PAGE = (
@@ -64,16 +58,6 @@ class Paging(Generic[IdT]):
         if "offset" in query.model_fields_set:
             raise InvalidInputError("Invalid offset: it cannot be given together with cursor")
         return Page(query.rows, 0, self._decode(query.cursor))
-
-    def read(self, query: QueryFields) -> Page[IdT]:
-        """Return the wanted part. Raises `InvalidInputError`."""
-        limit, offset = query.page()
-        cursor = query.text("cursor")
-        if cursor is None:
-            return Page(limit, offset, None)
-        if query.text("offset") is not None:
-            raise InvalidInputError("Invalid offset: it cannot be given together with cursor")
-        return Page(limit, 0, self._decode(cursor))
 
     def answer(
         self,
@@ -116,20 +100,3 @@ class Paging(Generic[IdT]):
                 "Invalid cursor: it must be the X-Next-Cursor of an earlier page of this list, unchanged"
             )
         return mark
-
-
-def period_parameters(start: str, end: str) -> dict[str, str]:
-    """Return the documentation of `from` and `to` for a list whose own names of them are these."""
-    return {"from": f"Not before; another name for {start}", "to": f"Not after; another name for {end}"}
-
-
-def period(query: QueryFields, start: str, end: str) -> tuple[datetime | None, datetime | None]:
-    """Return the bounds of the list's main time: `from` and `to`, or the list's own names. Giving both is refused."""
-    return _bound(query, "from", start), _bound(query, "to", end)
-
-
-def _bound(query: QueryFields, name: str, own_name: str) -> datetime | None:
-    general, own = query.time(name), query.time(own_name)
-    if general is not None and own is not None:
-        raise InvalidInputError(f"Invalid {name}: it means the same as {own_name}; give only one of them")
-    return general if general is not None else own

@@ -40,31 +40,6 @@ class Limit:
     exact: bool = True
 
 
-LIMITS: dict[tuple[str, str], Limit] = {
-    ("POST", "/auth/login"): Limit(5),
-    ("POST", "/auth/register"): Limit(3),
-    ("POST", "/auth/refresh"): Limit(10),
-    ("POST", "/auth/change-password"): Limit(5),
-    ("POST", "/wallets"): Limit(5),
-    ("POST", "/wallets/assign"): Limit(5),
-    ("POST", "/wallets/{walletAddress}/reset"): Limit(5),
-    ("POST", "/wallets/{walletAddress}/unassign"): Limit(5),
-    ("POST", "/wallets/{walletAddress}/check-deposits"): Limit(5),
-    ("POST", "/wallets/{walletAddress}/unlock"): Limit(5),
-    ("POST", "/wallets/{walletAddress}/lock"): Limit(5),
-    ("POST", "/wallets/{walletAddress}/export"): Limit(5),
-    ("DELETE", "/wallets/{walletAddress}"): Limit(5),
-    ("POST", "/trading-signals"): Limit(120, by_key=True, exact=False),
-    ("POST", "/trading-signals/test"): Limit(30, by_key=True),
-    ("POST", "/signal-webhooks/{id}/test"): Limit(30),
-    ("POST", "/signal-webhooks/{id}/in"): Limit(120, exact=False),
-    ("GET", "/admin/cache/status"): Limit(5),
-    ("POST", "/admin/cache/warm"): Limit(5),
-    ("POST", "/admin/cache/clear"): Limit(5),
-    ("POST", "/admin/cache-reset"): Limit(5),
-    ("POST", "/admin/cache/reset"): Limit(5),
-}
-"""By method and path. The first request of a window opens it, successes count as well."""
 EXEMPT_TAGS = frozenset({"health", "metrics"})
 """Supervisors ask as often as they like."""
 
@@ -219,11 +194,6 @@ class RateLimits:
         kept = [(name, window) for name, window in self._windows.items() if window.ends > now]
         self._windows = dict(kept[max(0, len(kept) - _MAX_WINDOWS // 2) :])
         self._untold = {name: window for name, window in self._untold.items() if name in self._windows}
-
-
-def limit_of(method: str, path: str) -> Limit | None:
-    """Return the limit of an endpoint's own, by its method and template."""
-    return LIMITS.get((method, path))
 
 
 def _short(name: str) -> str:

@@ -9,9 +9,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
+from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.http.access import Access
-from nexgent.api.http.route import PREFIX
+from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.agents.models import Agent
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
@@ -112,11 +112,11 @@ BROKEN_JSON = [
 ]
 
 
-def named(endpoint: AnyEndpoint) -> str:
+def named(endpoint: ApiRoute) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 
-def path_of(endpoint: AnyEndpoint, agent_id: object, other: object | None = None) -> str:
+def path_of(endpoint: ApiRoute, agent_id: object, other: object | None = None) -> str:
     values = {
         "id": agent_id,
         "agentId": agent_id,
@@ -156,7 +156,7 @@ UNPROVEN = {"/signal-webhooks/{id}/in"}
 
 @pytest.mark.parametrize("endpoint", WRITING, ids=named)
 async def test_wrong_types_everywhere(
-    api: FakeApi, client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint
+    api: FakeApi, client: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute
 ) -> None:
     path = path_of(endpoint, agent.id)
     for value in VALUES:
@@ -185,7 +185,7 @@ async def test_wrong_types_everywhere(
 
 
 @pytest.mark.parametrize("endpoint", WRITING, ids=named)
-async def test_broken_json(client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint) -> None:
+async def test_broken_json(client: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute) -> None:
     for content in BROKEN_JSON:
         response = await client.request(
             endpoint.method,
@@ -228,7 +228,7 @@ async def test_what_is_no_object_breaks_the_schema(
 @pytest.mark.parametrize("endpoint", WRITING, ids=named)
 @pytest.mark.parametrize("content_type", ["", "application/json", "text/plain", "multipart/form-data"])
 async def test_no_body(
-    client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint, content_type: str
+    client: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute, content_type: str
 ) -> None:
     response = await client.request(
         endpoint.method, path_of(endpoint, agent.id), headers={"content-type": content_type}
@@ -244,7 +244,7 @@ async def test_no_body(
 
 
 @pytest.mark.parametrize("endpoint", WRITING, ids=named)
-async def test_one_byte_too_many(client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint) -> None:
+async def test_one_byte_too_many(client: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute) -> None:
     path = path_of(endpoint, agent.id)
     content = b'{"a":"' + b"x" * (ONE_MIB - 7) + b'"}'
     assert len(content) == ONE_MIB + 1
@@ -266,9 +266,7 @@ async def test_one_byte_too_many(client: httpx.AsyncClient, agent: Agent, endpoi
 
 
 @pytest.mark.parametrize("endpoint", WITH_IDS, ids=named)
-async def test_malformed_and_unknown_ids(
-    client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint
-) -> None:
+async def test_malformed_and_unknown_ids(client: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute) -> None:
     body = {"name": "Valid", "config": {}}
     unknown = 403 if endpoint.path in UNPROVEN else 404
     for bad in ("x", "12", "' OR 1=1", "\x00", "ä" * 20, "0" * 36, "é-" * 18, "-" * 36, "../..", "9" * 400):
@@ -278,7 +276,7 @@ async def test_malformed_and_unknown_ids(
 
 @pytest.mark.parametrize("endpoint", WITH_IDS, ids=named)
 async def test_ids_of_somebody_else(
-    api: FakeApi, client: httpx.AsyncClient, foreign: Agent, endpoint: AnyEndpoint
+    api: FakeApi, client: httpx.AsyncClient, foreign: Agent, endpoint: ApiRoute
 ) -> None:
     response = await client.request(
         endpoint.method, path_of(endpoint, foreign.id), json={"name": "Stolen", "config": {}}
@@ -290,7 +288,7 @@ async def test_ids_of_somebody_else(
 
 @pytest.mark.parametrize("endpoint", PROTECTED, ids=named)
 async def test_nothing_without_a_session(
-    anonymous: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint
+    anonymous: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute
 ) -> None:
     check(await anonymous.request(endpoint.method, path_of(endpoint, agent.id), json={}), 401)
 
@@ -315,9 +313,7 @@ async def test_nothing_without_a_session(
         "%ff=%ff&=&&&a",
     ],
 )
-async def test_odd_queries(
-    client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint, query: str
-) -> None:
+async def test_odd_queries(client: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute, query: str) -> None:
     response = await client.get(f"{path_of(endpoint, agent.id)}?{query.replace('{id}', str(agent.id))}")
 
     check(response, 200, 400, 401, 404)
@@ -479,7 +475,7 @@ async def test_ids_are_hex_digits(client: httpx.AsyncClient, given: str) -> None
 
 
 @pytest.mark.parametrize("endpoint", WITH_IDS, ids=named)
-async def test_nul_in_a_path(client: httpx.AsyncClient, agent: Agent, endpoint: AnyEndpoint) -> None:
+async def test_nul_in_a_path(client: httpx.AsyncClient, agent: Agent, endpoint: ApiRoute) -> None:
     for bad in ("\0", "a\0b", f"{agent.id}\0"):
         response = await client.request(endpoint.method, path_of(endpoint, bad, bad), json={})
         check(response, 400)

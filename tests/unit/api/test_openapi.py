@@ -7,19 +7,19 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from nexgent.api.app import ENDPOINTS, AnyEndpoint, create_api
+from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.http.access import Access
-from nexgent.api.http.route import PREFIX
+from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import Scope
 
 DOCUMENT: dict[str, Any] = create_api().openapi()
 
 
-def named(endpoint: AnyEndpoint) -> str:
+def named(endpoint: ApiRoute) -> str:
     return f"{endpoint.method} {endpoint.path}"
 
 
-def described(endpoint: AnyEndpoint) -> dict[str, Any]:
+def described(endpoint: ApiRoute) -> dict[str, Any]:
     found: dict[str, Any] = DOCUMENT["paths"][PREFIX + endpoint.path][endpoint.method.lower()]
     return found
 
@@ -29,7 +29,7 @@ def check(example: object, schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
-def test_everything_is_said(endpoint: AnyEndpoint) -> None:
+def test_everything_is_said(endpoint: ApiRoute) -> None:
     operation = described(endpoint)
 
     assert operation["summary"]
@@ -41,7 +41,7 @@ def test_everything_is_said(endpoint: AnyEndpoint) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
-def test_answers_have_shapes_and_examples(endpoint: AnyEndpoint) -> None:
+def test_answers_have_shapes_and_examples(endpoint: ApiRoute) -> None:
     done = described(endpoint)["responses"][str(endpoint.done)]
 
     if endpoint.done == 204:
@@ -57,7 +57,7 @@ def test_answers_have_shapes_and_examples(endpoint: AnyEndpoint) -> None:
 
 
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.has_body], ids=named)
-def test_bodies_have_shapes_and_examples(endpoint: AnyEndpoint) -> None:
+def test_bodies_have_shapes_and_examples(endpoint: ApiRoute) -> None:
     content = described(endpoint)["requestBody"]["content"]["application/json"]
 
     check(content["example"], content["schema"])
@@ -66,7 +66,7 @@ def test_bodies_have_shapes_and_examples(endpoint: AnyEndpoint) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
-def test_every_refusal_has_an_example(endpoint: AnyEndpoint) -> None:
+def test_every_refusal_has_an_example(endpoint: ApiRoute) -> None:
     responses = described(endpoint)["responses"]
 
     assert "default" not in responses, "a wildcard would document whatever happens"

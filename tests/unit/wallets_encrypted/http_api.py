@@ -9,9 +9,10 @@ import httpx
 from fastapi import FastAPI
 
 from nexgent.api.dispatch import Dispatcher
+from nexgent.api.http.route import ApiRoute
 from nexgent.api.rate_limits import RateLimits
-from nexgent.api.v1.encrypted_wallets.router import endpoints
-from nexgent.api.v1.wallets.router import endpoints as plain_wallets
+from nexgent.api.v1.encrypted_wallets.router import router
+from nexgent.api.v1.wallets.router import router as plain_wallets
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.models import Claims, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -44,7 +45,8 @@ class WalletApi:
             unassign_wallet=rules.unassign,
             check_deposits=rules.deposits,
         )
-        self._app: Any = Dispatcher(app, [*plain_wallets.all, *endpoints.all])
+        routes = [*plain_wallets.routes, *router.routes]
+        self._app: Any = Dispatcher(app, [route for route in routes if isinstance(route, ApiRoute)])
 
     def client(self, user_id: UserId | None = USER) -> httpx.AsyncClient:
         """Return a client with a session of that user, or without one."""

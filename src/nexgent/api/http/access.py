@@ -10,7 +10,8 @@ from fastapi.dependencies.models import Dependant
 from starlette.types import Scope as ConnectionScope
 
 from nexgent.api.deps import ApiServices
-from nexgent.domain.users.models import Caller, Scope
+from nexgent.domain.users.models import Caller, Claims, Scope
+from nexgent.shared.errors import ForbiddenError
 
 CALLER_KEY = "nexgent.caller"
 """Where the route leaves who calls."""
@@ -23,15 +24,42 @@ class Access(Enum):
     SESSION = "session"
 
 
-class CallerFrom:
-    """Gives an endpoint its caller, and tells its route whom to let in: sessions, and API keys with a scope if one is named."""
+class Admits:
+    """Tells a route whom to let in: sessions, and API keys with a scope if one is named."""
 
     def __init__(self, access: Access | Scope) -> None:
         self.access = access
 
+
+class CallerFrom(Admits):
+    """Gives an endpoint its caller."""
+
     async def __call__(self, request: Request) -> Caller:
         """Return who calls, whom the route has let in."""
         caller: Caller = request.scope[CALLER_KEY]
+        return caller
+
+
+class ClaimsFrom(Admits):
+    """Gives an endpoint what the token of its session says."""
+
+    async def __call__(self, request: Request) -> Claims:
+        """Return the claims of the session the route has let in."""
+        caller: Caller = request.scope[CALLER_KEY]
+        assert caller.claims is not None
+        return caller.claims
+
+
+class AdminFrom(Admits):
+    """Lets the administrator's sessions in, and nobody else's. It looks before the rest of the request is looked at."""
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the administrator. Raises `ForbiddenError`."""
+        caller: Caller = request.scope[CALLER_KEY]
+        services: ApiServices = request.app.state.services
+        admin = services.values.admin_email
+        if caller.claims is None or not admin or caller.claims.email.lower() != admin:
+            raise ForbiddenError("Forbidden: admin only")
         return caller
 
 
@@ -42,16 +70,21 @@ HistoryCaller = Annotated[Caller, Depends(CallerFrom(Scope.HISTORY))]
 PositionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.POSITIONS))]
 SignalsCaller = Annotated[Caller, Depends(CallerFrom(Scope.SIGNALS))]
 TransactionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.TRANSACTIONS))]
+SessionClaims = Annotated[Claims, Depends(ClaimsFrom(Access.SESSION))]
 
 
 SESSION_ONLY: Any = Depends(CallerFrom(Access.SESSION))
 """For the dependencies of an endpoint that lets sessions in and does not care whose."""
 
+ADMINS_ONLY: Any = Depends(AdminFrom(Access.SESSION))
+"""For the dependencies of an endpoint that lets the administrator in only."""
+
 
 def access_of(dependant: Dependant) -> Access | Scope:
     """Return who may call an endpoint with these parameters. One without a caller is public."""
     for one in dependant.dependencies:
-        found = one.call.access if isinstance(one.call, CallerFrom) else access_of(one)
+        call: object = one.call
+        found = call.access if isinstance(call, Admits) else access_of(one)
         if found is not Access.PUBLIC:
             return found
     return Access.PUBLIC

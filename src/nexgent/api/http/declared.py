@@ -1,4 +1,5 @@
-"""What an endpoint declares beside its parameters, as dependencies of its route: its limit, and how it is repeated.
+"""What an endpoint declares beside its parameters, as dependencies of its route: its limit, how it is repeated, and
+whether it is kept.
 
 Each is looked at by `ApiRoute` before and after the endpoint runs; as a dependency it does nothing.
 """
@@ -25,11 +26,19 @@ class Repeat(Enum):
     """Repeating does no harm, and the answer (a wallet's key, a ticket) does not belong in a table: the header is ignored."""
 
 
+class Storing(Enum):
+    """Who may keep an answer."""
+
+    ANY = "any"
+    NONE = "none"
+    """No cache of a browser or proxy: it tells of keys, be it only that there are some."""
+
+
 @dataclass(frozen=True, slots=True)
 class Declared:
     """A marker in the list of a route's dependencies."""
 
-    value: Limit | Repeat
+    value: Limit | Repeat | Storing
 
     async def __call__(self) -> None:
         """Do nothing: the route has looked at the value."""
@@ -42,3 +51,4 @@ def limited(most: int, *, by_key: bool = False, exact: bool = True) -> Any:
 
 ONCE_BY_NATURE: Any = Depends(Declared(Repeat.BY_NATURE))
 NOT_KEPT: Any = Depends(Declared(Repeat.NOT_KEPT))
+NOT_STORED: Any = Depends(Declared(Storing.NONE))

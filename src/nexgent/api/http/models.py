@@ -41,7 +41,7 @@ class Body(ApiModel):
     def _readable(cls, data: object, handler: ModelWrapValidatorHandler[Body]) -> Body:
         # A body that could not be read is complained about now that it is clear that the caller may call.
         if isinstance(data, BrokenBody):
-            raise data.error
+            raise data.error_of(as_list=cls.all_problems)
         return handler(data)
 
 
@@ -69,6 +69,13 @@ async def _nothing(body: NothingIn) -> None:
 
 
 READS_NOTHING: Any = Depends(_nothing)
+
+
+class DoneOut(ApiModel):
+    """A plain confirmation."""
+
+    success: bool
+    message: str
 
 
 class Query(ApiModel):

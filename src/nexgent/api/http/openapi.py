@@ -19,7 +19,7 @@ from nexgent.api.http.refusals import (
 )
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.api.rate_limits import EXEMPT_TAGS
-from nexgent.domain.users.models import Scope
+from nexgent.domain.users.models import READERS, Scope
 
 REQUEST_ID = {
     "X-Request-Id": {
@@ -60,7 +60,7 @@ REPLAYED = {
 def complete(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None:
     """Complete what FastAPI wrote of an endpoint. `not_found` is the text of its resource's 404."""
     # Whoever asks for something that is neither a session nor a key says so in words of its own.
-    who = _who(route.access) if "security" not in operation else ""
+    who = _who(route) if "security" not in operation else ""
     operation["description"] = "\n\n".join(part for part in (operation.get("description", ""), who) if part)
     if route.access is Access.SESSION:
         operation["security"] = [{"session": []}]
@@ -85,14 +85,16 @@ def complete(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None
     _complete_responses(route, operation, not_found)
 
 
-def _who(access: Access | Scope) -> str:
-    match access:
+def _who(route: ApiRoute) -> str:
+    match route.access:
         case Access.PUBLIC:
             return "Public."
         case Access.SESSION:
             return "Takes a session; no API keys."
         case scope:
-            return f"Takes a session, or an API key with the scope `{scope.value}`."
+            reader = READERS.get(scope) if route.method == "GET" else None
+            scopes = f"`{scope.value}`" + (f" or `{reader.value}`" if reader is not None else "")
+            return f"Takes a session, or an API key with the scope {scopes}."
 
 
 def _complete_responses(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None:

@@ -69,6 +69,8 @@ ADMIN_ONLY = Refusal(403, "Forbidden: admin only", "AUTHORIZATION_ERROR")
 FOREIGN = Refusal(403, "Forbidden: it belongs to another user", "AUTHORIZATION_ERROR")
 AGENT_NOT_FOUND = Refusal(404, "Agent not found", "AGENT_NOT_FOUND")
 UNKNOWN_AGENT = Refusal(404, "Agent not found", "AGENTNOT_FOUND")
+UNKNOWN_USER = Refusal(404, "User not found", "NOT_FOUND")
+FLAT_FIRST = Refusal(409, "The wallet has open positions; close them first", "OPEN_POSITIONS")
 KEY_REUSED = Refusal(409, "This Idempotency-Key was used for another request", "IDEMPOTENCY_KEY_REUSED")
 MOVED_ON = Refusal(409, "The wallet changed meanwhile; try again", "CONFLICT")
 LOCKED = Refusal(423, "Wallet is locked: unlock it first", "WALLET_LOCKED")
@@ -78,3 +80,19 @@ TOO_MANY = Refusal(
 )
 UNEXPECTED = Refusal(500, "Internal server error")
 AWAY = Refusal(503, "The database is not available at present; try again shortly", "UNAVAILABLE")
+
+NOT_FOUND = {
+    "agents": "Agent not found",
+    "api-keys": "API key not found",
+    "auth": "Session not found",
+    "balances": "Balance not found",
+    "historical swaps": "Historical swap not found",
+    "positions": "Position not found",
+    "protections": "Agent not found",
+    "signals": "Trading signal not found",
+    "signal webhooks": "Signal webhook not found",
+    "transactions": "Transaction not found",
+    "wallets": "Wallet not found",
+    "webhooks": "Webhook not found",
+}
+"""The text of a 404, by the tag of a resource with ids."""

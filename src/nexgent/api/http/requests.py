@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.datastructures import Headers
 
-from nexgent.api.body import NotAnObjectError, read_body
+from nexgent.api.body import NotAnObjectError, body_as_object
 from nexgent.api.errors import SchemaError
 from nexgent.shared.errors import InvalidInputError, NexgentError
 
 _MAX_SHOWN = 40
+_CONTENT_TYPE = b"content-type"
 
 
 class BrokenBody:
@@ -23,7 +24,13 @@ class BrokenBody:
     """
 
     def __init__(self, error: NexgentError) -> None:
-        self.error = error
+        self._error = error
+
+    def error_of(self, *, as_list: bool) -> NexgentError:
+        """Return what is wrong; `as_list` where all problems of a body are reported together."""
+        if as_list and isinstance(self._error, NotAnObjectError):
+            return SchemaError([("", f"Expected object, received {self._error.kind}")])
+        return self._error
 
 
 class ApiRequest(Request):
@@ -35,9 +42,8 @@ class ApiRequest(Request):
 
     @cached_property
     def headers(self) -> Headers:
-        """Return the headers as FastAPI needs to see them: every body is for `json` to read."""
-        own = [(name, value) for name, value in self.scope["headers"] if name != b"content-type"]
-        return Headers(raw=[*own, (b"content-type", b"application/json")])
+        """Return the headers without the kind of the body: FastAPI takes every body for JSON then, and leaves it to `json`."""
+        return Headers(raw=[(name, value) for name, value in self.scope["headers"] if name != _CONTENT_TYPE])
 
     async def body(self) -> bytes:
         """Return the body, or an empty object when there is none."""
@@ -45,18 +51,27 @@ class ApiRequest(Request):
 
     async def json(self) -> Any:
         """Return the body as an object, or what is wrong with it."""
+        kind = next((value for name, value in self.scope["headers"] if name == _CONTENT_TYPE), b"")
         try:
-            return await read_body(self._as_sent())
-        except NotAnObjectError as error:
-            return BrokenBody(SchemaError([("", f"Expected object, received {error.kind}")]))
+            return body_as_object(await super().body(), kind.decode("latin-1"))
         except NexgentError as error:
             return BrokenBody(error)
 
-    def _as_sent(self) -> Request:
+    def as_sent(self) -> Request:
+        """Return the request with the headers and the body it was sent with."""
         sent = Request(self.scope, self.receive)
         if hasattr(self, "_body"):
             sent._body = self._body
         return sent
+
+
+async def _sent(request: Request) -> Request:
+    assert isinstance(request, ApiRequest)
+    return request.as_sent()
+
+
+SentRequest = Annotated[Request, Depends(_sent)]
+"""The request as it was sent, for who looks at the bytes of a body himself."""
 
 
 def check_given_once(request: Request) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -33,7 +34,16 @@ from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.mints import read_mint, read_traded_mint
 from nexgent.shared.money import CONTEXT, plain
 from nexgent.shared.numbers import MAX_NUMBER_TEXT
-from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, SignalId, TokenAddress, TransactionId
+from nexgent.shared.types import (
+    AgentId,
+    ClosedTradeId,
+    PositionId,
+    SignalId,
+    TokenAddress,
+    TransactionId,
+    UserId,
+    WalletAddress,
+)
 
 EXAMPLE_MINT = "6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"
 
@@ -72,6 +82,16 @@ PositionIdInPath = Annotated[
 BalanceIdInPath = Annotated[UUID, _uuid_of("balance"), _OTHER_SCHEMA, Path(alias="id")]
 TransactionIdInPath = Annotated[TransactionId, _uuid_of("transaction"), _TRANSACTION_SCHEMA, Path(alias="id")]
 ClosedTradeIdInPath = Annotated[ClosedTradeId, _uuid_of("historical swap"), _OTHER_SCHEMA, Path(alias="id")]
+SessionIdInPath = Annotated[UUID, _uuid_of("session"), _OTHER_SCHEMA, Path(alias="id")]
+KeyIdInPath = Annotated[UUID, _uuid_of("API key"), _OTHER_SCHEMA, Path(alias="id")]
+WalletInPath = Annotated[
+    WalletAddress,
+    WithJsonSchema(
+        {"type": "string", "maxLength": 255, "examples": ["sim_4cHcmpCsEvbjCPMU9aKbXrT6uGmqzNF7dpWzk2"]}
+    ),
+    Path(alias="walletAddress"),
+]
+WebhookIdInPath = Annotated[UUID, _uuid_of("webhook"), _OTHER_SCHEMA, Path(alias="id")]
 
 Instant = Annotated[
     datetime,
@@ -103,9 +123,14 @@ Mint = Annotated[TokenAddress, WithJsonSchema({"type": "string", "examples": [EX
 """The address of a token as it is stored; case matters."""
 
 
+@lru_cache(maxsize=1024)
+def _outside(name: str) -> str:
+    return to_camel(name.rstrip("_"))
+
+
 def _named(info: ValidationInfo) -> str:
     """Return a field's name outside."""
-    return to_camel((info.field_name or "").rstrip("_"))
+    return _outside(info.field_name or "")
 
 
 def _reader(read: Callable[[object, str], object]) -> BeforeValidator:
@@ -245,6 +270,18 @@ SignalInQuery = Annotated[
     SignalId | None, _reader(fields.parse_signal_id), Stripped, WithJsonSchema(_SIGNAL_NUMBER)
 ]
 """The number of a signal, which may be left out."""
+
+
+def _signal_of_path(value: object) -> object:
+    try:
+        return fields.parse_signal_id(value)
+    except InvalidInputError:
+        raise problem_text("Signal ID must be a valid integer") from None
+
+
+SignalIdInPath = Annotated[
+    SignalId, BeforeValidator(_signal_of_path), WithJsonSchema(_SIGNAL_NUMBER), Path(alias="id")
+]
 GivenSignalId = Annotated[
     SignalId | None,
     _reader(fields.parse_signal_id),
@@ -285,6 +322,11 @@ def _given(value: object, info: ValidationInfo) -> object:
 
 RequiredInQuery = BeforeValidator(_given)
 """Parameters without which there is no answer: an empty one counts as left out."""
+
+OptionalUserId = Annotated[
+    Annotated[UserId, _uuid_of("user"), _uuid_schema("9f1c7d24-0b4e-4c8e-8d55-2b1f0a6e3c77")] | None, Stripped
+]
+"""A user of a list, who may be left out."""
 
 AgentIdInQuery = Annotated[AgentId, _uuid_of("agent"), RequiredInQuery, _AGENT_SCHEMA]
 """The agent of a list, without which there is none."""

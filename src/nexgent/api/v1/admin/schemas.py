@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel
+from pydantic import ConfigDict
+
+from nexgent.api.http.confirmation import ConfirmedBody, to_confirm
+from nexgent.api.http.models import ApiModel, Body
+from nexgent.domain.administration.cache_copies import CacheCounts
 
 
-class CountsOut(BaseModel):
+class ClearIn(ConfirmedBody, Body):
+    """Yes, really."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"confirm": True}]})
+
+    asks: ClassVar[str] = to_confirm("clear the cache")
+
+    confirm: Literal[True]
+
+
+class CacheResetIn(ClearIn):
+    """Yes, really."""
+
+    asks: ClassVar[str] = to_confirm("reset the cache")
+
+
+class CountsOut(ApiModel):
     """Copies by kind."""
 
     positions: int
@@ -15,26 +35,49 @@ class CountsOut(BaseModel):
     configs: int
     prices: int
     agents: int
-    activeAgents: int  # noqa: N815 -- the contract's names
+    active_agents: int
 
 
-class CacheStatusOut(BaseModel):
+class CacheStatusOut(ApiModel):
     """How the cache stands. All counts are 0 while it cannot be reached."""
 
     connected: bool
-    keyPrefix: str  # noqa: N815
+    key_prefix: str
     counts: CountsOut
 
+    @classmethod
+    def of(cls, prefix: str, counts: CacheCounts | None) -> CacheStatusOut:
+        """Return how the cache stands; None when it cannot be reached."""
+        return cls.model_construct(
+            connected=counts is not None,
+            key_prefix=prefix,
+            counts=CountsOut.model_construct(
+                positions=counts.positions if counts is not None else 0,
+                balances=counts.balances if counts is not None else 0,
+                configs=counts.configs if counts is not None else 0,
+                prices=counts.prices if counts is not None else 0,
+                agents=counts.agents if counts is not None else 0,
+                active_agents=counts.active_agents if counts is not None else 0,
+            ),
+        )
 
-class WarmedCountsOut(BaseModel):
+
+class WarmedCountsOut(ApiModel):
     """Copies that were written."""
 
     configs: int
     positions: int
     balances: int
 
+    @classmethod
+    def of(cls, counts: CacheCounts) -> WarmedCountsOut:
+        """Return how many copies were written."""
+        return cls.model_construct(
+            configs=counts.configs, positions=counts.positions, balances=counts.balances
+        )
 
-class WarmedOut(BaseModel):
+
+class WarmedOut(ApiModel):
     """The cache was filled. `duration` in milliseconds."""
 
     success: Literal[True]
@@ -42,7 +85,7 @@ class WarmedOut(BaseModel):
     duration: int
 
 
-class ClearedOut(BaseModel):
+class ClearedOut(ApiModel):
     """The cache was emptied of copies. `duration` in milliseconds."""
 
     success: Literal[True]
@@ -50,7 +93,7 @@ class ClearedOut(BaseModel):
     duration: int
 
 
-class CacheResetOut(BaseModel):
+class CacheResetOut(ApiModel):
     """The cache was emptied of copies and filled again. `duration` in milliseconds."""
 
     success: Literal[True]

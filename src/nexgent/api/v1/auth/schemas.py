@@ -2,70 +2,128 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Callable, Sequence
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
+from nexgent.api.http.models import ApiModel, Body, SchemaBody
+from nexgent.api.http.problems import problem
+from nexgent.api.http.types import Instant
+from nexgent.domain.users.models import Claims, Session, User
+from nexgent.domain.users.register import MIN_PASSWORD_LENGTH
+from nexgent.domain.users.seed_admin import MAX_EMAIL_LENGTH, is_email
+from nexgent.domain.users.session_records import SessionRecord
 
-class LoginIn(BaseModel):
+_LONGEST = 10_000
+
+
+def _email(read: Callable[[str], str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if not is_email(read(value)):
+            raise problem("Invalid email")
+        return value
+
+    return AfterValidator(check)
+
+
+_EMAIL = WithJsonSchema({"type": "string", "maxLength": MAX_EMAIL_LENGTH})
+Email = Annotated[str, Field(max_length=_LONGEST), _email(lambda text: text), _EMAIL]
+NewEmail = Annotated[str, Field(max_length=_LONGEST), _email(lambda text: text.strip().lower()), _EMAIL]
+# What is wrong with a password or a token that is too long, its own rules say.
+SecretText = Annotated[
+    str,
+    Field(min_length=1, max_length=_LONGEST, repr=False),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
+NewPassword = Annotated[
+    str,
+    Field(min_length=MIN_PASSWORD_LENGTH, max_length=_LONGEST, repr=False),
+    WithJsonSchema({"type": "string", "minLength": MIN_PASSWORD_LENGTH, "maxLength": 128}),
+]
+
+
+def _text_or_none(value: object) -> object:
+    return value if isinstance(value, str) else None
+
+
+class LoginIn(SchemaBody):
     """Who wants to log in."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"email": "admin@example.com", "password": "…", "rememberMe": True}]}
     )
 
-    email: str = Field(max_length=255)
-    password: str = Field(min_length=1)
-    rememberMe: bool = False  # noqa: N815 -- the contract's name
+    email: Email
+    password: SecretText
+    remember_me: bool = False
 
 
-class RegisterIn(BaseModel):
+class RegisterIn(SchemaBody):
     """Who wants an account. The password needs an upper-case and a lower-case letter, a digit and another character."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"email": "trader@example.com", "password": "Correct-horse-1"}]}
     )
 
-    email: str = Field(max_length=255)
-    password: str = Field(min_length=8, max_length=128)
+    email: NewEmail
+    password: NewPassword
 
 
-class RefreshIn(BaseModel):
+class RefreshIn(SchemaBody):
     """A refresh token."""
 
-    refreshToken: str = Field(min_length=1)  # noqa: N815
+    refresh_token: SecretText
     rotate: bool = False
 
 
-class LogoutIn(BaseModel):
+class LogoutIn(Body):
     """Optionally the refresh token to void as well."""
 
-    refreshToken: str | None = None  # noqa: N815
+    # Whatever is no text is ignored, so that logging out always works.
+    refresh_token: Annotated[str | None, BeforeValidator(_text_or_none), Field(repr=False)] = None
 
 
-class UserOut(BaseModel):
+class UserOut(ApiModel):
     """A user."""
 
-    id: str
+    id: UUID
     email: str
-    createdAt: str  # noqa: N815
+    created_at: Instant
+
+    @classmethod
+    def of(cls, user: User) -> UserOut:
+        """Return what a user sees of himself."""
+        return cls.model_construct(id=user.id, email=user.email, created_at=user.created_at)
 
 
-class SessionOut(BaseModel):
+class SessionOut(ApiModel):
     """A new session."""
 
-    accessToken: str  # noqa: N815
-    refreshToken: str  # noqa: N815
+    access_token: str
+    refresh_token: str
     user: UserOut
 
+    @classmethod
+    def of(cls, session: Session) -> SessionOut:
+        """Return a session with its tokens."""
+        return cls.model_construct(
+            access_token=session.access_token,
+            refresh_token=session.refresh_token,
+            user=UserOut.of(session.user),
+        )
 
-class AccessTokenOut(BaseModel):
+
+class AccessTokenOut(ApiModel):
     """A new access token; with `rotate` also the refresh token to use from now on."""
 
-    accessToken: str  # noqa: N815
-    refreshToken: str | SkipJsonSchema[None] = None  # noqa: N815
+    access_token: str
+    refresh_token: str | SkipJsonSchema[None] = None
 
 
-class ChangePasswordIn(BaseModel):
+class ChangePasswordIn(SchemaBody):
     """The present password and the new one, which has to be as good as one to register with."""
 
     model_config = ConfigDict(
@@ -74,38 +132,49 @@ class ChangePasswordIn(BaseModel):
         }
     )
 
-    currentPassword: str = Field(min_length=1)  # noqa: N815
-    newPassword: str = Field(min_length=8, max_length=128)  # noqa: N815
+    current_password: SecretText
+    new_password: NewPassword
 
 
-class SessionRecordOut(BaseModel):
+class SessionRecordOut(ApiModel):
     """A session: `lastUsedAt` is its last login or refresh, `current` the one that asks."""
 
     id: str
-    createdAt: str  # noqa: N815
-    lastUsedAt: str  # noqa: N815
-    expiresAt: str  # noqa: N815
+    created_at: Instant
+    last_used_at: Instant
+    expires_at: Instant
     address: str
-    userAgent: str  # noqa: N815
+    user_agent: str
     current: bool
 
+    @classmethod
+    def of(cls, record: SessionRecord, claims: Claims) -> SessionRecordOut:
+        """Return a session, as the one with the claims sees it."""
+        return cls.model_construct(
+            id=record.id,
+            created_at=record.created_at,
+            last_used_at=record.last_used_at,
+            expires_at=record.expires_at,
+            address=record.address,
+            user_agent=record.user_agent,
+            current=record.id == claims.session_id,
+        )
 
-class SessionsOut(BaseModel):
+
+class SessionsOut(ApiModel):
     """All sessions of a user that go on."""
 
     items: list[SessionRecordOut]
 
+    @classmethod
+    def of(cls, records: Sequence[SessionRecord], claims: Claims) -> SessionsOut:
+        """Return all sessions, as the one with the claims sees them."""
+        return cls.model_construct(items=[SessionRecordOut.of(record, claims) for record in records])
 
-class EndedOut(BaseModel):
+
+class EndedOut(ApiModel):
     """How many sessions were ended."""
 
     success: bool
     message: str
     ended: int
-
-
-class DoneOut(BaseModel):
-    """A plain confirmation."""
-
-    success: bool
-    message: str

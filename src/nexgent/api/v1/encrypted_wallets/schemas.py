@@ -2,97 +2,241 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from nexgent.api.http.confirmation import ConfirmedBody, to_confirm
+from nexgent.api.http.models import ApiModel, SchemaBody
+from nexgent.api.http.problems import problem
+from nexgent.api.http.types import Instant
+from nexgent.api.v1.wallets.schemas import NETWORK, ListedAgentId, Mode, Network, Source
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.wallets.encrypted.models import OwnWallet, Passphrase
+from nexgent.domain.wallets.encrypted.passphrases import MAX_LENGTH, MIN_LENGTH
+from nexgent.domain.wallets.encrypted.unlock_wallet import MAX_TTL_SECONDS, MIN_TTL_SECONDS
 
 
-class CreateWalletIn(BaseModel):
+class _PassphraseOf:
+    """Reads a passphrase. Messages never quote it, and nothing that holds it shows it."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = core_schema.str_schema(strict=True, min_length=self._least, max_length=MAX_LENGTH)
+        return core_schema.no_info_before_validator_function(
+            _required, core_schema.no_info_after_validator_function(Passphrase, text)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        least = {"minLength": self._least} if self._least > 1 else {}
+        return {"type": "string", "format": "password", "writeOnly": True, "maxLength": MAX_LENGTH, **least}
+
+
+def _required(value: object) -> object:
+    if value is None:
+        raise problem("Required")
+    return value
+
+
+GivenPassphrase = Annotated[Passphrase, _PassphraseOf(1)]
+NewPassphrase = Annotated[Passphrase, _PassphraseOf(MIN_LENGTH)]
+
+
+def _private_key(value: object) -> object:
+    if value is not None and not isinstance(value, (str, list)):
+        raise problem("Expected base58 text or an array of 64 numbers")
+    return value
+
+
+def _seconds(value: object) -> object:
+    if value is not None and (type(value) is not int or not MIN_TTL_SECONDS <= value <= MAX_TTL_SECONDS):
+        raise problem(f"A whole number from {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS} is required")
+    return value
+
+
+_NULL: dict[str, Any] = {"type": "null"}
+PrivateKey = Annotated[
+    Any,
+    BeforeValidator(_private_key),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "password", "writeOnly": True},
+                {"type": "array", "items": {"type": "integer"}},
+                _NULL,
+            ]
+        }
+    ),
+]
+Seconds = Annotated[
+    int | None,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": MIN_TTL_SECONDS, "maximum": MAX_TTL_SECONDS}, _NULL]}
+    ),
+]
+
+
+class CreateWalletIn(SchemaBody):
     """A wallet for an agent. Without `privateKey` a new key is made; `passphrase` is required for live wallets."""
 
-    agentId: str  # noqa: N815 -- the contract's names
-    walletType: Literal["live", "simulation"] = "live"  # noqa: N815
-    passphrase: SecretStr | None = Field(default=None, min_length=12, max_length=256)
-    privateKey: SecretStr | list[int] | None = None  # noqa: N815
+    agent_id: ListedAgentId
+    wallet_type: Mode = TradingMode.LIVE
+    passphrase: NewPassphrase | None = Field(default=None, validate_default=True)
+    private_key: PrivateKey = Field(default=None, repr=False)
+
+    @field_validator("passphrase", mode="after")
+    @classmethod
+    def _locks_a_live_one(cls, value: Passphrase | None, info: ValidationInfo) -> Passphrase | None:
+        live = info.data.get("wallet_type", TradingMode.LIVE) is TradingMode.LIVE
+        if live and value is None:
+            raise problem("Required")
+        return value if live else None
 
 
-class WalletCreatedOut(BaseModel):
+class WalletCreatedOut(ApiModel):
     """The wallet an agent has now; a live one is locked. No part of the key is in here."""
 
     success: bool
-    walletAddress: str  # noqa: N815
-    walletType: Literal["live", "simulation"]  # noqa: N815
-    network: Literal["testnet", "mainnet"]
-    source: Literal["encrypted", "simulation"]
-    isUnlocked: bool  # noqa: N815
-    createdAt: str  # noqa: N815
+    wallet_address: str
+    wallet_type: Mode
+    network: Network
+    source: Source
+    is_unlocked: bool
+    created_at: Instant
     message: str
 
+    @classmethod
+    def of(cls, wallet: OwnWallet) -> WalletCreatedOut:
+        """Return a wallet that was created or imported."""
+        live = wallet.mode is TradingMode.LIVE
+        return cls.model_construct(
+            success=True,
+            wallet_address=wallet.address,
+            wallet_type=wallet.mode,
+            network=NETWORK[wallet.mode],
+            source=wallet.source,
+            is_unlocked=wallet.is_unlocked,
+            created_at=wallet.created_at,
+            message="Wallet created; unlock it to trade" if live else "Wallet created",
+        )
 
-class OwnWalletOut(BaseModel):
+
+class OwnWalletOut(ApiModel):
     """A wallet of the user. `agentId` is null for an encrypted wallet that no agent has at present."""
 
-    walletAddress: str  # noqa: N815
-    agentId: str | None  # noqa: N815
-    walletType: Literal["live", "simulation"]  # noqa: N815
-    source: Literal["environment", "encrypted", "simulation"]
-    isAvailable: bool  # noqa: N815
-    isUnlocked: bool  # noqa: N815
-    unlockedUntil: str | None  # noqa: N815
-    createdAt: str  # noqa: N815
-    updatedAt: str  # noqa: N815
+    wallet_address: str
+    agent_id: UUID | None
+    wallet_type: Mode
+    source: Source
+    is_available: bool
+    is_unlocked: bool
+    unlocked_until: Instant | None
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, wallet: OwnWallet) -> OwnWalletOut:
+        """Return a wallet of the user."""
+        return cls.model_construct(
+            wallet_address=wallet.address,
+            agent_id=wallet.agent_id,
+            wallet_type=wallet.mode,
+            source=wallet.source,
+            is_available=wallet.is_available,
+            is_unlocked=wallet.is_unlocked,
+            unlocked_until=wallet.unlocked_until,
+            created_at=wallet.created_at,
+            updated_at=wallet.updated_at,
+        )
 
 
-class OwnWalletsOut(BaseModel):
+class OwnWalletsOut(ApiModel):
     """All wallets of the user, newest first."""
 
     wallets: list[OwnWalletOut]
 
+    @classmethod
+    def of(cls, wallets: Sequence[OwnWallet]) -> OwnWalletsOut:
+        """Return all wallets of the user."""
+        return cls.model_construct(wallets=[OwnWalletOut.of(wallet) for wallet in wallets])
 
-class UnlockIn(BaseModel):
+
+class UnlockIn(SchemaBody):
     """The passphrase, and for how long; without `ttlSeconds` until the wallet is locked or the service stops."""
 
-    passphrase: SecretStr | None = Field(default=None, max_length=256)
-    ttlSeconds: int | None = Field(default=None, ge=60, le=86_400)  # noqa: N815
+    passphrase: GivenPassphrase | None = None
+    ttl_seconds: Seconds = None
 
 
-class UnlockOut(BaseModel):
+class UnlockOut(ApiModel):
     """The wallet can sign until then; null without a limit."""
 
     success: bool
-    walletAddress: str  # noqa: N815
-    isUnlocked: bool  # noqa: N815
-    unlockedUntil: str | None  # noqa: N815
+    wallet_address: str
+    is_unlocked: bool
+    unlocked_until: Instant | None
+
+    @classmethod
+    def of(cls, wallet: OwnWallet) -> UnlockOut:
+        """Return how a wallet stands."""
+        return cls.model_construct(
+            success=True,
+            wallet_address=wallet.address,
+            is_unlocked=wallet.is_unlocked,
+            unlocked_until=wallet.unlocked_until,
+        )
 
 
-class LockOut(BaseModel):
+class LockOut(ApiModel):
     """The wallet cannot sign any more."""
 
     success: bool
-    walletAddress: str  # noqa: N815
-    isUnlocked: bool  # noqa: N815
+    wallet_address: str
+    is_unlocked: bool
 
 
-class ExportIn(BaseModel):
+class ExportIn(ConfirmedBody, SchemaBody):
     """The passphrase once more, and yes, really."""
 
-    passphrase: SecretStr = Field(max_length=256)
+    asks: ClassVar[str] = to_confirm("export the private key")
+
+    passphrase: GivenPassphrase
     confirm: Literal[True]
 
 
-class ExportOut(BaseModel):
+class ExportOut(ApiModel):
     """The private key: base58 of 64 bytes."""
 
-    walletAddress: str  # noqa: N815
-    privateKey: str  # noqa: N815
+    wallet_address: str
+    private_key: str = Field(repr=False)
     format: Literal["base58"]
 
 
-class DeleteWalletIn(BaseModel):
+class DeleteWalletIn(ConfirmedBody, SchemaBody):
     """Yes, really; `force` gives open positions up. `passphrase` is required for encrypted wallets."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"confirm": True, "passphrase": "…"}]})
 
+    asks: ClassVar[str] = to_confirm("delete the wallet")
+
     confirm: Literal[True]
-    passphrase: SecretStr | None = Field(default=None, max_length=256)
-    force: bool = False
+    passphrase: GivenPassphrase | None = None
+    force: bool | None = None

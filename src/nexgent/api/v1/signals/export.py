@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 
-from starlette.responses import Response
-
 from nexgent.api.csv_text import free_text, time_text
-from nexgent.api.endpoint import Call, Doc, Endpoints
-from nexgent.api.export import BATCH_ROWS, FORMAT_PARAMETERS, Exported, export_response, zone_of
-from nexgent.api.paging import period_parameters
-from nexgent.api.v1.signals.parsing import signal_filter
-from nexgent.api.v1.signals.views import signal_view
-from nexgent.domain.signals.queries import SignalRow
-from nexgent.domain.users.models import Scope
-
-endpoints = Endpoints("signals")
+from nexgent.api.export import BATCH_ROWS, Exported
+from nexgent.api.v1.signals.schemas import SignalOut
+from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
 
 _HEADER = (
     "Signal ID",
@@ -31,40 +23,13 @@ _HEADER = (
 )
 
 
-@endpoints.get(
-    "/trading-signals/export",
-    Scope.SIGNALS,
-    Doc(
-        summary="Own signals as a CSV file",
-        description=(
-            "Streamed, oldest first, without a limit. Texts that a spreadsheet would compute get a leading apostrophe. With "
-            "`format=json`, an array of the objects of the list."
-        ),
-        query={
-            "tokenAddress": "Only this token",
-            "signalType": "Only this type",
-            "startDate": "Not before",
-            "endDate": "Not after",
-            **period_parameters("startDate", "endDate"),
-            **FORMAT_PARAMETERS,
-        },
-        media_type="text/csv",
-        or_json=True,
-    ),
-)
-async def export_signals(call: Call) -> Response:
-    """Stream matching signals."""
-    query = call.query()
-    wanted = signal_filter(call, query)
-    signals = call.services.signals
+def table_of(wanted: SignalFilter, zone: tzinfo, signals: SignalQueries) -> Exported[SignalRow]:
+    """Return the file of the signals that are asked for."""
 
     async def read(last: SignalRow | None) -> Sequence[SignalRow]:
         return await signals.export(wanted, after=last.id if last is not None else None, limit=BATCH_ROWS)
 
-    table = Exported(
-        name="trading-signals", header=_HEADER, cells=_cells(zone_of(query)), view=signal_view, read=read
-    )
-    return await export_response(call, query, table)
+    return Exported(name="trading-signals", header=_HEADER, cells=_cells(zone), view=SignalOut.of, read=read)
 
 
 def _cells(zone: tzinfo) -> Callable[[SignalRow], Iterable[str]]:

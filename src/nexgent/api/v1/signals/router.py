@@ -1,98 +1,124 @@
-"""`/trading-signals`: send a signal, list signals, see what agents made of one."""
+"""`/trading-signals`: send a signal, list, correct and delete signals, see what agents made of one."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from typing import Annotated
 
-from nexgent.api.encoding import iso_or_none, json_response
-from nexgent.api.endpoint import Call, Doc, Endpoints
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from nexgent.api.export import EXPORT_ANSWERS, TOOK_TOO_LONG, exported
 from nexgent.api.fields import parse_signal_id
-from nexgent.api.paging import NEXT_PAGE, PAGE_PARAMETERS, Paging, period_parameters
-from nexgent.api.v1.signals.parsing import path_signal_id, signal_draft, signal_filter
-from nexgent.api.v1.signals.schemas import DecisionsOut, SignalIn, SignalOut
-from nexgent.api.v1.signals.views import decision_view, signal_view
+from nexgent.api.http.access import SignalsCaller
+from nexgent.api.http.declared import limited
+from nexgent.api.http.refusals import MOVED_ON, Refusal, refusals
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
+from nexgent.api.http.types import SignalIdInPath
+from nexgent.api.paging import NEXT_PAGE, Paging
+from nexgent.api.v1.signals.export import table_of
+from nexgent.api.v1.signals.schemas import (
+    AllSignalsQuery,
+    DecisionsOut,
+    SignalChangesIn,
+    SignalIn,
+    SignalOut,
+    SignalsDeletedOut,
+    SignalsExportQuery,
+    SignalsPageQuery,
+)
 from nexgent.domain.signals.errors import SignalNotFoundError
 from nexgent.domain.signals.queries import SignalRow
-from nexgent.domain.users.models import Scope
 from nexgent.shared.paging import PageCursor
-from nexgent.shared.types import SignalId
+from nexgent.shared.types import SignalId, UserId
 
-endpoints = Endpoints("signals")
+router = APIRouter(prefix="/trading-signals", tags=["signals"], route_class=ApiRoute)
 
 _PAGING = Paging("signals", lambda text: SignalId(parse_signal_id(text)))
 
 
-@endpoints.post(
-    "/trading-signals",
-    Scope.SIGNALS,
-    Doc(
-        summary="Send a signal",
-        description="Answered as soon as the signal is stored; agents then decide and trade on their own.",
-        body=SignalIn,
-        response=SignalOut,
-        status=201,
-    ),
+@router.post(
+    "",
+    status_code=201,
+    summary="Send a signal",
+    responses=refusals(Refusal(409, "The same signal was sent a moment ago", "SIGNAL_DUPLICATE")),
+    dependencies=[limited(120, by_key=True, exact=False)],
 )
-async def create_signal(call: Call) -> Response:
-    """Store a signal and let it be traded."""
-    draft = signal_draft(call.user_id, await call.body())
-    return json_response(signal_view(await call.services.create_signal.execute(draft)), 201)
+async def create_signal(body: SignalIn, caller: SignalsCaller, services: Services) -> SignalOut:
+    """Store a signal and let it be traded. Answered as soon as it is stored; agents then decide and trade on their own."""
+    return SignalOut.of(await services.create_signal.execute(body.draft(caller.user_id)))
 
 
-@endpoints.get(
-    "/trading-signals",
-    Scope.SIGNALS,
-    Doc(
-        summary="Own signals, newest first",
-        description=NEXT_PAGE,
-        response=SignalOut,
-        many=True,
-        query={
-            "tokenAddress": "Only this token",
-            "signalType": "Only this type",
-            "startDate": "Not before",
-            "endDate": "Not after",
-            **period_parameters("startDate", "endDate"),
-            **PAGE_PARAMETERS,
-        },
-    ),
-)
-async def list_signals(call: Call) -> Response:
+@router.get("", summary="Own signals, newest first", description=NEXT_PAGE, response_model=list[SignalOut])
+async def list_signals(
+    query: Annotated[SignalsPageQuery, Query()], caller: SignalsCaller, services: Services
+) -> Response:
     """Return matching signals."""
-    query = call.query()
-    wanted, page = signal_filter(call, query), _PAGING.read(query)
-    rows = await call.services.signals.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
-    return _PAGING.answer(rows, page, view=signal_view, mark=lambda row: PageCursor(row.created_at, row.id))
+    wanted, page = query.wanted(caller.user_id), _PAGING.page(query)
+    rows = await services.signals.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
+    return _PAGING.answer(rows, page, view=SignalOut.of, mark=lambda row: PageCursor(row.created_at, row.id))
 
 
-@endpoints.get("/trading-signals/{id}", Scope.SIGNALS, Doc(summary="One signal", response=SignalOut))
-async def get_signal(call: Call) -> Response:
-    """Return a signal."""
-    return json_response(signal_view(await _own_signal(call)))
-
-
-@endpoints.get(
-    "/trading-signals/{id}/decisions",
-    Scope.SIGNALS,
-    Doc(summary="What each agent made of a signal, and why", response=DecisionsOut),
+# The literal paths come before those whose id they would be taken for.
+@router.get(
+    "/export",
+    summary="Own signals as a CSV file",
+    response_class=StreamingResponse,
+    responses={**EXPORT_ANSWERS, **refusals(TOOK_TOO_LONG)},
 )
-async def list_decisions(call: Call) -> Response:
+async def export_signals(
+    query: Annotated[SignalsExportQuery, Query()], caller: SignalsCaller, services: Services
+) -> Response:
+    """Stream matching signals, oldest first, without a limit.
+
+    Texts that a spreadsheet would compute get a leading apostrophe. With `format=json`, an array of the objects of the list.
+    """
+    table = table_of(query.wanted(caller.user_id), query.zone, services.signals)
+    return await exported(services, table, as_json=query.as_json)
+
+
+@router.delete("/all", summary="Delete all own signals")
+async def delete_all_signals(
+    _confirmed: Annotated[AllSignalsQuery, Query()], caller: SignalsCaller, services: Services
+) -> SignalsDeletedOut:
+    """Delete every signal of the user. Transactions and closed trades stay and forget their signal."""
+    count = await services.edit_signals.delete_all(caller.user_id)
+    return SignalsDeletedOut(message="All trading signals deleted successfully", deleted_count=count)
+
+
+@router.get("/{id}", summary="One signal")
+async def get_signal(signal_id: SignalIdInPath, caller: SignalsCaller, services: Services) -> SignalOut:
+    """Return a signal."""
+    return SignalOut.of(await _own(services, signal_id, caller.user_id))
+
+
+@router.get("/{id}/decisions", summary="What each agent made of a signal, and why")
+async def list_decisions(
+    signal_id: SignalIdInPath, caller: SignalsCaller, services: Services
+) -> DecisionsOut:
     """Return every agent's decision."""
-    row = await _own_signal(call)
-    await call.services.projections.caught_up()
-    decisions = await call.services.signals.decisions(row.id)
-    return json_response(
-        {
-            "signalId": row.id,
-            "processedAt": iso_or_none(row.processed_at),
-            "note": row.process_note,
-            "decisions": [decision_view(decision) for decision in decisions],
-        }
-    )
+    row = await _own(services, signal_id, caller.user_id)
+    await services.projections.caught_up()
+    return DecisionsOut.of(row, await services.signals.decisions(row.id))
 
 
-async def _own_signal(call: Call) -> SignalRow:
-    row = await call.services.signals.get(path_signal_id(call), call.user_id)
+@router.put("/{id}", summary="Correct a signal")
+async def update_signal(
+    signal_id: SignalIdInPath, body: SignalChangesIn, caller: SignalsCaller, services: Services
+) -> SignalOut:
+    """Change some fields of a signal. It is not traded again."""
+    return SignalOut.of(await services.edit_signals.update(signal_id, caller.user_id, body.changes()))
+
+
+@router.delete("/{id}", status_code=204, summary="Delete a signal", responses=refusals(MOVED_ON))
+async def delete_signal(signal_id: SignalIdInPath, caller: SignalsCaller, services: Services) -> Response:
+    """Delete a signal. Its executions and decisions go with it; transactions and closed trades stay and forget it."""
+    await services.edit_signals.delete(signal_id, caller.user_id)
+    return Response(status_code=204)
+
+
+async def _own(services: Services, signal_id: SignalId, user_id: UserId) -> SignalRow:
+    row = await services.signals.get(signal_id, user_id)
     if row is None:
         raise SignalNotFoundError
     return row

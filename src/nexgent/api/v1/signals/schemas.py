@@ -2,10 +2,88 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from nexgent.api.fields import shown
+from nexgent.api.http.confirmation import Confirmed
+from nexgent.api.http.models import ApiModel, Body, Query, left_out
+from nexgent.api.http.paging import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
+from nexgent.api.http.problems import problem, problem_text
+from nexgent.api.http.types import (
+    DecimalText,
+    GivenTradedMint,
+    Instant,
+    NotBlank,
+    OptionalText,
+    OptionalTime,
+    Trimmed,
+)
+from nexgent.domain.signals.models import (
+    MAX_REASON_LENGTH,
+    DecisionOutcome,
+    Signal,
+    SignalChanges,
+    SignalDecision,
+    SignalDraft,
+)
+from nexgent.domain.signals.queries import SignalFilter, SignalRow
+from nexgent.shared.types import TokenAddress, UserId
 
 
-class SignalIn(BaseModel):
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+
+
+def _strength(given: object) -> object:
+    # Numeric texts are refused, and 3.0 is 3.
+    if isinstance(given, Decimal) and given == given.to_integral_value() and abs(given) < 10:
+        given = int(given)
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= 5):
+        return given
+    raise problem(f"an integer from 1 to 5 is required, received {shown(given)}")
+
+
+def _share(given: object) -> object:
+    if given is not None and not (_is_number(given) and 0 <= Decimal(str(given)) <= 1):
+        raise problem(f"a number from 0 to 1 is required, received {shown(given)}")
+    return None
+
+
+def _components(given: object) -> object:
+    if given is not None and not isinstance(given, dict):
+        raise problem(f"an object is required, received {shown(given)}")
+    move = given.get("expectedMovePct") if given is not None else None
+    if move is not None and not _is_number(move):
+        raise problem_text("Invalid scoreComponents.expectedMovePct: a number is required")
+    return None
+
+
+Strength = Annotated[
+    int, BeforeValidator(_strength), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 5})
+]
+Kind = Annotated[str, Field(max_length=50), NotBlank]
+Symbol = Annotated[str, Field(max_length=50)]
+Reason = Annotated[Annotated[str, Field(max_length=MAX_REASON_LENGTH)] | None, Trimmed]
+Source = Annotated[Annotated[str, Field(max_length=100)] | None, Trimmed]
+# What clients of a fork send in addition is checked and not used.
+Share = Annotated[
+    None,
+    BeforeValidator(_share),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]}),
+]
+Components = Annotated[
+    None,
+    BeforeValidator(_components),
+    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}),
+]
+
+
+class SignalIn(Body):
     """A signal to trade on."""
 
     model_config = ConfigDict(
@@ -21,49 +99,127 @@ class SignalIn(BaseModel):
         }
     )
 
-    tokenAddress: str = Field(max_length=255)  # noqa: N815 -- the contract's names
-    signalType: str = Field(max_length=50)  # noqa: N815
-    signalStrength: int = Field(ge=1, le=5)  # noqa: N815
-    symbol: str | None = Field(default=None, max_length=50)
-    activationReason: str | None = Field(default=None, max_length=5_000)  # noqa: N815
-    source: str | None = Field(default=None, max_length=100)
+    token_address: GivenTradedMint
+    signal_type: Kind
+    signal_strength: Strength
+    symbol: Annotated[Symbol | None, Trimmed] = None
+    activation_reason: Reason = None
+    source: Source = None
+    position_size_multiplier: Share = Field(default=None, description="Accepted, and not used")
+    signal_score: Share = Field(default=None, description="Accepted, and not used")
+    score_components: Components = Field(default=None, description="Accepted, and not used")
+
+    def draft(self, user_id: UserId) -> SignalDraft:
+        """Return the signal, as a user's."""
+        return SignalDraft(
+            user_id=user_id,
+            token_address=self.token_address,
+            signal_type=self.signal_type,
+            signal_strength=self.signal_strength,
+            symbol=self.symbol,
+            activation_reason=self.activation_reason,
+            source=self.source,
+        )
 
 
-class SignalChangesIn(BaseModel):
+class SignalChangesIn(Body):
     """What is to be changed of a signal; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"signalStrength": 5, "source": "desk"}]})
 
-    tokenAddress: str | None = Field(default=None, max_length=255)  # noqa: N815 -- the contract's names
-    signalType: str | None = Field(default=None, max_length=50)  # noqa: N815
-    signalStrength: int | None = Field(default=None, ge=1, le=5)  # noqa: N815
-    symbol: str | None = Field(default=None, max_length=50)
-    activationReason: str | None = Field(default=None, max_length=5_000)  # noqa: N815
-    source: str | None = Field(default=None, max_length=100)
+    token_address: GivenTradedMint = left_out()
+    symbol: Annotated[Symbol | None, NotBlank] = None
+    signal_type: Kind = left_out()
+    activation_reason: Reason = None
+    signal_strength: Strength = left_out()
+    source: Source = None
+
+    def changes(self) -> SignalChanges:
+        """Return what was given, be it as null."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-class SignalsDeletedOut(BaseModel):
+class SignalsQuery(PeriodQuery):
+    """Which of the caller's signals."""
+
+    token_address: OptionalText = Field(
+        default=None,
+        description="Only this token",
+        examples=["6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf"],
+    )
+    signal_type: OptionalText = Field(
+        default=None, description="Only this type", examples=["Velocity (Breakout Confirmation)"]
+    )
+    start_date: OptionalTime = Field(default=None, description="Not before")
+    end_date: OptionalTime = Field(default=None, description="Not after")
+    from_: OptionalTime = not_before("startDate")
+    to: OptionalTime = not_after("endDate")
+
+    def wanted(self, user_id: UserId) -> SignalFilter:
+        """Return which signals of a user are asked for. Raises `InvalidInputError`."""
+        start, end = self.bounds("start_date", "end_date")
+        return SignalFilter(
+            user_id=user_id,
+            token_address=TokenAddress(self.token_address) if self.token_address is not None else None,
+            signal_type=self.signal_type,
+            start_date=start,
+            end_date=end,
+        )
+
+
+class SignalsPageQuery(PageQuery, SignalsQuery):
+    """A page of the caller's signals."""
+
+
+class SignalsExportQuery(ExportQuery, SignalsQuery):
+    """A file of the caller's signals."""
+
+
+class AllSignalsQuery(Confirmed, Query):
+    """That really all of them are meant."""
+
+    asks: ClassVar[str] = "Add ?confirm=true to delete all your trading signals"
+
+    confirm: Literal["true"] = Field(description="Must be true")
+
+
+class SignalsDeletedOut(ApiModel):
     """How many signals were deleted."""
 
     message: str
-    deletedCount: int  # noqa: N815
+    deleted_count: int
 
 
-class SignalOut(BaseModel):
+class SignalOut(ApiModel):
     """A stored signal."""
 
     id: int
-    createdAt: str  # noqa: N815
-    updatedAt: str  # noqa: N815
-    tokenAddress: str  # noqa: N815
+    created_at: Instant
+    updated_at: Instant
+    token_address: str
     symbol: str | None
-    signalType: str  # noqa: N815
-    activationReason: str | None  # noqa: N815
-    signalStrength: int  # noqa: N815
+    signal_type: str
+    activation_reason: str | None
+    signal_strength: int
     source: str | None
 
+    @classmethod
+    def of(cls, signal: Signal | SignalRow) -> SignalOut:
+        """Return a signal; whose it is stays inside."""
+        return cls.model_construct(
+            id=signal.id,
+            created_at=signal.created_at,
+            updated_at=signal.updated_at,
+            token_address=signal.token_address,
+            symbol=signal.symbol,
+            signal_type=signal.signal_type,
+            activation_reason=signal.activation_reason,
+            signal_strength=signal.signal_strength,
+            source=signal.source,
+        )
 
-class GateOut(BaseModel):
+
+class GateOut(ApiModel):
     """One check: what was looked at, the limit, and whether it passed."""
 
     name: str
@@ -72,29 +228,65 @@ class GateOut(BaseModel):
     passed: bool
 
 
-class DecisionOut(BaseModel):
+class DecisionOut(ApiModel):
     """What one agent made of a signal, and why."""
 
-    agentId: str  # noqa: N815
+    agent_id: UUID
     outcome: str
     code: str | None
     reason: str | None
     gates: list[GateOut]
-    intentId: str | None  # noqa: N815
-    transactionId: str | None  # noqa: N815
-    positionId: str | None  # noqa: N815
-    sizeSol: str | None  # noqa: N815
-    priceSol: str | None  # noqa: N815
-    priceSource: str | None  # noqa: N815
-    priceAgeMs: int | None  # noqa: N815
-    latencyMs: dict[str, float]  # noqa: N815
-    decidedAt: str  # noqa: N815
+    intent_id: UUID | None
+    transaction_id: UUID | None
+    position_id: UUID | None
+    size_sol: DecimalText | None
+    price_sol: DecimalText | None
+    price_source: str | None
+    price_age_ms: int | None
+    latency_ms: dict[str, float]
+    decided_at: Instant
+
+    @classmethod
+    def of(cls, decision: SignalDecision, *, would_buy: str = DecisionOutcome.EXECUTED.value) -> DecisionOut:
+        """Return what an agent made of a signal. `would_buy` is what a purchase is called."""
+        executed = decision.outcome is DecisionOutcome.EXECUTED
+        return cls.model_construct(
+            agent_id=decision.agent_id,
+            outcome=would_buy if executed else decision.outcome.value,
+            code=decision.code,
+            reason=decision.reason,
+            gates=[
+                GateOut.model_construct(
+                    name=gate.name, value=gate.value, limit=gate.limit, passed=gate.passed
+                )
+                for gate in decision.gates
+            ],
+            intent_id=decision.intent_id,
+            transaction_id=decision.transaction_id,
+            position_id=decision.position_id,
+            size_sol=decision.size_sol,
+            price_sol=decision.price_sol,
+            price_source=decision.price_source,
+            price_age_ms=decision.price_age_ms,
+            latency_ms=decision.latency_ms,
+            decided_at=decision.decided_at,
+        )
 
 
-class DecisionsOut(BaseModel):
+class DecisionsOut(ApiModel):
     """All decisions on a signal. `processedAt` is null until every agent's is recorded."""
 
-    signalId: int  # noqa: N815
-    processedAt: str | None  # noqa: N815
+    signal_id: int
+    processed_at: Instant | None
     note: str | None
     decisions: list[DecisionOut]
+
+    @classmethod
+    def of(cls, row: SignalRow, decisions: Sequence[SignalDecision]) -> DecisionsOut:
+        """Return what all agents made of a signal."""
+        return cls.model_construct(
+            signal_id=row.id,
+            processed_at=row.processed_at,
+            note=row.process_note,
+            decisions=[DecisionOut.of(decision) for decision in decisions],
+        )

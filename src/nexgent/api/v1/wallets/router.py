@@ -2,155 +2,89 @@
 
 from __future__ import annotations
 
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from nexgent.api.encoding import iso, json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
-from nexgent.api.fields import BodyFields, SchemaFields, parse_uuid
+from nexgent.api.encoding import dumped, json_response
+from nexgent.api.http.access import SessionCaller
+from nexgent.api.http.declared import ONCE_BY_NATURE, limited
+from nexgent.api.http.refusals import FLAT_FIRST, FOREIGN, MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
+from nexgent.api.http.types import ThatAgentIdInPath, WalletInPath
 from nexgent.api.v1.wallets.schemas import (
     AssignIn,
     AssignOut,
     CheckDepositsIn,
     CheckDepositsOut,
-    ConfirmIn,
+    ResetIn,
     ResetOut,
+    UnassignIn,
     WalletsOut,
 )
-from nexgent.api.v1.wallets.views import (
-    MODES,
-    NETWORK,
-    confirmation_required,
-    is_confirmed,
-    reset_view,
-    schema_agent_id,
-)
-from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.wallets.assign_wallet import MAX_ADDRESS_LENGTH
-from nexgent.shared.money import sol
-from nexgent.shared.types import AgentId, WalletAddress
+from nexgent.shared.types import WalletAddress
 
-endpoints = Endpoints("wallets")
+router = APIRouter(prefix="/wallets", tags=["wallets"], route_class=ApiRoute)
 
 
-@endpoints.get(
-    "/wallets/agent/{agentId}",
-    Access.SESSION,
-    Doc(summary="Wallets of an agent, and live wallets that are loaded", response=WalletsOut),
-)
-async def list_wallets(call: Call) -> Response:
+@router.get("/agent/{agentId}", summary="Wallets of an agent, and live wallets that are loaded")
+async def list_wallets(agent_id: ThatAgentIdInPath, caller: SessionCaller, services: Services) -> WalletsOut:
     """Return the wallets."""
-    wallets = await call.services.list_wallets.execute(call.agent_id("agentId"), call.user_id)
-    return json_response(
-        {
-            "agentWallets": [
-                {
-                    "walletAddress": one.wallet.address,
-                    "walletType": one.wallet.mode.value,
-                    "isAvailable": one.can_trade,
-                    "source": one.source.value,
-                    "isUnlocked": one.can_trade,
-                    "createdAt": iso(one.wallet.created_at),
-                    "updatedAt": iso(one.wallet.updated_at),
-                }
-                for one in wallets.own
-            ],
-            "availableWallets": [
-                {"walletAddress": address, "isAssigned": taken} for address, taken in wallets.loaded
-            ],
-        }
-    )
+    return WalletsOut.of(await services.list_wallets.execute(agent_id, caller.user_id))
 
 
-@endpoints.post(
-    "/wallets/assign",
-    Access.SESSION,
-    Doc(
-        summary="Give an agent a wallet",
-        description="201 for a new wallet, 200 when it replaces one of the same type. The old one must be flat.",
-        body=AssignIn,
-        response=AssignOut,
-        status=201,
-    ),
+@router.post(
+    "/assign",
+    status_code=201,
+    summary="Give an agent a wallet",
+    response_model=AssignOut,
+    responses={200: {"model": AssignOut}, **refusals(UNKNOWN_AGENT, FLAT_FIRST)},
+    dependencies=[limited(5)],
 )
-async def assign_wallet(call: Call) -> Response:
-    """Assign a wallet."""
-    body = await call.schema_body()
-    fields = SchemaFields(body)
-    agent_id = schema_agent_id(fields)
-    address = fields.text("walletAddress", minimum=1, maximum=MAX_ADDRESS_LENGTH)
-    mode = fields.choice("walletType", MODES)
-    if "walletType" not in body:
-        fields.fail("walletType", "Required")
-    fields.done()
-    done = await call.services.assign_wallet.execute(
-        agent_id, call.user_id, WalletAddress((address or "").strip()), TradingMode(mode or "")
+async def assign_wallet(body: AssignIn, caller: SessionCaller, services: Services) -> Response:
+    """Assign a wallet. 201 for a new wallet, 200 when it replaces one of the same type. The old one must be flat."""
+    done = await services.assign_wallet.execute(
+        body.agent_id, caller.user_id, WalletAddress(body.wallet_address), body.wallet_type
     )
-    wallet = done.wallet
-    return json_response(
-        {
-            "success": True,
-            "walletAddress": wallet.address,
-            "walletType": wallet.mode.value,
-            "network": NETWORK[wallet.mode],
-            "message": "Wallet assigned successfully" if done.is_new else "Wallet updated successfully",
-        },
-        201 if done.is_new else 200,
-    )
+    return json_response(dumped(AssignOut.of(done.wallet, is_new=done.is_new)), 201 if done.is_new else 200)
 
 
-@endpoints.post(
-    "/wallets/{walletAddress}/reset",
-    Access.SESSION,
-    Doc(summary="Delete all trading data of a wallet", body=ConfirmIn, response=ResetOut),
+@router.post(
+    "/{walletAddress}/reset",
+    summary="Delete all trading data of a wallet",
+    responses=refusals(MOVED_ON),
+    dependencies=[limited(5)],
 )
-async def reset_wallet(call: Call) -> Response:
+async def reset_wallet(
+    address: WalletInPath, _confirmed: ResetIn, caller: SessionCaller, services: Services
+) -> ResetOut:
     """Start again from nothing."""
-    if not is_confirmed(await call.body()):
-        return confirmation_required("reset the wallet")
-    address = WalletAddress(call.path("walletAddress"))
-    result = await call.services.reset_wallet.execute(address, call.user_id)
-    return json_response(reset_view(address, result, "Wallet reset successfully"))
+    result = await services.reset_wallet.execute(address, caller.user_id)
+    return ResetOut.of(address, result, "Wallet reset successfully")
 
 
-@endpoints.post(
-    "/wallets/{walletAddress}/unassign",
-    Access.SESSION,
-    Doc(summary="Delete a live wallet's trading data and take it away", body=ConfirmIn, response=ResetOut),
+@router.post(
+    "/{walletAddress}/unassign",
+    summary="Delete a live wallet's trading data and take it away",
+    responses=refusals(MOVED_ON),
+    dependencies=[limited(5)],
 )
-async def unassign_wallet(call: Call) -> Response:
+async def unassign_wallet(
+    address: WalletInPath, _confirmed: UnassignIn, caller: SessionCaller, services: Services
+) -> ResetOut:
     """Take a live wallet away from its agent."""
-    if not is_confirmed(await call.body()):
-        return confirmation_required("unassign the wallet")
-    address = WalletAddress(call.path("walletAddress"))
-    result = await call.services.unassign_wallet.execute(address, call.user_id)
-    return json_response(reset_view(address, result, "Wallet unassigned successfully"))
+    result = await services.unassign_wallet.execute(address, caller.user_id)
+    return ResetOut.of(address, result, "Wallet unassigned successfully")
 
 
-@endpoints.post(
-    "/wallets/{walletAddress}/check-deposits",
-    Access.SESSION,
-    Doc(
-        summary="Book SOL that came in from outside",
-        description="Compares the chain with the ledger. Withdrawals are reported, never booked.",
-        body=CheckDepositsIn,
-        response=CheckDepositsOut,
-    ),
+@router.post(
+    "/{walletAddress}/check-deposits",
+    summary="Book SOL that came in from outside",
+    responses=refusals(FOREIGN, MOVED_ON, Refusal(502, "The Solana node cannot be reached", "RPC_ERROR")),
+    dependencies=[limited(5), ONCE_BY_NATURE],
 )
-async def check_deposits(call: Call) -> Response:
-    """Look for a deposit on the chain."""
-    given = BodyFields(await call.body()).required("agentId")
-    agent_id = AgentId(parse_uuid(given, "agent"))
-    address = WalletAddress(call.path("walletAddress"))
-    check = await call.services.check_deposits.execute(address, agent_id, call.user_id)
-    booked = check.transaction_id is not None
-    return json_response(
-        {
-            "success": True,
-            "depositDetected": booked,
-            "previousBalance": sol(check.previous_lamports),
-            "onChainBalance": sol(check.on_chain_lamports),
-            "depositAmount": sol(check.difference_lamports) if booked else None,
-            "transactionId": check.transaction_id,
-            "message": check.message,
-        }
-    )
+async def check_deposits(
+    address: WalletInPath, body: CheckDepositsIn, caller: SessionCaller, services: Services
+) -> CheckDepositsOut:
+    """Look for a deposit on the chain: compare it with the ledger. Withdrawals are reported, never booked."""
+    return CheckDepositsOut.of(await services.check_deposits.execute(address, body.agent_id, caller.user_id))

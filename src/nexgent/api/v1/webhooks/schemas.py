@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from nexgent.api.http.models import ApiModel
+from nexgent.api.http.types import Instant
 
 
-class ReceivedOut(BaseModel):
+class ReceivedOut(ApiModel):
     """A request as it arrived; credentials are not shown."""
 
     headers: dict[str, str]
@@ -17,10 +18,10 @@ class ReceivedOut(BaseModel):
     path: Literal["/test"]
 
 
-class EchoOut(BaseModel):
+class EchoOut(ApiModel):
     """What was received."""
 
     success: Literal[True]
     message: str
-    timestamp: str
+    timestamp: Instant
     received: ReceivedOut

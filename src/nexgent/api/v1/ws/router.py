@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from fastapi import APIRouter
 
-from nexgent.api.encoding import iso, json_response
-from nexgent.api.endpoint import Access, Call, Doc, Endpoints
+from nexgent.api.http.access import SessionClaims
+from nexgent.api.http.declared import NOT_KEPT
+from nexgent.api.http.models import READS_NOTHING
+from nexgent.api.http.route import ApiRoute
+from nexgent.api.http.services import Services
 from nexgent.api.v1.ws.schemas import TicketOut
 
-endpoints = Endpoints("websocket")
+router = APIRouter(prefix="/ws", tags=["websocket"], route_class=ApiRoute)
 
 ABOUT = """\
 The ticket is good for one connection within 30 seconds, on any process of the installation: open `/ws?ticket=…&agentId=…`
@@ -26,15 +29,13 @@ Closing codes: 1008 the session ended or expired, or the agent or API key was de
 1000 no sign of life for a minute, or the server shuts down."""
 
 
-@endpoints.post(
-    "/ws/ticket",
-    Access.SESSION,
-    Doc(summary="Get a ticket for the WebSocket", response=TicketOut, description=ABOUT),
+@router.post(
+    "/ticket",
+    summary="Get a ticket for the WebSocket",
+    description=ABOUT,
+    dependencies=[NOT_KEPT, READS_NOTHING],
 )
-async def issue_ticket(call: Call) -> Response:
+async def issue_ticket(claims: SessionClaims, services: Services) -> TicketOut:
     """Return a new ticket."""
-    await call.body()
-    claims = call.caller.claims
-    assert claims is not None
-    ticket = await call.services.socket_tickets.issue(claims)
-    return json_response({"ticket": ticket.text, "expiresAt": iso(ticket.expires_at)})
+    ticket = await services.socket_tickets.issue(claims)
+    return TicketOut(ticket=ticket.text, expires_at=ticket.expires_at)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from nexgent.api.http.models import ApiModel
+from nexgent.api.http.types import Instant
 
 
-class TicketOut(BaseModel):
+class TicketOut(ApiModel):
     """A ticket for one connection: `/ws?ticket=…&agentId=…`."""
 
     ticket: str
-    expiresAt: str  # noqa: N815 -- the contract's style
+    expires_at: Instant
