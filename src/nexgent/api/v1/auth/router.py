@@ -10,6 +10,7 @@ from nexgent.api.http.access import SessionCaller, SessionClaims
 from nexgent.api.http.declared import NOT_KEPT, limited
 from nexgent.api.http.models import DoneOut
 from nexgent.api.http.refusals import UNKNOWN_USER, Refusal, refusals
+from nexgent.api.http.requests import BrokenBody
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import SessionIdInPath
@@ -36,8 +37,11 @@ async def _origin(request: Request) -> Origin:
     return Origin(str(request.scope.get(CLIENT_IP_KEY, "")), request.headers.get("user-agent", ""))
 
 
-async def _registration_is_open(services: Services) -> None:
-    """Raise `ForbiddenError` where nobody may register."""
+async def _registration_is_open(request: Request, services: Services) -> None:
+    """Raise `ForbiddenError` where nobody may register, and before what is wrong with a body that cannot be read."""
+    body = await request.json()
+    if isinstance(body, BrokenBody):
+        raise body.error_of(as_list=True)
     services.register.require_open()
 
 
