@@ -132,7 +132,7 @@ def test_success(world: World, contract: Contract) -> None:
         body = response.json()
         assert mismatches(body, contract.shape) == []
         assert body != [], "a list with nothing in it says nothing"
-    if contract.name in MODELS:
+    if contract.name in MODELS and response.is_success:
         # Hot answers are written as bytes that no model has seen, the others by models that nothing has checked.
         document = parse_document(response.content)
         assert _told_by(MODELS[contract.name], document) == document
