@@ -67,7 +67,7 @@ Name = Annotated[
     str,
     Field(max_length=10_000),
     AfterValidator(_name),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "pattern": r"\S"}),
 ]
 
 
@@ -81,7 +81,9 @@ class ApiKeyIn(SchemaBody):
     expires_at: Annotated[
         datetime | None,
         BeforeValidator(_expiry),
-        WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+        WithJsonSchema(
+            {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}, {"type": "null"}]}
+        ),
     ] = None
 
 

@@ -45,8 +45,13 @@ class _PassphraseOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        least = {"minLength": self._least} if self._least > 1 else {}
-        return {"type": "string", "format": "password", "writeOnly": True, "maxLength": MAX_LENGTH, **least}
+        return {
+            "type": "string",
+            "format": "password",
+            "writeOnly": True,
+            "minLength": self._least,
+            "maxLength": MAX_LENGTH,
+        }
 
 
 def _required(value: object) -> object:

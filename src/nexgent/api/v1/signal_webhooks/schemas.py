@@ -44,6 +44,9 @@ def _something(value: object) -> object:
 
 
 _NULL: dict[str, Any] = {"type": "null"}
+_ANYTHING: dict[str, Any] = {
+    "anyOf": [{"type": kind} for kind in ("object", "string", "array", "number", "boolean")]
+}
 _NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}
 _TEMPLATE: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
 _MAPS: dict[str, Any] = {
@@ -150,7 +153,7 @@ class WebhooksOut(ApiModel):
 class AlertIn(Body):
     """An alert, as the other service sends it."""
 
-    alert: Annotated[Any, BeforeValidator(_something)] = Field(
+    alert: Annotated[Any, BeforeValidator(_something), WithJsonSchema(_ANYTHING)] = Field(
         examples=[{"ticker": "BONKUSDT", "side": "strong buy"}]
     )
 
