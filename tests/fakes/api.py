@@ -39,8 +39,6 @@ from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
-from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalExecution
-from nexgent.domain.signals.queries import SignalFilter, SignalRow
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
@@ -73,7 +71,7 @@ from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
-from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TransactionId, UserId
+from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, UserId
 from tests.fakes.account import FakeFigures, FakeKeyRows
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.bookkeeping import (
@@ -90,6 +88,7 @@ from tests.fakes.market import FakeDecimals
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.requests import FakeAnswers
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
+from tests.fakes.signals import FakeSignals
 from tests.fakes.tickets import FakeTickets
 from tests.fakes.wallets import WalletWorld
 from tests.fakes.webhooks import FakeWebhooks
@@ -319,84 +318,6 @@ class FakeKeys:
     async def find(self, key_hash: str) -> ApiKey | None:
         self.lookups += 1
         return self.by_hash.get(key_hash)
-
-
-class FakeSignals:
-    """Store and queries of signals."""
-
-    def __init__(self) -> None:
-        self.rows: dict[SignalId, SignalRow] = {}
-        self.by_signal: dict[SignalId, list[SignalDecision]] = {}
-        self.wanted: SignalFilter | None = None
-        self.exports = 0
-        self.failure: Exception | None = None
-        self.fails_after = 0
-        self.clock = SystemClock()
-
-    async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
-        key = (draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength)
-        for row in self.rows.values():
-            if (row.user_id, row.token_address, row.signal_type, row.signal_strength) == key:
-                return None
-        now = self.clock.now()
-        fields = {
-            "id": SignalId(len(self.rows) + 1),
-            "user_id": draft.user_id,
-            "token_address": draft.token_address,
-            "symbol": draft.symbol,
-            "signal_type": draft.signal_type,
-            "activation_reason": draft.activation_reason,
-            "signal_strength": draft.signal_strength,
-            "source": draft.source,
-            "created_at": now,
-            "updated_at": now,
-        }
-        signal = Signal(**fields)  # type: ignore[arg-type]  # One dict for both classes.
-        self.rows[signal.id] = SignalRow(**fields, processed_at=None, process_note=None)  # type: ignore[arg-type]
-        return signal
-
-    async def undecided(self) -> Sequence[Signal]:
-        return []
-
-    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
-        self.by_signal[signal_id] = list(decisions)
-
-    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
-        self.rows[signal_id] = replace(self.rows[signal_id], processed_at=now, process_note=reason)
-
-    async def list(
-        self,
-        wanted: SignalFilter,
-        *,
-        limit: int = 100,
-        offset: int = 0,
-        after: PageCursor[SignalId] | None = None,
-    ) -> Sequence[SignalRow]:
-        self.wanted = wanted
-        rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
-        rows = [row for row in rows if after is None or (row.created_at, row.id) < (after.time, after.id)]
-        return sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)[offset : offset + limit]
-
-    async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
-        row = self.rows.get(signal_id)
-        return row if row is not None and row.user_id == user_id else None
-
-    async def executions(self, signal_id: SignalId) -> Sequence[SignalExecution]:
-        return []
-
-    async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
-        return self.by_signal.get(signal_id, [])
-
-    async def export(
-        self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000
-    ) -> Sequence[SignalRow]:
-        self.wanted = wanted
-        self.exports += 1
-        if self.failure is not None and self.exports > self.fails_after:
-            raise self.failure
-        rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
-        rows = [row for row in rows if after is None or row.id > after]
-        return sorted(rows, key=lambda row: row.id)[:limit]
 
 
 class FakeTransactions:

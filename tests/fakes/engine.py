@@ -6,40 +6,34 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
+from nexgent.bootstrap.engine import EnginePorts, build_engine
+from nexgent.bootstrap.wiring import wire_events
+from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.config import TradingConfig
-from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
-from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Posting, Recorded, TradeSettled
-from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.latest import LatestPrices
-from nexgent.domain.prices.models import PriceSource, TokenPrice
-from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook
-from nexgent.domain.trading.events import ExitAttemptFailed
-from nexgent.domain.trading.orders.average_down import AverageDown
-from nexgent.domain.trading.orders.buy import BuyToken
-from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
+from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource, TokenPrice
+from nexgent.domain.protections.state import ProtectionState
+from nexgent.domain.trading.book.position_book import HeldPosition
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
-from nexgent.domain.trading.orders.sell import ClosePosition
-from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
-from nexgent.domain.trading.watch.dead_tokens import DeadTokens
-from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
-from nexgent.domain.trading.watch.recovery import Recovery
-from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
-from nexgent.domain.trading.watch.watcher import PositionWatcher
+from nexgent.domain.trading.watch.exits import ExitPolicy
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
+from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id
+from nexgent.shared.loops import LoopWatch
 from nexgent.shared.money import SOL_MINT, lamports
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, TransactionId, UserId, WalletAddress
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeDecimals, FakeKeys, FakeProbe, FakeSolPrice, FakeSwaps, FakeTrails
+from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
+from tests.fakes.signals import FakeSignals
 
 TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -63,8 +57,34 @@ def an_agent(config: TradingConfig | None = None, *, user_id: UserId = USER, nam
     )
 
 
+class Nobody:
+    """Whoever only listens: everything is taken and nothing done."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
+class FakeFeed:
+    """A source whose price the test sets; `gate` holds its answers back."""
+
+    source = PriceSource.DEXSCREENER
+    capacity_per_second = 0
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.price = Decimal("0.001")
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._clock = clock
+
+    async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
+        price, at = self.price, self._clock.now()
+        await self.gate.wait()
+        found = [PriceObservation(token, self.source, price, None, at) for token in tokens]
+        return FetchResult(tuple(found), frozenset(), frozenset())
+
+
 class FakeEngine:
-    """The real use cases wired as the product wires them, over a journal and a market in memory."""
+    """The product's own engine (`build_engine`, `wire_events`) over a journal and a market in memory."""
 
     def __init__(
         self,
@@ -82,91 +102,67 @@ class FakeEngine:
         self.trails = FakeTrails()
         self.events: list[object] = []
         self.bus = EventBus()
-        self.directory = AgentDirectory()
-        self.latest_prices = LatestPrices()
-        self.book = PositionBook()
-        publish = self._publish
-        self.ledger = Ledger(journal=self.journal, clock=self.clock, publish=publish)
-        self.in_flight = IntentsInFlight(self.ledger.lanes)
-        gateways = {TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps}
-        self.doubtful: set[TokenAddress] = set()
-        self.purchases = BuyToken(
-            ledger=self.ledger,
-            gateways=dict(gateways),
-            decimals=FakeDecimals(decimals),
-            keys=self.keys,
-            sol_price=self.sol_price,
-            clock=self.clock,
-            publish=publish,
-            random_unit=lambda: Decimal("0.5"),
-            fee_reserve_lamports=10_000_000,
-            in_flight=self.in_flight,
-            is_doubtful=lambda token: token in self.doubtful,
-            current=self.directory.find,
-        )
-        self.sales = ClosePosition(
-            ledger=self.ledger,
-            directory=self.directory,
-            gateways=dict(gateways),
-            sol_price=self.sol_price,
-            clock=self.clock,
-            publish=publish,
-            in_flight=self.in_flight,
-            book=self.book,
-        )
-        self.take_profit = TakeProfitSale(operations=self.sales.operations, directory=self.directory)
-        self.average_down = AverageDown(
-            operations=self.sales.operations,
-            directory=self.directory,
-            clock=self.clock,
-            fee_reserve_lamports=10_000_000,
-        )
-        self.operations = PositionOrderTasks(
-            take_profit=self.take_profit,
-            average_down=self.average_down,
-            policy=PositionOrderPolicy(),
-            clock=self.clock,
-        )
         self.policy = ExitPolicy(first_pause_seconds=0.001, longest_pause_seconds=0.01)
-        self.exits = ExitTasks(close=self.sales, policy=self.policy, clock=self.clock, publish=publish)
-        self.keeper = TrailKeeper(store=self.trails, book=self.book, publish=publish)
-        self.watcher = PositionWatcher(
-            book=self.book,
-            directory=self.directory,
-            exits=self.exits,
-            trails=self.keeper,
-            clock=self.clock,
-            operations=self.operations,
-            exits_need_automation=exits_need_automation,
-        )
         self.probes = [FakeProbe("dexscreener"), FakeProbe("jupiter")]
-        self.dead_tokens = DeadTokens(
-            book=self.book,
-            latest_prices=self.latest_prices,
-            exits=self.exits,
-            operations=self.sales.operations,
-            probes=self.probes,
-            clock=self.clock,
+        self.feed = FakeFeed(self.clock)
+        nobody: Any = Nobody()
+        self.parts = build_engine(
+            EnginePorts(
+                journal=self.journal,
+                trails=self.trails,
+                signals=FakeSignals(),
+                signal_trades=FakeSignalTrades(),
+                gateways={TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps},
+                decimals=FakeDecimals(decimals),
+                keys=self.keys,
+                token_metrics=FakeTokenMetrics(),
+                sol_price=self.sol_price,
+                primary_prices=self.feed,
+                secondary_prices=None,
+                market_probes=self.probes,
+                poll_observer=nobody,
+                on_evaluated=nobody.evaluated,
+                clock=self.clock,
+                publish=self._publish,
+                random_unit=lambda: Decimal("0.5"),
+                exit_policy=self.policy,
+            ),
+            prices=PriceSettings(),
+            trading=TradingSettings(
+                exits_need_automated_trading=exits_need_automation, max_quote_deviation_pct=Decimal(0)
+            ),
         )
-        self.recovery = Recovery(
-            ledger=self.ledger,
-            directory=self.directory,
-            book=self.book,
-            purchases=self.purchases,
-            sales=self.sales,
-            exits=self.exits,
-            gateways=dict(gateways),
-            in_flight=self.in_flight,
-            clock=self.clock,
-            max_purchase_age_seconds=300,
-            publish=publish,
+        # Whoever looks at people or makes copies is left out; what the engine itself listens to is as in the product.
+        wire_events(
+            self.bus,
+            engine=self.parts,
+            observer=nobody,
+            hub=nobody,
+            mirror=nobody,
+            loops=LoopWatch(self.clock),
+            bridge=nobody,
+            notifier=nobody,
+            is_engine=lambda: True,
+            protections=ProtectionState(),
+            revoked=RevokedTokens(self._publish),
         )
-        self.bus.on(AgentSaved, self.directory.on_saved, self.watcher.on_agent_saved)
-        self.bus.on(PositionOpened, self.watcher.on_opened)
-        self.bus.on(PositionUpdated, self.watcher.on_updated)
-        self.bus.on(PositionClosed, self.watcher.on_closed, self.dead_tokens.on_closed)
-        self.bus.on(ExitAttemptFailed, self.dead_tokens.on_exit_attempt_failed)
-        self.bus.on(PricesChanged, self.latest_prices.on_prices, self.watcher.on_prices)
+        self.directory = self.parts.directory
+        self.latest_prices = self.parts.latest_prices
+        self.book = self.parts.book
+        self.ledger = self.parts.ledger
+        self.in_flight = self.parts.in_flight
+        self.validator = self.parts.validator
+        self.purchases = self.parts.purchases
+        self.sales = self.parts.sales
+        self.take_profit = self.parts.take_profit
+        self.average_down = self.parts.average_down
+        self.operations = self.parts.operations
+        self.exits = self.parts.exits
+        self.keeper = self.parts.trails
+        self.watcher = self.parts.watcher
+        self.poller = self.parts.poller
+        self.dead_tokens = self.parts.dead_tokens
+        self.recovery = self.parts.recovery
 
     def _publish(self, event: object) -> None:
         self.events.append(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from nexgent.config.sections import PriceSettings, TradingSettings
@@ -40,6 +40,10 @@ from nexgent.shared.money import lamports
 from nexgent.shared.types import TokenAddress
 
 
+def _random_unit() -> Decimal:
+    return Decimal(random.randrange(10**9)).scaleb(-9)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnginePorts:
     """Everything the engine needs from outside."""
@@ -61,6 +65,8 @@ class EnginePorts:
     clock: Clock
     publish: Callable[[object], None]
     guard: EntryGuard | None = None
+    random_unit: Callable[[], Decimal] = _random_unit
+    exit_policy: ExitPolicy = field(default_factory=ExitPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,8 @@ class Engine:
     poller: PricePoller
     watcher: PositionWatcher
     exits: ExitTasks
+    take_profit: TakeProfitSale
+    average_down: AverageDown
     operations: PositionOrderTasks
     trails: TrailKeeper
     purchases: BuyToken
@@ -118,7 +126,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         sol_price=ports.sol_price,
         clock=clock,
         publish=publish,
-        random_unit=_random_unit,
+        random_unit=ports.random_unit,
         fee_reserve_lamports=lamports(trading.fee_reserve_sol),
         in_flight=in_flight,
         guard=ports.guard,
@@ -135,19 +143,18 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         in_flight=in_flight,
         book=book,
     )
-    operations = PositionOrderTasks(
-        take_profit=TakeProfitSale(operations=sales.operations, directory=directory),
-        average_down=AverageDown(
-            operations=sales.operations,
-            directory=directory,
-            clock=clock,
-            fee_reserve_lamports=lamports(trading.fee_reserve_sol),
-            guard=ports.guard,
-        ),
-        policy=PositionOrderPolicy(),
+    take_profit = TakeProfitSale(operations=sales.operations, directory=directory)
+    average_down = AverageDown(
+        operations=sales.operations,
+        directory=directory,
         clock=clock,
+        fee_reserve_lamports=lamports(trading.fee_reserve_sol),
+        guard=ports.guard,
     )
-    exits = ExitTasks(close=sales, policy=ExitPolicy(), clock=clock, publish=publish)
+    operations = PositionOrderTasks(
+        take_profit=take_profit, average_down=average_down, policy=PositionOrderPolicy(), clock=clock
+    )
+    exits = ExitTasks(close=sales, policy=ports.exit_policy, clock=clock, publish=publish)
     trails = TrailKeeper(store=ports.trails, book=book, publish=publish)
     watcher = PositionWatcher(
         book=book,
@@ -204,6 +211,8 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         poller=poller,
         watcher=watcher,
         exits=exits,
+        take_profit=take_profit,
+        average_down=average_down,
         operations=operations,
         trails=trails,
         purchases=purchases,
@@ -247,7 +256,3 @@ def _judged(
         )
         for mode, gateway in ports.gateways.items()
     }
-
-
-def _random_unit() -> Decimal:
-    return Decimal(random.randrange(10**9)).scaleb(-9)

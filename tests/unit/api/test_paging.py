@@ -16,8 +16,9 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId
-from tests.fakes.api import FakeApi, FakeClosedTrades, FakeSignals, FakeTransactions
+from tests.fakes.api import FakeApi, FakeClosedTrades, FakeTransactions
 from tests.fakes.engine import TOKEN, USER
+from tests.fakes.signals import FakeSignals
 from tests.unit.api.test_export import a_trade
 from tests.unit.api.test_money import a_row
 

@@ -11,6 +11,7 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.ledger.models import TradeFailed, TradeIntended, TradeSettled
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.prices.models import PriceObservation, PriceSource
 from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.domain.trading.orders.purchases import SHARE
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
@@ -304,7 +305,9 @@ async def test_two_engines_on_one_journal_open_one_position() -> None:
 
 async def test_nobody_buys_while_a_price_is_in_doubt() -> None:
     engine = FakeEngine()
-    engine.doubtful.add(TOKEN)
+    engine.validator.seed(TOKEN, Decimal("0.001"))
+    jump = PriceObservation(TOKEN, PriceSource.DEXSCREENER, Decimal("0.002"), None, engine.clock.now())
+    engine.validator.judge(jump, sol_usd=None, now=engine.clock.now())
     agent = await engine.add_agent(an_agent(a_config()))
 
     (result,) = await engine.buy([agent])

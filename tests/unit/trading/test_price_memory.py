@@ -3,112 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
-from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
-from nexgent.bootstrap.wiring import wire_events
-from nexgent.config.sections import PriceSettings, TradingSettings
-from nexgent.domain.agents.events import AgentSaved
-from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
-from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
-from nexgent.domain.users.authenticate import RevokedTokens
-from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id
-from nexgent.shared.loops import LoopWatch
-from nexgent.shared.types import IntentId, TokenAddress
-from tests.fakes.api import FakeSignals
-from tests.fakes.clock import FakeClock
+from nexgent.shared.types import IntentId
 from tests.fakes.engine import TOKEN, FakeEngine, an_agent
-from tests.fakes.journal import FakeJournal
-from tests.fakes.market import FakeDecimals, FakeKeys, FakeSolPrice, FakeSwaps, FakeTrails
-from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
-
-
-class Nobody:
-    """Whoever only listens: everything is taken and nothing done."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
-
-
-class Feed:
-    """A source whose price the test sets; `gate` holds its answers back."""
-
-    source = PriceSource.DEXSCREENER
-    capacity_per_second = 0
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.price = Decimal("0.001")
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self._clock = clock
-
-    async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
-        price, at = self.price, self._clock.now()
-        await self.gate.wait()
-        found = [PriceObservation(token, self.source, price, None, at) for token in tokens]
-        return FetchResult(tuple(found), frozenset(), frozenset())
 
 
 class Scene:
     """An agent with SOL and an engine that trades for it."""
 
     def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.swaps = FakeSwaps()
-        self.feed = Feed(self.clock)
-        self.journal = FakeJournal()
-        self.bus = EventBus()
-        self.engine = self._engine()
-        nobody: Any = Nobody()
-        wire_events(
-            self.bus,
-            engine=self.engine,
-            observer=nobody,
-            hub=nobody,
-            mirror=nobody,
-            loops=LoopWatch(self.clock),
-            bridge=nobody,
-            notifier=nobody,
-            is_engine=lambda: True,
-            protections=ProtectionState(),
-            revoked=RevokedTokens(self.bus.publish),
-        )
+        self.fake = FakeEngine()
+        self.clock, self.swaps, self.feed = self.fake.clock, self.fake.swaps, self.fake.feed
+        self.engine = self.fake.parts
         self.agent = an_agent()
 
-    def _engine(self) -> Engine:
-        nobody: Any = Nobody()
-        ports = EnginePorts(
-            journal=self.journal,
-            trails=FakeTrails(),
-            signals=FakeSignals(),
-            signal_trades=FakeSignalTrades(),
-            gateways={TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps},
-            decimals=FakeDecimals(),
-            keys=FakeKeys(),
-            token_metrics=FakeTokenMetrics(),
-            sol_price=FakeSolPrice(),
-            primary_prices=self.feed,
-            secondary_prices=None,
-            market_probes=(),
-            poll_observer=nobody,
-            on_evaluated=lambda *_: None,
-            clock=self.clock,
-            publish=self.bus.publish,
-        )
-        return build_engine(ports, prices=PriceSettings(), trading=TradingSettings())
-
     async def fund(self) -> None:
-        self.bus.publish(AgentSaved(self.agent))
-        self.journal.add_wallet(self.agent.wallets[0].address, self.agent.id)
-        lender = FakeEngine(self.journal)
-        await lender.deposit(self.agent.wallets[0], Decimal(10))
+        await self.fake.add_agent(self.agent)
 
     async def buy(self) -> PurchaseResult:
         order = PurchaseOrder(TOKEN, "EXM", None, "manual")

@@ -10,9 +10,9 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalTrade, TokenMetrics
 from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.shared.types import AgentId, SignalId
-from tests.fakes.api import FakeSignals
 from tests.fakes.engine import T0, TOKEN, USER, FakeEngine, an_agent
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
+from tests.fakes.signals import FakeSignals
 
 A_SIGNAL = Signal(
     id=SignalId(1),
