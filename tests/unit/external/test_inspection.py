@@ -320,6 +320,8 @@ def test_what_stands_in_a_lookup_table_is_seen() -> None:
     message = MessageV0.try_compile(WALLET, [*HONEST, _pay(STRANGER, 1)], [table], HASH)
     contents = {str(table.key): [str(key) for key in table.addresses]}
 
+    assert decode(message, contents).writable >= {str(STRANGER), str(HELD)}
+
     with pytest.raises(UnsafeSwapError) as refusal:
         inspect(decode(message, contents), ORDER, LIMITS)
     assert refusal.value.code == "FOREIGN_TRANSFER"
