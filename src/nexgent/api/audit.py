@@ -138,8 +138,7 @@ def audited_endpoints(endpoints: Iterable[Described]) -> dict[str, list[Audited]
         if endpoint.method == "GET" or parts[0] not in SENSITIVE or name in NOT_AUDITED:
             continue
         action = ACTIONS.get(name) or _derived(endpoint.method, parts)
-        # By its name: there are two classes of this kind while endpoints move to another form.
-        public = getattr(endpoint.access, "value", "") == Access.PUBLIC.value
+        public = endpoint.access is Access.PUBLIC
         found.setdefault(f"{endpoint.method} {parts[0]}", []).append(Audited(action, parts, public))
     return found
 

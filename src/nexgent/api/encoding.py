@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from nexgent.shared.json_text import encode_json
-from nexgent.shared.money import plain
 
 _TAGGED_BYTES = 16_384
 _JSON = (b"content-type", b"application/json; charset=utf-8")
@@ -82,8 +80,3 @@ def iso(moment: datetime) -> str:
 def iso_or_none(moment: datetime | None) -> str | None:
     """Return a time as text, if there is one."""
     return iso(moment) if moment is not None else None
-
-
-def text_or_none(value: Decimal | None) -> str | None:
-    """Return a decimal in plain notation, if there is one."""
-    return plain(value) if value is not None else None
