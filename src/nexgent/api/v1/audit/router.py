@@ -50,6 +50,6 @@ async def own_audit_log(
 async def _page(services: Services, query: OwnAuditQuery, wanted: AuditFilter) -> Response:
     page = _PAGING.page(query)
     rows = await services.audit_log.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
-    return _PAGING.answer(
+    return await _PAGING.answer(
         rows, page, view=AuditEntryOut.of, mark=lambda row: PageCursor(row.entry.at, row.id)
     )

@@ -51,7 +51,7 @@ async def list_swaps(
     wanted, page = query.wanted(), _PAGING.page(query)
     await services.projections.caught_up()
     rows = await services.closed_trades.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
-    return _PAGING.answer(
+    return await _PAGING.answer(
         rows, page, view=HistoricalSwapOut.of, mark=lambda row: PageCursor(row.sale_time, row.id)
     )
 

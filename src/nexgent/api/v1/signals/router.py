@@ -56,7 +56,9 @@ async def list_signals(
     """Return matching signals."""
     wanted, page = query.wanted(caller.user_id), _PAGING.page(query)
     rows = await services.signals.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
-    return _PAGING.answer(rows, page, view=SignalOut.of, mark=lambda row: PageCursor(row.created_at, row.id))
+    return await _PAGING.answer(
+        rows, page, view=SignalOut.of, mark=lambda row: PageCursor(row.created_at, row.id)
+    )
 
 
 # The literal paths come before those whose id they would be taken for.

@@ -88,7 +88,9 @@ async def list_transactions(
     page = _PAGING.page(query)
     await services.projections.caught_up()
     rows = await services.transactions.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
-    return _PAGING.answer(rows, page, view=TransactionOut.of, mark=lambda row: PageCursor(row.time, row.id))
+    return await _PAGING.answer(
+        rows, page, view=TransactionOut.of, mark=lambda row: PageCursor(row.time, row.id)
+    )
 
 
 @router.get("/{id}", summary="One transaction")
