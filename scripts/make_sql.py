@@ -22,7 +22,7 @@ from nexgent.infrastructure.database.schema.statements import Listing, Statement
 FOLDER = Path(__file__).resolve().parent.parent / "src/nexgent/infrastructure/database/stores/sql"
 _WIDTH = 120
 _PLACE = re.compile(r"\$(\d+)")
-_WORD_WITH_SPACE = re.compile(r"'[^' ]* [^']*'")
+_QUOTED = re.compile(r"'[^']*'")
 
 
 def documents() -> dict[str, str]:
@@ -79,7 +79,7 @@ def _text(made: Any) -> tuple[str, list[str]]:
     compiler = made.compile(dialect=dialect())  # type: ignore[no-untyped-call]
     assert isinstance(compiler, SQLCompiler)
     text = " ".join(str(compiler).split())
-    if _WORD_WITH_SPACE.search(text):
+    if any(" " in quoted for quoted in _QUOTED.findall(text)):
         raise ValueError(f"a text in quotes would be broken into lines: {text}")
     return text, list(compiler.positiontup or ())
 

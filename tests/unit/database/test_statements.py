@@ -8,6 +8,7 @@ from dataclasses import fields
 import pytest
 from sqlalchemy import select
 
+from nexgent.domain.audit.models import AuditFilter
 from nexgent.domain.signals.queries import SignalFilter
 from nexgent.domain.transactions.queries import (
     ClosedTradeExportRow,
@@ -18,7 +19,8 @@ from nexgent.domain.transactions.queries import (
 )
 from nexgent.infrastructure.database.schema import tables
 from nexgent.infrastructure.database.schema.statements import given, queries, statement
-from nexgent.infrastructure.database.stores.listing import Listing
+from nexgent.infrastructure.database.stores.listing import Listing, statement_of
+from nexgent.infrastructure.database.stores.sql import audit
 from nexgent.infrastructure.database.stores.sql import queries as sql
 from scripts.make_sql import FOLDER, compiled, documents
 
@@ -42,6 +44,7 @@ def test_no_text_is_without_a_statement() -> None:
         (sql.CLOSED_TRADES_EXPORT, ClosedTradeFilter),
         (sql.SIGNALS, SignalFilter),
         (sql.SIGNALS_EXPORT, SignalFilter),
+        (audit.ENTRIES, AuditFilter),
     ],
 )
 def test_a_list_can_be_narrowed_by_every_field_of_its_filter(listing: Listing, filter_type: type) -> None:
@@ -81,4 +84,13 @@ def test_texts_hold_no_value(name: str) -> None:
     texts = [value for key, value in vars(module).items() if key.isupper() and isinstance(value, str)]
     lists = [value for value in vars(module).values() if isinstance(value, Listing)]
     assert texts or lists
-    assert not [text for text in texts if "%" in text or "{" in text]
+    assert not [text for text in texts if "%" in text]
+
+
+def test_a_condition_with_alternatives_stays_narrowed_by_the_others() -> None:
+    """Without its parentheses it would show everybody's entries to whoever asks for one action."""
+    given = tuple(one.arguments[0] in {"user_id", "action"} for one in audit.ENTRIES.conditions)
+    text, names = statement_of(audit.ENTRIES, given, offset=False)
+    assert names == ("user_id", "own_email", "action")
+    assert " OR " in audit.ENTRIES.conditions[0].text
+    assert f"({audit.ENTRIES.conditions[0].text})".format(user_id="$1", own_email="$2") in text

@@ -19,61 +19,19 @@ from nexgent.domain.agents.config import (
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.stores.sql import agents as sql
 from nexgent.shared.errors import ConflictError
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
-_SELECT = """
-SELECT a.id, a.user_id, a.name, a.trading_mode, a.trading_config::text AS trading_config,
-       a.automated_trading_simulation, a.automated_trading_live, a.created_at, a.updated_at,
-       w.wallet_address, w.wallet_type, w.created_at AS wallet_created_at, w.updated_at AS wallet_updated_at
-FROM agents a LEFT JOIN agent_wallets w ON w.agent_id = a.id
-"""
-_ORDER = " ORDER BY a.created_at, a.id, w.created_at, w.wallet_address"
-_SELECT_ALL = _SELECT + " WHERE a.deleted_at IS NULL" + _ORDER
-_SELECT_DELETED = _SELECT + " WHERE a.deleted_at IS NOT NULL" + _ORDER
-_SELECT_ONE = _SELECT + " WHERE a.id = $1 AND a.deleted_at IS NULL" + _ORDER
-
-_INSERT = """
-INSERT INTO agents (id, user_id, name, trading_mode, trading_config, created_at, updated_at,
-                    automated_trading_simulation, automated_trading_live)
-VALUES ($1, $2, $3, $4, NULL, $5, $6, $7, $8)
-"""
-_INSERT_WALLETS = """
-INSERT INTO agent_wallets (wallet_address, agent_id, wallet_type, created_at, updated_at)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[])
-"""
-# $8 tells whether the agent's stored configuration is broken and stays so: toggles that are off in memory only because of
-# that do not reach the table.
-_UPDATE = """
-UPDATE agents SET name = $2, trading_mode = $3, updated_at = $4,
-       automated_trading_simulation = $5 OR ($8 AND automated_trading_simulation),
-       automated_trading_live = $6 OR ($8 AND automated_trading_live),
-       trading_config = CASE WHEN $7 THEN $9::jsonb ELSE trading_config END
-WHERE id = $1 AND deleted_at IS NULL
-"""
-_DELETE_MARKS = """
-DELETE FROM position_marks WHERE position_id IN (SELECT id FROM agent_positions WHERE agent_id = $1)
-"""
-# Records stay with the agent, and with it for its owner; the addresses they name are free for others.
 _DELETE = (
-    """
-    UPDATE agent_transactions SET wallet_address = NULL, updated_at = CURRENT_TIMESTAMP
-    WHERE wallet_address IN (SELECT wallet_address FROM agent_wallets WHERE agent_id = $1)
-    """,
-    """
-    UPDATE agent_historical_swaps SET wallet_address = NULL
-    WHERE wallet_address IN (SELECT wallet_address FROM agent_wallets WHERE agent_id = $1)
-    """,
-    "DELETE FROM agent_wallets WHERE agent_id = $1",
-    """
-    UPDATE agents SET deleted_at = CURRENT_TIMESTAMP, updated_at = CURRENT_TIMESTAMP,
-           automated_trading_simulation = false, automated_trading_live = false
-    WHERE id = $1 AND deleted_at IS NULL
-    """,
+    sql.DELETE_TRAILS,
+    sql.DETACH_TRANSACTIONS,
+    sql.DETACH_CLOSED_TRADES,
+    sql.DELETE_WALLETS,
+    sql.DELETE,
 )
-_DELETE_WALLET = "DELETE FROM agent_wallets WHERE wallet_address = $1"
 
 
 class AgentConflictError(ConflictError):
@@ -97,19 +55,19 @@ class PostgresAgentRepository:
     async def list_all(self) -> Sequence[Agent]:
         """Return every agent with wallets and effective configuration, oldest first. One statement."""
         with translated_errors("read the agents"):
-            rows = await self._pool.fetch(_SELECT_ALL)
+            rows = await self._pool.fetch(sql.LIST_ALL)
         return self._read(rows)
 
     async def list_deleted(self) -> Sequence[Agent]:
         """Return the agents that were deleted, oldest first."""
         with translated_errors("read the deleted agents"):
-            rows = await self._pool.fetch(_SELECT_DELETED)
+            rows = await self._pool.fetch(sql.LIST_DELETED)
         return self._read(rows)
 
     async def get(self, agent_id: AgentId) -> Agent | None:
         """Return one agent."""
         with translated_errors("read an agent"):
-            rows = await self._pool.fetch(_SELECT_ONE, agent_id)
+            rows = await self._pool.fetch(sql.GET, agent_id)
         agents = self._read(rows)
         return agents[0] if agents else None
 
@@ -119,7 +77,7 @@ class PostgresAgentRepository:
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
                     await connection.execute(
-                        _INSERT,
+                        sql.ADD,
                         agent.id,
                         agent.user_id,
                         agent.name,
@@ -129,7 +87,7 @@ class PostgresAgentRepository:
                         agent.automated_trading_simulation,
                         agent.automated_trading_live,
                     )
-                    await connection.execute(_INSERT_WALLETS, *_wallet_columns(agent.wallets))
+                    await connection.execute(sql.ADD_WALLETS, *_wallet_columns(agent.wallets))
             except asyncpg.UniqueViolationError as error:
                 raise _conflict(error) from error
 
@@ -141,7 +99,7 @@ class PostgresAgentRepository:
         keeps_broken = store_config is None and agent.id in self._broken
         with translated_errors("change an agent"):
             done = await self._pool.execute(
-                _UPDATE,
+                sql.SAVE,
                 agent.id,
                 agent.name,
                 agent.trading_mode,
@@ -161,7 +119,6 @@ class PostgresAgentRepository:
         """Remove the agent with its wallets, balances and positions; what it did stays on record. Unknown ids are ignored."""
         with translated_errors("delete an agent"):
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(_DELETE_MARKS, agent_id)
                 for statement in _DELETE:
                     await connection.execute(statement, agent_id)
         self._broken.discard(agent_id)
@@ -171,7 +128,7 @@ class PostgresAgentRepository:
         `AgentNotFoundError` when the agent is gone."""
         with translated_errors("store a wallet"):
             try:
-                await self._pool.execute(_INSERT_WALLETS, *_wallet_columns([wallet]))
+                await self._pool.execute(sql.ADD_WALLETS, *_wallet_columns([wallet]))
             except asyncpg.UniqueViolationError as error:
                 raise _conflict(error) from error
             except asyncpg.ForeignKeyViolationError as error:
@@ -180,7 +137,7 @@ class PostgresAgentRepository:
     async def remove_wallet(self, address: WalletAddress) -> bool:
         """Remove a wallet and everything recorded about it; tell whether it was there."""
         with translated_errors("remove a wallet"):
-            return await self._pool.execute(_DELETE_WALLET, address) != "DELETE 0"
+            return await self._pool.execute(sql.DELETE_WALLET, address) != "DELETE 0"
 
     def _read(self, rows: Sequence[asyncpg.Record]) -> list[Agent]:
         configs: dict[str | None, TradingConfig | None] = {None: DEFAULT_CONFIG}

@@ -68,7 +68,7 @@ def statement_of(listing: Listing, given: tuple[bool, ...], *, offset: bool) -> 
     applying = [one for one, applies in zip(listing.conditions, given, strict=True) if applies]
     names = tuple(dict.fromkeys(name for one in applying for name in one.arguments))
     places = {name: f"${place}" for place, name in enumerate(names, start=1)}
-    where = " AND ".join(one.text.format_map(places) for one in applying)
+    where = " AND ".join(f"({one.text.format_map(places)})" for one in applying)
     parts = [listing.selected, *(["WHERE", where] if applying else []), "ORDER BY", listing.order]
     parts += ["LIMIT", f"${len(names) + 1}", *(["OFFSET", f"${len(names) + 2}"] if offset else [])]
     return " ".join(parts), names

@@ -10,40 +10,8 @@ import asyncpg
 from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.session_records import SessionRecord
 from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.stores.sql import sessions as sql
 from nexgent.shared.types import UserId
-
-_COLUMNS = """
-id, user_id, created_at, last_used_at, expires_at, ended_at, address, user_agent, token_id, previous_token_id, rotated_at
-"""
-# A user who is gone has no sessions.
-_ADD = """
-INSERT INTO user_sessions (id, user_id, created_at, last_used_at, expires_at, address, user_agent, token_id)
-SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM users WHERE id = $2 ON CONFLICT (id) DO NOTHING
-"""
-_GET = f"SELECT {_COLUMNS} FROM user_sessions WHERE id = $1 AND user_id = $2"  # noqa: S608 -- fixed text  # nosec B608
-_USE = """
-WITH used AS (
-  UPDATE user_sessions SET last_used_at = greatest(last_used_at, $2), address = $3, user_agent = $4 WHERE id = $1
-  RETURNING user_id)
-INSERT INTO login_networks (user_id, network, last_seen_at) SELECT user_id, $5, $2 FROM used
-ON CONFLICT (user_id, network) DO UPDATE SET last_seen_at = greatest(login_networks.last_seen_at, excluded.last_seen_at)
-"""
-_ROTATE = """
-UPDATE user_sessions SET previous_token_id = token_id, token_id = $3, rotated_at = $4
-WHERE id = $1 AND token_id = $2 AND ended_at IS NULL
-"""
-_OF_USER = f"""
-SELECT {_COLUMNS} FROM user_sessions
-WHERE user_id = $1 AND expires_at > $2 AND ended_at IS NULL
-ORDER BY last_used_at DESC, id
-"""  # noqa: S608 -- fixed text  # nosec B608
-_END = f"""
-UPDATE user_sessions SET ended_at = $2
-WHERE user_id = $1 AND ended_at IS NULL AND ($3::text IS NULL OR id = $3) AND ($4::text IS NULL OR id <> $4)
-RETURNING {_COLUMNS}
-"""  # noqa: S608 -- fixed text  # nosec B608
-_ENDED = "SELECT id, expires_at FROM user_sessions WHERE ended_at IS NOT NULL AND expires_at > $1"
-_FORGET_OLD = "DELETE FROM user_sessions WHERE expires_at < $1"
 
 
 class PostgresSessionRecords:
@@ -56,7 +24,7 @@ class PostgresSessionRecords:
         """Write down a new session."""
         with translated_errors("store a session"):
             await self._pool.execute(
-                _ADD,
+                sql.ADD,
                 record.id,
                 record.user_id,
                 record.created_at,
@@ -70,42 +38,44 @@ class PostgresSessionRecords:
     async def get(self, session_id: str, user_id: UserId) -> SessionRecord | None:
         """Return a session of that user."""
         with translated_errors("read sessions"):
-            row = await self._pool.fetchrow(_GET, session_id, user_id)
+            row = await self._pool.fetchrow(sql.GET, session_id, user_id)
         return _record(row) if row is not None else None
 
     async def use(self, session_id: str, origin: Origin, now: datetime) -> None:
         """Note that a session was used, and from where."""
         with translated_errors("note the use of a session"):
-            await self._pool.execute(_USE, session_id, now, origin.address, origin.user_agent, origin.network)
+            await self._pool.execute(
+                sql.USE, session_id, now, origin.address, origin.user_agent, origin.network
+            )
 
     async def rotate(self, session_id: str, token_id: str, new_token_id: str, now: datetime) -> bool:
         """Put a refresh token in the place of another."""
         with translated_errors("change a refresh token"):
-            return await self._pool.execute(_ROTATE, session_id, token_id, new_token_id, now) == "UPDATE 1"
+            return await self._pool.execute(sql.ROTATE, session_id, token_id, new_token_id, now) == "UPDATE 1"
 
     async def of_user(self, user_id: UserId, now: datetime) -> Sequence[SessionRecord]:
         """Return the sessions of a user that go on, the one used last first."""
         with translated_errors("read sessions"):
-            return [_record(row) for row in await self._pool.fetch(_OF_USER, user_id, now)]
+            return [_record(row) for row in await self._pool.fetch(sql.OF_USER, user_id, now)]
 
     async def end(
         self, user_id: UserId, now: datetime, *, only: str | None = None, but: str | None = None
     ) -> Sequence[SessionRecord]:
         """End sessions of a user; return those that had not ended before."""
         with translated_errors("end sessions"):
-            return [_record(row) for row in await self._pool.fetch(_END, user_id, now, only, but)]
+            return [_record(row) for row in await self._pool.fetch(sql.END, user_id, now, only, but)]
 
     async def ended(self, now: datetime) -> Mapping[str, int]:
         """Return the ids of sessions that were ended before their time, with when that would have been."""
         with translated_errors("read sessions"):
-            rows = await self._pool.fetch(_ENDED, now)
+            rows = await self._pool.fetch(sql.ENDED, now)
         return {row["id"]: int(row["expires_at"].timestamp()) for row in rows}
 
 
 async def forget_old_sessions(pool: asyncpg.Pool[asyncpg.Record], now: datetime) -> int:
     """Delete sessions whose time is over; return how many."""
     with translated_errors("delete old sessions"):
-        done = await pool.execute(_FORGET_OLD, now)
+        done = await pool.execute(sql.FORGET_OLD, now)
     return int(done.split()[-1])
 
 

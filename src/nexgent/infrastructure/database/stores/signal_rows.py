@@ -27,18 +27,13 @@ from nexgent.shared.types import (
     UserId,
 )
 
-SIGNAL_COLUMNS = (
-    "id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, "
-    "created_at, updated_at"
-)
-
 _encoder = msgspec.json.Encoder()
 _gates = msgspec.json.Decoder(tuple[Gate, ...])
 _latency = msgspec.json.Decoder(dict[str, float])
 
 
 def read_signal(row: asyncpg.Record) -> Signal:
-    """Return a signal of a row with `SIGNAL_COLUMNS`."""
+    """Return a signal of a row of its table."""
     user_id = row["user_id"]
     return Signal(
         id=SignalId(row["id"]),

@@ -73,7 +73,7 @@ def given_all(column: Column[Any], name: str) -> BindParameter[Any]:
 
 def adding(table: Table, *names: str) -> Insert:
     """Return an insert of one row whose columns are arguments of the same names."""
-    return insert(table).values({name: given(table.c[name]) for name in names})
+    return insert(table).values({name: given(table.c[name]) for name in names}).inline()
 
 
 def rows_of(table: Table, *names: str) -> TableValuedAlias:
@@ -96,7 +96,7 @@ def number(value: int) -> ColumnElement[Any]:
 
 def word(value: str) -> ColumnElement[Any]:
     """Return a word that is part of the text."""
-    if not value.isalnum():
+    if not value.replace("_", "").isalnum():
         raise ValueError("a word of letters and digits")
     return literal_column(f"'{value}'")
 
