@@ -72,13 +72,15 @@ def to_json_dict(config: TradingConfig) -> dict[str, object]:
 _DEFAULT_DOCUMENT = to_json_dict(DEFAULT_CONFIG)
 
 
-def parse_config(stored: Mapping[str, object] | None) -> TradingConfig:
+def parse_config(stored: object) -> TradingConfig:
     """Return the effective configuration of what is stored, a partial one or nothing: defaults fill the gaps.
 
     Unknown and legacy keys are dropped: they are there already. Raises InvalidConfigError with everything that is wrong.
     """
     if stored is None:
         return DEFAULT_CONFIG
+    if not isinstance(stored, Mapping):
+        raise InvalidConfigError([f"root: must be an object, got {describe(stored)}"])
     return _merged(_DEFAULT_DOCUMENT, stored)
 
 
