@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.agents.config import DcaConfig, TradingConfig, update_config
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import PriceEvidence
@@ -18,6 +19,7 @@ from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.book.triggers import dca_cooldown_until
 from nexgent.domain.trading.orders.average_down import dca_state
 from nexgent.domain.trading.orders.take_profit_sale import take_profit_state
 from nexgent.domain.trading.rules.dca import evaluate_dca
@@ -280,3 +282,20 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
         assert after is not None
         assert after >= before
         before = after
+
+
+@pytest.mark.parametrize("seconds", ["30", "30.0000005", "0.1", "0"])
+def test_a_cooldown_is_over_at_the_first_instant_the_rule_says_so(seconds: str) -> None:
+    config = DcaConfig.model_construct(cooldown_seconds=Decimal(seconds))
+    clock = FakeClock()
+    position = a_position(
+        1, an_agent(TradingConfig()), Decimal("0.001"), clock.now(), last_dca_at=clock.now()
+    )
+
+    until = dca_cooldown_until(position, config)
+
+    assert until is not None
+    waited = (until - clock.now()) // timedelta(microseconds=1)
+    # The rule: blocked while fewer microseconds have passed than the cooldown has.
+    assert waited >= Decimal(seconds) * 1_000_000
+    assert waited - 1 < Decimal(seconds) * 1_000_000

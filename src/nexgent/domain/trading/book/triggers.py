@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 
 from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.config_models import DcaConfig, StaleTradeConfig, TakeProfitConfig
@@ -93,7 +94,8 @@ def dca_cooldown_until(position: Position, config: DcaConfig) -> datetime | None
     """Return when the cooldown after the last DCA ends, None without one."""
     if position.last_dca_at is None:
         return None
-    return position.last_dca_at + timedelta(microseconds=int(config.cooldown_seconds * 1_000_000) + 1)
+    # Rounded up to the microsecond: at that instant the rule lets a buy pass, and not one before.
+    return position.last_dca_at + timedelta(microseconds=ceil(config.cooldown_seconds * 1_000_000))
 
 
 def stale_window(position: Position, config: StaleTradeConfig) -> StaleWindow | None:
