@@ -59,7 +59,11 @@ def balance_update(given: Input) -> object:
     """Enter a swap of a balance and return what the ledger holds of it afterwards."""
     balance, amount = decimal(given["balance"]), decimal(given["swapInputAmount"])
     record = _record("SWAP", (_GIVEN, "GVN", amount), (_TAKEN, "TKN", 1))
-    legs = legs_of(record)
+    try:
+        legs = legs_of(record)
+    except InvalidInputError:
+        # Nothing is entered of a swap of nothing, so the balance stays.
+        return {"stored": balance, "error": None}
     places = {_GIVEN: max(_decimals(balance), _decimals(amount)), _TAKEN: 0}
     try:
         postings = _effect(record, legs, places, balance)
