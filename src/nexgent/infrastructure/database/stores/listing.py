@@ -1,7 +1,8 @@
 """Lists that may be narrowed: which of the compiled conditions apply is all that is decided at run time.
 
-One text with `argument IS NULL OR ...` for each condition would need no deciding, but PostgreSQL plans such a text anew for every
-request, where these are planned once a connection.
+One text with `argument IS NULL OR ...` for each condition would need no deciding. Planned for its arguments it is as fast, but a
+plan for any arguments cannot use the index of the agent: 7.2 ms instead of 0.3 for 100 of 100 000 transactions. Which of the two
+is used is for PostgreSQL to decide, so it is better not to depend on it.
 """
 
 from __future__ import annotations
