@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from solders.pubkey import Pubkey
 
 from benchmarks.load import MANY_CONNECTIONS, fire, request
 from benchmarks.table import Row
@@ -55,7 +56,7 @@ async def _http(product: Product) -> list[Row]:
 
     def signal(_: int) -> bytes:
         body = {
-            "tokenAddress": secrets.token_hex(20),
+            "tokenAddress": str(Pubkey.from_bytes(secrets.token_bytes(32))),
             "symbol": "BENCH",
             "signalType": "BENCH",
             "signalStrength": 3,
