@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from nexgent.shared.money import SOL_MINT
 from tests.e2e.product import ADMIN_EMAIL, Product, until
 
 WORKERS, ROUNDS = 8, 3
@@ -96,6 +97,9 @@ async def test_what_a_deleted_agent_did_stays_readable_to_its_owner(product: Pro
         "agentId": agent["id"],
         "transactionType": "DEPOSIT",
         "transactionTime": "2026-01-01T00:00:00Z",
+        "transactionValueUsd": 150,
+        "inputMint": SOL_MINT,
+        "inputSymbol": "SOL",
         "inputAmount": str(Decimal(1)),
     }
     await product.call("POST", "/agent-transactions", body, expect=404)

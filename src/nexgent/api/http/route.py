@@ -35,7 +35,7 @@ from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from nexgent.api.rate_limits import EXEMPT_TAGS, Limit
 from nexgent.api.secrets import not_stored, shows_secret
 from nexgent.domain.users.models import Caller, Scope
-from nexgent.shared.errors import NexgentError
+from nexgent.shared.errors import InvalidInputError, NexgentError
 
 PREFIX = "/api/v1"
 
@@ -136,10 +136,7 @@ class ApiRoute(APIRoute):
             check_texts(request)
             if queried:
                 check_given_once(request)
-            try:
-                return await inner(request)
-            except RequestValidationError as error:
-                raise invalid_request(error.errors(), body) from None
+            return await _checked(inner, request, body)
 
         async def answer(request: Request) -> Response:
             try:
@@ -189,6 +186,34 @@ class ApiRoute(APIRoute):
                 return Response(status_code=499)
 
         return serve
+
+
+async def _checked(inner: _Handler, request: Request, body: type[Body] | None) -> Response:
+    """Run FastAPI's part. Raises `NexgentError`, also for what is wrong with the request."""
+    try:
+        return await inner(request)
+    except RequestValidationError as error:
+        refused: NexgentError = invalid_request(error.errors(), body)
+        _let_go(error)
+    except InvalidInputError as error:
+        refused = error
+        _let_go(error)
+    try:
+        raise refused
+    finally:
+        del refused
+
+
+def _let_go(error: BaseException) -> None:
+    """Break the circle of an error, its traceback and the frames that hold both and the body.
+
+    FastAPI's frame keeps the error it raises. Without this, every refused body of a megabyte stays in memory until the
+    garbage collector comes by, which is seldom here.
+    """
+    left: BaseException | None = error
+    while left is not None:
+        context, left.__traceback__, left.__context__ = left.__context__, None, None
+        left = context
 
 
 def _body_of(route: APIRoute) -> type[Body] | None:
