@@ -52,7 +52,7 @@ from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.clock import Clock
 
 if TYPE_CHECKING:
-    from nexgent.bootstrap.app import Service
+    from nexgent.bootstrap.service import Service
     from nexgent.infrastructure.cache.impatient import ImpatientRedis
 
 

@@ -1,4 +1,4 @@
-"""The service: everything `nexgent serve` runs, from the first check to the last connection closed."""
+"""`nexgent serve`: from the first check to the last connection closed."""
 
 from __future__ import annotations
 
@@ -7,104 +7,37 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 import uvicorn
 
-from nexgent.api.rate_limits import SHARE_SECONDS
-from nexgent.bootstrap.api_services import build_api_services, build_rate_limits
+from nexgent.bootstrap.api_services import build_api_services
 from nexgent.bootstrap.asgi import SocketReception, build_application
 from nexgent.bootstrap.child import ChildProcess
-from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
-from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
-from nexgent.bootstrap.health import Health
 from nexgent.bootstrap.limits import server_limits
 from nexgent.bootstrap.listening_socket import listen
-from nexgent.bootstrap.market import Market, build_market
-from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
+from nexgent.bootstrap.observers import refresh_gauges
 from nexgent.bootstrap.preflight import require_usable
-from nexgent.bootstrap.projections import CaughtUp, JournalGauges
-from nexgent.bootstrap.punctuality import Punctuality
-from nexgent.bootstrap.start_up import load_engine
+from nexgent.bootstrap.service import Service
 from nexgent.bootstrap.storage import Storage, open_storage
-from nexgent.bootstrap.wallet_keys import (
-    WalletKeyParts,
-    build_wallet_keys,
-    report_held_by_others,
-    report_stranded,
-)
 from nexgent.bootstrap.whereabouts import recorded
-from nexgent.bootstrap.wiring import wire_events
-from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
-from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
-from nexgent.domain.audit.trail import AuditTrail
-from nexgent.domain.protections.refresh import RefreshProtections
-from nexgent.domain.protections.state import ProtectionState
-from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
-from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
-from nexgent.domain.users.administrator import Administrator
-from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
-from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
-from nexgent.domain.users.socket_tickets import SocketTickets
-from nexgent.domain.wallets.close_by_hand import CloseByHand
-from nexgent.domain.wallets.encrypted.events import WalletLocked
-from nexgent.domain.wallets.encrypted.holdings import Holdings
-from nexgent.domain.wallets.environment import EnvironmentWallets
-from nexgent.infrastructure.cache.bridge import EventBridge
-from nexgent.infrastructure.cache.connect import connect_redis
-from nexgent.infrastructure.cache.impatient import connect_for_requests
-from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.cache.mirror import RedisMirror
-from nexgent.infrastructure.cache.mirror_content import MirrorContent
-from nexgent.infrastructure.cache.sessions import RedisSessionStore
-from nexgent.infrastructure.database.journal.journal import PostgresJournal
-from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
-from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.schema.migration import migrate
-from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
-from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
-from nexgent.infrastructure.database.stores.idempotency import RENEW_SECONDS, PostgresAnswerStore
-from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
-from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
-from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
-from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
-from nexgent.infrastructure.database.stores.signals import PostgresSignalStore
-from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
-from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
-from nexgent.infrastructure.metrics.metrics import Metrics
-from nexgent.infrastructure.queue.connection import connect_queue
-from nexgent.infrastructure.queue.notifier import ProjectionNotifier
-from nexgent.infrastructure.security.passwords import BcryptHasher
-from nexgent.infrastructure.security.sealing import Sealer
-from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
-from nexgent.infrastructure.wallets.vault import SWEEP_SECONDS
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
-from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.infrastructure.websocket.places import SocketPlaces
-from nexgent.infrastructure.websocket.tickets import RedisTicketStore
 from nexgent.middleware.client_address import ClientAddresses
-from nexgent.shared.clock import SystemClock
-from nexgent.shared.events import EventBus
-from nexgent.shared.loops import LoopWatch, keep_running, run_every
 from nexgent.shared.money import install_decimal_context
-from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
 
-PROTECTIONS_SECONDS = 1.0
-REVOKED_SECONDS = 15.0
-AUDIT_SECONDS = 1.0
-WALLET_INDEX_SECONDS = 5.0
-"""How soon keys are known that another process has stored."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on  # nosec B104
 
 
@@ -116,370 +49,6 @@ class ServiceInfo:
     port: int
     engine: bool
     machine_key: str = field(default="", repr=False)
-
-
-class Service:
-    """The parts of one running service."""
-
-    def __init__(self, settings: Settings, storage: Storage, pool: Any) -> None:
-        self.settings = settings
-        self.storage = storage
-        self.clock = SystemClock()
-        self.metrics = Metrics()
-        self.observer = EngineObserver(self.metrics)
-        self.loops = LoopWatch(self.clock, self.observer.loop_failed)
-        self.bus = EventBus(self.observer.listener_failed)
-        self.stopping = False
-        self._tasks: list[asyncio.Task[Any]] = []
-        self.pool = pool
-        self.redis = connect_redis(storage.redis_url)
-        self.request_redis = connect_for_requests(storage.redis_url, self.clock)
-        self.queue = connect_queue(storage.redis_url)
-        self.keys = CacheKeys(settings.storage.redis_key_prefix)
-        self.lease = EngineLease(storage.database_url, owner=f"{socket.gethostname()}:{os.getpid()}")
-        self.journal = PostgresJournal(storage.database_url, epoch=lambda: self.lease.epoch)
-        self.trail_store = PostgresTrailStore(storage.database_url)
-        self.projector = Projector(storage.database_url)
-        self.agents = PostgresAgentRepository(pool)
-        self.signal_store = PostgresSignalStore(pool)
-        self.wallet_keys = self._build_wallet_keys()
-        self.market = self._build_market()
-        self.protections = ProtectionState()
-        self.protection_store = PostgresProtectionStore(pool)
-        self.refresh_protections = RefreshProtections(
-            store=self.protection_store, protections=self.protections, clock=self.clock
-        )
-        self.engine = self._build_engine()
-        self.buy_by_hand = BuyByHand(
-            directory=self.engine.directory,
-            purchases=self.engine.purchases,
-            signals=PostgresSignalQueries(pool),
-        )
-        self.close_by_hand = CloseByHand(
-            directory=self.engine.directory, book=self.engine.book, sale=self.engine.sales
-        )
-        self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
-        self.caught_up = CaughtUp(self.projector, self.engine.ledger)
-        self.revoked = RevokedTokens(self.bus.publish)
-        self.rate_limits = build_rate_limits(settings, self.request_redis, self.clock)
-        self.socket_tickets = SocketTickets(
-            store=RedisTicketStore(self.request_redis, settings.storage.redis_key_prefix),
-            revoked=self.revoked,
-            clock=self.clock,
-        )
-        self.passwords = BcryptHasher()
-        self.users = PostgresUserRepository(pool)
-        self.audit_log = PostgresAuditLog(pool)
-        self.audit_trail = AuditTrail(store=self.audit_log)
-        self.administrator = Administrator(accounts=self.users, email=settings.auth.admin_email or "")
-        self.environment_wallets = EnvironmentWallets(
-            administrator=self.administrator, shared=settings.auth.wallets_shared
-        )
-        self.session_records = PostgresSessionRecords(pool)
-        self.sessions_store = RedisSessionStore(self.request_redis, settings.storage.redis_key_prefix)
-        self.jwt_secret = resolve_jwt_secret(settings)
-        self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
-        self.tokens = JwtCodec(self.jwt_secret)
-        self.authenticator = Authenticator(
-            tokens=self.tokens, keys=PostgresApiKeyStore(pool), revoked=self.revoked, clock=self.clock
-        )
-        self.hub = self._build_hub()
-        self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content, watch=self.loops)
-        self.punctuality = Punctuality(
-            poll_seconds=settings.prices.poll_seconds,
-            clock=self.clock,
-            metrics=self.metrics,
-            active=lambda: self.role.active,
-        )
-        self.role = EngineRole(
-            engine=self.engine,
-            lease=self.lease,
-            load=self._load,
-            clock=self.clock,
-            poll_seconds=settings.prices.poll_seconds,
-            watch=self.loops,
-            on_tick=self.punctuality.ticked,
-        )
-        self.bridge = EventBridge(
-            redis=self.redis,
-            keys=self.keys,
-            publish=self.bus.publish,
-            clock=self.clock,
-            on_gap=self.role.reload_soon,
-        )
-        self.notifier = ProjectionNotifier(self.queue)
-        self.health = Health(
-            pool=pool,
-            redis=self.request_redis,
-            role=self.role,
-            poller=self.engine.poller,
-            late=self.punctuality.problem,
-            failing=self.loops.problem,
-            clock=self.clock,
-            stopping=lambda: self.stopping,
-        )
-        wire_events(
-            self.bus,
-            engine=self.engine,
-            observer=self.observer,
-            hub=self.hub,
-            mirror=self.mirror,
-            loops=self.loops,
-            bridge=self.bridge,
-            notifier=self.notifier,
-            is_engine=lambda: self.role.active,
-            protections=self.protections,
-            revoked=self.revoked,
-        )
-        self.bus.on(WalletLocked, self._note_locked)
-        self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
-        self._refresh_gauges()
-
-    def _build_wallet_keys(self) -> WalletKeyParts:
-        return build_wallet_keys(
-            self.settings.wallet_keys,
-            self.pool,
-            idle_seconds=self.settings.trading.wallet_idle_lock_seconds,
-            clock=self.clock,
-            in_use=self._is_in_use,
-            publish=self.bus.publish,
-        )
-
-    def _is_in_use(self, wallet: WalletAddress) -> bool:
-        # The engine is built after the keys, and asks for them.
-        return self.holdings.in_use(wallet)
-
-    def _build_market(self) -> Market:
-        return build_market(
-            self.settings.market,
-            self.settings.prices,
-            self.wallet_keys.loaded,
-            self.clock,
-            self.observer.upstream,
-            self.observer.not_signed,
-            SimulationCosts() if self.settings.trading.simulation_costs else REFERENCE_COSTS,
-        )
-
-    def _build_engine(self) -> Engine:
-        market = self.market
-        trades = PostgresSignalTrades(self.pool, self.projector.catch_up)
-        ports = EnginePorts(
-            journal=self.journal,
-            trails=self.trail_store,
-            signals=self.signal_store,
-            signal_trades=trades,
-            gateways=market.gateways,
-            decimals=market.decimals,
-            keys=market.keys,
-            token_metrics=market.metrics,
-            sol_price=market.sol_price,
-            primary_prices=market.primary,
-            secondary_prices=market.secondary,
-            market_probes=market.probes,
-            poll_observer=self.observer,
-            on_evaluated=self.observer.evaluated,
-            clock=self.clock,
-            publish=self.bus.publish,
-            guard=self.protections,
-        )
-        return build_engine(ports, prices=self.settings.prices, trading=self.settings.trading)
-
-    def _build_hub(self) -> WebSocketHub:
-        return WebSocketHub(
-            book=self.engine.book,
-            latest_prices=self.engine.latest_prices,
-            sol_price=self.market.sol_price,
-            clock=self.clock,
-            on_closed=lambda reason: self.metrics.websocket_closed.labels(reason).inc(),
-        )
-
-    def _content(self) -> MirrorContent:
-        engine = self.engine
-        held = list(engine.book.all())
-        prices = [
-            price for token in engine.book.tokens() if (price := engine.latest_prices.get(token)) is not None
-        ]
-        return MirrorContent(
-            states=engine.ledger.states(),
-            agents=engine.directory.all(),
-            positions=[(one.position, one.trail) for one in held],
-            prices=prices,
-        )
-
-    def _refresh_gauges(self) -> None:
-        poller, clock, sol = self.engine.poller, self.clock, self.market.sol_price
-
-        def sol_age() -> float | None:
-            price = sol.latest()
-            return (clock.now() - price.published_at).total_seconds() if price is not None else None
-
-        refresh_gauges(
-            self.metrics,
-            exits_pending=lambda: len(self.engine.exits),
-            positions_open=lambda: len(self.engine.book),
-            positions_stranded=lambda: sum(
-                one.open_positions for one in self.holdings.stranded(self.wallet_keys.loaded)
-            ),
-            price_age_seconds=lambda: poller.last_good_age_seconds,
-            sol_price_age_seconds=sol_age,
-            websocket_clients=lambda: self.hub.client_count,
-        )
-
-    async def _load(self) -> None:
-        await load_engine(self.engine, agents=self.agents, journal=self.journal, trails=self.trail_store)
-        await self.refresh_protections.load()
-        # What changed in memory by loading was announced to nobody.
-        self.hub.resync()
-        await self.wallet_keys.index.refresh()
-        report_stranded(self.holdings, self.wallet_keys.loaded)
-        await report_held_by_others(self.engine.directory, self.wallet_keys.loaded, self.environment_wallets)
-
-    async def seed_admin(self) -> None:
-        """Make sure the administrator of the settings exists and can log in."""
-        auth = self.settings.auth
-        if auth.admin_email is None or auth.admin_password is None:
-            await self._warn_without_users()
-            return
-        seed = SeedAdmin(users=self.users, passwords=self.passwords, clock=self.clock)
-        outcome, user_id = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
-        # Before the first request: a session that was ended must not be taken while this is read in the background.
-        await self._load_ended()
-        log.info("admin.seeded", outcome=outcome.value)
-        if outcome is not SeedOutcome.UNCHANGED:
-            await self.audit_trail.record(
-                AuditEntry(
-                    at=self.clock.now(),
-                    action="admin.seed",
-                    outcome=Outcome.OK,
-                    actor=SYSTEM,
-                    user_id=user_id,
-                    target=auth.admin_email.strip().lower(),
-                    details={"done": outcome.value},
-                )
-            )
-
-    async def _warn_without_users(self) -> None:
-        """Say so when nobody at all could log in."""
-        if self.settings.auth.allow_registration or await self.users.any():
-            return
-        log.warning(
-            "admin.missing",
-            hint="nobody can log in: set ADMIN_EMAIL and ADMIN_PASSWORD (in .env or the environment) and start again, "
-            "or let people register with ALLOW_REGISTRATION=true",
-        )
-
-    def start(self, worker: ChildProcess | None) -> None:
-        """Start everything that runs in the background."""
-        jobs: dict[str, Callable[[], Awaitable[object]]] = {
-            "mirror": self._mirror,
-            "bridge": self.bridge.run,
-            "notifier": self.notifier.run,
-            "sol-price": self.market.sol_price.run,
-            "engine": self.role.run,
-            "gauges": self.gauges.run,
-            "punctuality": self.punctuality.run,
-        }
-        if worker is not None:
-            jobs["worker"] = worker.run
-        for name, job in jobs.items():
-            self._start(name, keep_running(job, name=name, watch=self.loops))
-        steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
-            "protections": (PROTECTIONS_SECONDS, self.refresh_protections.tick),
-            "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
-            "revoked": (REVOKED_SECONDS, self._load_revoked),
-            "requests": (RENEW_SECONDS, self.answers.renew),
-            "wallet-keys": (SWEEP_SECONDS, self.wallet_keys.vault.sweep),
-            "audit": (AUDIT_SECONDS, self.audit_trail.flush),
-            "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),
-        }
-        for name, (seconds, step) in steps.items():
-            self._start(name, run_every(seconds, step, name=name, clock=self.clock, watch=self.loops))
-
-    def _start(self, name: str, job: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.create_task(job, name=name)
-        task.add_done_callback(_report)
-        self._tasks.append(task)
-
-    def _note_locked(self, event: WalletLocked) -> None:
-        # What somebody asked for is written down with who it was.
-        if event.reason in ("ttl", "idle"):
-            self.audit_trail.note(
-                AuditEntry(
-                    at=self.clock.now(),
-                    action="wallet.lock",
-                    outcome=Outcome.OK,
-                    actor=SYSTEM,
-                    target=event.wallet_address,
-                    details={"reason": event.reason},
-                )
-            )
-
-    async def _mirror(self) -> None:
-        """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""
-        await self.role.engaged.wait()
-        await self.mirror.run()
-
-    async def _load_revoked(self) -> None:
-        """Read which sessions are over: at the start, and again and again for news of other processes that got lost."""
-        while True:
-            try:
-                await self._load_ended()
-                self.revoked.load_gone(await self.users.gone(self.hub.user_ids()))
-                self.revoked.load(await self.sessions_store.revoked_access(self.clock.now()))
-                self.revoked.forget_expired(self.clock.now().timestamp())
-                return
-            except Exception as error:
-                log.warning("sessions.not_loaded", error=type(error).__name__)
-                await asyncio.sleep(1.0)
-
-    async def _load_ended(self) -> None:
-        """Read which sessions were ended before their time, from where nothing is lost."""
-        self.revoked.load_sessions(await self.users.sessions_from())
-        self.revoked.load(await self.session_records.ended(self.clock.now()))
-
-    async def stop(self, seconds: float) -> None:
-        """Let trades under way finish, write what waits, then stop everything."""
-        self.stopping = True
-        engine = self.engine
-        by_name = {task.get_name(): task for task in self._tasks}
-        await _cancel([by_name["engine"]])
-        await engine.poller.close()
-        deadline = self.clock.monotonic() + seconds
-        left = 0
-        for drain in (
-            self.buy_by_hand.drain,
-            self.close_by_hand.drain,
-            engine.process_signal.drain,
-            engine.exits.drain,
-            engine.operations.drain,
-        ):
-            left += await drain(max(0.5, deadline - self.clock.monotonic()))
-        if left:
-            log.warning(
-                "service.trades_left", count=left, hint="they are recorded and go on at the next start"
-            )
-        await engine.trails.drain(2.0)
-        await engine.ledger.drain(5.0)
-        with suppress(Exception):
-            await self.mirror.flush(2.0)
-        await _cancel([task for task in self._tasks if task is not by_name["engine"]])
-        await self.lease.release()
-        with suppress(Exception):
-            async with asyncio.timeout(2.0):
-                await self.audit_trail.flush()
-        for close in (
-            self.market.close,
-            self.journal.close,
-            self.trail_store.close,
-            self.projector.close,
-            self.redis.aclose,
-            self.request_redis.aclose,
-            self.queue.aclose,
-        ):
-            with suppress(Exception):
-                await close()
-        self.passwords.close()
-        self.wallet_keys.close()
 
 
 async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], None] | None = None) -> None:
@@ -595,14 +164,3 @@ async def _first(*waiting: Any) -> None:
         for task, given in zip(tasks, waiting, strict=True):
             if task is not given and not task.done():
                 task.cancel()
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _report(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("service.task_failed", task=task.get_name(), exc_info=error)

@@ -33,7 +33,7 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.types import WalletAddress
 
 if TYPE_CHECKING:
-    from nexgent.bootstrap.app import Service
+    from nexgent.bootstrap.service import Service
 
 log = structlog.get_logger(__name__)
 
