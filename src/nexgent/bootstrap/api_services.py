@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from uuid import UUID
+
+import asyncpg
 
 from nexgent.api.deps import ApiServices, ApiValues
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
-from nexgent.bootstrap.wallet_keys import build_encrypted_wallets
+from nexgent.bootstrap.engine import Engine
+from nexgent.bootstrap.health import Health
+from nexgent.bootstrap.market import Market
+from nexgent.bootstrap.projections import CaughtUp
+from nexgent.bootstrap.users import UserParts
+from nexgent.bootstrap.wallet_keys import WalletKeyParts, build_encrypted_wallets
 from nexgent.config.settings import Settings
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
+from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.performance.agent_performance import AgentPerformance
@@ -21,9 +30,11 @@ from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
+from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.change_password import ChangePassword
 from nexgent.domain.users.login_guard import LoginGuard
@@ -31,15 +42,19 @@ from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.check_deposits import CheckDeposits
+from nexgent.domain.wallets.close_by_hand import CloseByHand
+from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.infrastructure.cache.admin import RedisCopies
-from nexgent.infrastructure.cache.rate_counters import RedisCounters
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
 from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
+from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
+from nexgent.infrastructure.database.stores.idempotency import PostgresAnswerStore
 from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
+from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.stores.queries import (
     PostgresClosedTradeQueries,
     PostgresSignalQueries,
@@ -48,39 +63,50 @@ from nexgent.infrastructure.database.stores.queries import (
 from nexgent.infrastructure.database.stores.signal_edits import PostgresSignalEdits
 from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.database.stores.webhooks import PostgresWebhooks
+from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.clock import Clock
 
-if TYPE_CHECKING:
-    from nexgent.bootstrap.service import Service
-    from nexgent.infrastructure.cache.impatient import ImpatientRedis
 
-
-def build_rate_limits(settings: Settings, redis: ImpatientRedis, clock: Clock) -> RateLimits:
-    """Return the counters of requests; whoever runs the loops calls `share` again and again."""
-    return RateLimits(
-        clock=clock,
-        counters=RedisCounters(redis, settings.storage.redis_key_prefix, clock),
-        per_user=settings.limits.per_user,
-        per_address=settings.limits.per_address,
-        enabled=settings.limits.enabled,
-    )
-
-
-def build_api_services(service: Service) -> ApiServices:
-    """Return what the routers need of a service."""
-    engine, market, pool, clock = service.engine, service.market, service.pool, service.clock
-    publish, directory, ledger = service.bus.publish, service.engine.directory, service.engine.ledger
-    auth = service.settings.auth
+def build_api_services(
+    *,
+    settings: Settings,
+    pool: asyncpg.Pool[asyncpg.Record],
+    clock: Clock,
+    publish: Callable[[object], None],
+    engine: Engine,
+    market: Market,
+    agents: AgentRepository,
+    users: UserParts,
+    wallet_keys: WalletKeyParts,
+    environment_wallets: EnvironmentWallets,
+    protections: ProtectionState,
+    protection_store: PostgresProtectionStore,
+    buy_by_hand: BuyByHand,
+    close_by_hand: CloseByHand,
+    projections: CaughtUp,
+    webhook_sealer: Sealer,
+    cache_copies: RedisCopies,
+    rate_limits: RateLimits,
+    answers: PostgresAnswerStore,
+    audit_log: PostgresAuditLog,
+    audit_trail: AuditTrail,
+    metrics: Metrics,
+    health: Health,
+    is_engine: Callable[[], bool],
+    on_key_deleted: Callable[[UUID], None],
+) -> ApiServices:
+    """Return what the routers need."""
+    directory, ledger, auth = engine.directory, engine.ledger, settings.auth
     wallets = PostgresWalletRepository(pool)
     keys = PostgresApiKeyRepository(pool)
     figures = PostgresPerformance(pool)
-    webhooks = PostgresWebhooks(pool, Sealer(service.jwt_secret, "signal-webhook"))
+    webhooks = PostgresWebhooks(pool, webhook_sealer)
     reset_wallet = ResetWallet(
         directory=directory,
         ledger=ledger,
         wallets=wallets,
-        projections=service.caught_up,
+        projections=projections,
         clock=clock,
         publish=publish,
     )
@@ -90,36 +116,36 @@ def build_api_services(service: Service) -> ApiServices:
         reset=reset_wallet,
         wallets=wallets,
         keys=market.keys,
-        environment=service.environment_wallets,
+        environment=environment_wallets,
         clock=clock,
         publish=publish,
     )
 
     def forget_key(key_id: UUID) -> None:
-        service.authenticator.forget_key(key_id)
-        service.hub.on_key_deleted(key_id)
+        users.authenticator.forget_key(key_id)
+        on_key_deleted(key_id)
 
     guard = LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock, publish=publish)
     sessions = Sessions(
-        users=service.users,
-        passwords=service.passwords,
-        tokens=service.tokens,
-        store=service.sessions_store,
-        revoked=service.revoked,
+        users=users.accounts,
+        passwords=users.passwords,
+        tokens=users.tokens,
+        store=users.session_store,
+        revoked=users.revoked,
         guard=guard,
-        records=service.session_records,
+        records=users.session_records,
         clock=clock,
         publish=publish,
     )
     return ApiServices(
         clock=clock,
-        authenticator=service.authenticator,
-        rate_limits=service.rate_limits,
-        idempotency=IdempotentRequests(service.answers),
+        authenticator=users.authenticator,
+        rate_limits=rate_limits,
+        idempotency=IdempotentRequests(answers),
         sessions=sessions,
         change_password=ChangePassword(
-            users=service.users,
-            passwords=service.passwords,
+            users=users.accounts,
+            passwords=users.passwords,
             guard=guard,
             sessions=sessions,
             clock=clock,
@@ -127,29 +153,29 @@ def build_api_services(service: Service) -> ApiServices:
         ),
         register=Register(
             allowed=auth.allow_registration,
-            users=service.users,
-            passwords=service.passwords,
+            users=users.accounts,
+            passwords=users.passwords,
             sessions=sessions,
             clock=clock,
         ),
-        cache_copies=RedisCopies(service.request_redis, service.keys, clock),
+        cache_copies=cache_copies,
         directory=directory,
         ledger=ledger,
         book=engine.book,
         latest_prices=engine.latest_prices,
         sol_price=market.sol_price,
-        create_agent=CreateAgent(agents=service.agents, clock=clock, publish=publish),
-        update_agent=UpdateAgent(agents=service.agents, directory=directory, clock=clock, publish=publish),
+        create_agent=CreateAgent(agents=agents, clock=clock, publish=publish),
+        update_agent=UpdateAgent(agents=agents, directory=directory, clock=clock, publish=publish),
         delete_agent=DeleteAgent(
-            agents=service.agents,
+            agents=agents,
             directory=directory,
             ledger=ledger,
-            projections=service.caught_up,
+            projections=projections,
             publish=publish,
         ),
-        update_config=UpdateConfig(agents=service.agents, directory=directory, clock=clock, publish=publish),
-        buy_by_hand=service.buy_by_hand,
-        close_position=service.close_by_hand,
+        update_config=UpdateConfig(agents=agents, directory=directory, clock=clock, publish=publish),
+        buy_by_hand=buy_by_hand,
+        close_position=close_by_hand,
         record_transaction=RecordTransaction(ledger=ledger, decimals=market.decimals),
         bookkeeping=bookkeeping(
             directory=directory,
@@ -158,7 +184,7 @@ def build_api_services(service: Service) -> ApiServices:
             entries=PostgresHandEntries(pool),
             transactions=PostgresTransactionQueries(pool),
             closed_trades=PostgresClosedTradeQueries(pool),
-            projections=service.caught_up,
+            projections=projections,
         ),
         create_signal=engine.create_signal,
         preview_signal=engine.process_signal,
@@ -168,16 +194,16 @@ def build_api_services(service: Service) -> ApiServices:
         signals=PostgresSignalQueries(pool),
         transactions=PostgresTransactionQueries(pool),
         closed_trades=PostgresClosedTradeQueries(pool),
-        projections=service.caught_up,
-        protections=service.protections,
+        projections=projections,
+        protections=protections,
         describe_protections=DescribeProtections(
-            directory=directory, ledger=ledger, protections=service.protections, clock=clock
+            directory=directory, ledger=ledger, protections=protections, clock=clock
         ),
         reset_protections=ResetProtections(
-            store=service.protection_store, directory=directory, clock=clock, publish=publish
+            store=protection_store, directory=directory, clock=clock, publish=publish
         ),
         set_kill_switch=SetKillSwitch(
-            store=service.protection_store, clock=clock, publish=publish, admin_email=auth.admin_email or ""
+            store=protection_store, clock=clock, publish=publish, admin_email=auth.admin_email or ""
         ),
         agent_performance=AgentPerformance(
             directory=directory,
@@ -187,37 +213,44 @@ def build_api_services(service: Service) -> ApiServices:
             clock=clock,
         ),
         balance_history=BalanceHistory(directory=directory, queries=figures, clock=clock),
-        list_wallets=ListWallets(
-            directory=directory, keys=market.keys, environment=service.environment_wallets
-        ),
+        list_wallets=ListWallets(directory=directory, keys=market.keys, environment=environment_wallets),
         assign_wallet=AssignWallet(
             directory=directory,
             ledger=ledger,
             wallets=wallets,
             keys=market.keys,
-            environment=service.environment_wallets,
-            projections=service.caught_up,
+            environment=environment_wallets,
+            projections=projections,
             clock=clock,
             publish=publish,
         ),
         reset_wallet=reset_wallet,
         unassign_wallet=unassign_wallet,
-        encrypted_wallets=build_encrypted_wallets(service, unassign_wallet),
+        encrypted_wallets=build_encrypted_wallets(
+            wallet_keys,
+            directory=directory,
+            ledger=ledger,
+            wallets=wallets,
+            unassign=unassign_wallet,
+            is_engine=is_engine,
+            clock=clock,
+            publish=publish,
+        ),
         check_deposits=CheckDeposits(
             directory=directory, ledger=ledger, chain=market.rpc, sol_price=market.sol_price, clock=clock
         ),
         create_api_key=CreateApiKey(keys=keys, clock=clock, publish=publish),
         list_api_keys=ListApiKeys(keys=keys),
         delete_api_key=DeleteApiKey(keys=keys, forget=forget_key, publish=publish),
-        socket_tickets=service.socket_tickets,
-        audit_log=service.audit_log,
-        audit_trail=service.audit_trail,
-        metrics=service.metrics,
-        health=service.health,
+        socket_tickets=users.socket_tickets,
+        audit_log=audit_log,
+        audit_trail=audit_trail,
+        metrics=metrics,
+        health=health,
         values=ApiValues(
-            jupiter_configured=service.settings.market.jupiter_api_key is not None,
+            jupiter_configured=settings.market.jupiter_api_key is not None,
             pyth_configured=True,
-            production=service.settings.server.production,
+            production=settings.server.production,
             admin_email=(auth.admin_email or "").strip().lower(),
             metrics_token=auth.metrics_token,
             metrics_public=auth.metrics_public,

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from nexgent.api.deps import ApiServices
 from nexgent.bootstrap.api_services import build_api_services
 from nexgent.bootstrap.asgi import SocketReception, build_application
 from nexgent.bootstrap.child import ChildProcess
@@ -27,8 +28,10 @@ from nexgent.bootstrap.service import Service
 from nexgent.bootstrap.storage import Storage, open_storage
 from nexgent.bootstrap.whereabouts import recorded
 from nexgent.config.settings import Settings
+from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
 from nexgent.infrastructure.database.schema.migration import migrate
+from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
@@ -66,7 +69,7 @@ async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], N
         service = Service(settings, storage, pool)
         worker = _embedded_worker(settings, storage)
         try:
-            await service.seed_admin()
+            await service.users.seed_admin(settings.auth, service.audit_trail)
             service.start(worker)
             await _first(service.role.settled.wait(), stop.wait())
             tune_garbage_collection()
@@ -96,7 +99,7 @@ async def _serve(
     websocket = WebSocketEndpoint(
         hub=service.hub,
         directory=service.engine.directory,
-        reception=SocketReception(service.authenticator, service.socket_tickets),
+        reception=SocketReception(service.users.authenticator, service.users.socket_tickets),
         clock=service.clock,
         stopping=lambda: service.stopping,
         places=SocketPlaces(
@@ -105,7 +108,7 @@ async def _serve(
         ),
         address_of=address_of,
     )
-    app = build_application(build_api_services(service), settings, service.metrics, websocket, address_of)
+    app = build_application(_api_services(service), settings, service.metrics, websocket, address_of)
     server = _Server(ServerConfig(app, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     while not server.started and not serving.done():
@@ -121,6 +124,36 @@ async def _serve(
     await service.hub.close_all()
     server.should_exit = True
     await serving
+
+
+def _api_services(service: Service) -> ApiServices:
+    return build_api_services(
+        settings=service.settings,
+        pool=service.pool,
+        clock=service.clock,
+        publish=service.bus.publish,
+        engine=service.engine,
+        market=service.market,
+        agents=service.agents,
+        users=service.users,
+        wallet_keys=service.wallet_keys,
+        environment_wallets=service.environment_wallets,
+        protections=service.protections,
+        protection_store=service.protection_store,
+        buy_by_hand=service.buy_by_hand,
+        close_by_hand=service.close_by_hand,
+        projections=service.caught_up,
+        webhook_sealer=Sealer(service.jwt_secret, "signal-webhook"),
+        cache_copies=RedisCopies(service.request_redis, service.keys, service.clock),
+        rate_limits=service.rate_limits,
+        answers=service.answers,
+        audit_log=service.audit_log,
+        audit_trail=service.audit_trail,
+        metrics=service.metrics,
+        health=service.health,
+        is_engine=lambda: service.role.active,
+        on_key_deleted=service.hub.on_key_deleted,
+    )
 
 
 class _Server(uvicorn.Server):

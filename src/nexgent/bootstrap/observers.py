@@ -37,7 +37,7 @@ class EngineObserver:
         self._metrics.price_updates.labels(source, status).inc()
 
     def judged(self, verdict: str) -> None:
-        """Note what the price gate made of an observation."""
+        """Note what the price validator made of an observation."""
         self._metrics.price_verdicts.labels(verdict).inc()
 
     def evaluated(self, _outcome: str, seconds: float) -> None:

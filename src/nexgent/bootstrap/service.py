@@ -11,8 +11,7 @@ from typing import Any
 
 import structlog
 
-from nexgent.api.rate_limits import SHARE_SECONDS
-from nexgent.bootstrap.api_services import build_rate_limits
+from nexgent.api.rate_limits import SHARE_SECONDS, RateLimits
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
 from nexgent.bootstrap.engine_role import EngineRole
@@ -23,6 +22,7 @@ from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.punctuality import Punctuality
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage
+from nexgent.bootstrap.users import build_users
 from nexgent.bootstrap.wallet_keys import (
     WalletKeyParts,
     build_wallet_keys,
@@ -39,9 +39,6 @@ from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.administrator import Administrator
-from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
-from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
-from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.encrypted.events import WalletLocked
 from nexgent.domain.wallets.encrypted.holdings import Holdings
@@ -52,7 +49,7 @@ from nexgent.infrastructure.cache.impatient import connect_for_requests
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
-from nexgent.infrastructure.cache.sessions import RedisSessionStore
+from nexgent.infrastructure.cache.rate_counters import RedisCounters
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.infrastructure.database.projection.projector import Projector
@@ -61,20 +58,15 @@ from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
 from nexgent.infrastructure.database.stores.idempotency import RENEW_SECONDS, PostgresAnswerStore
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
-from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore
 from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
-from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.connection import connect_queue
 from nexgent.infrastructure.queue.notifier import ProjectionNotifier
-from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.sealing import Sealer
-from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.wallets.vault import SWEEP_SECONDS
 from nexgent.infrastructure.websocket.hub import WebSocketHub
-from nexgent.infrastructure.websocket.tickets import RedisTicketStore
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch, keep_running, run_every
@@ -131,29 +123,29 @@ class Service:
         )
         self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
-        self.revoked = RevokedTokens(self.bus.publish)
-        self.rate_limits = build_rate_limits(settings, self.request_redis, self.clock)
-        self.socket_tickets = SocketTickets(
-            store=RedisTicketStore(self.request_redis, settings.storage.redis_key_prefix),
-            revoked=self.revoked,
+        self.rate_limits = RateLimits(
             clock=self.clock,
+            counters=RedisCounters(self.request_redis, settings.storage.redis_key_prefix, self.clock),
+            per_user=settings.limits.per_user,
+            per_address=settings.limits.per_address,
+            enabled=settings.limits.enabled,
         )
-        self.passwords = BcryptHasher()
-        self.users = PostgresUserRepository(pool)
+        self.jwt_secret = resolve_jwt_secret(settings)
+        self.users = build_users(
+            pool,
+            self.request_redis,
+            key_prefix=settings.storage.redis_key_prefix,
+            jwt_secret=self.jwt_secret,
+            clock=self.clock,
+            publish=self.bus.publish,
+        )
         self.audit_log = PostgresAuditLog(pool)
         self.audit_trail = AuditTrail(store=self.audit_log)
-        self.administrator = Administrator(accounts=self.users, email=settings.auth.admin_email or "")
         self.environment_wallets = EnvironmentWallets(
-            administrator=self.administrator, shared=settings.auth.wallets_shared
+            administrator=Administrator(accounts=self.users.accounts, email=settings.auth.admin_email or ""),
+            shared=settings.auth.wallets_shared,
         )
-        self.session_records = PostgresSessionRecords(pool)
-        self.sessions_store = RedisSessionStore(self.request_redis, settings.storage.redis_key_prefix)
-        self.jwt_secret = resolve_jwt_secret(settings)
         self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
-        self.tokens = JwtCodec(self.jwt_secret)
-        self.authenticator = Authenticator(
-            tokens=self.tokens, keys=PostgresApiKeyStore(pool), revoked=self.revoked, clock=self.clock
-        )
         self.hub = self._build_hub()
         self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content, watch=self.loops)
         self.punctuality = Punctuality(
@@ -200,7 +192,7 @@ class Service:
             notifier=self.notifier,
             is_engine=lambda: self.role.active,
             protections=self.protections,
-            revoked=self.revoked,
+            revoked=self.users.revoked,
         )
         self.bus.on(WalletLocked, self._note_locked)
         self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
@@ -305,40 +297,6 @@ class Service:
         report_stranded(self.holdings, self.wallet_keys.loaded)
         await report_held_by_others(self.engine.directory, self.wallet_keys.loaded, self.environment_wallets)
 
-    async def seed_admin(self) -> None:
-        """Make sure the administrator of the settings exists and can log in."""
-        auth = self.settings.auth
-        if auth.admin_email is None or auth.admin_password is None:
-            await self._warn_without_users()
-            return
-        seed = SeedAdmin(users=self.users, passwords=self.passwords, clock=self.clock)
-        outcome, user_id = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
-        # Before the first request: a session that was ended must not be taken while this is read in the background.
-        await self._load_ended()
-        log.info("admin.seeded", outcome=outcome.value)
-        if outcome is not SeedOutcome.UNCHANGED:
-            await self.audit_trail.record(
-                AuditEntry(
-                    at=self.clock.now(),
-                    action="admin.seed",
-                    outcome=Outcome.OK,
-                    actor=SYSTEM,
-                    user_id=user_id,
-                    target=auth.admin_email.strip().lower(),
-                    details={"done": outcome.value},
-                )
-            )
-
-    async def _warn_without_users(self) -> None:
-        """Say so when nobody at all could log in."""
-        if self.settings.auth.allow_registration or await self.users.any():
-            return
-        log.warning(
-            "admin.missing",
-            hint="nobody can log in: set ADMIN_EMAIL and ADMIN_PASSWORD (in .env or the environment) and start again, "
-            "or let people register with ALLOW_REGISTRATION=true",
-        )
-
     def start(self, worker: ChildProcess | None) -> None:
         """Start everything that runs in the background."""
         jobs: dict[str, Callable[[], Awaitable[object]]] = {
@@ -357,7 +315,7 @@ class Service:
         steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
             "protections": (PROTECTIONS_SECONDS, self.refresh_protections.tick),
             "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
-            "revoked": (REVOKED_SECONDS, self._load_revoked),
+            "revoked": (REVOKED_SECONDS, lambda: self.users.load_revoked(self.hub)),
             "requests": (RENEW_SECONDS, self.answers.renew),
             "wallet-keys": (SWEEP_SECONDS, self.wallet_keys.vault.sweep),
             "audit": (AUDIT_SECONDS, self.audit_trail.flush),
@@ -389,24 +347,6 @@ class Service:
         """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""
         await self.role.engaged.wait()
         await self.mirror.run()
-
-    async def _load_revoked(self) -> None:
-        """Read which sessions are over: at the start, and again and again for news of other processes that got lost."""
-        while True:
-            try:
-                await self._load_ended()
-                self.revoked.load_gone(await self.users.gone(self.hub.user_ids()))
-                self.revoked.load(await self.sessions_store.revoked_access(self.clock.now()))
-                self.revoked.forget_expired(self.clock.now().timestamp())
-                return
-            except Exception as error:
-                log.warning("sessions.not_loaded", error=type(error).__name__)
-                await asyncio.sleep(1.0)
-
-    async def _load_ended(self) -> None:
-        """Read which sessions were ended before their time, from where nothing is lost."""
-        self.revoked.load_sessions(await self.users.sessions_from())
-        self.revoked.load(await self.session_records.ended(self.clock.now()))
 
     async def stop(self, seconds: float) -> None:
         """Let trades under way finish, write what waits, then stop everything."""
@@ -449,7 +389,7 @@ class Service:
         ):
             with suppress(Exception):
                 await close()
-        self.passwords.close()
+        self.users.passwords.close()
         self.wallet_keys.close()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
 from pydantic import SecretStr
 
 from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.wallets.encrypted.create_wallet import CreateWallet
 from nexgent.domain.wallets.encrypted.delete_wallet import DeleteWallet
 from nexgent.domain.wallets.encrypted.export_wallet import ExportWallet
@@ -31,9 +31,6 @@ from nexgent.infrastructure.wallets.loaded_keys import LoadedKeys
 from nexgent.infrastructure.wallets.vault import KeyVault
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import WalletAddress
-
-if TYPE_CHECKING:
-    from nexgent.bootstrap.service import Service
 
 log = structlog.get_logger(__name__)
 
@@ -111,19 +108,27 @@ async def report_held_by_others(
             )
 
 
-def build_encrypted_wallets(service: Service, unassign: UnassignWallet) -> EncryptedWallets:
+def build_encrypted_wallets(
+    parts: WalletKeyParts,
+    *,
+    directory: AgentDirectory,
+    ledger: Ledger,
+    wallets: PostgresWalletRepository,
+    unassign: UnassignWallet,
+    is_engine: Callable[[], bool],
+    clock: Clock,
+    publish: Callable[[object], None],
+) -> EncryptedWallets:
     """Return the use cases of encrypted wallets."""
-    parts, engine, clock = service.wallet_keys, service.engine, service.clock
-    publish: Callable[[Any], None] = service.bus.publish
     gate = PassphraseGate(secrets=parts.secrets, crypto=parts.crypto, clock=clock)
     views = WalletViews(
-        directory=engine.directory, secrets=parts.secrets, vault=parts.vault, environment=parts.environment
+        directory=directory, secrets=parts.secrets, vault=parts.vault, environment=parts.environment
     )
     return EncryptedWallets(
         views=views,
         create=CreateWallet(
-            directory=engine.directory,
-            wallets=PostgresWalletRepository(service.pool),
+            directory=directory,
+            wallets=wallets,
             secrets=parts.secrets,
             index=parts.index,
             crypto=parts.crypto,
@@ -137,13 +142,13 @@ def build_encrypted_wallets(service: Service, unassign: UnassignWallet) -> Encry
             vault=parts.vault,
             index=parts.index,
             publish=publish,
-            is_engine=lambda: service.role.active,
+            is_engine=is_engine,
         ),
         lock=LockWallet(views=views, index=parts.index, vault=parts.vault),
         export=ExportWallet(views=views, gate=gate, crypto=parts.crypto),
         delete=DeleteWallet(
             views=views,
-            ledger=engine.ledger,
+            ledger=ledger,
             gate=gate,
             vault=parts.vault,
             secrets=parts.secrets,

@@ -49,7 +49,7 @@ def wire_events(
     """Connect the parts. Memory comes first, then whoever looks at people, then copies for others."""
     copies = (mirror.on_event, bridge.on_event)
 
-    def seed_gate(event: PositionOpened) -> None:
+    def seed_validator(event: PositionOpened) -> None:
         engine.validator.seed(event.position.token_address, event.position.entry_price_sol)
 
     bus.on(AgentSaved, engine.directory.on_saved, engine.watcher.on_agent_saved, *copies)
@@ -65,7 +65,7 @@ def wire_events(
     bus.on(AgentDeleted, protections.on_agent_deleted)
     bus.on(KillSwitchChanged, protections.on_kill_switch)
     bus.on(ProtectionsReset, protections.on_reset)
-    bus.on(PositionOpened, engine.watcher.on_opened, seed_gate, hub.on_position_opened, *copies)
+    bus.on(PositionOpened, engine.watcher.on_opened, seed_validator, hub.on_position_opened, *copies)
     bus.on(PositionOpened, observer.on_position_opened)
     bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)
     bus.on(PositionClosed, engine.watcher.on_closed, hub.on_position_closed, *copies)

@@ -71,7 +71,7 @@ class Metrics:
         )
         self.price_updates = self._counter("price_update", "Polls of a source", ["source", "status"])
         self.price_verdicts = self._counter(
-            "price_verdict", "What the price gate made of observations", ["verdict"]
+            "price_verdict", "What the price validator made of observations", ["verdict"]
         )
         self.price_age_seconds = self._gauge("price_poll_age_seconds", "Age of the last good poll", [])
         self.sol_price_age_seconds = self._gauge("sol_price_age_seconds", "Age of the SOL price", [])
