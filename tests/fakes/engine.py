@@ -14,13 +14,14 @@ from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
-from nexgent.domain.ledger.models import Account, Posting, Recorded, TradeSettled
+from nexgent.domain.ledger.models import FIRST_VENUE, Account, Posting, Recorded, TradeSettled
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource, TokenPrice
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.book.position_book import HeldPosition
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.domain.trading.watch.exits import ExitPolicy
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.domain.users.authenticate import RevokedTokens
@@ -93,6 +94,7 @@ class FakeEngine:
         *,
         decimals: int = 6,
         exits_need_automation: bool = False,
+        venues: SwapVenues | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.journal = journal or FakeJournal()
@@ -112,7 +114,7 @@ class FakeEngine:
                 trails=self.trails,
                 signals=FakeSignals(),
                 signal_trades=FakeSignalTrades(),
-                gateways={TradingMode.SIMULATION: self.swaps, TradingMode.LIVE: self.swaps},
+                venues=venues or SwapVenues([Venue(FIRST_VENUE, mode, self.swaps) for mode in TradingMode]),
                 decimals=FakeDecimals(decimals),
                 keys=self.keys,
                 token_metrics=FakeTokenMetrics(),

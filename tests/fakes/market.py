@@ -12,7 +12,7 @@ from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionTrail
 from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError
-from nexgent.domain.trading.models import Fees, Landed, Quote, QuoteRequest, SwapOutcome
+from nexgent.domain.trading.models import Fees, Landed, NeverLanded, Quote, QuoteRequest, SwapOutcome
 from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.domain.trading.rules.liquidity import MarketReading, MarketVerdict
 from nexgent.shared.errors import NexgentError
@@ -175,3 +175,37 @@ class FakeTrails:
 
     async def load(self) -> Sequence[PositionTrail]:
         return list(self.saved.values())
+
+
+class FakeLiveSwaps(FakeSwaps):
+    """A venue with a chain of its own: it knows what was sent to it, and of everything else that it never landed."""
+
+    def __init__(self, name: str, price_sol: Decimal = Decimal("0.001")) -> None:
+        super().__init__(price_sol)
+        self.name = name
+        self.chain: dict[str, Landed] = {}
+        self.asked: list[Submission] = []
+
+    async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
+        if quote.request.taker is None:
+            return None
+        return Submission(
+            request_id=quote.request_id,
+            signature=f"{self.name}-{quote.request_id}",
+            signed_transaction="signed",
+            last_valid_block_height=None,
+            in_amount_raw=quote.in_amount_raw,
+            out_amount_raw=quote.out_amount_raw,
+        )
+
+    async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
+        if submission is None:
+            return await super().execute(quote, submission)
+        landed = Landed(fill=replace(fill_from_quote(quote), signature=submission.signature))
+        return self.chain.setdefault(submission.signature, landed)
+
+    async def resolve(
+        self, submission: Submission, wallet: WalletAddress, request: QuoteRequest
+    ) -> SwapOutcome:
+        self.asked.append(submission)
+        return self.chain.get(submission.signature) or NeverLanded(reason="it never landed here")

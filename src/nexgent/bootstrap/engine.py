@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
 from nexgent.domain.prices.latest import LatestPrices
@@ -28,8 +27,9 @@ from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, Posit
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
-from nexgent.domain.trading.ports import MarketProbe, SwapGateway, TokenDecimals, TrailStore, WalletKeys
+from nexgent.domain.trading.ports import MarketProbe, TokenDecimals, TrailStore, WalletKeys
 from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.domain.trading.watch.dead_tokens import DeadTokens
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.watch.recovery import Recovery
@@ -52,7 +52,7 @@ class EnginePorts:
     trails: TrailStore
     signals: SignalStore
     signal_trades: SignalTrades
-    gateways: dict[TradingMode, SwapGateway]
+    venues: SwapVenues
     decimals: TokenDecimals
     keys: WalletKeys
     token_metrics: TokenMetricsSource
@@ -117,10 +117,10 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         ),
         PriceSource(prices.provider),
     )
-    gateways = _judged(ports, latest_prices, prices, trading)
+    venues = _judged(ports, latest_prices, prices, trading)
     purchases = BuyToken(
         ledger=ledger,
-        gateways=gateways,
+        venues=venues,
         decimals=ports.decimals,
         keys=ports.keys,
         sol_price=ports.sol_price,
@@ -136,7 +136,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
     sales = ClosePosition(
         ledger=ledger,
         directory=directory,
-        gateways=gateways,
+        venues=venues,
         sol_price=ports.sol_price,
         clock=clock,
         publish=publish,
@@ -196,7 +196,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         purchases=purchases,
         sales=sales,
         exits=exits,
-        gateways=ports.gateways,
+        venues=ports.venues,
         in_flight=in_flight,
         clock=clock,
         max_purchase_age_seconds=trading.signal_max_age_seconds,
@@ -234,25 +234,30 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
 
 def _judged(
     ports: EnginePorts, latest: LatestPrices, prices: PriceSettings, trading: TradingSettings
-) -> dict[TradingMode, SwapGateway]:
-    """Return the gateways behind a judge that knows prices from elsewhere than the swap provider."""
-    feeds = (ports.primary_prices, ports.secondary_prices)
-    witness = next((f for f in feeds if f is not None and f.source is not PriceSource.JUPITER), None)
-    if witness is None or not trading.max_quote_deviation_pct:
-        return ports.gateways
-    judge = PriceJudge(
-        newest=newest_price(latest.get, ports.clock, prices.max_age_seconds),
-        witness=witness,
-        sol_price=ports.sol_price,
-        clock=ports.clock,
-    )
-    return {
-        mode: JudgedSwapGateway(
-            gateway,
+) -> SwapVenues:
+    """Return the venues behind judges that know prices from elsewhere than the venue itself."""
+    feeds = [feed for feed in (ports.primary_prices, ports.secondary_prices) if feed is not None]
+    judges: dict[PriceSource, PriceJudge] = {}
+
+    def judged(venue: Venue) -> Venue:
+        witness = next((feed for feed in feeds if feed.source.value != venue.name), None)
+        if witness is None or not trading.max_quote_deviation_pct:
+            return venue
+        judge = judges.get(witness.source)
+        if judge is None:
+            judge = judges[witness.source] = PriceJudge(
+                newest=newest_price(latest.get, ports.clock, prices.max_age_seconds),
+                witness=witness,
+                sol_price=ports.sol_price,
+                clock=ports.clock,
+            )
+        gateway = JudgedSwapGateway(
+            venue.gateway,
             judge=judge,
             decimals=ports.decimals,
             clock=ports.clock,
             tolerance=trading.max_quote_deviation_pct / 100,
         )
-        for mode, gateway in ports.gateways.items()
-    }
+        return replace(venue, gateway=gateway)
+
+    return SwapVenues([judged(venue) for venue in ports.venues.all])

@@ -6,21 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nexgent.config.sections import MarketSettings, PriceSettings
-from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.ports import TokenPriceFeed
-from nexgent.domain.trading.ports import MarketProbe, SwapGateway
+from nexgent.domain.trading.ports import MarketProbe
 from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
+from nexgent.domain.trading.venues import SwapVenues
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
 from nexgent.infrastructure.external.jupiter.inspection import InspectionLimits
-from nexgent.infrastructure.external.jupiter.live import LiveSwapGateway
 from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
 from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
-from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
-from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
 from nexgent.infrastructure.external.jupiter.tokens import JupiterTokenMetrics
+from nexgent.infrastructure.external.jupiter.venue import jupiter_venues
 from nexgent.infrastructure.external.market_probes import DexScreenerMarketProbe, JupiterMarketProbe
 from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
@@ -38,7 +36,7 @@ class Market:
 
     http: HttpClient
     rpc: SolanaRpc
-    gateways: dict[TradingMode, SwapGateway]
+    venues: SwapVenues
     decimals: SolanaTokenDecimals
     metrics: JupiterTokenMetrics
     sol_price: PythSolPriceFeed
@@ -82,7 +80,7 @@ def build_market(
         requests_per_ten_seconds=settings.solana_requests_per_ten_seconds,
     )
     decimals = SolanaTokenDecimals(rpc)
-    swaps = JupiterSwapClient(jupiter, clock)
+    preflight = SwapPreflight(rpc, _limits(settings), not_signed)
     metrics = JupiterTokenMetrics(jupiter, clock, decimals=decimals)
     dexscreener = DexScreenerPriceFeed(
         http=http,
@@ -106,16 +104,12 @@ def build_market(
     return Market(
         http=http,
         rpc=rpc,
-        gateways={
-            TradingMode.SIMULATION: SimulationSwapGateway(swaps, costs),
-            TradingMode.LIVE: LiveSwapGateway(
-                client=swaps,
-                rpc=rpc,
-                signer=keys,
-                clock=clock,
-                preflight=SwapPreflight(rpc, _limits(settings), not_signed),
-            ),
-        },
+        venues=SwapVenues(
+            [
+                # New trades go to the first; the others finish what was sent to them.
+                *jupiter_venues(jupiter, rpc, keys, clock, costs, preflight),
+            ]
+        ),
         decimals=decimals,
         metrics=metrics,
         sol_price=sol_price,

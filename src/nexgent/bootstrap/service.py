@@ -231,7 +231,7 @@ class Service:
             trails=self.trail_store,
             signals=self.signal_store,
             signal_trades=trades,
-            gateways=market.gateways,
+            venues=market.venues,
             decimals=market.decimals,
             keys=market.keys,
             token_metrics=market.metrics,

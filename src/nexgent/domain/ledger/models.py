@@ -18,8 +18,12 @@ from nexgent.shared.types import (
     SignalId,
     TokenAddress,
     TransactionId,
+    VenueName,
     WalletAddress,
 )
+
+FIRST_VENUE = VenueName("jupiter")
+"""Where everything was sent before submissions named their venue."""
 
 
 class Account(StrEnum):
@@ -96,6 +100,8 @@ class Submission:
     last_valid_block_height: int | None
     in_amount_raw: int
     out_amount_raw: int
+    venue: VenueName = FIRST_VENUE
+    """Whom to ask about it; whoever records it says so."""
 
 
 @dataclass(frozen=True, slots=True)

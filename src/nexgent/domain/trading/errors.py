@@ -13,7 +13,7 @@ from nexgent.shared.errors import (
     UnavailableError,
     UpstreamError,
 )
-from nexgent.shared.types import PositionId
+from nexgent.shared.types import PositionId, VenueName
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +86,15 @@ class UnsafeSwapError(SwapNotSentError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code  # type: ignore[misc]  # One class for the dozen rules of the inspection.
+
+
+class UnknownVenueError(UnavailableError):
+    """A swap was sent to a venue that is not configured any more: its outcome stays unknown until it is again."""
+
+    code = "VENUE_UNKNOWN"
+
+    def __init__(self, venue: VenueName) -> None:
+        super().__init__(f"The swap was sent to the venue {venue!r}, which is not configured", venue=venue)
 
 
 class TokenUnavailableError(UnavailableError):

@@ -16,10 +16,11 @@ from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.quotes import PurchaseQuotes
 from nexgent.domain.trading.rules.dca import DcaState, evaluate_dca
+from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT, SOL_SYMBOL, from_raw, lamports, sol
 from nexgent.shared.types import PositionId, WalletAddress
@@ -152,7 +153,7 @@ class _Dca:
         """Return a quote within the agent's limit of price impact, for a smaller amount where that is needed."""
         agent = self._directory.find(intent.agent_id)
         limit = agent.config.purchase_limits.max_price_impact if agent is not None else None
-        offers = await PurchaseQuotes(venue.gateway, live=venue.live).fetch([(intent, limit)])
+        offers = await PurchaseQuotes(venue).fetch([(intent, limit)])
         offer = offers[intent.id]
         if isinstance(offer, Quote):
             return offer

@@ -31,8 +31,9 @@ from nexgent.domain.trading.orders.purchases import (
     refuse_all,
 )
 from nexgent.domain.trading.orders.quotes import PurchaseQuotes
-from nexgent.domain.trading.ports import SwapGateway, TokenDecimals, WalletKeys
+from nexgent.domain.trading.ports import TokenDecimals, WalletKeys
 from nexgent.domain.trading.rules.purchase_validation import PurchaseFacts, PurchaseRefused, validate_purchase
+from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, lamports, sol
@@ -46,7 +47,7 @@ class BuyToken:
         self,
         *,
         ledger: Ledger,
-        gateways: dict[TradingMode, SwapGateway],
+        venues: SwapVenues,
         decimals: TokenDecimals,
         keys: WalletKeys,
         sol_price: SolPriceFeed,
@@ -63,7 +64,7 @@ class BuyToken:
         asked for the purchase, and a mode that was switched off must not buy any more."""
         self._current = current
         self._ledger = ledger
-        self._gateways = gateways
+        self._venues = venues
         self._decimals = decimals
         self._keys = keys
         self._clock = clock
@@ -88,13 +89,13 @@ class BuyToken:
     async def _burst(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchaseResult]:
         started = self._clock.monotonic()
         results = {buyer.intent_id: PurchaseResult(buyer) for buyer in buyers}
-        gateway = self._gateways[buyers[0].wallet.mode]
+        venue = self._venues.of_mode(buyers[0].wallet.mode)
         todo = list(results.values())
         with self._in_flight.hold({buyer.intent_id: buyer.wallet.address for buyer in buyers}):
             try:
                 for attempt in range(DECISION_ATTEMPTS):
                     last = attempt == DECISION_ATTEMPTS - 1
-                    todo = await self._try(order, gateway, todo, started, last=last)
+                    todo = await self._try(order, venue, todo, started, last=last)
                     if not todo:
                         break
             except Exception as error:
@@ -127,10 +128,9 @@ class BuyToken:
                 result.refuse_for(error)
         if not decided:
             return [PurchasePreview(result) for result in results]
-        mode = buyers[0].wallet.mode
         willing = [result for result in results if result.buyer.intent_id in decided]
         offers, decimals = await asyncio.gather(
-            PurchaseQuotes(self._gateways[mode], live=mode is TradingMode.LIVE).fetch(
+            PurchaseQuotes(self._venues.of_mode(buyers[0].wallet.mode)).fetch(
                 [(decided[result.buyer.intent_id], _impact_limit(result)) for result in willing]
             ),
             self._read_decimals(order.token_address),
@@ -141,15 +141,15 @@ class BuyToken:
         """Carry on with an intent that was recorded and never sent: a process died in between."""
         started = self._clock.monotonic()
         result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), intended=True)
-        gateway = self._gateways[buyer.wallet.mode]
+        venue = self._venues.of_mode(buyer.wallet.mode)
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
         with self._in_flight.hold({intent.id: intent.wallet_address}):
-            quotes = PurchaseQuotes(gateway, live=buyer.wallet.mode is TradingMode.LIVE)
+            quotes = PurchaseQuotes(venue)
             try:
                 offers, decimals = await asyncio.gather(
                     quotes.fetch([(intent, _impact_limit(result))]), self._read_decimals(order.token_address)
                 )
-                await self._booking.carry_out(order, gateway, [(result, intent)], offers, decimals, started)
+                await self._booking.carry_out(order, venue, [(result, intent)], offers, decimals, started)
             except Exception as error:
                 await self._booking.give_up([result], named(error))
         self._tell([result], started)
@@ -177,7 +177,7 @@ class BuyToken:
     async def _try(
         self,
         order: PurchaseOrder,
-        gateway: SwapGateway,
+        venue: Venue,
         todo: Sequence[PurchaseResult],
         started: float,
         *,
@@ -193,7 +193,7 @@ class BuyToken:
         if not staged:
             return again
         # A quote moves no money, so it may be asked for while the intents become durable. Nothing is sent before they are.
-        quotes = PurchaseQuotes(gateway, live=todo[0].buyer.wallet.mode is TradingMode.LIVE)
+        quotes = PurchaseQuotes(venue)
         failures, offers, decimals = await asyncio.gather(
             self._ledger.commit_each([entry for _, _, entry in staged]),
             quotes.fetch([(intent, _impact_limit(result)) for result, intent, _ in staged]),
@@ -211,7 +211,7 @@ class BuyToken:
                 result.intended = True
                 result.stages_ms["intended"] = round(intended_ms, 3)
                 durable.append((result, intent))
-        await self._booking.carry_out(order, gateway, durable, offers, decimals, started)
+        await self._booking.carry_out(order, venue, durable, offers, decimals, started)
         return again
 
     async def _stage_all(

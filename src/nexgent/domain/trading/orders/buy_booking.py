@@ -23,9 +23,9 @@ from nexgent.domain.trading.orders.purchases import (
     refuse_all,
 )
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
-from nexgent.domain.trading.ports import SwapGateway
 from nexgent.domain.trading.rules.stop_loss import initial_stop
 from nexgent.domain.trading.settlement import SettlementContext, buy_debit_lamports, settle_purchase
+from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, plain, sol, unit_price_sol
@@ -52,7 +52,7 @@ class PurchaseBooking:
     async def carry_out(
         self,
         order: PurchaseOrder,
-        gateway: SwapGateway,
+        venue: Venue,
         durable: Sequence[Durable],
         offers: Mapping[IntentId, Quote | NexgentError],
         decimals: int | NexgentError,
@@ -70,7 +70,7 @@ class PurchaseBooking:
             elif isinstance(offer, Quote):
                 swaps.append((result, intent, offer))
         if isinstance(decimals, int) and swaps:
-            failed += await self._swap_all(order, gateway, swaps, decimals, started)
+            failed += await self._swap_all(order, venue, swaps, decimals, started)
         await self._record_failures(failed)
 
     async def book_landed(
@@ -89,13 +89,13 @@ class PurchaseBooking:
     async def _swap_all(
         self,
         order: PurchaseOrder,
-        gateway: SwapGateway,
+        venue: Venue,
         swaps: Sequence[tuple[PurchaseResult, Intent, Quote]],
         decimals: int,
         started: float,
     ) -> list[Durable]:
         """Swap, settle and book; return those that failed after their intent was durable."""
-        execution = SwapExecution(self._ledger, gateway)
+        execution = SwapExecution(self._ledger, venue)
         failed: list[Durable] = []
         shares: list[list[_Booked]] = []
         quoted_ms = round((self._clock.monotonic() - started) * 1000, 3)

@@ -43,8 +43,8 @@ from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.order_settlement import check_affordable, settle_position_order
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
-from nexgent.domain.trading.ports import SwapGateway
 from nexgent.domain.trading.settlement import SettlementContext, settle_write_off
+from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import position_intent_id
@@ -63,19 +63,6 @@ class Plan:
     position: Position
     """The position as the intent leaves it; operation count and version are counted up by the runner."""
     evidence: PriceEvidence | None
-
-
-@dataclass(frozen=True, slots=True)
-class Venue:
-    """Where a wallet trades."""
-
-    gateway: SwapGateway
-    mode: TradingMode
-
-    @property
-    def live(self) -> bool:
-        """Tell whether swaps are signed and sent."""
-        return self.mode is TradingMode.LIVE
 
 
 class Operation(Protocol):
@@ -107,7 +94,7 @@ class PositionOrders:
         *,
         ledger: Ledger,
         directory: AgentDirectory,
-        gateways: dict[TradingMode, SwapGateway],
+        venues: SwapVenues,
         sol_price: SolPriceFeed,
         clock: Clock,
         publish: Callable[[object], None],
@@ -116,7 +103,7 @@ class PositionOrders:
     ) -> None:
         self._ledger = ledger
         self._directory = directory
-        self._gateways = gateways
+        self._venues = venues
         self._sol_price = sol_price
         self._clock = clock
         self._publish = publish
@@ -237,8 +224,7 @@ class PositionOrders:
     def _venue(self, wallet: WalletAddress) -> Venue:
         """Return where a wallet trades: its own type decides, not the agent's present mode."""
         known = self._directory.wallet(wallet)
-        mode = known.mode if known is not None else TradingMode.SIMULATION
-        return Venue(self._gateways[mode], mode)
+        return self._venues.of_mode(known.mode if known is not None else TradingMode.SIMULATION)
 
     async def _free_position(
         self, wallet: WalletAddress, position_id: PositionId
@@ -270,7 +256,7 @@ class PositionOrders:
         except _QuoteRefusedError as refused:
             await self._fail(intent, refused.error, started)
             raise refused.error from None
-        outcome = await SwapExecution(self._ledger, venue.gateway).run(intent, quote)
+        outcome = await SwapExecution(self._ledger, venue).run(intent, quote)
         if isinstance(outcome, Refusal):
             if outcome.in_doubt:
                 raise SwapInDoubtError(position.id)

@@ -14,8 +14,8 @@ from decimal import Decimal
 from nexgent.domain.ledger.models import Intent
 from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError, named
 from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
-from nexgent.domain.trading.ports import SwapGateway
 from nexgent.domain.trading.rules.price_impact import ImpactAccepted, ImpactTooHigh, decide_price_impact
+from nexgent.domain.trading.venues import Venue
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import CONTEXT, lamports, sol
 from nexgent.shared.types import IntentId, WalletAddress
@@ -31,9 +31,9 @@ Offer = Quote | NexgentError
 class PurchaseQuotes:
     """Fetch one offer per intent, with the price-impact guard of its buyer."""
 
-    def __init__(self, gateway: SwapGateway, *, live: bool) -> None:
-        self._gateway = gateway
-        self._live = live
+    def __init__(self, venue: Venue) -> None:
+        self._gateway = venue.gateway
+        self._live = venue.live
 
     async def fetch(self, wanted: Sequence[tuple[Intent, Decimal | None]]) -> dict[IntentId, Offer]:
         """Return an offer, or the reason why there is none, for every intent and its limit of price impact."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
@@ -17,8 +16,8 @@ from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders, Venue
-from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
+from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import PositionId, WalletAddress
@@ -49,7 +48,7 @@ class ClosePosition:
         *,
         ledger: Ledger,
         directory: AgentDirectory,
-        gateways: dict[TradingMode, SwapGateway],
+        venues: SwapVenues,
         sol_price: SolPriceFeed,
         clock: Clock,
         publish: Callable[[object], None],
@@ -60,7 +59,7 @@ class ClosePosition:
         self.operations = PositionOrders(
             ledger=ledger,
             directory=directory,
-            gateways=gateways,
+            venues=venues,
             sol_price=sol_price,
             clock=clock,
             publish=publish,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from nexgent.domain.ledger.ledger import Ledger
@@ -18,7 +18,7 @@ from nexgent.domain.trading.models import (
     StillUnknown,
     SwapOutcome,
 )
-from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.venues import Venue
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_DECIMALS, SOL_MINT, SOL_SYMBOL
 
@@ -36,17 +36,19 @@ class Refusal:
 
 
 class SwapExecution:
-    """One gateway, any number of intents."""
+    """One venue, any number of intents."""
 
-    def __init__(self, ledger: Ledger, gateway: SwapGateway) -> None:
+    def __init__(self, ledger: Ledger, venue: Venue) -> None:
         self._ledger = ledger
-        self._gateway = gateway
+        self._venue = venue
+        self._gateway = venue.gateway
 
     async def run(self, intent: Intent, quote: Quote) -> Fill | Refusal:
         """Return the fill, or why there is none. What is sent is durable first, so a crash at any point can be resolved."""
         try:
             submission = await self._gateway.prepare(quote, intent.wallet_address)
             if submission is not None:
+                submission = replace(submission, venue=self._venue.name)
                 entry = self._ledger.stage(intent.wallet_address, TradeSubmitted(intent.id, submission))
                 await self._ledger.commit(entry)
         except Exception as error:

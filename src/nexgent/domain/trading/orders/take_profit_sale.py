@@ -13,13 +13,14 @@ from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Posi
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders, Venue
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitDecision,
     TakeProfitState,
     evaluate_take_profit,
     take_profit_plan,
 )
+from nexgent.domain.trading.venues import Venue
 from nexgent.shared.money import SOL_MINT, from_raw, to_raw
 from nexgent.shared.types import PositionId, WalletAddress
 

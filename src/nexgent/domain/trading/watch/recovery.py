@@ -15,7 +15,6 @@ from typing import assert_never
 import structlog
 
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Intent, Submission, TradeExpired, TradeFailed, TradeKind
 from nexgent.domain.ledger.state import OpenIntent, WalletState
@@ -28,7 +27,7 @@ from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.purchases import Buyer
 from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.swap_execution import SwapExecution
-from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.venues import SwapVenues
 from nexgent.domain.trading.watch.exits import ExitTasks
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
@@ -55,7 +54,7 @@ class Recovery:
         purchases: BuyToken,
         sales: ClosePosition,
         exits: ExitTasks,
-        gateways: dict[TradingMode, SwapGateway],
+        venues: SwapVenues,
         in_flight: IntentsInFlight,
         clock: Clock,
         max_purchase_age_seconds: float,
@@ -67,7 +66,7 @@ class Recovery:
         self._purchases = purchases
         self._sales = sales
         self._exits = exits
-        self._gateways = gateways
+        self._venues = venues
         self._in_flight = in_flight
         self._clock = clock
         self._max_purchase_age = timedelta(seconds=max_purchase_age_seconds)
@@ -159,7 +158,7 @@ class Recovery:
         return True
 
     async def _finish_sent(self, intent: Intent, submission: Submission) -> bool:
-        gateway = self._gateways[TradingMode.LIVE]
+        venue = self._venues.of(submission)
         buying = intent.input_mint == SOL_MINT
         request = QuoteRequest(
             input_mint=intent.input_mint,
@@ -167,7 +166,7 @@ class Recovery:
             amount_raw=intent.amount_raw,
             taker=intent.wallet_address,
         )
-        outcome = await gateway.resolve(submission, intent.wallet_address, request)
+        outcome = await venue.gateway.resolve(submission, intent.wallet_address, request)
         match outcome:
             case StillUnknown():
                 return False
@@ -184,7 +183,7 @@ class Recovery:
                 body = TradeExpired(intent.id, outcome.reason)
                 await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
             case Reverted():
-                await SwapExecution(self._ledger, gateway).conclude(intent, outcome)
+                await SwapExecution(self._ledger, venue).conclude(intent, outcome)
             case _:
                 assert_never(outcome)
         return True

@@ -1,0 +1,33 @@
+"""Jupiter as a venue: on paper against its quotes, and for real."""
+
+from __future__ import annotations
+
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.models import FIRST_VENUE
+from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
+from nexgent.domain.trading.venues import Venue
+from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.jupiter.live import LiveSwapGateway
+from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
+from nexgent.infrastructure.external.jupiter.signing import WalletSigner
+from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
+from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
+from nexgent.infrastructure.external.solana.rpc import SolanaRpc
+from nexgent.shared.clock import Clock
+
+
+def jupiter_venues(
+    api: JupiterApi,
+    rpc: SolanaRpc,
+    signer: WalletSigner,
+    clock: Clock,
+    costs: SimulationCosts,
+    preflight: SwapPreflight,
+) -> tuple[Venue, Venue]:
+    """Return both modes over one client: the chain that `rpc` reads decides what became of a live swap."""
+    client = JupiterSwapClient(api, clock)
+    live = LiveSwapGateway(client=client, rpc=rpc, signer=signer, clock=clock, preflight=preflight)
+    return (
+        Venue(FIRST_VENUE, TradingMode.SIMULATION, SimulationSwapGateway(client, costs)),
+        Venue(FIRST_VENUE, TradingMode.LIVE, live),
+    )
