@@ -10,8 +10,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONSAFEPATH VIRTU
 BIN := .venv/bin
 # Test processes side by side; 0 runs all tests in one.
 WORKERS ?= 2
-# How many of the made-up mistakes `make mutants FULL=1` tries, and which.
-SAMPLE ?= 100
+# How many of the made-up mistakes of each package `make mutants FULL=1` tries, and which; SAMPLE=100 for so many in all.
+EACH ?= 25
 SEED ?= 1
 
 .PHONY: help setup setup-dev run dev tunnel test mutants check gate format bench fuzz sql postman postman-test lock licences audit outdated clean
@@ -38,7 +38,7 @@ test: setup-dev ## Run all tests, with servers of their own
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 mutants: setup-dev ## Make mistakes in the code on purpose; tests have to notice (FULL=1 for a sample of made-up ones, FULL=all)
-	@exec $(BIN)/python -m scripts.mutants $(if $(FULL),--generated $(if $(filter all,$(FULL)),,--sample $(SAMPLE) --seed $(SEED))) $(ARGS)
+	@exec $(BIN)/python -m scripts.mutants $(if $(FULL),--generated $(if $(filter all,$(FULL)),,$(if $(SAMPLE),--sample $(SAMPLE),--each $(EACH)) --seed $(SEED))) $(ARGS)
 
 check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks, the Postman collection and the summaries
 	$(BIN)/ruff format --check .
@@ -90,4 +90,4 @@ outdated: setup-dev ## List the packages of which there are newer versions
 	@exec $(BIN)/python -m scripts.locks outdated
 
 clean: ## Remove what was installed and cached; the data folder .nexgent stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants .coverage*

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from scripts import mutants
-from scripts.mutants import ROOT, Area, generate, mutated, read_table
+from scripts.mutants import mistakes
+from scripts.mutants.mistakes import ROOT, Area, Function, generate, mutated, read_table
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_every_named_mistake_can_be_made_and_has_its_tests() -> None:
@@ -15,7 +19,7 @@ def test_every_named_mistake_can_be_made_and_has_its_tests() -> None:
 
     assert len({mutant.name for mutant in table.named}) == len(table.named) >= 20
     for mutant in table.named:
-        source = (ROOT / mutants.CODE / mutant.file).read_bytes()
+        source = (ROOT / mistakes.CODE / mutant.file).read_bytes()
         compile(mutated(source, mutant), mutant.file, "exec")
         assert mutated(source, mutant) != source
     for tests in [*(mutant.tests for mutant in table.named), *(area.tests for area in table.areas)]:
@@ -23,9 +27,17 @@ def test_every_named_mistake_can_be_made_and_has_its_tests() -> None:
         assert [path for path in tests if not (ROOT / path).exists()] == []
 
 
+def test_every_accepted_mistake_can_still_be_made() -> None:
+    table = read_table()
+    names = {mutant.name for area in table.areas for mutant in generate(area)}
+
+    assert [name for name in table.accepted if name not in names] == []
+    assert all(table.accepted.values())
+
+
 def test_a_mistake_that_does_not_fit_the_code_any_more_is_told(tmp_path: Path) -> None:
-    (tmp_path / mutants.CODE).mkdir(parents=True)
-    (tmp_path / mutants.CODE / "a.py").write_text("x = 1\nx = 1\n")
+    (tmp_path / mistakes.CODE).mkdir(parents=True)
+    (tmp_path / mistakes.CODE / "a.py").write_text("x = 1\nx = 1\n")
     table = tmp_path / "mutants.toml"
     table.write_text('[[mutant]]\nname = "n"\nfile = "a.py"\nold = "x = 1"\nnew = "x = 2"\ntests = []\n')
 
@@ -34,7 +46,7 @@ def test_a_mistake_that_does_not_fit_the_code_any_more_is_told(tmp_path: Path) -
 
 
 def test_small_mistakes_are_made_up_where_something_is_decided(tmp_path: Path) -> None:
-    code = tmp_path / mutants.CODE
+    code = tmp_path / mistakes.CODE
     code.mkdir(parents=True)
     (code / "a.py").write_text(
         '"""Text."""\n\n'
@@ -57,3 +69,114 @@ def test_small_mistakes_are_made_up_where_something_is_decided(tmp_path: Path) -
         "    if not a <= b and b:\n        go(a)\n    return a - 1\n",
         "    if not a <= b and b:\n        go(a)\n    return a + 2\n",
     }
+
+
+def test_a_mistake_knows_its_function_and_the_lines_that_do_something(tmp_path: Path) -> None:
+    code = tmp_path / mistakes.CODE
+    code.mkdir(parents=True)
+    (code / "a.py").write_text(
+        "MOST = 1\n\n\n"
+        "class A:\n"
+        "    @staticmethod\n"
+        "    def f(a: int) -> int:\n"
+        "        return (\n"
+        "            a +\n"
+        "            b\n"
+        "        )\n"
+    )
+
+    outside, inside = generate(Area("a.py", ("tests",)), tmp_path)
+
+    assert (outside.name, outside.function, outside.lines) == ("a.py: `1` → `2`", None, (1,))
+    assert inside.name == "a.py A.f: `a + b`, + → -"
+    assert (inside.function, inside.lines) == (Function("A.f", 5), (7, 8, 9))
+
+
+_CODE = """
+MOST = 3
+
+
+def grown(value: int) -> int:
+    return value + 1
+
+
+def is_more(value: int) -> bool:
+    return value > MOST
+
+
+def counted(most: int) -> int:
+    value = 0
+    while value < most:
+        value = value + 1
+    return value
+
+
+def never(value: int) -> int:
+    return -value
+"""
+_TESTS = """
+from nexgent.a import counted, grown, is_more
+
+
+def test_grown() -> None:
+    assert grown(1) == 2
+
+
+def test_is_more() -> None:
+    assert is_more(5)
+    assert not is_more(1)
+
+
+def test_counted() -> None:
+    assert counted(2) == 2
+
+
+def test_that_fails_anyway() -> None:
+    assert grown(1) == 3
+"""
+_RUN = """
+from pathlib import Path
+from scripts.mutants.measure import Measurements
+from scripts.mutants.mistakes import Area, generate
+from scripts.mutants.runner import Bench
+
+folder = Path.cwd()
+mutants = list(generate(Area("a.py", ("tests/test_a.py",)), folder))
+tests = Measurements(folder, folder / "cache" / "measured.json").of(["tests/test_a.py"], ["src/nexgent"])
+print("FAILING", [node for node, test in tests.items() if not test.passed])
+Bench(folder, tests, lambda trial: print("TRIAL", trial.verdict, trial.tests, trial.mutant.name, flush=True)).try_all(mutants)
+"""
+
+
+def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None:
+    (tmp_path / "src" / "nexgent").mkdir(parents=True)
+    (tmp_path / "src" / "nexgent" / "a.py").write_text(_CODE)
+    (tmp_path / "src" / "nexgent" / "__init__.py").write_text("")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text(_TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = src\naddopts = --import-mode=importlib\n")
+
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "src"), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    lines = done.stdout.splitlines()
+    assert "FAILING ['tests/test_a.py::test_that_fails_anyway']" in lines, done.stderr
+    assert [line.removeprefix("TRIAL ") for line in lines if line.startswith("TRIAL ")] == [
+        "killed 1 a.py grown: `value + 1`, + → -",
+        "killed 1 a.py grown: `1` → `2`",
+        "SURVIVED 1 a.py is_more: `value > MOST`, > → >=",
+        "killed 1 a.py counted: `0` → `1`",
+        "killed 1 a.py counted: `value < most`, < → <=",
+        # Never ends, which is noticed as well.
+        "killed 1 a.py counted: `value + 1`, + → -",
+        "killed 1 a.py counted: `1` → `2`",
+        "UNREACHED 0 a.py never: `-value` → `(value)`",
+        "killed 3 a.py: `3` → `4`",
+    ]

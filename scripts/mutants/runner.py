@@ -1,0 +1,258 @@
+"""Tries mutants: the tests are collected once, and each mistake is made in a process forked from that one.
+
+A mistake inside a function is a function with other code; the rest of the program is as it was imported. What acts on import
+(a constant of a module, the default of a field) is tried by a pytest of its own on changed sources, which takes seconds instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType
+
+import pytest
+
+from scripts.mutants.measure import PYTEST, Measured, few_examples
+from scripts.mutants.mistakes import CODE, Function, Mutant, mutated
+
+KILLED, SURVIVED, UNREACHED, BROKEN = "killed", "SURVIVED", "UNREACHED", "BROKEN"
+_VERDICTS = {0: SURVIVED, 1: KILLED, 2: KILLED, -signal.SIGALRM: KILLED}
+_TIMES_THE_USUAL = 10
+_LEAST_SECONDS = 5.0
+_START_SECONDS = 120.0
+_MOST_MEMORY_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a mutant."""
+
+    mutant: Mutant
+    verdict: str
+    seconds: float
+    tests: int
+
+
+class Bench:
+    """Chooses the tests of a mutant and tries it, in a copy of the sources."""
+
+    def __init__(self, folder: Path, tests: dict[str, Measured], told: Callable[[Trial], None]) -> None:
+        self._folder = folder
+        self._tests = {node: test for node, test in tests.items() if test.passed}
+        self._told = told
+
+    def try_all(self, mutants: Sequence[Mutant]) -> None:
+        """Tell of each mutant what became of it, those that need no other process first."""
+        inside = [mutant for mutant in mutants if mutant.function is not None]
+        nodes = sorted({node for mutant in inside for node in self.witnesses(mutant)})
+        if nodes:
+            here = Path.cwd()
+            modules = sorted({node.split("::")[0] for node in nodes})
+            os.chdir(self._folder)
+            try:
+                with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+                    pytest.main([*PYTEST, *modules], plugins=[_Forks(self, inside)])
+            finally:
+                os.chdir(here)
+        for mutant in mutants:
+            if mutant.function is None or not nodes:
+                self.tell(mutant, *self.on_import(mutant))
+
+    def tell(self, mutant: Mutant, verdict: str, seconds: float) -> None:
+        self._told(Trial(mutant, verdict, seconds, len(self.witnesses(mutant))))
+
+    def witnesses(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run what was changed: the closest first, of those the fastest."""
+        file = (CODE / mutant.file).as_posix()
+        lines = set(mutant.lines)
+        chosen = []
+        for node, test in self._tests.items():
+            ran = test.lines.get(file)
+            if ran is None or (mutant.function is not None and not ran & lines):
+                continue
+            module = node.split("::")[0]
+            distance = next((n for n, path in enumerate(mutant.tests) if module.startswith(path)), None)
+            if distance is not None:
+                chosen.append((distance, test.seconds, node))
+        if not chosen and mutant.function is None:
+            # Nothing but declarations, which no measured line belongs to.
+            chosen = [
+                (n, test.seconds, node)
+                for n, path in enumerate(mutant.tests)
+                for node, test in self._tests.items()
+                if node.startswith(path)
+            ]
+        return [node for _, _, node in sorted(chosen)]
+
+    def usual_seconds(self, node: str) -> float:
+        return self._tests[node].seconds
+
+    def source(self, mutant: Mutant) -> Path:
+        return self._folder / CODE / mutant.file
+
+    def on_import(self, mutant: Mutant) -> tuple[str, float]:
+        """Run the tests on changed sources."""
+        nodes = self.witnesses(mutant)
+        if not nodes:
+            return UNREACHED, 0.0
+        path = self.source(mutant)
+        before = path.read_bytes()
+        listed = self._folder / "witnesses.txt"
+        listed.write_text("\n".join(nodes), encoding="utf-8")
+        began = time.monotonic()
+        path.write_bytes(mutated(before, mutant))
+        try:
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-B",
+                    "-m",
+                    "pytest",
+                    *PYTEST,
+                    "-x",
+                    "-p",
+                    "scripts.mutants.runner",
+                    f"@{listed}",
+                ],
+                cwd=self._folder,
+                env={**os.environ, "PYTHONPATH": str(self._folder / "src")},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_START_SECONDS + _TIMES_THE_USUAL * sum(map(self.usual_seconds, nodes)),
+                check=False,
+            )
+            code = done.returncode
+        except subprocess.TimeoutExpired:
+            # What runs for ever has been noticed as well.
+            code = 1
+        finally:
+            path.write_bytes(before)
+        return _VERDICTS.get(code, BROKEN), time.monotonic() - began
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        few_examples(item)
+
+
+class _Forks:
+    """Instead of running the collected tests, runs for each mutant its own, in a fork."""
+
+    def __init__(self, bench: Bench, mutants: Sequence[Mutant]) -> None:
+        self._bench = bench
+        self._mutants = mutants
+        self._failed = False
+        self._servers = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._failed = self._failed or report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        for item in session.items:
+            few_examples(item)
+        functions = _functions()
+        gc.collect()
+        gc.freeze()
+        for mutant in self._mutants:
+            chosen = [items[node] for node in self._bench.witnesses(mutant)]
+            assert mutant.function is not None
+            found = functions.get((str(self._bench.source(mutant)), mutant.function), [])
+            code = _code(self._bench.source(mutant), mutant) if found else None
+            began = time.monotonic()
+            if not chosen:
+                self._bench.tell(mutant, UNREACHED, 0.0)
+            elif code is None or any(len(f.__code__.co_freevars) != len(code.co_freevars) for f in found):
+                self._bench.tell(mutant, *self._bench.on_import(mutant))
+            else:
+                self._start_servers(chosen)
+                verdict = self._fork(found, code, chosen)
+                self._bench.tell(mutant, verdict, time.monotonic() - began)
+        return True
+
+    def _start_servers(self, chosen: Sequence[pytest.Item]) -> None:
+        """Let the forks share the servers of this process, once any of them needs servers."""
+        needy = [item for item in chosen if "servers" in getattr(item, "fixturenames", ())]
+        if needy and not self._servers:
+            self._servers = True
+            item = next((item for item in needy if "database_url" in item.fixturenames), needy[0])  # type: ignore[attr-defined]
+            # With itself as the next one: what belongs to the whole session stays.
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=item)
+
+    def _fork(self, functions: list[FunctionType], code: CodeType, chosen: Sequence[pytest.Item]) -> str:
+        child = os.fork()
+        if child == 0:
+            status = 70
+            try:
+                os.setsid()
+                status = self._child(functions, code, chosen)
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        return _VERDICTS.get(os.waitstatus_to_exitcode(status), BROKEN)
+
+    def _child(self, functions: list[FunctionType], code: CodeType, chosen: Sequence[pytest.Item]) -> int:
+        for function in functions:
+            function.__code__ = code
+        _limit_memory()
+        self._failed = False
+        for item, following in zip(chosen, [*chosen[1:], chosen[-1]], strict=True):
+            # Nothing handles this signal: it ends the process.
+            usual = self._bench.usual_seconds(item.nodeid)
+            signal.setitimer(signal.ITIMER_REAL, max(_LEAST_SECONDS, _TIMES_THE_USUAL * usual))
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed:
+                return 1
+        return 0
+
+
+def _limit_memory() -> None:
+    """Let what collects for ever fail before the machine does, where the system tells how much there is now."""
+    statistics = Path("/proc/self/statm")
+    if statistics.exists():
+        pages = int(statistics.read_text(encoding="ascii").split()[0])
+        most = pages * resource.getpagesize() + _MOST_MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+
+
+def _functions() -> dict[tuple[str, Function], list[FunctionType]]:
+    """Return every function there is, by file and place."""
+    found: dict[tuple[str, Function], list[FunctionType]] = {}
+    for thing in gc.get_objects():
+        if isinstance(thing, FunctionType):
+            code = thing.__code__
+            place = Function(code.co_qualname, code.co_firstlineno)
+            found.setdefault((code.co_filename, place), []).append(thing)
+    return found
+
+
+def _code(path: Path, mutant: Mutant) -> CodeType | None:
+    """Return the code of the function with the mistake in it."""
+    whole = compile(mutated(path.read_bytes(), mutant), str(path), "exec")
+    return next(
+        (
+            code
+            for code in _codes(whole)
+            if Function(code.co_qualname, code.co_firstlineno) == mutant.function
+        ),
+        None,
+    )
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
