@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -56,6 +57,13 @@ def an_agent(config: TradingConfig | None = None, *, user_id: UserId = USER, nam
         T0,
         T0,
     )
+
+
+def a_live_agent(config: TradingConfig | None = None, *, name: str = "Live") -> Agent:
+    """Return an agent with a live wallet alone. Whose key is loaded, `FakeEngine.keys` says."""
+    agent = an_agent(config, name=name)
+    wallet = replace(agent.wallets[0], address=WalletAddress(f"live_{agent.id.hex}"), mode=TradingMode.LIVE)
+    return replace(agent, trading_mode=TradingMode.LIVE, wallets=(wallet,))
 
 
 class Nobody:

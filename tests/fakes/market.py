@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum, auto
 
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.positions.models import PositionTrail
 from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError
-from nexgent.domain.trading.models import Fees, Landed, NeverLanded, Quote, QuoteRequest, SwapOutcome
+from nexgent.domain.trading.models import (
+    Fees,
+    Landed,
+    NeverLanded,
+    Quote,
+    QuoteRequest,
+    Reverted,
+    StillUnknown,
+    SwapOutcome,
+)
 from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.domain.trading.rules.liquidity import MarketReading, MarketVerdict
 from nexgent.shared.errors import NexgentError
@@ -177,18 +187,39 @@ class FakeTrails:
         return list(self.saved.values())
 
 
+class Fate(Enum):
+    """What becomes of a swap that is sent."""
+
+    LANDED = auto()
+    REVERTED = auto()
+    EXPIRED = auto()
+    """It is lost on its way, and its last valid block passes."""
+
+
 class FakeLiveSwaps(FakeSwaps):
-    """A venue with a chain of its own: it knows what was sent to it, and of everything else that it never landed."""
+    """A venue with a chain of its own: it knows what was sent to it, and of everything else that it never landed.
+
+    `fate` is what becomes of what is sent next. So many answers as `silent` says nobody can tell it yet. `unsigned` is raised by
+    the next signing, `unsent` by the next sending; neither then leaves anything. `on_send` is called with what is being sent.
+    """
 
     def __init__(self, name: str, price_sol: Decimal = Decimal("0.001")) -> None:
         super().__init__(price_sol)
         self.name = name
-        self.chain: dict[str, Landed] = {}
+        self.fate = Fate.LANDED
+        self.silent = 0
+        self.unsigned: NexgentError | None = None
+        self.unsent: NexgentError | None = None
+        self.on_send: Callable[[Submission], None] = lambda _: None
+        self.chain: dict[str, SwapOutcome] = {}
         self.asked: list[Submission] = []
 
     async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
         if quote.request.taker is None:
             return None
+        if self.unsigned is not None:
+            error, self.unsigned = self.unsigned, None
+            raise error
         return Submission(
             request_id=quote.request_id,
             signature=f"{self.name}-{quote.request_id}",
@@ -201,11 +232,29 @@ class FakeLiveSwaps(FakeSwaps):
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
         if submission is None:
             return await super().execute(quote, submission)
-        landed = Landed(fill=replace(fill_from_quote(quote), signature=submission.signature))
-        return self.chain.setdefault(submission.signature, landed)
+        self.on_send(submission)
+        if self.unsent is not None:
+            error, self.unsent = self.unsent, None
+            raise error
+        match self.fate:
+            case Fate.LANDED:
+                landed = Landed(fill=replace(fill_from_quote(quote), signature=submission.signature))
+                self.chain.setdefault(submission.signature, landed)
+            case Fate.REVERTED:
+                reverted = Reverted(code="SWAP_FAILED", reason="slippage", network_fee_lamports=5_000)
+                self.chain.setdefault(submission.signature, reverted)
+            case Fate.EXPIRED:
+                pass
+        return self._answer(submission)
 
     async def resolve(
         self, submission: Submission, wallet: WalletAddress, request: QuoteRequest
     ) -> SwapOutcome:
         self.asked.append(submission)
+        return self._answer(submission)
+
+    def _answer(self, submission: Submission) -> SwapOutcome:
+        if self.silent:
+            self.silent -= 1
+            return StillUnknown(reason="nobody can tell yet")
         return self.chain.get(submission.signature) or NeverLanded(reason="it never landed here")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -16,8 +15,8 @@ from nexgent.domain.trading.events import RecoveryPostponed
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.infrastructure.database.journal.codec import decode_submission, to_json
-from nexgent.shared.types import VenueName, WalletAddress
-from tests.fakes.engine import FakeEngine, an_agent
+from nexgent.shared.types import VenueName
+from tests.fakes.engine import FakeEngine, a_live_agent
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeLiveSwaps
 
@@ -37,11 +36,10 @@ class Market:
         return FakeEngine(journal, venues=SwapVenues(venues))
 
 
-async def a_live_agent(engine: FakeEngine) -> Agent:
-    agent = an_agent()
-    wallet = replace(agent.wallets[0], address=WalletAddress("live"), mode=TradingMode.LIVE)
-    engine.keys.loaded.add(wallet.address)
-    return await engine.add_agent(replace(agent, trading_mode=TradingMode.LIVE, wallets=(wallet,)))
+async def with_an_agent(engine: FakeEngine) -> Agent:
+    agent = a_live_agent()
+    engine.keys.loaded.add(agent.wallets[0].address)
+    return await engine.add_agent(agent)
 
 
 async def restarted(engine: FakeEngine, agent: Agent, entries: list[Entry], after: FakeEngine) -> FakeEngine:
@@ -71,7 +69,7 @@ def venues_of(entries: list[Entry]) -> list[VenueName]:
 async def test_new_trades_go_to_the_venue_that_stands_first_and_say_so() -> None:
     market = Market()
     engine = market.engine(SECOND, FIRST_VENUE)
-    agent = await a_live_agent(engine)
+    agent = await with_an_agent(engine)
 
     (bought,) = await engine.buy([agent], size_sol=Decimal(1))
     assert bought.position is not None
@@ -91,7 +89,7 @@ async def test_new_trades_go_to_the_venue_that_stands_first_and_say_so() -> None
 async def test_after_a_restart_the_venue_is_asked_that_the_swap_was_sent_to(selling: bool) -> None:
     market = Market()
     engine = market.engine(SECOND, FIRST_VENUE)
-    agent = await a_live_agent(engine)
+    agent = await with_an_agent(engine)
     (bought,) = await engine.buy([agent], size_sol=Decimal(1))
     assert bought.position is not None
     if selling:
@@ -124,7 +122,7 @@ async def test_after_a_restart_the_venue_is_asked_that_the_swap_was_sent_to(sell
 async def test_a_swap_whose_venue_is_gone_stays_open_and_is_never_called_failed() -> None:
     market = Market()
     engine = market.engine(SECOND, FIRST_VENUE)
-    agent = await a_live_agent(engine)
+    agent = await with_an_agent(engine)
     await engine.buy([agent], size_sol=Decimal(1))
 
     entries = until_sent(engine.journal.entries)
@@ -140,7 +138,7 @@ async def test_a_swap_whose_venue_is_gone_stays_open_and_is_never_called_failed(
 
 async def test_what_was_sent_before_submissions_named_their_venue_went_to_the_first() -> None:
     engine = Market().engine(FIRST_VENUE)
-    await engine.buy([await a_live_agent(engine)], size_sol=Decimal(1))
+    await engine.buy([await with_an_agent(engine)], size_sol=Decimal(1))
     (submission,) = [e.body.submission for e in engine.journal.entries if isinstance(e.body, TradeSubmitted)]
     document = json.loads(to_json(submission))
     assert document.pop("venue") == "jupiter"

@@ -1,0 +1,297 @@
+"""Every kind of trade of a live wallet, whatever becomes of the swap that was sent: the product's engine, over a fake chain.
+
+What the real venue makes of the real upstreams' answers is tested in `tests/integration/external`; here it is what the use
+cases make of what a venue says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.ledger.models import (
+    FIRST_VENUE,
+    Account,
+    PriceEvidence,
+    Submission,
+    TradeExpired,
+    TradeFailed,
+    TradeIntended,
+    TradeKind,
+    TradeSettled,
+    TradeSubmitted,
+)
+from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.trading.errors import SwapInDoubtError, SwapNotSentError, UnsafeSwapError
+from nexgent.domain.trading.orders.average_down import AverageDownRequest
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
+from nexgent.domain.trading.venues import SwapVenues, Venue
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.money import SOL_MINT
+from tests.fakes.engine import TOKEN, FakeEngine, a_live_agent
+from tests.fakes.market import FakeLiveSwaps, Fate
+
+KINDS = (TradeKind.PURCHASE, TradeKind.SALE, TradeKind.TAKE_PROFIT, TradeKind.DCA_BUY)
+RISEN = Decimal("0.0015")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain is asked twice before a swap is left to recovery."""
+    monkeypatch.setattr("nexgent.domain.trading.orders.swap_execution.RESOLVE_PAUSES_SECONDS", (0.0, 0.0))
+
+
+@dataclass
+class Desk:
+    """An engine whose one agent trades live, and the trade a test is about."""
+
+    engine: FakeEngine
+    swaps: FakeLiveSwaps
+    agent: Agent
+    kind: TradeKind
+    position: Position | None = None
+
+    @property
+    def raw(self) -> dict[str, int]:
+        """What the wallet holds and what of it is free."""
+        state = self.engine.ledger.head(self.agent.wallets[0].address)
+        return {
+            "sol": state.balance_raw(SOL_MINT),
+            "free": state.available_raw(SOL_MINT),
+            "tokens": state.balance_raw(TOKEN),
+            "free tokens": state.available_raw(TOKEN),
+        }
+
+    def bodies(self, *kinds: type) -> list[object]:
+        """Return the entries of some kinds that are about this test's trade."""
+        intended = [
+            e.body.intent.id for e in self.engine.journal.entries if isinstance(e.body, TradeIntended)
+        ]
+        bodies = [entry.body for entry in self.engine.journal.entries]
+        return [b for b in bodies if isinstance(b, kinds) and getattr(b, "intent_id", None) == intended[-1]]
+
+    def intents(self) -> int:
+        return len(self.engine.ledger.head(self.agent.wallets[0].address).intents)
+
+    async def trade(self) -> str | None:
+        """Carry the trade out; return the code of what went wrong."""
+        if self.kind is TradeKind.PURCHASE:
+            (result,) = await self.engine.buy([self.agent], size_sol=Decimal(1))
+            return result.code if result.position is None else None
+        assert self.position is not None
+        where = {"wallet_address": self.position.wallet_address, "position_id": self.position.id}
+        try:
+            if self.kind is TradeKind.SALE:
+                await self.engine.sales.execute(ClosePositionRequest(**where, reason=CloseReason.MANUAL))  # type: ignore[arg-type]
+            elif self.kind is TradeKind.TAKE_PROFIT:
+                seen = PriceEvidence(price_sol=RISEN, source="dexscreener", age_ms=0)
+                await self.engine.take_profit.execute(TakeProfitRequest(**where, evidence=seen))  # type: ignore[arg-type]
+            else:
+                await self.engine.average_down.execute(
+                    AverageDownRequest(**where, evidence=None, amount_sol=Decimal(1))  # type: ignore[arg-type]
+                )
+        except NexgentError as error:
+            return error.code
+        return None
+
+
+async def a_desk(kind: TradeKind) -> Desk:
+    swaps = FakeLiveSwaps("live")
+    engine = FakeEngine(venues=SwapVenues([Venue(FIRST_VENUE, TradingMode.LIVE, swaps)]))
+    config = update_config(
+        TradingConfig(),
+        {
+            "positionCalculator": {"randomization": {"enabled": False}},
+            "takeProfit": {
+                "enabled": True,
+                "mode": "custom",
+                "levels": [{"targetPercent": 50, "sellPercent": 50}],
+                "moonBag": {"enabled": False},
+            },
+        },
+    )
+    agent = a_live_agent(config)
+    engine.keys.loaded.add(agent.wallets[0].address)
+    desk = Desk(engine, swaps, await engine.add_agent(agent), kind)
+    if kind is not TradeKind.PURCHASE:
+        (bought,) = await engine.buy([agent], size_sol=Decimal(1))
+        desk.position = bought.position
+        swaps.price_sol = RISEN if kind is TradeKind.TAKE_PROFIT else swaps.price_sol
+    return desk
+
+
+def moved(kind: TradeKind, before: dict[str, int], after: dict[str, int]) -> bool:
+    """Tell whether SOL and tokens have changed hands, and nothing is reserved any more."""
+    bought = kind in {TradeKind.PURCHASE, TradeKind.DCA_BUY}
+    free = (after["free"], after["free tokens"]) == (after["sol"], after["tokens"])
+    if bought:
+        return free and after["sol"] < before["sol"] and after["tokens"] > before["tokens"]
+    return free and after["sol"] > before["sol"] and after["tokens"] < before["tokens"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_sent_is_durable_first_and_what_lands_is_booked_once(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    seen: list[list[object]] = []
+
+    def on_send(submission: Submission) -> None:
+        seen.append(desk.bodies(TradeSubmitted))
+        assert desk.intents() == 1
+
+    desk.swaps.on_send = on_send
+
+    assert await desk.trade() is None
+
+    ((submitted,),) = seen
+    assert isinstance(submitted, TradeSubmitted)
+    assert moved(kind, before, desk.raw)
+    (settled,) = desk.bodies(TradeSettled)
+    assert isinstance(settled, TradeSettled)
+    assert settled.transaction.transaction_hash == submitted.submission.signature
+    assert desk.intents() == 0
+    assert await desk.engine.recovery.run_once() == 0
+    assert len(desk.bodies(TradeSettled)) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_nobody_can_tell_at_first_is_booked_when_the_chain_knows_it(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    desk.swaps.silent = 2
+
+    assert await desk.trade() is None
+
+    assert len(desk.swaps.asked) == 2
+    assert moved(kind, before, desk.raw)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_stays_unknown_is_in_doubt_until_recovery_hears_that_it_landed(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    desk.swaps.silent = 4
+
+    assert await desk.trade() == SwapInDoubtError.code
+
+    # Whatever it will turn out to be: the funds stay reserved and nobody calls it failed.
+    assert desk.intents() == 1
+    assert (desk.raw["sol"], desk.raw["tokens"]) == (before["sol"], before["tokens"])
+    assert (desk.raw["free"], desk.raw["free tokens"]) != (before["free"], before["free tokens"])
+    assert desk.bodies(TradeFailed, TradeExpired, TradeSettled) == []
+    assert await desk.engine.recovery.run_once() == 0
+    assert await desk.engine.recovery.run_once() == 1
+
+    assert moved(kind, before, desk.raw)
+    assert len(desk.bodies(TradeSettled)) == 1
+    assert len(desk.swaps.chain) == (1 if kind is TradeKind.PURCHASE else 2)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_can_never_land_any_more_gives_its_funds_back(kind: TradeKind, later: bool) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    desk.swaps.fate = Fate.EXPIRED
+    desk.swaps.silent = 3 if later else 0
+
+    code = await desk.trade()
+
+    if later:
+        assert code == SwapInDoubtError.code
+        assert await desk.engine.recovery.run_once() == 1
+        assert len(desk.bodies(TradeExpired)) == 1
+    else:
+        assert code == "SWAP_EXPIRED"
+        assert len(desk.bodies(TradeFailed)) == 1
+    assert desk.raw == before
+    assert desk.bodies(TradeSettled) == []
+    assert desk.intents() == 0
+    # The next attempt is a trade of its own.
+    desk.swaps.fate = Fate.LANDED
+    assert await desk.trade() is None
+    assert moved(kind, before, desk.raw)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_landed_and_failed_costs_its_network_fee_and_nothing_else(
+    kind: TradeKind, later: bool
+) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    desk.swaps.fate = Fate.REVERTED
+    desk.swaps.silent = 3 if later else 0
+
+    code = await desk.trade()
+
+    assert code == (SwapInDoubtError.code if later else "SWAP_FAILED")
+    assert await desk.engine.recovery.run_once() == int(later)
+    after = desk.raw
+    assert after["sol"] == before["sol"] - 5_000
+    assert (after["free"], after["free tokens"]) == (after["sol"], before["tokens"])
+    assert len(desk.bodies(TradeFailed)) == 1
+    last = desk.engine.journal.entries[-1]
+    assert {posting.account: posting.amount_raw for posting in last.postings} == {
+        Account.WALLET: -5_000,
+        Account.NETWORK_FEE: 5_000,
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_certainly_never_left_is_failed_at_once(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    desk.swaps.unsent = SwapNotSentError("The swap was not sent: refused")
+
+    assert await desk.trade() == SwapNotSentError.code
+
+    assert desk.raw == before
+    assert len(desk.bodies(TradeFailed)) == 1
+    assert desk.swaps.asked == []
+    assert desk.intents() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_transaction_that_is_not_what_was_ordered_is_neither_signed_nor_sent(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    sent = len(desk.swaps.chain)
+    desk.swaps.unsigned = UnsafeSwapError("UNKNOWN_PROGRAM", "It calls a program nobody knows")
+
+    assert await desk.trade() == "UNKNOWN_PROGRAM"
+
+    assert desk.raw == before
+    assert desk.bodies(TradeSubmitted) == []
+    assert len(desk.bodies(TradeFailed)) == 1
+    assert len(desk.swaps.chain) == sent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_journal_that_is_down_keeps_a_signed_swap_from_being_sent(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    sent = len(desk.swaps.chain)
+    prepare = desk.swaps.prepare
+
+    async def and_then_it_is_down(quote: object, wallet: object) -> Submission | None:
+        submission = await prepare(quote, wallet)  # type: ignore[arg-type]
+        desk.engine.journal.down = True
+        return submission
+
+    desk.swaps.prepare = and_then_it_is_down  # type: ignore[method-assign]
+
+    assert await desk.trade() is not None
+    assert len(desk.swaps.chain) == sent
+
+    # Once the journal is back, a purchase is carried on while it is fresh; everything else is recorded as failed.
+    desk.engine.journal.down = False
+    desk.swaps.prepare = prepare  # type: ignore[method-assign]
+    assert await desk.engine.recovery.run_once() == 1
+    assert moved(kind, before, desk.raw) if kind is TradeKind.PURCHASE else desk.raw == before
+    assert desk.intents() == 0
