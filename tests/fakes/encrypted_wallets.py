@@ -131,7 +131,7 @@ class World:
         self.index = EncryptedWalletIndex(self.secrets)
         self.delays: list[float] = []
         self.is_engine = True
-        directory, publish = self.engine.directory, self.engine._publish
+        directory, publish = self.engine.directory, self.engine.bus.publish
         self.holdings = Holdings(directory=directory, ledger=self.engine.ledger)
         self.vault = KeyVault(
             clock=self.clock, idle_seconds=idle_seconds, in_use=self.holdings.in_use, publish=publish

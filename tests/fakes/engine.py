@@ -92,6 +92,18 @@ class FakeFeed:
         return FetchResult(tuple(found), frozenset(), frozenset())
 
 
+class RecordingBus(EventBus):
+    """Keeps what was published, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[object] = []
+
+    def publish(self, event: object) -> None:
+        self.events.append(event)
+        super().publish(event)
+
+
 class FakeEngine:
     """The product's own engine (`build_engine`, `wire_events`) over a journal and a market in memory."""
 
@@ -110,8 +122,8 @@ class FakeEngine:
         self.keys = FakeKeys()
         self.sol_price = FakeSolPrice()
         self.trails = FakeTrails()
-        self.events: list[object] = []
-        self.bus = EventBus()
+        self.bus = RecordingBus()
+        self.events = self.bus.events
         self.policy = ExitPolicy(first_pause_seconds=0.001, longest_pause_seconds=0.01)
         self.probes = [FakeProbe("dexscreener"), FakeProbe("jupiter")]
         self.feed = FakeFeed(self.clock)
@@ -133,7 +145,7 @@ class FakeEngine:
                 poll_observer=nobody,
                 on_evaluated=nobody.evaluated,
                 clock=self.clock,
-                publish=self._publish,
+                publish=self.bus.publish,
                 random_unit=lambda: Decimal("0.5"),
                 exit_policy=self.policy,
             ),
@@ -154,7 +166,7 @@ class FakeEngine:
             notifier=nobody,
             is_engine=lambda: True,
             protections=ProtectionState(),
-            revoked=RevokedTokens(self._publish),
+            revoked=RevokedTokens(self.bus.publish),
         )
         self.directory = self.parts.directory
         self.latest_prices = self.parts.latest_prices
@@ -174,12 +186,8 @@ class FakeEngine:
         self.dead_tokens = self.parts.dead_tokens
         self.recovery = self.parts.recovery
 
-    def _publish(self, event: object) -> None:
-        self.events.append(event)
-        self.bus.publish(event)
-
     async def add_agent(self, agent: Agent, sol_balance: Decimal = Decimal(10)) -> Agent:
-        self._publish(AgentSaved(agent))
+        self.bus.publish(AgentSaved(agent))
         for wallet in agent.wallets:
             self.journal.add_wallet(wallet.address, agent.id)
             await self.deposit(wallet, sol_balance)
@@ -237,7 +245,7 @@ class FakeEngine:
 
     def price(self, price_sol: Decimal, token: TokenAddress = TOKEN) -> None:
         price = TokenPrice(token, price_sol, None, PriceSource.DEXSCREENER, self.clock.now())
-        self._publish(PricesChanged([price], self.clock.now()))
+        self.bus.publish(PricesChanged([price], self.clock.now()))
 
     def positions(self, agent: Agent) -> list[Position]:
         return list(self.ledger.head(agent.wallets[0].address).positions.values())

@@ -112,7 +112,7 @@ class WalletWorld:
         self.wallets = FakeWallets(self.engine)
         self.chain = FakeChain()
         engine = self.engine
-        directory, ledger, clock, publish = engine.directory, engine.ledger, engine.clock, engine._publish
+        directory, ledger, clock, publish = engine.directory, engine.ledger, engine.clock, engine.bus.publish
         self.listing = ListWallets(directory=directory, keys=self.keys, environment=self.environment)
         self.assign = AssignWallet(
             directory=directory,
@@ -130,7 +130,6 @@ class WalletWorld:
             wallets=self.wallets,
             projections=FakeProjections(),
             clock=clock,
-            publish=publish,
         )
         self.unassign = UnassignWallet(
             directory=directory,

@@ -108,7 +108,6 @@ def build_api_services(
         wallets=wallets,
         projections=projections,
         clock=clock,
-        publish=publish,
     )
     unassign_wallet = UnassignWallet(
         directory=directory,

@@ -21,6 +21,7 @@ from nexgent.domain.trading.events import (
     RecoveryPostponed,
     TradeFinished,
 )
+from nexgent.domain.trading.position_events import position_events
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.domain.wallets.encrypted.events import WalletUnlocked
@@ -61,6 +62,13 @@ def wire_events(
 
     bus.on(EntriesRecorded, notifier.notify, mirror.on_event, tell_others)
     bus.on(EntriesRecorded, protections.on_entries)
+
+    def tell_positions(event: EntriesRecorded) -> None:
+        for before, entry in zip(event.before, event.entries, strict=True):
+            for told in position_events(before, entry, engine.book.trail_of):
+                bus.publish(told)
+
+    bus.on(EntriesRecorded, tell_positions)
     bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched)
     bus.on(AgentDeleted, protections.on_agent_deleted)
     bus.on(KillSwitchChanged, protections.on_kill_switch)

@@ -123,7 +123,6 @@ async def test_a_reset_removes_what_the_tables_hold_and_nothing_of_the_journal(w
         wallets=world.wallets,
         projections=world,
         clock=world.clock,
-        publish=world.bus.publish,
     )
 
     result = await reset.execute(world.story.wallet, world.user_id)

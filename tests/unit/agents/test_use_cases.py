@@ -50,7 +50,7 @@ def deleting(engine: FakeEngine, agents: FakeAgents, *, patience_seconds: float 
         directory=engine.directory,
         ledger=engine.ledger,
         projections=FakeProjections(),
-        publish=engine._publish,
+        publish=engine.bus.publish,
         patience_seconds=patience_seconds,
     )
 
@@ -172,7 +172,7 @@ async def test_buying_and_deleting_at_any_instant_leaves_no_ghost() -> None:
 
 async def test_a_purchase_is_decided_on_the_agent_as_it_is_at_that_instant() -> None:
     engine, _, agent = await with_an_agent()
-    engine._publish(AgentSaved(replace(agent, trading_mode=TradingMode.LIVE)))
+    engine.bus.publish(AgentSaved(replace(agent, trading_mode=TradingMode.LIVE)))
 
     (result,) = await engine.buy([agent])
 

@@ -10,14 +10,19 @@ import pytest
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.ledger.models import TradeFailed, TradeIntended, TradeSettled
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.positions.models import CloseReason, PositionTrail
 from nexgent.domain.prices.models import PriceObservation, PriceSource
+from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.domain.trading.orders.purchases import SHARE
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
+from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT, lamports, sol
+from nexgent.shared.types import PositionId
 from tests.fakes.engine import TOKEN, FakeEngine, an_agent
 from tests.fakes.journal import FakeJournal
+from tests.fakes.market import FakeTrails
 from tests.patience import until
 
 EXACT = {"positionCalculator": {"randomization": {"enabled": False}}}
@@ -122,7 +127,7 @@ async def test_a_stop_loss_sells_and_books_the_loss() -> None:
     assert not len(engine.exits)
     engine.swaps.price_sol = Decimal("0.00068")
     engine.price(Decimal("0.00068"))
-    await until(lambda: not len(engine.book))
+    await until(lambda: not len(engine.exits))
 
     settled = engine.journal.entries[-1].body
     assert isinstance(settled, TradeSettled)
@@ -315,3 +320,20 @@ async def test_nobody_buys_while_a_price_is_in_doubt() -> None:
     assert result.code == "PRICE_DOUBTFUL"
     assert not engine.swaps.requests
     assert not engine.ledger.head(agent.wallets[0].address).intents
+
+
+async def test_a_trail_that_comes_as_the_last_one_has_been_written_is_written_too() -> None:
+    for turns in range(12):
+        store, book = FakeTrails(), PositionBook()
+        keeper = TrailKeeper(store=store, book=book, publish=lambda _: None)
+        first, second = (
+            PositionTrail(PositionId(new_id()), 1, Decimal(1), Decimal(1), None, None) for _ in range(2)
+        )
+
+        keeper.keep([first])
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        keeper.keep([second])
+        await keeper.drain(5)
+
+        assert list(store.saved) == [first.position_id, second.position_id], f"after {turns} turns"

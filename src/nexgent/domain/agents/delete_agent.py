@@ -19,7 +19,6 @@ from nexgent.domain.ledger.lanes import PATIENCE_SECONDS, Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import WalletReset
 from nexgent.domain.ledger.state import WalletState, emptying
-from nexgent.domain.positions.events import PositionClosed
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
 __all__ = ["DELETED", "DeleteAgent", "TradeUnderWayError"]
@@ -99,7 +98,6 @@ class DeleteAgent:
             ]
             failures = await self._ledger.commit_each(entries)
             done = [state for state, entry in zip(states, entries, strict=True) if entry.id not in failures]
-            self._tell_closed(done)
             emptied.update((state.wallet_address, state) for state in done)
             for failure in failures.values():
                 if not isinstance(failure, StaleWalletError) or attempt == DECISION_ATTEMPTS - 1:
@@ -137,17 +135,3 @@ class DeleteAgent:
             raise OpenPositionsAtStakeError(
                 sum(at_stake.values()), invested, live=bool(live & at_stake.keys())
             )
-
-    def _tell_closed(self, states: Sequence[WalletState]) -> None:
-        for state in states:
-            for position in state.positions.values():
-                self._publish(
-                    PositionClosed(
-                        position.id,
-                        position.agent_id,
-                        state.wallet_address,
-                        position.token_address,
-                        None,
-                        position.version + 1,
-                    )
-                )

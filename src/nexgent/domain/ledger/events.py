@@ -18,6 +18,8 @@ class EntriesRecorded:
     states: Sequence[WalletState]
     journal_position: int
     """The journal's position after these entries; projections that have reached it contain them."""
+    before: Sequence[WalletState] = ()
+    """The state each entry met, in the order of `entries`."""
 
 
 @dataclass(frozen=True, slots=True)

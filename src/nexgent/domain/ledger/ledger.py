@@ -280,10 +280,13 @@ class Ledger:
 
     def _accept(self, batch: Sequence[Entry], position: int) -> None:
         touched: dict[WalletAddress, _Stream] = {}
+        before: list[WalletState] = []
         for entry in batch:
             stream = self._streams.get(entry.wallet_address)
             if stream is None:
+                before.append(WalletState(entry.wallet_address, entry.agent_id))
                 continue
+            before.append(stream.durable)
             touched[entry.wallet_address] = stream
             if entry.seq == stream.durable.seq + 1:
                 # Mostly nothing was staged behind it, and its outcome is the head.
@@ -296,14 +299,16 @@ class Ledger:
             if outcome is not None and not outcome.done():
                 outcome.set_result(None)
         states = [stream.durable for stream in touched.values()]
-        self._publish(EntriesRecorded(batch, states, position))
+        self._publish(EntriesRecorded(batch, states, position, before))
 
     async def _recover(self, batch: list[Entry], error: Exception) -> None:
         """Ask the journal what became of a failed append. Whatever was staged on top of it is void as well."""
         wallets = {entry.wallet_address for entry in batch}
+        known: dict[WalletAddress, WalletState] = {}
         for wallet in wallets:
             if (stream := self._streams.get(wallet)) is not None:
                 stream.stale = True
+                known[wallet] = stream.durable
         void = [entry for entry in self._staged.values() if entry.wallet_address in wallets]
         for entry in void:
             del self._staged[entry.id]
@@ -331,14 +336,18 @@ class Ledger:
                 outcome.set_exception(StaleWalletError(entry.wallet_address))
             else:
                 outcome.set_exception(JournalUnavailableError())
-        recorded = [entry for entry in batch if entry.id in written]
+        recorded = [entry for entry in batch if entry.id in written and entry.wallet_address in known]
         if recorded:
+            before: list[WalletState] = []
+            for entry in recorded:
+                before.append(known[entry.wallet_address])
+                known[entry.wallet_address] = apply(before[-1], entry)
             states = [
                 s.durable
                 for w in {e.wallet_address for e in recorded}
                 if (s := self._streams.get(w)) is not None
             ]
-            self._publish(EntriesRecorded(recorded, states, self._journal_position))
+            self._publish(EntriesRecorded(recorded, states, self._journal_position, before))
 
     async def _reload(self, wallets: Sequence[WalletAddress]) -> None:
         async with self._reloading:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +13,6 @@ from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import WalletReset
 from nexgent.domain.ledger.state import WalletState, emptying
-from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.wallets.errors import ResetFailedError, UnknownWalletAddressError
 from nexgent.domain.wallets.ports import Projections, WalletRepository, WalletRows
 from nexgent.shared.clock import Clock
@@ -44,14 +42,12 @@ class ResetWallet:
         wallets: WalletRepository,
         projections: Projections,
         clock: Clock,
-        publish: Callable[[object], None],
     ) -> None:
         self._directory = directory
         self._ledger = ledger
         self._wallets = wallets
         self._projections = projections
         self._clock = clock
-        self._publish = publish
 
     async def execute(self, address: WalletAddress, user_id: UserId, *, reason: str = "reset") -> ResetResult:
         """Return what was deleted.
@@ -66,7 +62,6 @@ class ResetWallet:
         try:
             async with self._ledger.lanes.alone([address]) as alone:
                 before = await self._reset(address, reason, alone)
-                self._tell(address, before)
         except LaneBusyError:
             raise ResetFailedError(BUSY) from None
         await self._projections.caught_up()
@@ -81,19 +76,6 @@ class ResetWallet:
             balance_snapshots=rows.balance_snapshots,
         )
         return ResetResult(deleted, elapsed_ms)
-
-    def _tell(self, address: WalletAddress, before: WalletState) -> None:
-        for position in before.positions.values():
-            self._publish(
-                PositionClosed(
-                    position.id,
-                    position.agent_id,
-                    address,
-                    position.token_address,
-                    None,
-                    position.version + 1,
-                )
-            )
 
     async def _reset(self, address: WalletAddress, reason: str, alone: Alone) -> WalletState:
         async def step() -> WalletState:

@@ -136,6 +136,14 @@ class PositionBook:
             return held.trail
         return replace(held.trail, lowest_price_sol=low)
 
+    def trail_of(self, position: Position) -> PositionTrail:
+        """Return what prices have done to a position by now: its base trail, where that is newer or it is not in the book."""
+        held = self._by_id.get(position.id)
+        trail = self.current_trail(held) if held is not None else position.base_trail
+        return (
+            trail if trail.position_version >= position.base_trail.position_version else position.base_trail
+        )
+
     def _index(self, token: TokenAddress) -> TriggerIndex:
         index = self._indexes.get(token)
         if index is None:

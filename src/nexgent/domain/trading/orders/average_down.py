@@ -57,7 +57,7 @@ class AverageDown:
         self._guard = guard
 
     async def execute(self, request: AverageDownRequest) -> PositionOrderDone:
-        """Buy, book and announce.
+        """Buy and book.
 
         Raises `InsufficientBalanceError`, `NotDueError` (the rule does not call for it on the newest state),
         `ExitPendingError`, `TradeRejectedError` (automated trading off, price impact, a protection), `PositionNotFoundError`,

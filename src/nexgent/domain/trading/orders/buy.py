@@ -74,7 +74,7 @@ class BuyToken:
         self._in_flight = in_flight
         self._guard = guard
         self._is_doubtful = is_doubtful
-        self._booking = PurchaseBooking(ledger=ledger, sol_price=sol_price, clock=clock, publish=publish)
+        self._booking = PurchaseBooking(ledger=ledger, sol_price=sol_price, clock=clock)
 
     async def execute(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchaseResult]:
         """Return one result per buyer, in no particular order."""

@@ -1,9 +1,9 @@
-"""From a quote to an open position: swap, settle, make it durable, tell the world."""
+"""From a quote to an open position: swap, settle, make it durable."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import structlog
@@ -11,7 +11,6 @@ import structlog
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeFailed, TradeSettled
-from nexgent.domain.positions.events import PositionOpened
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.trading.errors import TradeRejectedError, named
 from nexgent.domain.trading.models import Fill, Quote
@@ -41,13 +40,10 @@ _Booked = tuple[PurchaseResult, Entry, TradeSettled]
 class PurchaseBooking:
     """Carries out purchases whose intents are durable. Each ends with its own result; no failure touches another."""
 
-    def __init__(
-        self, *, ledger: Ledger, sol_price: SolPriceFeed, clock: Clock, publish: Callable[[object], None]
-    ) -> None:
+    def __init__(self, *, ledger: Ledger, sol_price: SolPriceFeed, clock: Clock) -> None:
         self._ledger = ledger
         self._sol_price = sol_price
         self._clock = clock
-        self._publish = publish
 
     async def carry_out(
         self,
@@ -84,7 +80,7 @@ class PurchaseBooking:
     ) -> None:
         """Book a swap that turned out to have landed. Raises what keeps it from being settled."""
         entry, body = self._settle(order, result, intent, fill, decimals, self._sol_usd())
-        await self._announce([(result, entry, body)], started)
+        await self._conclude([(result, entry, body)], started)
 
     async def _swap_all(
         self,
@@ -127,7 +123,7 @@ class PurchaseBooking:
                     await asyncio.sleep(0)
         finally:
             for booked in shares:
-                await self._announce(booked, started)
+                await self._conclude(booked, started)
         return failed
 
     async def give_up(self, results: Sequence[PurchaseResult], error: NexgentError) -> None:
@@ -160,8 +156,8 @@ class PurchaseBooking:
         result.in_doubt = True
         return False
 
-    async def _announce(self, booked: Sequence[_Booked], started: float) -> None:
-        """Wait until settlements are durable and tell about the positions they opened."""
+    async def _conclude(self, booked: Sequence[_Booked], started: float) -> None:
+        """Wait until settlements are durable and note the positions they opened."""
         failures = await self._ledger.commit_each([entry for _, entry, _ in booked])
         recorded_ms = round((self._clock.monotonic() - started) * 1000, 3)
         for result, entry, body in booked:
@@ -173,8 +169,6 @@ class PurchaseBooking:
                 continue
             result.stages_ms["recorded"] = recorded_ms
             result.settled, result.position = body, body.position
-            if body.position is not None:
-                self._publish(PositionOpened(body.position, body.position.base_trail))
 
     def _settle(
         self,

@@ -42,7 +42,7 @@ class TakesProfit(Protocol):
     """The use case that sells at a level."""
 
     async def execute(self, request: TakeProfitRequest) -> PositionOrderDone:
-        """Sell, book and announce."""
+        """Sell and book."""
         ...
 
 
@@ -50,7 +50,7 @@ class AveragesDown(Protocol):
     """The use case that averages down."""
 
     async def execute(self, request: AverageDownRequest) -> PositionOrderDone:
-        """Buy, book and announce."""
+        """Buy and book."""
         ...
 
 

@@ -1,4 +1,6 @@
-"""What all operations on an open position share: record the intent, quote, swap, book, tell the world.
+"""What all operations on an open position share: record the intent, quote, swap, book.
+
+What that made of the position is announced from the entries it left (`position_events`).
 
 The operations differ in two answers only, and each gives them in a file of its own: what to swap, decided on the newest state
 of the wallet (`Operation.plan`), and where the quote comes from (`Operation.quote`). How a fill is booked follows from the
@@ -33,8 +35,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
-from nexgent.domain.positions.events import PositionClosed, PositionUpdated
-from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionTrail
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError, named
@@ -99,7 +100,7 @@ class PositionOrders:
         clock: Clock,
         publish: Callable[[object], None],
         in_flight: IntentsInFlight,
-        book: PositionBook | None = None,
+        book: PositionBook,
     ) -> None:
         self._ledger = ledger
         self._directory = directory
@@ -113,7 +114,7 @@ class PositionOrders:
     async def run(
         self, wallet: WalletAddress, position_id: PositionId, operation: Operation
     ) -> PositionOrderDone:
-        """Decide, record the intent, swap, book, announce.
+        """Decide, record the intent, swap, book.
 
         Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), what the operation refuses
         with, `SwapInDoubtError` (sent, outcome not known yet; recovery books it), or the gateway's errors. After an error the
@@ -131,7 +132,7 @@ class PositionOrders:
         raise AssertionError("unreachable")
 
     async def book(self, intent: Intent, fill: Fill, started: float | None = None) -> PositionOrderDone:
-        """Book a swap that landed and announce it, in the lane of its wallet.
+        """Book a swap that landed, in the lane of its wallet.
 
         Raises as `_book_landed` does.
         """
@@ -139,7 +140,7 @@ class PositionOrders:
             return await self._book_landed(intent, fill, started)
 
     async def _book_landed(self, intent: Intent, fill: Fill, started: float | None) -> PositionOrderDone:
-        """Book a swap that landed and announce it. Whoever wrote to the wallet meanwhile, the fill is booked on what is now.
+        """Book a swap that landed. Whoever wrote to the wallet meanwhile, the fill is booked on what is now.
 
         Raises `PositionNotFoundError` when the position is gone (it was booked elsewhere), `JournalUnavailableError`.
         """
@@ -152,7 +153,7 @@ class PositionOrders:
             if position is None or intent.id not in state.intents:
                 raise PositionNotFoundError(position_id)
             check_affordable(intent, fill, state)
-            trail = self._trail(position)
+            trail = self._book.trail_of(position)
             settlement = settle_position_order(
                 intent, fill, self._context(position), position, trail, self._config(position)
             )
@@ -161,7 +162,6 @@ class PositionOrders:
             return PositionOrderDone(position, settlement.body, fill)
 
         done = await self._ledger.decide(step)
-        self._announce(done.position, done.settled)
         self._finished(intent, begun, None)
         return done
 
@@ -194,7 +194,6 @@ class PositionOrders:
             settled = self._ledger.stage(wallet, settlement.body, settlement.postings)
             with self._in_flight.hold({intent.id: wallet}):
                 await self._ledger.commit(intended, settled)
-                self._announce(position, settlement.body)
             return intent, settlement.body
 
         intent, settled = await self._ledger.decide(step)
@@ -334,31 +333,6 @@ class PositionOrders:
     def _config(self, position: Position) -> TradingConfig:
         agent = self._directory.find(position.agent_id)
         return agent.config if agent is not None else DEFAULT_CONFIG
-
-    def _trail(self, position: Position) -> PositionTrail:
-        """Return what prices have done to a position by now."""
-        held = self._book.get(position.id) if self._book is not None else None
-        if self._book is None or held is None:
-            return position.base_trail
-        trail = self._book.current_trail(held)
-        return (
-            trail if trail.position_version >= position.base_trail.position_version else position.base_trail
-        )
-
-    def _announce(self, before: Position, body: TradeSettled) -> None:
-        if body.position is None:
-            self._publish(
-                PositionClosed(
-                    before.id,
-                    before.agent_id,
-                    before.wallet_address,
-                    before.token_address,
-                    body.reason,
-                    before.version + 1,
-                )
-            )
-            return
-        self._publish(PositionUpdated(body.position, self._trail(body.position)))
 
     async def _fail(self, intent: Intent, error: NexgentError, started: float) -> None:
         """Release the reservation; should that fail as well, recovery does it when the journal is back."""

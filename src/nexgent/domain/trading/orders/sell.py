@@ -53,7 +53,7 @@ class ClosePosition:
         clock: Clock,
         publish: Callable[[object], None],
         in_flight: IntentsInFlight,
-        book: PositionBook | None = None,
+        book: PositionBook,
     ) -> None:
         self._clock = clock
         self.operations = PositionOrders(
@@ -68,7 +68,7 @@ class ClosePosition:
         )
 
     async def execute(self, request: ClosePositionRequest) -> PositionOrderDone:
-        """Sell, book and announce.
+        """Sell and book.
 
         Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), `ZeroBalanceError`,
         `PartiallySoldError` (the rest has to be sold again), `SwapInDoubtError` (sent, outcome not known yet; recovery books

@@ -54,7 +54,7 @@ class TakeProfitSale:
         self._directory = directory
 
     async def execute(self, request: TakeProfitRequest) -> PositionOrderDone:
-        """Sell, book and announce.
+        """Sell and book.
 
         Raises `NotDueError` (no level is reached on the newest state), `ExitPendingError` (the position is being left),
         `PositionNotFoundError`, `PositionLockedError`, `SwapInDoubtError`, or the gateway's errors.

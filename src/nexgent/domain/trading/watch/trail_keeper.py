@@ -29,6 +29,7 @@ class TrailKeeper:
         self._publish = publish
         self._waiting: dict[PositionId, tuple[PositionTrail, bool]] = {}
         self._tasks = TaskSet("trails")
+        self._writing = False
 
     def keep(self, trails: Iterable[PositionTrail]) -> None:
         """Store trails whose change was announced by the trade that made it."""
@@ -48,10 +49,18 @@ class TrailKeeper:
         await self._tasks.drain(timeout_seconds)
 
     def _start(self) -> None:
-        if self._waiting and not len(self._tasks):
+        # A task that has looked for the last time still counts as one for a moment: what comes then would wait for the next move.
+        if self._waiting and not self._writing:
+            self._writing = True
             self._tasks.start(self._write(), name="trails.write")
 
     async def _write(self) -> None:
+        try:
+            await self._write_waiting()
+        finally:
+            self._writing = False
+
+    async def _write_waiting(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, {}
             try:
