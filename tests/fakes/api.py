@@ -147,6 +147,9 @@ class FakeUsers:
     async def find_by_email(self, email: str) -> User | None:
         return next((user for user in self.by_id.values() if user.email == email), None)
 
+    async def only_one(self) -> UserId | None:
+        return next(iter(self.by_id)) if len(self.by_id) == 1 else None
+
     async def add(self, user: User) -> bool:
         if await self.find_by_email(user.email) is not None:
             return False
@@ -604,7 +607,7 @@ class FakeApi:
             list_api_keys=ListApiKeys(keys=self.key_rows),
             delete_api_key=DeleteApiKey(keys=self.key_rows, forget=authenticator.forget_key),
             socket_tickets=SocketTickets(store=self.tickets, revoked=self.revoked, clock=self.clock),
-            metrics=self.metrics,
+            metrics=self.metrics.exposition,
             health=self.health,
             values=values if values is not None else ApiValues(jupiter_configured=False, admin_email=EMAIL),
         )

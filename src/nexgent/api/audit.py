@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 from starlette.datastructures import Headers
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nexgent.api.body import parse_object
 from nexgent.api.http.access import CALLER_KEY, Access
+from nexgent.api.http.route import ApiRoute
 from nexgent.api.rate_limits import CLIENT_IP_KEY
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.audit.models import AuditEntry, Outcome
@@ -101,25 +101,6 @@ _MAX_ANSWER_BYTES = 65_536
 _MAX_BODY_BYTES = 65_536
 
 
-class Described(Protocol):
-    """The part of an endpoint that is looked at."""
-
-    @property
-    def method(self) -> str:
-        """GET, POST, …"""
-        ...
-
-    @property
-    def path(self) -> str:
-        """The template, without the prefix."""
-        ...
-
-    @property
-    def access(self) -> object:
-        """Who may call it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Audited:
     """An endpoint whose calls are written down."""
@@ -129,7 +110,7 @@ class Audited:
     public: bool
 
 
-def audited_endpoints(endpoints: Iterable[Described]) -> dict[str, list[Audited]]:
+def audited_endpoints(endpoints: Iterable[ApiRoute]) -> dict[str, list[Audited]]:
     """Return what is written down, by method and first part of the path: all others are let through by one look."""
     found: dict[str, list[Audited]] = {}
     for endpoint in endpoints:
@@ -155,7 +136,7 @@ class AuditMiddleware:
         self,
         app: ASGIApp,
         *,
-        endpoints: Iterable[Described],
+        endpoints: Iterable[ApiRoute],
         trail: AuditTrail,
         directory: AgentDirectory,
         clock: Clock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,25 +18,26 @@ from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import Bookkeeping
-from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
-from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
+from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
-from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.queries import SignalQueries
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
-from nexgent.domain.transactions.models import TransactionRecord
+from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator
@@ -45,71 +47,12 @@ from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.check_deposits import CheckDeposits
-from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
+from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.clock import Clock
-from nexgent.shared.types import AgentId, PositionId, UserId, WalletAddress
-
-
-class WalletStates(Protocol):
-    """The part of the ledger that lists read."""
-
-    async def fresh(self, wallet: WalletAddress) -> WalletState:
-        """Return the newest state of a wallet. Raises `UnknownWalletError`, `UnavailableError`."""
-        ...
-
-
-class PositionClosing(Protocol):
-    """Sell a position because its owner says so."""
-
-    async def execute(
-        self, agent_id: AgentId, position_id: PositionId, user_id: UserId, reason: CloseReason
-    ) -> ClosedTradeResult:
-        """Return what the sale brought."""
-        ...
-
-
-class TransactionRecording(Protocol):
-    """Book a transaction somebody entered."""
-
-    async def execute(self, record: TransactionRecord) -> TransactionRecord:
-        """Return the record as it was booked."""
-        ...
-
-
-class SignalCreation(Protocol):
-    """Store a signal and let it be traded."""
-
-    async def execute(self, draft: SignalDraft) -> Signal:
-        """Return the stored signal."""
-        ...
-
-
-class SignalPreview(Protocol):
-    """Try a signal without trading."""
-
-    async def preview(self, draft: SignalDraft) -> list[SignalDecision]:
-        """Return what every agent would decide."""
-        ...
-
-
-class Projections(Protocol):
-    """How far the read tables are."""
-
-    async def caught_up(self) -> None:
-        """Return when the tables contain what this process has written; give up quietly after a moment."""
-        ...
-
-
-class MetricsSource(Protocol):
-    """Figures of this process."""
-
-    def exposition(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        ...
 
 
 class HealthProbe(Protocol):
@@ -166,7 +109,7 @@ class ApiServices:
     change_password: ChangePassword
     cache_copies: CacheCopies
     directory: AgentDirectory
-    ledger: WalletStates
+    ledger: Ledger
     book: PositionBook
     latest_prices: LatestPrices
     sol_price: SolPriceFeed
@@ -175,12 +118,12 @@ class ApiServices:
     delete_agent: DeleteAgent
     update_config: UpdateConfig
     buy_by_hand: BuyByHand
-    close_position: PositionClosing
-    record_transaction: TransactionRecording
+    close_position: CloseByHand
+    record_transaction: RecordTransaction
     bookkeeping: Bookkeeping
-    create_signal: SignalCreation
+    create_signal: CreateSignal
     edit_signals: EditSignals
-    preview_signal: SignalPreview
+    preview_signal: ProcessSignal
     signal_webhooks: SignalWebhooks
     receive_alert: ReceiveAlert
     signals: SignalQueries
@@ -205,6 +148,7 @@ class ApiServices:
     socket_tickets: SocketTickets
     audit_log: AuditLog
     audit_trail: AuditTrail
-    metrics: MetricsSource
+    metrics: Callable[[], bytes]
+    """Figures of this process in Prometheus' text format."""
     health: HealthProbe
     values: ApiValues

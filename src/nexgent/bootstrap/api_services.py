@@ -244,7 +244,7 @@ def build_api_services(
         socket_tickets=users.socket_tickets,
         audit_log=audit_log,
         audit_trail=audit_trail,
-        metrics=metrics,
+        metrics=metrics.exposition,
         health=health,
         values=ApiValues(
             jupiter_configured=settings.market.jupiter_api_key is not None,

@@ -14,7 +14,7 @@ import pytest
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.models import Signal, SignalDraft
 from nexgent.domain.signals.webhooks.models import AlertProof
-from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert, signature_of
+from nexgent.domain.signals.webhooks.receive_alert import signature_of
 from nexgent.domain.users.authenticate import key_hash
 from nexgent.domain.users.models import ApiKey, Scope
 from nexgent.shared.errors import UnavailableError
@@ -284,11 +284,11 @@ async def test_an_alert_that_failed_for_an_unknown_reason_may_come_again(
 ) -> None:
     """Also when its id cannot be taken back the first failure is the one that is told."""
 
-    class Broken:
-        async def execute(self, draft: SignalDraft) -> Signal:
-            raise RuntimeError("unexpected")
+    async def broken(draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal:
+        raise RuntimeError("unexpected")
 
-    receive = ReceiveAlert(webhooks=api.webhooks, create_signal=Broken(), clock=api.clock)
+    api.signals.add = broken  # type: ignore[method-assign]
+    receive = api.services.receive_alert
     raw = json.dumps(alert(webhook, alertId="a1")).encode()
 
     with pytest.raises(RuntimeError):

@@ -7,7 +7,6 @@ journal gets a last entry per wallet that empties it, so that of two processes o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.errors import OpenPositionsAtStakeError, TradeUnderWayError
@@ -18,6 +17,7 @@ from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
 from nexgent.domain.ledger.lanes import PATIENCE_SECONDS, Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import WalletReset
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.ledger.state import WalletState, emptying
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
@@ -25,14 +25,6 @@ __all__ = ["DELETED", "DeleteAgent", "TradeUnderWayError"]
 
 DELETED = "agent deleted"
 """The reason of the last entry in the stream of a deleted agent's wallet."""
-
-
-class Projections(Protocol):
-    """How far the read tables are."""
-
-    async def caught_up(self) -> None:
-        """Return when the tables contain what this process has written; give up quietly after a moment."""
-        ...
 
 
 class DeleteAgent:

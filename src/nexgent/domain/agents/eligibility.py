@@ -5,28 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
 
 from nexgent.domain.agents.config_models import SignalsConfig, TokenFilterMode
-
-
-class TokenFigures(Protocol):
-    """Market figures of a token in USD; what is not known is None."""
-
-    @property
-    def market_cap_usd(self) -> Decimal | None:
-        """Return the market capitalisation."""
-        ...
-
-    @property
-    def liquidity_usd(self) -> Decimal | None:
-        """Return the liquidity."""
-        ...
-
-    @property
-    def holder_count(self) -> int | None:
-        """Return the number of holders."""
-        ...
+from nexgent.domain.signals.models import TokenMetrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +51,7 @@ def needs_token_figures(config: SignalsConfig) -> bool:
     return any(low is not None or high is not None for _, low, high in _bounds(config))
 
 
-def evaluate_eligibility(facts: EligibilityFacts, figures: TokenFigures | None) -> Eligibility:
+def evaluate_eligibility(facts: EligibilityFacts, figures: TokenMetrics | None) -> Eligibility:
     """Hold a signal against an agent.
 
     The gates of the agent stop at the first that fails; those of its filters all run.
@@ -138,7 +119,7 @@ def _bounds(
     )
 
 
-def _figure_gates(config: SignalsConfig, figures: TokenFigures | None) -> Iterator[EligibilityGate]:
+def _figure_gates(config: SignalsConfig, figures: TokenMetrics | None) -> Iterator[EligibilityGate]:
     """Yield a gate for each bound that is set.
 
     A figure nobody knows fails its bounds: a filter must not guess.

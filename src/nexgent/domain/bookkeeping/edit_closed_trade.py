@@ -16,9 +16,9 @@ from nexgent.domain.bookkeeping.ports import HandEntries
 from nexgent.domain.bookkeeping.trade_checks import TradeReferences, check_times, stream_of
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import ClosedTradeEdited
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.transactions.models import ClosedTradeRecord
 from nexgent.domain.transactions.queries import ClosedTradeQueries, ClosedTradeRow
-from nexgent.domain.wallets.ports import Projections
 from nexgent.shared.types import ClosedTradeId
 
 log = structlog.get_logger(__name__)

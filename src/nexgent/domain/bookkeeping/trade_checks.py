@@ -8,9 +8,9 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.errors import WalletNotFoundError
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.bookkeeping.errors import UnknownTransactionError
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.transactions.models import ClosedTradeRecord
 from nexgent.domain.transactions.queries import TransactionQueries
-from nexgent.domain.wallets.ports import Projections
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.types import WalletAddress
 

@@ -18,9 +18,9 @@ from nexgent.domain.bookkeeping.remove_transaction import RemoveTransaction
 from nexgent.domain.bookkeeping.trade_checks import TradeReferences
 from nexgent.domain.bookkeeping.update_balance import UpdateBalance
 from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.trading.ports import TokenDecimals
 from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
-from nexgent.domain.wallets.ports import Projections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,3 +39,11 @@ class Journal(Protocol):
     async def find(self, entries: Collection[Entry]) -> frozenset[Entry]:
         """Return those of the entries that are in the store (same id), to learn what became of an ambiguous append."""
         ...
+
+
+class Projections(Protocol):
+    """How far the read tables are."""
+
+    async def caught_up(self) -> None:
+        """Return when the tables contain what this process has written; give up quietly after a moment."""
+        ...

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.errors import UnknownWalletError
+from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.performance.models import position_figures
-from nexgent.domain.performance.ports import PerformanceQueries, WalletStates
+from nexgent.domain.performance.ports import PerformanceQueries
 from nexgent.domain.performance.summary import (
     ClosedTradeTotals,
     PerformanceSummary,
@@ -30,7 +31,7 @@ class AgentPerformance:
         self,
         *,
         directory: AgentDirectory,
-        ledger: WalletStates,
+        ledger: Ledger,
         latest_prices: LatestPrices,
         queries: PerformanceQueries,
         clock: Clock,

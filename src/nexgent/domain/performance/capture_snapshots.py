@@ -14,9 +14,10 @@ from decimal import Decimal
 
 import structlog
 
+from nexgent.domain.ledger.ports import Journal
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.models import HOUR, Snapshot, WalletDue, hour_of, position_figures
-from nexgent.domain.performance.ports import LastPrices, SnapshotStore, WalletHistory, WalletSource
+from nexgent.domain.performance.ports import LastPrices, SnapshotStore, WalletHistory
 from nexgent.domain.performance.replay import WalletReplay, snapshot_of
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError, UnavailableError
@@ -49,7 +50,7 @@ class CaptureSnapshots:
     def __init__(
         self,
         *,
-        wallets: WalletSource,
+        wallets: Journal,
         history: WalletHistory,
         prices: LastPrices,
         store: SnapshotStore,

@@ -8,18 +8,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from nexgent.domain.ledger.models import Entry
-from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.models import Snapshot, WalletDue
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
-
-
-class WalletStates(Protocol):
-    """The part of the ledger that is needed here."""
-
-    async def fresh(self, wallet: WalletAddress) -> WalletState:
-        """Return the newest state of a wallet. Raises `UnknownWalletError`."""
-        ...
 
 
 class PerformanceQueries(Protocol):
@@ -51,14 +42,6 @@ class SnapshotStore(Protocol):
 
     async def save(self, snapshots: Sequence[Snapshot]) -> int:
         """Store snapshots in one statement; those of the same hour are replaced. Return how many."""
-        ...
-
-
-class WalletSource(Protocol):
-    """Present states of wallets; the journal."""
-
-    async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
-        """Return the present durable states, all of them for None."""
         ...
 
 

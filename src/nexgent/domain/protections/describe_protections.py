@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from nexgent.domain.agents.config_models import ProtectionsConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Wallet
 from nexgent.domain.ledger.errors import UnknownWalletError
-from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.protections.models import ProtectionVerdict
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.shared.clock import Clock
-from nexgent.shared.types import AgentId, UserId, WalletAddress
-
-
-class WalletStates(Protocol):
-    """The part of the ledger that is needed here."""
-
-    async def fresh(self, wallet: WalletAddress) -> WalletState:
-        """Return the newest state of a wallet. Raises `UnknownWalletError`, `UnavailableError`."""
-        ...
+from nexgent.shared.types import AgentId, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +29,7 @@ class DescribeProtections:
     """The same check that a purchase goes through, without a token and without a size."""
 
     def __init__(
-        self, *, directory: AgentDirectory, ledger: WalletStates, protections: ProtectionState, clock: Clock
+        self, *, directory: AgentDirectory, ledger: Ledger, protections: ProtectionState, clock: Clock
     ) -> None:
         self._directory = directory
         self._ledger = ledger

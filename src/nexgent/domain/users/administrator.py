@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from nexgent.domain.users.models import User
+from nexgent.domain.users.ports import UserRepository
 from nexgent.shared.types import UserId
-
-
-class Accounts(Protocol):
-    """The part of the users' record that is asked. Both raise `UnavailableError`."""
-
-    async def find_by_email(self, email: str) -> User | None:
-        """Return the user with that lower-case address."""
-        ...
-
-    async def only_one(self) -> UserId | None:
-        """Return the user when there is exactly one in this installation."""
-        ...
 
 
 class Administrator:
@@ -26,7 +12,7 @@ class Administrator:
     With several users and no setting there is nobody: which of them it should be cannot be known.
     """
 
-    def __init__(self, *, accounts: Accounts, email: str) -> None:
+    def __init__(self, *, accounts: UserRepository, email: str) -> None:
         """`email` is empty when no administrator is set."""
         self._accounts = accounts
         self._email = email.strip().lower()

@@ -21,6 +21,10 @@ class UserRepository(Protocol):
         """Return the user with that lower-case address."""
         ...
 
+    async def only_one(self) -> UserId | None:
+        """Return the user when there is exactly one in this installation."""
+        ...
+
     async def add(self, user: User) -> bool:
         """Store a new user; False when the address is taken."""
         ...

@@ -20,10 +20,11 @@ from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.errors import OpenPositionsError, WalletBusyError, WalletInUseError
-from nexgent.domain.wallets.ports import LoadedWallets, Projections, WalletRepository
+from nexgent.domain.wallets.ports import LoadedWallets, WalletRepository
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.types import AgentId, UserId, WalletAddress

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.ownership import visible_agent
@@ -12,8 +11,7 @@ from nexgent.domain.positions.errors import PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import TradeRejectedError
-from nexgent.domain.trading.orders.position_orders import PositionOrderDone
-from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.orders.sell import ClosePosition, ClosePositionRequest
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import AgentId, ClosedTradeId, PositionId, TransactionId, UserId
 
@@ -34,21 +32,13 @@ class ClosedTradeResult:
     transaction_hash: str | None
 
 
-class Sale(Protocol):
-    """The use case that sells."""
-
-    async def execute(self, request: ClosePositionRequest) -> PositionOrderDone:
-        """Sell, book and announce."""
-        ...
-
-
 class CloseByHand:
     """Ownership first, then the same sale that the engine makes.
 
     A sale that has begun goes on to its end, whether or not whoever asked for it is still there to hear of it.
     """
 
-    def __init__(self, *, directory: AgentDirectory, book: PositionBook, sale: Sale) -> None:
+    def __init__(self, *, directory: AgentDirectory, book: PositionBook, sale: ClosePosition) -> None:
         self._directory = directory
         self._book = book
         self._sale = sale

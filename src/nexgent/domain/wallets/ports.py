@@ -72,11 +72,3 @@ class ChainBalances(Protocol):
     async def balance_lamports(self, wallet: WalletAddress) -> int:
         """Return the lamports of an address, 0 for an unknown one. Raises `UnavailableError`, `UpstreamError`."""
         ...
-
-
-class Projections(Protocol):
-    """How far the read tables are."""
-
-    async def caught_up(self) -> None:
-        """Return when the tables contain what this process has written; give up quietly after a moment."""
-        ...

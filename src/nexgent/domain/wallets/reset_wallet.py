@@ -12,9 +12,10 @@ from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import WalletReset
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.ledger.state import WalletState, emptying
 from nexgent.domain.wallets.errors import ResetFailedError, UnknownWalletAddressError
-from nexgent.domain.wallets.ports import Projections, WalletRepository, WalletRows
+from nexgent.domain.wallets.ports import WalletRepository, WalletRows
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import UserId, WalletAddress
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
@@ -19,7 +19,6 @@ from nexgent.infrastructure.queue.connection import arq_settings, connect_queue
 from nexgent.infrastructure.queue.jobs import (
     Context,
     JobServices,
-    JournalProjector,
     QueueObserver,
     after_job,
     project_journal,
@@ -57,7 +56,6 @@ def worker_settings(
     poll_delay_seconds: float = 0.02,
     functions: tuple[Any, ...] = (),
     cron_jobs: tuple[Any, ...] = (),
-    open_projector: Callable[[str], JournalProjector] = Projector,
 ) -> type[Any]:
     """Return a settings class for `run_worker`, or for the command `arq`.
 
@@ -66,7 +64,7 @@ def worker_settings(
     """
 
     async def start(context: Context) -> None:
-        context["services"] = JobServices(open_projector(database_url), observer or QueueObserver())
+        context["services"] = JobServices(Projector(database_url), observer or QueueObserver())
         # A worker that was killed leaves a mark behind that keeps the job from running until it fades. Should another worker
         # really be at it, the projector's own lock keeps them apart.
         await context["redis"].delete(in_progress_key_prefix + PROJECT_JOB_ID)

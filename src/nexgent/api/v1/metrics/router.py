@@ -26,7 +26,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 async def metrics(request: Request, services: Services) -> Response:
     """Return all figures. Takes a session, or the bearer of METRICS_TOKEN; METRICS_PUBLIC opens it to everybody."""
     _authorize(request, services)
-    return Response(services.metrics.exposition(), headers={"content-type": CONTENT_TYPE})
+    return Response(services.metrics(), headers={"content-type": CONTENT_TYPE})
 
 
 def _authorize(request: Request, services: Services) -> None:

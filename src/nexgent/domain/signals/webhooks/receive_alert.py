@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 from uuid import UUID
 
 import structlog
 
+from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.models import Signal, SignalDraft
 from nexgent.domain.signals.webhooks.errors import (
     AlertDuplicateError,
@@ -36,18 +36,10 @@ FUTURE_SECONDS = 60
 _ALGORITHM = "sha256="
 
 
-class SignalCreation(Protocol):
-    """Store a signal and let it be traded."""
-
-    async def execute(self, draft: SignalDraft) -> Signal:
-        """Return the stored signal. Raises `DuplicateSignalError`, `UnavailableError`."""
-        ...
-
-
 class ReceiveAlert:
     """Nothing of the alert is looked at before it has proved where it comes from."""
 
-    def __init__(self, *, webhooks: WebhookRepository, create_signal: SignalCreation, clock: Clock) -> None:
+    def __init__(self, *, webhooks: WebhookRepository, create_signal: CreateSignal, clock: Clock) -> None:
         self._webhooks = webhooks
         self._create_signal = create_signal
         self._clock = clock

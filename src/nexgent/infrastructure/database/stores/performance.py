@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import asyncpg
 
@@ -12,7 +11,7 @@ from nexgent.domain.ledger.models import Entry
 from nexgent.domain.performance.models import Snapshot, WalletDue
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.journal.codec import JournalLine
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.shared.ids import derived_id
 from nexgent.shared.types import AgentId, WalletAddress
 
@@ -120,20 +119,10 @@ class PostgresPerformance:
         return int(done.rpartition(" ")[2])
 
 
-class JournalReader(Protocol):
-    """The part of `PostgresJournal` that is needed here."""
-
-    async def read_wallet(
-        self, wallet: WalletAddress, after_seq: int = 0, limit: int = ...
-    ) -> list[JournalLine]:
-        """Return the lines of one wallet behind a sequence number, in order."""
-        ...
-
-
 class JournalHistory:
     """Implements `WalletHistory` over the journal, in batches."""
 
-    def __init__(self, journal: JournalReader) -> None:
+    def __init__(self, journal: PostgresJournal) -> None:
         self._journal = journal
 
     async def entries(self, wallet: WalletAddress) -> AsyncIterator[Entry]:

@@ -20,7 +20,7 @@ from nexgent.infrastructure.external.json_values import (
     mapping_of,
 )
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
-from nexgent.infrastructure.external.solana.decimals import RemembersDecimals
+from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
 from nexgent.infrastructure.external.upstream import Upstream
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import CONTEXT, SOL_MINT
@@ -40,7 +40,7 @@ class JupiterPriceFeed:
         clock: Clock,
         *,
         price_url: str | None = None,
-        decimals: RemembersDecimals | None = None,
+        decimals: SolanaTokenDecimals | None = None,
     ) -> None:
         """`price_url` replaces the whole price endpoint (the reference's `JUPITER_API_URL`). Raises `ValueError`."""
         self._clock = clock

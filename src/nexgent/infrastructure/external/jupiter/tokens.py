@@ -23,7 +23,7 @@ from nexgent.infrastructure.external.json_values import (
 )
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
 from nexgent.infrastructure.external.single_flight import SingleFlight
-from nexgent.infrastructure.external.solana.decimals import RemembersDecimals
+from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import TokenAddress
 
@@ -52,7 +52,7 @@ class JupiterTokenMetrics:
         clock: Clock,
         *,
         cache_seconds: float = CACHE_SECONDS,
-        decimals: RemembersDecimals | None = None,
+        decimals: SolanaTokenDecimals | None = None,
     ) -> None:
         self._api = api
         self._clock = clock

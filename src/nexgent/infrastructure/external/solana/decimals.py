@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Protocol
 
 from nexgent.domain.trading.errors import InvalidTokenError, TokenUnavailableError
 from nexgent.infrastructure.external.budget import Priority
@@ -18,14 +17,6 @@ MAX_REMEMBERED = 100_000
 # What the money arithmetic handles; a mint may say up to 255.
 MAX_DECIMALS = 30
 _INVALID_PARAMS = -32602
-
-
-class RemembersDecimals(Protocol):
-    """Whoever wants to hear decimals that another answer happened to contain."""
-
-    def remember(self, token: TokenAddress, decimals: int) -> None:
-        """Take note of a mint's decimals."""
-        ...
 
 
 class SolanaTokenDecimals:
