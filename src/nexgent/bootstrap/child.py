@@ -15,6 +15,7 @@ import structlog
 from nexgent.config.sections import StorageSettings
 from nexgent.config.settings import is_private_to_the_service
 from nexgent.infrastructure.embedded import launcher
+from nexgent.shared.backoff import Backoff
 
 log = structlog.get_logger(__name__)
 
@@ -44,20 +45,16 @@ class ChildProcess:
 
     async def run(self) -> None:
         """Keep the child running until cancelled; then stop it."""
-        pause = FIRST_PAUSE_SECONDS
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         try:
             while True:
                 self._process = await self._start()
                 started = asyncio.get_running_loop().time()
                 code = await self._process.wait()
                 log.warning("child.ended", child=self._name, exit_code=code)
-                lasted = asyncio.get_running_loop().time() - started
-                pause = (
-                    FIRST_PAUSE_SECONDS
-                    if lasted > LONGEST_PAUSE_SECONDS
-                    else min(2 * pause, LONGEST_PAUSE_SECONDS)
-                )
-                await asyncio.sleep(pause)
+                if asyncio.get_running_loop().time() - started > LONGEST_PAUSE_SECONDS:
+                    backoff.reset()
+                await backoff.wait()
         finally:
             await self._stop()
 

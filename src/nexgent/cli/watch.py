@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -32,6 +31,7 @@ from nexgent.cli.api_client import (
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.watch_view import RESERVED_LINES, AgentView, render, render_screen, status_line
 from nexgent.config.settings import Settings
+from nexgent.shared.backoff import Backoff
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
 
@@ -168,7 +168,7 @@ class Follower:
         self._say = say
         self._on_status = on_status
         self._wanted = asyncio.Event()
-        self._failures = 0
+        self._backoff = Backoff(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
         self._refusals = 0
         self._seen_trades = False
 
@@ -209,7 +209,8 @@ class Follower:
                 for line in self._view.apply(frame):
                     self._say(line)
                 if frame.get("type") in ("initial_data", "position_update"):
-                    self._failures = self._refusals = 0
+                    self._backoff.reset()
+                    self._refusals = 0
                     self._view.connection = "connected"
                     self._wanted.set()
 
@@ -232,14 +233,12 @@ class Follower:
             raise AgentUnknownError(f"The agent {self._view.name} does not exist any more")
         expired = close is not None and close.code == POLICY_VIOLATION
         refused = isinstance(error, websockets.InvalidStatus) and error.response.status_code == UNAUTHORIZED
-        if (expired or refused) and await self._log_in() and not self._failures:
-            self._failures += 1
+        if (expired or refused) and await self._log_in() and not self._backoff.failures:
+            self._backoff.failed()
             return
-        self._failures += 1
-        pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 10))
         self._view.connection = f"not connected ({_said(error)}), trying again"
         self._on_status()
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        await self._backoff.wait()
 
     async def _log_in(self) -> bool:
         try:

@@ -26,6 +26,7 @@ from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.shared.backoff import Backoff
 from nexgent.shared.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ OUTBOX_LIMIT = 20_000
 BATCH_SIZE = 100
 DEADLINE_SECONDS = 5.0
 LISTEN_SECONDS = 1.0
+FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -158,7 +160,7 @@ class EventBridge:
 
     async def send_forever(self) -> None:
         """Send what is in line, again and again."""
-        pause_seconds = 0.05
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while True:
             stop_if_cancelled()
             await self._awake.wait()
@@ -167,15 +169,14 @@ class EventBridge:
                 stop_if_cancelled()
                 try:
                     await self._send_batch()
-                    pause_seconds = 0.05
+                    backoff.reset()
                 except REDIS_OUTAGES as error:
                     log.warning("bridge.not_sent", error=type(error).__name__, waiting=len(self._outbox))
-                    await asyncio.sleep(pause_seconds)
-                    pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+                    await backoff.wait()
 
     async def receive_forever(self) -> None:
         """Publish here what others send, again and again."""
-        pause_seconds = 0.05
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         connected_before = False
         while True:
             stop_if_cancelled()
@@ -187,7 +188,7 @@ class EventBridge:
                     if connected_before:
                         self._gap("reconnected")
                     connected_before = True
-                    pause_seconds = 0.05
+                    backoff.reset()
                     self._listening.set()
                     while True:
                         stop_if_cancelled()
@@ -198,8 +199,7 @@ class EventBridge:
             except REDIS_OUTAGES as error:
                 self._listening.clear()
                 log.warning("bridge.not_listening", error=type(error).__name__)
-                await asyncio.sleep(pause_seconds)
-                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+                await backoff.wait()
 
     async def _send_batch(self) -> None:
         events = [self._outbox.popleft() for _ in range(min(BATCH_SIZE, len(self._outbox)))]

@@ -25,6 +25,7 @@ from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredE
 from nexgent.infrastructure.cache.mirror_rebuild import fill_redis
 from nexgent.infrastructure.cache.mirror_state import MirrorState
 from nexgent.infrastructure.cache.writes import WriteBatch
+from nexgent.shared.backoff import Backoff
 from nexgent.shared.loops import LoopWatch, end_of_burst
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,7 @@ QUIET_SECONDS = 0.03
 """A burst of trades is over when nothing has been published for this long; written together it costs less."""
 LONGEST_WAIT_SECONDS = 0.1
 """The longest a burst is waited for: readers of Redis are to be fractions of a second behind, not more."""
+FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -98,7 +100,7 @@ class RedisMirror:
 
     async def run(self) -> None:
         """Write until cancelled, however often Redis goes away."""
-        pause_seconds = 0.05
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while True:
             stop_if_cancelled()
             try:
@@ -110,8 +112,7 @@ class RedisMirror:
                     log.warning("mirror.redis_away", error=type(error).__name__, waiting=self.in_line)
                 # Whoever answers next may be another server, or the same one with older data.
                 self._check_due_at = 0.0
-                await asyncio.sleep(pause_seconds)
-                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+                await backoff.wait()
             except Exception as error:
                 # Never leave Redis behind for good: start again from memory.
                 log.exception("mirror.step_failed")
@@ -120,7 +121,7 @@ class RedisMirror:
                 self._must_rebuild = True
                 await asyncio.sleep(LONGEST_PAUSE_SECONDS)
             else:
-                pause_seconds = 0.05
+                backoff.reset()
                 if self._watch is not None:
                     self._watch.went_well("mirror")
                 if not self._reachable:

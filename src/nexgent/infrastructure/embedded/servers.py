@@ -18,6 +18,7 @@ from nexgent.infrastructure.embedded.identity import choose_identity
 from nexgent.infrastructure.embedded.postgres import PostgresServer
 from nexgent.infrastructure.embedded.process import ServerProcess
 from nexgent.infrastructure.embedded.valkey import ValkeyServer
+from nexgent.shared.backoff import Backoff
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -174,16 +175,19 @@ class EmbeddedServers:
             await self._restart(server)
 
     async def _restart(self, server: _Server) -> None:
-        pause_seconds = _FIRST_PAUSE_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
             try:
                 await server.start()
             except Exception as error:
+                pause_seconds = backoff.failed()
                 self._log.error(
-                    "embedded.restart_failed", server=server.name, error=str(error), retry_in=pause_seconds
+                    "embedded.restart_failed",
+                    server=server.name,
+                    error=str(error),
+                    retry_in=round(pause_seconds, 2),
                 )
                 await asyncio.sleep(pause_seconds)
-                pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
             else:
                 self._log.info("embedded.restarted", server=server.name, pid=_pid(server))
                 return

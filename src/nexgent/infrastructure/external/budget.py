@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 
 from nexgent.infrastructure.external.rate_headers import rate_headers, retry_after_seconds
+from nexgent.shared.backoff import Backoff
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 
@@ -68,7 +68,7 @@ class RateWindow:
         self._foreign = 0
         self._foreign_until = 0.0
         self._blocked_until = 0.0
-        self._refusals = 0
+        self._blind = Backoff(_FIRST_BLIND_PAUSE_SECONDS, _MAX_BLIND_PAUSE_SECONDS)
 
     def take(self, now: float, priority: Priority) -> float:
         """Take a slot and return 0, or return in how many seconds trying again makes sense."""
@@ -106,13 +106,12 @@ class RateWindow:
             if known.remaining <= 0 and known.reset_in_seconds is not None:
                 self._blocked_until = max(self._blocked_until, now + known.reset_in_seconds)
         if status != _RATE_LIMITED:
-            self._refusals = 0
+            self._blind.reset()
             return
         wait = retry_after_seconds(headers, epoch_seconds)
+        blind = self._blind.failed()
         if wait is None:
-            blind = min(_FIRST_BLIND_PAUSE_SECONDS * 2**self._refusals, _MAX_BLIND_PAUSE_SECONDS)
-            wait = blind * random.uniform(0.75, 1.25)
-        self._refusals = min(self._refusals + 1, 10)
+            wait = blind
         self._blocked_until = max(self._blocked_until, now + wait + _MARGIN_SECONDS)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Mapping, Sequence
 
 from nexgent.infrastructure.external.budget import BudgetExhaustedError, Priority, RateBudget
 from nexgent.infrastructure.external.errors import RETRYABLE, FailureKind, UpstreamCallError
 from nexgent.infrastructure.external.http import Answer, Endpoint, HttpClient
+from nexgent.shared.backoff import Backoff
 
-_FIRST_PAUSE_SECONDS = 0.1
-_MAX_PAUSE_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS = 0.15
+_MAX_PAUSE_SECONDS = 3.0
 
 
 class Upstream:
@@ -93,9 +93,8 @@ class Upstream:
         """Try up to `attempts` times within the deadline, which includes waiting for the budget."""
         ends = time.monotonic() + (timeout_seconds if deadline_seconds is None else deadline_seconds)
         headers = self.headers if body is None else {**self.headers, "Content-Type": "application/json"}
-        attempt = 0
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS)
         while True:
-            attempt += 1
             await self._admit(operation, priority, ends - time.monotonic(), budget)
             try:
                 answer = await self.http.request(
@@ -110,17 +109,15 @@ class Upstream:
             except UpstreamCallError as error:
                 if error.status is not None:
                     budget.observe(error.status, error.headers)
-                if error.kind not in RETRYABLE or attempt >= attempts:
+                asked = error.retry_after_seconds or 0.0
+                pause = backoff.failed(asked)
+                if error.kind not in RETRYABLE or backoff.failures >= attempts:
                     raise
                 # After 429 the budget itself holds the next attempt back.
                 limited = error.kind is FailureKind.RATE_LIMITED
-                pause = 0.0 if limited else _pause(attempt, error.retry_after_seconds)
-                if (
-                    time.monotonic() + max(pause, (error.retry_after_seconds or 0.0) if limited else 0.0)
-                    >= ends
-                ):
+                if time.monotonic() + (asked if limited else pause) >= ends:
                     raise
-                if pause:
+                if not limited:
                     await asyncio.sleep(pause)
                 continue
             budget.observe(answer.status, answer.headers)
@@ -139,8 +136,3 @@ class Upstream:
                 "our rate budget is used up for now",
                 retry_after_seconds=error.retry_after_seconds,
             ) from None
-
-
-def _pause(attempt: int, asked_seconds: float | None) -> float:
-    backoff = min(_FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1), _MAX_PAUSE_SECONDS) * random.uniform(0.5, 1.5)
-    return max(backoff, asked_seconds or 0.0)

@@ -17,10 +17,11 @@ from nexgent.infrastructure.cache.connect import (
     connect_redis,
 )
 from nexgent.infrastructure.queue.names import QUEUE_NAME, deserialize_job, serialize_job
+from nexgent.shared.backoff import backoff_seconds
 
 log = structlog.get_logger(__name__)
 
-_FIRST_PAUSE_SECONDS = 0.02
+_FIRST_PAUSE_SECONDS = 0.04
 _LONGEST_PAUSE_SECONDS = 0.5
 _LOG_EVERY = 120
 _FOREVER = -1
@@ -32,7 +33,7 @@ class _PatientBackoff(AbstractBackoff):
     def compute(self, failures: int) -> float:
         if failures == 1 or failures % _LOG_EVERY == 0:
             log.warning("queue.redis_away", attempts=failures)
-        return float(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(failures, 10)))
+        return backoff_seconds(failures, _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
 
 
 def arq_settings(redis_url: str) -> RedisSettings:

@@ -7,16 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from arq import Retry
 from arq.connections import ArqRedis
 
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES
-from nexgent.infrastructure.database.projection.projector import Backlog
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID, QUEUE_NAME, SWEEP_JOB
 from nexgent.infrastructure.queue.notifier import notify_worker
+from nexgent.shared.backoff import backoff_seconds
 from nexgent.shared.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -24,28 +25,12 @@ log = structlog.get_logger(__name__)
 BATCH_LIMIT = 1_000
 WORK_SECONDS = 2.0
 _BUSY_PAUSE_SECONDS = 0.005
-_FIRST_RETRY_SECONDS = 0.05
+_FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 0.5
 
 _OUTAGES: tuple[type[Exception], ...] = (UnavailableError, *REDIS_OUTAGES)
 
 Context = dict[str, Any]
-
-
-class JournalProjector(Protocol):
-    """Applies the journal to the read tables; `infrastructure.database.projector.Projector`."""
-
-    async def project_all(self, limit: int = ..., within_seconds: float = ...) -> int:
-        """Apply the next entries until none are left or the time is over; return how many."""
-        ...
-
-    async def backlog(self) -> Backlog:
-        """Return how far the tables are behind."""
-        ...
-
-    async def close(self) -> None:
-        """Close the connections."""
-        ...
 
 
 def _ignore(*_values: object) -> None:
@@ -70,7 +55,7 @@ class QueueObserver:
 class JobServices:
     """What jobs work with; in the worker's context under `services`."""
 
-    projector: JournalProjector
+    projector: Projector
     observer: QueueObserver
 
 
@@ -88,7 +73,7 @@ async def project_journal(context: Context) -> int:
         if tries == 1 or tries % 100 == 0:
             log.warning("queue.job_delayed", job=PROJECT_JOB, error=type(error).__name__, tries=tries)
         context["retrying"] = True
-        raise Retry(min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(tries, 10))) from error
+        raise Retry(backoff_seconds(tries, _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS)) from error
     except Exception:
         services.observer.job(PROJECT_JOB, "failed", time.perf_counter() - started)
         raise
@@ -131,7 +116,7 @@ async def sweep_journal(context: Context) -> int:
     return count
 
 
-async def _drain(projector: JournalProjector) -> tuple[int, bool]:
+async def _drain(projector: Projector) -> tuple[int, bool]:
     """Return how many entries were applied and whether some are left."""
     deadline = time.monotonic() + WORK_SECONDS
     total = 0

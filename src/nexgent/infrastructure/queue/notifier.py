@@ -9,6 +9,7 @@ from arq.connections import ArqRedis
 
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID
+from nexgent.shared.backoff import Backoff
 from nexgent.shared.loops import end_of_burst
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ class ProjectionNotifier:
 
     async def run(self) -> None:
         """Tell the worker whenever somebody asked for it, until cancelled."""
-        pause_seconds = QUIET_SECONDS
+        backoff = Backoff(2 * QUIET_SECONDS, LONGEST_PAUSE_SECONDS)
         while True:
             stop_if_cancelled()
             await self._wanted.wait()
@@ -64,9 +65,7 @@ class ProjectionNotifier:
             except REDIS_OUTAGES as error:
                 self._wanted.set()
                 log.warning("projection.not_notified", error=type(error).__name__)
-                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+                await backoff.wait()
             else:
                 self._sent += 1
-                pause_seconds = QUIET_SECONDS
-                continue
-            await asyncio.sleep(pause_seconds)
+                backoff.reset()

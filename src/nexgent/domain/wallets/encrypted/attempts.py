@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from nexgent.shared.backoff import backoff_seconds
+
 LIMIT = 5
 WINDOW = timedelta(minutes=15)
 LOCKOUT = timedelta(minutes=15)
@@ -27,4 +29,4 @@ def locked_until(failed_at: Sequence[datetime], now: datetime) -> datetime | Non
 
 def delay_seconds(failures: int) -> float:
     """Return how long the answer to the n-th wrong passphrase takes: half a second, doubled each time, at most 8."""
-    return min(_FIRST_DELAY_SECONDS * 2.0 ** max(0, failures - 1), _LONGEST_DELAY_SECONDS)
+    return backoff_seconds(failures, _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)

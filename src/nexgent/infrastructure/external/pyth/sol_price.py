@@ -6,7 +6,6 @@ Never a constant, and never a jump that nobody has confirmed.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from nexgent.infrastructure.external.json_values import BadJsonError
 from nexgent.infrastructure.external.pyth.sse import EventParser, EventTooLargeError
 from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID, normalized, sol_price_of
 from nexgent.infrastructure.external.upstream import Upstream
+from nexgent.shared.backoff import Backoff, backoff_seconds
 from nexgent.shared.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -111,7 +111,7 @@ class PythSolPriceFeed:
                 group.create_task(self._fall_back_for_ever(), name="sol-price-fallback")
 
     async def _stream_for_ever(self) -> None:
-        failures = 0
+        backoff = Backoff(self._first_backoff_seconds, max(_MAX_BACKOFF_SECONDS, self._first_backoff_seconds))
         while True:
             try:
                 await self._stream()
@@ -122,9 +122,10 @@ class PythSolPriceFeed:
                 log.exception("sol_price.stream_failed")
                 reason = "unexpected"
             # A stream that has worked is opened again at once; only one that never does is tried less and less often.
-            failures = 0 if self._streaming else failures + 1
+            if self._streaming:
+                backoff.reset()
             self._streaming = False
-            pause = self._backoff(failures)
+            pause = backoff.failed()
             log.info("sol_price.stream_ended", reason=reason, reconnect_in_seconds=round(pause, 1))
             await asyncio.sleep(pause)
 
@@ -181,8 +182,8 @@ class PythSolPriceFeed:
     async def _poll_for_ever(self) -> None:
         """Ask for the latest price as long as the stream does not deliver."""
         while True:
-            pause = min(self._poll_seconds * 2.0 ** min(self._poll_failures, 10), _MAX_POLL_BACKOFF_SECONDS)
-            await asyncio.sleep(max(pause, self._poll_seconds))
+            longest = max(_MAX_POLL_BACKOFF_SECONDS, self._poll_seconds)
+            await asyncio.sleep(backoff_seconds(self._poll_failures + 1, self._poll_seconds, longest))
             if not self._streaming:
                 await self._poll()
 
@@ -253,12 +254,6 @@ class PythSolPriceFeed:
 
     def _query(self) -> list[tuple[str, str]]:
         return [("ids[]", self._feed_id), ("encoding", "base64"), ("parsed", "true")]
-
-    def _backoff(self, failures: int) -> float:
-        longest = max(_MAX_BACKOFF_SECONDS, self._first_backoff_seconds)
-        return min(self._first_backoff_seconds * 2.0 ** max(failures - 1, 0), longest) * random.uniform(
-            0.5, 1.0
-        )
 
     def _note_refusal(self, error: Exception) -> None:
         if (

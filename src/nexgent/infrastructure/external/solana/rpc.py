@@ -22,6 +22,7 @@ from nexgent.infrastructure.external.json_values import (
     text_of,
 )
 from nexgent.infrastructure.external.upstream import Upstream
+from nexgent.shared.backoff import Backoff
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UpstreamError
 from nexgent.shared.types import TokenAddress, WalletAddress
@@ -37,6 +38,8 @@ RENT_KEPT_SECONDS = 600.0
 RPC_TIMEOUT_SECONDS = 5.0
 _RPC_DEADLINE_SECONDS = 10.0
 _ATTEMPTS = 3
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 0.4
 _COMMITMENT = {"commitment": "confirmed"}
 # The node lags behind, or has not reached the slot asked for: another try helps.
 _NODE_BEHIND = frozenset({-32005, -32016, -32004, -32014, -32603, 429, -32429})
@@ -115,6 +118,7 @@ class SolanaRpc:
         self, method: str, params: Sequence[object], *, priority: Priority = Priority.RECONCILE
     ) -> Any:
         """Return the result of a method that only reads. Raises `UpstreamCallError`, `RpcError`."""
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         for attempt in range(1, _ATTEMPTS + 1):
             body = msgspec.json.encode(
                 {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
@@ -140,7 +144,7 @@ class SolanaRpc:
             code = int_of(mapping_of(error).get("code"))
             if code in _NODE_BEHIND:
                 if attempt < _ATTEMPTS:
-                    await asyncio.sleep(0.2 * attempt)
+                    await backoff.wait()
                     continue
                 raise UpstreamCallError(
                     "Solana RPC", method, FailureKind.SERVER_ERROR, f"the node is not ready (error {code})"
