@@ -8,11 +8,24 @@ from typing import Any
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from nexgent.api.field_docs import annotate, example_of
-from nexgent.api.http.openapi import complete
-from nexgent.api.http.refusals import NOT_FOUND
+from nexgent.api.examples import annotate, example_of
+from nexgent.api.http.access import Access
+from nexgent.api.http.refusals import (
+    ADMIN_ONLY,
+    AWAY,
+    BAD_INPUT,
+    KEY_REUSED,
+    NO_ENTRY,
+    NO_SESSION,
+    NOT_FOUND,
+    TOO_LARGE,
+    TOO_MANY,
+    UNEXPECTED,
+    Refusal,
+)
 from nexgent.api.http.route import PREFIX, ApiRoute
-from nexgent.domain.users.models import Scope
+from nexgent.api.rate_limits import EXEMPT_TAGS
+from nexgent.domain.users.models import READERS, Scope
 
 DESCRIPTION = """Self-hosted trading engine for Solana tokens.
 
@@ -88,6 +101,40 @@ _ERROR = {
     },
     "examples": [{"error": "Agent not found", "code": "AGENT_NOT_FOUND"}],
 }
+REQUEST_ID = {
+    "X-Request-Id": {
+        "description": "The request's own id, or a new one; it is in our log.",
+        "schema": {"type": "string"},
+    }
+}
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+RATE_LIMIT = {
+    f"RateLimit-{name}": {"description": text, "schema": {"type": "integer"}}
+    for name, text in (
+        ("Limit", "Requests that are allowed in the window."),
+        ("Remaining", "How many of them are left."),
+        ("Reset", "Seconds until the window ends."),
+    )
+}
+ETAG = {"ETag": {"description": "Send it back as `If-None-Match`.", "schema": {"type": "string"}}}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A text of your own, 1 to 255 visible ASCII characters. The same request sent again with it within 24 "
+    "hours gets its first answer (with `Idempotency-Replayed: true`) and is not done again. Another request with it is 409 "
+    "`IDEMPOTENCY_KEY_REUSED`; while the first one runs, 409 `IDEMPOTENCY_IN_PROGRESS` with `Retry-After`; when nobody knows "
+    "what became of the first one, 409 `IDEMPOTENCY_OUTCOME_UNKNOWN`: look, it is not done again. After a refusal (400, 401, "
+    "403, 404, 423, 429) or a failure before anything was done, the same key may try again.",
+    "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+}
+NOTHING = {"$ref": "#/components/schemas/NothingIn"}
+REPLAYED = {
+    "Idempotency-Replayed": {
+        "description": "There when this is the first answer to the same `Idempotency-Key` again.",
+        "schema": {"const": "true"},
+    }
+}
 
 
 def build(
@@ -136,3 +183,110 @@ def _give_examples(described: dict[str, Any], schemas: dict[str, Any]) -> None:
                 content["example"] = "Time,Token Symbol\n"
             elif media_type.startswith("text/"):
                 content["example"] = "# TYPE trade_execution_total counter\n"
+
+
+def complete(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None:
+    """Complete what FastAPI wrote of an endpoint. `not_found` is the text of its resource's 404."""
+    # Whoever asks for something that is neither a session nor a key says so in words of its own.
+    who = _who(route) if "security" not in operation else ""
+    operation["description"] = "\n\n".join(part for part in (operation.get("description", ""), who) if part)
+    if route.access is Access.SESSION:
+        operation["security"] = [{"session": []}]
+    elif isinstance(route.access, Scope):
+        operation["security"] = [{"session": []}, {"apiKey": []}]
+        operation["x-required-scope"] = route.access.value
+    if (
+        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        == NOTHING
+    ):
+        # Nothing is needed; what is there must be an object all the same.
+        del operation["requestBody"]
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["in"] == "query" and not parameter.get("required"):
+            # Forms send what was left empty; it counts as absent.
+            parameter["allowEmptyValue"] = True
+        _without_null(parameter["schema"])
+    parameters.sort(key=lambda parameter: not parameter.get("required"))
+    if route.takes_key:
+        parameters.append(IDEMPOTENCY_KEY)
+    _complete_responses(route, operation, not_found)
+
+
+def _who(route: ApiRoute) -> str:
+    match route.access:
+        case Access.PUBLIC:
+            return "Public."
+        case Access.SESSION:
+            return "Takes a session; no API keys."
+        case scope:
+            reader = READERS.get(scope) if route.method == "GET" else None
+            scopes = f"`{scope.value}`" + (f" or `{reader.value}`" if reader is not None else "")
+            return f"Takes a session, or an API key with the scope {scopes}."
+
+
+def _complete_responses(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None:
+    responses: dict[str, Any] = operation["responses"]
+    # FastAPI's own description of a failed validation; ours is the 400.
+    if "HTTPValidationError" in str(responses.get("422", {}).get("content", {})):
+        del responses["422"]
+    for refusal in _shared(route, operation, not_found):
+        responses.setdefault(str(refusal.status), refusal.document())
+    headers = {**REQUEST_ID}
+    tagged = route.method == "GET" and route.access is not Access.PUBLIC and route.has_shape
+    done = {**headers, **(ETAG if tagged else {})}
+    if route.tag not in EXEMPT_TAGS:
+        done |= RATE_LIMIT
+    if route.takes_key:
+        done |= REPLAYED
+    for status, answer in responses.items():
+        if status[0] == "2":
+            answer["headers"] = done
+            answer["description"] = "Done"
+        else:
+            answer["headers"] = {
+                **headers,
+                **(RETRY_AFTER if status in {"429", "503"} and route.tag != "health" else {}),
+                **(RATE_LIMIT if status == "429" else {}),
+            }
+    if tagged and "200" in responses:
+        responses["304"] = {"description": "Not changed since the `ETag` that was sent", "headers": done}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _shared(route: ApiRoute, operation: dict[str, Any], not_found: str) -> list[Refusal]:
+    """Return the errors that follow from what an endpoint is."""
+    writing, with_ids = route.method != "GET", "{" in route.path
+    found = [UNEXPECTED, AWAY]
+    given = [one for one in operation["parameters"] if one is not IDEMPOTENCY_KEY]
+    if writing or given:
+        found.append(BAD_INPUT)
+    if writing:
+        found.append(TOO_LARGE)
+    if route.tag != "health":
+        found.append(TOO_MANY)
+    if route.takes_key:
+        found.append(KEY_REUSED)
+    if route.access is Access.SESSION:
+        found.append(NO_SESSION)
+    elif isinstance(route.access, Scope):
+        found.append(NO_ENTRY)
+        found.append(Refusal(403, f"API key missing required scope: {route.access.value}"))
+    if with_ids:
+        found.append(Refusal(404, not_found, "NOT_FOUND"))
+    elif any(one["name"] == "agentId" and one.get("required") for one in given):
+        found.append(Refusal(404, "Agent not found", "NOT_FOUND"))
+    if (PREFIX + route.path).startswith(f"{PREFIX}/admin/"):
+        found.append(ADMIN_ONLY)
+    return found
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Say of an optional parameter what it is when it is there: a query cannot hold null."""
+    options = [one for one in schema.pop("anyOf", []) if one.get("type") != "null"]
+    if len(options) == 1:
+        schema.update({**options[0], **{key: value for key, value in schema.items() if key != "title"}})
+    elif options:
+        schema["anyOf"] = options
+    if schema.get("default", 0) is None:
+        del schema["default"]

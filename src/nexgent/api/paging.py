@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from starlette.responses import Response
 
 from nexgent.api.encoding import dumped, encode, json_array
-from nexgent.api.http.paging import PageQuery
+from nexgent.api.http.queries import PageQuery
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.paging import IdT, PageCursor
 

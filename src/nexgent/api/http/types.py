@@ -256,12 +256,16 @@ class _NotBlank:
 NotBlank = _NotBlank()
 """Texts that are there lose surrounding blanks, and something has to be left."""
 
+MILLISECONDS: dict[str, Any] = {"type": "number", "minimum": 0}
+"""A time as milliseconds since 1970, as it is documented."""
 _TIME_TEXT = {"type": "string", "examples": ["2026-01-01T12:00:00.000Z"]}
 OptionalTime = Annotated[datetime | None, _reader(fields.parse_time), Stripped, WithJsonSchema(_TIME_TEXT)]
 """A time in a query: ISO-8601 (a date is UTC midnight, no offset means UTC), RFC 2822; an empty one counts as left out."""
 
 GivenTime = Annotated[
-    datetime, _reader(fields.parse_time), WithJsonSchema({"anyOf": [_TIME_TEXT, {"type": "integer"}]})
+    datetime,
+    _reader(fields.parse_time),
+    WithJsonSchema({"anyOf": [_TIME_TEXT | {"format": "date-time"}, MILLISECONDS]}),
 ]
 """A time in a body: as text, or in milliseconds since 1970."""
 
@@ -313,22 +317,12 @@ FlagInQuery = Annotated[
 """Whether a parameter is exactly `true`; None when it is left out."""
 
 
-def _given(value: object, info: ValidationInfo) -> object:
-    text = value.strip() if isinstance(value, str) else value
-    if text == "":
-        raise problem_text(f"{_named(info)} query parameter is required")
-    return text
-
-
-RequiredInQuery = BeforeValidator(_given)
-"""Parameters without which there is no answer: an empty one counts as left out."""
-
 OptionalUserId = Annotated[
     Annotated[UserId, _uuid_of("user"), _uuid_schema("9f1c7d24-0b4e-4c8e-8d55-2b1f0a6e3c77")] | None, Stripped
 ]
 """A user of a list, who may be left out."""
 
-AgentIdInQuery = Annotated[AgentId, _uuid_of("agent"), RequiredInQuery, _AGENT_SCHEMA]
+AgentIdInQuery = Annotated[AgentId, _uuid_of("agent"), Stripped, _AGENT_SCHEMA]
 """The agent of a list, without which there is none."""
 
 

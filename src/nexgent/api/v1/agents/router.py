@@ -16,12 +16,12 @@ from nexgent.api.http.services import Services
 from nexgent.api.http.types import AgentIdInPath
 from nexgent.api.v1.agents.schemas import (
     AgentChangesIn,
+    AgentDeletedOut,
     AgentIn,
     AgentOut,
     AgentsQuery,
     ConfigIn,
     ConfigOut,
-    DeletedOut,
     DeletionQuery,
 )
 from nexgent.api.v1.positions.schemas import PositionOut, PositionsQuery
@@ -99,14 +99,14 @@ async def delete_agent(
     query: Annotated[DeletionQuery, Query()],
     caller: SessionCaller,
     services: Services,
-) -> DeletedOut:
+) -> AgentDeletedOut:
     """Delete an agent. What it did stays readable: transactions, closed trades, and its decisions on signals.
 
     Trades under way are waited for, up to five seconds. Open positions of a live wallet have to be confirmed: their tokens stay
     in the wallet on the chain, where no stop loss watches them any more.
     """
     lost = await services.delete_agent.execute(agent_id, caller.user_id, confirmed=query.confirm)
-    return DeletedOut(success=True, message="Agent deleted successfully", open_positions=lost)
+    return AgentDeletedOut(success=True, message="Agent deleted successfully", open_positions=lost)
 
 
 @router.get("/{id}/config", summary="The effective trading configuration", response_model=ConfigOut)

@@ -27,6 +27,10 @@ class AgentIn(SchemaBody):
 class AgentChangesIn(SchemaBody):
     """What shall change; at least one field. What is left out stays."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Renamed agent", "automatedTradingSimulation": True}]}
+    )
+
     name: Name = ""
     trading_mode: Mode = TradingMode.SIMULATION
     automated_trading_simulation: bool = False
@@ -79,7 +83,7 @@ class DeletionQuery(Query):
     )
 
 
-class DeletedOut(ApiModel):
+class AgentDeletedOut(ApiModel):
     """An agent that is gone, and what went with it."""
 
     success: bool

@@ -22,7 +22,7 @@ from pydantic import (
 from nexgent.api.fields import parse_time, shown
 from nexgent.api.http.models import ApiModel, SchemaBody
 from nexgent.api.http.problems import problem
-from nexgent.api.http.types import Instant
+from nexgent.api.http.types import MILLISECONDS, Instant
 from nexgent.domain.users.api_keys import MAX_NAME_LENGTH, ApiKeyRecord, NewApiKey
 from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import InvalidInputError
@@ -82,7 +82,7 @@ class ApiKeyIn(SchemaBody):
         datetime | None,
         BeforeValidator(_expiry),
         WithJsonSchema(
-            {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}, {"type": "null"}]}
+            {"anyOf": [{"type": "string", "format": "date-time"}, MILLISECONDS, {"type": "null"}]}
         ),
     ] = None
 

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from nexgent.api.fields import shown
 from nexgent.api.http.models import ApiModel
-from nexgent.api.http.paging import PageQuery
 from nexgent.api.http.problems import problem
+from nexgent.api.http.queries import PageQuery
 from nexgent.api.http.types import Instant, OptionalText, OptionalTime, OptionalUserId, Stripped
 from nexgent.domain.audit.models import AuditFilter, AuditRow, Outcome
 from nexgent.shared.types import UserId

@@ -14,7 +14,7 @@ from nexgent.api.http.problems import problem
 from nexgent.api.http.types import Instant
 from nexgent.domain.users.models import Claims, Session, User
 from nexgent.domain.users.register import MIN_PASSWORD_LENGTH
-from nexgent.domain.users.seed_admin import MAX_EMAIL_LENGTH, is_email
+from nexgent.domain.users.seed_admin import EMAIL, MAX_EMAIL_LENGTH, is_email
 from nexgent.domain.users.session_records import SessionRecord
 
 _LONGEST = 10_000
@@ -29,7 +29,7 @@ def _email(read: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-_EMAIL = WithJsonSchema({"type": "string", "maxLength": MAX_EMAIL_LENGTH})
+_EMAIL = WithJsonSchema({"type": "string", "maxLength": MAX_EMAIL_LENGTH, "pattern": f"^{EMAIL.pattern}$"})
 Email = Annotated[str, Field(max_length=_LONGEST), _email(lambda text: text), _EMAIL]
 NewEmail = Annotated[str, Field(max_length=_LONGEST), _email(lambda text: text.strip().lower()), _EMAIL]
 # What is wrong with a password or a token that is too long, its own rules say.
@@ -53,7 +53,11 @@ class LoginIn(SchemaBody):
     """Who wants to log in."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"email": "admin@example.com", "password": "…", "rememberMe": True}]}
+        json_schema_extra={
+            "examples": [
+                {"email": "admin@example.com", "password": "YourSecurePassword1!", "rememberMe": True}
+            ]
+        }
     )
 
     email: Email
@@ -81,6 +85,14 @@ class RefreshIn(SchemaBody):
 
 class LogoutIn(Body):
     """Optionally the refresh token to void as well."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"refreshToken": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2lnbmF0dXJl"}
+            ]
+        }
+    )
 
     # Whatever is no text is ignored, so that logging out always works.
     refresh_token: Annotated[str | None, BeforeValidator(_text_or_none), Field(repr=False)] = None
@@ -139,7 +151,7 @@ class ChangePasswordIn(SchemaBody):
 class SessionRecordOut(ApiModel):
     """A session: `lastUsedAt` is its last login or refresh, `current` the one that asks."""
 
-    id: str
+    id: Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
     created_at: Instant
     last_used_at: Instant
     expires_at: Instant

@@ -8,13 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from nexgent.api.http.access import BalancesCaller, SessionCaller
+from nexgent.api.http.models import DoneOut
 from nexgent.api.http.refusals import MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import BalanceIdInPath
 from nexgent.api.v1.balances.schemas import (
     BalanceChangesIn,
-    BalanceDeletedOut,
     BalanceIn,
     BalanceOut,
     BalancesQuery,
@@ -88,12 +88,10 @@ async def update_balance(
 
 
 @router.delete("/{id}", summary="Strike a balance off the books", responses=refusals(MOVED_ON))
-async def delete_balance(
-    wanted: BalanceIdInPath, caller: SessionCaller, services: Services
-) -> BalanceDeletedOut:
+async def delete_balance(wanted: BalanceIdInPath, caller: SessionCaller, services: Services) -> DoneOut:
     """Remove a balance. Refused with 409 while an open position holds the token or a trade under way has reserved some of it."""
     await services.bookkeeping.remove_balance.execute(wanted, caller.user_id)
-    return BalanceDeletedOut(success=True, message="Balance deleted successfully")
+    return DoneOut(success=True, message="Balance deleted successfully")
 
 
 async def _balances(services: Services, wallet: WalletAddress) -> list[OwnedBalance]:

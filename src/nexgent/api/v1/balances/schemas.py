@@ -101,13 +101,6 @@ class BalanceChangesIn(Body):
         return self
 
 
-class BalanceDeletedOut(ApiModel):
-    """A balance was removed."""
-
-    success: bool
-    message: str
-
-
 class BalanceOut(ApiModel):
     """What a wallet holds of one token; `balance` is the exact amount as text."""
 

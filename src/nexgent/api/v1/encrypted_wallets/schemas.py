@@ -187,6 +187,12 @@ class OwnWalletsOut(ApiModel):
 class UnlockIn(SchemaBody):
     """The passphrase, and for how long; without `ttlSeconds` until the wallet is locked or the service stops."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"passphrase": "a long passphrase nobody guesses", "ttlSeconds": 3600}]
+        }
+    )
+
     passphrase: GivenPassphrase | None = None
     ttl_seconds: Seconds = None
 
@@ -238,7 +244,9 @@ class ExportOut(ApiModel):
 class DeleteWalletIn(ConfirmedBody, SchemaBody):
     """Yes, really; `force` gives open positions up. `passphrase` is required for encrypted wallets."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"confirm": True, "passphrase": "…"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"confirm": True, "passphrase": "a long passphrase nobody guesses"}]}
+    )
 
     asks: ClassVar[str] = to_confirm("delete the wallet")
 

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJso
 
 from nexgent.api.fields import shown
 from nexgent.api.http.models import ApiModel, Body, left_out
-from nexgent.api.http.paging import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.problems import problem
+from nexgent.api.http.queries import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.types import (
     EXAMPLE_MINT,
     AgentIdInQuery,

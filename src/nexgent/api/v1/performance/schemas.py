@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from nexgent.api.http.models import ApiModel, Query
 from nexgent.api.http.problems import problem
-from nexgent.api.http.types import DecimalText, FigureNumber, Instant, OptionalText, RequiredInQuery
+from nexgent.api.http.types import DecimalText, FigureNumber, Instant, OptionalText, Stripped
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.summary import PerformanceSummary, Timeframe
 from nexgent.domain.performance.take_profit_summary import remaining_percent
@@ -40,7 +40,7 @@ class PerformanceQuery(Query):
 class BalanceHistoryQuery(Query):
     """Which snapshots."""
 
-    wallet_address: Annotated[str, RequiredInQuery] = Field(description="The wallet")
+    wallet_address: Annotated[str, Stripped] = Field(description="The wallet")
     timeframe: GivenTimeframe = Field(
         default="all", description="24h: every hour of a day; all (default): one per day"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from pydantic import ConfigDict
 
 from nexgent.api.http.access import SESSION_ONLY
 from nexgent.api.http.models import ApiModel
@@ -18,6 +19,19 @@ STALE_SECONDS = 30
 
 class SolPriceOut(ApiModel):
     """USD per SOL with 8 decimals. Before the first update it says 100, `lastUpdated` null and `isStale` true."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "price": "150.25000000",
+                    "lastUpdated": "2026-01-01T12:00:00.000Z",
+                    "isStale": False,
+                    "source": "pyth",
+                }
+            ]
+        }
+    )
 
     price: str
     last_updated: Instant | None

@@ -10,18 +10,10 @@ from pydantic import AfterValidator, ConfigDict, StringConstraints, WithJsonSche
 from nexgent.api.http.models import ApiModel, Body
 from nexgent.api.http.problems import problem
 from nexgent.api.http.types import BLANK, Instant, Stripped
+from nexgent.api.v1.signals.schemas import GateOut
 from nexgent.domain.agents.config_models import ProtectionsConfig
 from nexgent.domain.agents.models import Wallet
 from nexgent.domain.protections.models import KillSwitch, ProtectionVerdict
-
-
-class GateOut(ApiModel):
-    """One check: what it looked at, the limit, and whether it passed."""
-
-    name: str
-    value: str | None
-    limit: str | None
-    passed: bool
 
 
 class WalletProtectionsOut(ApiModel):

@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from nexgent.api.fields import shown
 from nexgent.api.http.confirmation import Confirmed
 from nexgent.api.http.models import ApiModel, Body, Query, left_out
-from nexgent.api.http.paging import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.problems import problem, problem_text
+from nexgent.api.http.queries import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.types import (
     DecimalText,
     GivenTradedMint,
@@ -221,6 +221,12 @@ class SignalOut(ApiModel):
 
 class GateOut(ApiModel):
     """One check: what was looked at, the limit, and whether it passed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "signal_strength", "value": "4", "limit": ">= 1", "passed": True}]
+        }
+    )
 
     name: str
     value: str | None

@@ -13,8 +13,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from nexgent.api.encoding import encode
 from nexgent.api.fields import parse_decimal, shown
 from nexgent.api.http.models import ApiModel, Body, left_out
-from nexgent.api.http.paging import PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.problems import problem, problem_text
+from nexgent.api.http.queries import PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.types import (
     NUMBER_TEXT,
     AgentIdInQuery,

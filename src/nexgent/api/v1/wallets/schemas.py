@@ -142,7 +142,7 @@ class UnassignIn(ResetIn):
     asks: ClassVar[str] = to_confirm("unassign the wallet")
 
 
-class DeletedOut(ApiModel):
+class DeletedRowsOut(ApiModel):
     """How many rows are gone."""
 
     positions: int
@@ -158,7 +158,7 @@ class ResetOut(ApiModel):
     success: bool
     message: str
     wallet_address: str
-    deleted: DeletedOut
+    deleted: DeletedRowsOut
     duration: int
 
     @classmethod
@@ -169,7 +169,7 @@ class ResetOut(ApiModel):
             success=True,
             message=message,
             wallet_address=address,
-            deleted=DeletedOut.model_construct(
+            deleted=DeletedRowsOut.model_construct(
                 positions=deleted.positions,
                 historical_swaps=deleted.historical_swaps,
                 balances=deleted.balances,

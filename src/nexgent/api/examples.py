@@ -1,4 +1,4 @@
-"""What the documentation knows of a field from its name alone: format, and a realistic value.
+"""Realistic values for the documentation, put together from the names of fields.
 
 Names mean the same everywhere in this interface, so one table serves all shapes, those of endpoints to come included. A model's
 own `examples` win over what is put together here.
@@ -32,20 +32,10 @@ _UUID_FIELDS = {
     "historicalSwapId": "5d9e1b3f-2c47-4e8a-b6d0-f7a9c1e3b584",
     "intentId": "a7c3e5b1-9d2f-4f60-8b14-c6d8e0f2a439",
 }
-_TIME_FIELDS = frozenset(
-    {
-        "createdAt", "updatedAt", "lastUpdated", "timestamp", "time", "transactionTime", "purchaseTime", "saleTime",
-        "lastTakeProfitTime", "lastDcaTime", "unlockedUntil", "lockedUntil", "processedAt", "decidedAt", "resetAt", "changedAt",
-        "expiresAt", "deliveredAt", "nextAttemptAt",
-    }
-)  # fmt: skip
+_TIME_FIELDS = frozenset({"transactionTime", "purchaseTime", "saleTime"})
 _EXAMPLES: dict[str, object] = {
     "accessToken": _JWT,
     "activationReason": "Volume tripled within five minutes",
-    "amount": "1250.5",
-    "averageReturn": 12.4,
-    "balance": "10.25",
-    "changePercent": "18.42",
     "closeReason": "take_profit",
     "code": None,
     "depositAmount": 1.5,
@@ -59,112 +49,54 @@ _EXAMPLES: dict[str, object] = {
     "inputPrice": "1",
     "inputSymbol": "SOL",
     "key": "nex_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4",
-    "latency": 1,
     "latencyMs": {"total": 2.4},
-    "level": 0,
     "message": "Done",
     "moonBagAmount": None,
     "name": "First agent",
-    "native": 0.0921,
     "networkFeeSol": "0.000005",
     "note": None,
-    "onChainBalance": 11.75,
-    "originalAmount": 1250.5,
     "outcome": "bought",
     "outputAmount": "1250.5",
     "outputMint": _MINT,
     "outputPrice": "0.0004",
     "outputSymbol": "EXM",
     "passphrase": "a long passphrase nobody guesses",
-    "password": "YourSecurePassword1!",
-    "peakPrice": 0.00047,
-    "percent": 18.42,
-    "percentage": -32,
-    "portfolioBalanceSol": "12.5",
-    "positionsValueSol": "2.25",
     "prefix": "nex_Zm9v",
-    "previousBalance": 10.25,
-    "price": "150.25000000",
     "priceAgeMs": 340,
-    "priceChangePercent": 17.5,
     "priceImpact": "0.0012",
-    "priceNative": 0.0004,
     "priceSol": 0.0004,
     "priceSource": "dexscreener",
-    "priceUsd": 0.0601,
     "privateKey": "4Z7cXSyeFR8wNGMVXUE1TwtKn5D5Vu7FzEv69dokLv7KrQk7h6pu4LF8ZRR9yQBhc7uSM6RTTZtU1fmaxiNrxXrs",
-    "profitLossSol": "0.0921",
-    "profitLossUsd": "13.84",
     "protocolFeeSol": "0.0025",
-    "purchasePrice": "0.0004",
-    "realizedProfitLossSol": 0.236,
     "reason": "The price fell",
     "refreshToken": _JWT,
-    "remainingAmount": 1250.5,
-    "remainingPercent": 75,
-    "routes": None,
-    "salePrice": "0.00047",
     "signalId": 42,
     "signalType": "Velocity (Breakout Confirmation)",
     "sizeSol": "0.5",
     "slippage": "0.5",
-    "solBalance": "10.25",
-    "soldPercent": 0,
     "source": "example",
     "symbol": "EXM",
     "ticket": "dGhpcyBpcyBub3QgYSB0aWNrZXQgZm9yIGFueWJvZHk",
-    "timeframe": "all",
     "tokenAddress": _MINT,
     "tokenSymbol": "EXM",
-    "totalInvestedSol": 0.5,
-    "totalProfitLossSol": 0.42,
     "transactionHash": None,
     "transactionIds": [_TRANSACTION],
     "transactionType": "SWAP",
-    "transactionValueUsd": "75.13",
-    "ttlSeconds": 3600,
-    "unrealizedPnLSol": "0.184",
-    "unrealizedProfitLossSol": 0.184,
     "uptime": 86400,
-    "url": "https://hooks.example.com/nexgent",
-    "usd": 13.84,
-    "valueNative": 0.5876,
-    "valueUsd": 88.31,
     "walletAddress": _WALLET,
-    "winRate": 62.5,
 }
-_CHOICES = {"walletType": "simulation", "source": "simulation", "outcome": "bought"}
-_WHOLE: dict[str, object] = {
-    "GateOut": {"name": "signal_strength", "value": "4", "limit": ">= 1", "passed": True},
-    "SolPriceOut": {"price": "150.25000000", "lastUpdated": _TIME, "isStale": False, "source": "pyth"},
-    "UnlockIn": {"passphrase": "a long passphrase nobody guesses", "ttlSeconds": 3600},
-    "LoginIn": {"email": "admin@example.com", "password": "YourSecurePassword1!", "rememberMe": True},
-    "DeleteWalletIn": {"confirm": True, "passphrase": "a long passphrase nobody guesses"},
-    "AgentChangesIn": {"name": "Renamed agent", "automatedTradingSimulation": True},
-    "AssignIn": {"agentId": _AGENT, "walletAddress": _WALLET, "walletType": "simulation"},
-    "CreateWalletIn": {"agentId": _AGENT, "walletType": "simulation"},
-    "LogoutIn": {"refreshToken": _JWT},
-    "CloseIn": {"reason": "manual"},
-}
+_CHOICES = {"source": "simulation"}
 
 
 def annotate(schemas: Mapping[str, Schema]) -> None:
-    """Say which texts are ids and times, and give every shape an example."""
+    """Give every shape an example, and write defaults that are decimals as the numbers they are here."""
     for schema in schemas.values():
-        for name, field in schema.get("properties", {}).items():
-            _set_format(name, field)
-            _set_number(field)
-    lacking = {
-        title: schema
-        for title, schema in schemas.items()
-        if schema.get("type") == "object" and ("examples" not in schema or _is_elided(schema["examples"]))
-    }
-    for title, schema in lacking.items():
-        schema.pop("examples", None)
-        if (short := title.rpartition("__")[2]) in _WHOLE:
-            schema["examples"] = [_WHOLE[short]]
-    for schema in lacking.values():
-        if "examples" not in schema:
+        for field in schema.get("properties", {}).values():
+            default = field.get("default")
+            if isinstance(default, str) and "number" in _kinds(field) and "string" not in _kinds(field):
+                field["default"] = float(default)
+    for schema in schemas.values():
+        if schema.get("type") == "object" and "examples" not in schema:
             schema["examples"] = [example_of(schema, schemas)]
 
 
@@ -238,35 +170,3 @@ def _as_kind(value: object, kinds: set[str]) -> object:
 def _kinds(schema: Schema) -> set[str]:
     found = {schema["type"]} if isinstance(schema.get("type"), str) else set()
     return found.union(*(_kinds(one) for one in schema.get("anyOf", ())))
-
-
-def _is_elided(examples: list[object]) -> bool:
-    """Tell whether an example leaves out what cannot be left out."""
-    return any(isinstance(one, dict) and "…" in one.values() for one in examples)
-
-
-def _set_number(field: Schema) -> None:
-    """Describe decimals as the numbers they are here; the schema generator would take them for texts as well."""
-    options = field.get("anyOf", [])
-    for one in (field, *options):
-        if one.get("type") == "string" and "\\d*" in one.get("pattern", ""):
-            del one["pattern"]
-            one["type"] = "number"
-    unique = [one for index, one in enumerate(options) if one not in options[:index]]
-    if any("minimum" in one or "maximum" in one or "exclusiveMinimum" in one for one in unique):
-        unique = [one for one in unique if one != {"type": "number"}]
-    if unique != options:
-        field["anyOf"] = unique
-    default = field.get("default")
-    if isinstance(default, str) and "number" in _kinds(field) and "string" not in _kinds(field):
-        field["default"] = float(default)
-
-
-def _set_format(name: str, field: Schema) -> None:
-    form = "uuid" if name in _UUID_FIELDS else "date-time" if name in _TIME_FIELDS else None
-    for one in (field, *field.get("anyOf", ())):
-        if form is None or one.get("type") != "string" or one.keys() & {"format", "pattern"}:
-            continue
-        # A time of the future may be a number in requests; the interface's own times are always ISO-8601.
-        if form == "uuid" or len(field.get("anyOf", ())) < 3:
-            one["format"] = form
