@@ -24,6 +24,7 @@ import structlog
 
 from nexgent.domain.idempotency.models import First, StoredAnswer
 from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.stores.sql import idempotency as sql
 from nexgent.infrastructure.security.sealing import SealBrokenError, Sealer
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import UserId
@@ -36,27 +37,6 @@ RENEW_SECONDS = 15.0
 SILENT_FOR = timedelta(minutes=2)
 """A request of another process of which nothing was said for so long has ended with that process."""
 _SPARE_CLAIMS = 1_000
-
-_BEGIN = """
-INSERT INTO idempotency_keys (user_id, key_hash, fingerprint, owner, created_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (user_id, key_hash) DO UPDATE
-    SET fingerprint = excluded.fingerprint, owner = excluded.owner, created_at = excluded.created_at,
-        status = NULL, answer = NULL
-    WHERE idempotency_keys.created_at < $6
-        OR (idempotency_keys.owner = ANY($7::uuid[]) AND idempotency_keys.status IS NULL)
-RETURNING key_hash
-"""
-_FIND = """
-SELECT fingerprint, owner, status, answer, created_at FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2
-"""
-_FINISH = """
-UPDATE idempotency_keys SET status = $4, answer = $5 WHERE user_id = $1 AND key_hash = $2 AND owner = $3
-"""
-_RELEASE = (
-    "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2 AND owner = $3 AND status IS NULL"
-)
-_RENEW = "UPDATE idempotency_keys SET created_at = $2 WHERE owner = ANY($1::uuid[]) AND status IS NULL"
-_FORGET = "DELETE FROM idempotency_keys WHERE created_at < $1"
 
 
 class _Answer(msgspec.Struct, array_like=True):
@@ -106,7 +86,7 @@ class PostgresAnswerStore:
         try:
             with translated_errors("keep an answer"):
                 owner = self._running.get((user_id, _hash(key)))
-                await self._pool.execute(_FINISH, user_id, _hash(key), owner, answer.status, sealed)
+                await self._pool.execute(sql.FINISH, user_id, _hash(key), owner, answer.status, sealed)
         finally:
             self.abandon(user_id, key)
 
@@ -121,7 +101,7 @@ class PostgresAnswerStore:
         try:
             with translated_errors("forget a request"):
                 owner = self._running.get((user_id, _hash(key)))
-                await self._pool.execute(_RELEASE, user_id, _hash(key), owner)
+                await self._pool.execute(sql.RELEASE, user_id, _hash(key), owner)
         finally:
             self.abandon(user_id, key)
 
@@ -129,7 +109,7 @@ class PostgresAnswerStore:
         """Say of the requests of this process that they run still, for other processes. Raises `UnavailableError`."""
         if self._running:
             with translated_errors("renew the note of a request"):
-                await self._pool.execute(_RENEW, list(self._running.values()), self._clock.now())
+                await self._pool.execute(sql.RENEW, list(self._running.values()), self._clock.now())
 
     async def _claim(
         self, user_id: UserId, key: str, hashed: bytes, fingerprint: bytes, owner: UUID
@@ -139,11 +119,11 @@ class PostgresAnswerStore:
         while True:
             with translated_errors("note a request"):
                 begun = await self._pool.fetchval(
-                    _BEGIN, user_id, hashed, fingerprint, owner, now, now - KEPT_FOR, list(self._not_begun)
+                    sql.BEGIN, user_id, hashed, fingerprint, owner, now, now - KEPT_FOR, list(self._not_begun)
                 )
                 if begun is not None:
                     return First.NONE
-                row = await self._pool.fetchrow(_FIND, user_id, hashed)
+                row = await self._pool.fetchrow(sql.FIND, user_id, hashed)
             if row is None:
                 # The first one was released at this moment.
                 continue
@@ -175,7 +155,7 @@ class PostgresAnswerStore:
 async def forget_old_answers(pool: asyncpg.Pool[asyncpg.Record], now: datetime) -> int:
     """Delete keys older than a day; return how many. Raises `UnavailableError`."""
     with translated_errors("forget old requests"):
-        done = await pool.execute(_FORGET, now - KEPT_FOR)
+        done = await pool.execute(sql.FORGET, now - KEPT_FOR)
     return int(done.rpartition(" ")[2])
 
 

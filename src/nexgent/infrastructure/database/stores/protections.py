@@ -19,71 +19,12 @@ from nexgent.domain.protections.models import (
 from nexgent.domain.protections.state import ENTRY_KINDS, HOUR, LONGEST_COOLDOWN
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
+from nexgent.infrastructure.database.stores.sql import protections as sql
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
 SYSTEM = "system"
-
-_SET_SWITCH = """
-INSERT INTO kill_switches (scope, user_id, engaged, reason, changed_at, changed_by) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (scope) DO UPDATE SET engaged = excluded.engaged, reason = excluded.reason,
-    changed_at = excluded.changed_at, changed_by = excluded.changed_by
-WHERE kill_switches.changed_at <= excluded.changed_at
-"""
-_RESET = """
-INSERT INTO protection_resets (agent_id, reset_at, reset_by) VALUES ($1, $2, $3)
-ON CONFLICT (agent_id) DO UPDATE SET reset_at = excluded.reset_at, reset_by = excluded.reset_by
-WHERE protection_resets.reset_at < excluded.reset_at
-"""
-_SWITCHES = "SELECT user_id, engaged, reason, changed_at, changed_by FROM kill_switches"
-_RESETS = "SELECT agent_id, reset_at FROM protection_resets"
-_WALLETS = """
-SELECT w.wallet_address, w.agent_id, coalesce(s.seq, 0) AS seq
-FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address)
-WHERE $1::text[] IS NULL OR w.wallet_address = ANY($1)
-"""
-# Only what the engine has traded counts, and that has an intent: rows that somebody recorded by hand are history, not losses.
-# One that names a sale of the engine comes after the engine's own row of that sale, which is written together with the sale.
-_TRADED = """t.sale_transaction_id IN (SELECT transaction_id FROM trade_intents WHERE status = 'settled')
-      AND NOT EXISTS (SELECT FROM agent_historical_swaps o WHERE o.sale_transaction_id = t.sale_transaction_id
-                      AND (o.created_at, o.id) < (t.created_at, t.id))"""
-# Results of closed trades since the last reset, summed in the order of the sales.
-_RESULTS = f"""
-WITH trades AS (
-    SELECT t.wallet_address, t.profit_loss_sol, t.sale_time,
-           sum(t.profit_loss_sol) OVER stream AS total, row_number() OVER stream AS number
-    FROM agent_historical_swaps t LEFT JOIN protection_resets r USING (agent_id)
-    WHERE t.wallet_address IS NOT NULL AND ($2::text[] IS NULL OR t.wallet_address = ANY($2))
-      AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
-      AND {_TRADED}
-    WINDOW stream AS (PARTITION BY t.wallet_address ORDER BY t.sale_time, t.id)
-)
-SELECT wallet_address, sum(profit_loss_sol) AS profit, greatest(max(total), 0) AS peak,
-       coalesce(sum(profit_loss_sol) FILTER (WHERE sale_time >= $1), 0) AS today,
-       count(*) - coalesce(max(number) FILTER (WHERE profit_loss_sol >= 0), 0) AS streak,
-       max(sale_time) FILTER (WHERE profit_loss_sol < 0) AS last_loss_at
-FROM trades GROUP BY wallet_address
-"""  # noqa: S608 -- constants only  # nosec B608
-_CLOSES = f"""
-SELECT t.wallet_address, t.token_address, max(t.sale_time) AS closed_at
-FROM agent_historical_swaps t LEFT JOIN protection_resets r USING (agent_id)
-WHERE t.wallet_address IS NOT NULL AND t.sale_time > $1 AND ($2::text[] IS NULL OR t.wallet_address = ANY($2))
-  AND (r.reset_at IS NULL OR t.sale_time > r.reset_at)
-  AND {_TRADED}
-GROUP BY t.wallet_address, t.token_address
-"""  # noqa: S608 -- constants only  # nosec B608
-_ENTRIES = """
-SELECT i.wallet_address, i.id, i.created_at
-FROM trade_intents i LEFT JOIN protection_resets r USING (agent_id)
-WHERE i.created_at > $1 AND (r.reset_at IS NULL OR i.created_at > r.reset_at)
-  AND i.kind = ANY($3) AND ($2::text[] IS NULL OR i.wallet_address = ANY($2))
-  AND i.status NOT IN ('failed', 'expired')
-"""
-_UNPROJECTED = """
-SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
-WHERE id > (SELECT position FROM journal_watermark) AND ($1::text[] IS NULL OR wallet_address = ANY($1)) ORDER BY id
-"""
 
 
 class PostgresProtectionStore:
@@ -97,7 +38,7 @@ class PostgresProtectionStore:
         scope = SYSTEM if switch.user_id is None else str(switch.user_id)
         with translated_errors("store a kill switch"):
             await self._pool.execute(
-                _SET_SWITCH,
+                sql.SET_SWITCH,
                 scope,
                 switch.user_id,
                 switch.engaged,
@@ -109,7 +50,7 @@ class PostgresProtectionStore:
     async def reset(self, agent_id: AgentId, at: datetime, by: UserId) -> None:
         """Let an agent's record count from a moment on."""
         with translated_errors("reset protections"):
-            await self._pool.execute(_RESET, agent_id, at, by)
+            await self._pool.execute(sql.RESET, agent_id, at, by)
 
     async def controls(self) -> ProtectionControls:
         """Return all switches and resets."""
@@ -132,11 +73,11 @@ class PostgresProtectionStore:
                 # Over the whole history: longer than a usual statement may take.
                 await connection.execute("SET LOCAL statement_timeout = 0")
                 controls = await _controls(connection)
-                rows = await connection.fetch(_WALLETS, chosen)
-                results = await connection.fetch(_RESULTS, midnight, chosen, timeout=None)
-                closes = await connection.fetch(_CLOSES, now - LONGEST_COOLDOWN, chosen)
-                entries = await connection.fetch(_ENTRIES, now - HOUR, chosen, kinds)
-                unprojected = await connection.fetch(_UNPROJECTED, chosen)
+                rows = await connection.fetch(sql.WALLETS, chosen)
+                results = await connection.fetch(sql.RESULTS, midnight, chosen, timeout=None)
+                closes = await connection.fetch(sql.CLOSES, now - LONGEST_COOLDOWN, chosen)
+                entries = await connection.fetch(sql.ENTRIES, now - HOUR, chosen, kinds)
+                unprojected = await connection.fetch(sql.UNPROJECTED, chosen)
         return ProtectionHistory(controls, _records(rows, results, closes, entries), _decoded(unprojected))
 
 
@@ -149,9 +90,9 @@ async def _controls(connection: Any) -> ProtectionControls:
             changed_at=row["changed_at"],
             changed_by=UserId(row["changed_by"]) if row["changed_by"] is not None else None,
         )
-        for row in await connection.fetch(_SWITCHES)
+        for row in await connection.fetch(sql.SWITCHES)
     ]
-    resets = {AgentId(row["agent_id"]): row["reset_at"] for row in await connection.fetch(_RESETS)}
+    resets = {AgentId(row["agent_id"]): row["reset_at"] for row in await connection.fetch(sql.RESETS)}
     return ProtectionControls(switches, resets)
 
 

@@ -1,0 +1,78 @@
+"""Compiled by `make sql` from `schema/statements/protections.py`; changes belong there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CLOSES: Final = """
+SELECT agent_historical_swaps.wallet_address, agent_historical_swaps.token_address,
+max(agent_historical_swaps.sale_time) AS closed_at FROM agent_historical_swaps LEFT OUTER JOIN protection_resets ON
+protection_resets.agent_id = agent_historical_swaps.agent_id WHERE agent_historical_swaps.sale_time > $1::TIMESTAMP WITH
+TIME ZONE AND agent_historical_swaps.wallet_address IS NOT NULL AND ($2::TEXT[] IS NULL OR
+agent_historical_swaps.wallet_address = ANY ($2::TEXT[])) AND (protection_resets.reset_at IS NULL OR
+agent_historical_swaps.sale_time > protection_resets.reset_at) AND agent_historical_swaps.sale_transaction_id IN (SELECT
+trade_intents.transaction_id FROM trade_intents WHERE trade_intents.status = 'settled') AND NOT (EXISTS (SELECT
+earlier.id FROM agent_historical_swaps AS earlier WHERE earlier.sale_transaction_id =
+agent_historical_swaps.sale_transaction_id AND (earlier.created_at, earlier.id) < (agent_historical_swaps.created_at,
+agent_historical_swaps.id))) GROUP BY agent_historical_swaps.wallet_address, agent_historical_swaps.token_address
+"""
+"""Arguments: after, wallets."""
+ENTRIES: Final = """
+SELECT trade_intents.wallet_address, trade_intents.id, trade_intents.created_at FROM trade_intents LEFT OUTER JOIN
+protection_resets ON protection_resets.agent_id = trade_intents.agent_id WHERE trade_intents.created_at > $1::TIMESTAMP
+WITH TIME ZONE AND (protection_resets.reset_at IS NULL OR trade_intents.created_at > protection_resets.reset_at) AND
+trade_intents.kind = ANY ($3::TEXT[]) AND ($2::TEXT[] IS NULL OR trade_intents.wallet_address = ANY ($2::TEXT[])) AND
+(trade_intents.status NOT IN ('failed', 'expired'))
+"""
+"""Arguments: after, wallets, kinds."""
+RESET: Final = """
+INSERT INTO protection_resets (agent_id, reset_at, reset_by) VALUES ($1::UUID, $2::TIMESTAMP WITH TIME ZONE, $3::UUID)
+ON CONFLICT (agent_id) DO UPDATE SET reset_at = excluded.reset_at, reset_by = excluded.reset_by WHERE
+protection_resets.reset_at < excluded.reset_at
+"""
+"""Arguments: agent_id, reset_at, reset_by."""
+RESETS: Final = """
+SELECT protection_resets.agent_id, protection_resets.reset_at FROM protection_resets
+"""
+RESULTS: Final = """
+WITH trades AS (SELECT agent_historical_swaps.wallet_address AS wallet_address, agent_historical_swaps.profit_loss_sol
+AS profit_loss_sol, agent_historical_swaps.sale_time AS sale_time, sum(agent_historical_swaps.profit_loss_sol) OVER
+(PARTITION BY agent_historical_swaps.wallet_address ORDER BY agent_historical_swaps.sale_time,
+agent_historical_swaps.id) AS total, row_number() OVER (PARTITION BY agent_historical_swaps.wallet_address ORDER BY
+agent_historical_swaps.sale_time, agent_historical_swaps.id) AS number FROM agent_historical_swaps LEFT OUTER JOIN
+protection_resets ON protection_resets.agent_id = agent_historical_swaps.agent_id WHERE
+agent_historical_swaps.wallet_address IS NOT NULL AND ($2::TEXT[] IS NULL OR agent_historical_swaps.wallet_address = ANY
+($2::TEXT[])) AND (protection_resets.reset_at IS NULL OR agent_historical_swaps.sale_time > protection_resets.reset_at)
+AND agent_historical_swaps.sale_transaction_id IN (SELECT trade_intents.transaction_id FROM trade_intents WHERE
+trade_intents.status = 'settled') AND NOT (EXISTS (SELECT earlier.id FROM agent_historical_swaps AS earlier WHERE
+earlier.sale_transaction_id = agent_historical_swaps.sale_transaction_id AND (earlier.created_at, earlier.id) <
+(agent_historical_swaps.created_at, agent_historical_swaps.id)))) SELECT trades.wallet_address,
+sum(trades.profit_loss_sol) AS profit, greatest(max(trades.total), 0) AS peak, coalesce(sum(trades.profit_loss_sol)
+FILTER (WHERE trades.sale_time >= $1::TIMESTAMP WITH TIME ZONE), 0) AS today, count(*) - coalesce(max(trades.number)
+FILTER (WHERE trades.profit_loss_sol >= 0), 0) AS streak, max(trades.sale_time) FILTER (WHERE trades.profit_loss_sol <
+0) AS last_loss_at FROM trades GROUP BY trades.wallet_address
+"""
+"""Arguments: midnight, wallets."""
+SET_SWITCH: Final = """
+INSERT INTO kill_switches (scope, user_id, engaged, reason, changed_at, changed_by) VALUES ($1::VARCHAR, $2::UUID,
+$3::BOOLEAN, $4::VARCHAR, $5::TIMESTAMP WITH TIME ZONE, $6::UUID) ON CONFLICT (scope) DO UPDATE SET engaged =
+excluded.engaged, reason = excluded.reason, changed_at = excluded.changed_at, changed_by = excluded.changed_by WHERE
+kill_switches.changed_at <= excluded.changed_at
+"""
+"""Arguments: scope, user_id, engaged, reason, changed_at, changed_by."""
+SWITCHES: Final = """
+SELECT kill_switches.user_id, kill_switches.engaged, kill_switches.reason, kill_switches.changed_at,
+kill_switches.changed_by FROM kill_switches
+"""
+UNPROJECTED: Final = """
+SELECT journal.entry_id, journal.wallet_address, journal.agent_id, journal.seq, journal.at, journal.kind,
+journal.postings, journal.body FROM journal WHERE journal.id > (SELECT journal_watermark.position FROM
+journal_watermark) AND ($1::TEXT[] IS NULL OR journal.wallet_address = ANY ($1::TEXT[])) ORDER BY journal.id
+"""
+"""Arguments: wallets."""
+WALLETS: Final = """
+SELECT agent_wallets.wallet_address, agent_wallets.agent_id, coalesce(journal_streams.seq, 0) AS seq FROM agent_wallets
+LEFT OUTER JOIN journal_streams ON journal_streams.wallet_address = agent_wallets.wallet_address WHERE $1::TEXT[] IS
+NULL OR agent_wallets.wallet_address = ANY ($1::TEXT[])
+"""
+"""Arguments: wallets."""
