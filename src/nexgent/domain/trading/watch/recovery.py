@@ -3,12 +3,15 @@
 An intent without a submission never left the process: a purchase is carried on while its signal is fresh, everything else is
 recorded as failed (an exit goes on by itself, its position remembers it). A submitted swap is asked about until the chain or
 its expiry decides. Nothing ambiguous is ever called failed.
+
+Wallets are resolved side by side, the intents of one wallet in order, each within a deadline. Whatever an intent does, one place
+(`_resolve`) catches it: it stays open, rests, and is tried again, and nobody else notices.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import assert_never
 
@@ -31,6 +34,7 @@ from nexgent.domain.trading.venues import SwapVenues
 from nexgent.domain.trading.watch.exits import ExitTasks
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
+from nexgent.shared.loops import TaskSet
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import IntentId, WalletAddress
 
@@ -38,6 +42,10 @@ log = structlog.get_logger(__name__)
 
 BREATH = 200
 """After so many wallets the others get their turn."""
+SIDE_BY_SIDE = 16
+"""So many wallets are resolved at once: each may be waiting for the chain."""
+DEADLINE_SECONDS = 20.0
+"""How long one attempt at an intent may take."""
 REST_SECONDS = (0.0, 2.0, 4.0, 8.0, 15.0)
 """How long an intent is left alone that could not be ended: once, twice, and so on."""
 
@@ -59,6 +67,7 @@ class Recovery:
         clock: Clock,
         max_purchase_age_seconds: float,
         publish: Callable[[object], None],
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._ledger = ledger
         self._directory = directory
@@ -71,15 +80,34 @@ class Recovery:
         self._clock = clock
         self._max_purchase_age = timedelta(seconds=max_purchase_age_seconds)
         self._publish = publish
+        self._deadline_seconds = deadline_seconds
         self._rests: dict[IntentId, tuple[int, float]] = {}
         """How often an intent could not be ended, and until when (monotonic) it is left alone."""
+        self._tasks = TaskSet("recovery")
+        self._places = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._busy: set[WalletAddress] = set()
+        self._unresolved: dict[IntentId, WalletAddress] = {}
+
+    @property
+    def unresolved(self) -> Mapping[IntentId, WalletAddress]:
+        """The open intents that nobody but recovery works on, as far as is known."""
+        return self._unresolved
+
+    async def tick(self) -> None:
+        """Start pending exits nobody runs, and to resolve what is open and not worked on. Waits for none of them."""
+        await self._begin()
 
     async def run_once(self) -> int:
-        """Resolve what is open and not worked on; start pending exits nobody runs. Return how many intents were ended.
+        """Do what `tick` does and wait for the intents; return how many were ended."""
+        return sum(await asyncio.gather(*await self._begin()))
 
-        Whatever goes wrong with one intent or wallet is that one's business: the others are looked at all the same.
-        """
-        ended = 0
+    async def stop(self) -> None:
+        """Let go of everything under way; it stays open."""
+        await self._tasks.drain(0)
+        self._busy.clear()
+        self._unresolved = {}
+
+    async def _begin(self) -> list[asyncio.Task[int]]:
         unfinished = self._ledger.unfinished()
         open_now = {intent_id for state in unfinished for intent_id in state.intents}
         self._rests = {key: rest for key, rest in self._rests.items() if key in open_now}
@@ -88,10 +116,31 @@ class Recovery:
             self._start_exits(state)
             if number % BREATH == 0:
                 await asyncio.sleep(0)
+        begun: list[asyncio.Task[int]] = []
+        unresolved: dict[IntentId, WalletAddress] = {}
         for state in unfinished:
-            for open_intent in state.intents.values():
-                if open_intent.intent.id not in self._in_flight and not self._rests_still(open_intent):
-                    ended += await self._try_to_finish(state.wallet_address, open_intent)
+            wallet = state.wallet_address
+            if wallet in self._busy:
+                known = [one for one in state.intents if one in self._unresolved]
+                unresolved.update(dict.fromkeys(known, wallet))
+                continue
+            ours = [one for one in state.intents.values() if one.intent.id not in self._in_flight]
+            unresolved.update({one.intent.id: wallet for one in ours})
+            if due := [one for one in ours if not self._rests_still(one)]:
+                self._busy.add(wallet)
+                begun.append(self._tasks.start(self._resolve_all(wallet, due), name=f"recovery.{wallet}"))
+        self._unresolved = unresolved
+        return begun
+
+    async def _resolve_all(self, wallet: WalletAddress, intents: Sequence[OpenIntent]) -> int:
+        """Resolve intents of one wallet in order; return how many were ended."""
+        ended = 0
+        try:
+            for open_intent in intents:
+                async with self._places:
+                    ended += await self._resolve(wallet, open_intent)
+        finally:
+            self._busy.discard(wallet)
         return ended
 
     def _start_exits(self, state: WalletState) -> None:
@@ -103,24 +152,31 @@ class Recovery:
         rest = self._rests.get(open_intent.intent.id)
         return rest is not None and rest[1] > self._clock.monotonic()
 
-    async def _try_to_finish(self, wallet: WalletAddress, open_intent: OpenIntent) -> bool:
-        """Tell whether the intent has been ended; what cannot be ended yet rests for a growing while."""
+    async def _resolve(self, wallet: WalletAddress, open_intent: OpenIntent) -> bool:
+        """Tell whether the intent has been ended; what cannot be ended yet rests for a growing while.
+
+        Everything that resolves an intent runs here, so nothing it raises and nothing it hangs on can concern another one.
+        """
         intent = open_intent.intent
         code = "SWAP_UNKNOWN"
         try:
-            if await self._finish(wallet, open_intent):
-                return True
+            async with asyncio.timeout(self._deadline_seconds) as deadline:
+                if await self._finish(wallet, open_intent):
+                    self._unresolved.pop(intent.id, None)
+                    return True
         except UnavailableError as error:
             # Nobody could answer: the next pass asks again.
             self._postponed(intent, error.code)
             return False
         except Exception as error:
-            code = named(error).code
+            code = "RECOVERY_TIMEOUT" if deadline.expired() else named(error).code
         if self._is_open(intent):
             times = self._rests.get(intent.id, (0, 0.0))[0]
             pause = REST_SECONDS[min(times, len(REST_SECONDS) - 1)]
             self._rests[intent.id] = (times + 1, self._clock.monotonic() + pause)
             self._postponed(intent, code)
+        else:
+            self._unresolved.pop(intent.id, None)
         return False
 
     def _is_open(self, intent: Intent) -> bool:
