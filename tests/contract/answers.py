@@ -179,6 +179,14 @@ RESET = {
     "duration": NUMBER,
 }
 WARMED = {"configs": INT, "positions": INT, "balances": INT}
+ENGINE = {
+    "role": one_of("engine"),
+    "holder": TEXT,
+    "epoch": INT,
+    "ageSeconds": NUMBER,
+    "unresolved": INT,
+    "unresolvedWallets": [TEXT],
+}
 SERVER = {"status": one_of("healthy", "unhealthy"), "latency": Optional(NUMBER)}
 CONFIGURED = {"configured": BOOL}
 CONFIG = {

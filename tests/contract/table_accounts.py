@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.contract.answers import (
     CONFIGURED,
+    ENGINE,
     KEY,
     MODE,
     NETWORK,
@@ -240,11 +241,15 @@ ACCOUNTS = (
             "uptime": INT,
             "services": {"database": SERVER, "redis": SERVER, "queue": SERVER},
             "message": Optional(TEXT),
+            "engine": ENGINE,
         },
     ),
     Contract(
         "GET /health/ready", PUBLIC, 200,
-        {"ready": TRUE, "timestamp": TIME, "degraded": Optional(BOOL), "message": Optional(TEXT)}
+        {
+            "ready": TRUE, "timestamp": TIME, "degraded": Optional(BOOL), "message": Optional(TEXT),
+            "engine": ENGINE,
+        }
     ),
     Contract("GET /health/live", PUBLIC, 200, {"alive": TRUE, "timestamp": TIME, "uptime": INT}),
     Contract("GET /metrics", SESSION, 200, None, media_type="text/plain; version=0.0.4; charset=utf-8"),

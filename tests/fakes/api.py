@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from starlette.datastructures import State
 
 from nexgent.api.app import create_api, fixed_segments
-from nexgent.api.deps import ApiServices, ApiValues
+from nexgent.api.deps import ApiServices, ApiValues, EngineState
 from nexgent.api.fragments import FragmentCache
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
@@ -434,6 +434,9 @@ class FakeHealth:
 
     def late(self) -> str | None:
         return self.lateness
+
+    def engine(self) -> EngineState:
+        return EngineState("engine", "here:1", 3, 0.2)
 
     def not_ready(self) -> str | None:
         return self.reason

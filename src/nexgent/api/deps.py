@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
@@ -55,6 +55,19 @@ from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.clock import Clock
 
 
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Whether this process trades, who does as far as it knows, and what recovery still has to bring to an end."""
+
+    role: Literal["engine", "replica", "starting"]
+    holder: str | None = None
+    epoch: int = 0
+    age_seconds: float | None = None
+    unresolved: int = 0
+    unresolved_wallets: tuple[str, ...] = ()
+    """Some of their wallets, shortened: everybody may read them."""
+
+
 class HealthProbe(Protocol):
     """Whether the servers we stand on answer, and whether the engine works."""
 
@@ -72,6 +85,10 @@ class HealthProbe(Protocol):
 
     def late(self) -> str | None:
         """Return what of this process was late a moment ago, or None."""
+        ...
+
+    def engine(self) -> EngineState:
+        """Return who trades and what is still being resolved."""
         ...
 
     def not_ready(self) -> str | None:

@@ -93,6 +93,13 @@ class Engine:
     dead_tokens: DeadTokens
     in_flight: IntentsInFlight
 
+    async def step_down(self) -> None:
+        """Let go of everything under way: another process trades now, and ends it as after a crash."""
+        await self.recovery.stop()
+        await self.process_signal.abandon()
+        await self.exits.abandon()
+        await self.operations.abandon()
+
     def forget_price(self, token: TokenAddress) -> None:
         """Drop prices and doubts about a token when nobody holds it any more: nobody would ever confirm or renew them.
 

@@ -1,6 +1,8 @@
 """Being the engine: hold the lease, load everything, recover, run the loops; stop them when the lease is lost.
 
-A process without the lease is a replica. It keeps the same memory, but only hears about what happens.
+A process without the lease is a replica. It keeps the same memory, but only hears about what happens. What an engine that has
+lost the lease still had under way is left where it is as soon as another one is seen to trade: the journal refuses it anyhow, and
+the other one ends it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ log = structlog.get_logger(__name__)
 RECOVERY_SECONDS = 2.0
 DEAD_TOKEN_SECONDS = 30.0
 LOAD_RETRY_SECONDS = 0.5
+LOADING_SECONDS = 120.0
+"""The longest the lease is kept for reading everything again; the price loop cannot run before."""
 
 
 class EngineRole:
@@ -48,9 +52,16 @@ class EngineRole:
         self.settled = asyncio.Event()
         """Set when the first attempt to become the engine is over, either way."""
         self.engaged = asyncio.Event()
-        """Set once this process has become the engine."""
-        self.active = False
+        """Set while this process is the engine."""
+        self.released = asyncio.Event()
+        """Set while it is not."""
+        self.released.set()
         self._reload = asyncio.Event()
+
+    @property
+    def active(self) -> bool:
+        """Tell whether this process is the engine."""
+        return self.engaged.is_set()
 
     def reload_soon(self) -> None:
         """Read everything again: a replica may have missed what the engine did."""
@@ -59,32 +70,62 @@ class EngineRole:
     async def run(self) -> None:
         """Try to be the engine for as long as the process lives."""
         await self._load_patiently()
-        first = await self._first_attempt()
-        if first is None:
+        epoch = await self._first_attempt()
+        if epoch is None:
             log.warning(
-                "engine.replica", hint="another process holds the engine lease; this one serves requests"
+                "engine.replica",
+                holder=self._lease.status.holder,
+                hint="another process holds the engine lease; this one serves requests",
             )
             self.settled.set()
-            await self._follow()
+            epoch = await self._follow(None)
         while True:
             await self._be_the_engine()
-            log.error("engine.lease_lost", hint="loops are stopped until the database gives the lease back")
-            await self._follow()
+            log.error("engine.lease_lost", hint="this process trades nothing until it has the lease again")
+            epoch = await self._follow(epoch)
 
-    async def _follow(self) -> None:
-        """Wait for the lease, reading everything again whenever events of the engine may have been missed."""
+    async def _follow(self, held: int | None) -> int:
+        """Wait for the lease and return its epoch, reading everything again whenever events of the engine may have been missed.
+
+        `held` is the epoch this process had. As long as nobody else is seen, what was under way waits: exits are not forgotten
+        because the database was away.
+        """
         waiting = asyncio.ensure_future(self._lease.acquire())
         try:
             while not waiting.done():
-                missed = asyncio.ensure_future(self._reload.wait())
-                await asyncio.wait({waiting, missed}, return_when=asyncio.FIRST_COMPLETED)
-                missed.cancel()
+                signs = [asyncio.ensure_future(self._reload.wait())]
+                if held is not None:
+                    signs.append(asyncio.ensure_future(self._lease.taken.wait()))
+                await asyncio.wait({waiting, *signs}, return_when=asyncio.FIRST_COMPLETED)
+                for sign in signs:
+                    sign.cancel()
+                if held is not None and self._lease.taken.is_set():
+                    await self._engine.step_down()
+                    held = None
+                    self._reload.set()
                 if self._reload.is_set():
                     self._reload.clear()
                     await self._load_patiently()
+            epoch = waiting.result()
         finally:
             waiting.cancel()
-        await self._load_patiently()
+        if held is not None and epoch != held + 1:
+            await self._engine.step_down()
+        await self._load_as_engine()
+        return epoch
+
+    async def _load_as_engine(self) -> None:
+        """Read everything once more: only now nobody else writes. Nobody takes the lease away meanwhile."""
+        loading = asyncio.ensure_future(self._load_patiently())
+        deadline = self._clock.monotonic() + LOADING_SECONDS
+        try:
+            while not loading.done() and self._clock.monotonic() < deadline:
+                self._lease.alive()
+                await asyncio.wait({loading}, timeout=LOAD_RETRY_SECONDS)
+            await loading
+        finally:
+            loading.cancel()
+        self._lease.alive()
 
     async def _first_attempt(self) -> int | None:
         while True:
@@ -105,65 +146,49 @@ class EngineRole:
 
     async def _be_the_engine(self) -> None:
         engine = self._engine
-        self.active = True
+        self.released.clear()
         self.engaged.set()
-        redriving = asyncio.ensure_future(self._redrive())
+        # Requests are served from here on; what was left open is ended, and old signals are traded, beside them.
+        self.settled.set()
         loops = [
-            redriving,
-            asyncio.ensure_future(
-                run_every(
-                    DEAD_TOKEN_SECONDS,
-                    engine.dead_tokens.tick,
-                    name="dead-tokens",
-                    clock=self._clock,
-                    watch=self._watch,
-                )
-            ),
-            asyncio.ensure_future(
-                run_every(
-                    self._poll_seconds,
-                    self._tick,
-                    name="prices",
-                    clock=self._clock,
-                    watch=self._watch,
-                )
-            ),
+            asyncio.ensure_future(self._redrive()),
+            self._start(RECOVERY_SECONDS, engine.recovery.tick, "recovery"),
+            self._start(DEAD_TOKEN_SECONDS, engine.dead_tokens.tick, "dead-tokens"),
+            self._start(self._poll_seconds, self._tick, "prices"),
         ]
         try:
             await self._lease.wait_lost()
         finally:
-            self.active = False
+            self.engaged.clear()
+            self.released.set()
             for loop in loops:
                 loop.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(*loops, return_exceptions=True)
+            await engine.recovery.stop()
+
+    def _start(
+        self, seconds: float, step: Callable[[], Awaitable[object]], name: str
+    ) -> asyncio.Future[None]:
+        return asyncio.ensure_future(
+            run_every(seconds, step, name=name, clock=self._clock, watch=self._watch)
+        )
 
     async def _tick(self) -> None:
         self._on_tick()
         await self._engine.poller.tick()
+        # This and nothing else keeps the lease: an engine that looks at no prices is none.
+        self._lease.alive()
 
     async def _redrive(self) -> None:
-        """Finish what was left open, then keep looking; trade signals that a crash left undecided."""
-        try:
-            await self._engine.recovery.run_once()
-        except Exception:
-            log.exception("engine.recovery_failed")
-        # From here on requests may come in; old signals are traded beside new ones.
-        self.settled.set()
+        """Trade signals that a crash left undecided."""
         while True:
             try:
                 await self._engine.process_signal.redrive()
-                break
+                return
             except NexgentError as error:
                 log.warning("engine.redrive_postponed", code=error.code)
                 await asyncio.sleep(LOAD_RETRY_SECONDS)
             except Exception:
                 log.exception("engine.redrive_failed")
-                break
-        await run_every(
-            RECOVERY_SECONDS,
-            self._engine.recovery.run_once,
-            name="recovery",
-            clock=self._clock,
-            watch=self._watch,
-        )
+                return

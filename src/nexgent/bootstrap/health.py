@@ -6,16 +6,23 @@ from collections.abc import Callable
 
 import asyncpg
 
+from nexgent.api.deps import EngineState
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.domain.prices.poller import PricePoller
+from nexgent.domain.trading.watch.recovery import Recovery
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
+from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.infrastructure.queue.names import HEALTH_KEY
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
+from nexgent.shared.types import WalletAddress
 
 PRICE_AGE_SECONDS = 30.0
 WORKER_START_SECONDS = 15.0
 """How long a worker that starts together with this process may take until its first sign of life."""
+
+
+SHOWN_WALLETS = 20
 
 
 class WorkerSilentError(UnavailableError):
@@ -33,6 +40,8 @@ class Health:
         pool: asyncpg.Pool[asyncpg.Record],
         redis: ImpatientRedis,
         role: EngineRole,
+        lease: EngineLease,
+        recovery: Recovery,
         poller: PricePoller,
         late: Callable[[], str | None],
         failing: Callable[[], str | None],
@@ -42,6 +51,8 @@ class Health:
         self._pool = pool
         self._redis = redis
         self._role = role
+        self._lease = lease
+        self._recovery = recovery
         self._poller = poller
         self._late = late
         self._failing = failing
@@ -78,6 +89,20 @@ class Health:
             return f"no price was accepted for {age:.0f} s"
         return None
 
+    def engine(self) -> EngineState:
+        """Return who trades and what is still being resolved."""
+        lease, open_still = self._lease.status, self._recovery.unresolved
+        return EngineState(
+            role="engine" if self._role.active else "replica" if self._role.settled.is_set() else "starting",
+            holder=lease.holder,
+            epoch=lease.epoch,
+            age_seconds=round(lease.age_seconds, 3) if lease.age_seconds is not None else None,
+            unresolved=len(open_still),
+            unresolved_wallets=tuple(
+                _shortened(wallet) for wallet in sorted(set(open_still.values()))[:SHOWN_WALLETS]
+            ),
+        )
+
     def late(self) -> str | None:
         """Return what of this process fails again and again, or was late a moment ago, or None."""
         return (self._failing() or self._late()) if self._role.settled.is_set() else None
@@ -85,3 +110,8 @@ class Health:
     def uptime_seconds(self) -> float:
         """Return how long this process has been running."""
         return self._clock.monotonic() - self._started
+
+
+def _shortened(wallet: WalletAddress) -> str:
+    """Return what its owner recognises. Everybody may ask for health, so the whole address is nobody else's business."""
+    return f"{wallet[:4]}…{wallet[-4:]}"

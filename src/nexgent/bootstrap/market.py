@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nexgent.config.sections import MarketSettings, PriceSettings
@@ -59,8 +59,9 @@ def build_market(
     observer: Callable[[str, str, str, float], None],
     not_signed: Callable[[str], None],
     costs: SimulationCosts,
+    may_send: Callable[[], Awaitable[None]],
 ) -> Market:
-    """Return the clients; nothing is connected yet."""
+    """Return the clients; nothing is connected yet. `may_send` raises when no swap may leave this process."""
     http = HttpClient(observer=observer)
     key = settings.jupiter_api_key.get_secret_value() if settings.jupiter_api_key is not None else None
     per_minute = settings.jupiter_requests_per_minute
@@ -107,7 +108,7 @@ def build_market(
         venues=SwapVenues(
             [
                 # New trades go to the first; the others finish what was sent to them.
-                *jupiter_venues(jupiter, rpc, keys, clock, costs, preflight),
+                *jupiter_venues(jupiter, rpc, keys, clock, costs, preflight, may_send),
             ]
         ),
         decimals=decimals,

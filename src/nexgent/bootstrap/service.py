@@ -99,8 +99,12 @@ class Service:
         self.request_redis = connect_for_requests(storage.redis_url, self.clock)
         self.queue = connect_queue(storage.redis_url)
         self.keys = CacheKeys(settings.storage.redis_key_prefix)
-        self.lease = EngineLease(storage.database_url, owner=f"{socket.gethostname()}:{os.getpid()}")
-        self.journal = PostgresJournal(storage.database_url, epoch=lambda: self.lease.epoch)
+        self.lease = EngineLease(
+            storage.database_url,
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            seconds=settings.engine_lease_seconds,
+        )
+        self.journal = PostgresJournal(storage.database_url, lease=self.lease)
         self.trail_store = PostgresTrailStore(storage.database_url)
         self.projector = Projector(storage.database_url)
         self.agents = PostgresAgentRepository(pool)
@@ -175,6 +179,8 @@ class Service:
             pool=pool,
             redis=self.request_redis,
             role=self.role,
+            lease=self.lease,
+            recovery=self.engine.recovery,
             poller=self.engine.poller,
             late=self.punctuality.problem,
             failing=self.loops.problem,
@@ -221,6 +227,7 @@ class Service:
             self.observer.upstream,
             self.observer.not_signed,
             SimulationCosts() if self.settings.trading.simulation_costs else REFERENCE_COSTS,
+            self.lease.confirm,
         )
 
     def _build_engine(self) -> Engine:
@@ -278,6 +285,10 @@ class Service:
 
         refresh_gauges(
             self.metrics,
+            engine_lease_held=lambda: float(self.lease.is_held),
+            engine_lease_epoch=lambda: self.lease.status.epoch,
+            engine_lease_age_seconds=lambda: self.lease.status.age_seconds,
+            trades_unresolved=lambda: len(self.engine.recovery.unresolved),
             exits_pending=lambda: len(self.engine.exits),
             positions_open=lambda: len(self.engine.book),
             positions_stranded=lambda: sum(
@@ -345,8 +356,13 @@ class Service:
 
     async def _mirror(self) -> None:
         """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""
-        await self.role.engaged.wait()
-        await self.mirror.run()
+        while True:
+            await self.role.engaged.wait()
+            mirroring = asyncio.ensure_future(self.mirror.run())
+            try:
+                await self.role.released.wait()
+            finally:
+                await _cancel([mirroring])
 
     async def stop(self, seconds: float) -> None:
         """Let trades under way finish, write what waits, then stop everything."""

@@ -472,6 +472,14 @@ class TradingSettings(Section):
         le=1,
         allow_inf_nan=False,
     )
+    engine_lease_seconds: float | None = setting(
+        "ENGINE_LEASE_SECONDS",
+        default=None,
+        allowed=f"{_SECOND} from 2 to 600, at least three times PRICE_POLL_SECONDS and PRICE_PATIENCE_SECONDS",
+        ge=2,
+        le=600,
+        allow_inf_nan=False,
+    )
     max_quote_deviation_pct: Decimal = setting(
         "MAX_QUOTE_DEVIATION_PCT",
         default=Decimal(25),

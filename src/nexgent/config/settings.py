@@ -29,6 +29,10 @@ from nexgent.config.sections import (
 __all__ = ["SECTIONS", "Settings", "SettingsError"]
 
 _S = TypeVar("_S", bound=Section)
+LEASE_SECONDS = 10.0
+"""Long enough for a busy machine, whose event loop or disk may stand still for seconds; an engine that was killed is followed at
+once all the same."""
+LEAST_ROUNDS = 3
 _WALLET = re.compile(r"WALLET_([1-9]\d{0,5})")
 
 SECTIONS: tuple[type[Section], ...] = (
@@ -59,6 +63,12 @@ class Settings:
     trading: TradingSettings
     wallet_keys: tuple[tuple[str, SecretStr], ...]
     """Live keys by variable name, `WALLET_1` first. Numbers may be missing in between."""
+
+    @property
+    def engine_lease_seconds(self) -> float:
+        """How long the engine's lease lives without being renewed by the price loop."""
+        given = self.trading.engine_lease_seconds
+        return given if given is not None else max(LEASE_SECONDS, LEAST_ROUNDS * slowest_round(self.prices))
 
     @classmethod
     def load(
@@ -129,6 +139,11 @@ _PRIVATE = frozenset(
 )
 
 
+def slowest_round(prices: PriceSettings) -> float:
+    """Return how many seconds a round of the price loop may take when all is well."""
+    return max(prices.poll_seconds, prices.patience_seconds)
+
+
 def _of(sections: Mapping[type[Section], Section], kind: type[_S]) -> _S:
     section = sections[kind]
     assert isinstance(section, kind)
@@ -150,6 +165,14 @@ def _wallet_keys(values: Mapping[str, str]) -> tuple[tuple[str, SecretStr], ...]
 def _relations(sections: Mapping[type[Section], Section]) -> list[str]:
     """Return what is wrong between sections or between settings of one."""
     problems: list[str] = []
+    trading, prices = sections.get(TradingSettings), sections.get(PriceSettings)
+    if isinstance(trading, TradingSettings) and isinstance(prices, PriceSettings):
+        least = LEAST_ROUNDS * slowest_round(prices)
+        if trading.engine_lease_seconds is not None and trading.engine_lease_seconds < least:
+            problems.append(
+                f"ENGINE_LEASE_SECONDS: the price loop renews it once a round, so it has to be at least {least:g}, three times "
+                "the longer one of PRICE_POLL_SECONDS and PRICE_PATIENCE_SECONDS."
+            )
     auth = sections.get(AuthSettings)
     server = sections.get(ServerSettings)
     if isinstance(auth, AuthSettings):

@@ -1,30 +1,48 @@
-"""The engine lease against a real PostgreSQL."""
+"""The engine lease and what it fences, against a real PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import asyncpg
 import pytest
 
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
+from nexgent.infrastructure.database.journal.journal import APPEND_LOCK, PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
-from tests.patience import PATIENCE_SECONDS
+from tests.integration.database.story import Story
+from tests.patience import PATIENCE_SECONDS, until
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+LONG = 600.0
+"""A lease that does not end during a test, however slow the machine is."""
+SHORT = 0.5
+EXPIRE = "UPDATE engine_lease SET expires_at = clock_timestamp()"
 
 
 @pytest.fixture
 async def first(database_url: str) -> AsyncIterator[EngineLease]:
-    lease = EngineLease(database_url, owner="first", heartbeat_seconds=0.05)
+    lease = EngineLease(database_url, owner="first", seconds=LONG)
     yield lease
     await lease.release()
 
 
 @pytest.fixture
 async def second(database_url: str) -> AsyncIterator[EngineLease]:
-    lease = EngineLease(database_url, owner="second", heartbeat_seconds=0.05)
+    lease = EngineLease(database_url, owner="second", seconds=LONG)
     yield lease
     await lease.release()
+
+
+@pytest.fixture
+async def fenced(database_url: str, first: EngineLease) -> AsyncIterator[PostgresJournal]:
+    """The journal of the first process."""
+    journal = PostgresJournal(database_url, lease=first)
+    yield journal
+    await journal.close()
 
 
 async def test_one_holds_it_and_epochs_grow(first: EngineLease, second: EngineLease) -> None:
@@ -32,6 +50,8 @@ async def test_one_holds_it_and_epochs_grow(first: EngineLease, second: EngineLe
     assert await first.try_acquire() == 1
     assert await second.try_acquire() is None
     assert (first.is_held, second.is_held) == (True, False)
+    assert (second.status.holder, second.status.epoch, second.status.held) == ("first", 1, False)
+    assert second.status.age_seconds is not None
 
     await first.release()
 
@@ -40,7 +60,7 @@ async def test_one_holds_it_and_epochs_grow(first: EngineLease, second: EngineLe
     assert (first.epoch, second.epoch) == (0, 2)
 
 
-async def test_a_waiting_engine_takes_over_at_once(first: EngineLease, second: EngineLease) -> None:
+async def test_a_waiting_engine_takes_over_what_is_released(first: EngineLease, second: EngineLease) -> None:
     await first.acquire()
     waiting = asyncio.create_task(second.acquire())
     done, _ = await asyncio.wait([waiting], timeout=0.1)
@@ -51,26 +71,202 @@ async def test_a_waiting_engine_takes_over_at_once(first: EngineLease, second: E
     assert await asyncio.wait_for(waiting, PATIENCE_SECONDS) == 2
 
 
-async def test_a_lost_connection_ends_it(first: EngineLease, second: EngineLease, database_url: str) -> None:
+async def test_an_engine_whose_session_is_gone_is_followed_long_before_its_lease_ends(
+    first: EngineLease, second: EngineLease, connection: Connection
+) -> None:
     await first.acquire()
-    lost = asyncio.create_task(first.wait_lost())
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(
-        "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE application_name LIKE 'nexgent-lease-%'"
-    )
-    await connection.close()
+    await _cut(connection)
 
-    await asyncio.wait_for(lost, PATIENCE_SECONDS)
+    assert await asyncio.wait_for(second.acquire(), PATIENCE_SECONDS) == 2
 
+    # The first one believes in it until it asks.
+    with pytest.raises(NotTheEngineError):
+        await first.confirm()
     assert not first.is_held
-    assert await second.acquire() == 2
-    assert await first.try_acquire() is None
     await first.wait_lost()
 
 
+async def test_rounds_of_the_loop_keep_it(database_url: str, second: EngineLease) -> None:
+    lease = EngineLease(database_url, owner="living", seconds=SHORT)
+    await lease.acquire()
+    stop = asyncio.get_running_loop().time() + 3 * SHORT
+
+    while asyncio.get_running_loop().time() < stop and lease.is_held:
+        lease.alive()
+        await asyncio.sleep(0.01)
+    # A machine that stood still for longer than the lease has rightly lost it.
+    assert lease.epoch in (0, 1)
+    if lease.is_held:
+        assert await second.try_acquire() is None
+    await lease.release()
+
+
+async def test_without_rounds_of_the_loop_it_is_lost(database_url: str, second: EngineLease) -> None:
+    stuck = EngineLease(database_url, owner="stuck", seconds=SHORT)
+    await stuck.acquire()
+    taking = asyncio.create_task(second.acquire())
+
+    await asyncio.wait_for(stuck.wait_lost(), PATIENCE_SECONDS)
+
+    assert await asyncio.wait_for(taking, PATIENCE_SECONDS) == 2
+    assert not stuck.is_held
+    assert await stuck.try_acquire() is None
+    assert stuck.taken.is_set()
+    await stuck.release()
+
+
+async def test_a_holder_that_was_taken_over_notices_when_it_renews(
+    database_url: str, second: EngineLease, connection: Connection
+) -> None:
+    lease = EngineLease(database_url, owner="woken", seconds=30.0)
+    await lease.acquire()
+    lost = asyncio.create_task(lease.wait_lost())
+    await connection.execute(EXPIRE)
+    assert await second.try_acquire() == 2
+
+    lease.alive()
+    await asyncio.wait_for(lost, PATIENCE_SECONDS)
+
+    assert lease.taken.is_set()
+    await lease.release()
+    assert second.is_held
+    assert await connection.fetchval("SELECT epoch FROM engine_lease") == 2
+
+
+async def test_a_renewal_outlives_its_session(database_url: str, connection: Connection) -> None:
+    lease = EngineLease(database_url, owner="cut", seconds=30.0)
+    await lease.acquire()
+    await _cut(connection)
+    before = await connection.fetchval("SELECT renewed_at FROM engine_lease")
+
+    async def renewed() -> bool:
+        lease.alive()
+        return bool(await connection.fetchval("SELECT renewed_at > $1 FROM engine_lease", before))
+
+    await until(renewed, "the lease is renewed over a new session")
+    assert lease.epoch == 1
+    await lease.release()
+
+
 async def test_no_server_is_unavailable() -> None:
-    lease = EngineLease("postgresql://nobody@127.0.0.1:1/nothing", owner="x")
+    lease = EngineLease("postgresql://nobody@127.0.0.1:1/nothing", owner="x", seconds=LONG)
 
     with pytest.raises(DatabaseUnavailableError):
         await lease.try_acquire()
     assert not lease.is_held
+    with pytest.raises(NotTheEngineError):
+        await lease.confirm()
+
+
+async def test_the_holder_appends_under_its_epoch(
+    first: EngineLease, fenced: PostgresJournal, connection: Connection
+) -> None:
+    story = Story()
+    await first.acquire()
+
+    await fenced.append([story.deposit(), *story.buy()])
+
+    assert [row["epoch"] for row in await connection.fetch("SELECT DISTINCT epoch FROM journal")] == [1]
+
+
+async def test_an_engine_that_was_taken_over_appends_nothing(
+    first: EngineLease, second: EngineLease, fenced: PostgresJournal, connection: Connection
+) -> None:
+    story = Story()
+    await first.acquire()
+    await fenced.append([story.deposit()])
+    await connection.execute(EXPIRE)
+    await second.acquire()
+
+    with pytest.raises(NotTheEngineError):
+        await fenced.append(story.buy())
+
+    assert not first.is_held
+    assert await connection.fetchval("SELECT count(*) FROM journal") == 1
+
+
+async def test_an_expired_lease_appends_nothing_although_nobody_has_taken_it(
+    first: EngineLease, fenced: PostgresJournal, connection: Connection
+) -> None:
+    story = Story()
+    await first.acquire()
+    await connection.execute(EXPIRE)
+
+    with pytest.raises(NotTheEngineError):
+        await fenced.append([story.deposit(), *story.buy()])
+
+    assert await connection.fetchval("SELECT count(*) FROM journal") == 0
+    assert await first.try_acquire() == 2
+    assert await fenced.append([story.deposit()]) > 0
+
+
+async def test_an_append_that_waits_while_the_lease_is_taken_writes_nothing(
+    first: EngineLease,
+    second: EngineLease,
+    fenced: PostgresJournal,
+    connection: Connection,
+    database_url: str,
+) -> None:
+    """Its statement began before the takeover and sees the table as it was then: only the row's lock tells it otherwise."""
+    story = Story()
+    await first.acquire()
+    other = await asyncpg.connect(database_url)
+    try:
+        await other.execute("SELECT pg_advisory_lock($1)", APPEND_LOCK)
+        append = asyncio.create_task(fenced.append([story.deposit()]))
+        await _until_waiting(connection)
+        await connection.execute(EXPIRE)
+        await second.acquire()
+        await other.execute("SELECT pg_advisory_unlock($1)", APPEND_LOCK)
+
+        with pytest.raises(NotTheEngineError):
+            await append
+        assert await connection.fetchval("SELECT count(*) FROM journal") == 0
+    finally:
+        await other.close()
+
+
+async def test_a_replica_writes_what_people_enter_and_no_trade(
+    first: EngineLease, second: EngineLease, fenced: PostgresJournal, connection: Connection
+) -> None:
+    story = Story()
+    await second.acquire()
+    assert await first.try_acquire() is None
+
+    await fenced.append([story.deposit()])
+    with pytest.raises(NotTheEngineError, match="second does"):
+        await fenced.append(story.buy())
+
+    (line,) = await connection.fetch("SELECT kind, epoch FROM journal")
+    assert dict(line) == {"kind": "recorded", "epoch": 0}
+
+
+async def test_confirming_asks_the_database(
+    first: EngineLease, connection: Connection, database_url: str
+) -> None:
+    await first.acquire()
+    await first.confirm()
+
+    await connection.execute(EXPIRE)
+
+    with pytest.raises(NotTheEngineError):
+        await first.confirm()
+    assert not first.is_held
+
+
+async def _cut(connection: Connection) -> None:
+    """End the sessions of leases, as a network or an administrator would."""
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name ~ '^nexgent-lease-[0-9a-f]+$'"
+    )
+
+
+async def _until_waiting(connection: Connection) -> None:
+    async def waiting() -> bool:
+        return bool(
+            await connection.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
+        )
+
+    await until(waiting, "the append waits for its turn")

@@ -63,7 +63,7 @@ async def test_a_new_database_is_migrated_and_then_left_alone(
     [
         "INSERT INTO agents (id, user_id, name, trading_mode, updated_at) SELECT id, id, 'x', 'paper', now() FROM users",
         "INSERT INTO journal_watermark (id) VALUES (2)",
-        "INSERT INTO engine_lease (id) VALUES (2)",
+        "INSERT INTO engine_lease (id) VALUES (65)",
     ],
 )
 async def test_unknown_modes_and_second_rows_are_refused(database_url: str, statement: str) -> None:

@@ -38,6 +38,8 @@ def a_health(
         pool=nothing,
         redis=redis,  # type: ignore[arg-type]
         role=Settled(),  # type: ignore[arg-type]
+        lease=nothing,
+        recovery=nothing,
         poller=nothing,
         late=lambda: None,
         failing=failing,

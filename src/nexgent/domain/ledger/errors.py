@@ -29,8 +29,22 @@ class JournalUnavailableError(UnavailableError):
 
     code = "JOURNAL_UNAVAILABLE"
 
-    def __init__(self) -> None:
-        super().__init__("The journal cannot be written at present; nothing was changed")
+    def __init__(
+        self, message: str = "The journal cannot be written at present; nothing was changed"
+    ) -> None:
+        super().__init__(message)
+
+
+class NotTheEngineError(JournalUnavailableError):
+    """This process may not trade (any more): another one holds the engine's lease, or nobody does. Nothing was recorded."""
+
+    code = "NOT_THE_ENGINE"
+
+    def __init__(self, holder: str | None = None) -> None:
+        where = f"; {holder} does" if holder is not None else ""
+        super().__init__(
+            f"This process does not hold the engine's lease and trades nothing{where}. Nothing was changed"
+        )
 
 
 class InsufficientBalanceError(RejectedError):

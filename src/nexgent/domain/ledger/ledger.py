@@ -14,7 +14,12 @@ from typing import TypeVar
 
 import structlog
 
-from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError, UnknownWalletError
+from nexgent.domain.ledger.errors import (
+    JournalUnavailableError,
+    NotTheEngineError,
+    StaleWalletError,
+    UnknownWalletError,
+)
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.lanes import Alone, WalletClosedError, WalletLanes
 from nexgent.domain.ledger.models import (
@@ -218,8 +223,9 @@ class Ledger:
     async def commit(self, *entries: Entry) -> None:
         """Return when the entries are durable.
 
-        Raises the error of the first entry that is not: `StaleWalletError` (decide again on `fresh`) or
-        `JournalUnavailableError` (nothing of it was recorded). Cancelling the caller does not cancel the append.
+        Raises the error of the first entry that is not: `StaleWalletError` (decide again on `fresh`),
+        `JournalUnavailableError` (nobody can say whether it was recorded) or `NotTheEngineError`. Cancelling the
+        caller does not cancel the append.
         """
         failures = await self.commit_each(entries)
         for entry in entries:
@@ -316,13 +322,16 @@ class Ledger:
             "ledger.append_rejected", entries=len(batch), wallets=len(wallets), error=type(error).__name__
         )
         written: frozenset[EntryId] = frozenset()
+        fenced = error if isinstance(error, NotTheEngineError) else None
         conflict = isinstance(error, JournalConflictError)
         reachable = conflict
         try:
-            if not conflict:
+            if not conflict and fenced is None:
                 written = frozenset(entry.id for entry in await self._journal.find(batch))
                 reachable = True
-            await self._reload(list(wallets))
+            # Whoever trades now will have changed them again by the time they are needed.
+            if fenced is None:
+                await self._reload(list(wallets))
         except UnavailableError:
             # Nobody can say what was written until the journal is back: the wallets stay stale and are read again then.
             log.warning("ledger.unreachable", wallets=len(wallets))
@@ -332,6 +341,8 @@ class Ledger:
                 continue
             if entry.id in written:
                 outcome.set_result(None)
+            elif fenced is not None:
+                outcome.set_exception(fenced)
             elif reachable:
                 outcome.set_exception(StaleWalletError(entry.wallet_address))
             else:

@@ -249,6 +249,8 @@ EntryBody = (
     | ExitAsked
     | WalletReset
 )
+TRADES = (TradeIntended, TradeSubmitted, TradeSettled, TradeFailed, TradeExpired, ExitAsked)
+"""What only the engine writes: the steps of trades. The rest is what people enter, in whichever process they ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

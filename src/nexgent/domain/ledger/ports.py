@@ -24,6 +24,7 @@ class Journal(Protocol):
         """Write all entries in one durable transaction; return the journal's position after them.
 
         Positions grow in commit order over all processes. Raises `JournalConflictError` when a (wallet, seq) is taken,
+        `NotTheEngineError` when this process may not write trades (both: nothing was written),
         `UnavailableError` when the store cannot be reached or it is unknown whether the transaction was committed.
         """
         ...

@@ -100,6 +100,11 @@ class ProcessSignal:
         """Wait for signals being processed; what is left is resumed at the next start."""
         return await self._tasks.drain(timeout_seconds)
 
+    async def abandon(self) -> None:
+        """Leave signals under way to whoever trades now. Should that be this process again, it may take them on once more."""
+        await self._tasks.drain(0)
+        self._taken.clear()
+
     async def redrive(self) -> int:
         """Process what a crash left behind: fresh signals are traded, old ones recorded as not processed. Return how many.
 

@@ -59,6 +59,11 @@ class DedicatedConnection:
         self._name = ""
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
+    @property
+    def name(self) -> str:
+        """The name of the present or the last session."""
+        return self._name
+
     async def get(self) -> asyncpg.Connection[asyncpg.Record]:
         """Return the connection, opening it when there is none. Raises what asyncpg raises."""
         connection = self._connection

@@ -1,28 +1,40 @@
-"""The engine lease: one engine at a time runs the price loop and signals.
+"""The engine lease: one engine at a time runs the price loop and signals, also when it hangs.
 
-The lease is a session lock of PostgreSQL on a connection of its own. It ends with the connection, however the process ends;
-its epoch grows with every holder, so that what an old holder still does can be told apart.
+A row of `engine_lease` says who holds it, until when by the database's clock, and by which session of the database. Only the
+price loop renews it (`alive`): an engine whose loop is stuck, whose process stands still or whose database is out of reach loses
+it. It is free when it has expired or when the holder's session has ended, so that a killed engine is followed at once.
+
+Its epoch grows with every holder. Whoever appends to the journal or posts a swap says under which epoch, and the database
+compares (`journal.py`, `confirm`): what an old holder still does, when it wakes up, is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 
 import asyncpg
 import structlog
 
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.infrastructure.database.connection import (
     DatabaseUnavailableError,
     DedicatedConnection,
     translated_errors,
 )
+from nexgent.infrastructure.database.pool import LEASE_CHECKS, LazyPool
 
 log = structlog.get_logger(__name__)
 
-LEASE_LOCK = 6_271_830_004
-_WAIT_SECONDS = 5.0
-_RETRY_SECONDS = 0.5
+SHARD = 1
+"""The one share of the wallets there is today."""
+RENEWALS_PER_LEASE = 5
+"""Renewing more often would not make it safer."""
+CONFIRM_SECONDS = 1.5
+"""The longest a swap waits for the answer whether it may still be posted."""
+_POLL_SECONDS = 0.25
 _REPLY_TIMEOUT_SECONDS = 3.0
 # How fast the server notices that the holder's machine is gone (TCP only): 3 + 3 × 2 seconds.
 _SERVER_SETTINGS = {
@@ -32,26 +44,69 @@ _SERVER_SETTINGS = {
     "idle_session_timeout": "0",
 }
 
-_TAKE_EPOCH = """
-INSERT INTO engine_lease (id, epoch, owner, acquired_at) VALUES (1, 1, $1, now())
-ON CONFLICT (id) DO UPDATE SET epoch = engine_lease.epoch + 1, owner = excluded.owner, acquired_at = excluded.acquired_at
+_READ = """
+SELECT epoch, owner, extract(epoch FROM clock_timestamp() - renewed_at)::float8 AS age,
+       expires_at IS NULL OR expires_at <= clock_timestamp() OR NOT EXISTS (
+           SELECT 1 FROM pg_stat_activity AS a WHERE a.application_name = engine_lease.session
+       ) AS free
+FROM engine_lease WHERE id = $1
+"""
+_CREATE = "INSERT INTO engine_lease (id) VALUES ($1) ON CONFLICT DO NOTHING"
+# Whoever has read the same epoch may try; one succeeds.
+_TAKE = """
+UPDATE engine_lease SET
+    epoch = epoch + 1, owner = $3, session = $4, acquired_at = clock_timestamp(), renewed_at = clock_timestamp(),
+    expires_at = clock_timestamp() + make_interval(secs => $5)
+WHERE id = $1 AND epoch = $2
 RETURNING epoch
+"""
+# One that nobody has taken meanwhile may be renewed late: nothing has been done in its name.
+_RENEW = """
+UPDATE engine_lease SET
+    session = $3, renewed_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => $4)
+WHERE id = $1 AND epoch = $2
+RETURNING epoch
+"""
+_RELEASE = (
+    "UPDATE engine_lease SET expires_at = clock_timestamp(), session = NULL WHERE id = $1 AND epoch = $2"
+)
+_REMAINING = """
+SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 FROM engine_lease WHERE id = $1 AND epoch = $2
 """
 
 
-class EngineLease:
-    """The right to be the engine. `owner` is a name for people (host and process)."""
+@dataclass(frozen=True, slots=True)
+class LeaseStatus:
+    """What a process knows of the lease: who has it, under which epoch, and how long ago (seconds) it was renewed."""
 
-    def __init__(self, database_url: str, *, owner: str, heartbeat_seconds: float = 2.0) -> None:
+    held: bool
+    holder: str | None
+    epoch: int
+    age_seconds: float | None
+
+
+class EngineLease:
+    """The right to be the engine. `owner` is a name for people (host and process), `seconds` how long it lives unrenewed."""
+
+    def __init__(self, database_url: str, *, owner: str, seconds: float) -> None:
         self._session = DedicatedConnection(
             database_url, application_name="nexgent-lease", server_settings=_SERVER_SETTINGS
         )
+        self._checks = LazyPool(database_url, LEASE_CHECKS)
         self._owner = owner
-        self._heartbeat_seconds = heartbeat_seconds
+        self._seconds = seconds
         self._epoch: int | None = None
+        self._last_epoch = 0
+        self._known = LeaseStatus(False, None, 0, None)
+        self._known_at = time.monotonic()
+        self._renewed = 0.0
+        """When (monotonic) the last renewal that succeeded was sent."""
         self._lost = asyncio.Event()
-        self._watch: asyncio.Task[None] | None = None
+        self._alive = asyncio.Event()
+        self._renewing: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
+        self.taken = asyncio.Event()
+        """Set when somebody else is seen to have held the lease since this process did."""
 
     @property
     def is_held(self) -> bool:
@@ -63,84 +118,164 @@ class EngineLease:
         """The epoch of the held lease, 0 without it."""
         return self._epoch or 0
 
+    @property
+    def status(self) -> LeaseStatus:
+        """What is known of the lease, by this process or from its last look at the row."""
+        if self._epoch is not None:
+            return LeaseStatus(True, self._owner, self._epoch, time.monotonic() - self._renewed)
+        known = self._known
+        age = known.age_seconds
+        since = time.monotonic() - self._known_at
+        return LeaseStatus(False, known.holder, known.epoch, age + since if age is not None else None)
+
+    def alive(self) -> None:
+        """Note that the trading loop has made a round. Nothing else renews the lease."""
+        self._alive.set()
+
     async def try_acquire(self) -> int | None:
         """Take the lease if it is free; return its epoch, or None. Raises `DatabaseUnavailableError`."""
-        return await self._acquire("SELECT pg_try_advisory_lock($1)")
+        async with self._changing:
+            if self._epoch is not None:
+                return self._epoch
+            asked = time.monotonic()
+            try:
+                with translated_errors("acquire the engine lease"):
+                    async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS):
+                        epoch = await self._take(await self._session.get())
+            except BaseException:
+                # Whether it was taken is unknown. With the session it is free again.
+                self._session.abandon()
+                raise
+            if epoch is None:
+                return None
+            self._epoch = self._last_epoch = epoch
+            self._renewed = asked
+            self._lost = asyncio.Event()
+            self.taken.clear()
+            self._alive.clear()
+            self._renewing = asyncio.create_task(self._keep(epoch), name="lease.renew")
+        log.info("lease.acquired", epoch=epoch, owner=self._owner, seconds=self._seconds)
+        return epoch
 
     async def acquire(self) -> int:
         """Wait for the lease as long as it takes, through outages of the server as well; return its epoch."""
+        if self._last_epoch:
+            # Whoever has just lost it lets others go first: there was a reason.
+            await asyncio.sleep(2 * _POLL_SECONDS)
         while True:
-            try:
-                epoch = await self._acquire(
-                    "SELECT pg_advisory_lock($1) IS NOT NULL", wait_seconds=_WAIT_SECONDS
-                )
-            except DatabaseUnavailableError:
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            if epoch is not None:
-                return epoch
+            with suppress(DatabaseUnavailableError):
+                if (epoch := await self.try_acquire()) is not None:
+                    return epoch
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def wait_lost(self) -> None:
         """Return when the lease is lost or released; at once when it is not held."""
         if self.is_held:
             await self._lost.wait()
 
+    async def confirm(self) -> None:
+        """Ask the database whether the lease is still ours, at most `CONFIRM_SECONDS`.
+
+        Raises `NotTheEngineError` when it is not, `DatabaseUnavailableError` when nobody can say.
+        """
+        epoch = self._epoch
+        if epoch is None:
+            raise NotTheEngineError(self.status.holder)
+        asked = time.monotonic()
+        with translated_errors("confirm the engine lease"):
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                pool = await self._checks.get()
+                remaining = await pool.fetchval(_REMAINING, SHARD, epoch)
+        # The answer may have been read long after it was given: a process that stood still does not notice by itself.
+        if remaining is None or time.monotonic() - asked >= remaining:
+            self.refused(epoch)
+            raise NotTheEngineError(None)
+
+    def refused(self, epoch: int) -> None:
+        """Note that the database does not take this epoch (any more)."""
+        if self._epoch == epoch:
+            self._forget()
+
     async def release(self) -> None:
         """Give the lease up; the next engine gets it at once."""
         async with self._changing:
-            watch, self._watch = self._watch, None
-            if watch is not None:
-                watch.cancel()
+            epoch = self._epoch
+            renewing, self._renewing = self._renewing, None
+            if renewing is not None:
+                renewing.cancel()
                 with suppress(asyncio.CancelledError):
-                    await watch
+                    await renewing
             self._forget(released=True)
+            if epoch is not None:
+                # Should it fail, the end of the session says the same.
+                with suppress(DatabaseUnavailableError), translated_errors("release the engine lease"):
+                    async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS):
+                        await (await self._session.get()).execute(_RELEASE, SHARD, epoch)
             await self._session.close()
+        await self._checks.close()
 
-    async def _acquire(self, statement: str, *, wait_seconds: float = 0.0) -> int | None:
-        async with self._changing:
-            if self._epoch is not None:
-                return self._epoch
-            try:
-                with translated_errors("acquire the engine lease"):
-                    async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS + wait_seconds):
-                        connection = await self._session.get()
-                        # Waiting ends now and then, so that a server that went away without a word is noticed.
-                        await connection.execute(f"SET lock_timeout = '{int(wait_seconds * 1000)}ms'")
-                        try:
-                            if not await connection.fetchval(statement, LEASE_LOCK, timeout=None):
-                                return None
-                        except asyncpg.LockNotAvailableError:
-                            return None
-                        epoch: int = await connection.fetchval(_TAKE_EPOCH, self._owner)
-            except BaseException:
-                # Whether the lock was granted is unknown: only the end of the session surely gives it back.
-                self._session.abandon()
-                raise
-            self._epoch = epoch
-            self._lost = asyncio.Event()
-            connection.add_termination_listener(self._on_terminated)
-            self._watch = asyncio.create_task(self._keep_watching(connection, epoch), name="lease.watch")
-        log.info("lease.acquired", epoch=epoch, owner=self._owner)
+    async def _take(self, connection: asyncpg.Connection[asyncpg.Record]) -> int | None:
+        row = await connection.fetchrow(_READ, SHARD)
+        if row is None:
+            await connection.execute(_CREATE, SHARD)
+            row = await connection.fetchrow(_READ, SHARD)
+        if row is None:
+            return None
+        if not row["free"]:
+            self._see(row)
+            return None
+        epoch: int | None = await connection.fetchval(
+            _TAKE, SHARD, row["epoch"], self._owner, self._session.name, self._seconds
+        )
         return epoch
 
-    async def _keep_watching(self, connection: asyncpg.Connection[asyncpg.Record], epoch: int) -> None:
-        """Ask the server for a sign of life: a network that swallows packets closes no connection."""
-        while self._epoch == epoch:
-            await asyncio.sleep(self._heartbeat_seconds)
-            try:
-                with translated_errors("check the engine lease"):
-                    await connection.fetchval("SELECT 1", timeout=_REPLY_TIMEOUT_SECONDS)
-            except DatabaseUnavailableError:
-                if self._epoch == epoch:
-                    self._session.abandon()
-                    self._forget()
+    def _see(self, row: asyncpg.Record) -> None:
+        self._known = LeaseStatus(False, row["owner"], row["epoch"], row["age"])
+        self._known_at = time.monotonic()
+        if self._last_epoch and row["epoch"] != self._last_epoch:
+            self.taken.set()
 
-    def _on_terminated(self, _connection: object) -> None:
-        self._forget()
+    async def _keep(self, epoch: int) -> None:
+        """Renew after rounds of the trading loop; without one in time the lease is lost."""
+        while self._epoch == epoch:
+            left = self._renewed + self._seconds - time.monotonic()
+            try:
+                async with asyncio.timeout(max(0.0, left)):
+                    await self._alive.wait()
+            except TimeoutError:
+                if not self._alive.is_set():
+                    log.error(
+                        "lease.not_renewed", epoch=epoch, hint="the price loop did not come round in time"
+                    )
+                    self._forget()
+                    return
+            self._alive.clear()
+            await self._renew(epoch)
+            await asyncio.sleep(self._seconds / RENEWALS_PER_LEASE)
+
+    async def _renew(self, epoch: int) -> None:
+        asked = time.monotonic()
+        try:
+            with translated_errors("renew the engine lease"):
+                async with asyncio.timeout(min(_REPLY_TIMEOUT_SECONDS, self._seconds / 2)):
+                    connection = await self._session.get()
+                    renewed = await connection.fetchval(
+                        _RENEW, SHARD, epoch, self._session.name, self._seconds
+                    )
+        except DatabaseUnavailableError:
+            self._session.abandon()
+            # The next round tries again, while there is time.
+            return
+        if renewed is None:
+            self.taken.set()
+            self.refused(epoch)
+        else:
+            self._renewed = asked
 
     def _forget(self, *, released: bool = False) -> None:
         if self._epoch is not None:
             tell = log.info if released else log.warning
             tell("lease.released" if released else "lease.lost", epoch=self._epoch, owner=self._owner)
             self._epoch = None
+            self._known = LeaseStatus(False, None, self._last_epoch, None)
             self._lost.set()

@@ -1,8 +1,9 @@
 """Pools of connections: what each is for, how many it may hold, and the one way to open them.
 
-The service holds four: requests, reading the journal, trails, and projecting. They are apart on purpose. A crowd of requests that
-takes every connection must not keep the engine from asking the journal whether a trade was written, nor a stop from being saved;
-and what projects does not wait for the disk, which is a property of its sessions. Most are empty until somebody needs them.
+The service holds five: requests, reading the journal, trails, projecting, and asking for the lease. They are apart on purpose. A
+crowd of requests that takes every connection must not keep the engine from asking the journal whether a trade was written, nor a
+stop from being saved; and what projects does not wait for the disk, which is a property of its sessions. Most are empty until
+somebody needs them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class PoolUse:
     server_settings: Mapping[str, str] = field(default_factory=dict)
 
 
-# All sizes are here: a service has at most 18 connections of pools, two of its own besides (the journal's writer, the lease), and
+# All sizes are here: a service has at most 20 connections of pools, two of its own besides (the journal's writer, the lease), and
 # its worker at most 8. A PostgreSQL as it comes takes 100.
 REQUESTS = PoolUse(most=10, least=1)
 JOURNAL_READS = PoolUse(most=3, application_name="nexgent-journal-read")
@@ -42,6 +43,8 @@ TRAILS = PoolUse(most=2, application_name="nexgent-trails")
 PROJECTOR = PoolUse(
     most=3, application_name="nexgent-projector", server_settings={"synchronous_commit": "off"}
 )
+# Live swaps ask before each post; nobody else's work may make them wait.
+LEASE_CHECKS = PoolUse(most=2, application_name="nexgent-lease-checks")
 RETENTION = PoolUse(most=1, application_name="nexgent-retention")
 SNAPSHOTS = PoolUse(most=1, application_name="nexgent-snapshots")
 COMMAND = PoolUse(most=1, least=1)

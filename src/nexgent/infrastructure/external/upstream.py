@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from nexgent.infrastructure.external.budget import BudgetExhaustedError, Priority, RateBudget
 from nexgent.infrastructure.external.errors import RETRYABLE, FailureKind, UpstreamCallError
@@ -63,8 +63,12 @@ class Upstream:
         deadline_seconds: float | None = None,
         attempts: int = 1,
         budget: RateBudget | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
-        """Return the JSON answer of a POST of JSON. Raises `UpstreamCallError`. More than one attempt is for reads only."""
+        """Return the JSON answer of a POST of JSON. Raises `UpstreamCallError`. More than one attempt is for reads only.
+
+        `before` is asked when nothing but the sending is left; what it raises keeps the request from leaving.
+        """
         url = self.endpoint.url(path)
         return await self._call(
             "POST",
@@ -76,6 +80,7 @@ class Upstream:
             deadline_seconds,
             attempts,
             budget or self.budget,
+            before,
         )
 
     async def _call(
@@ -89,6 +94,7 @@ class Upstream:
         deadline_seconds: float | None,
         attempts: int,
         budget: RateBudget,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
         """Try up to `attempts` times within the deadline, which includes waiting for the budget."""
         ends = time.monotonic() + (timeout_seconds if deadline_seconds is None else deadline_seconds)
@@ -96,6 +102,8 @@ class Upstream:
         backoff = Backoff(_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS)
         while True:
             await self._admit(operation, priority, ends - time.monotonic(), budget)
+            if before is not None:
+                await before()
             try:
                 answer = await self.http.request(
                     method,

@@ -57,6 +57,18 @@ class Metrics:
         self.dca_execution_seconds = self._histogram(
             "dca_execution_latency_seconds", "From a drop to the booked purchase", [], _TRADE
         )
+        self.engine_lease_held = self._gauge(
+            "engine_lease_held", "1 when this process holds the engine's lease, 0 when it is a replica", []
+        )
+        self.engine_lease_epoch = self._gauge(
+            "engine_lease_epoch", "Epoch of the engine's lease as this process knows it", []
+        )
+        self.engine_lease_age_seconds = self._gauge(
+            "engine_lease_age_seconds", "Time since the engine's lease was last renewed", []
+        )
+        self.trades_unresolved = self._gauge(
+            "trades_unresolved", "Open trades that recovery is bringing to an end", []
+        )
         self.exits_pending = self._gauge("exits_pending", "Exits triggered and not yet flat", [])
         self.exit_attempts_failed = self._counter(
             "exit_attempt_failed", "Exits to be tried again", ["reason"]

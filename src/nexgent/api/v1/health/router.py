@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from nexgent.api.deps import HealthProbe
 from nexgent.api.encoding import JsonBytes, dumped, iso, json_response
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
-from nexgent.api.v1.health.schemas import HealthOut, LiveOut, ReadyOut, ServiceOut, ServicesOut
+from nexgent.api.v1.health.schemas import EngineOut, HealthOut, LiveOut, ReadyOut, ServiceOut, ServicesOut
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=ApiRoute)
 
@@ -38,7 +39,7 @@ async def ready(services: Services) -> Response:
     """Check what is needed for work: the database and a running engine. Without Redis it goes on, degraded."""
     probe = services.health
     database, redis = await asyncio.gather(_check(probe.check_database), _check(probe.check_redis))
-    answer = ReadyOut(ready=True, timestamp=services.clock.now())
+    answer = ReadyOut(ready=True, timestamp=services.clock.now(), engine=_engine(probe))
     problem = "The database does not answer" if database is None else probe.not_ready()
     if problem is not None:
         answer.ready, answer.message = False, problem
@@ -75,9 +76,22 @@ async def health(services: Services) -> Response:
         answer.status = "unhealthy"
     elif redis is None or queue is None or problem is not None:
         answer.status = "degraded"
+    answer.engine = _engine(probe)
     if problem is not None:
         answer.message = problem
     return json_response(dumped(answer), 503 if database is None else 200)
+
+
+def _engine(probe: HealthProbe) -> EngineOut:
+    state = probe.engine()
+    return EngineOut(
+        role=state.role,
+        holder=state.holder,
+        epoch=state.epoch,
+        age_seconds=state.age_seconds,
+        unresolved=state.unresolved,
+        unresolved_wallets=list(state.unresolved_wallets),
+    )
 
 
 async def _check(check: Callable[[], Awaitable[None]]) -> int | None:

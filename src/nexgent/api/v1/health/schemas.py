@@ -28,6 +28,19 @@ class ServicesOut(ApiModel):
     queue: ServiceOut
 
 
+class EngineOut(ApiModel):
+    """Who trades. `role` is what this process is; `holder` (host:process), `epoch` and `ageSeconds` (since it was renewed) are
+    those of the engine's lease as far as this process knows. `unresolved` trades of before are being brought to an end beside
+    everything else; `unresolvedWallets` names at most 20 of their wallets, shortened."""
+
+    role: Literal["engine", "replica", "starting"]
+    holder: str | None = None
+    epoch: int = 0
+    age_seconds: float | None = None
+    unresolved: int = 0
+    unresolved_wallets: list[str] | None = None
+
+
 class HealthOut(ApiModel):
     """The whole picture; `message` says what is wrong with the engine."""
 
@@ -36,6 +49,7 @@ class HealthOut(ApiModel):
     uptime: int
     services: ServicesOut
     message: str | None = None
+    engine: EngineOut | None = None
 
 
 class ReadyOut(ApiModel):
@@ -45,6 +59,7 @@ class ReadyOut(ApiModel):
     timestamp: Instant
     degraded: bool | None = None
     message: str | None = None
+    engine: EngineOut | None = None
 
 
 class LiveOut(ApiModel):

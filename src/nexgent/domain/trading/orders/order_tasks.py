@@ -135,6 +135,11 @@ class PositionOrderTasks:
         self._stopping = True
         return await self._tasks.drain(timeout_seconds)
 
+    async def abandon(self) -> None:
+        """Leave what is under way to whoever trades now."""
+        await self._tasks.drain(0)
+        self._running.clear()
+
     def _start(
         self, position: Position, kind: PositionOrderKind, run: Callable[[], Awaitable[object]]
     ) -> bool:

@@ -126,6 +126,11 @@ class ExitTasks:
             exit_.wake.set()
         return await self._tasks.drain(timeout_seconds)
 
+    async def abandon(self) -> None:
+        """Leave the exits to whoever trades now; those that are remembered are in the journal."""
+        await self._tasks.drain(0)
+        self._leaving.clear()
+
     async def _leave(self, exit_: _Exit) -> None:
         try:
             while not self._stopping.is_set():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import asyncpg
 import structlog
 
-from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.errors import NotTheEngineError
+from nexgent.domain.ledger.models import TRADES, Entry
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.domain.ledger.state import WalletState
 from nexgent.infrastructure.database.connection import DedicatedConnection, translated_errors
@@ -20,6 +21,7 @@ from nexgent.infrastructure.database.journal.codec import (
     encode_entry,
 )
 from nexgent.infrastructure.database.journal.wallet_states import read_states
+from nexgent.infrastructure.database.lease import SHARD, EngineLease
 from nexgent.infrastructure.database.pool import JOURNAL_READS, LazyPool
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import WalletAddress
@@ -34,14 +36,24 @@ READ_TIMEOUT_SECONDS = 30.0
 # `turn`. It is held until the transaction is committed and visible. Hence, over all processes, a line with a higher id
 # becomes visible after every line with a lower one, and a reader that has seen position n has missed nothing before it.
 # Without the lock a slow transaction could commit id 7 after a reader has gone past id 8.
+#
+# `lease` locks the row of the engine's lease, so that it is read as it is at this instant and nobody takes it over before the
+# lines are committed. When it has another epoch or has expired, `open` has no row and nothing is written; that is decided once
+# for all lines. Epoch 0 is whoever does not trade: its place in the streams is all that counts.
 _APPEND = """
 WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($1)),
+lease AS MATERIALIZED (
+    SELECT held.expires_at FROM turn, engine_lease AS held WHERE held.id = $13 AND held.epoch = $12 FOR SHARE OF held
+),
+open AS MATERIALIZED (
+    SELECT FROM turn WHERE $12::bigint = 0 OR (SELECT expires_at FROM lease) > clock_timestamp()
+),
 written AS (
     INSERT INTO journal
         (entry_id, wallet_address, agent_id, seq, at, kind, intent_id, position_id, postings, body, epoch)
     SELECT line.entry_id, line.wallet_address, line.agent_id, line.seq, line.at, line.kind, line.intent_id,
            line.position_id, line.postings, line.body, $12
-    FROM turn, unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::text[], $8::uuid[],
+    FROM open, unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::text[], $8::uuid[],
                       $9::uuid[], $10::json[], $11::json[]) WITH ORDINALITY
         AS line(entry_id, wallet_address, agent_id, seq, at, kind, intent_id, position_id, postings, body, place)
     ORDER BY line.place
@@ -62,12 +74,14 @@ WHERE wallet_address = $1 AND seq > $2 ORDER BY seq LIMIT $3
 class PostgresJournal:
     """Implements `Journal`. Connects on first use, again after every loss, and never waits longer than its deadlines.
 
-    `epoch` tells the engine's lease epoch, written with every line for whoever investigates; correctness rests on
-    `UNIQUE (wallet_address, seq)`.
+    With a `lease`, trades are written under its epoch only: by a process that holds it, and that the database knows as its
+    holder in the statement itself. What people enter by hand (deposits, corrections, resets) is written by replicas as well,
+    without an epoch: nothing outside follows from it, and `UNIQUE (wallet_address, seq)` makes its writer decide on the newest
+    state. Without a lease nothing is compared: tools and tests.
     """
 
-    def __init__(self, database_url: str, *, epoch: Callable[[], int] = lambda: 0) -> None:
-        self._epoch = epoch
+    def __init__(self, database_url: str, *, lease: EngineLease | None = None) -> None:
+        self._lease = lease
         self._writer = DedicatedConnection(database_url, application_name="nexgent-journal")
         self._writing = asyncio.Lock()
         self._unresolved: list[str] = []
@@ -81,17 +95,21 @@ class PostgresJournal:
     async def append(self, entries: Sequence[Entry]) -> int:
         """Write all entries in one durable transaction; return the position of the last one.
 
-        Raises `JournalConflictError` when a place in a stream is taken (nothing was written), `UnavailableError` when the
-        store cannot be reached or its answer got lost; `find` then tells what was written.
+        Raises `JournalConflictError` when a place in a stream is taken and `NotTheEngineError` when trades are somebody else's
+        to write (nothing was written), `UnavailableError` when the store cannot be reached or its answer got lost; `find` then
+        tells what was written.
         """
         if not entries:
             return await self.head_position()
         lines = [encode_entry(entry) for entry in entries]
         async with self._writing:
             await self._settle_unresolved()
-            return await self._insert(lines)
+            epoch = self._lease.epoch if self._lease is not None else 0
+            if self._lease is not None and not epoch and any(isinstance(e.body, TRADES) for e in entries):
+                raise NotTheEngineError(self._lease.status.holder)
+            return await self._insert(lines, epoch)
 
-    async def _insert(self, lines: Sequence[EncodedEntry]) -> int:
+    async def _insert(self, lines: Sequence[EncodedEntry], epoch: int) -> int:
         arguments = (
             APPEND_LOCK,
             [line.entry_id for line in lines],
@@ -104,7 +122,8 @@ class PostgresJournal:
             [line.position_id for line in lines],
             [line.postings for line in lines],
             [line.body for line in lines],
-            self._epoch(),
+            epoch,
+            SHARD,
         )
         sent = False
         try:
@@ -112,14 +131,18 @@ class PostgresJournal:
                 async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
                     connection = await self._writer.get()
                     sent = True
-                    position: int = await connection.fetchval(_APPEND, *arguments, timeout=None)
-                    return position
+                    position: int | None = await connection.fetchval(_APPEND, *arguments, timeout=None)
         except asyncpg.UniqueViolationError as error:
             raise JournalConflictError("Another writer was faster") from error
         except (UnavailableError, asyncio.CancelledError):
             if sent:
                 self._unresolved.append(self._writer.abandon())
             raise
+        if position is None:
+            if self._lease is not None:
+                self._lease.refused(epoch)
+            raise NotTheEngineError
+        return position
 
     async def _settle_unresolved(self) -> None:
         """Make sure that no append with an unknown outcome is still under way on the server.

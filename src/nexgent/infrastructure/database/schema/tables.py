@@ -560,6 +560,7 @@ position_marks = Table(
     Column("updated_at", TIME, nullable=False, server_default=_NOW),
 )
 
+# A row is the right to trade for one share of the wallets. There is one share today, number 1, and room for 64.
 engine_lease = Table(
     "engine_lease",
     metadata,
@@ -567,5 +568,8 @@ engine_lease = Table(
     Column("epoch", BigInteger, nullable=False, server_default=_ZERO),
     Column("owner", Text),
     Column("acquired_at", TIME),
-    CheckConstraint("id = 1", name="single_row"),
+    Column("session", Text),
+    Column("renewed_at", TIME),
+    Column("expires_at", TIME),
+    CheckConstraint("id BETWEEN 1 AND 64", name="shard"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -33,6 +34,7 @@ from nexgent.infrastructure.external.jupiter.swap import Execution, JupiterSwapC
 from nexgent.infrastructure.external.solana.rpc import RpcError, SolanaRpc
 from nexgent.infrastructure.external.solana.swap_facts import signatures_in, swap_facts
 from nexgent.shared.clock import Clock
+from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -106,8 +108,13 @@ class LiveSwapGateway:
         signer: WalletSigner,
         clock: Clock,
         preflight: SwapPreflight | None = None,
+        may_send: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Without a preflight of its own, one with the usual limits is made: there is no gateway that signs unseen."""
+        """Without a preflight of its own, one with the usual limits is made: there is no gateway that signs unseen.
+
+        `may_send` is asked before every post and raises when this process is not the engine, or when nobody can say so.
+        """
+        self._may_send = may_send
         self._preflight = preflight or SwapPreflight(rpc)
         self._client = client
         self._rpc = rpc
@@ -143,6 +150,11 @@ class LiveSwapGateway:
             raise SwapNotSentError("The order is too old to be sent; a new one has to be asked for")
         try:
             execution = await self._post(submission, sent)
+        except _HeldBackError as error:
+            if first:
+                self._forget(submission)
+                raise SwapNotSentError(f"The swap was not sent: {error.reason}") from None
+            return StillUnknown(reason=error.reason)
         except UpstreamCallError as error:
             if first and error.nothing_left:
                 self._forget(submission)
@@ -166,6 +178,9 @@ class LiveSwapGateway:
             return outcome
         try:
             execution = await self._post(submission, sent)
+        except _HeldBackError as error:
+            log.info("swap.held_back", signature=submission.signature, reason=error.reason)
+            return outcome
         except UpstreamCallError as error:
             log.info("swap.repost_failed", signature=submission.signature, reason=error.message)
             return outcome
@@ -184,8 +199,14 @@ class LiveSwapGateway:
         sent.posts += 1
         try:
             execution = await self._client.execute(
-                submission.signed_transaction, submission.request_id, submission.last_valid_block_height
+                submission.signed_transaction,
+                submission.request_id,
+                submission.last_valid_block_height,
+                before=self._require_leave,
             )
+        except _HeldBackError:
+            sent.posts -= 1
+            raise
         except UpstreamCallError as error:
             if error.nothing_left:
                 sent.posts -= 1
@@ -197,6 +218,15 @@ class LiveSwapGateway:
         sent.first_post = sent.first_post or self._clock.monotonic()
         sent.learn(submission, execution.signature)
         return execution
+
+    async def _require_leave(self) -> None:
+        """Hold a post back that this process may not make. An exit that is held back is kept and tried again like any other."""
+        if self._may_send is None:
+            return
+        try:
+            await self._may_send()
+        except UnavailableError as error:
+            raise _HeldBackError(error.message) from None
 
     async def _await_chain(
         self, submission: Submission, sent: _Sent, wallet: WalletAddress, request: QuoteRequest
@@ -344,6 +374,14 @@ class LiveSwapGateway:
 
     def _forget(self, submission: Submission) -> None:
         self._sent.pop(submission.signature, None)
+
+
+class _HeldBackError(Exception):
+    """A post that was not made."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def _said(execution: Execution) -> str:

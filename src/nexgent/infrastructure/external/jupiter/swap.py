@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +91,15 @@ class JupiterSwapClient:
             ) from None
 
     async def execute(
-        self, signed_transaction: str, request_id: str, last_valid_block_height: int | None
+        self,
+        signed_transaction: str,
+        request_id: str,
+        last_valid_block_height: int | None,
+        *,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> Execution:
-        """Post a signed swap once. Raises `UpstreamCallError` for an answer without a code of its own."""
+        """Post a signed swap once. Raises `UpstreamCallError` for an answer without a code of its own, and what `before` raises,
+        which is asked last of all: then nothing was posted."""
         body: dict[str, str] = {"signedTransaction": signed_transaction, "requestId": request_id}
         if last_valid_block_height is not None:
             body["lastValidBlockHeight"] = str(last_valid_block_height)
@@ -105,6 +111,7 @@ class JupiterSwapClient:
                 priority=Priority.EXIT,
                 timeout_seconds=self._execute_timeout_seconds,
                 budget=self._api.execute_budget,
+                before=before,
             )
             content, call_id = answer.body, answer.request_id
         except UpstreamCallError as error:

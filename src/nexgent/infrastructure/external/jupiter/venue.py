@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import FIRST_VENUE
 from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
@@ -23,10 +25,16 @@ def jupiter_venues(
     clock: Clock,
     costs: SimulationCosts,
     preflight: SwapPreflight,
+    may_send: Callable[[], Awaitable[None]],
 ) -> tuple[Venue, Venue]:
-    """Return both modes over one client: the chain that `rpc` reads decides what became of a live swap."""
+    """Return both modes over one client: the chain that `rpc` reads decides what became of a live swap.
+
+    `may_send` raises when no swap may leave this process.
+    """
     client = JupiterSwapClient(api, clock)
-    live = LiveSwapGateway(client=client, rpc=rpc, signer=signer, clock=clock, preflight=preflight)
+    live = LiveSwapGateway(
+        client=client, rpc=rpc, signer=signer, clock=clock, preflight=preflight, may_send=may_send
+    )
     return (
         Venue(FIRST_VENUE, TradingMode.SIMULATION, SimulationSwapGateway(client, costs)),
         Venue(FIRST_VENUE, TradingMode.LIVE, live),
