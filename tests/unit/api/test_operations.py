@@ -30,7 +30,9 @@ class TestHealth:
         assert body["services"]["database"]["status"] == "healthy"
         assert isinstance(body["services"]["queue"]["latency"], int)
         ready = (await anonymous.get("/api/v1/health/ready")).json()
-        assert (ready["ready"], set(ready)) == (True, {"ready", "timestamp"})
+        assert (ready["ready"], set(ready)) == (True, {"ready", "timestamp", "engine"})
+        assert ready["engine"] == body["engine"]
+        assert (ready["engine"]["role"], ready["engine"]["unresolved"]) == ("engine", 0)
         live = (await anonymous.get("/api/v1/health/live")).json()
         assert (live["alive"], live["uptime"]) == (True, 12)
 
