@@ -110,11 +110,11 @@ _traded = (
 )
 
 
-# Results of closed trades since the last reset, summed in the order of the sales.
 def _in_order(function: Function[Any]) -> Over[Any]:
     return function.over(partition_by=_trade.wallet_address, order_by=(_trade.sale_time, _trade.id))
 
 
+# Results of closed trades since the last reset, summed in the order of the sales.
 _trades = (
     select(
         _trade.wallet_address,
