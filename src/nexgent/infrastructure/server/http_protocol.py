@@ -10,7 +10,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import msgspec
@@ -23,6 +23,8 @@ LINGER_SECONDS = 1.0
 MOST_DROPPED = 256 * 1024
 """How much of what it goes on sending is read and thrown away. To read all of a flood would keep the event loop busy."""
 PROGRESS_BYTES = 64 * 1024
+MOST_JOINED = 64 * 1024
+"""Up to here copying a body behind its head costs less than handing over both."""
 PROBE_PATHS = frozenset({b"/api/v1/health/live", b"/api/v1/health/ready", b"/api/v1/health", b"/health"})
 
 
@@ -161,7 +163,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline = self.loop.time() + limits.body_seconds
         self._guard.works(self)
         super().on_headers_complete()
-        if self._place is Place.PROBES and self.cycle is not None:
+        if self.cycle is None:
+            return
+        if self.scope["method"] != "HEAD":
+            self.cycle.transport = cast("asyncio.Transport", _WholeAnswers(self.transport, self.cycle))
+        if self._place is Place.PROBES:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -261,6 +267,48 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+
+class _WholeAnswers:
+    """The transport of one answer whose head waits for the first of its body: one system call and one packet, not two.
+
+    uvicorn writes them one by one. A write is the dearest single step of a short request: about 30 of 230 µs.
+    """
+
+    __slots__ = ("_begun", "_cycle", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        self._transport = transport
+        self._cycle = cycle
+        self._begun = False
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Write, or keep what is the head. `100 Continue` comes before any answer."""
+        if self._begun or not self._cycle.response_started:
+            self._write(data)
+        else:
+            self._begun = True
+            self._head = data
+
+    def _write(self, data: bytes) -> None:
+        head, self._head = self._head, None
+        if head is None:
+            self._transport.write(data)
+        elif len(data) > MOST_JOINED:
+            self._transport.writelines((head, data))
+        else:
+            self._transport.write(head + data)
+
+    def close(self) -> None:
+        """Close when all is written."""
+        if self._head is not None:
+            self._write(b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing more is written."""
+        return self._transport.is_closing()
 
 
 def _answer(refusal: Refusal) -> bytes:
