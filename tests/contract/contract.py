@@ -31,6 +31,8 @@ class Refusal:
     query: dict[str, str] | None = None
     ids: dict[str, str] | None = None
     code: str | None = None
+    twice: bool = False
+    """Whether it is the second of two equal requests that is refused."""
 
     @property
     def title(self) -> str:

@@ -271,7 +271,9 @@ TRADING = (
             Refusal(400, "", body={"signalStrength": 6}),
             Refusal(400, "", body={"signalStrength": "3"}),
             Refusal(400, "", body={"symbol": "x" * 51}),
-            Refusal(409, "", body={"tokenAddress": "@token", "signalType": "TEST"}, code="SIGNAL_DUPLICATE"),
+            Refusal(
+                409, "", body={"tokenAddress": "@token", "signalType": "TEST"}, code="SIGNAL_DUPLICATE", twice=True
+            ),
         ),
     ),
     Contract(

@@ -151,6 +151,8 @@ def _told_by(model: TypeAdapter[Any], document: object) -> object:
 def test_refusal(world: World, contract: Contract, refusal: Refusal) -> None:
     headers = {"x-forwarded-for": some_address()} if contract.access == PUBLIC else None
 
+    if refusal.twice:
+        send(world, contract, headers, refusal)
     response = send(world, contract, headers, refusal)
 
     assert refusal.text.lower() in refused(response, refusal.status).lower()

@@ -12,10 +12,12 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, cast
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Body as BodyInfo
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
@@ -112,6 +114,8 @@ class ApiRoute(APIRoute):
                 self._handed.values[one.name] = direct
         lean.dependencies = kept
         lean.request_param_name = self._handed.request = lean.request_param_name or _REQUEST
+        if _only_a_body(lean):
+            return _direct(lean, self.body_field)
         self.dependant = lean
         try:
             return super().get_route_handler()
@@ -186,6 +190,52 @@ class ApiRoute(APIRoute):
                 return Response(status_code=499)
 
         return serve
+
+
+def _only_a_body(dependant: Dependant) -> bool:
+    """Tell whether nothing but one JSON body, if that, is to be made of the request."""
+    wanted = (
+        *dependant.dependencies,
+        *dependant.path_params,
+        *dependant.query_params,
+        *dependant.header_params,
+        *dependant.cookie_params,
+    )
+    beside = (
+        dependant.response_param_name,
+        dependant.background_tasks_param_name,
+        dependant.security_scopes_param_name,
+        dependant.http_connection_param_name,
+        dependant.websocket_param_name,
+    )
+    bodies = dependant.body_params
+    return (
+        not any(wanted) and not any(beside) and [type(one.field_info) for one in bodies] in ([], [BodyInfo])
+    )
+
+
+def _direct(dependant: Dependant, body: Any) -> _Handler:
+    """Return a handler that does for such an endpoint what FastAPI's does: the same validation, errors and call.
+
+    FastAPI looks for every kind of parameter each time, which takes a third of the time between the parser and the endpoint of
+    `POST /trading-signals` (of `GET /health/live` nearly all), and without which 2 000 signals a second are not reached.
+    """
+    endpoint = cast("Callable[..., Awaitable[Response]]", dependant.call)
+    name = cast("str", dependant.request_param_name)
+    if body is None:
+
+        async def call(request: Request) -> Response:
+            return await endpoint(**{name: request})
+
+        return call
+
+    async def call_with_body(request: Request) -> Response:
+        parsed, errors = body.validate(await request.json(), {}, loc=("body",))
+        if errors:
+            raise RequestValidationError(errors)
+        return await endpoint(**{name: request, body.name: parsed})
+
+    return call_with_body
 
 
 async def _checked(inner: _Handler, request: Request, body: type[Body] | None) -> Response:
