@@ -149,7 +149,7 @@ def a_position(agent_id: AgentId, token: TokenAddress, entry: Decimal) -> Positi
 def prices(tokens: Sequence[TokenAddress], price: Decimal) -> PricesChanged:
     """Return one poll's event with the same price for all tokens."""
     now = datetime.now(UTC)
-    return PricesChanged([TokenPrice(t, price, None, PriceSource.DEXSCREENER, now) for t in tokens], now)
+    return PricesChanged([TokenPrice(t, price, None, PriceSource("dexscreener"), now) for t in tokens], now)
 
 
 def run(*, large: bool = True) -> list[Row]:

@@ -76,8 +76,9 @@ class Nobody:
 class FakeFeed:
     """A source whose price the test sets; `gate` holds its answers back."""
 
-    source = PriceSource.DEXSCREENER
-    capacity_per_second = 0
+    source = PriceSource("dexscreener")
+    tokens_per_call = 30
+    calls_per_second = 0.0
 
     def __init__(self, clock: FakeClock) -> None:
         self.price = Decimal("0.001")
@@ -139,8 +140,7 @@ class FakeEngine:
                 keys=self.keys,
                 token_metrics=FakeTokenMetrics(),
                 sol_price=self.sol_price,
-                primary_prices=self.feed,
-                secondary_prices=None,
+                price_feeds=[self.feed],
                 market_probes=self.probes,
                 poll_observer=nobody,
                 on_evaluated=nobody.evaluated,
@@ -244,7 +244,7 @@ class FakeEngine:
             await asyncio.sleep(0)
 
     def price(self, price_sol: Decimal, token: TokenAddress = TOKEN) -> None:
-        price = TokenPrice(token, price_sol, None, PriceSource.DEXSCREENER, self.clock.now())
+        price = TokenPrice(token, price_sol, None, PriceSource("dexscreener"), self.clock.now())
         self.bus.publish(PricesChanged([price], self.clock.now()))
 
     def positions(self, agent: Agent) -> list[Position]:

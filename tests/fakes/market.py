@@ -165,7 +165,7 @@ class FakeSolPrice:
         self.price_usd = price_usd
 
     def current(self, now: datetime) -> SolPrice | None:
-        return SolPrice(self.price_usd, now, PriceSource.PYTH) if self.price_usd is not None else None
+        return SolPrice(self.price_usd, now, PriceSource("pyth")) if self.price_usd is not None else None
 
     def latest(self) -> SolPrice | None:
         return None

@@ -57,8 +57,8 @@ class EnginePorts:
     keys: WalletKeys
     token_metrics: TokenMetricsSource
     sol_price: SolPriceFeed
-    primary_prices: TokenPriceFeed
-    secondary_prices: TokenPriceFeed | None
+    price_feeds: Sequence[TokenPriceFeed]
+    """The sources of prices, the preferred one first."""
     market_probes: Sequence[MarketProbe]
     poll_observer: PollObserver
     on_evaluated: Callable[[str, float], None]
@@ -122,7 +122,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
             max_jump_factor=prices.max_jump_factor,
             agreement_factor=prices.agreement_factor,
         ),
-        PriceSource(prices.provider),
+        [feed.source for feed in ports.price_feeds],
     )
     venues = _judged(ports, latest_prices, prices, trading)
     purchases = BuyToken(
@@ -174,8 +174,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         exits_need_automation=trading.exits_need_automated_trading,
     )
     poller = PricePoller(
-        primary=ports.primary_prices,
-        secondary=ports.secondary_prices,
+        feeds=ports.price_feeds,
         validator=validator,
         sol_price=ports.sol_price,
         tracked=book.tokens,
@@ -243,11 +242,10 @@ def _judged(
     ports: EnginePorts, latest: LatestPrices, prices: PriceSettings, trading: TradingSettings
 ) -> SwapVenues:
     """Return the venues behind judges that know prices from elsewhere than the venue itself."""
-    feeds = [feed for feed in (ports.primary_prices, ports.secondary_prices) if feed is not None]
     judges: dict[PriceSource, PriceJudge] = {}
 
     def judged(venue: Venue) -> Venue:
-        witness = next((feed for feed in feeds if feed.source.value != venue.name), None)
+        witness = next((feed for feed in ports.price_feeds if str(feed.source) != venue.name), None)
         if witness is None or not trading.max_quote_deviation_pct:
             return venue
         judge = judges.get(witness.source)

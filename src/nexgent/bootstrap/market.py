@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nexgent.config.sections import MarketSettings, PriceSettings
-from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.trading.ports import MarketProbe
 from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
@@ -40,8 +39,8 @@ class Market:
     decimals: SolanaTokenDecimals
     metrics: JupiterTokenMetrics
     sol_price: PythSolPriceFeed
-    primary: TokenPriceFeed
-    secondary: TokenPriceFeed
+    price_feeds: tuple[TokenPriceFeed, ...]
+    """Where prices come from, the preferred source first."""
     probes: tuple[MarketProbe, ...]
     keys: LoadedKeys
 
@@ -99,9 +98,9 @@ def build_market(
         max_age_seconds=prices.sol_max_age_seconds,
         fallbacks=[jupiter_prices.sol_price, dexscreener.sol_price],
     )
-    feeds: tuple[TokenPriceFeed, TokenPriceFeed] = (dexscreener, jupiter_prices)
-    if PriceSource(prices.provider) is PriceSource.JUPITER:
-        feeds = (jupiter_prices, dexscreener)
+    # A further source of prices is one more here.
+    feeds: list[TokenPriceFeed] = [dexscreener, jupiter_prices]
+    feeds.sort(key=lambda feed: feed.source != prices.provider)
     return Market(
         http=http,
         rpc=rpc,
@@ -114,8 +113,7 @@ def build_market(
         decimals=decimals,
         metrics=metrics,
         sol_price=sol_price,
-        primary=feeds[0],
-        secondary=feeds[1],
+        price_feeds=tuple(feeds),
         probes=(DexScreenerMarketProbe(dexscreener.upstream, clock), JupiterMarketProbe(metrics, clock)),
         keys=keys,
     )

@@ -51,7 +51,8 @@ def wire_events(
     copies = (mirror.on_event, bridge.on_event)
 
     def seed_validator(event: PositionOpened) -> None:
-        engine.validator.seed(event.position.token_address, event.position.entry_price_sol)
+        position = event.position
+        engine.validator.seed(position.token_address, position.entry_price_sol, position.opened_at)
 
     bus.on(AgentSaved, engine.directory.on_saved, engine.watcher.on_agent_saved, *copies)
     bus.on(AgentDeleted, engine.directory.on_deleted, hub.on_agent_deleted, *copies)

@@ -41,7 +41,7 @@ from tests.unit.positions.test_views import a_position
 T0 = datetime(2026, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 POSITION = a_position(pending_exit=PendingExit(CloseReason.STALE_TRADE, 2, T0))
 PRICE = TokenPrice(
-    TokenAddress("MixedCase"), Decimal("1.2345678901234567890E-11"), None, PriceSource.JUPITER, T0
+    TokenAddress("MixedCase"), Decimal("1.2345678901234567890E-11"), None, PriceSource("jupiter"), T0
 )
 SIGNAL = Signal(
     id=SignalId(5),

@@ -128,7 +128,9 @@ async def test_events_are_written_through(redis: Redis) -> None:
     async with mirroring(redis) as memory:
         agent = memory.add_agent()
         position = memory.open_position(agent)
-        price = TokenPrice(TOKEN, Decimal("0.000000000012345678901"), Decimal("1.5"), PriceSource.JUPITER, T0)
+        price = TokenPrice(
+            TOKEN, Decimal("0.000000000012345678901"), Decimal("1.5"), PriceSource("jupiter"), T0
+        )
         memory.publish(PricesChanged((price,), T0))
         await memory.settled()
         found = await dump(redis)

@@ -163,18 +163,18 @@ async def test_sol_in_dollars_for_the_fallback(
 
     assert price is not None
     assert price.price_usd == Decimal("123.5")
-    assert price.source is PriceSource.JUPITER
+    assert price.source == PriceSource("jupiter")
     before = (await control.requests())["counts"]["price"]
     assert await jupiter.sol_price() == price
     assert (await control.requests())["counts"]["price"] == before
 
 
 async def test_capacity_follows_the_limit(http: HttpClient, base_url: str) -> None:
-    assert DexScreenerPriceFeed(http=http, clock=SystemClock(), base_url=base_url).capacity_per_second == 150
+    assert DexScreenerPriceFeed(http=http, clock=SystemClock(), base_url=base_url).calls_per_second == 5
     api = JupiterApi(http=http, clock=SystemClock(), base_url=base_url, requests_per_minute=60)
-    assert JupiterPriceFeed(api, SystemClock()).capacity_per_second == 29
+    assert JupiterPriceFeed(api, SystemClock()).calls_per_second == 0.6
     free = JupiterApi(http=http, clock=SystemClock(), base_url=base_url, requests_per_minute=0)
-    assert JupiterPriceFeed(free, SystemClock()).capacity_per_second == 0
+    assert JupiterPriceFeed(free, SystemClock()).calls_per_second == 0
 
 
 async def test_figures_of_a_token_are_cached_and_teach_its_decimals(

@@ -171,7 +171,7 @@ def test_a_state_of_an_older_entry_is_ignored() -> None:
 )
 def test_a_confirmed_price_is_written_now_and_then(later_seconds: int, changed: bool, written: bool) -> None:
     state = MirrorState(KEYS)
-    price = TokenPrice(TokenAddress("T"), Decimal("1E-11"), None, PriceSource.DEXSCREENER, T0)
+    price = TokenPrice(TokenAddress("T"), Decimal("1E-11"), None, PriceSource("dexscreener"), T0)
     state.absorb(PricesChanged((price,), T0))
     state.take(10, WriteBatch())
     later = replace(

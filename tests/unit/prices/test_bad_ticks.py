@@ -20,10 +20,11 @@ from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
 from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
-from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
+from nexgent.infrastructure.external.dexscreener.feed import DEXSCREENER, DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
-from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
+from nexgent.infrastructure.external.jupiter.price import JUPITER, JupiterPriceFeed
+from nexgent.infrastructure.external.pyth.updates import PYTH
 from nexgent.sandbox.control import SandboxControl
 from nexgent.sandbox.server import run_sandbox
 from nexgent.shared.clock import SystemClock
@@ -77,7 +78,8 @@ class UsdOnly:
     def __init__(self, feed: TokenPriceFeed) -> None:
         self._feed = feed
         self.source = feed.source
-        self.capacity_per_second = 0
+        self.tokens_per_call = feed.tokens_per_call
+        self.calls_per_second = 0.0
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         result = await self._feed.fetch(tokens)
@@ -93,7 +95,7 @@ class JudgedSolPrice:
         self.gate = SolPriceValidator(SolGateRules())
         self.say("150")
 
-    def say(self, usd: str, source: PriceSource = PriceSource.PYTH) -> None:
+    def say(self, usd: str, source: PriceSource = PYTH) -> None:
         now = datetime.now(UTC)
         self.gate.judge(SolPrice(Decimal(usd), now, source), now)
 
@@ -111,7 +113,8 @@ async def a_position(
     engine, clock = FakeEngine(), SystemClock()
     agent = await engine.add_agent(an_agent(update_config(TradingConfig(), EVERYTHING)))
     await engine.buy([agent], size_sol=Decimal(1))
-    validator = PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER)
+    sources = [DEXSCREENER] if usd_only else [DEXSCREENER, JUPITER]
+    validator = PriceValidator(PriceValidationRules(), sources)
     validator.seed(TOKEN, PRICE)
     async with (
         run_sandbox(quiet_settings(tokens=0)) as url,
@@ -124,8 +127,7 @@ async def a_position(
         )
         api = JupiterApi(http=http, clock=clock, base_url=url, requests_per_minute=0)
         poller = PricePoller(
-            primary=UsdOnly(primary) if usd_only else primary,
-            secondary=None if usd_only else JupiterPriceFeed(api, clock),
+            feeds=[UsdOnly(primary)] if usd_only else [primary, JupiterPriceFeed(api, clock)],
             validator=validator,
             sol_price=sol_price or JudgedSolPrice(),
             tracked=engine.book.tokens,
@@ -224,7 +226,7 @@ async def test_a_wrong_sol_price_moves_no_token_that_is_known_in_usd_only(usd: s
         for _ in range(6):
             sol_price.say(usd)
             await market.poll()
-            sol_price.say("150", PriceSource.JUPITER)
+            sol_price.say("150", JUPITER)
             assert await market.poll() == 1
 
         assert market.operations == 0

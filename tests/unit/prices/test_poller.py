@@ -6,26 +6,34 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
+import pytest
+
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
 from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
-from nexgent.shared.clock import SystemClock
+from nexgent.shared.clock import Clock, SystemClock
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
+from tests.fakes.clock import FakeClock
 from tests.fakes.market import FakeSolPrice
+from tests.unit.prices.polls import DEX, JUP, THIRD
 
 
 class Feed:
     """Answers at once, except for tokens that hang."""
 
-    def __init__(self, source: PriceSource, capacity: int = 0) -> None:
+    def __init__(
+        self, source: PriceSource, *, calls_per_second: float = 0.0, tokens_per_call: int = 30
+    ) -> None:
         self.source = source
-        self.capacity_per_second = capacity
+        self.calls_per_second = calls_per_second
+        self.tokens_per_call = tokens_per_call
         self.hanging: set[TokenAddress] = set()
         self.absent: set[TokenAddress] = set()
         self.price_sol = Decimal(1)
         self.calls: list[tuple[TokenAddress, ...]] = []
-        self.clock = SystemClock()
+        self.clock: Clock = SystemClock()
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         self.calls.append(tuple(tokens))
@@ -37,6 +45,9 @@ class Feed:
             if token not in self.absent
         ]
         return FetchResult(tuple(found), frozenset(self.absent & set(tokens)), frozenset())
+
+    def asked(self, since: int = 0) -> list[TokenAddress]:
+        return sorted(token for call in self.calls[since:] for token in call)
 
 
 class Observer:
@@ -51,25 +62,22 @@ class Observer:
         self.verdicts.append(verdict)
 
 
-def a_validator() -> PriceValidator:
-    return PriceValidator(PriceValidationRules(), PriceSource.DEXSCREENER)
-
-
 def a_poller(
-    primary: Feed,
-    secondary: Feed | None,
+    feeds: Sequence[Feed],
     tokens: list[TokenAddress],
-    published: list[object],
+    published: list[object] | None = None,
     validator: PriceValidator | None = None,
+    clock: FakeClock | None = None,
 ) -> PricePoller:
+    for feed in feeds:
+        feed.clock = clock or feed.clock
     return PricePoller(
-        primary=primary,
-        secondary=secondary,
-        validator=validator or a_validator(),
+        feeds=feeds,
+        validator=validator or PriceValidator(PriceValidationRules(), [feed.source for feed in feeds]),
         sol_price=FakeSolPrice(),
         tracked=lambda: tokens,
-        clock=SystemClock(),
-        publish=published.append,
+        clock=clock or SystemClock(),
+        publish=(published if published is not None else []).append,
         observer=Observer(),
         patience_seconds=0.05,
     )
@@ -80,76 +88,171 @@ def mints(count: int) -> list[TokenAddress]:
 
 
 async def test_one_hanging_call_holds_back_only_its_own_tokens() -> None:
-    primary, published = Feed(PriceSource.DEXSCREENER), list[object]()
-    tokens = mints(90)
-    primary.hanging = {tokens[0]}
-    poller = a_poller(primary, None, tokens, published)
+    feed, tokens = Feed(DEX), mints(90)
+    feed.hanging = {tokens[0]}
+    poller = a_poller([feed], tokens)
 
     assert await poller.tick() == 60
     assert await poller.tick() == 60
     # The chunk in flight is not asked for again before it is back.
-    assert sum(tokens[0] in call for call in primary.calls) == 1
+    assert sum(tokens[0] in call for call in feed.calls) == 1
     await poller.close()
 
 
 async def test_the_second_source_covers_what_hangs() -> None:
-    primary, secondary = Feed(PriceSource.DEXSCREENER), Feed(PriceSource.JUPITER)
+    first, second = Feed(DEX), Feed(JUP)
     tokens = mints(30)
-    primary.hanging = {tokens[0]}
+    first.hanging = {tokens[0]}
     published: list[object] = []
-    poller = a_poller(primary, secondary, tokens, published)
+    poller = a_poller([first, second], tokens, published)
 
+    # The first poll waits for the other one, which turns out to be late.
+    assert await poller.tick() == 0
     assert await poller.tick() == 30
     assert all(isinstance(event, PricesChanged) for event in published)
     await poller.close()
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_any_number_of_sources_is_asked_and_two_of_three_decide(order: int) -> None:
+    feeds = [Feed(source) for source in (DEX, JUP, THIRD)]
+    tokens, published = mints(1), list[object]()
+    poller = a_poller(feeds[::order], tokens, published)
+    await poller.tick()
+    feeds[0].price_sol = feeds[1].price_sol = Decimal("0.5")
+
+    await poller.tick()
+
+    assert [len(feed.calls) for feed in feeds] == [2, 2, 2]
+    last = published[-1]
+    assert isinstance(last, PricesChanged)
+    assert [price.price_sol for price in last.prices] == [Decimal("0.5")]
+
+
 async def test_a_limited_source_takes_turns() -> None:
-    primary, secondary = Feed(PriceSource.DEXSCREENER), Feed(PriceSource.JUPITER, capacity=20)
-    tokens = mints(60)
-    poller = a_poller(primary, secondary, tokens, [])
-
-    for _ in range(3):
+    clock, tokens = FakeClock(), mints(60)
+    limited = Feed(JUP, calls_per_second=1, tokens_per_call=10)
+    poller = a_poller([Feed(DEX), limited], tokens, clock=clock)
+    for _ in range(20):
         await poller.tick()
+        clock.advance(1)
+    before = len(limited.calls)
 
-    asked = [token for call in secondary.calls for token in call]
-    assert sorted(asked) == tokens
+    for _ in range(6):
+        await poller.tick()
+        clock.advance(1)
+
+    assert limited.asked(before) == tokens
+
+
+async def test_a_source_with_few_calls_is_asked_evenly() -> None:
+    clock, limited = FakeClock(), Feed(JUP, calls_per_second=0.25)
+    poller = a_poller([Feed(DEX), limited], mints(1), clock=clock)
+
+    counts = []
+    for _ in range(12):
+        await poller.tick()
+        counts.append(len(limited.calls))
+        clock.advance(1)
+
+    assert counts == [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]
+
+
+async def test_a_source_that_may_not_be_asked_yet_is_asked_at_once_about_what_is_in_doubt() -> None:
+    clock, limited, other, tokens = FakeClock(), Feed(JUP, calls_per_second=0.25), Feed(DEX), mints(1)
+    poller = a_poller([other, limited], tokens, clock=clock)
+    await poller.tick()
+    other.price_sol = Decimal("0.5")
+
+    counts = []
+    for _ in range(12):
+        clock.advance(1)
+        await poller.tick()
+        counts.append(len(limited.calls))
+
+    # It is asked at the next poll, and then as often as its limit bears in the long run.
+    assert counts[:2] == [1, 2]
+    assert 2 + 12 / 4 <= counts[-1] <= 2 + 22 / 4
 
 
 async def test_a_limited_source_is_asked_first_about_what_is_in_doubt() -> None:
-    primary, secondary = Feed(PriceSource.DEXSCREENER), Feed(PriceSource.JUPITER, capacity=2)
-    tokens, validator = mints(60), a_validator()
-    poller = a_poller(primary, secondary, tokens, [], validator)
+    clock, tokens = FakeClock(), mints(60)
+    first, limited = Feed(DEX), Feed(JUP, calls_per_second=1, tokens_per_call=2)
+    validator = PriceValidator(PriceValidationRules(), [DEX, JUP])
+    poller = a_poller([first, limited], tokens, [], validator, clock)
+    for _ in range(40):
+        await poller.tick()
+        clock.advance(1)
     doubtful = tokens[50]
+    validator.forget(doubtful)
     validator.seed(doubtful, Decimal(10))
-
     await poller.tick()
-    assert validator.doubtful(doubtful)
+    clock.advance(1)
+    before = len(limited.calls)
     await poller.tick()
 
-    # A jump that waits for a witness does not wait for its turn among sixty; the other place goes on in turn.
-    assert [sorted(call) for call in secondary.calls] == [tokens[:2], [tokens[2], doubtful]]
+    # A jump that waits for a witness does not wait for its turn among sixty.
+    assert doubtful in limited.asked(before)
     assert not validator.doubtful(doubtful)
 
 
 async def test_a_limited_source_is_asked_first_about_what_the_other_does_not_know() -> None:
-    primary, secondary = Feed(PriceSource.DEXSCREENER), Feed(PriceSource.JUPITER, capacity=2)
-    tokens = mints(60)
-    primary.absent = {tokens[40]}
-    poller = a_poller(primary, secondary, tokens, [])
+    clock, tokens = FakeClock(), mints(60)
+    first, limited = Feed(DEX), Feed(JUP, calls_per_second=1, tokens_per_call=2)
+    first.absent = {tokens[40]}
+    validator = PriceValidator(PriceValidationRules(), [DEX, JUP])
+    poller = a_poller([first, limited], tokens, [], validator, clock)
+    for _ in range(40):
+        await poller.tick()
+        clock.advance(1)
+    before = len(limited.calls)
 
     for _ in range(3):
         await poller.tick()
+        clock.advance(1)
 
-    assert [sorted(call) for call in secondary.calls] == [
-        tokens[:2],
-        [tokens[2], tokens[40]],
-        [tokens[3], tokens[40]],
-    ]
+    assert all(tokens[40] in call for call in limited.calls[before:])
+    assert len(limited.calls) == before + 3
+
+
+async def test_what_a_source_does_not_answer_is_not_waited_for() -> None:
+    clock, tokens = FakeClock(), mints(1)
+    first, second = Feed(DEX), Feed(JUP)
+    published = list[object]()
+    poller = a_poller([first, second], tokens, published, clock=clock)
+    await poller.tick()
+    second.absent = set(tokens)
+    first.price_sol = Decimal("0.5")
+
+    accepted = []
+    for _ in range(3):
+        clock.advance(1)
+        accepted.append(await poller.tick())
+
+    assert accepted == [0, 1, 1]
+
+
+async def test_a_source_that_repeats_itself_is_asked_for_sol_and_noticed_as_frozen() -> None:
+    clock, tokens = FakeClock(), mints(1)
+    frozen, moving = Feed(DEX), Feed(JUP)
+    poller = a_poller([frozen, moving], tokens, clock=clock)
+    accepted = 0
+    for number in range(16):
+        clock.advance(1)
+        moving.price_sol = Decimal(100 + number % 3) / 100
+        await poller.tick()
+    assert (SOL_MINT,) in frozen.calls
+    assert (SOL_MINT,) not in moving.calls
+    moving.price_sol = Decimal("0.5")
+    for _ in range(2):
+        clock.advance(1)
+        accepted = await poller.tick()
+
+    assert accepted == 1
 
 
 async def test_nothing_to_ask_for_is_a_good_poll() -> None:
-    poller = a_poller(Feed(PriceSource.DEXSCREENER), None, [], [])
+    poller = a_poller([Feed(DEX)], [])
 
     assert await poller.tick() == 0
     assert poller.last_good_age_seconds is not None

@@ -13,7 +13,7 @@ from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
-PYTH, JUPITER = PriceSource.PYTH, PriceSource.JUPITER
+PYTH, JUPITER = PriceSource("pyth"), PriceSource("jupiter")
 
 
 class Feed:

@@ -311,7 +311,7 @@ async def test_two_engines_on_one_journal_open_one_position() -> None:
 async def test_nobody_buys_while_a_price_is_in_doubt() -> None:
     engine = FakeEngine()
     engine.validator.seed(TOKEN, Decimal("0.001"))
-    jump = PriceObservation(TOKEN, PriceSource.DEXSCREENER, Decimal("0.002"), None, engine.clock.now())
+    jump = PriceObservation(TOKEN, PriceSource("dexscreener"), Decimal("0.002"), None, engine.clock.now())
     engine.validator.judge(jump, sol_usd=None, now=engine.clock.now())
     agent = await engine.add_agent(an_agent(a_config()))
 

@@ -64,8 +64,9 @@ class Provider:
 class Witness:
     """Another source; it knows a price, or nothing."""
 
-    source = PriceSource.DEXSCREENER
-    capacity_per_second = 100
+    source = PriceSource("dexscreener")
+    tokens_per_call = 30
+    calls_per_second = 5.0
 
     def __init__(self, clock: FakeClock, price: Decimal | None) -> None:
         self.clock, self.price, self.asked = clock, price, 0
@@ -102,7 +103,7 @@ class Desk:
         self.witness = Witness(self.clock, Decimal(witness) if witness is not None else None)
         price = Decimal(newest) if newest is not None else None
         held = (
-            TokenPrice(TOKEN, price, None, PriceSource.DEXSCREENER, self.clock.now())
+            TokenPrice(TOKEN, price, None, PriceSource("dexscreener"), self.clock.now())
             if price is not None
             else None
         )

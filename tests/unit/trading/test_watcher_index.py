@@ -237,7 +237,9 @@ def test_the_index_sees_what_a_plain_loop_sees(
         price += price.scaleb(-12) * nudge
         recorder.actions.clear()
         watcher.on_prices(
-            PricesChanged([TokenPrice(TOKEN, price, None, PriceSource.DEXSCREENER, clock.now())], clock.now())
+            PricesChanged(
+                [TokenPrice(TOKEN, price, None, PriceSource("dexscreener"), clock.now())], clock.now()
+            )
         )
         assert sorted(recorder.actions) == sorted(loop.tick(price, clock.now()))
         for position, config in held:
@@ -276,7 +278,9 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
         clock.advance(seconds)
         price = Decimal("0.001") + Decimal("0.00001") * percent
         watcher.on_prices(
-            PricesChanged([TokenPrice(TOKEN, price, None, PriceSource.DEXSCREENER, clock.now())], clock.now())
+            PricesChanged(
+                [TokenPrice(TOKEN, price, None, PriceSource("dexscreener"), clock.now())], clock.now()
+            )
         )
         after = held.trail.stop_loss_pct
         assert after is not None

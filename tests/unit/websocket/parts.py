@@ -33,7 +33,7 @@ class FixedSolPrice:
         self._clock = clock
 
     def current(self, now: datetime) -> SolPrice | None:
-        return SolPrice(Decimal(150), now, PriceSource.PYTH)
+        return SolPrice(Decimal(150), now, PriceSource("pyth"))
 
     def latest(self) -> SolPrice | None:
         return self.current(self._clock.now())
@@ -100,7 +100,7 @@ class World:
         now = self.clock.now()
         event = PricesChanged(
             [
-                TokenPrice(TokenAddress(token), Decimal(price), None, PriceSource.DEXSCREENER, now)
+                TokenPrice(TokenAddress(token), Decimal(price), None, PriceSource("dexscreener"), now)
                 for token, price in prices
             ],
             now,

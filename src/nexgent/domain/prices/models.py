@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
+from typing import NewType
 
 from nexgent.shared.types import TokenAddress
 
-
-class PriceSource(StrEnum):
-    """Who said it."""
-
-    DEXSCREENER = "dexscreener"
-    JUPITER = "jupiter"
-    PYTH = "pyth"
+PriceSource = NewType("PriceSource", str)
+"""Who said it, by the name its client gives itself: which sources there are is known where they are put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +30,13 @@ class PriceObservation:
 
 @dataclass(frozen=True, slots=True)
 class TokenPrice:
-    """A price that passed the gate: finite, positive, fresh, plausible."""
+    """A price that was accepted: finite, positive, fresh, plausible."""
 
     token_address: TokenAddress
     price_sol: Decimal
     price_usd: Decimal | None
     source: PriceSource
+    """Who said it. Where the sources stand on both sides of a price, it has not moved, and this is who keeps it fresh."""
     observed_at: datetime
 
 

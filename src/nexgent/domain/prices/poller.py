@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 import structlog
 
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.models import FetchResult, TokenPrice
+from nexgent.domain.prices.models import FetchResult, PriceObservation, TokenPrice
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
 from nexgent.domain.prices.validation import PriceValidator, Verdict
 from nexgent.shared.clock import Clock
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
 
 log = structlog.get_logger(__name__)
 
 CHUNK = 30
-"""Tokens per fetch: DexScreener's limit, and small enough that one hanging call holds back little."""
+"""Most tokens per fetch: small enough that one hanging call holds back little."""
+SAVED_SECONDS = 2.0
+"""Calls that were not needed are kept for so long,"""
+BORROWED_SECONDS = 10.0
+"""and what is in doubt may take as many in advance as come up in so long."""
 
 
 class PollObserver(Protocol):
@@ -33,14 +41,27 @@ class PollObserver(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Source:
+    """A feed, and where it stands."""
+
+    feed: TokenPriceFeed
+    busy: set[TokenAddress] = field(default_factory=set)
+    unanswered: set[TokenAddress] = field(default_factory=set)
+    cursor: int = 0
+    calls: float = 0.0
+    """How many calls it may make now; less than none is borrowed."""
+    counted_at: float | None = None
+    frozen: bool = False
+
+
 class PricePoller:
     """One `tick` asks every source once. A call that hangs is left behind and looked at when it returns."""
 
     def __init__(
         self,
         *,
-        primary: TokenPriceFeed,
-        secondary: TokenPriceFeed | None,
+        feeds: Sequence[TokenPriceFeed],
         validator: PriceValidator,
         sol_price: SolPriceFeed,
         tracked: Callable[[], Collection[TokenAddress]],
@@ -50,10 +71,12 @@ class PricePoller:
         patience_seconds: float,
         is_tracked: Callable[[TokenAddress], bool] = lambda _: True,
     ) -> None:
-        """`is_tracked` tells of one token whether it is still asked for: an answer that comes after the last holder has sold
-        says nothing to anybody."""
-        self._primary = primary
-        self._secondary = secondary
+        """`feeds` are the sources, the preferred one first.
+
+        `is_tracked` tells of one token whether it is still asked for: an answer that comes after the last holder has sold says
+        nothing to anybody.
+        """
+        self._sources = [_Source(feed) for feed in feeds]
         self._validator = validator
         self._sol_price = sol_price
         self._tracked = tracked
@@ -62,12 +85,7 @@ class PricePoller:
         self._observer = observer
         self._patience_seconds = patience_seconds
         self._is_tracked = is_tracked
-        self._flights: dict[
-            asyncio.Task[FetchResult], tuple[TokenPriceFeed, tuple[TokenAddress, ...], float]
-        ] = {}
-        self._busy: dict[str, set[TokenAddress]] = {}
-        self._cursors: dict[str, int] = {}
-        self._unanswered: set[TokenAddress] = set()
+        self._flights: dict[asyncio.Task[FetchResult], tuple[_Source, tuple[TokenAddress, ...], float]] = {}
         self._last_good: float | None = None
 
     @property
@@ -81,12 +99,13 @@ class PricePoller:
         if not tokens:
             self._last_good = self._clock.monotonic()
             return 0
-        self._launch(self._primary, self._turn(self._primary, tokens, first=()))
-        if self._secondary is not None:
-            doubtful = [
-                token for token in tokens if token in self._unanswered or self._validator.doubtful(token)
-            ]
-            self._launch(self._secondary, self._turn(self._secondary, tokens, first=doubtful))
+        waiting = {token for token in tokens if self._validator.waits(token)}
+        for source in self._sources:
+            unanswered = set[TokenAddress]().union(
+                *(other.unanswered for other in self._sources if other is not source)
+            )
+            self._launch(source, self._turn(source, tokens, waiting, unanswered))
+            self._look_whether_frozen(source)
         deadline = self._clock.monotonic() + self._patience_seconds
         accepted = 0
         while self._flights:
@@ -96,7 +115,11 @@ class PricePoller:
             done, _ = await asyncio.wait(
                 self._flights, timeout=remaining, return_when=asyncio.FIRST_COMPLETED
             )
+            if not done:
+                break
             accepted += self._land(done)
+        for source, chunk, _ in self._flights.values():
+            self._validator.unanswered(source.feed.source, chunk)
         return accepted
 
     async def close(self) -> None:
@@ -108,28 +131,60 @@ class PricePoller:
         self._flights.clear()
 
     def _turn(
-        self, feed: TokenPriceFeed, tokens: Sequence[TokenAddress], *, first: Sequence[TokenAddress]
+        self,
+        source: _Source,
+        tokens: Sequence[TokenAddress],
+        waiting: Collection[TokenAddress],
+        unanswered: Collection[TokenAddress],
     ) -> list[TokenAddress]:
-        """Return whose turn it is: everything while the rate limit allows it, else a part that moves on poll by poll."""
-        busy = self._busy.get(feed.source.value, set())
-        capacity = feed.capacity_per_second
-        free = [token for token in tokens if token not in busy]
-        if capacity <= 0 or len(free) <= capacity:
-            return free
-        chosen = [token for token in first if token not in busy][:capacity]
-        start = self._cursors.get(feed.source.value, 0) % len(free)
-        rotation = free[start:] + free[:start]
-        taken = set(chosen)
-        rest = [token for token in rotation if token not in taken][: capacity - len(chosen)]
-        self._cursors[feed.source.value] = start + len(rest)
-        return chosen + rest
+        """Return whose turn it is: everything while the rate limit allows it, else a part that moves on poll by poll.
 
-    def _launch(self, feed: TokenPriceFeed, tokens: Sequence[TokenAddress]) -> None:
-        for start in range(0, len(tokens), CHUNK):
-            chunk = tuple(tokens[start : start + CHUNK])
-            self._busy.setdefault(feed.source.value, set()).update(chunk)
-            flight = asyncio.ensure_future(feed.fetch(chunk))
-            self._flights[flight] = (feed, chunk, self._clock.monotonic())
+        What waits for a word comes first and may take calls in advance, then what other sources do not answer.
+        """
+        free = [token for token in tokens if token not in source.busy]
+        rate, size = source.feed.calls_per_second, _chunk_size(source.feed)
+        if rate <= 0 or not free:
+            return free
+        now = self._clock.monotonic()
+        most = max(1.0, rate * SAVED_SECONDS)
+        source.calls = (
+            min(source.calls + rate * (now - source.counted_at), most) if source.counted_at else most
+        )
+        source.counted_at = now
+        first = [token for token in free if token in waiting]
+        calls = int(max(source.calls, 0.0))
+        if first:
+            borrowed = int(max(source.calls + max(1.0, rate * BORROWED_SECONDS), 0.0))
+            calls = max(calls, min(-(-len(first) // size), borrowed))
+        first += [token for token in free if token in unanswered and token not in waiting]
+        chosen = first[: calls * size]
+        if (room := calls * size - len(chosen)) > 0:
+            start = source.cursor % len(free)
+            taken = set(chosen)
+            rest = [token for token in free[start:] + free[:start] if token not in taken][:room]
+            source.cursor = start + len(rest)
+            chosen += rest
+        source.calls -= -(-len(chosen) // size)
+        return chosen
+
+    def _look_whether_frozen(self, source: _Source) -> None:
+        """Ask a source that has said nothing new for SOL as well: that price never stands still."""
+        name, now = source.feed.source, self._clock.now()
+        frozen = self._validator.frozen(name, now)
+        if frozen != source.frozen:
+            source.frozen = frozen
+            log.warning("prices.source_frozen" if frozen else "prices.source_thawed", source=name)
+        if self._validator.suspect(name, now) and SOL_MINT not in source.busy:
+            source.calls -= 1.0
+            self._launch(source, [SOL_MINT])
+
+    def _launch(self, source: _Source, tokens: Sequence[TokenAddress]) -> None:
+        size = _chunk_size(source.feed)
+        for start in range(0, len(tokens), size):
+            chunk = tuple(tokens[start : start + size])
+            source.busy.update(chunk)
+            flight = asyncio.ensure_future(source.feed.fetch(chunk))
+            self._flights[flight] = (source, chunk, self._clock.monotonic())
 
     def _land(self, done: Collection[asyncio.Task[FetchResult]]) -> int:
         now = self._clock.now()
@@ -137,42 +192,57 @@ class PricePoller:
         sol_usd = sol_price.price_usd if sol_price is not None else None
         prices: dict[TokenAddress, TokenPrice] = {}
         for flight in done:
-            feed, chunk, started = self._flights.pop(flight)
-            self._busy[feed.source.value].difference_update(chunk)
-            seconds = self._clock.monotonic() - started
+            source, chunk, started = self._flights.pop(flight)
+            source.busy.difference_update(chunk)
+            name, seconds = source.feed.source, self._clock.monotonic() - started
             error = asyncio.CancelledError() if flight.cancelled() else flight.exception()
             if error is not None:
-                log.error("prices.fetch_failed", source=feed.source.value, exc_info=error)
-                self._observer.polled(feed.source.value, "failed", seconds)
+                log.error("prices.fetch_failed", source=name, exc_info=error)
+                self._observer.polled(name, "failed", seconds)
+                self._note_unanswered(source, chunk, chunk)
                 continue
             result = flight.result()
             for observation in result.observations:
-                if not self._is_tracked(observation.token_address):
-                    continue
-                try:
-                    verdict, price = self._validator.judge(observation, sol_usd=sol_usd, now=now)
-                except Exception:
-                    # One token nobody can judge keeps no other from its price.
-                    log.exception("prices.not_judged", token_address=observation.token_address)
-                    continue
-                self._observer.judged(verdict.value)
+                price = self._judge(observation, sol_usd, now)
                 if price is not None:
                     prices[price.token_address] = price
-                elif verdict not in (Verdict.NOT_PREFERRED, Verdict.OUT_OF_ORDER):
-                    log.info(
-                        "prices.refused",
-                        token_address=observation.token_address,
-                        source=observation.source.value,
-                        verdict=verdict.value,
-                    )
-            if feed is self._primary:
-                self._unanswered.difference_update(chunk)
-                self._unanswered.update(result.absent | result.failed)
-            self._observer.polled(feed.source.value, _status(result), seconds)
+            self._note_unanswered(source, chunk, result.absent | result.failed)
+            self._observer.polled(name, _status(result), seconds)
         if prices:
             self._last_good = self._clock.monotonic()
             self._publish(PricesChanged(list(prices.values()), now))
         return len(prices)
+
+    def _judge(
+        self, observation: PriceObservation, sol_usd: Decimal | None, now: datetime
+    ) -> TokenPrice | None:
+        token = observation.token_address
+        if token == SOL_MINT:
+            self._validator.hear(observation)
+            return None
+        if not self._is_tracked(token):
+            return None
+        try:
+            verdict, price = self._validator.judge(observation, sol_usd=sol_usd, now=now)
+        except Exception:
+            # One token nobody can judge keeps no other from its price.
+            log.exception("prices.not_judged", token_address=token)
+            return None
+        self._observer.judged(verdict.value)
+        if price is None and verdict not in (Verdict.NOT_PREFERRED, Verdict.OUT_OF_ORDER):
+            log.info("prices.refused", token_address=token, source=observation.source, verdict=verdict.value)
+        return price
+
+    def _note_unanswered(
+        self, source: _Source, asked: Collection[TokenAddress], unanswered: Collection[TokenAddress]
+    ) -> None:
+        source.unanswered.difference_update(asked)
+        source.unanswered.update(unanswered)
+        self._validator.unanswered(source.feed.source, unanswered)
+
+
+def _chunk_size(feed: TokenPriceFeed) -> int:
+    return min(feed.tokens_per_call, CHUNK)
 
 
 def _status(result: FetchResult) -> str:

@@ -19,8 +19,13 @@ class TokenPriceFeed(Protocol):
         ...
 
     @property
-    def capacity_per_second(self) -> int:
-        """How many tokens can be asked for per second within the upstream's rate limit."""
+    def tokens_per_call(self) -> int:
+        """How many tokens one call can ask for."""
+        ...
+
+    @property
+    def calls_per_second(self) -> float:
+        """How often prices may be asked for within the upstream's rate limit, on average; 0 is unlimited."""
         ...
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:

@@ -123,7 +123,7 @@ class SolPriceValidator:
         return [
             said
             for name, said in self._said.items()
-            if name is not source and now - said.published_at <= self._rules.max_age
+            if name != source and now - said.published_at <= self._rules.max_age
         ]
 
     def _near(self, usd: Decimal, reference: Decimal) -> bool:

@@ -320,7 +320,7 @@ class ProcessSignal:
             price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, result.position.decimals)
             source, age = "quote", 0
         elif board_price is not None:
-            price, source = board_price.price_sol, board_price.source.value
+            price, source = board_price.price_sol, board_price.source
             age = age_ms(now, board_price.observed_at)
         return SignalDecision(
             signal_id=signal.id,

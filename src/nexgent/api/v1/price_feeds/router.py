@@ -48,5 +48,5 @@ async def sol_price(services: Services) -> SolPriceOut:
         price=format(latest.price_usd if latest is not None else DISPLAY_SOL_USD, ".8f"),
         last_updated=latest.published_at if latest is not None else None,
         is_stale=age is None or age > STALE_SECONDS,
-        source=latest.source.value if latest is not None else "pyth",
+        source=latest.source if latest is not None else "pyth",
     )

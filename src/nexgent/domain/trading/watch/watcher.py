@@ -137,7 +137,7 @@ class PositionWatcher:
 
     def _decide(self, price: TokenPrice, concerned: Sequence[HeldPosition], now: datetime) -> None:
         evidence = PriceEvidence(
-            price_sol=price.price_sol, source=price.source.value, age_ms=age_ms(now, price.observed_at)
+            price_sol=price.price_sol, source=price.source, age_ms=age_ms(now, price.observed_at)
         )
         now_seconds = now.timestamp()
         moved: list[Move] = []

@@ -18,6 +18,7 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
 
+DEXSCREENER = PriceSource("dexscreener")
 DEFAULT_BASE_URL = "https://api.dexscreener.com"
 REQUESTS_PER_MINUTE = 300
 MAX_TOKENS = 30
@@ -83,13 +84,18 @@ class DexScreenerPriceFeed:
     @property
     def source(self) -> PriceSource:
         """DexScreener."""
-        return PriceSource.DEXSCREENER
+        return DEXSCREENER
 
     @property
-    def capacity_per_second(self) -> int:
-        """Tokens per second within the rate limit; 0 is unlimited."""
+    def tokens_per_call(self) -> int:
+        """What the endpoint takes."""
+        return MAX_TOKENS
+
+    @property
+    def calls_per_second(self) -> float:
+        """Calls within the rate limit; 0 is unlimited."""
         budget = self._upstream.budget
-        return max(1, int(budget.limit / budget.window_seconds * MAX_TOKENS)) if budget.limit else 0
+        return budget.limit / budget.window_seconds
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         """Ask for the tokens in batches of 30, a few at once."""
@@ -108,9 +114,7 @@ class DexScreenerPriceFeed:
         for observation in result.observations:
             usd = observation.price_usd
             if usd is not None and usd.is_finite() and usd > 0:
-                return SolPrice(
-                    price_usd=usd, published_at=observation.observed_at, source=PriceSource.DEXSCREENER
-                )
+                return SolPrice(price_usd=usd, published_at=observation.observed_at, source=DEXSCREENER)
         return None
 
     async def _fetch_batch(self, batch: Sequence[TokenAddress]) -> FetchResult:
@@ -188,7 +192,7 @@ def _observation(token: TokenAddress, pair: _Pair, now: datetime, *, in_sol: boo
     liquidity = pair.liquidity or _Liquidity()
     return PriceObservation(
         token_address=token,
-        source=PriceSource.DEXSCREENER,
+        source=DEXSCREENER,
         price_sol=pair.priceNative if in_sol else None,
         price_usd=pair.priceUsd,
         observed_at=now,

@@ -26,6 +26,7 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.money import CONTEXT, SOL_MINT
 from nexgent.shared.types import TokenAddress
 
+JUPITER = PriceSource("jupiter")
 MAX_IDS = 50
 PRICE_TIMEOUT_SECONDS = 3.0
 _SOL_FROM_BATCH_SECONDS = 5.0
@@ -55,15 +56,18 @@ class JupiterPriceFeed:
     @property
     def source(self) -> PriceSource:
         """Jupiter."""
-        return PriceSource.JUPITER
+        return JUPITER
 
     @property
-    def capacity_per_second(self) -> int:
-        """Tokens per second within the share of the rate limit that prices may use; 0 is unlimited."""
+    def tokens_per_call(self) -> int:
+        """What the endpoint takes beside SOL."""
+        return MAX_IDS - 1
+
+    @property
+    def calls_per_second(self) -> float:
+        """Calls within the share of the rate limit that prices may use; 0 is unlimited."""
         budget = self._upstream.budget
-        share = 1.0 - TRADING_RESERVES[Priority.PRICE]
-        calls = budget.limit * share / budget.window_seconds
-        return max(1, int(calls * (MAX_IDS - 1))) if budget.limit else 0
+        return budget.limit * (1.0 - TRADING_RESERVES[Priority.PRICE]) / budget.window_seconds
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         """Ask for the tokens in batches of 49 and SOL, all at once."""
@@ -104,7 +108,7 @@ class JupiterPriceFeed:
     def _read(self, batch: Sequence[TokenAddress], entries: Mapping[str, Any], now: datetime) -> FetchResult:
         sol_usd = _usd(entries.get(SOL_MINT))
         if sol_usd is not None and sol_usd > 0:
-            self._sol = SolPrice(price_usd=sol_usd, published_at=now, source=PriceSource.JUPITER)
+            self._sol = SolPrice(price_usd=sol_usd, published_at=now, source=JUPITER)
         else:
             sol_usd = None
         observations = []
@@ -118,7 +122,7 @@ class JupiterPriceFeed:
             observations.append(
                 PriceObservation(
                     token_address=token,
-                    source=PriceSource.JUPITER,
+                    source=JUPITER,
                     price_sol=CONTEXT.divide(usd, sol_usd) if sol_usd is not None else None,
                     price_usd=usd,
                     observed_at=now,

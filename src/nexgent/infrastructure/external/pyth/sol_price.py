@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from nexgent.domain.prices.models import PriceSource, SolPrice
+from nexgent.domain.prices.models import SolPrice
 from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
 from nexgent.infrastructure.external.budget import Priority, RateBudget
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.json_values import BadJsonError
 from nexgent.infrastructure.external.pyth.sse import EventParser, EventTooLargeError
-from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID, normalized, sol_price_of
+from nexgent.infrastructure.external.pyth.updates import PYTH, SOL_USD_FEED_ID, normalized, sol_price_of
 from nexgent.infrastructure.external.upstream import Upstream
 from nexgent.shared.backoff import Backoff, backoff_seconds
 from nexgent.shared.clock import Clock
@@ -213,10 +213,10 @@ class PythSolPriceFeed:
         told = False
         while True:
             self._doubt.clear()
-            if not self._validator.heard(PriceSource.PYTH, self._clock.now()):
+            if not self._validator.heard(PYTH, self._clock.now()):
                 price = await self._ask_others()
                 if price is not None and not told:
-                    log.warning("sol_price.fallback_used", source=price.source.value)
+                    log.warning("sol_price.fallback_used", source=price.source)
                     told = True
             in_doubt = self._validator.doubtful(self._clock.now())
             pause = min(self._fallback_seconds, _DOUBT_SECONDS) if in_doubt else self._fallback_seconds
@@ -248,7 +248,7 @@ class PythSolPriceFeed:
             return False
         before = self._validator.doubtful(now)
         if not self._validator.judge(price, now) and not before and self._validator.doubtful(now):
-            log.warning("sol_price.jump", price_usd=str(price.price_usd), source=price.source.value)
+            log.warning("sol_price.jump", price_usd=str(price.price_usd), source=price.source)
             self._doubt.set()
         return True
 

@@ -10,6 +10,7 @@ from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.infrastructure.external.json_values import decode_object, int_of, list_of, mapping_of, text_of
 from nexgent.shared.money import CONTEXT
 
+PYTH = PriceSource("pyth")
 SOL_USD_FEED_ID = "ef0d8b6fda2ceba41da15d4095d1da392a0d2f8ed0c6c7bc0f4cfac8c280b56d"
 MAX_CONFIDENCE_RATIO = Decimal("0.01")
 MAX_AHEAD = timedelta(seconds=60)
@@ -50,5 +51,5 @@ def _usable(fields: Any, now: datetime) -> SolPrice | None:  # a mapping of unkn
     if published_at - now > MAX_AHEAD:
         return None
     return SolPrice(
-        price_usd=CONTEXT.scaleb(Decimal(price), exponent), published_at=published_at, source=PriceSource.PYTH
+        price_usd=CONTEXT.scaleb(Decimal(price), exponent), published_at=published_at, source=PYTH
     )
