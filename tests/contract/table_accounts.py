@@ -48,6 +48,17 @@ AUDIT = {
     "id": INT, "at": TIME, "action": TEXT, "outcome": one_of("ok", "failed", "locked"), "userId": Nullable(UUID), "actor": TEXT,
     "target": TEXT, "address": TEXT, "details": ANY,
 }
+PANIC = {
+    "scope": one_of("user", "system"), "engaged": BOOL, "flatten": BOOL, "reason": Nullable(TEXT), "changedAt": Nullable(TIME),
+    "recorded": BOOL, "engine": BOOL, "flat": BOOL, "entriesUnderWay": INT, "remainingCount": INT,
+    "remaining": [
+        {
+            "agentId": UUID, "agentName": TEXT, "positionId": UUID, "tokenAddress": TEXT, "tokenSymbol": TEXT,
+            "walletAddress": TEXT, "walletType": MODE, "exitReason": Nullable(TEXT), "attempts": INT, "code": Nullable(TEXT),
+        }
+    ],
+    "resume": TEXT,
+}
 ACCOUNTS = (
     # --- auth
     Contract(
@@ -263,6 +274,11 @@ ACCOUNTS = (
             Refusal(400, "Invalid outcome", query={"outcome": "maybe"}),
             Refusal(400, "Invalid user ID format", query={"userId": "x"}),
         ),
+    ),
+    # Engaging it would stop what other contracts do; the rest of it is in the tests of the routes.
+    Contract(
+        "GET /protections/panic", SESSION, 200, PANIC, query={"scope": "user"},
+        refusals=(Refusal(400, "scope", query={"scope": "all"}),),
     ),
     Contract("GET /auth/audit", SESSION, 200, [AUDIT], query={"limit": "5"}),
     Contract(

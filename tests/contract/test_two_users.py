@@ -319,6 +319,8 @@ NO_IDS: dict[str, str] = {
     "POST /api-keys": "makes one of the caller's own",
     "GET /protections/kill-switch": "the caller's own, and the system's",
     "PUT /protections/kill-switch": "the caller's own; the system's is the administrator's, see below",
+    "GET /protections/panic": "the caller's own; the system's is the administrator's, see below",
+    "POST /protections/panic": "the caller's own; the system's is the administrator's, see below",
     "POST /ws/ticket": "a ticket of the caller's own session",
 }
 
@@ -707,11 +709,20 @@ async def test_nobody_but_the_administrator_stops_everybody(world: World) -> Non
     )
     assert refused.status_code == 403, refused.text
     assert "Forbidden" in refused.text
+    flattening = {"flatten": True, "scope": "system"}
+    for panicking in (
+        await world.ask("POST", "/protections/panic", body=flattening),
+        await world.ask("GET", "/protections/panic", query={"scope": "system"}),
+    ):
+        assert panicking.status_code == 403, panicking.text
+    panicked = await world.ask("POST", "/protections/panic", body={"flatten": True, "reason": "my own"})
+    assert panicked.status_code == 200, panicked.text
     mine = await world.ask("PUT", "/protections/kill-switch", body={"engaged": True, "reason": "my own"})
     assert mine.status_code == 200, mine.text
     theirs = await world.product.call("GET", "/protections/kill-switch")
     assert "my own" not in json.dumps(theirs)
     assert theirs["user"]["engaged"] is False
+    assert (await world.product.call("GET", "/protections/panic"))["remainingCount"] > 0
     back = await world.ask("PUT", "/protections/kill-switch", body={"engaged": False})
     assert back.status_code == 200, back.text
 

@@ -30,6 +30,7 @@ from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.protections.describe_protections import DescribeProtections
@@ -499,6 +500,13 @@ class FakeApi:
             guard=guard,
             clock=self.clock,
         )
+        kill_switch = SetKillSwitch(
+            store=self.protection_store,
+            protections=self.protection_state,
+            clock=engine.clock,
+            publish=publish,
+            admin_email="admin@b.co",
+        )
         self.audit_log = FakeAuditLog()
         self.services = ApiServices(
             audit_log=self.audit_log,
@@ -587,8 +595,15 @@ class FakeApi:
             reset_protections=ResetProtections(
                 store=self.protection_store, directory=engine.directory, clock=engine.clock, publish=publish
             ),
-            set_kill_switch=SetKillSwitch(
-                store=self.protection_store, clock=engine.clock, publish=publish, admin_email="admin@b.co"
+            set_kill_switch=kill_switch,
+            panic=Panic(
+                switch=kill_switch,
+                protections=self.protection_state,
+                directory=engine.directory,
+                ledger=engine.ledger,
+                book=engine.book,
+                exits=engine.exits,
+                is_engine=lambda: True,
             ),
             agent_performance=AgentPerformance(
                 directory=engine.directory,

@@ -25,6 +25,7 @@ from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
+from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.protections.describe_protections import DescribeProtections
@@ -82,6 +83,8 @@ def build_api_services(
     environment_wallets: EnvironmentWallets,
     protections: ProtectionState,
     protection_store: PostgresProtectionStore,
+    set_kill_switch: SetKillSwitch,
+    panic: Panic,
     buy_by_hand: BuyByHand,
     close_by_hand: CloseByHand,
     projections: CaughtUp,
@@ -201,9 +204,8 @@ def build_api_services(
         reset_protections=ResetProtections(
             store=protection_store, directory=directory, clock=clock, publish=publish
         ),
-        set_kill_switch=SetKillSwitch(
-            store=protection_store, clock=clock, publish=publish, admin_email=auth.admin_email or ""
-        ),
+        set_kill_switch=set_kill_switch,
+        panic=panic,
         agent_performance=AgentPerformance(
             directory=directory,
             ledger=ledger,

@@ -140,6 +140,8 @@ def _api_services(service: Service) -> ApiServices:
         environment_wallets=service.environment_wallets,
         protections=service.protections,
         protection_store=service.protection_store,
+        set_kill_switch=service.set_kill_switch,
+        panic=service.panic,
         buy_by_hand=service.buy_by_hand,
         close_by_hand=service.close_by_hand,
         projections=service.caught_up,

@@ -34,6 +34,8 @@ from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.panic.panic import Panic
+from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
@@ -75,6 +77,7 @@ from nexgent.shared.types import WalletAddress
 log = structlog.get_logger(__name__)
 
 PROTECTIONS_SECONDS = 1.0
+PANIC_SECONDS = 1.0
 REVOKED_SECONDS = 15.0
 AUDIT_SECONDS = 1.0
 WALLET_INDEX_SECONDS = 5.0
@@ -201,6 +204,22 @@ class Service:
             revoked=self.users.revoked,
         )
         self.bus.on(WalletLocked, self._note_locked)
+        self.set_kill_switch = SetKillSwitch(
+            store=self.protection_store,
+            protections=self.protections,
+            clock=self.clock,
+            publish=self.bus.publish,
+            admin_email=settings.auth.admin_email or "",
+        )
+        self.panic = Panic(
+            switch=self.set_kill_switch,
+            protections=self.protections,
+            directory=self.engine.directory,
+            ledger=self.engine.ledger,
+            book=self.engine.book,
+            exits=self.engine.exits,
+            is_engine=lambda: self.role.active,
+        )
         self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
         self._refresh_gauges()
 
@@ -324,6 +343,7 @@ class Service:
             self._start(name, keep_running(job, name=name, watch=self.loops))
         steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
             "protections": (PROTECTIONS_SECONDS, self.refresh_protections.tick),
+            "panic": (PANIC_SECONDS, self.panic.tick),
             "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
             "revoked": (REVOKED_SECONDS, lambda: self.users.load_revoked(self.hub)),
             "requests": (RENEW_SECONDS, self.answers.renew),

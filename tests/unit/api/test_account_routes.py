@@ -16,6 +16,7 @@ from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.domain.positions.models import Position
+from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.domain.users.authenticate import key_hash
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
@@ -23,6 +24,7 @@ from nexgent.shared.types import UserId
 from tests.fakes.api import FakeApi
 from tests.fakes.engine import T0, TOKEN, USER, an_agent
 from tests.fakes.wallets import LIVE, LIVE_2
+from tests.patience import until
 
 STRANGER = UserId(new_id())
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -271,7 +273,7 @@ async def test_an_agent_that_lost_is_blocked_until_it_is_reset(site: Site) -> No
 
 async def test_the_kill_switch(site: Site) -> None:
     url = "/api/v1/protections/kill-switch"
-    released = {"engaged": False, "reason": None, "changedAt": None}
+    released = {"engaged": False, "reason": None, "changedAt": None, "flatten": False}
     async with site.client() as client, site.client(STRANGER) as stranger:
         assert (await client.get(url)).json() == {"user": released, "system": released}
         engaged = await client.put(url, json={"engaged": True, "reason": " news "})
@@ -290,6 +292,72 @@ async def test_the_kill_switch(site: Site) -> None:
     assert user["changedAt"].endswith("Z")
     assert forbidden.status_code == 403
     assert forbidden.json()["error"].startswith("Forbidden")
+    assert list(site.store.switches) == [USER]
+
+
+async def test_panic(site: Site) -> None:
+    url = "/api/v1/protections/panic"
+    agent = await an_agent_of(site)
+    await site.engine.buy([agent], size_sol=Decimal(1))
+    (held,) = site.engine.positions(agent)
+    async with site.client() as client, site.client(STRANGER) as stranger:
+        before = (await client.get(url)).json()
+        stopped = (await client.post(url, json={"reason": "news"})).json()
+        site.engine.swaps.unsellable = SwapUnavailableError("busy")
+        leaving = (await client.post(url, json={"flatten": True, "reason": "news"})).json()
+        assert (await stranger.get(url)).json() == {
+            **before,
+            "flat": True,
+            "remainingCount": 0,
+            "remaining": [],
+        }
+        for answer in (
+            await client.get(url, params={"scope": "system"}),
+            await client.post(url, json={"flatten": True, "scope": "system"}),
+        ):
+            assert (answer.status_code, answer.json()["error"][:9]) == (403, "Forbidden")
+        wrong: list[object] = [{"flatten": "yes"}, {"scope": "all"}, {"reason": "x" * 501}, []]
+        for body in wrong:
+            assert (await client.post(url, json=body)).status_code == 400
+        site.engine.swaps.unsellable = None
+        await until(lambda: not site.engine.positions(agent))
+        flat = (await client.get(url)).json()
+
+    assert before["remaining"] == [
+        {
+            "agentId": str(agent.id),
+            "agentName": agent.name,
+            "positionId": str(held.id),
+            "tokenAddress": held.token_address,
+            "tokenSymbol": held.token_symbol,
+            "walletAddress": held.wallet_address,
+            "walletType": "simulation",
+            "exitReason": None,
+            "attempts": 0,
+            "code": None,
+        }
+    ]
+    assert {**before, "remaining": []} == {
+        "scope": "user",
+        "engaged": False,
+        "flatten": False,
+        "reason": None,
+        "changedAt": None,
+        "recorded": True,
+        "engine": True,
+        "flat": False,
+        "entriesUnderWay": 0,
+        "remainingCount": 1,
+        "remaining": [],
+        "resume": 'PUT /api/v1/protections/kill-switch {"engaged": false, "scope": "user"}',
+    }
+    assert (stopped["engaged"], stopped["flatten"], stopped["remaining"]) == (
+        True,
+        False,
+        before["remaining"],
+    )
+    assert (leaving["flatten"], leaving["remaining"][0]["exitReason"]) == (True, "panic")
+    assert (flat["engaged"], flat["flat"], flat["remaining"]) == (True, True, [])
     assert list(site.store.switches) == [USER]
 
 

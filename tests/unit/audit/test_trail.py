@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +15,7 @@ from nexgent.domain.audit.models import MAX_TEXT_LENGTH, AuditEntry, Outcome
 from nexgent.domain.audit.trail import MAX_WAITING, AuditTrail
 from nexgent.shared.errors import UnavailableError
 from tests.fakes.audit import FakeAuditLog
+from tests.patience import PATIENCE_SECONDS, until
 
 
 def entry(action: str = "auth.login") -> AuditEntry:
@@ -95,3 +99,31 @@ def test_every_endpoint_that_matters_is_in_it() -> None:
         "kill_switch.set",
     } <= named
     assert named >= set(ACTIONS.values())
+
+
+class HangingLog(FakeAuditLog):
+    """A database that hangs, where interrupting a statement hangs as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back = asyncio.Event()
+
+    async def append(self, entries: Sequence[AuditEntry]) -> None:
+        while not self.back.is_set():
+            with suppress(asyncio.CancelledError):
+                await self.back.wait()
+        await super().append(entries)
+
+
+async def test_a_database_that_hangs_is_waited_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexgent.domain.audit.trail.PATIENCE_SECONDS", 0.01)
+    store = HangingLog()
+    trail = AuditTrail(store=store)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await trail.record(entry("first"))
+        await trail.record(entry("second"))
+    assert store.rows == []
+    store.back.set()
+
+    await until(lambda: len(store.rows) == 2)

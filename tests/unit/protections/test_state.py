@@ -220,6 +220,7 @@ async def test_kill_switches_of_user_and_system() -> None:
     world = await World().start()
     use_case = SetKillSwitch(
         store=world.store,
+        protections=world.protections,
         clock=world.engine.clock,
         publish=world.engine.bus.publish,
         admin_email="Admin@Example.com",
@@ -246,7 +247,11 @@ def an_agent_of_somebody(world: World) -> Agent:
 async def test_without_an_administrator_nobody_stops_the_system() -> None:
     world = await World().start()
     use_case = SetKillSwitch(
-        store=world.store, clock=world.engine.clock, publish=world.engine.bus.publish, admin_email=""
+        store=world.store,
+        protections=world.protections,
+        clock=world.engine.clock,
+        publish=world.engine.bus.publish,
+        admin_email="",
     )
     with pytest.raises(ForbiddenError):
         await use_case.execute(KillSwitchOrder(user_id=USER, email="", engaged=True, system_wide=True))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from itertools import islice
+from typing import Any
 
 import structlog
 
 from nexgent.domain.audit.models import AuditEntry
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.shared.errors import NexgentError
+from nexgent.shared.loops import TaskSet
 
 log = structlog.get_logger(__name__)
 
@@ -26,14 +28,13 @@ class AuditTrail:
         self._store = store
         self._waiting: deque[AuditEntry] = deque()
         self._writing = asyncio.Lock()
+        self._tasks = TaskSet("audit")
+        self._flushing: asyncio.Task[Any] | None = None
 
     async def record(self, entry: AuditEntry) -> None:
         """Write an entry; return when it is durable, or after a moment when it cannot be. Never raises for that."""
         self.note(entry)
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self.flush()
-        except (TimeoutError, NexgentError):
+        if not await self._flushed():
             log.warning(
                 "audit.postponed",
                 action=entry.action,
@@ -44,6 +45,23 @@ class AuditTrail:
                 address=entry.address,
                 waiting=len(self._waiting),
             )
+
+    async def _flushed(self) -> bool:
+        """Tell whether everything in line was written within a moment. The writing itself is not interrupted.
+
+        Interrupting a statement takes as long as a database that hangs wants it to, and whoever waits here has no such time.
+        """
+        if self._flushing is None or self._flushing.done():
+            self._flushing = self._tasks.start(self._flush_quietly(), name="audit.flush")
+        await asyncio.wait({self._flushing}, timeout=PATIENCE_SECONDS)
+        return self._flushing.done() and self._flushing.result() is True
+
+    async def _flush_quietly(self) -> bool:
+        try:
+            await self.flush()
+        except NexgentError:
+            return False
+        return True
 
     def note(self, entry: AuditEntry) -> None:
         """Put an entry in line; the next `flush` writes it."""

@@ -19,6 +19,7 @@ class CloseReason(StrEnum):
     TAKE_PROFIT = "take_profit"
     STALE_TRADE = "stale_trade"
     WRITE_OFF = "write_off"
+    PANIC = "panic"
 
 
 @dataclass(frozen=True, slots=True)

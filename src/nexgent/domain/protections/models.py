@@ -24,6 +24,8 @@ class KillSwitch:
     reason: str | None
     changed_at: datetime
     changed_by: UserId | None = None
+    flatten: bool = False
+    """Whether everything is to be exited as well, for as long as the switch is engaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

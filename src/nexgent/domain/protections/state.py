@@ -6,7 +6,7 @@ under way is read from the wallet's newest state, staged entries included, so tw
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -122,8 +122,7 @@ class ProtectionState:
         return frozenset(self._incomplete)
 
     def load(self, history: ProtectionHistory, now: datetime) -> None:
-        """Replace everything by what the store says."""
-        self._system, self._switches = None, {}
+        """Replace everything by what the store says, but for switches that are newer than the store's."""
         self._incomplete = set()
         self._resets = dict(history.controls.resets)
         self._records = {record.wallet_address: _taken_over(record, now) for record in history.records}
@@ -188,6 +187,12 @@ class ProtectionState:
     def switches_of(self, user_id: UserId) -> tuple[KillSwitch | None, KillSwitch | None]:
         """Return the switch of the whole system and that of a user, where they were ever used."""
         return self._system, self._switches.get(user_id)
+
+    def flattening(self) -> tuple[bool, Sequence[UserId]]:
+        """Tell whether everybody's positions are to be exited, and whose else."""
+        system = self._system
+        users = [user for user, switch in self._switches.items() if switch.engaged and switch.flatten]
+        return system is not None and system.engaged and system.flatten, users
 
     def reset_at(self, agent_id: AgentId) -> datetime | None:
         """Return from when on an agent's record counts."""

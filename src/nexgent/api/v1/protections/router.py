@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from fastapi import Query as QueryParameters
 from starlette.responses import Response
 
 from nexgent.api.encoding import iso_or_none, json_response
 from nexgent.api.http.access import SessionCaller
+from nexgent.api.http.declared import NOT_KEPT
 from nexgent.api.http.models import READS_NOTHING
 from nexgent.api.http.refusals import ADMIN_ONLY, refusals
 from nexgent.api.http.route import ApiRoute
@@ -16,11 +20,15 @@ from nexgent.api.v1.protections.schemas import (
     KillSwitchesOut,
     KillSwitchIn,
     KillSwitchOut,
+    PanicIn,
+    PanicOut,
+    PanicQuery,
     ProtectionsOut,
     ProtectionsResetOut,
     WalletProtectionsOut,
 )
 from nexgent.domain.protections.kill_switch import KillSwitchOrder
+from nexgent.domain.users.models import Caller
 from nexgent.shared.types import UserId
 
 router = APIRouter(tags=["protections"], route_class=ApiRoute)
@@ -67,15 +75,46 @@ async def get_kill_switch(caller: SessionCaller, services: Services) -> KillSwit
 @router.put("/protections/kill-switch", summary="Stop or allow all entries", responses=refusals(ADMIN_ONLY))
 async def set_kill_switch(body: KillSwitchIn, caller: SessionCaller, services: Services) -> KillSwitchesOut:
     """Stop entries, or allow them again. Purchases and DCA buys are refused while a switch is engaged; sales go on."""
-    order = KillSwitchOrder(
+    await services.set_kill_switch.execute(_order(caller, body.scope, body.reason, engaged=body.engaged))
+    return _switches(services, caller.user_id)
+
+
+@router.post(
+    "/protections/panic",
+    summary="Stop all entries and, if wanted, exit everything",
+    dependencies=[NOT_KEPT],
+    responses=refusals(ADMIN_ONLY),
+)
+async def panic(body: PanicIn, caller: SessionCaller, services: Services) -> PanicOut:
+    """Engage the kill switch and, with `flatten`, sell everything that is open, until it is flat.
+
+    The answer does not wait for the sales: ask how it stands with GET. A purchase that lands meanwhile is sold as well. It ends
+    when the kill switch is released; exits that have begun go on. Asking twice does nothing twice. While the database is away it
+    is in force in this process all the same (`recorded` is then false).
+    """
+    order = _order(caller, body.scope, body.reason, engaged=True, flatten=body.flatten)
+    return PanicOut.of(await services.panic.execute(order))
+
+
+@router.get("/protections/panic", summary="What is still open", responses=refusals(ADMIN_ONLY))
+async def get_panic(
+    query: Annotated[PanicQuery, QueryParameters()], caller: SessionCaller, services: Services
+) -> PanicOut:
+    """Return whether entries are stopped, whether everything is being exited, and what remains."""
+    return PanicOut.of(services.panic.report(_order(caller, query.scope, None, engaged=True)))
+
+
+def _order(
+    caller: Caller, scope: str | None, reason: str | None, *, engaged: bool, flatten: bool = False
+) -> KillSwitchOrder:
+    return KillSwitchOrder(
         user_id=caller.user_id,
         email=caller.claims.email if caller.claims is not None else None,
-        engaged=body.engaged,
-        system_wide=body.scope == "system",
-        reason=body.reason,
+        engaged=engaged,
+        system_wide=scope == "system",
+        reason=reason,
+        flatten=flatten,
     )
-    await services.set_kill_switch.execute(order)
-    return _switches(services, caller.user_id)
 
 
 def _switches(services: Services, user_id: UserId) -> KillSwitchesOut:

@@ -54,6 +54,15 @@ class ExitPolicy:
         return self.priority_fee_lamports[min(attempts, len(self.priority_fee_lamports) - 1)]
 
 
+@dataclass(frozen=True, slots=True)
+class ExitProgress:
+    """How an exit is going, for people: how often it was tried, and the code of the newest failure."""
+
+    reason: CloseReason
+    attempts: int
+    code: str | None
+
+
 @dataclass(slots=True)
 class _Exit:
     """How an exit is going."""
@@ -68,6 +77,8 @@ class _Exit:
     no_market: bool = False
     overdue_told: bool = False
     remembered: bool = False
+    code: str | None = None
+    """Of the newest attempt that failed."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when waiting for the next attempt makes no sense any more."""
 
@@ -92,6 +103,11 @@ class ExitTasks:
 
     def __contains__(self, position_id: PositionId) -> bool:
         return position_id in self._leaving
+
+    def progress(self, position_id: PositionId) -> ExitProgress | None:
+        """Return how the exit of a position is going, nothing when none is under way here."""
+        exit_ = self._leaving.get(position_id)
+        return ExitProgress(exit_.reason, exit_.attempts, exit_.code) if exit_ is not None else None
 
     def start(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
         """Leave a position, unless that is under way already."""
@@ -184,6 +200,7 @@ class ExitTasks:
             log.warning("exit.not_remembered", position_id=str(exit_.position.id), code=named(error).code)
 
     def _failed(self, exit_: _Exit, error: NexgentError) -> float:
+        exit_.code = error.code
         exit_.no_market = error.code in NO_MARKET_CODES
         pause = self._policy.pause_seconds(exit_.attempts)
         if isinstance(error, WalletNotLoadedError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, String, Table, Text, Uuid
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, String, Table, Text, Uuid, text
 
 from nexgent.infrastructure.database.schema.tables import TIME, metadata
 
@@ -17,6 +17,8 @@ kill_switches = Table(
     Column("changed_at", TIME, nullable=False),
     # No foreign key: who stopped everybody stays known after the account is gone.
     Column("changed_by", Uuid),
+    # While the switch is engaged, everything is to be exited as well.
+    Column("flatten", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("(scope = 'system') = (user_id IS NULL)", name="scope"),
 )
 

@@ -45,6 +45,7 @@ class PostgresProtectionStore:
                 switch.reason,
                 switch.changed_at,
                 switch.changed_by,
+                switch.flatten,
             )
 
     async def reset(self, agent_id: AgentId, at: datetime, by: UserId) -> None:
@@ -89,6 +90,7 @@ async def _controls(connection: Any) -> ProtectionControls:
             reason=row["reason"],
             changed_at=row["changed_at"],
             changed_by=UserId(row["changed_by"]) if row["changed_by"] is not None else None,
+            flatten=row["flatten"],
         )
         for row in await connection.fetch(sql.SWITCHES)
     ]

@@ -36,7 +36,7 @@ from nexgent.infrastructure.database.schema.tables import (
 )
 
 _switch = kill_switches.c
-_switched = ("engaged", "reason", "changed_at", "changed_by")
+_switched = ("engaged", "reason", "changed_at", "changed_by", "flatten")
 _switching = adding(kill_switches, "scope", "user_id", *_switched)
 SET_SWITCH = statement(
     _switching.on_conflict_do_update(

@@ -54,15 +54,15 @@ FILTER (WHERE trades.profit_loss_sol >= 0), 0) AS streak, max(trades.sale_time) 
 """
 """Arguments: midnight, wallets."""
 SET_SWITCH: Final = """
-INSERT INTO kill_switches (scope, user_id, engaged, reason, changed_at, changed_by) VALUES ($1::VARCHAR, $2::UUID,
-$3::BOOLEAN, $4::VARCHAR, $5::TIMESTAMP WITH TIME ZONE, $6::UUID) ON CONFLICT (scope) DO UPDATE SET engaged =
-excluded.engaged, reason = excluded.reason, changed_at = excluded.changed_at, changed_by = excluded.changed_by WHERE
-kill_switches.changed_at <= excluded.changed_at
+INSERT INTO kill_switches (scope, user_id, engaged, reason, changed_at, changed_by, flatten) VALUES ($1::VARCHAR,
+$2::UUID, $3::BOOLEAN, $4::VARCHAR, $5::TIMESTAMP WITH TIME ZONE, $6::UUID, $7::BOOLEAN) ON CONFLICT (scope) DO UPDATE
+SET engaged = excluded.engaged, reason = excluded.reason, changed_at = excluded.changed_at, changed_by =
+excluded.changed_by, flatten = excluded.flatten WHERE kill_switches.changed_at <= excluded.changed_at
 """
-"""Arguments: scope, user_id, engaged, reason, changed_at, changed_by."""
+"""Arguments: scope, user_id, engaged, reason, changed_at, changed_by, flatten."""
 SWITCHES: Final = """
 SELECT kill_switches.user_id, kill_switches.engaged, kill_switches.reason, kill_switches.changed_at,
-kill_switches.changed_by FROM kill_switches
+kill_switches.changed_by, kill_switches.flatten FROM kill_switches
 """
 UNPROJECTED: Final = """
 SELECT journal.entry_id, journal.wallet_address, journal.agent_id, journal.seq, journal.at, journal.kind,

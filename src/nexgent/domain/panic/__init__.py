@@ -1,0 +1,1 @@
+"""Stop everything and get out."""
