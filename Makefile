@@ -35,7 +35,7 @@ tunnel: setup ## Give the running service a public address for webhooks, by clou
 	@exec $(BIN)/python -m scripts.tunnel $(ARGS)
 
 test: setup-dev ## Run all tests, with servers of their own
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 mutants: setup-dev ## Make mistakes in the code on purpose; tests have to notice (FULL=1 for a sample of made-up ones, FULL=all)
 	@exec $(BIN)/python -m scripts.mutants $(if $(FULL),--generated $(if $(filter all,$(FULL)),,$(if $(SAMPLE),--sample $(SAMPLE),--each $(EACH)) --seed $(SEED))) $(ARGS)

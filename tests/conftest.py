@@ -175,3 +175,25 @@ def pytest_configure(config: pytest.Config) -> None:
     if sys.version_info < (3, 11, 3):
         config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
         config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+_LONGEST_FIRST = (
+    "e2e/test_live.py",
+    "e2e/",
+    "security/",
+    "integration/install/",
+    "contract/",
+    "integration/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process is left alone with one of them at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(REPOSITORY / "tests").as_posix()
+        return next(
+            (n for n, start in enumerate(_LONGEST_FIRST) if path.startswith(start)), len(_LONGEST_FIRST)
+        )
+
+    items.sort(key=rank)
