@@ -184,7 +184,8 @@ async def service(settings: Settings, http: httpx.AsyncClient) -> Finding:
     name, place = "service", find_service(argparse.Namespace(), settings).url
     try:
         answer = await http.get(f"{place}/api/v1/health")
-        status = answer.json()["status"]
+        told = answer.json()
+        status, role = told["status"], _role(told.get("engine"))
     except httpx.ConnectError:
         return Finding(name, Verdict.WARN, f"nothing listens at {place}", "Start it with `nexgent serve`")
     except httpx.HTTPError as error:
@@ -196,7 +197,20 @@ async def service(settings: Settings, http: httpx.AsyncClient) -> Finding:
     verdicts = {"healthy": Verdict.OK, "degraded": Verdict.WARN}
     verdict = verdicts.get(str(status), Verdict.FAIL)
     advice = "" if verdict is Verdict.OK else f"{place}/api/v1/health says what is missing"
-    return Finding(name, verdict, f"{status} at {place}", advice)
+    return Finding(name, verdict, f"{status} at {place}{role}", advice)
+
+
+def _role(engine: object) -> str:
+    """Return who trades, as health tells it."""
+    match engine:
+        case {"role": "engine", "unresolved": int(count)}:
+            return ", the engine" + (f", resolving {count} trades" if count else "")
+        case {"role": "replica", "holder": str(holder)}:
+            return f", a replica; {holder} is the engine"
+        case {"role": "replica"}:
+            return ", a replica; nobody is known to be the engine"
+        case _:
+            return ""
 
 
 def clock(offsets: Mapping[str, float]) -> Finding:

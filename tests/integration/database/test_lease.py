@@ -234,7 +234,7 @@ async def test_a_replica_writes_what_people_enter_and_no_trade(
     assert await first.try_acquire() is None
 
     await fenced.append([story.deposit()])
-    with pytest.raises(NotTheEngineError, match="second does"):
+    with pytest.raises(NotTheEngineError, match="second is the engine"):
         await fenced.append(story.buy())
 
     (line,) = await connection.fetch("SELECT kind, epoch FROM journal")

@@ -25,6 +25,7 @@ from nexgent.sandbox.control import SandboxControl
 from nexgent.sandbox.server import run_sandbox
 from nexgent.sandbox.settings import SandboxSettings
 from nexgent.shared.clock import SystemClock
+from nexgent.shared.errors import UnavailableError
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
 from tests.patience import PATIENCE_SECONDS
@@ -91,6 +92,17 @@ class JumpingClock(SystemClock):
         return super().monotonic() + self.ahead_seconds
 
 
+class Leave:
+    """Whether swaps may be posted; `refusal` says why not."""
+
+    def __init__(self) -> None:
+        self.refusal: UnavailableError | None = None
+
+    async def __call__(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+
 @dataclass(frozen=True)
 class Trader:
     """A funded wallet and its gateway."""
@@ -105,6 +117,7 @@ class Trader:
     clock: JumpingClock
     refusals: list[str]
     """The codes of the orders that were not signed."""
+    leave: Leave
 
     def buy(self, amount_raw: int = 100_000_000) -> QuoteRequest:
         return QuoteRequest(
@@ -145,10 +158,13 @@ async def trader(control: SandboxControl, api: JupiterApi, rpc: SolanaRpc, mint:
 
     clock = JumpingClock()
     refusals: list[str] = []
+    leave = Leave()
 
     def gateway(patience_seconds: float = PATIENCE_SECONDS) -> LiveSwapGateway:
         client = JupiterSwapClient(api, clock, execute_timeout_seconds=patience_seconds)
         preflight = SwapPreflight(rpc, refused=refusals.append)
-        return LiveSwapGateway(client=client, rpc=rpc, signer=keys, clock=clock, preflight=preflight)
+        return LiveSwapGateway(
+            client=client, rpc=rpc, signer=keys, clock=clock, preflight=preflight, may_send=leave
+        )
 
-    return Trader(wallet, mint, gateway(), control, rpc, gateway, clock, refusals)
+    return Trader(wallet, mint, gateway(), control, rpc, gateway, clock, refusals, leave)

@@ -7,10 +7,13 @@ from decimal import Decimal
 
 import pytest
 
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.trading.errors import SwapNotSentError
 from nexgent.domain.trading.models import Landed, NeverLanded, Quote, Reverted, StillUnknown
+from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.infrastructure.external.jupiter.live import EXPIRY_MARGIN_BLOCKS, SEND_WITHIN_SECONDS
+from nexgent.shared.errors import UnavailableError
 from tests.integration.external.conftest import API_KEY, LIFETIME_BLOCKS, START_LAMPORTS, Trader
 from tests.patience import PATIENCE_SECONDS
 
@@ -253,3 +256,24 @@ async def _prepared(trader: Trader) -> tuple[Quote, Submission]:
     submission = await trader.gateway.prepare(quote, trader.wallet)
     assert submission is not None
     return quote, submission
+
+
+@pytest.mark.parametrize("refusal", [NotTheEngineError(), DatabaseUnavailableError("away")])
+async def test_nothing_is_posted_that_the_lease_does_not_allow(
+    trader: Trader, refusal: UnavailableError
+) -> None:
+    quote = await trader.quoted()
+    submission = await trader.gateway.prepare(quote, trader.wallet)
+    assert submission is not None
+    trader.leave.refusal = refusal
+
+    with pytest.raises(SwapNotSentError):
+        await trader.gateway.execute(quote, submission)
+    # Nor again by recovery, in this process or another one.
+    for gateway in (trader.gateway, trader.restarted()):
+        assert isinstance(await gateway.resolve(submission, trader.wallet, quote.request), StillUnknown)
+
+    assert "execute" not in (await trader.control.requests())["counts"]
+    trader.leave.refusal = None
+    assert isinstance(await trader.gateway.resolve(submission, trader.wallet, quote.request), Landed)
+    assert (await trader.control.requests())["counts"]["execute"] == 1

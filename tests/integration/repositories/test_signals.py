@@ -18,7 +18,7 @@ from nexgent.infrastructure.database.stores.agents import PostgresAgentRepositor
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore, SignalUserNotFoundError
 from nexgent.shared.errors import UnavailableError
-from nexgent.shared.ids import new_id
+from nexgent.shared.ids import new_id, purchase_intent_id
 from nexgent.shared.types import AgentId, IntentId, SignalId, TokenAddress, UserId
 from tests.fakes.engine import T0, an_agent
 from tests.integration.repositories.conftest import Pool, add_user
@@ -194,6 +194,11 @@ async def test_decisions_are_recorded_once(pool: Pool, user_id: UserId) -> None:
 
 
 @pytest.mark.parametrize(
+    "knew",
+    [True, False],
+    ids=["the decision knows its intent", "nobody could say whether the intent was written"],
+)
+@pytest.mark.parametrize(
     ("status", "code", "outcome", "told"),
     [
         ("submitted", None, DecisionOutcome.PENDING, "SWAP_UNKNOWN"),
@@ -203,13 +208,19 @@ async def test_decisions_are_recorded_once(pool: Pool, user_id: UserId) -> None:
     ],
 )
 async def test_a_purchase_that_was_in_doubt_is_told_as_it_became(
-    pool: Pool, user_id: UserId, status: str, code: str | None, outcome: DecisionOutcome, told: str | None
+    pool: Pool,
+    user_id: UserId,
+    status: str,
+    code: str | None,
+    outcome: DecisionOutcome,
+    told: str | None,
+    knew: bool,
 ) -> None:
     store, queries, agent = PostgresSignalStore(pool), PostgresSignalQueries(pool), an_agent(user_id=user_id)
     await PostgresAgentRepository(pool).add(agent)
     signal = await stored(store, a_draft(user_id))
-    intent_id, transaction_id = new_id(), new_id()
-    in_doubt = a_decision(signal.id, agent.id, DecisionOutcome.FAILED, intent_id=IntentId(intent_id))
+    intent_id, transaction_id = purchase_intent_id(agent.id, signal.id), new_id()
+    in_doubt = a_decision(signal.id, agent.id, DecisionOutcome.FAILED, intent_id=intent_id if knew else None)
     await store.record_decisions(signal.id, [replace(in_doubt, code="SWAP_UNKNOWN")])
     await pool.execute(
         """
@@ -229,7 +240,7 @@ async def test_a_purchase_that_was_in_doubt_is_told_as_it_became(
 
     (decision,) = await queries.decisions(signal.id)
 
-    assert (decision.outcome, decision.code) == (outcome, told)
+    assert (decision.outcome, decision.code, decision.intent_id) == (outcome, told, intent_id)
     assert decision.transaction_id == (transaction_id if status == "settled" else None)
 
 

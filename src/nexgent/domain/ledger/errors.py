@@ -40,11 +40,10 @@ class NotTheEngineError(JournalUnavailableError):
 
     code = "NOT_THE_ENGINE"
 
-    def __init__(self, holder: str | None = None) -> None:
-        where = f"; {holder} does" if holder is not None else ""
-        super().__init__(
-            f"This process does not hold the engine's lease and trades nothing{where}. Nothing was changed"
-        )
+    def __init__(
+        self, message: str = "This process does not hold the engine's lease and trades nothing"
+    ) -> None:
+        super().__init__(message)
 
 
 class InsufficientBalanceError(RejectedError):

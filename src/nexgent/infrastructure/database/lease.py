@@ -180,7 +180,7 @@ class EngineLease:
         """
         epoch = self._epoch
         if epoch is None:
-            raise NotTheEngineError(self.status.holder)
+            raise self.refusal()
         asked = time.monotonic()
         with translated_errors("confirm the engine lease"):
             async with asyncio.timeout(CONFIRM_SECONDS):
@@ -189,7 +189,16 @@ class EngineLease:
         # The answer may have been read long after it was given: a process that stood still does not notice by itself.
         if remaining is None or time.monotonic() - asked >= remaining:
             self.refused(epoch)
-            raise NotTheEngineError(None)
+            raise self.refusal()
+
+    def refusal(self) -> NotTheEngineError:
+        """Return the error that says who trades instead, as far as is known."""
+        status = self.status
+        if status.held or status.holder is None:
+            return NotTheEngineError()
+        return NotTheEngineError(
+            f"This process is a replica and trades nothing; {status.holder} is the engine"
+        )
 
     def refused(self, epoch: int) -> None:
         """Note that the database does not take this epoch (any more)."""

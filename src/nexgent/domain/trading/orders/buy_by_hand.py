@@ -9,7 +9,7 @@ from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, Wallet
-from nexgent.domain.ledger.errors import JournalUnavailableError
+from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError
 from nexgent.domain.signals.errors import SignalNotFoundError
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.trading.errors import (
@@ -150,6 +150,7 @@ _UNAVAILABLE: dict[str, type[NexgentError]] = {
     SwapUnavailableError.code: SwapUnavailableError,
     TokenUnavailableError.code: TokenUnavailableError,
     QuoteFailedError.code: QuoteFailedError,
+    NotTheEngineError.code: NotTheEngineError,
 }
 
 

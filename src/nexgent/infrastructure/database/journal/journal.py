@@ -106,7 +106,7 @@ class PostgresJournal:
             await self._settle_unresolved()
             epoch = self._lease.epoch if self._lease is not None else 0
             if self._lease is not None and not epoch and any(isinstance(e.body, TRADES) for e in entries):
-                raise NotTheEngineError(self._lease.status.holder)
+                raise self._lease.refusal()
             return await self._insert(lines, epoch)
 
     async def _insert(self, lines: Sequence[EncodedEntry], epoch: int) -> int:

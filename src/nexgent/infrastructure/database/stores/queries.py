@@ -23,6 +23,7 @@ from nexgent.infrastructure.database.stores.signal_rows import (
     read_trade,
 )
 from nexgent.infrastructure.database.stores.sql import queries as sql
+from nexgent.shared.ids import purchase_intent_id
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId, UserId
 
@@ -125,19 +126,26 @@ class PostgresSignalQueries:
         return [read_execution(row) for row in rows]
 
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
-        """Return every agent's decision, by agent id. What was in doubt when it was recorded is as its trade says now."""
+        """Return every agent's decision, by agent id, as its trade says now.
+
+        What was recorded is what the process knew that decided: its swap may have been in doubt, it may not have learned whether
+        its intent was written (a process that stood still, a journal that was away), or another engine may have traded for it.
+        The trade an agent can make of a signal has one id, so it is found in any case.
+        """
         with translated_errors("read records"):
             rows = await self._pool.fetch(sql.DECISIONS, signal_id)
         decisions = [read_decision(row) for row in rows]
         untold = {
-            one.intent_id for one in decisions if one.intent_id is not None and one.transaction_id is None
+            one.agent_id: one.intent_id or purchase_intent_id(one.agent_id, signal_id)
+            for one in decisions
+            if one.transaction_id is None
         }
         if not untold:
             return decisions
         with translated_errors("read the trades of a signal"):
-            rows = await self._pool.fetch(sql.SIGNAL_TRADES, list(untold))
-        became = {trade.intent_id: trade for trade in map(read_trade, rows)}
-        return [as_it_became(one, became.get(one.intent_id) if one.intent_id else None) for one in decisions]
+            rows = await self._pool.fetch(sql.SIGNAL_TRADES, list(untold.values()))
+        became = {trade.agent_id: trade for trade in map(read_trade, rows)}
+        return [as_it_became(one, became.get(one.agent_id)) for one in decisions]
 
     async def export(
         self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000

@@ -94,6 +94,7 @@ def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalD
             return replace(
                 decision,
                 outcome=DecisionOutcome.EXECUTED,
+                intent_id=trade.intent_id,
                 code=None,
                 reason=None,
                 transaction_id=trade.transaction_id,
@@ -102,9 +103,15 @@ def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalD
         case "failed" | "expired":
             code = trade.code or ("SWAP_EXPIRED" if trade.status == "expired" else decision.code)
             reason = trade.reason or decision.reason
-            return replace(decision, outcome=DecisionOutcome.FAILED, code=code, reason=reason)
+            return replace(
+                decision,
+                outcome=DecisionOutcome.FAILED,
+                code=code,
+                reason=reason,
+                intent_id=trade.intent_id,
+            )
         case _:
-            return replace(decision, outcome=DecisionOutcome.PENDING)
+            return replace(decision, outcome=DecisionOutcome.PENDING, intent_id=trade.intent_id)
 
 
 def read_execution(row: asyncpg.Record) -> SignalExecution:

@@ -1,0 +1,161 @@
+"""Being the engine: only rounds of the price loop keep the lease, and whoever loses it to another one lets go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from nexgent.bootstrap.engine_role import EngineRole
+from nexgent.infrastructure.database.lease import LeaseStatus
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.loops import LoopWatch
+from tests.patience import until
+
+
+class ALease:
+    """Given out by the test."""
+
+    status = LeaseStatus(False, "other:1", 1, 0.0)
+
+    def __init__(self) -> None:
+        self.epochs: asyncio.Queue[int] = asyncio.Queue()
+        self.taken = asyncio.Event()
+        self.rounds = 0
+        self._lost = asyncio.Event()
+
+    def alive(self) -> None:
+        self.rounds += 1
+
+    async def try_acquire(self) -> int | None:
+        return None if self.epochs.empty() else await self.acquire()
+
+    async def acquire(self) -> int:
+        epoch = await self.epochs.get()
+        self._lost.clear()
+        self.taken.clear()
+        return epoch
+
+    async def wait_lost(self) -> None:
+        await self._lost.wait()
+
+    def lose(self, *, taken: bool) -> None:
+        self._lost.set()
+        if taken:
+            self.taken.set()
+
+
+class AnEngine:
+    """Counts what is asked of it; a round of the price loop ends when `gate` is open."""
+
+    def __init__(self) -> None:
+        self.recovery = self.dead_tokens = self.process_signal = self.poller = self
+        self.gate = asyncio.Event()
+        self.stepped_down = 0
+
+    async def tick(self) -> None:
+        await self.gate.wait()
+
+    async def redrive(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def step_down(self) -> None:
+        self.stepped_down += 1
+
+
+class ARole:
+    def __init__(self) -> None:
+        self.engine, self.lease, self.loads = AnEngine(), ALease(), 0
+        clock = SystemClock()
+        engine: Any = self.engine
+        lease: Any = self.lease
+        self.role = EngineRole(
+            engine=engine,
+            lease=lease,
+            load=self.load,
+            clock=clock,
+            poll_seconds=0.01,
+            watch=LoopWatch(clock),
+        )
+
+    async def load(self) -> None:
+        self.loads += 1
+
+
+@pytest.fixture
+async def it() -> AsyncIterator[ARole]:
+    it = ARole()
+    running = asyncio.create_task(it.role.run())
+    yield it
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_only_rounds_of_the_price_loop_keep_the_lease(it: ARole) -> None:
+    it.lease.epochs.put_nowait(1)
+    await until(lambda: it.role.active, "it is the engine")
+    assert it.role.settled.is_set(), "requests are served before anything is resolved"
+    kept = it.lease.rounds
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+    assert it.lease.rounds == kept, (
+        "a loop that hangs keeps no lease, however well the rest of the process is"
+    )
+
+    it.engine.gate.set()
+
+    await until(lambda: it.lease.rounds > kept + 3, "rounds keep it")
+
+
+async def test_an_engine_that_was_taken_over_lets_go_reads_anew_and_serves_on(it: ARole) -> None:
+    it.lease.epochs.put_nowait(1)
+    await until(lambda: it.role.active, "it is the engine")
+    loads = it.loads
+
+    it.lease.lose(taken=True)
+
+    await until(lambda: it.loads > loads, "it reads what the other one has done")
+    assert (it.engine.stepped_down, it.role.active) == (1, False)
+    it.lease.epochs.put_nowait(3)
+    await until(lambda: it.role.active, "it is the engine once more")
+    assert it.engine.stepped_down == 1
+
+
+async def test_an_engine_whose_database_was_away_keeps_its_exits(it: ARole) -> None:
+    it.lease.epochs.put_nowait(1)
+    await until(lambda: it.role.active, "it is the engine")
+
+    it.lease.lose(taken=False)
+    await until(lambda: not it.role.active, "it is not")
+    it.lease.epochs.put_nowait(2)
+    await until(lambda: it.role.active, "it is the engine again")
+
+    assert it.engine.stepped_down == 0
+
+
+async def test_an_engine_that_missed_another_one_lets_go_as_well(it: ARole) -> None:
+    it.lease.epochs.put_nowait(1)
+    await until(lambda: it.role.active, "it is the engine")
+
+    it.lease.lose(taken=False)
+    await until(lambda: not it.role.active, "it is not")
+    it.lease.epochs.put_nowait(3)
+    await until(lambda: it.role.active, "it is the engine again")
+
+    assert it.engine.stepped_down == 1
+
+
+async def test_a_replica_serves_and_waits(it: ARole) -> None:
+    await until(it.role.settled.is_set, "it serves")
+    assert not it.role.active
+
+    it.lease.epochs.put_nowait(2)
+
+    await until(lambda: it.role.active, "it takes over")
