@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from nexgent.cli import exit_codes
-from nexgent.cli.doctor_checks import Finding, Verdict, examine, settings_findings
+from nexgent.cli.doctor_checks import examine, settings_findings
 from nexgent.cli.doctor_network import network
 from nexgent.cli.hints import as_typed
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, paragraph
 from nexgent.config.settings import SettingsError
+from nexgent.shared.findings import Finding, Verdict
 
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from nexgent.cli.doctor_checks import Finding, Verdict
 from nexgent.config.sections import ServerSettings
+from nexgent.shared.findings import Finding, Verdict
 
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not listened on  # nosec B104
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -6,8 +6,9 @@ import httpx
 import pytest
 from aiohttp import web
 
-from nexgent.cli.doctor_checks import Finding, Upstreams, Verdict
 from nexgent.config.settings import Settings
+from nexgent.infrastructure.external.upstream_checks import Upstreams
+from nexgent.shared.findings import Finding, Verdict
 from tests.integration.external.servers import serve
 
 
@@ -38,4 +39,4 @@ async def test_the_refusals_are_told_apart(
 async def _ask(answer: object, key: str | None) -> Finding:
     async with serve(answer) as url, httpx.AsyncClient(trust_env=False) as http:  # type: ignore[arg-type]
         values = {"PYTH_HERMES_URL": url} | ({"PYTH_API_KEY": key} if key is not None else {})
-        return await Upstreams(Settings.from_values(values), http).pyth()
+        return await Upstreams(Settings.from_values(values).market, http).pyth()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nexgent.cli.doctor_checks import Verdict
 from nexgent.cli.doctor_network import network
 from nexgent.config.settings import Settings
+from nexgent.shared.findings import Verdict
 
 
 @pytest.mark.parametrize(
