@@ -99,6 +99,21 @@ TRADING = (
         refusals=(BAD_AGENT, NO_AGENT, Refusal(400, "timeframe", query={"timeframe": "1h"})),
     ),
     Contract(
+        "GET /agents/{id}/live-check", SESSION, 200,
+        {
+            "agentId": UUID, "ok": BOOL, "checkedAt": TIME,
+            "findings": [{"name": TEXT, "verdict": one_of("ok", "warn", "fail"), "found": TEXT, "advice": TEXT}],
+        },
+        ID, {"capSol": "5"}, foreign=404,
+        refusals=(
+            BAD_AGENT,
+            NO_AGENT,
+            Refusal(400, "capSol", query={"capSol": "0"}),
+            Refusal(400, "minimumSol", query={"minimumSol": "much"}),
+            Refusal(400, "token", query={"token": "x"}),
+        ),
+    ),
+    Contract(
         "GET /agents/{id}/balance-history", "agents", 200,
         {
             "agentId": UUID,

@@ -154,6 +154,7 @@ PROBES: dict[str, list[Probe]] = {
         hidden(path={"id": "{my_agent}"}, query={"walletAddress": "{wallet}"}),
     ],
     "GET /agents/{id}/protections": [hidden(path=AGENT)],
+    "GET /agents/{id}/live-check": [hidden(path=AGENT)],
     "POST /agents/{id}/protections/reset": [hidden(path=AGENT)],
     "GET /agent-balances": [
         hidden(query={"agentId": "{agent}"}),

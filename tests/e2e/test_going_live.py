@@ -251,3 +251,56 @@ async def test_panic_says_what_does_not_go_together(place: Place) -> None:
         outcome = await place.nexgent("panic", *arguments)
         assert outcome.code == 2, arguments
         assert "--" in outcome.err
+
+
+SAFE = {
+    "protections": {"maxDailyLossSol": 1, "maxExposurePercent": 50},
+    "stopLoss": {"enabled": True, "defaultPercentage": -20},
+}
+
+
+async def test_a_live_check_looks_at_everything_and_signs_nothing(place: Place) -> None:
+    mint = await place.token()
+    agent = await place.live_agent("Careful", mint, **SAFE)
+    before = (await place.control.requests())["counts"]
+
+    checked = await place.nexgent("live", "check", "Careful", "--cap", "25", "--json")
+
+    assert checked.code == 0, checked.out
+    found = {one["name"]: one for one in checked.document["findings"]}
+    # The sandbox is not mainnet, and tells no time.
+    assert {name for name, one in found.items() if one["verdict"] == "warn"} == {"chain", "clock"}
+    assert agent["wallet"] in found["wallet key"]["found"]
+    assert found["balance"]["found"].startswith(f"{FUNDS_SOL} SOL")
+    assert found["order"]["found"] == "built, decoded and simulated; neither signed nor sent"
+    assert "slot" in found["slot"]["found"]
+    after = (await place.control.requests())["counts"]
+    assert after["order"] == before.get("order", 0) + 1
+    assert after.get("execute", 0) == before.get("execute", 0)
+    assert after.get("simulateTransaction", after.get("rpc", 1)) >= 1
+
+    shown = await place.nexgent("live", "check", agent["id"])
+    assert shown.code == 0
+    assert "0 failed, 3 to look at. Nothing was signed, nothing was sent." in shown.out
+    assert "no cap was named" in shown.out
+
+
+async def test_a_live_check_fails_with_what_to_do(place: Place) -> None:
+    mint = await place.token()
+    agent = await place.live_agent("Careless", mint, stopLoss={"enabled": False})
+    await place.control.fault(
+        kind="hostile", endpoint="order", message="hidden_in_lookup", mint=mint, times=1_000
+    )
+    await place.control.fund(agent["wallet"], lamports=5 * ONE_SOL)
+
+    checked = await place.nexgent("live", "check", "Careless", "--cap", "10", "--json")
+    await place.control.clear_faults()
+
+    assert checked.code == 1
+    found = {one["name"]: one for one in checked.document["findings"] if one["verdict"] == "fail"}
+    assert {"cap", "books", "stop loss", "daily loss", "exposure", "order"} <= set(found)
+    assert "FOREIGN_TRANSFER" in found["order"]["found"]
+    assert all(one["advice"] for one in found.values())
+    for arguments in (("live", "check"), ("live",), ("live", "check", "Careless", "--cap", "-1")):
+        assert (await place.nexgent(*arguments)).code == 2
+    assert (await place.nexgent("live", "check", "Nobody")).code == 3

@@ -30,6 +30,7 @@ from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.live_check.check import LiveCheck
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -85,6 +86,7 @@ from tests.fakes.copies import FakeCopies
 from tests.fakes.encrypted_wallets import World
 from tests.fakes.engine import USER, FakeEngine
 from tests.fakes.journal import FakeJournal
+from tests.fakes.live_market import FakeLiveMarket
 from tests.fakes.market import FakeDecimals
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.requests import FakeAnswers
@@ -507,6 +509,7 @@ class FakeApi:
             publish=publish,
             admin_email="admin@b.co",
         )
+        self.live_market = FakeLiveMarket()
         self.audit_log = FakeAuditLog()
         self.services = ApiServices(
             audit_log=self.audit_log,
@@ -604,6 +607,16 @@ class FakeApi:
                 book=engine.book,
                 exits=engine.exits,
                 is_engine=lambda: True,
+            ),
+            live_check=LiveCheck(
+                directory=engine.directory,
+                ledger=engine.ledger,
+                keys=engine.keys,
+                market=self.live_market,
+                sol_price=engine.sol_price,
+                protections=self.protection_state,
+                clock=engine.clock,
+                max_price_age_seconds=30,
             ),
             agent_performance=AgentPerformance(
                 directory=engine.directory,

@@ -28,6 +28,7 @@ from nexgent.api.v1.data_sources.router import router as data_sources
 from nexgent.api.v1.encrypted_wallets.router import router as encrypted_wallets
 from nexgent.api.v1.health.router import router as health
 from nexgent.api.v1.historical_swaps.router import router as historical_swaps
+from nexgent.api.v1.live.router import router as live
 from nexgent.api.v1.metrics.router import router as metrics
 from nexgent.api.v1.performance.router import router as performance
 from nexgent.api.v1.positions.router import router as positions
@@ -56,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     historical_swaps,
     auth,
     protections,
+    live,
     wallets,
     encrypted_wallets,
     api_keys,

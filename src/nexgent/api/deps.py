@@ -22,6 +22,7 @@ from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import Bookkeeping
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Projections
+from nexgent.domain.live_check.check import LiveCheck
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -153,6 +154,7 @@ class ApiServices:
     reset_protections: ResetProtections
     set_kill_switch: SetKillSwitch
     panic: Panic
+    live_check: LiveCheck
     agent_performance: AgentPerformance
     balance_history: BalanceHistory
     list_wallets: ListWallets

@@ -25,6 +25,7 @@ from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
+from nexgent.domain.live_check.check import LiveCheck
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -206,6 +207,16 @@ def build_api_services(
         ),
         set_kill_switch=set_kill_switch,
         panic=panic,
+        live_check=LiveCheck(
+            directory=directory,
+            ledger=ledger,
+            keys=market.keys,
+            market=market.live,
+            sol_price=market.sol_price,
+            protections=protections,
+            clock=clock,
+            max_price_age_seconds=settings.prices.max_age_seconds,
+        ),
         agent_performance=AgentPerformance(
             directory=directory,
             ledger=ledger,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nexgent.config.sections import MarketSettings, PriceSettings
+from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.trading.ports import MarketProbe
 from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
@@ -18,6 +19,7 @@ from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
 from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
 from nexgent.infrastructure.external.jupiter.tokens import JupiterTokenMetrics
 from nexgent.infrastructure.external.jupiter.venue import jupiter_venues
+from nexgent.infrastructure.external.live_market import ExternalLiveMarket
 from nexgent.infrastructure.external.market_probes import DexScreenerMarketProbe, JupiterMarketProbe
 from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
@@ -43,6 +45,8 @@ class Market:
     """Where prices come from, the preferred source first."""
     probes: tuple[MarketProbe, ...]
     keys: LoadedKeys
+    live: ExternalLiveMarket
+    """For those who only look whether live trading can begin."""
 
     async def close(self) -> None:
         """Close connections and wipe keys."""
@@ -101,21 +105,30 @@ def build_market(
     # A further source of prices is one more here.
     feeds: list[TokenPriceFeed] = [dexscreener, jupiter_prices]
     feeds.sort(key=lambda feed: feed.source != prices.provider)
+    venues = SwapVenues(
+        [
+            # New trades go to the first; the others finish what was sent to them.
+            *jupiter_venues(jupiter, rpc, keys, clock, costs, preflight, may_send),
+        ]
+    )
     return Market(
         http=http,
         rpc=rpc,
-        venues=SwapVenues(
-            [
-                # New trades go to the first; the others finish what was sent to them.
-                *jupiter_venues(jupiter, rpc, keys, clock, costs, preflight, may_send),
-            ]
-        ),
+        venues=venues,
         decimals=decimals,
         metrics=metrics,
         sol_price=sol_price,
         price_feeds=tuple(feeds),
         probes=(DexScreenerMarketProbe(dexscreener.upstream, clock), JupiterMarketProbe(metrics, clock)),
         keys=keys,
+        live=ExternalLiveMarket(
+            settings=settings,
+            requests_per_minute=per_minute,
+            rpc=rpc,
+            price_feeds=feeds,
+            gateway=venues.of_mode(TradingMode.LIVE).gateway,
+            preflight=SwapPreflight(rpc, _limits(settings)),
+        ),
     )
 
 

@@ -34,6 +34,7 @@ COMMANDS = (
     Command(
         "protections", "nexgent.cli.protections", "show or reset an agent's protections; the kill switch"
     ),
+    Command("live", "nexgent.cli.live", "check everything that must be right before real money"),
     Command("panic", "nexgent.cli.panic", "stop all entries and, with --flatten, exit everything"),
     Command("wallets", "nexgent.cli.wallets", "list wallets; unlock and lock encrypted ones"),
     Command("admin", "nexgent.cli.admin", "lift a lock of an account; set a password"),

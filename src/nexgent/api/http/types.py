@@ -188,6 +188,9 @@ OptionalMint = Annotated[
 ]
 """The address of a token that may be left out; a blank one counts as left out."""
 
+OptionalMintInQuery = Annotated[Mint | None, _mint_of(read_mint), Stripped, _MINT_SCHEMA]
+"""The same in a query."""
+
 GivenTradedMint = Annotated[Mint, _mint_of(read_traded_mint), _MINT_SCHEMA]
 """The address of a token that can be bought, which SOL is not."""
 

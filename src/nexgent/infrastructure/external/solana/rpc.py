@@ -152,6 +152,18 @@ class SolanaRpc:
             break
         raise RpcError(method, code, clean_text(mapping_of(error).get("message")))
 
+    async def genesis(self) -> str:
+        """Return the hash of the chain's first block, which names the chain."""
+        method = "getGenesisHash"
+        genesis = text_of(await self.call(method, []))
+        if genesis is None:
+            raise self._bad_answer(method)
+        return genesis
+
+    async def slot(self) -> int:
+        """Return the newest confirmed slot."""
+        return self._int("getSlot", await self.call("getSlot", [_COMMITMENT]))
+
     async def balance_lamports(self, wallet: WalletAddress) -> int:
         """Return the lamports of an address, 0 for an unknown one."""
         result = await self.call("getBalance", [wallet, _COMMITMENT])

@@ -1,0 +1,1 @@
+"""Before and beside real trades."""

@@ -1,0 +1,1 @@
+"""Everything that must be right before real money."""
