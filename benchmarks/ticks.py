@@ -19,7 +19,9 @@ from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import PositionBook
-from nexgent.domain.trading.orders.order_tasks import PositionOrderKind, PositionOrderTasks
+from nexgent.domain.trading.orders.order_tasks import PositionOrderTasks
+from nexgent.domain.trading.rules.rule import PositionOrderKind
+from nexgent.domain.trading.watch.book_keeper import BookKeeper
 from nexgent.domain.trading.watch.exits import ExitTasks
 from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
@@ -51,7 +53,7 @@ class _NoTrails(TrailKeeper):
         self.kept += len(moved)
 
 
-class _NoOperations(PositionOrderTasks):
+class _NoOrders(PositionOrderTasks):
     """Never busy, never resting, does nothing."""
 
     def __init__(self) -> None:
@@ -65,31 +67,22 @@ class _NoOperations(PositionOrderTasks):
     ) -> datetime | None:
         return None
 
-    def take_profit(self, position: Position, evidence: PriceEvidence) -> bool:
-        self.started += 1
-        return True
-
-    def average_down(self, position: Position, evidence: PriceEvidence) -> bool:
+    def start(self, position: Position, kind: PositionOrderKind, evidence: PriceEvidence) -> bool:
         self.started += 1
         return True
 
 
-def a_watcher(
-    agents: Sequence[Agent], operations: PositionOrderTasks | None = None
-) -> tuple[PositionWatcher, PositionBook]:
-    """Return a watcher over an empty book."""
+def a_watcher(agents: Sequence[Agent]) -> tuple[BookKeeper, PositionWatcher, PositionBook]:
+    """Return a watcher over an empty book, and who keeps that."""
     directory = AgentDirectory()
     directory.load(agents)
     book = PositionBook()
-    watcher = PositionWatcher(
-        book=book,
-        directory=directory,
-        exits=_NoExits(),
-        trails=_NoTrails(),
-        clock=SystemClock(),
-        operations=operations,
+    orders = _NoOrders()
+    keeper = BookKeeper(
+        book=book, directory=directory, trails=_NoTrails(), orders=orders, clock=SystemClock()
     )
-    return watcher, book
+    watcher = PositionWatcher(keeper=keeper, book=book, directory=directory, exits=_NoExits(), orders=orders)
+    return keeper, watcher, book
 
 
 def an_agent(config: TradingConfig | None = None) -> Agent:
@@ -155,11 +148,11 @@ def prices(tokens: Sequence[TokenAddress], price: Decimal) -> PricesChanged:
 def run(*, large: bool = True) -> list[Row]:
     """Measure."""
     agents = [an_agent() for _ in range(100)]
-    watcher, _ = a_watcher(agents)
+    keeper, watcher, _ = a_watcher(agents)
     token = TokenAddress("TokenMint1")
     for number in range(10_000):
         position = a_position(agents[number % 100].id, token, Decimal("0.001") + Decimal(number).scaleb(-9))
-        watcher.watch(position, position.base_trail)
+        keeper.watch(position, position.base_trail)
     calm = prices([token], Decimal("0.00099"))
     seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=200)
     rows = [Row("tick, 10 000 positions on one token, nothing triggers", seconds * 1e6, "µs", 40_000_000, 50)]
@@ -180,13 +173,13 @@ def _apart(measure: Callable[[], list[Row]]) -> list[Row]:
 
 def _plain_million() -> list[Row]:
     install_decimal_context()
-    return _million([an_agent() for _ in range(100)], None, "1 000 000 positions over 10 000 tokens")
+    return _million([an_agent() for _ in range(100)], "1 000 000 positions over 10 000 tokens")
 
 
 def _mixed_million() -> list[Row]:
     install_decimal_context()
     agents = [an_agent(config) for config in mixed_configs() for _ in range(4)]
-    return _million(agents, _NoOperations(), "the same, mixed stop modes, take profit, DCA, stale close")
+    return _million(agents, "the same, mixed stop modes, take profit, DCA, stale close")
 
 
 def mixed_configs() -> list[TradingConfig]:
@@ -212,16 +205,16 @@ def mixed_configs() -> list[TradingConfig]:
     ]
 
 
-def _million(agents: Sequence[Agent], operations: PositionOrderTasks | None, name: str) -> list[Row]:
+def _million(agents: Sequence[Agent], name: str) -> list[Row]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    watcher, book = a_watcher(agents, operations)
+    keeper, watcher, book = a_watcher(agents)
     tokens = [TokenAddress(f"TokenMint{number:05}") for number in range(10_000)]
     for number in range(1_000_000):
         entry = Decimal("0.001") + Decimal(number % 1_000).scaleb(-9)
         # Ten thousand tokens are a multiple of the agents: shifted each round, every token has all kinds of agents.
         agent = agents[(number + number // len(tokens)) % len(agents)]
         position = a_position(agent.id, tokens[number % len(tokens)], entry)
-        watcher.watch(position, position.base_trail)
+        keeper.watch(position, position.base_trail)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     calm = prices(tokens, Decimal("0.00099"))
     seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=20)

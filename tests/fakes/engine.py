@@ -22,6 +22,8 @@ from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSou
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.book.position_book import HeldPosition
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.rules.precedence import PRECEDENCE
+from nexgent.domain.trading.rules.rule import PositionRule
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.domain.trading.watch.exits import ExitPolicy
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
@@ -116,6 +118,7 @@ class FakeEngine:
         decimals: int = 6,
         exits_need_automation: bool = False,
         venues: SwapVenues | None = None,
+        rules: Sequence[PositionRule] = PRECEDENCE,
     ) -> None:
         self.clock = FakeClock()
         self.journal = journal or FakeJournal()
@@ -153,6 +156,7 @@ class FakeEngine:
             trading=TradingSettings(
                 exits_need_automated_trading=exits_need_automation, max_quote_deviation_pct=Decimal(0)
             ),
+            rules=rules,
         )
         # Whoever looks at people or makes copies is left out; what the engine itself listens to is as in the product.
         wire_events(
@@ -180,7 +184,7 @@ class FakeEngine:
         self.average_down = self.parts.average_down
         self.operations = self.parts.operations
         self.exits = self.parts.exits
-        self.keeper = self.parts.trails
+        self.keeper = self.parts.keeper
         self.watcher = self.parts.watcher
         self.poller = self.parts.poller
         self.dead_tokens = self.parts.dead_tokens

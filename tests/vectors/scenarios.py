@@ -21,8 +21,8 @@ from nexgent.domain.trading.models import Fill
 from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
-from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest, take_profit_state
-from nexgent.domain.trading.rules.take_profit import evaluate_take_profit
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
+from nexgent.domain.trading.rules.take_profit import evaluate_take_profit, take_profit_state
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, from_raw, sol, unit_price_sol

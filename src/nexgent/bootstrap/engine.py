@@ -29,7 +29,10 @@ from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.ports import MarketProbe, TokenDecimals, TrailStore, WalletKeys
 from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.rules.precedence import PRECEDENCE
+from nexgent.domain.trading.rules.rule import PositionRule
 from nexgent.domain.trading.venues import SwapVenues, Venue
+from nexgent.domain.trading.watch.book_keeper import BookKeeper
 from nexgent.domain.trading.watch.dead_tokens import DeadTokens
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.watch.recovery import Recovery
@@ -79,6 +82,7 @@ class Engine:
     latest_prices: LatestPrices
     validator: PriceValidator
     poller: PricePoller
+    keeper: BookKeeper
     watcher: PositionWatcher
     exits: ExitTasks
     take_profit: TakeProfitSale
@@ -110,7 +114,13 @@ class Engine:
             self.latest_prices.forget(token)
 
 
-def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingSettings) -> Engine:
+def build_engine(
+    ports: EnginePorts,
+    *,
+    prices: PriceSettings,
+    trading: TradingSettings,
+    rules: Sequence[PositionRule] = PRECEDENCE,
+) -> Engine:
     """Return an engine that knows nothing yet: `load_engine` fills it."""
     clock, publish = ports.clock, ports.publish
     directory, book, latest_prices = AgentDirectory(), PositionBook(), LatestPrices()
@@ -163,14 +173,16 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
     )
     exits = ExitTasks(close=sales, policy=ports.exit_policy, clock=clock, publish=publish)
     trails = TrailKeeper(store=ports.trails, book=book, publish=publish)
+    keeper = BookKeeper(
+        book=book, directory=directory, trails=trails, orders=operations, clock=clock, rules=rules
+    )
     watcher = PositionWatcher(
+        keeper=keeper,
         book=book,
         directory=directory,
         exits=exits,
-        trails=trails,
-        clock=clock,
+        orders=operations,
         on_evaluated=ports.on_evaluated,
-        operations=operations,
         exits_need_automation=trading.exits_need_automated_trading,
     )
     poller = PricePoller(
@@ -215,6 +227,7 @@ def build_engine(ports: EnginePorts, *, prices: PriceSettings, trading: TradingS
         latest_prices=latest_prices,
         validator=validator,
         poller=poller,
+        keeper=keeper,
         watcher=watcher,
         exits=exits,
         take_profit=take_profit,

@@ -45,7 +45,7 @@ def _fill_book(
     engine.validator.keep_only(position.token_address for position in open_positions.values())
     engine.latest_prices.keep_only(position.token_address for position in open_positions.values())
     for position in open_positions.values():
-        engine.watcher.watch(position, _newest_trail(position, stored.get(position.id)))
+        engine.keeper.watch(position, _newest_trail(position, stored.get(position.id)))
         engine.validator.seed(position.token_address, position.entry_price_sol, position.opened_at)
 
 

@@ -54,7 +54,7 @@ def wire_events(
         position = event.position
         engine.validator.seed(position.token_address, position.entry_price_sol, position.opened_at)
 
-    bus.on(AgentSaved, engine.directory.on_saved, engine.watcher.on_agent_saved, *copies)
+    bus.on(AgentSaved, engine.directory.on_saved, engine.keeper.on_agent_saved, *copies)
     bus.on(AgentDeleted, engine.directory.on_deleted, hub.on_agent_deleted, *copies)
     bus.on(TokenRevoked, revoked.on_revoked, hub.on_token_revoked, bridge.on_event)
 
@@ -74,10 +74,10 @@ def wire_events(
     bus.on(AgentDeleted, protections.on_agent_deleted)
     bus.on(KillSwitchChanged, protections.on_kill_switch)
     bus.on(ProtectionsReset, protections.on_reset)
-    bus.on(PositionOpened, engine.watcher.on_opened, seed_validator, hub.on_position_opened, *copies)
+    bus.on(PositionOpened, engine.keeper.on_opened, seed_validator, hub.on_position_opened, *copies)
     bus.on(PositionOpened, observer.on_position_opened)
-    bus.on(PositionUpdated, engine.watcher.on_updated, hub.on_position_updated, *copies)
-    bus.on(PositionClosed, engine.watcher.on_closed, hub.on_position_closed, *copies)
+    bus.on(PositionUpdated, engine.keeper.on_updated, hub.on_position_updated, *copies)
+    bus.on(PositionClosed, engine.keeper.on_closed, hub.on_position_closed, *copies)
     bus.on(PositionClosed, lambda event: engine.forget_price(event.token_address))
     bus.on(PositionClosed, observer.on_position_closed, engine.dead_tokens.on_closed)
 

@@ -131,7 +131,7 @@ async def _story(sequence: list[tuple[str, int, int, int]]) -> tuple[FakeEngine,
         _check(engine, agent)
     await engine.exits.drain(1)
     await engine.operations.drain(1)
-    await engine.keeper.drain(1)
+    await engine.parts.trails.drain(1)
     return engine, agent, engine.ledger.head(agent.wallets[0].address)
 
 
@@ -165,6 +165,6 @@ def test_any_interleaving_reserves_no_more_than_there_is(sequence: list[tuple[st
         _check(engine, agent)
         assert not engine.ledger.head(agent.wallets[0].address).intents
         await engine.exits.drain(1)
-        await engine.keeper.drain(1)
+        await engine.parts.trails.drain(1)
 
     asyncio.run(story())

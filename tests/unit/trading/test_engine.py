@@ -151,7 +151,6 @@ async def test_a_rising_price_raises_the_stop_and_tells_after_it_is_stored() -> 
 
     (held,) = engine.book.of_agent(agent.id)
     assert held.trail.stop_loss_pct == Decimal(40)
-    assert held.stop_price_sol == Decimal("0.0014")
     assert engine.trails.saved[held.position.id] == held.trail
     engine.swaps.price_sol = Decimal("0.0014")
     engine.price(Decimal("0.0014"))
@@ -203,7 +202,7 @@ async def restarted(engine: FakeEngine, agent_config: TradingConfig) -> FakeEngi
     after.ledger.load(states, 0)
     for state in states:
         for position in state.positions.values():
-            after.watcher.watch(position, position.base_trail)
+            after.keeper.watch(position, position.base_trail)
     return after
 
 

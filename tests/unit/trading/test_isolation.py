@@ -229,14 +229,14 @@ async def test_one_position_nobody_can_evaluate_does_not_hold_the_stops_of_the_o
     engine = FakeEngine()
     broken, fine = await engine.add_agent(an_agent()), await engine.add_agent(an_agent())
     await engine.buy([broken, fine])
-    stop_loss: Callable[..., Any] = engine.watcher._stop_loss
+    follow: Callable[..., Any] = engine.watcher._follow
 
     def breaks(held: Any, *rest: Any) -> Any:
         if held.position.agent_id == broken.id:
             raise ZeroDivisionError("this position's alone")
-        return stop_loss(held, *rest)
+        return follow(held, *rest)
 
-    monkeypatch.setattr(engine.watcher, "_stop_loss", breaks)
+    monkeypatch.setattr(engine.watcher, "_follow", breaks)
 
     engine.move_to(Decimal("0.0001"))
     await engine.settle()

@@ -80,7 +80,7 @@ async def check_restart(engine: FakeEngine, agent: Agent, length: int) -> None:
     after.ledger.load(states, length)
     for state in states:
         for position in state.positions.values():
-            after.watcher.watch(position, position.base_trail)
+            after.keeper.watch(position, position.base_trail)
 
     await after.recovery.run_once()
     await after.exits.drain(5.0)

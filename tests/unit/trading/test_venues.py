@@ -52,7 +52,7 @@ async def restarted(engine: FakeEngine, agent: Agent, entries: list[Entry], afte
     after.ledger.load(states, len(entries))
     for state in states:
         for position in state.positions.values():
-            after.watcher.watch(position, position.base_trail)
+            after.keeper.watch(position, position.base_trail)
     return after
 
 

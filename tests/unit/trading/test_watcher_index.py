@@ -19,13 +19,12 @@ from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import PositionBook
-from nexgent.domain.trading.book.triggers import dca_cooldown_until
-from nexgent.domain.trading.orders.average_down import dca_state
-from nexgent.domain.trading.orders.take_profit_sale import take_profit_state
-from nexgent.domain.trading.rules.dca import evaluate_dca
+from nexgent.domain.trading.rules.dca import cooldown_until, dca_state, evaluate_dca
+from nexgent.domain.trading.rules.rule import PositionOrderKind
 from nexgent.domain.trading.rules.stale_trade import decide_stale_trade
 from nexgent.domain.trading.rules.stop_loss import decide_stop_loss
-from nexgent.domain.trading.rules.take_profit import evaluate_take_profit
+from nexgent.domain.trading.rules.take_profit import evaluate_take_profit, take_profit_state
+from nexgent.domain.trading.watch.book_keeper import BookKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.ids import derived_id
 from nexgent.shared.types import PositionId, TransactionId
@@ -41,15 +40,10 @@ class Recorder:
 
     actions: list[Action]
 
-    def start(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
-        self.actions.append((position.id, reason.value))
-
-    def take_profit(self, position: Position, evidence: PriceEvidence) -> bool:
-        self.actions.append((position.id, "take_profit"))
-        return True
-
-    def average_down(self, position: Position, evidence: PriceEvidence) -> bool:
-        self.actions.append((position.id, "dca"))
+    def start(
+        self, position: Position, action: CloseReason | PositionOrderKind, evidence: PriceEvidence | None
+    ) -> bool:
+        self.actions.append((position.id, action.value))
         return True
 
     def resting_until(self, position_id: PositionId, kind: object, now: datetime) -> datetime | None:
@@ -63,6 +57,15 @@ class Recorder:
 
     def moved(self, moved: object) -> None:
         return None
+
+
+def a_watcher(
+    book: PositionBook, directory: AgentDirectory, clock: FakeClock, recorder: Recorder
+) -> tuple[BookKeeper, PositionWatcher]:
+    orders: Any = recorder
+    keeper = BookKeeper(book=book, directory=directory, trails=orders, orders=orders, clock=clock)
+    watcher = PositionWatcher(keeper=keeper, book=book, directory=directory, exits=orders, orders=orders)
+    return keeper, watcher
 
 
 def a_position(number: int, agent: Agent, entry: Decimal, opened_at: datetime, **changes: Any) -> Position:
@@ -210,14 +213,7 @@ def test_the_index_sees_what_a_plain_loop_sees(
     clock = FakeClock()
     recorder = Recorder([])
     directory, book = AgentDirectory(), PositionBook()
-    watcher = PositionWatcher(
-        book=book,
-        directory=directory,
-        exits=recorder,  # type: ignore[arg-type]
-        trails=recorder,  # type: ignore[arg-type]
-        clock=clock,
-        operations=recorder,  # type: ignore[arg-type]
-    )
+    keeper, watcher = a_watcher(book, directory, clock, recorder)
     agents = [an_agent(config) for config, *_ in holdings]
     directory.load(agents)
     held: list[tuple[Position, TradingConfig]] = []
@@ -227,7 +223,7 @@ def test_the_index_sees_what_a_plain_loop_sees(
         if sold:
             changes |= {"take_profit_levels_hit": 1, "quantity_raw": 7 * 10**8, "partially_sold": True}
         position = a_position(number, agent, entry, opened_at, **changes)
-        watcher.watch(position, position.base_trail)
+        keeper.watch(position, position.base_trail)
         held.append((position, config))
     loop = PlainLoop(held)
 
@@ -260,17 +256,11 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
     clock = FakeClock()
     recorder = Recorder([])
     directory, book = AgentDirectory(), PositionBook()
-    watcher = PositionWatcher(
-        book=book,
-        directory=directory,
-        exits=recorder,  # type: ignore[arg-type]
-        trails=recorder,  # type: ignore[arg-type]
-        clock=clock,
-    )
+    keeper, watcher = a_watcher(book, directory, clock, recorder)
     agent = an_agent(config)
     directory.load([agent])
     position = a_position(1, agent, Decimal("0.001"), clock.now())
-    held = watcher.watch(position, position.base_trail)
+    held = keeper.watch(position, position.base_trail)
     before = held.trail.stop_loss_pct
     assert before is not None
 
@@ -296,7 +286,7 @@ def test_a_cooldown_is_over_at_the_first_instant_the_rule_says_so(seconds: str) 
         1, an_agent(TradingConfig()), Decimal("0.001"), clock.now(), last_dca_at=clock.now()
     )
 
-    until = dca_cooldown_until(position, config)
+    until = cooldown_until(position, config)
 
     assert until is not None
     waited = (until - clock.now()) // timedelta(microseconds=1)

@@ -61,7 +61,7 @@ class World:
     def open(self, **changes: object) -> Position:
         """Open a position of the agent, as the engine does: first the book, then the hub."""
         position = a_position(**{"agent_id": self.agent_id, **changes})
-        self.book.put(position, position.base_trail, None, TriggerPrices(None, None))
+        self.book.put(position, position.base_trail, TriggerPrices())
         self.hub.on_position_opened(PositionOpened(position, position.base_trail))
         return position
 
@@ -72,7 +72,7 @@ class World:
     def change(self, position: Position) -> Position:
         """Change a position, as a trade does: a newer version, in the book and announced."""
         position = replace(position, version=position.version + 1)
-        self.book.put(position, position.base_trail, None, TriggerPrices(None, None))
+        self.book.put(position, position.base_trail, TriggerPrices())
         self.update(position)
         return position
 

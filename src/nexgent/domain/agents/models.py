@@ -50,6 +50,13 @@ class Agent:
             return self.automated_trading_live
         return self.automated_trading_simulation
 
+    def automated_in(self, address: WalletAddress) -> bool:
+        """Tell whether the agent acts on its own in a wallet: the wallet's mode counts, not the agent's present one."""
+        wallet = self.wallet(address)
+        if wallet is not None and wallet.mode is TradingMode.LIVE:
+            return self.automated_trading_live
+        return self.automated_trading_simulation
+
     def wallet_for(self, mode: TradingMode) -> Wallet | None:
         """Return the agent's wallet of that mode."""
         for wallet in self.wallets:

@@ -66,18 +66,17 @@ class PositionBook:
         self,
         position: Position,
         trail: PositionTrail,
-        stop_price_sol: Decimal | None,
         triggers: TriggerPrices,
     ) -> HeldPosition:
         """Add a position, or take over its new state."""
         held = self._by_id.get(position.id)
         if held is None:
-            held = HeldPosition(position, trail, stop_price_sol)
+            held = HeldPosition(position, trail)
             self._by_id[position.id] = held
             self._by_agent.setdefault(position.agent_id, {})[position.id] = held
             self._index(position.token_address).add(held, triggers)
         else:
-            held.position, held.trail, held.stop_price_sol = position, trail, stop_price_sol
+            held.position, held.trail = position, trail
             self._index(position.token_address).set(held, triggers)
         return held
 
@@ -88,11 +87,11 @@ class PositionBook:
     def move(
         self,
         token: TokenAddress,
-        moved: Sequence[tuple[HeldPosition, PositionTrail, Decimal | None, TriggerPrices]],
+        moved: Sequence[tuple[HeldPosition, PositionTrail, TriggerPrices]],
     ) -> None:
         """Take over what one price did to positions of one token."""
-        for held, trail, stop_price_sol, _ in moved:
-            held.trail, held.stop_price_sol = trail, stop_price_sol
+        for held, trail, _ in moved:
+            held.trail = trail
         self._index(token).move([held for held, *_ in moved], [triggers for *_, triggers in moved])
 
     def remove(self, position_id: PositionId) -> HeldPosition | None:
@@ -115,7 +114,7 @@ class PositionBook:
     ) -> list[HeldPosition]:
         """Return the positions a price may mean something to at a time, and note it as a possible new low.
 
-        Without a time (seconds since 1970) no position is old enough for a stale close.
+        Without a time (seconds since 1970) no window has begun that begins at one.
         """
         index = self._indexes.get(token)
         if index is None:
@@ -130,11 +129,15 @@ class PositionBook:
 
     def current_trail(self, held: HeldPosition) -> PositionTrail:
         """Return the trail with the lowest price seen since the position was opened."""
+        return self.with_lowest(held, held.trail)
+
+    def with_lowest(self, held: HeldPosition, trail: PositionTrail) -> PositionTrail:
+        """Return a trail of the position with the lowest price seen since it was opened."""
         index = self._indexes.get(held.position.token_address)
         low = index.low.since(held.lows_from) if index is not None else None
-        if low is None or low >= held.trail.lowest_price_sol:
-            return held.trail
-        return replace(held.trail, lowest_price_sol=low)
+        if low is None or low >= trail.lowest_price_sol:
+            return trail
+        return replace(trail, lowest_price_sol=low)
 
     def trail_of(self, position: Position) -> PositionTrail:
         """Return what prices have done to a position by now: its base trail, where that is newer or it is not in the book."""

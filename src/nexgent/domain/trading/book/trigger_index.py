@@ -1,9 +1,9 @@
 """The open positions in one token, arranged so that a price touches only those it can concern.
 
-A index keeps columns of floats: the price below which a position wants to be looked at (its stop, its next DCA level), the one
-above which it does (its peak, its next take-profit target), and the time and price band of its stale close. Floats only
-select, with a margin that is wider than their error; what was selected is decided exactly. Most ticks lie between the highest
-lower bound and the lowest upper bound of their index and outside every band, and cost a few comparisons.
+An index keeps columns of floats: the price below which a position wants to be looked at (its stop, its next DCA level), the one
+above which it does (its peak, its next take-profit target), and the time and price band of a window (such as the stale close's).
+Floats only select, with a margin that is wider than their error; what was selected is decided exactly. Most ticks lie between
+the highest lower bound and the lowest upper bound of their index and outside every band, and cost a few comparisons.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.rules.rule import Look
 
 MARGIN = 1e-9
 _NEVER_BELOW = -math.inf
@@ -24,31 +26,26 @@ _NEVER_ABOVE = math.inf
 _NEVER = math.inf
 _INITIAL_ROWS = 4
 _COLUMNS = 5
-_LOWER, _UPPER, _STALE_FROM, _STALE_LOW, _STALE_HIGH = range(_COLUMNS)
+_LOWER, _UPPER, _FROM, _LOW, _HIGH = range(_COLUMNS)
 _EMPTY_ROW = (_NEVER_BELOW, _NEVER_ABOVE, _NEVER, _NEVER_ABOVE, _NEVER_BELOW)
 
 
-@dataclass(frozen=True, slots=True)
-class StaleWindow:
-    """From when on (seconds since 1970), and within which prices, a position is left because it goes nowhere."""
+class TriggerPrices(NamedTuple):
+    """When a position wants to be looked at: at or below `lower`, at or above `upper`, or within the window. None is never."""
 
-    from_seconds: float
-    low_sol: Decimal
-    high_sol: Decimal
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+    above: Decimal | None = None
+    """The part of `upper` that is a rule's: the rest is the peak, which a price has to exceed to mean anything."""
+    window: Look | None = None
+    looks: tuple[Look | None, ...] = ()
+    """When each rule wants to be asked, in their order."""
+    later_seconds: float | None = None
+    """From when on (seconds since 1970) the bounds are other ones: a rule that may not act before."""
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerPrices:
-    """When a position wants to be looked at: at or below `lower`, at or above `upper`, or within the stale window.
-
-    None is never. `take_profit_from` and `dca_until` say, rounded towards waking, which rule the bounds stand for.
-    """
-
-    lower: Decimal | None
-    upper: Decimal | None
-    take_profit_from: Decimal | None = None
-    dca_until: Decimal | None = None
-    stale: StaleWindow | None = None
+NEVER = TriggerPrices()
+"""No price and no time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,8 +54,7 @@ class HeldPosition:
 
     position: Position
     trail: PositionTrail
-    stop_price_sol: Decimal | None
-    triggers: TriggerPrices = TriggerPrices(None, None)
+    triggers: TriggerPrices = NEVER
     row: int = -1
     lows_from: int = 0
 
@@ -83,7 +79,7 @@ class TriggerIndex:
         self._columns: NDArray[np.float64] = _empty(_INITIAL_ROWS)
         self._highest_lower = _NEVER_BELOW
         self._lowest_upper = _NEVER_ABOVE
-        # The earliest stale time that the band does not count yet, and the hull of the bands that have begun.
+        # The earliest beginning of a window that the band does not count yet, and the hull of the bands that have begun.
         self._next_maturity = _NEVER
         self._band_low = _NEVER_ABOVE
         self._band_high = _NEVER_BELOW
@@ -96,7 +92,7 @@ class TriggerIndex:
         self.held.append(held)
         held.row = row
         held.lows_from = self.low.next_sequence
-        held.triggers = TriggerPrices(None, None)
+        held.triggers = NEVER
         self.set(held, triggers)
 
     def set(self, held: HeldPosition, triggers: TriggerPrices) -> None:
@@ -104,8 +100,8 @@ class TriggerIndex:
         lower, upper = _lower(triggers), _upper(triggers)
         before_lower, before_upper = self._columns[:2, held.row]
         self._columns[_LOWER, held.row], self._columns[_UPPER, held.row] = lower, upper
-        if triggers.stale != held.triggers.stale:
-            self._set_window(held.row, triggers.stale)
+        if triggers.window != held.triggers.window:
+            self._set_window(held.row, triggers.window)
         held.triggers = triggers
         if lower >= self._highest_lower:
             self._highest_lower = lower
@@ -117,11 +113,13 @@ class TriggerIndex:
             self._lowest_upper = float(self._columns[_UPPER, : len(self.held)].min())
 
     def move(self, held: Sequence[HeldPosition], wakes: Sequence[TriggerPrices]) -> None:
-        """Take over new bounds of several positions; a price does not change their stale windows."""
+        """Take over when several positions want to be looked at."""
         lower, upper = self._columns[_LOWER], self._columns[_UPPER]
         for one, triggers in zip(held, wakes, strict=True):
             lower[one.row] = _lower(triggers)
             upper[one.row] = _upper(triggers)
+            if triggers.window is not one.triggers.window and triggers.window != one.triggers.window:
+                self._set_window(one.row, triggers.window)
             one.triggers = triggers
         self._rebound()
 
@@ -142,27 +140,27 @@ class TriggerIndex:
         """Return the positions that a price may mean something to."""
         if now_seconds >= self._next_maturity:
             self._mature(now_seconds)
-        stale = self._band_low <= price <= self._band_high
-        if not stale and self._highest_lower < price < self._lowest_upper:
+        within = self._band_low <= price <= self._band_high
+        if not within and self._highest_lower < price < self._lowest_upper:
             return []
         columns = self._columns[:, : len(self.held)]
         hit = (columns[_LOWER] >= price) | (columns[_UPPER] <= price)
-        if stale:
-            hit |= (
-                (columns[_STALE_FROM] <= now_seconds)
-                & (columns[_STALE_LOW] <= price)
-                & (columns[_STALE_HIGH] >= price)
-            )
+        if within:
+            hit |= (columns[_FROM] <= now_seconds) & (columns[_LOW] <= price) & (columns[_HIGH] >= price)
         return [self.held[row] for row in np.flatnonzero(hit)]
 
-    def _set_window(self, row: int, window: StaleWindow | None) -> None:
+    def _set_window(self, row: int, window: Look | None) -> None:
         if window is None:
-            self._columns[_STALE_FROM:, row] = _EMPTY_ROW[_STALE_FROM:]
+            self._columns[_FROM:, row] = _EMPTY_ROW[_FROM:]
             return
-        self._columns[_STALE_FROM, row] = window.from_seconds
+        self._columns[_FROM, row] = window.from_seconds
         # A band around zero or below it has to grow outwards on both sides, so the margin follows the sign.
-        self._columns[_STALE_LOW, row] = _outwards(float(window.low_sol), -1)
-        self._columns[_STALE_HIGH, row] = _outwards(float(window.high_sol), 1)
+        self._columns[_LOW, row] = (
+            _outwards(float(window.low_sol), -1) if window.low_sol is not None else -math.inf
+        )
+        self._columns[_HIGH, row] = (
+            _outwards(float(window.high_sol), 1) if window.high_sol is not None else math.inf
+        )
         self._next_maturity = min(self._next_maturity, window.from_seconds)
 
     def _rebound(self) -> None:
@@ -172,10 +170,10 @@ class TriggerIndex:
 
     def _mature(self, now_seconds: float) -> None:
         columns = self._columns[:, : len(self.held)]
-        ripe = columns[_STALE_FROM] <= now_seconds
-        self._band_low = float(columns[_STALE_LOW].min(initial=_NEVER_ABOVE, where=ripe))
-        self._band_high = float(columns[_STALE_HIGH].max(initial=_NEVER_BELOW, where=ripe))
-        self._next_maturity = float(columns[_STALE_FROM].min(initial=_NEVER, where=~ripe))
+        ripe = columns[_FROM] <= now_seconds
+        self._band_low = float(columns[_LOW].min(initial=_NEVER_ABOVE, where=ripe))
+        self._band_high = float(columns[_HIGH].max(initial=_NEVER_BELOW, where=ripe))
+        self._next_maturity = float(columns[_FROM].min(initial=_NEVER, where=~ripe))
 
 
 class RunningLow:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.errors import InsufficientBalanceError
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
@@ -19,10 +19,10 @@ from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.quotes import PurchaseQuotes
-from nexgent.domain.trading.rules.dca import DcaState, evaluate_dca
+from nexgent.domain.trading.rules.dca import dca_state, evaluate_dca
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
-from nexgent.shared.money import SOL_MINT, SOL_SYMBOL, from_raw, lamports, sol
+from nexgent.shared.money import SOL_MINT, SOL_SYMBOL, lamports, sol
 from nexgent.shared.types import PositionId, WalletAddress
 
 CAUSE = "dca"
@@ -65,28 +65,6 @@ class AverageDown:
         """
         operation = _Dca(request, self._directory, self._clock.now, self._fee_reserve_lamports, self._guard)
         return await self._operations.run(request.wallet_address, request.position_id, operation)
-
-
-def dca_state(position: Position) -> DcaState:
-    """Return a position as DCA sees it."""
-    bag = position.moon_bag_raw
-    return DcaState(
-        average_price_sol=position.entry_price_sol,
-        purchased_amount=position.purchased,
-        remaining_amount=position.remaining,
-        dca_count=position.dca_count,
-        last_dca_at=position.last_dca_at,
-        moon_bag_activated=position.moon_bag_activated,
-        moon_bag_amount=from_raw(bag, position.decimals) if bag is not None else None,
-    )
-
-
-def automated_in(agent: Agent, wallet: WalletAddress) -> bool:
-    """Tell whether an agent acts on its own in a wallet: the wallet's mode counts, not the agent's present one."""
-    known = agent.wallet(wallet)
-    if known is not None and known.mode is TradingMode.LIVE:
-        return agent.automated_trading_live
-    return agent.automated_trading_simulation
 
 
 class _Dca:
@@ -136,7 +114,7 @@ class _Dca:
             if not self._request.amount_sol.is_finite() or lamports(self._request.amount_sol) <= 0:
                 raise TradeRejectedError("INVALID_AMOUNT", "The amount must be more than 0 SOL")
             return self._request.amount_sol
-        if not automated_in(agent, position.wallet_address):
+        if not agent.automated_in(position.wallet_address):
             raise TradeRejectedError("AUTOMATED_TRADING_OFF", "Automated trading is off for this wallet")
         if self._request.evidence is None:
             raise NotDueError(position.id, "NO_PRICE")

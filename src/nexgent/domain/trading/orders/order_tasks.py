@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import structlog
 
@@ -23,19 +22,13 @@ from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.position_orders import PositionOrderDone
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
+from nexgent.domain.trading.rules.rule import PositionOrderKind
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import PositionId
 
 log = structlog.get_logger(__name__)
-
-
-class PositionOrderKind(StrEnum):
-    """What is done with part of a position."""
-
-    TAKE_PROFIT = "take_profit"
-    DCA = "dca"
 
 
 class TakesProfit(Protocol):
@@ -100,21 +93,13 @@ class PositionOrderTasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    def take_profit(self, position: Position, evidence: PriceEvidence) -> bool:
-        """Sell what the levels say, unless that is under way or resting. Return whether it started."""
-        request = TakeProfitRequest(
-            wallet_address=position.wallet_address, position_id=position.id, evidence=evidence
-        )
-        return self._start(
-            position, PositionOrderKind.TAKE_PROFIT, lambda: self._take_profit.execute(request)
-        )
-
-    def average_down(self, position: Position, evidence: PriceEvidence) -> bool:
-        """Average down, unless that is under way or resting. Return whether it started."""
-        request = AverageDownRequest(
-            wallet_address=position.wallet_address, position_id=position.id, evidence=evidence
-        )
-        return self._start(position, PositionOrderKind.DCA, lambda: self._buy_more.execute(request))
+    def start(self, position: Position, kind: PositionOrderKind, evidence: PriceEvidence) -> bool:
+        """Do what a rule calls for, unless an order is under way on the position or the kind rests. Return whether it started."""
+        if self._stopping or self.resting_until(position.id, kind, self._clock.now()) is not None:
+            return False
+        self._running.add(position.id)
+        self._tasks.start(self._run(position, kind, evidence), name=f"{kind.value}.{position.id}")
+        return True
 
     def resting_until(
         self, position_id: PositionId, kind: PositionOrderKind, now: datetime
@@ -140,21 +125,26 @@ class PositionOrderTasks:
         await self._tasks.drain(0)
         self._running.clear()
 
-    def _start(
-        self, position: Position, kind: PositionOrderKind, run: Callable[[], Awaitable[object]]
-    ) -> bool:
-        if self._stopping or self.resting_until(position.id, kind, self._clock.now()) is not None:
-            return False
-        self._running.add(position.id)
-        self._tasks.start(self._run(position, kind, run), name=f"{kind.value}.{position.id}")
-        return True
+    def _order(
+        self, position: Position, kind: PositionOrderKind, evidence: PriceEvidence
+    ) -> Awaitable[object]:
+        wallet, position_id = position.wallet_address, position.id
+        match kind:
+            case PositionOrderKind.TAKE_PROFIT:
+                return self._take_profit.execute(
+                    TakeProfitRequest(wallet_address=wallet, position_id=position_id, evidence=evidence)
+                )
+            case PositionOrderKind.DCA:
+                return self._buy_more.execute(
+                    AverageDownRequest(wallet_address=wallet, position_id=position_id, evidence=evidence)
+                )
+            case _:
+                assert_never(kind)
 
-    async def _run(
-        self, position: Position, kind: PositionOrderKind, run: Callable[[], Awaitable[object]]
-    ) -> None:
+    async def _run(self, position: Position, kind: PositionOrderKind, evidence: PriceEvidence) -> None:
         key = (position.id, kind)
         try:
-            await run()
+            await self._order(position, kind, evidence)
         except (PositionNotFoundError, UnknownWalletError):
             self._rests.pop(key, None)
         except (PositionLockedError, ExitPendingError, NotDueError) as error:

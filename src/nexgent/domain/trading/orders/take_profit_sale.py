@@ -16,12 +16,12 @@ from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitDecision,
-    TakeProfitState,
     evaluate_take_profit,
     take_profit_plan,
+    take_profit_state,
 )
 from nexgent.domain.trading.venues import Venue
-from nexgent.shared.money import SOL_MINT, from_raw, to_raw
+from nexgent.shared.money import SOL_MINT, to_raw
 from nexgent.shared.types import PositionId, WalletAddress
 
 FULLY_SOLD_BELOW = Decimal("1e-9")
@@ -61,21 +61,6 @@ class TakeProfitSale:
         """
         operation = _TakeProfit(request, self._directory)
         return await self._operations.run(request.wallet_address, request.position_id, operation)
-
-
-def take_profit_state(position: Position) -> TakeProfitState:
-    """Return a position as take profit sees it."""
-    bag = position.moon_bag_raw
-    return TakeProfitState(
-        entry_price_sol=position.entry_price_sol,
-        original_amount=position.purchased,
-        remaining_amount=position.remaining,
-        levels_hit=position.take_profit_levels_hit,
-        moon_bag_activated=position.moon_bag_activated,
-        moon_bag_amount=from_raw(bag, position.decimals) if bag is not None else None,
-        batch_start_level=position.take_profit_batch_start,
-        total_levels=position.take_profit_levels_total,
-    )
 
 
 def take_profit_amounts(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from nexgent.domain.agents.config_models import DcaConfig, DcaLevel
-from nexgent.shared.money import CONTEXT
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.rules.rule import Look, Moment, PositionOrderKind
+from nexgent.shared.money import CONTEXT, from_raw
 
 DcaReason = Literal[
     "TRIGGERED",
@@ -58,6 +62,58 @@ class DcaDecision:
     level: DcaLevel | None
     buy_amount_sol: Decimal | None
     reason: DcaReason
+
+
+class Dca:
+    """Buy more of a position that fell."""
+
+    calls_for = PositionOrderKind.DCA
+    follows_trail = False
+
+    def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
+        """At the next level or below it, from the end of the cooldown on, where the agent trades by itself."""
+        del trail
+        config = agent.config.dca
+        if not config.enabled or not agent.automated_in(position.wallet_address):
+            return None
+        levels = dca_levels(config)
+        if position.dca_count >= config.max_dca_count or position.dca_count >= len(levels):
+            return None
+        if position.moon_bag_activated and position.quantity_raw == position.moon_bag_raw:
+            return None
+        until = cooldown_until(position, config)
+        return Look.at_gain(
+            position.entry_price_sol,
+            at_most=levels[position.dca_count].drop_percent,
+            from_seconds=until.timestamp() if until is not None else -math.inf,
+        )
+
+    def speaks(self, moment: Moment) -> bool:
+        """Decide at the price and instant."""
+        state = dca_state(moment.position)
+        return evaluate_dca(state, moment.price_sol, moment.now, moment.agent.config.dca).triggered
+
+
+def dca_state(position: Position) -> DcaState:
+    """Return a position as DCA sees it."""
+    bag = position.moon_bag_raw
+    return DcaState(
+        average_price_sol=position.entry_price_sol,
+        purchased_amount=position.purchased,
+        remaining_amount=position.remaining,
+        dca_count=position.dca_count,
+        last_dca_at=position.last_dca_at,
+        moon_bag_activated=position.moon_bag_activated,
+        moon_bag_amount=from_raw(bag, position.decimals) if bag is not None else None,
+    )
+
+
+def cooldown_until(position: Position, config: DcaConfig) -> datetime | None:
+    """Return when the cooldown after the last DCA ends, None without one."""
+    if position.last_dca_at is None:
+        return None
+    # Rounded up to the microsecond: at that instant the rule lets a buy pass, and not one before.
+    return position.last_dca_at + timedelta(microseconds=math.ceil(config.cooldown_seconds * 1_000_000))
 
 
 def dca_levels(config: DcaConfig) -> tuple[DcaLevel, ...]:

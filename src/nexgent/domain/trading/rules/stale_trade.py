@@ -8,6 +8,9 @@ from decimal import Decimal
 from typing import Literal
 
 from nexgent.domain.agents.config_models import StaleTradeConfig
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
+from nexgent.domain.trading.rules.rule import Look, Moment
 from nexgent.shared.money import CONTEXT
 
 StaleReason = Literal["STALE", "DISABLED", "TOO_YOUNG", "OUTSIDE_BAND", "NO_PRICE"]
@@ -22,6 +25,39 @@ class StaleDecision:
 
     close: bool
     reason: StaleReason
+
+
+class StaleTrade:
+    """Leave a position that has gone nowhere for too long."""
+
+    calls_for = CloseReason.STALE_TRADE
+    follows_trail = False
+
+    def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
+        """Within the band of profit, from the end of the hold time on."""
+        del trail
+        config = agent.config.stale_trade
+        if not config.enabled:
+            return None
+        hold_seconds = float(config.min_hold_time_minutes) * 60
+        return Look.at_gain(
+            position.entry_price_sol,
+            at_least=config.min_profit_percent,
+            at_most=config.max_profit_percent,
+            # A millisecond early: a float of this size is exact to less than that, and the rule decides in microseconds.
+            from_seconds=position.opened_at.timestamp() + hold_seconds - 0.001,
+        )
+
+    def speaks(self, moment: Moment) -> bool:
+        """Decide at the price and instant."""
+        position = moment.position
+        return decide_stale_trade(
+            position.opened_at,
+            moment.now,
+            position.entry_price_sol,
+            moment.price_sol,
+            moment.agent.config.stale_trade,
+        ).close
 
 
 def decide_stale_trade(

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from nexgent.domain.agents.config_models import StopLossConfig
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
+from nexgent.domain.trading.rules.rule import Look, Moment
 from nexgent.shared.money import CONTEXT
 
 # Stop prices keep 34 digits: those beyond are the noise of a quotient such as 1/3, and would move an exact
@@ -96,11 +99,7 @@ def decide_stop_loss(
     if not config.enabled:
         return StopLossDecision(False, None, None, peak_price_sol, False)
     current = config.default_percentage if stop_pct is None else stop_pct
-    if (
-        not _is_positive(price_sol)
-        or not _is_positive(entry_price_sol)
-        or entry_price_sol < MIN_ENTRY_PRICE_SOL
-    ):
+    if not _can_be_judged(entry_price_sol, price_sol):
         return StopLossDecision(False, current, None, peak_price_sol, False)
     peak = entry_price_sol if peak_price_sol is None else peak_price_sol
     if price_sol > peak:
@@ -111,6 +110,29 @@ def decide_stop_loss(
     limit = stop_price(entry_price_sol, current)
     changed = stop_pct is None or peak_price_sol is None or current != stop_pct or peak != peak_price_sol
     return StopLossDecision(price_sol <= limit, current, limit, peak, changed)
+
+
+class StopLoss:
+    """Leave a position at its stop. The stop itself follows the peak before any rule is asked (`rules/trail.py`)."""
+
+    calls_for = CloseReason.STOP_LOSS
+    follows_trail = True
+
+    def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
+        """At the stop or below it, exactly."""
+        if not agent.config.stop_loss.enabled or trail.stop_loss_pct is None:
+            return None
+        return Look(high_sol=stop_price(position.entry_price_sol, trail.stop_loss_pct))
+
+    def speaks(self, moment: Moment) -> bool:
+        """Compare the price with the stop as the price has left it."""
+        entry_price_sol, stop_pct = moment.position.entry_price_sol, moment.trail.stop_loss_pct
+        return (
+            moment.agent.config.stop_loss.enabled
+            and stop_pct is not None
+            and _can_be_judged(entry_price_sol, moment.price_sol)
+            and moment.price_sol <= stop_price(entry_price_sol, stop_pct)
+        )
 
 
 def stop_loss_percentage(peak_gain_pct: Decimal, config: StopLossConfig) -> Decimal:
@@ -133,6 +155,12 @@ def stop_loss_percentage(peak_gain_pct: Decimal, config: StopLossConfig) -> Deci
         case _:
             level = _ZERO
     return level if level > 0 else config.default_percentage
+
+
+def _can_be_judged(entry_price_sol: Decimal, price_sol: Decimal) -> bool:
+    return (
+        _is_positive(price_sol) and _is_positive(entry_price_sol) and entry_price_sol >= MIN_ENTRY_PRICE_SOL
+    )
 
 
 def _is_positive(price_sol: Decimal) -> bool:

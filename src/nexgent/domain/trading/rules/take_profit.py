@@ -11,7 +11,10 @@ from decimal import Decimal
 from typing import Literal
 
 from nexgent.domain.agents.config_models import MoonBagConfig, TakeProfitConfig, TakeProfitLevel
-from nexgent.shared.money import CONTEXT
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.rules.rule import Look, Moment, PositionOrderKind
+from nexgent.shared.money import CONTEXT, from_raw
 
 TakeProfitReason = Literal[
     "TRIGGERED", "DISABLED", "NOT_REACHED", "LEVELS_EXHAUSTED", "BATCH_EXHAUSTED", "ONLY_MOON_BAG"
@@ -81,6 +84,50 @@ class TakeProfitBatch:
 
     start_level: int
     total_levels: int
+
+
+class TakeProfit:
+    """Sell the next part of a position at the next level."""
+
+    calls_for = PositionOrderKind.TAKE_PROFIT
+    follows_trail = False
+
+    def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
+        """At the next level or above it, unless there is none or nothing left to sell for it."""
+        del trail
+        config = agent.config.take_profit
+        if not config.enabled:
+            return None
+        levels = take_profit_plan(config).levels
+        hit, total = position.take_profit_levels_hit, position.take_profit_levels_total
+        index = hit - position.take_profit_batch_start
+        if hit >= (len(levels) if total is None else total) or not 0 <= index < len(levels):
+            return None
+        bag_raw = position.moon_bag_raw
+        if position.moon_bag_activated and bag_raw is not None and position.quantity_raw <= bag_raw:
+            return None
+        return Look.at_gain(position.entry_price_sol, at_least=levels[index].target_percent)
+
+    def speaks(self, moment: Moment) -> bool:
+        """Decide at the price."""
+        config = moment.agent.config.take_profit
+        state = take_profit_state(moment.position)
+        return evaluate_take_profit(state, moment.price_sol, config).should_execute
+
+
+def take_profit_state(position: Position) -> TakeProfitState:
+    """Return a position as take profit sees it."""
+    bag = position.moon_bag_raw
+    return TakeProfitState(
+        entry_price_sol=position.entry_price_sol,
+        original_amount=position.purchased,
+        remaining_amount=position.remaining,
+        levels_hit=position.take_profit_levels_hit,
+        moon_bag_activated=position.moon_bag_activated,
+        moon_bag_amount=from_raw(bag, position.decimals) if bag is not None else None,
+        batch_start_level=position.take_profit_batch_start,
+        total_levels=position.take_profit_levels_total,
+    )
 
 
 def take_profit_plan(config: TakeProfitConfig) -> TakeProfitPlan:

@@ -1,0 +1,141 @@
+"""Keep the book of open positions current: what trades, configurations and prices made of them, and when to look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.events import AgentSaved
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
+from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook, TriggerPrices
+from nexgent.domain.trading.book.triggers import triggers_of
+from nexgent.domain.trading.orders.order_tasks import PositionOrderTasks
+from nexgent.domain.trading.rules.precedence import PRECEDENCE
+from nexgent.domain.trading.rules.rule import Look, PositionOrderKind, PositionRule
+from nexgent.domain.trading.rules.trail import tightest, with_configured_stop
+from nexgent.domain.trading.watch.alarms import Alarms
+from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import PositionId, TokenAddress
+
+Move = tuple[HeldPosition, PositionTrail, TriggerPrices]
+
+
+class BookKeeper:
+    """The one writer of the book. `rules` stand in their order of precedence."""
+
+    def __init__(
+        self,
+        *,
+        book: PositionBook,
+        directory: AgentDirectory,
+        trails: TrailKeeper,
+        orders: PositionOrderTasks,
+        clock: Clock,
+        rules: Sequence[PositionRule] = PRECEDENCE,
+    ) -> None:
+        self.rules = tuple(rules)
+        self._book = book
+        self._directory = directory
+        self._trails = trails
+        self._orders = orders
+        self._clock = clock
+        self._alarms = Alarms()
+        orders.when_idle(self._look_anew)
+
+    def on_opened(self, event: PositionOpened) -> None:
+        """Start watching a new position."""
+        self._trails.keep([self.watch(event.position, event.trail).trail])
+
+    def on_updated(self, event: PositionUpdated) -> None:
+        """Take over what a trade made of a position; what prices did to it meanwhile stays, unless the trade re-based it."""
+        held = self._book.get(event.position.id)
+        if held is not None and held.position.version >= event.position.version:
+            return
+        trail = event.trail if held is None else tightest(self._book.current_trail(held), event.trail)
+        self._trails.keep([self.watch(event.position, trail).trail])
+
+    def on_closed(self, event: PositionClosed) -> None:
+        """Stop watching a position."""
+        self._book.remove(event.position_id)
+        self._alarms.forget(event.position_id)
+        self._orders.forget(event.position_id)
+
+    def on_agent_saved(self, event: AgentSaved) -> None:
+        """Apply a changed configuration to the agent's open positions: the stop may tighten, never loosen."""
+        tightened: list[tuple[Position, PositionTrail]] = []
+        for held in self._book.of_agent(event.agent.id):
+            before = held.trail
+            if self.watch(held.position, before).trail != before:
+                tightened.append((held.position, held.trail))
+        if tightened:
+            self._trails.moved(tightened)
+
+    def watch(self, position: Position, trail: PositionTrail) -> HeldPosition:
+        """Put a position into the book with the triggers its agent's configuration gives it."""
+        agent = self._directory.find(position.agent_id)
+        now = self._clock.now()
+        if agent is not None:
+            trail = with_configured_stop(trail, position, agent.config.stop_loss, now)
+        return self._book.put(position, trail, self.triggers(position, trail, agent, now))
+
+    def triggers(
+        self, position: Position, trail: PositionTrail, agent: Agent | None, now: datetime
+    ) -> TriggerPrices:
+        """Return when to look at a position, and have it looked at anew when a rule has to wait until then."""
+        looks = [
+            self._rested(rule.look(position, trail, agent), rule, position, now)
+            if agent is not None
+            else None
+            for rule in self.rules
+        ]
+        return self._awaited(position, triggers_of(looks, trail.peak_price_sol, now.timestamp()))
+
+    def moved_triggers(
+        self, held: HeldPosition, trail: PositionTrail, agent: Agent, now_seconds: float
+    ) -> TriggerPrices:
+        """Return when to look at a position whose trail a price has moved; what does not follow the trail stays."""
+        position = held.position
+        looks = [
+            rule.look(position, trail, agent) if rule.follows_trail else look
+            for rule, look in zip(self.rules, held.triggers.looks, strict=True)
+        ]
+        return self._awaited(position, triggers_of(looks, trail.peak_price_sol, now_seconds))
+
+    def take_over(self, token: TokenAddress, moved: Sequence[Move]) -> None:
+        """Note what one price did to positions of one token, and make it durable."""
+        self._book.move(token, moved)
+        self._trails.moved([(held.position, trail) for held, trail, _ in moved])
+
+    def look_again(self) -> datetime:
+        """Give rules back their triggers that had to wait until now; return now."""
+        now = self._clock.now()
+        for position_id in self._alarms.due(now.timestamp()):
+            self._look_anew(position_id)
+        return now
+
+    def _look_anew(self, position_id: PositionId) -> None:
+        held = self._book.get(position_id)
+        if held is not None:
+            agent = self._directory.find(held.position.agent_id)
+            now = self._clock.now()
+            self._book.reset_triggers(held, self.triggers(held.position, held.trail, agent, now))
+
+    def _rested(
+        self, look: Look | None, rule: PositionRule, position: Position, now: datetime
+    ) -> Look | None:
+        """Return the look of a rule, later where its kind of order rests or another one is under way."""
+        if look is None or not isinstance(rule.calls_for, PositionOrderKind):
+            return look
+        until = self._orders.resting_until(position.id, rule.calls_for, now)
+        if until is None:
+            return look
+        return look._replace(from_seconds=max(look.from_seconds, until.timestamp()))
+
+    def _awaited(self, position: Position, triggers: TriggerPrices) -> TriggerPrices:
+        if triggers.later_seconds is not None:
+            self._alarms.set(position.id, triggers.later_seconds)
+        return triggers
