@@ -46,6 +46,9 @@ COMMANDS = (
     Command("version", "nexgent.cli.version", "print the version"),
 )
 
+LASTING = ("serve", "worker")
+"""Commands that run for long."""
+
 EPILOG = """exit codes: 0 done, 1 a problem was found, 2 wrong usage or setting, 3 cannot start, 130 interrupted.
 Settings come from the environment and from .env; env.example explains each of them."""
 
@@ -67,6 +70,17 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _load_structlog_alone() -> None:
+    """Import structlog without rich and pygments, which it would load for tracebacks in colour: 5 MB kept for nothing."""
+    if "rich" in sys.modules or "structlog" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # "is not installed"
+    try:
+        importlib.import_module("structlog")
+    finally:
+        del sys.modules["rich"]
+
+
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     """Return the parser; only the chosen command's own options are loaded."""
     parser = argparse.ArgumentParser(
@@ -80,6 +94,8 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.summary, description=command.summary)
         if command.name == chosen:
+            if command.name in LASTING:
+                _load_structlog_alone()
             module = importlib.import_module(command.module)
             module.configure(sub)
     return parser

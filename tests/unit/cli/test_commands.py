@@ -344,3 +344,24 @@ def test_a_signal_can_be_tried_without_trading(tmp_path: Path, api: str) -> None
     assert "WOULD_BUY" in result.stdout
     assert "liquidity" in result.stdout
     assert not _Api.bodies
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_what_runs_for_long_loads_nothing_for_looks(command: str) -> None:
+    program = f"""
+import sys
+from nexgent.cli.main import build_parser
+build_parser({command!r})
+import nexgent.bootstrap.app, nexgent.bootstrap.worker
+from nexgent.infrastructure.logging.setup import configure_logging
+configure_logging(level="info", json_lines=False, environment="development")
+print([name for name in ("rich", "pygments") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
