@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.events import PositionClosed, PositionOpened
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.signals.events import SignalProcessed
@@ -93,6 +94,11 @@ class EngineObserver:
         self._metrics.trade_execution_total.labels(event.kind.value, status).inc()
         if not event.succeeded:
             self._metrics.error("trading", event.code or "EXECUTION_FAILED")
+        elif event.kind is TradeKind.TAKE_PROFIT:
+            self._metrics.take_profit_triggers.inc()
+        elif event.kind is TradeKind.DCA_BUY:
+            self._metrics.dca_triggers.inc()
+            self._metrics.dca_execution_seconds.observe(event.seconds)
 
     def on_signal_processed(self, event: SignalProcessed) -> None:
         """Note a processed signal."""

@@ -11,8 +11,9 @@ import pytest
 
 from nexgent.domain.positions.models import PositionTrail
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.pool import PoolUse, opened_pool
 from nexgent.infrastructure.database.projection.projector import Projector
-from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
+from nexgent.infrastructure.database.stores.trails import PostgresTrailStore, forget_stray_trails
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import PositionId
 from tests.integration.database.story import T0, Story, add_owners
@@ -77,7 +78,8 @@ async def test_marks_go_with_their_position(
     await projector.project_all()
     await connection.execute("UPDATE position_marks SET updated_at = now() - interval '2 hours'")
 
-    assert await trails.prune() == 1
+    async with opened_pool(database_url, PoolUse(most=1)) as pool:
+        assert await forget_stray_trails(pool) == 1
     assert await trails.load() == [position.base_trail]
 
     await journal.append(story.sell())

@@ -19,6 +19,10 @@ INSERT INTO audit_log (at, action, outcome, actor, target, address, details) VAL
 _ADD = """
 INSERT INTO idempotency_keys (user_id, key_hash, fingerprint, owner, created_at) VALUES ($1, $2, $2, $3, $4)
 """
+_TRAIL = """
+INSERT INTO position_marks (position_id, position_version, peak_price_sol, lowest_price_sol, updated_at)
+VALUES ($1, 1, 1, 1, $2)
+"""
 
 
 async def test_keys_of_yesterday_are_deleted_and_todays_stay(database_url: str) -> None:
@@ -36,6 +40,18 @@ async def test_keys_of_yesterday_are_deleted_and_todays_stay(database_url: str) 
 
     assert await connection.fetchval("SELECT key_hash FROM idempotency_keys") == b"new"
     assert await connection.fetchval("SELECT actor FROM audit_log") == "29"
+    await connection.close()
+
+
+async def test_trails_of_positions_that_are_gone_are_deleted(database_url: str) -> None:
+    """One may be saved just after its position was closed; every start would read it for ever."""
+    connection = await asyncpg.connect(database_url)
+    for hours in (2, 0):
+        await connection.execute(_TRAIL, new_id(), SystemClock().now() - timedelta(hours=hours))
+    clean: Any = retention_cron(database_url, audit_days=30).coroutine
+
+    assert await clean({}) == 1
+    assert await connection.fetchval("SELECT count(*) FROM position_marks") == 1
     await connection.close()
 
 

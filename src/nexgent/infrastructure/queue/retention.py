@@ -15,6 +15,7 @@ from nexgent.infrastructure.database.stores.audit import forget_old_entries
 from nexgent.infrastructure.database.stores.idempotency import forget_old_answers
 from nexgent.infrastructure.database.stores.login_attempts import forget_old_attempts
 from nexgent.infrastructure.database.stores.sessions import forget_old_sessions
+from nexgent.infrastructure.database.stores.trails import forget_stray_trails
 from nexgent.infrastructure.database.stores.webhooks import forget_old_alerts
 from nexgent.infrastructure.queue.jobs import Context
 from nexgent.shared.clock import SystemClock
@@ -39,11 +40,12 @@ def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
             sessions = await forget_old_sessions(pool, clock.now())
             alerts = await forget_old_alerts(pool, clock.now())
             entries = await forget_old_entries(pool, clock.now(), audit_days)
+            trails = await forget_stray_trails(pool)
         except UnavailableError as error:
             raise Retry(RETRY_SECONDS) from error
         finally:
             await close_pool(pool)
-        deleted = keys + alerts + attempts + sessions + entries
+        deleted = keys + alerts + attempts + sessions + entries + trails
         if deleted:
             log.info(
                 "retention.deleted",
@@ -52,6 +54,7 @@ def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
                 login_attempts=attempts,
                 audit_entries=entries,
                 sessions=sessions,
+                trails=trails,
             )
         return deleted
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+import asyncpg
+
 from nexgent.domain.positions.models import PositionTrail
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.journal.codec import to_json
@@ -98,12 +100,12 @@ class PostgresTrailStore:
             for row in rows
         ]
 
-    async def prune(self) -> int:
-        """Delete trails whose positions are gone for an hour; return how many."""
-        pool = await self._pool.get()
-        with translated_errors("delete position trails"):
-            status = await pool.execute(_PRUNE)
-        return int(status.rpartition(" ")[2])
+
+async def forget_stray_trails(pool: asyncpg.Pool[asyncpg.Record]) -> int:
+    """Delete trails whose positions are gone for an hour; return how many. Raises `UnavailableError`."""
+    with translated_errors("delete position trails"):
+        status = await pool.execute(_PRUNE)
+    return int(status.rpartition(" ")[2])
 
 
 def _newest(trails: Iterable[PositionTrail]) -> list[_TrailRow]:
