@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
 
 from pydantic import SecretStr
 
-from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft, SignalExecution
+from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.paging import PageCursor
@@ -60,9 +58,6 @@ class FakeSignals:
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
         self.by_signal[signal_id] = list(decisions)
 
-    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
-        self.rows[signal_id] = replace(self.rows[signal_id], processed_at=now, process_note=reason)
-
     async def list(
         self,
         wanted: SignalFilter,
@@ -79,9 +74,6 @@ class FakeSignals:
     async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
         row = self.rows.get(signal_id)
         return row if row is not None and row.user_id == user_id else None
-
-    async def executions(self, signal_id: SignalId) -> Sequence[SignalExecution]:
-        return []
 
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
         return self.by_signal.get(signal_id, [])

@@ -51,11 +51,6 @@ class SandboxControl:
             body["liquiditySol"] = str(liquidity_sol)
         return await self._call("POST", "price", body)
 
-    async def set_prices(self, prices: Mapping[str, Decimal | str], *, walk: bool = False) -> dict[str, Any]:
-        """Set the prices of many tokens at once."""
-        texts = {mint: str(price) for mint, price in prices.items()}
-        return await self._call("POST", "price", {"prices": texts, "walk": walk})
-
     async def set_sol_usd(self, price_usd: Decimal | str) -> dict[str, Any]:
         """Set the price of SOL."""
         return await self._call("POST", "sol-usd", {"price": str(price_usd)})

@@ -67,7 +67,6 @@ NO_SESSION = Refusal(401, "Authorization header required", "AUTHENTICATION_ERROR
 NO_ENTRY = Refusal(401, "Invalid API key", "AUTHENTICATION_ERROR")
 ADMIN_ONLY = Refusal(403, "Forbidden: admin only", "AUTHORIZATION_ERROR")
 FOREIGN = Refusal(403, "Forbidden: it belongs to another user", "AUTHORIZATION_ERROR")
-AGENT_NOT_FOUND = Refusal(404, "Agent not found", "AGENT_NOT_FOUND")
 UNKNOWN_AGENT = Refusal(404, "Agent not found", "AGENTNOT_FOUND")
 UNKNOWN_USER = Refusal(404, "User not found", "NOT_FOUND")
 FLAT_FIRST = Refusal(409, "The wallet has open positions; close them first", "OPEN_POSITIONS")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID
 
 from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId, TokenAddress, TransactionId, UserId
 
@@ -107,19 +106,6 @@ class TokenMetrics:
     market_cap_usd: Decimal | None
     liquidity_usd: Decimal | None
     holder_count: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SignalExecution:
-    """The reference's execution row of an eligible agent."""
-
-    id: UUID
-    signal_id: SignalId
-    agent_id: AgentId
-    status: str
-    transaction_id: TransactionId | None
-    error: str | None
-    executed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

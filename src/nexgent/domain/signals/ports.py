@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from nexgent.domain.signals.models import (
@@ -33,10 +32,6 @@ class SignalStore(Protocol):
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
         """Store the decisions of all agents and mark the signal processed, in one transaction; repeating it changes nothing."""
-        ...
-
-    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
-        """Mark a signal processed without a trade, with the reason (it was too old when it was reached)."""
         ...
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from nexgent.domain.signals.models import SignalDecision, SignalExecution
+from nexgent.domain.signals.models import SignalDecision
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import SignalId, TokenAddress, UserId
 
@@ -60,10 +60,6 @@ class SignalQueries(Protocol):
 
     async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
         """Return a signal of that user; a foreign one looks like a missing one."""
-        ...
-
-    async def executions(self, signal_id: SignalId) -> Sequence[SignalExecution]:
-        """Return the execution row of every eligible agent, oldest first. The caller has read the signal with `get`."""
         ...
 
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from nexgent.domain.agents.config import MoonBagConfig, TakeProfitConfig, TakeProfitLevel
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitState,
-    batch_after_dca,
     evaluate_take_profit,
     take_profit_plan,
 )
@@ -107,15 +106,13 @@ def test_a_preset_replaces_stored_levels_but_not_the_choice_of_a_moon_bag() -> N
 
 def test_a_dca_starts_all_levels_again() -> None:
     moderate = TakeProfitConfig(enabled=True)
-    batch = batch_after_dca(1, moderate)
     state = TakeProfitState(
         entry_price_sol=Decimal(1),
         original_amount=Decimal(2000),
         remaining_amount=Decimal(1750),
         levels_hit=1,
-        batch_start_level=batch.start_level,
-        total_levels=batch.total_levels,
+        batch_start_level=1,
+        total_levels=5,
     )
 
-    assert (batch.start_level, batch.total_levels) == (1, 5)
     assert evaluate_take_profit(state, Decimal("1.5"), moderate).sell_amount == 500

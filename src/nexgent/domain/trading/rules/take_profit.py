@@ -78,14 +78,6 @@ class TakeProfitDecision:
     reason: TakeProfitReason
 
 
-@dataclass(frozen=True, slots=True)
-class TakeProfitBatch:
-    """Where a batch of levels starts, and how many levels all batches have together."""
-
-    start_level: int
-    total_levels: int
-
-
 class TakeProfit:
     """Sell the next part of a position at the next level."""
 
@@ -145,11 +137,6 @@ def take_profit_plan(config: TakeProfitConfig) -> TakeProfitPlan:
         enabled=config.moon_bag.enabled, trigger_percent=trigger_percent, retain_percent=retain_percent
     )
     return TakeProfitPlan(levels, moon_bag)
-
-
-def batch_after_dca(levels_hit: int, config: TakeProfitConfig) -> TakeProfitBatch:
-    """Return the batch that a DCA starts: all levels again, measured from the new average."""
-    return TakeProfitBatch(levels_hit, levels_hit + len(take_profit_plan(config).levels))
 
 
 def evaluate_take_profit(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from nexgent.domain.signals.models import SignalDecision, SignalExecution
+from nexgent.domain.signals.models import SignalDecision
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
 from nexgent.domain.transactions.queries import (
     ClosedTradeExportRow,
@@ -19,7 +19,6 @@ from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.stores.signal_rows import (
     as_it_became,
     read_decision,
-    read_execution,
     read_trade,
 )
 from nexgent.infrastructure.database.stores.sql import queries as sql
@@ -118,12 +117,6 @@ class PostgresSignalQueries:
         with translated_errors("read records"):
             row = await self._pool.fetchrow(sql.SIGNAL, signal_id, user_id)
         return SignalRow(**row) if row is not None else None
-
-    async def executions(self, signal_id: SignalId) -> Sequence[SignalExecution]:
-        """Return the execution row of every eligible agent, oldest first."""
-        with translated_errors("read records"):
-            rows = await self._pool.fetch(sql.EXECUTIONS, signal_id)
-        return [read_execution(row) for row in rows]
 
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
         """Return every agent's decision, by agent id, as its trade says now.

@@ -13,7 +13,6 @@ from nexgent.domain.signals.models import (
     Gate,
     Signal,
     SignalDecision,
-    SignalExecution,
     SignalTrade,
 )
 from nexgent.shared.ids import derived_id
@@ -112,20 +111,6 @@ def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalD
             )
         case _:
             return replace(decision, outcome=DecisionOutcome.PENDING, intent_id=trade.intent_id)
-
-
-def read_execution(row: asyncpg.Record) -> SignalExecution:
-    """Return an execution of a row of its table."""
-    transaction_id = row["transaction_id"]
-    return SignalExecution(
-        id=row["id"],
-        signal_id=SignalId(row["signal_id"]),
-        agent_id=AgentId(row["agent_id"]),
-        status=row["status"],
-        transaction_id=TransactionId(transaction_id) if transaction_id is not None else None,
-        error=row["error"],
-        executed_at=row["executed_at"],
-    )
 
 
 def decision_columns(decisions: Iterable[SignalDecision]) -> tuple[list[object], ...]:

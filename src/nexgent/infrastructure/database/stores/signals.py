@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -33,10 +32,6 @@ FROM add_trading_signals($1, $2, $3, $4, $5, $6, $7, $8, $9)
 _UNDECIDED = """
 SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
 FROM trading_signals WHERE processed_at IS NULL ORDER BY created_at, id
-"""
-
-_PROCESSED = """
-UPDATE trading_signals SET processed_at = $2, process_note = $3 WHERE id = $1 AND processed_at IS NULL
 """
 
 _FINISHED = """
@@ -134,11 +129,6 @@ class PostgresSignalStore:
             self._recording = True
             self._tasks.start(self._record_decided(), name="signals.decisions")
         await decided.outcome
-
-    async def expire(self, signal_id: SignalId, reason: str, now: datetime) -> None:
-        """Mark a signal processed without a trade, with the reason. A processed one stays as it is."""
-        with translated_errors("mark a signal"):
-            await self._pool.execute(_PROCESSED, signal_id, now, reason)
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait for additions under way; return how many groups had to be given up."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -38,14 +37,6 @@ class WalletSigner(Protocol):
     def sign(self, wallet: WalletAddress, message: bytes) -> bytes:
         """Return the signature (64 bytes). Raises `WalletNotLoadedError`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SignedParties:
-    """Who signed: `own_signature` is the wallet's; it is the transaction's id when the wallet pays its fee."""
-
-    own_signature: str
-    wallet_pays: bool
 
 
 def sign_order(quote: Quote, wallet: WalletAddress, signer: WalletSigner) -> Submission:

@@ -11,7 +11,6 @@ from nexgent.infrastructure.database.schema.tables import (
     agent_historical_swaps,
     agent_transactions,
     signal_decisions,
-    signal_executions,
     trade_intents,
     trading_signals,
 )
@@ -146,21 +145,6 @@ SIGNALS_EXPORT = Listing(
 )
 SIGNAL = statement(_signal_rows.where(*_is(_signal.id, _signal.user_id)), "id", "user_id")
 
-_execution = signal_executions.c
-EXECUTIONS = statement(
-    select(
-        _execution.id,
-        _execution.signal_id,
-        _execution.agent_id,
-        _execution.status,
-        _execution.transaction_id,
-        _execution.error,
-        _execution.executed_at,
-    )
-    .where(*_is(_execution.signal_id))
-    .order_by(_execution.executed_at, _execution.id),
-    "signal_id",
-)
 _decision = signal_decisions.c
 DECISIONS = statement(
     select(

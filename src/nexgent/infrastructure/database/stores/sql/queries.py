@@ -81,12 +81,6 @@ signal_decisions.price_age_ms, signal_decisions.latency, signal_decisions.decide
 signal_decisions.signal_id = $1::INTEGER ORDER BY signal_decisions.agent_id
 """
 """Arguments: signal_id."""
-EXECUTIONS: Final = """
-SELECT signal_executions.id, signal_executions.signal_id, signal_executions.agent_id, signal_executions.status,
-signal_executions.transaction_id, signal_executions.error, signal_executions.executed_at FROM signal_executions WHERE
-signal_executions.signal_id = $1::INTEGER ORDER BY signal_executions.executed_at, signal_executions.id
-"""
-"""Arguments: signal_id."""
 SIGNAL: Final = """
 SELECT trading_signals.id, trading_signals.user_id, trading_signals.token_address, trading_signals.symbol,
 trading_signals.signal_type, trading_signals.activation_reason, trading_signals.signal_strength, trading_signals.source,
