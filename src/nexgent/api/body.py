@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from nexgent.api.errors import InvalidJsonError
 from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.texts import is_clean_text
 
 _MAX_DIGITS = 200
 _INTEGER_DIGITS = 18
@@ -68,17 +69,6 @@ def parse_document(raw: bytes) -> object:
             "Invalid JSON in request body: texts must not contain NUL or half a surrogate pair"
         )
     return document
-
-
-def is_clean_text(text: str) -> bool:
-    """Tell whether a text can be stored: valid Unicode without NUL."""
-    if "\0" in text:
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _form(raw: bytes) -> dict[str, object]:

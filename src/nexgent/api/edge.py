@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from nexgent.api.body import is_clean_text
 from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.texts import is_clean_text
 
 _MAX_SHOWN = 40
 

@@ -30,9 +30,9 @@ class _Liquidity(msgspec.Struct):
     usd: Decimal | None = None
 
 
-class _Pool(msgspec.Struct):
-    baseToken: _Address  # noqa: N815 -- the vendor's names
-    quoteToken: _Address  # noqa: N815
+class _Pool(msgspec.Struct, rename="camel"):
+    base_token: _Address
+    quote_token: _Address
     liquidity: _Liquidity | None = None
 
 
@@ -103,4 +103,4 @@ class JupiterMarketProbe:
 
 
 def _sides(pool: _Pool) -> tuple[str, str]:
-    return pool.baseToken.address, pool.quoteToken.address
+    return pool.base_token.address, pool.quote_token.address

@@ -39,10 +39,10 @@ _READ_SECONDS = 5.0
 _TOKENS_AT_ONCE = 500
 
 
-class _Price(msgspec.Struct):
+class _Price(msgspec.Struct, rename="camel"):
     """What is read of a cached price."""
 
-    priceSol: Decimal  # noqa: N815 -- the contract's name
+    price_sol: Decimal
 
 
 _decoder = msgspec.json.Decoder(_Price)
@@ -79,7 +79,7 @@ def _price(value: bytes | None) -> Decimal | None:
     if value is None:
         return None
     try:
-        price = _decoder.decode(value).priceSol
+        price = _decoder.decode(value).price_sol
     except msgspec.MsgspecError:
         return None
     return price if price.is_finite() and price > 0 else None

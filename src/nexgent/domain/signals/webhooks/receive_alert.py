@@ -26,6 +26,7 @@ from nexgent.domain.signals.webhooks.ports import WebhookRepository
 from nexgent.domain.signals.webhooks.template import RenderedAlert, parse_template, render
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError, UnavailableError
+from nexgent.shared.texts import is_clean_text
 
 log = structlog.get_logger(__name__)
 
@@ -141,7 +142,7 @@ def rendered_alert(webhook: SignalWebhook, alert: object) -> RenderedAlert:
     rendered = render(parse_template(webhook.template, webhook.maps), alert)
     texts = (rendered.token_address, rendered.signal_type, rendered.symbol, rendered.activation_reason)
     for text in (*texts, rendered.source, rendered.alert_id):
-        if text is not None and not _is_clean(text):
+        if text is not None and not is_clean_text(text):
             raise InvalidAlertError("Invalid alert: texts must not contain NUL or half a surrogate pair")
     return rendered
 
@@ -203,13 +204,3 @@ def _fields_of_text(text: str) -> dict[str, object]:
         fields[SECRET_FIELD], *rest = text.split(maxsplit=1)
         text = "".join(rest)
     return {**fields, TEXT_FIELD: text, WORDS_FIELD: text.split(maxsplit=MAX_WORDS)[:MAX_WORDS]}
-
-
-def _is_clean(text: str) -> bool:
-    if "\0" in text:
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -25,8 +25,8 @@ class BadOrderError(ValueError):
     """The order answer lacks something without which it cannot be used; the text says what."""
 
 
-class _Raw(msgspec.Struct):
-    routePlan: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815 -- the vendor's name
+class _Raw(msgspec.Struct, rename="camel"):
+    route_plan: msgspec.Raw = msgspec.Raw(b"")
 
 
 class OrderTerms(msgspec.Struct):
@@ -111,5 +111,5 @@ def _paid_by(order: Mapping[str, Any], name: str, payer_name: str, taker: str | 
 
 def _routes(body: bytes) -> str | None:
     """Return the route plan as the text it came in."""
-    raw = bytes(msgspec.json.decode(body, type=_Raw).routePlan)
+    raw = bytes(msgspec.json.decode(body, type=_Raw).route_plan)
     return raw.decode() if raw not in (b"", b"null") else None
