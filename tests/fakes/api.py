@@ -56,6 +56,7 @@ from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKey
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.change_password import ChangePassword
 from nexgent.domain.users.errors import LoginBusyError
+from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import OF_NETWORK, Attempt, LoginGuard
 from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
 from nexgent.domain.users.origin import Origin
@@ -494,12 +495,10 @@ class FakeApi:
         guard = LoginGuard(attempts=FakeAttempts(), clock=self.clock)
         sessions = Sessions(
             users=self.users,
-            passwords=self.passwords,
             tokens=self.tokens,
             store=self.store,
             revoked=self.revoked,
             records=FakeRecords(),
-            guard=guard,
             clock=self.clock,
         )
         kill_switch = SetKillSwitch(
@@ -518,6 +517,7 @@ class FakeApi:
             authenticator=authenticator,
             rate_limits=self.rate_limits,
             idempotency=IdempotentRequests(self.answers),
+            log_in=LogIn(users=self.users, passwords=self.passwords, guard=guard, sessions=sessions),
             sessions=sessions,
             change_password=ChangePassword(
                 users=self.users,

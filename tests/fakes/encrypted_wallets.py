@@ -170,7 +170,6 @@ class World:
                 ledger=self.engine.ledger,
                 gate=self.gate,
                 vault=self.vault,
-                secrets=self.secrets,
                 index=self.index,
                 unassign=self.rules.unassign,
                 clock=self.clock,

@@ -15,6 +15,7 @@ from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.ports import WalletRows
+from nexgent.domain.wallets.replace_wallet import WalletReplacement
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.ids import new_id
@@ -116,11 +117,10 @@ class WalletWorld:
         self.listing = ListWallets(directory=directory, keys=self.keys, environment=self.environment)
         self.assign = AssignWallet(
             directory=directory,
-            ledger=ledger,
             wallets=self.wallets,
+            replacement=WalletReplacement(ledger=ledger, wallets=self.wallets, projections=FakeProjections()),
             keys=self.keys,
             environment=self.environment,
-            projections=FakeProjections(),
             clock=clock,
             publish=publish,
         )

@@ -44,6 +44,7 @@ from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQ
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator
 from nexgent.domain.users.change_password import ChangePassword
+from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
@@ -123,6 +124,7 @@ class ApiServices:
     authenticator: Authenticator
     rate_limits: RateLimits
     idempotency: IdempotentRequests
+    log_in: LogIn
     sessions: Sessions
     register: Register
     change_password: ChangePassword

@@ -39,6 +39,7 @@ from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.change_password import ChangePassword
+from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
@@ -47,6 +48,7 @@ from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.list_wallets import ListWallets
+from nexgent.domain.wallets.replace_wallet import WalletReplacement
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.infrastructure.cache.admin import RedisCopies
@@ -131,11 +133,9 @@ def build_api_services(
     guard = LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock, publish=publish)
     sessions = Sessions(
         users=users.accounts,
-        passwords=users.passwords,
         tokens=users.tokens,
         store=users.session_store,
         revoked=users.revoked,
-        guard=guard,
         records=users.session_records,
         clock=clock,
         publish=publish,
@@ -145,6 +145,7 @@ def build_api_services(
         authenticator=users.authenticator,
         rate_limits=rate_limits,
         idempotency=IdempotentRequests(answers),
+        log_in=LogIn(users=users.accounts, passwords=users.passwords, guard=guard, sessions=sessions),
         sessions=sessions,
         change_password=ChangePassword(
             users=users.accounts,
@@ -228,11 +229,10 @@ def build_api_services(
         list_wallets=ListWallets(directory=directory, keys=market.keys, environment=environment_wallets),
         assign_wallet=AssignWallet(
             directory=directory,
-            ledger=ledger,
             wallets=wallets,
+            replacement=WalletReplacement(ledger=ledger, wallets=wallets, projections=projections),
             keys=market.keys,
             environment=environment_wallets,
-            projections=projections,
             clock=clock,
             publish=publish,
         ),

@@ -151,7 +151,6 @@ def build_encrypted_wallets(
             ledger=ledger,
             gate=gate,
             vault=parts.vault,
-            secrets=parts.secrets,
             index=parts.index,
             unassign=unassign,
             clock=clock,

@@ -20,6 +20,7 @@ from nexgent.domain.users.errors import (
     RegistrationDisabledError,
     WeakPasswordError,
 )
+from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import Scope, Session
 from nexgent.domain.users.register import Register
@@ -47,6 +48,7 @@ class Site:
     users: PostgresUserRepository
     passwords: BcryptHasher
     sessions: Sessions
+    log_in: LogIn
 
     def register(self, *, allowed: bool = True) -> Register:
         return Register(
@@ -67,15 +69,15 @@ async def site(database_url: str, request_redis: ImpatientRedis) -> AsyncIterato
     users = PostgresUserRepository(pool)
     sessions = Sessions(
         users=users,
-        passwords=passwords,
         tokens=JwtCodec(SECRET),
         store=RedisSessionStore(request_redis, "test:"),
         revoked=RevokedTokens(),
         records=PostgresSessionRecords(pool),
-        guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=SystemClock()),
         clock=SystemClock(),
     )
-    yield Site(pool, users, passwords, sessions)
+    guard = LoginGuard(attempts=PostgresLoginAttempts(pool), clock=SystemClock())
+    log_in = LogIn(users=users, passwords=passwords, guard=guard, sessions=sessions)
+    yield Site(pool, users, passwords, sessions, log_in)
     passwords.close()
     await pool.close()
 
@@ -85,7 +87,7 @@ async def test_whoever_registers_can_log_in_and_stay(site: Site, redis: Redis) -
 
     assert await site.emails() == [EMAIL]
     assert (await site.sessions.refresh(session.refresh_token)).access_token
-    assert (await site.sessions.log_in(EMAIL, PASSWORD)).user.id == session.user.id
+    assert (await site.log_in.execute(EMAIL, PASSWORD)).user.id == session.user.id
     key = f"test:refresh_token:{JwtCodec(SECRET).decode(session.refresh_token).token_id}"
     assert 86_300 < await redis.ttl(key) <= 86_400
     stored = await site.pool.fetchval("SELECT password_hash FROM users")
@@ -101,7 +103,7 @@ async def test_an_address_is_had_once_however_many_ask_for_it(site: Site) -> Non
     (won,) = [one for one in outcomes if isinstance(one, Session)]
     assert [type(one) for one in outcomes if one is not won] == [EmailTakenError] * 3
     number = outcomes.index(won)
-    assert (await site.sessions.log_in(EMAIL, f"{PASSWORD}{number}")).user.id == won.user.id
+    assert (await site.log_in.execute(EMAIL, f"{PASSWORD}{number}")).user.id == won.user.id
 
 
 async def test_what_is_refused_leaves_nothing(site: Site) -> None:
@@ -122,7 +124,7 @@ async def test_the_administrator_of_the_settings_takes_over_nobodys_account(site
     assert outcome is SeedOutcome.CREATED
     assert admin_id != first.user.id
     assert await site.emails() == ["admin@example.com", EMAIL]
-    assert (await site.sessions.log_in(EMAIL, PASSWORD)).user.id == first.user.id
+    assert (await site.log_in.execute(EMAIL, PASSWORD)).user.id == first.user.id
 
 
 class Later(SystemClock):

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens, key_hash
 from nexgent.domain.users.errors import AccountLockedError, NotAuthenticatedError
+from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import Attempt, LoginGuard, account_key
 from nexgent.domain.users.models import Scope, User
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
@@ -156,20 +157,20 @@ async def test_sessions_end_to_end(
     store, tokens = RedisSessionStore(request_redis, PREFIX), JwtCodec(SECRET)
     sessions = Sessions(
         users=users,
-        passwords=passwords,
         tokens=tokens,
         store=store,
         revoked=revoked,
         records=PostgresSessionRecords(pool),
-        guard=LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock),
         clock=clock,
     )
+    guard = LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock)
+    log_in = LogIn(users=users, passwords=passwords, guard=guard, sessions=sessions)
     seed = SeedAdmin(users=users, passwords=passwords, clock=clock)
     outcomes = await asyncio.gather(*(seed.execute(EMAIL, PASSWORD) for _ in range(3)))
     assert len({user_id for _, user_id in outcomes}) == 1
     assert [outcome for outcome, _ in outcomes].count(SeedOutcome.CREATED) == 1
 
-    session = await sessions.log_in(EMAIL, PASSWORD)
+    session = await log_in.execute(EMAIL, PASSWORD)
     claims = tokens.decode(session.refresh_token)
     key = f"{PREFIX}refresh_token:{claims.token_id}"
     assert (await redis.get(key)).decode() == str(session.user.id)
@@ -186,11 +187,11 @@ async def test_sessions_end_to_end(
 
     for _ in range(5):
         with pytest.raises(NotAuthenticatedError):
-            await sessions.log_in(EMAIL, "wrong")
+            await log_in.execute(EMAIL, "wrong")
     with pytest.raises(AccountLockedError):
-        await sessions.log_in(EMAIL, PASSWORD)
+        await log_in.execute(EMAIL, PASSWORD)
     assert (await seed.execute(EMAIL, "another"))[0] is SeedOutcome.PASSWORD_REPLACED
-    assert (await sessions.log_in(EMAIL, "another")).user.email == EMAIL
+    assert (await log_in.execute(EMAIL, "another")).user.email == EMAIL
     passwords.close()
 
 

@@ -15,6 +15,7 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletInUseError
+from nexgent.domain.wallets.replace_wallet import WalletReplacement
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.projection.projector import Projector
@@ -84,11 +85,10 @@ async def test_replacing_keeps_the_history_of_the_agent_and_moves_paper_money(wo
     held = {mint: balance.amount_raw for mint, balance in story.state.balances.items() if balance.amount_raw}
     assign = AssignWallet(
         directory=world.directory,
-        ledger=world.ledger,
         wallets=world.wallets,
+        replacement=WalletReplacement(ledger=world.ledger, wallets=world.wallets, projections=world),
         keys=FakeLoadedWallets(),
         environment=EnvironmentWallets(administrator=FakeAdministration(), shared=False),
-        projections=world,
         clock=world.clock,
         publish=world.bus.publish,
     )

@@ -17,6 +17,7 @@ import uvloop
 from websockets import ClientConnection, ConnectionClosed, InvalidStatus, connect
 
 from nexgent.domain.users.models import TokenType
+from nexgent.infrastructure.websocket.endpoint import SocketTiming
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
 from tests.integration.websocket.conftest import Site
@@ -190,7 +191,7 @@ async def test_a_frame_of_64_kib_is_taken_and_a_larger_one_ends_the_connection(s
 
 async def test_a_client_that_never_answers_is_taken_for_dead(site: Site) -> None:
     async with (
-        site.serve(ping_seconds=0.05, silence_seconds=2.0),
+        site.serve(timing=SocketTiming(ping_seconds=0.05, silence_seconds=2.0)),
         connect(site.address()) as silent,
         connect(site.address()) as lively,
     ):
@@ -212,7 +213,7 @@ async def test_a_client_that_never_answers_is_taken_for_dead(site: Site) -> None
 
 
 async def test_a_token_that_runs_out_ends_the_connection(site: Site) -> None:
-    async with site.serve(check_seconds=0.05), connect(site.address()) as connection:
+    async with site.serve(timing=SocketTiming(check_seconds=0.05)), connect(site.address()) as connection:
         await greeted(connection)
         site.clock.shift = timedelta(minutes=16)
         assert await closing(connection) == (1008, "Token expired")
@@ -265,7 +266,7 @@ async def test_a_client_that_reads_nothing_is_closed_and_holds_nobody_up(site: S
 def test_a_connection_that_nobody_reads_does_not_stay_open(site: Site, fast_loop: bool) -> None:
     async def overrun() -> None:
         position = site.world.open()
-        async with site.serve(linger_seconds=0.2):
+        async with site.serve(timing=SocketTiming(linger_seconds=0.2)):
             with _deaf(site) as deaf:
 
                 def dropped() -> bool:

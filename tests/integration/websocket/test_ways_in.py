@@ -18,7 +18,6 @@ from websockets import InvalidStatus, Subprotocol, connect
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.users.authenticate import RevokedTokens
 from nexgent.domain.users.errors import NotAuthenticatedError
-from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import TokenType
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets, TicketHolder
@@ -26,11 +25,12 @@ from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_r
 from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores.users import PostgresUserRepository
 from nexgent.infrastructure.logging.setup import configure_logging
+from nexgent.infrastructure.websocket.endpoint import SocketTiming
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.fakes.api import FakeAttempts, FakePasswords, FakeRecords, FakeSessionStore, FakeUsers
+from tests.fakes.api import FakeRecords, FakeSessionStore, FakeUsers
 from tests.fakes.clock import FakeClock
 from tests.integration.websocket.conftest import Site
 from tests.integration.websocket.test_endpoint import closing, greeted, receive
@@ -165,7 +165,7 @@ async def test_a_key_of_somebody_else_opens_nothing(site: Site) -> None:
 
 
 async def test_a_logout_ends_the_connections_of_the_session_and_no_others(site: Site) -> None:
-    async with site.serve(check_seconds=NEVER_SECONDS):
+    async with site.serve(timing=SocketTiming(check_seconds=NEVER_SECONDS)):
         claims, other = site.claims(), site.claims()
         token = site.codec.encode(claims)
         ticket = (await site.tickets.issue(claims)).text
@@ -185,7 +185,7 @@ async def test_a_logout_ends_the_connections_of_the_session_and_no_others(site: 
 async def test_a_connection_lives_as_long_as_its_session_and_not_as_its_token(site: Site) -> None:
     session = site.claims(kind=TokenType.REFRESH, seconds=86_400)
     claims = site.claims(session=session)
-    async with site.serve(check_seconds=0.05):
+    async with site.serve(timing=SocketTiming(check_seconds=0.05)):
         shown = at(site, f"&token={site.codec.encode(claims)}")
         ticket = (await site.tickets.issue(claims)).text
         async with connect(shown) as by_token, connect(at(site, f"&ticket={ticket}")) as by_ticket:
@@ -207,12 +207,10 @@ async def test_a_logout_with_a_later_token_ends_what_an_earlier_one_of_the_sessi
     earlier, later = site.claims(session=session), site.claims(session=session)
     sessions = Sessions(
         users=FakeUsers(),
-        passwords=FakePasswords(),
         tokens=site.codec,
         store=FakeSessionStore(),
         revoked=site.revoked,
         records=FakeRecords(),
-        guard=LoginGuard(attempts=FakeAttempts(), clock=site.clock),
         clock=site.clock,
     )
     async with site.serve(), connect(at(site, f"&token={site.codec.encode(earlier)}")) as connection:
@@ -223,7 +221,7 @@ async def test_a_logout_with_a_later_token_ends_what_an_earlier_one_of_the_sessi
 
 
 async def test_a_new_password_ends_the_connections_of_before(site: Site) -> None:
-    async with site.serve(check_seconds=0.05), connect(site.address()) as connection:
+    async with site.serve(timing=SocketTiming(check_seconds=0.05)), connect(site.address()) as connection:
         await greeted(connection)
         site.revoked.load_sessions({site.user_id: site.clock.now() + timedelta(seconds=2)})
         assert await closing(connection) == (1008, "Session ended")
@@ -233,7 +231,7 @@ async def test_the_connections_of_a_deleted_user_end(site: Site, database_url: s
     pool = await create_pool(database_url, PoolUse(most=1))
     users = PostgresUserRepository(pool)
     await pool.execute("INSERT INTO users (id, email) VALUES ($1, 'user@example.com')", site.user_id)
-    async with site.serve(check_seconds=0.05), connect(site.address()) as connection:
+    async with site.serve(timing=SocketTiming(check_seconds=0.05)), connect(site.address()) as connection:
         await greeted(connection)
         assert site.world.hub.user_ids() == {site.user_id}
         assert not await users.gone(site.world.hub.user_ids())
@@ -245,7 +243,7 @@ async def test_the_connections_of_a_deleted_user_end(site: Site, database_url: s
 
 
 async def test_news_of_logouts_elsewhere_end_connections_too(site: Site) -> None:
-    async with site.serve(check_seconds=0.05), connect(site.address()) as connection:
+    async with site.serve(timing=SocketTiming(check_seconds=0.05)), connect(site.address()) as connection:
         await greeted(connection)
         # As read from the store, without an event.
         site.revoked.load({site.last_token_id: 2**31})
@@ -253,7 +251,10 @@ async def test_news_of_logouts_elsewhere_end_connections_too(site: Site) -> None
 
 
 async def test_a_deleted_agent_ends_its_connections(site: Site) -> None:
-    async with site.serve(check_seconds=NEVER_SECONDS), connect(site.address()) as connection:
+    async with (
+        site.serve(timing=SocketTiming(check_seconds=NEVER_SECONDS)),
+        connect(site.address()) as connection,
+    ):
         await greeted(connection)
         event = AgentDeleted(site.world.agent_id)
         site.directory.on_deleted(event)
@@ -262,7 +263,7 @@ async def test_a_deleted_agent_ends_its_connections(site: Site) -> None:
 
 
 async def test_an_agent_that_is_gone_after_reading_everything_again_ends_its_connections(site: Site) -> None:
-    async with site.serve(check_seconds=0.05), connect(site.address()) as connection:
+    async with site.serve(timing=SocketTiming(check_seconds=0.05)), connect(site.address()) as connection:
         await greeted(connection)
         site.directory.load([])
         assert await closing(connection) == (1008, "Agent deleted")
@@ -285,7 +286,7 @@ async def test_a_deleted_key_ends_its_connections(site: Site) -> None:
 
 
 async def test_a_key_deleted_elsewhere_is_noticed(site: Site) -> None:
-    async with site.serve(check_seconds=0.05):
+    async with site.serve(timing=SocketTiming(check_seconds=0.05)):
         key, key_id = site.key("positions")
         async with connect(at(site), additional_headers={"X-API-Key": key}) as connection:
             await greeted(connection)

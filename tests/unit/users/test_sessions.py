@@ -18,6 +18,7 @@ from nexgent.domain.users.errors import (
     NotAuthenticatedError,
 )
 from nexgent.domain.users.events import LoggedIn, LoginRefused, SessionsEnded
+from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import ApiKey, Claims, Scope, TokenType, User
 from nexgent.domain.users.origin import Origin
@@ -70,14 +71,18 @@ class World:
         self.revoked = RevokedTokens()
         self.sessions = Sessions(
             users=self.users,
-            passwords=self.passwords,
             tokens=self.tokens,
             store=self.store,
             revoked=self.revoked,
             records=self.records,
-            guard=LoginGuard(attempts=self.attempts, clock=self.clock, publish=self.events.append),
             clock=self.clock,
             publish=self.events.append,
+        )
+        self.log_in = LogIn(
+            users=self.users,
+            passwords=self.passwords,
+            guard=LoginGuard(attempts=self.attempts, clock=self.clock, publish=self.events.append),
+            sessions=self.sessions,
         )
         self.authenticator = Authenticator(
             tokens=self.tokens, keys=self.keys, revoked=self.revoked, clock=self.clock
@@ -95,12 +100,12 @@ async def world() -> World:
 async def fails(world: World, times: int) -> None:
     for _ in range(times):
         with pytest.raises(NotAuthenticatedError, match="Invalid email or password"):
-            await world.sessions.log_in(EMAIL, "wrong")
+            await world.log_in.execute(EMAIL, "wrong")
 
 
 class TestLogin:
     async def test_tokens_say_what_the_contract_says(self, world: World) -> None:
-        session = await world.sessions.log_in(" ADMIN@example.com ", PASSWORD)
+        session = await world.log_in.execute(" ADMIN@example.com ", PASSWORD)
 
         access = jwt.get_unverified_claims(session.access_token)
         refresh = jwt.get_unverified_claims(session.refresh_token)
@@ -112,8 +117,8 @@ class TestLogin:
         assert world.store.refresh == {refresh["jti"]: session.user.id}
 
     async def test_all_tokens_of_a_session_name_it_and_its_end(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
-        another = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
+        another = await world.log_in.execute(EMAIL, PASSWORD)
         world.clock.shift = timedelta(minutes=10)
         refreshed = (await world.sessions.refresh(session.refresh_token)).access_token
 
@@ -125,7 +130,7 @@ class TestLogin:
         assert world.tokens.decode(another.access_token).session_id != read[0].session_id
 
     async def test_a_token_of_before_sessions_had_names_is_a_session_of_its_own(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         content = jwt.get_unverified_claims(session.refresh_token)
         old = {name: value for name, value in content.items() if name not in ("sid", "sessionExp")}
         token = jwt.encode(old, SECRET.get_secret_value(), algorithm="HS256")
@@ -135,7 +140,7 @@ class TestLogin:
         assert (await world.sessions.refresh(token)).access_token
 
     async def test_remembered_sessions_last_a_month(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD, remember=True)
+        session = await world.log_in.execute(EMAIL, PASSWORD, remember=True)
 
         claims = jwt.get_unverified_claims(session.refresh_token)
         assert claims["exp"] - claims["iat"] == 30 * 86_400
@@ -144,7 +149,7 @@ class TestLogin:
         before = world.passwords.checks
 
         answers = await asyncio.gather(
-            *(world.sessions.log_in(EMAIL, "wrong") for _ in range(60)), return_exceptions=True
+            *(world.log_in.execute(EMAIL, "wrong") for _ in range(60)), return_exceptions=True
         )
 
         assert world.passwords.checks == before + 5
@@ -155,14 +160,14 @@ class TestLogin:
         world.passwords.busy = True
         for _ in range(6):
             with pytest.raises(LoginBusyError):
-                await world.sessions.log_in(EMAIL, "wrong")
+                await world.log_in.execute(EMAIL, "wrong")
         world.passwords.busy = False
 
         await fails(world, 5)
 
     async def test_what_happens_is_told(self, world: World) -> None:
         origin = Origin("192.0.2.7", "curl/8")
-        session = await world.sessions.log_in(EMAIL, PASSWORD, origin=origin)
+        session = await world.log_in.execute(EMAIL, PASSWORD, origin=origin)
         await fails(world, 1)
 
         login, refusal = world.events
@@ -172,13 +177,13 @@ class TestLogin:
     @pytest.mark.parametrize("email", ["a\0@example.com", "\ud800@example.com"])
     async def test_an_address_no_database_can_hold_is_an_unknown_one(self, world: World, email: str) -> None:
         with pytest.raises(NotAuthenticatedError, match="Invalid email or password"):
-            await world.sessions.log_in(email, PASSWORD)
+            await world.log_in.execute(email, PASSWORD)
 
     async def test_unknown_users_cost_a_comparison_too(self, world: World) -> None:
         before = world.passwords.checks
 
         with pytest.raises(NotAuthenticatedError, match="Invalid email or password"):
-            await world.sessions.log_in("nobody@example.com", PASSWORD)
+            await world.log_in.execute("nobody@example.com", PASSWORD)
 
         assert world.passwords.checks == before + 1
 
@@ -186,11 +191,11 @@ class TestLogin:
         await fails(world, 5)
 
         with pytest.raises(AccountLockedError) as caught:
-            await world.sessions.log_in(EMAIL, PASSWORD)
+            await world.log_in.execute(EMAIL, PASSWORD)
 
         assert str(caught.value.details["lockedUntil"]).endswith("Z")
         world.clock.shift = timedelta(minutes=15, seconds=1)
-        assert (await world.sessions.log_in(EMAIL, PASSWORD)).user.email == EMAIL
+        assert (await world.log_in.execute(EMAIL, PASSWORD)).user.email == EMAIL
 
     async def test_counting_starts_again_after_a_lock_has_lapsed(self, world: World) -> None:
         await fails(world, 5)
@@ -198,25 +203,25 @@ class TestLogin:
 
         await fails(world, 4)
 
-        assert (await world.sessions.log_in(EMAIL, PASSWORD)).user.email == EMAIL
+        assert (await world.log_in.execute(EMAIL, PASSWORD)).user.email == EMAIL
 
     async def test_success_forgets_failures(self, world: World) -> None:
         await fails(world, 4)
-        await world.sessions.log_in(EMAIL, PASSWORD)
+        await world.log_in.execute(EMAIL, PASSWORD)
         await fails(world, 4)
 
-        assert (await world.sessions.log_in(EMAIL, PASSWORD)).user.email == EMAIL
+        assert (await world.log_in.execute(EMAIL, PASSWORD)).user.email == EMAIL
 
     async def test_an_unreachable_store_is_not_a_wrong_password(self, world: World) -> None:
         world.store.away = True
 
         with pytest.raises(UnavailableError):
-            await world.sessions.log_in(EMAIL, PASSWORD)
+            await world.log_in.execute(EMAIL, PASSWORD)
 
 
 class TestRefresh:
     async def test_it_can_be_used_again(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
 
         for _ in range(2):
             caller = world.authenticator.by_token(
@@ -225,7 +230,7 @@ class TestRefresh:
             assert caller.user_id == session.user.id
 
     async def test_refusals_have_their_texts(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
 
         with pytest.raises(NotAuthenticatedError, match="Invalid or expired refresh token"):
             await world.sessions.refresh("nonsense")
@@ -240,7 +245,7 @@ class TestRefresh:
             await world.sessions.refresh(session.refresh_token)
 
     async def test_a_session_of_before_there_were_records_goes_on(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         world.records.rows.clear()
 
         assert (await world.sessions.refresh(session.refresh_token)).access_token
@@ -251,7 +256,7 @@ class TestRefresh:
             await world.sessions.refresh(session.refresh_token)
 
     async def test_rotation_gives_two_who_ask_at_once_the_same_token(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
 
         first, second = await asyncio.gather(
             *(world.sessions.refresh(session.refresh_token, rotate=True) for _ in range(2))
@@ -266,8 +271,8 @@ class TestRefresh:
         assert again.refresh_token == first.refresh_token
 
     async def test_a_refresh_token_used_again_later_ends_the_session(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
-        stays = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
+        stays = await world.log_in.execute(EMAIL, PASSWORD)
         newest = (await world.sessions.refresh(session.refresh_token, rotate=True)).refresh_token
         assert newest is not None
         world.clock.shift = timedelta(seconds=31)
@@ -285,7 +290,7 @@ class TestRefresh:
         )
 
     async def test_who_never_asks_for_rotation_keeps_one_token(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         for minutes in range(0, 120, 10):
             world.clock.shift = timedelta(minutes=minutes)
             refreshed = await world.sessions.refresh(session.refresh_token)
@@ -294,7 +299,7 @@ class TestRefresh:
 
 class TestLogout:
     async def test_both_tokens_are_void_afterwards(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         caller = world.authenticator.by_token(f"Bearer {session.access_token}")
         assert caller.claims is not None
 
@@ -309,9 +314,9 @@ class TestLogout:
     async def test_a_logout_that_names_no_refresh_token_ends_the_session_all_the_same(
         self, world: World
     ) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         refreshed = (await world.sessions.refresh(session.refresh_token)).access_token
-        stays = await world.sessions.log_in(EMAIL, PASSWORD)
+        stays = await world.log_in.execute(EMAIL, PASSWORD)
 
         await world.sessions.log_out(world.tokens.decode(refreshed), None)
 
@@ -323,9 +328,9 @@ class TestLogout:
         assert (await world.sessions.refresh(stays.refresh_token)).access_token
 
     async def test_a_refresh_token_of_somebody_else_stays(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         await world.seed.execute("other@example.com", PASSWORD)
-        other = await world.sessions.log_in("other@example.com", PASSWORD)
+        other = await world.log_in.execute("other@example.com", PASSWORD)
         caller = world.authenticator.by_token(f"Bearer {session.access_token}")
         assert caller.claims is not None
 
@@ -334,7 +339,7 @@ class TestLogout:
         assert (await world.sessions.refresh(other.refresh_token)).access_token
 
     async def test_revocations_stored_before_a_restart_count(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         token_id = jwt.get_unverified_claims(session.access_token)["jti"]
 
         world.revoked.load({token_id: 2**31})
@@ -383,7 +388,7 @@ class TestTokens:
             world.authenticator.by_token(f"Bearer {token}")
 
     async def test_a_remembered_token_expires_all_the_same(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
         world.authenticator.by_token(f"Bearer {session.access_token}")
         world.clock.shift = timedelta(minutes=15, seconds=1)
 
@@ -406,7 +411,7 @@ class TestTokens:
             world.authenticator.by_token(f"Bearer {token}")
 
     async def test_a_refresh_token_opens_nothing(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
 
         with pytest.raises(NotAuthenticatedError, match="Invalid token type"):
             world.authenticator.by_token(f"Bearer {session.refresh_token}")
@@ -461,7 +466,7 @@ class TestKeys:
         assert (await world.authenticator.by_token_or_key(None, KEY, Scope.AGENTS)).key is not None
 
     async def test_what_is_not_a_key_falls_back_to_the_token(self, world: World) -> None:
-        session = await world.sessions.log_in(EMAIL, PASSWORD)
+        session = await world.log_in.execute(EMAIL, PASSWORD)
 
         caller = await world.authenticator.by_token_or_key(
             f"Bearer {session.access_token}", "not-a-key", Scope.AGENTS
@@ -483,7 +488,7 @@ class TestSeed:
         outcome, _ = await world.seed.execute(EMAIL, "another one")
 
         assert outcome is SeedOutcome.PASSWORD_REPLACED
-        assert (await world.sessions.log_in(EMAIL, "another one")).user.email == EMAIL
+        assert (await world.log_in.execute(EMAIL, "another one")).user.email == EMAIL
 
     async def test_another_address_never_takes_over_an_account(self, world: World) -> None:
         before: User = next(iter(world.users.by_id.values()))

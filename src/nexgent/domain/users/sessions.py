@@ -1,4 +1,4 @@
-"""Log in, stay logged in, log out."""
+"""Stay logged in, log out, see and end sessions."""
 
 from __future__ import annotations
 
@@ -18,18 +18,16 @@ from nexgent.domain.users.errors import (
     UserNotFoundError,
 )
 from nexgent.domain.users.events import LoggedIn, SessionsEnded
-from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import (
     ACCESS_LIFETIME,
     REFRESH_LIFETIME,
-    REMEMBERED_REFRESH_LIFETIME,
     Claims,
     Session,
     TokenType,
     User,
 )
 from nexgent.domain.users.origin import UNKNOWN_ORIGIN, Origin
-from nexgent.domain.users.ports import PasswordHasher, SessionStore, TokenCodec, UserRepository
+from nexgent.domain.users.ports import SessionStore, TokenCodec, UserRepository
 from nexgent.domain.users.session_records import SessionRecord, SessionRecords
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
@@ -54,51 +52,26 @@ def _nobody_listens(_event: object) -> None:
 
 
 class Sessions:
-    """The life of a session: it begins with a password and lives from its refresh token."""
+    """The life of a session: it lives from its refresh token."""
 
     def __init__(
         self,
         *,
         users: UserRepository,
-        passwords: PasswordHasher,
         tokens: TokenCodec,
         store: SessionStore,
         revoked: RevokedTokens,
-        guard: LoginGuard,
         records: SessionRecords,
         clock: Clock,
         publish: Callable[[object], None] = _nobody_listens,
     ) -> None:
         self._users = users
-        self._passwords = passwords
         self._tokens = tokens
         self._store = store
         self._revoked = revoked
-        self._guard = guard
         self._records = records
         self._clock = clock
         self._publish = publish
-
-    async def log_in(
-        self, email: str, password: str, *, remember: bool = False, origin: Origin = UNKNOWN_ORIGIN
-    ) -> Session:
-        """Return a new session.
-
-        Raises `NotAuthenticatedError` (unknown user and wrong password alike), `AccountLockedError`, `UnavailableError`
-        when users or sessions cannot be read or written: a store that is away never looks like a wrong password.
-        """
-        address = email.strip().lower()
-        user = await self._users.find_by_email(address) if _storable(address) else None
-        user_id = user.id if user is not None else None
-        # Nothing below depends on whether there is a user before the answer is decided: neither its words nor its time.
-        async with self._guard.attempt(address, user_id, origin) as attempt:
-            known_hash = user.password_hash if user is not None else None
-            fits = await self._passwords.verify(password, known_hash, known=attempt.known)
-        if user is None or not fits:
-            self._guard.failed(user_id, origin)
-            raise NotAuthenticatedError("Invalid email or password")
-        await self._guard.succeeded(attempt, user.id)
-        return await self.begin(user, REMEMBERED_REFRESH_LIFETIME if remember else REFRESH_LIFETIME, origin)
 
     async def begin(
         self,
@@ -298,8 +271,3 @@ def _refresh_claims(user: User, record: SessionRecord) -> Claims:
         session_id=record.id,
         session_ends_at=ends_at,
     )
-
-
-def _storable(text: str) -> bool:
-    """Tell whether a text can be asked for in the database: JSON can hold what no text there does."""
-    return "\0" not in text and all(not "\ud800" <= letter <= "\udfff" for letter in text)

@@ -1,9 +1,4 @@
-"""Give an agent a wallet, or another one in the place of the one it has.
-
-A history belongs to the address where it happened and is never renamed. A wallet is replaced only when it is flat; its
-transactions and closed trades stay with the agent, its paper money moves over, and what a live wallet holds is on the chain
-anyway.
-"""
+"""Give an agent a wallet, or another one in the place of the one it has."""
 
 from __future__ import annotations
 
@@ -17,14 +12,10 @@ from nexgent.domain.agents.create_agent import SIMULATION_PREFIX
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
-from nexgent.domain.ledger.lanes import Alone, LaneBusyError
-from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
-from nexgent.domain.ledger.ports import Projections
-from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.wallets.environment import EnvironmentWallets
-from nexgent.domain.wallets.errors import OpenPositionsError, WalletBusyError, WalletInUseError
+from nexgent.domain.wallets.errors import WalletInUseError
 from nexgent.domain.wallets.ports import LoadedWallets, WalletRepository
+from nexgent.domain.wallets.replace_wallet import WalletReplacement
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.types import AgentId, UserId, WalletAddress
@@ -53,20 +44,18 @@ class AssignWallet:
         self,
         *,
         directory: AgentDirectory,
-        ledger: Ledger,
         wallets: WalletRepository,
+        replacement: WalletReplacement,
         keys: LoadedWallets,
         environment: EnvironmentWallets,
-        projections: Projections,
         clock: Clock,
         publish: Callable[[object], None],
     ) -> None:
         self._directory = directory
-        self._ledger = ledger
         self._wallets = wallets
+        self._replacement = replacement
         self._keys = keys
         self._environment = environment
-        self._projections = projections
         self._clock = clock
         self._publish = publish
 
@@ -90,7 +79,7 @@ class AssignWallet:
         if present is None:
             await self._wallets.add_wallet(wallet)
         else:
-            await self._replace(present, wallet)
+            await self._replacement.replace(present, wallet)
         self._announce(agent_id, agent.user_id, present, wallet)
         log.info("wallet.assigned", agent_id=str(agent_id), wallet_address=address, mode=mode.value)
         return Assignment(wallet, is_new=present is None)
@@ -132,62 +121,6 @@ class AssignWallet:
             raise InvalidInputError(
                 f"Invalid walletAddress: letters, digits, - and _ are allowed, at most {MAX_ADDRESS_LENGTH}"
             )
-
-    async def _replace(self, present: Wallet, wallet: Wallet) -> None:
-        # Nobody trades in it meanwhile; in another process, whoever wants to finds nothing to trade with.
-        try:
-            async with self._ledger.lanes.alone([present.address]) as alone:
-                await self._ledger.written()
-                before = await self._empty(present, f"replaced by {wallet.address}", alone)
-                await self._projections.caught_up()
-                await self._wallets.replace_wallet(present.address, wallet)
-                self._ledger.forget(present.address)
-        except LaneBusyError:
-            raise WalletBusyError(present.address) from None
-        if wallet.mode is TradingMode.SIMULATION:
-            await self._move_money(before, wallet)
-
-    async def _empty(self, wallet: Wallet, reason: str, alone: Alone) -> WalletState:
-        async def step() -> WalletState:
-            state = await self._ledger.fresh(wallet.address)
-            if state.intents:
-                raise WalletBusyError(wallet.address)
-            if state.positions:
-                raise OpenPositionsError(wallet.address, len(state.positions))
-            entries = [
-                self._adjust(wallet.address, balance, -balance.amount_raw, reason, by=alone)
-                for balance in state.balances.values()
-                if balance.amount_raw
-            ]
-            await self._ledger.commit(*entries)
-            return state
-
-        return await self._ledger.decide(step)
-
-    async def _move_money(self, before: WalletState, wallet: Wallet) -> None:
-        await self._ledger.fresh(wallet.address)
-        entries = [
-            self._adjust(wallet.address, balance, balance.amount_raw, f"moved from {before.wallet_address}")
-            for balance in before.balances.values()
-            if balance.amount_raw
-        ]
-        await self._ledger.commit(*entries)
-
-    def _adjust(
-        self,
-        wallet: WalletAddress,
-        balance: Balance,
-        amount_raw: int,
-        reason: str,
-        *,
-        by: Alone | None = None,
-    ) -> Entry:
-        mint, symbol, decimals = balance.mint, balance.symbol, balance.decimals
-        postings = [
-            Posting(Account.WALLET, mint, amount_raw, symbol, decimals),
-            Posting(Account.ADJUSTMENT, mint, -amount_raw, symbol, decimals),
-        ]
-        return self._ledger.stage(wallet, Adjusted(mint, reason), postings, by=by)
 
     def _announce(self, agent_id: AgentId, user_id: UserId, old: Wallet | None, new: Wallet) -> None:
         # Name, mode or toggles may have changed while this was being stored: keep those.

@@ -6,6 +6,7 @@ import asyncio
 import socket as sockets
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -48,15 +49,23 @@ ENDINGS = (WebSocketDisconnect, OSError, RuntimeError)
 log = structlog.get_logger(__name__)
 
 UNKNOWN_AGENT = Closing(1008, "Agent not found")
-CHECK_SECONDS = 5.0
-"""How often a connection is looked after. What ends here at once (logout, a deleted agent) does not wait for it."""
-STUCK_SECONDS = 10.0
-"""How long one frame may wait for a client to take it."""
 SEND_BUFFER_BYTES = 64 * 1024
 """What the system holds per client. It would grow to megabytes for one that reads nothing, which then looks well for long."""
 GOODBYE_SECONDS = 2.0
-LINGER_SECONDS = 15.0
-"""How long an ended connection may take to deliver what is under way; the server itself waits 10 s for a client's goodbye."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketTiming:
+    """How patient an endpoint is with its clients, in seconds."""
+
+    ping_seconds: float = 30.0
+    silence_seconds: float = 60.0
+    check_seconds: float = 5.0
+    """How often a connection is looked after. What ends here at once (logout, a deleted agent) does not wait for it."""
+    stuck_seconds: float = 10.0
+    """How long one frame may wait for a client to take it."""
+    linger_seconds: float = 15.0
+    """How long an ended connection may take to deliver what is under way; the server itself waits 10 s for a goodbye."""
 
 
 class WebSocketEndpoint:
@@ -69,11 +78,7 @@ class WebSocketEndpoint:
         directory: AgentDirectory,
         reception: Reception,
         clock: Clock,
-        ping_seconds: float = 30.0,
-        silence_seconds: float = 60.0,
-        linger_seconds: float = LINGER_SECONDS,
-        check_seconds: float = CHECK_SECONDS,
-        stuck_seconds: float = STUCK_SECONDS,
+        timing: SocketTiming = SocketTiming(),
         stopping: Callable[[], bool] = lambda: False,
         places: SocketPlaces | None = None,
         address_of: Callable[[Scope], str] = lambda _: "",
@@ -82,11 +87,7 @@ class WebSocketEndpoint:
         self._directory = directory
         self._reception = reception
         self._clock = clock
-        self._ping_seconds = ping_seconds
-        self._silence_seconds = silence_seconds
-        self._linger_seconds = linger_seconds
-        self._check_seconds = check_seconds
-        self._stuck_seconds = stuck_seconds
+        self._timing = timing
         self._stopping = stopping
         self._places = places if places is not None else SocketPlaces()
         self._address_of = address_of
@@ -138,7 +139,7 @@ class WebSocketEndpoint:
             await self._converse(socket, send, agent_id, caller, place)
         finally:
             # A server that closes waits until everything is written, for ever when the client reads nothing.
-            asyncio.get_running_loop().call_later(self._linger_seconds, _cut, send)
+            asyncio.get_running_loop().call_later(self._timing.linger_seconds, _cut, send)
 
     async def _converse(
         self, socket: WebSocket, send: Send, agent_id: AgentId, caller: SocketCaller, place: Resume | None
@@ -189,21 +190,21 @@ class WebSocketEndpoint:
 
     async def _watch(self, client: Client, caller: SocketCaller, alive: _SignOfLife) -> None:
         """Ask for signs of life, and end the connection when they stay away, or when there is no more right to it."""
-        next_ping = self._clock.monotonic() + self._ping_seconds
+        next_ping = self._clock.monotonic() + self._timing.ping_seconds
         while not client.ended.is_set():
             now = self._clock.monotonic()
             if (closing := await self._objection(client, caller)) is not None:
                 client.close(closing)
-            elif client.sending_since is not None and now - client.sending_since > self._stuck_seconds:
+            elif client.sending_since is not None and now - client.sending_since > self._timing.stuck_seconds:
                 client.close(TOO_SLOW)
             elif now >= next_ping:
-                next_ping = now + self._ping_seconds
-                if alive.age_seconds > self._silence_seconds:
+                next_ping = now + self._timing.ping_seconds
+                if alive.age_seconds > self._timing.silence_seconds:
                     client.close(TIMEOUT)
                 else:
                     client.push(frames.ping(self._clock.now()))
             left = caller.expires_at - self._clock.now().timestamp()
-            pause = min(next_ping - self._clock.monotonic(), left, self._check_seconds)
+            pause = min(next_ping - self._clock.monotonic(), left, self._timing.check_seconds)
             await asyncio.sleep(max(0.01, pause))
 
     async def _objection(self, client: Client, caller: SocketCaller) -> Closing | None:

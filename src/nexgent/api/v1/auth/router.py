@@ -60,7 +60,7 @@ FromWhere = Annotated[Origin, Depends(_origin)]
 async def log_in(body: LoginIn, origin: FromWhere, services: Services) -> SessionOut:
     """Return a new session."""
     return SessionOut.of(
-        await services.sessions.log_in(body.email, body.password, remember=body.remember_me, origin=origin)
+        await services.log_in.execute(body.email, body.password, remember=body.remember_me, origin=origin)
     )
 
 

@@ -8,7 +8,7 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.wallets.encrypted.index import EncryptedWalletIndex
 from nexgent.domain.wallets.encrypted.models import OwnWallet, Passphrase, WalletAction, WalletSource
 from nexgent.domain.wallets.encrypted.passphrases import PassphraseGate
-from nexgent.domain.wallets.encrypted.ports import Vault, WalletSecrets
+from nexgent.domain.wallets.encrypted.ports import Vault
 from nexgent.domain.wallets.encrypted.views import WalletViews
 from nexgent.domain.wallets.errors import OpenPositionsError, WalletBusyError
 from nexgent.domain.wallets.ports import WalletRows
@@ -33,7 +33,6 @@ class DeleteWallet:
         ledger: Ledger,
         gate: PassphraseGate,
         vault: Vault,
-        secrets: WalletSecrets,
         index: EncryptedWalletIndex,
         unassign: UnassignWallet,
         clock: Clock,
@@ -42,7 +41,6 @@ class DeleteWallet:
         self._ledger = ledger
         self._gate = gate
         self._vault = vault
-        self._secrets = secrets
         self._index = index
         self._unassign = unassign
         self._clock = clock
@@ -69,8 +67,7 @@ class DeleteWallet:
             result = await self._unassign.execute(address, user_id)
         if wallet.stored is not None:
             self._vault.lock(address, "deleted")
-            await self._secrets.remove(address, user_id, self._clock.now())
-            self._index.remove(address)
+            await self._index.delete(address, user_id, self._clock.now())
         log.warning("wallet.deleted", wallet_address=address, user_id=str(user_id), forced=force)
         return ResetResult(result.deleted, round((self._clock.monotonic() - started) * 1000))
 

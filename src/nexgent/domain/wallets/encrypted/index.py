@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from nexgent.domain.wallets.encrypted.ports import WalletSecrets
 from nexgent.shared.types import UserId, WalletAddress
 
@@ -23,8 +25,9 @@ class EncryptedWalletIndex:
         self._changes += 1
         self._owners[address] = user_id
 
-    def remove(self, address: WalletAddress) -> None:
-        """Forget a deleted key."""
+    async def delete(self, address: WalletAddress, user_id: UserId, now: datetime) -> None:
+        """Delete a stored key for good, then forget it. Raises `UnavailableError`."""
+        await self._secrets.remove(address, user_id, now)
         self._changes += 1
         self._owners.pop(address, None)
 
