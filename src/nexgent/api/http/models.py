@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
@@ -20,6 +20,15 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
     )
+
+    @classmethod
+    def showing(cls, value: object, **otherwise: Any) -> Self:
+        """Return the shape of a value of ours that has its fields under the same names, but for those that are given.
+
+        Nothing is validated: the value is ours, and a contract test holds every answer against its shape.
+        """
+        shown: Any = {name: getattr(value, name) for name in cls.__pydantic_fields__ if name not in otherwise}
+        return cast("Self", cls.model_construct(**shown, **otherwise))
 
 
 class Body(ApiModel):

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from nexgent.domain.transactions.models import TransactionType
+from nexgent.domain.transactions.models import ClosedTradeRecord, TransactionType
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import AgentId, ClosedTradeId, SignalId, TokenAddress, TransactionId, WalletAddress
 
@@ -86,28 +86,10 @@ class ClosedTradeFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedTradeRow:
-    """One closed trade as it is listed. Amounts in tokens, prices in SOL, profit in SOL and USD, change in percent."""
+class ClosedTradeRow(ClosedTradeRecord):
+    """One closed trade as it is listed. `close_reason` is the stored text: it may be one that this engine does not know."""
 
-    id: ClosedTradeId
-    agent_id: AgentId
-    wallet_address: WalletAddress | None
-    token_address: TokenAddress
-    token_symbol: str
-    amount: Decimal
-    purchase_price: Decimal
-    sale_price: Decimal
-    change_percent: Decimal
-    profit_loss_usd: Decimal
-    profit_loss_sol: Decimal
-    purchase_time: datetime
-    sale_time: datetime
-    purchase_transaction_id: TransactionId | None
-    sale_transaction_id: TransactionId | None
-    signal_id: SignalId | None
     created_at: datetime
-    close_reason: str | None
-    """The stored text: recorded rows may carry reasons that this engine does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,16 +52,7 @@ class AgentOut(ApiModel):
     @classmethod
     def of(cls, agent: Agent) -> AgentOut:
         """Return what clients see of an agent."""
-        return cls.model_construct(
-            id=agent.id,
-            user_id=agent.user_id,
-            name=agent.name,
-            trading_mode=agent.trading_mode,
-            automated_trading_simulation=agent.automated_trading_simulation,
-            automated_trading_live=agent.automated_trading_live,
-            created_at=agent.created_at,
-            updated_at=agent.updated_at,
-        )
+        return cls.showing(agent)
 
 
 class AgentsQuery(Query):

@@ -73,14 +73,4 @@ class AuditEntryOut(ApiModel):
     def of(cls, row: AuditRow) -> AuditEntryOut:
         """Return an entry."""
         entry = row.entry
-        return cls.model_construct(
-            id=row.id,
-            at=entry.at,
-            action=entry.action,
-            outcome=entry.outcome.value,
-            user_id=entry.user_id,
-            actor=entry.actor,
-            target=entry.target,
-            address=entry.address,
-            details=dict(entry.details),
-        )
+        return cls.showing(entry, id=row.id, outcome=entry.outcome.value, details=dict(entry.details))

@@ -162,15 +162,7 @@ class SessionRecordOut(ApiModel):
     @classmethod
     def of(cls, record: SessionRecord, claims: Claims) -> SessionRecordOut:
         """Return a session, as the one with the claims sees it."""
-        return cls.model_construct(
-            id=record.id,
-            created_at=record.created_at,
-            last_used_at=record.last_used_at,
-            expires_at=record.expires_at,
-            address=record.address,
-            user_agent=record.user_agent,
-            current=record.id == claims.session_id,
-        )
+        return cls.showing(record, current=record.id == claims.session_id)
 
 
 class SessionsOut(ApiModel):

@@ -160,17 +160,7 @@ class OwnWalletOut(ApiModel):
     @classmethod
     def of(cls, wallet: OwnWallet) -> OwnWalletOut:
         """Return a wallet of the user."""
-        return cls.model_construct(
-            wallet_address=wallet.address,
-            agent_id=wallet.agent_id,
-            wallet_type=wallet.mode,
-            source=wallet.source,
-            is_available=wallet.is_available,
-            is_unlocked=wallet.is_unlocked,
-            unlocked_until=wallet.unlocked_until,
-            created_at=wallet.created_at,
-            updated_at=wallet.updated_at,
-        )
+        return cls.showing(wallet, wallet_address=wallet.address, wallet_type=wallet.mode)
 
 
 class OwnWalletsOut(ApiModel):

@@ -230,12 +230,12 @@ class HistoricalSwapOut(ApiModel):
     @classmethod
     def of(cls, row: ClosedTradeRow) -> HistoricalSwapOut:
         """Return a listed closed trade."""
-        return cls.model_construct(**_facts(row), created_at=row.created_at)
+        return cls.recorded(row, row.created_at)
 
     @classmethod
     def recorded(cls, trade: ClosedTradeRecord, created_at: datetime) -> HistoricalSwapOut:
         """Return a closed trade that may not be in the tables yet."""
-        return cls.model_construct(**_facts(trade), created_at=created_at)
+        return cls.showing(trade, signal_id=_text(trade.signal_id), created_at=created_at)
 
 
 class ExportedSwapOut(HistoricalSwapOut):
@@ -247,32 +247,13 @@ class ExportedSwapOut(HistoricalSwapOut):
     @classmethod
     def exported(cls, row: ClosedTradeExportRow) -> ExportedSwapOut:
         """Return an exported closed trade."""
-        return cls.model_construct(
-            **_facts(row.trade),
-            created_at=row.trade.created_at,
+        return cls.showing(
+            row.trade,
+            signal_id=_text(row.trade.signal_id),
             signal_type=row.signal_type,
             activation_reason=row.activation_reason,
         )
 
 
-def _facts(row: ClosedTradeRow | ClosedTradeRecord) -> dict[str, Any]:
-    signal_id: SignalId | None = row.signal_id
-    return {
-        "id": row.id,
-        "agent_id": row.agent_id,
-        "wallet_address": row.wallet_address,
-        "token_address": row.token_address,
-        "token_symbol": row.token_symbol,
-        "amount": row.amount,
-        "purchase_price": row.purchase_price,
-        "sale_price": row.sale_price,
-        "change_percent": row.change_percent,
-        "profit_loss_usd": row.profit_loss_usd,
-        "profit_loss_sol": row.profit_loss_sol,
-        "purchase_time": row.purchase_time,
-        "sale_time": row.sale_time,
-        "purchase_transaction_id": row.purchase_transaction_id,
-        "sale_transaction_id": row.sale_transaction_id,
-        "signal_id": str(signal_id) if signal_id is not None else None,
-        "close_reason": row.close_reason,
-    }
+def _text(signal_id: SignalId | None) -> str | None:
+    return str(signal_id) if signal_id is not None else None

@@ -69,16 +69,7 @@ class PerformanceOut(ApiModel):
     @classmethod
     def of(cls, summary: PerformanceSummary) -> PerformanceOut:
         """Return the figures of an agent."""
-        return cls.model_construct(
-            portfolio_balance_sol=summary.portfolio_balance_sol,
-            total_profit_loss_sol=summary.total_profit_loss_sol,
-            realized_profit_loss_sol=summary.realized_profit_loss_sol,
-            unrealized_profit_loss_sol=summary.unrealized_profit_loss_sol,
-            average_return=summary.average_return_pct,
-            win_rate=summary.win_rate_pct,
-            total_closed_trades=summary.total_closed_trades,
-            total_open_positions=summary.total_open_positions,
-        )
+        return cls.showing(summary, average_return=summary.average_return_pct, win_rate=summary.win_rate_pct)
 
 
 class SnapshotOut(ApiModel):
@@ -93,13 +84,7 @@ class SnapshotOut(ApiModel):
     @classmethod
     def of(cls, snapshot: Snapshot) -> SnapshotOut:
         """Return a snapshot."""
-        return cls.model_construct(
-            timestamp=snapshot.hour,
-            portfolio_balance_sol=snapshot.portfolio_balance_sol,
-            sol_balance=snapshot.sol_balance,
-            positions_value_sol=snapshot.positions_value_sol,
-            unrealized_pnl_sol=snapshot.unrealized_pnl_sol,
-        )
+        return cls.showing(snapshot, timestamp=snapshot.hour)
 
 
 class BalanceHistoryOut(ApiModel):

@@ -146,16 +146,4 @@ class ClosedOut(ApiModel):
     @classmethod
     def of(cls, done: ClosedTradeResult) -> ClosedOut:
         """Return what a sale brought."""
-        return cls.model_construct(
-            success=True,
-            transaction_id=done.transaction_id,
-            historical_swap_id=done.closed_trade_id,
-            position_id=done.position_id,
-            input_amount=done.input_amount,
-            output_amount=done.output_amount,
-            sale_price=done.sale_price,
-            profit_loss_sol=done.profit_loss_sol,
-            profit_loss_usd=done.profit_loss_usd,
-            change_percent=done.change_percent,
-            transaction_hash=done.transaction_hash,
-        )
+        return cls.showing(done, success=True, historical_swap_id=done.closed_trade_id)

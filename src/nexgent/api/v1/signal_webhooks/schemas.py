@@ -196,14 +196,7 @@ class TestOut(ApiModel):
     ) -> TestOut:
         """Return what would come of a signal."""
         return cls.model_construct(
-            signal=TestedSignalOut.model_construct(
-                token_address=draft.token_address,
-                symbol=draft.symbol,
-                signal_type=draft.signal_type,
-                activation_reason=draft.activation_reason,
-                signal_strength=draft.signal_strength,
-                source=draft.source,
-            ),
+            signal=TestedSignalOut.showing(draft),
             refusal=RefusalOut(code=refusal.code, reason=refusal.message) if refusal is not None else None,
             decisions=[DecisionOut.of(decision, would_buy=_WOULD_BUY) for decision in decisions],
         )

@@ -206,17 +206,7 @@ class SignalOut(ApiModel):
     @classmethod
     def of(cls, signal: Signal | SignalRow) -> SignalOut:
         """Return a signal; whose it is stays inside."""
-        return cls.model_construct(
-            id=signal.id,
-            created_at=signal.created_at,
-            updated_at=signal.updated_at,
-            token_address=signal.token_address,
-            symbol=signal.symbol,
-            signal_type=signal.signal_type,
-            activation_reason=signal.activation_reason,
-            signal_strength=signal.signal_strength,
-            source=signal.source,
-        )
+        return cls.showing(signal)
 
 
 class GateOut(ApiModel):
@@ -256,26 +246,10 @@ class DecisionOut(ApiModel):
     def of(cls, decision: SignalDecision, *, would_buy: str = DecisionOutcome.EXECUTED.value) -> DecisionOut:
         """Return what an agent made of a signal. `would_buy` is what a purchase is called."""
         executed = decision.outcome is DecisionOutcome.EXECUTED
-        return cls.model_construct(
-            agent_id=decision.agent_id,
+        return cls.showing(
+            decision,
             outcome=would_buy if executed else decision.outcome.value,
-            code=decision.code,
-            reason=decision.reason,
-            gates=[
-                GateOut.model_construct(
-                    name=gate.name, value=gate.value, limit=gate.limit, passed=gate.passed
-                )
-                for gate in decision.gates
-            ],
-            intent_id=decision.intent_id,
-            transaction_id=decision.transaction_id,
-            position_id=decision.position_id,
-            size_sol=decision.size_sol,
-            price_sol=decision.price_sol,
-            price_source=decision.price_source,
-            price_age_ms=decision.price_age_ms,
-            latency_ms=decision.latency_ms,
-            decided_at=decision.decided_at,
+            gates=[GateOut.showing(gate) for gate in decision.gates],
         )
 
 

@@ -229,32 +229,12 @@ class TransactionOut(ApiModel):
     ) -> TransactionOut:
         """Return a transaction that was booked a moment ago and may not be in the tables yet."""
         routes = msgspec.Raw(record.routes_json.encode()) if record.routes_json is not None else None
-        return cls.model_construct(
-            id=record.id,
-            agent_id=record.agent_id,
-            wallet_address=record.wallet_address,
+        return cls.showing(
+            record,
             transaction_type=str(record.type),
             transaction_value_usd=record.value_usd,
             transaction_time=record.time,
-            destination_address=record.destination_address,
-            signal_id=record.signal_id,
-            fees=record.fees,
             routes=routes,
-            input_mint=record.input_mint,
-            input_symbol=record.input_symbol,
-            input_amount=record.input_amount,
-            input_price=record.input_price,
-            output_mint=record.output_mint,
-            output_symbol=record.output_symbol,
-            output_amount=record.output_amount,
-            output_price=record.output_price,
-            slippage=record.slippage,
-            price_impact=record.price_impact,
-            is_dca=record.is_dca,
-            is_take_profit=record.is_take_profit,
-            transaction_hash=record.transaction_hash,
-            protocol_fee_sol=record.protocol_fee_sol,
-            network_fee_sol=record.network_fee_sol,
             created_at=created_at,
             updated_at=updated_at if updated_at is not None else created_at,
         )

@@ -169,13 +169,7 @@ class ResetOut(ApiModel):
             success=True,
             message=message,
             wallet_address=address,
-            deleted=DeletedRowsOut.model_construct(
-                positions=deleted.positions,
-                historical_swaps=deleted.historical_swaps,
-                balances=deleted.balances,
-                transactions=deleted.transactions,
-                balance_snapshots=deleted.balance_snapshots,
-            ),
+            deleted=DeletedRowsOut.showing(deleted),
             duration=result.milliseconds,
         )
 
