@@ -41,6 +41,11 @@ class Accounts:
         self._by_owner: dict[str, dict[str, TokenAccount]] = {}
         self._by_address: dict[str, TokenAccount] = {}
 
+    @property
+    def rent_exempt_lamports(self) -> int:
+        """Return the deposit of a token account as it is now; what an account holds beyond it is excess."""
+        return self._terms.rent_lamports
+
     def lamports(self, address: str) -> int:
         """Return the lamports of an address, 0 for an unknown one."""
         return self._lamports.get(address, 0)

@@ -17,6 +17,7 @@ from nexgent.sandbox.orders import SwapOrder
 from nexgent.sandbox.pricing import SwapAmounts
 from nexgent.sandbox.settings import SandboxSettings
 from nexgent.sandbox.terms import ChainTerms
+from nexgent.sandbox.tokens import derive_address
 from nexgent.sandbox.transactions import ParsedTransaction
 from nexgent.shared.clock import Clock
 
@@ -74,6 +75,11 @@ class Chain:
         self._by_address: dict[str, list[str]] = {}
         self._pending: list[_Pending] = []
         self._submitted = 0
+
+    @property
+    def genesis_hash(self) -> str:
+        """Return what tells this chain from others: the same for every run of a seed, unless it was set otherwise."""
+        return derive_address(self._seed, self.terms.genesis or "genesis")
 
     def latest_blockhash(self) -> tuple[Hash, int]:
         """Return the newest blockhash and the last block height at which it is valid."""

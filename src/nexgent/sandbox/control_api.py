@@ -16,7 +16,8 @@ Bad input is answered with 400 `{"error": "…"}`. Prices are numbers or text (t
     POST   /control/quotes       {"quotes": [scripted quote, …]} or one; used up in order per mint and direction; DELETE
     POST   /control/slots        {"advance": n}
     POST   /control/chain        {orderVersion? 0 | 1, rentLamports?, secondNodeSlotsBehind?, understatedBlocks? (by which orders
-                                 understate lastValidBlockHeight), platformFeePartBps?}; GET shows them
+                                 understate lastValidBlockHeight), platformFeePartBps?, genesis? (any text: another chain's
+                                 genesis hash is told)}; GET shows them
     POST   /control/rate-limits  {enabled?, limits?: {jupiter, execute, dexscreener, pyth, rpc: n}}
     GET    /control/requests     {"counts": {endpoint: n, "rpc.getBalance": n}, "total": n, "last": [{endpoint, method, path,
                                  status, atSeconds}]}, `?last=n` (50)

@@ -198,6 +198,7 @@ class ChainIn(ControlModel):
     second_node_slots_behind: int | None = Field(default=None, ge=0, le=10_000_000)
     understated_blocks: int | None = Field(default=None, ge=0, le=10_000)
     platform_fee_part_bps: int | None = Field(default=None, ge=0, le=10_000)
+    genesis: Annotated[str, Field(max_length=100)] | None = None
 
 
 class RateLimitsIn(ControlModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nexgent.sandbox.accounts import Accounts
+from nexgent.sandbox.accounts import Accounts, TokenAccount
 from nexgent.sandbox.constants import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
@@ -14,6 +14,8 @@ from nexgent.sandbox.constants import (
     SLIPPAGE_ERROR,
     SWAP_PROGRAM,
     SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
 )
 from nexgent.sandbox.market import Market
 from nexgent.sandbox.orders import SwapOrder
@@ -21,6 +23,10 @@ from nexgent.sandbox.pricing import SwapAmounts
 from nexgent.sandbox.transactions import ParsedInstruction, ParsedTransaction, swap_request_id
 
 _SYSTEM_TRANSFER = 2
+# Instructions of the token programs, by the first byte of their data.
+_TOKEN_TRANSFER, _TOKEN_CLOSE, _TOKEN_TRANSFER_CHECKED, _TOKEN_WITHDRAW_EXCESS = 3, 9, 12, 38
+# Errors of the token programs.
+_TOO_FEW_TOKENS, _OTHER_MINT, _NOT_THE_OWNER, _NOT_EMPTY = 1, 3, 4, 11
 # The system program's own error for "the sender has too few lamports".
 _RESULT_WITH_NEGATIVE_LAMPORTS = 1
 COMPUTE_UNITS_CONSUMED = 98_120
@@ -63,6 +69,8 @@ class TransactionRun:
         self._lamports_delta: dict[str, int] = {}
         self._token_delta: dict[tuple[str, str], int] = {}
         self._swaps: list[tuple[SwapOrder, SwapAmounts]] = []
+        self._transfers: list[tuple[TokenAccount, int]] = []
+        self._closed: list[TokenAccount] = []
         self.logs: list[str] = []
 
     @property
@@ -93,8 +101,12 @@ class TransactionRun:
                 order.taker, token.mint, token.program, token.decimals, rent_lamports=order.rent_lamports
             )
             account.amount += fill.out_amount if order.is_buy else -fill.in_amount
+        for account, change in self._transfers:
+            account.amount += change
         for address, delta in self._lamports_delta.items():
             self._accounts.set_lamports(address, self._accounts.lamports(address) + delta)
+        for account in self._closed:
+            self._accounts.close_token_account(account)
 
     def token_amounts(self) -> list[TokenAmount]:
         """Return what the token accounts among the keys hold now."""
@@ -119,6 +131,8 @@ class TransactionRun:
                 return self._transfer(instruction)
             case program if program == SWAP_PROGRAM:
                 return self._swap()
+            case program if program in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM):
+                return self._token(instruction)
             case _:
                 return "UnsupportedProgramId"
 
@@ -140,6 +154,55 @@ class TransactionRun:
         self._move(destination, amount)
         return None
 
+    def _token(self, instruction: ParsedInstruction) -> object:
+        """Run what wallets do with token accounts: transfer, close an empty one, take excess rent back."""
+        kind, accounts = instruction.data[:1], list(instruction.accounts)
+        if kind == bytes([_TOKEN_TRANSFER_CHECKED]) and len(accounts) >= 4:
+            del accounts[1]
+        elif kind not in (bytes([_TOKEN_TRANSFER]), bytes([_TOKEN_CLOSE]), bytes([_TOKEN_WITHDRAW_EXCESS])):
+            return "UnsupportedProgramId"
+        if len(accounts) < 3:
+            return "NotEnoughAccountKeys"
+        source, owner = self._accounts.token_account_at(accounts[0]), accounts[2]
+        if source is None or source.program != instruction.program or source in self._closed:
+            return "InvalidAccountData"
+        if owner not in self._transaction.keys[: self._transaction.signer_count]:
+            return "MissingRequiredSignature"
+        if owner != source.owner:
+            return {"Custom": _NOT_THE_OWNER}
+        if kind == bytes([_TOKEN_CLOSE]):
+            return self._close(source, accounts[1])
+        if kind == bytes([_TOKEN_WITHDRAW_EXCESS]):
+            excess = self._available_lamports(source.address) - self._accounts.rent_exempt_lamports
+            self._move(source.address, -max(excess, 0))
+            self._move(accounts[1], max(excess, 0))
+            return None
+        return self._transfer_tokens(source, accounts[1], int.from_bytes(instruction.data[1:9], "little"))
+
+    def _close(self, account: TokenAccount, destination: str) -> object:
+        if self._held(account):
+            return {"Custom": _NOT_EMPTY}
+        lamports = self._available_lamports(account.address)
+        self._move(account.address, -lamports)
+        self._move(destination, lamports)
+        self._closed.append(account)
+        return None
+
+    def _transfer_tokens(self, source: TokenAccount, destination: str, amount: int) -> object:
+        target = self._accounts.token_account_at(destination)
+        if target is None:
+            return "InvalidAccountData"
+        if target.mint != source.mint:
+            return {"Custom": _OTHER_MINT}
+        if self._held(source) < amount:
+            return {"Custom": _TOO_FEW_TOKENS}
+        self._transfers += [(source, -amount), (target, amount)]
+        return None
+
+    def _held(self, account: TokenAccount) -> int:
+        moved = sum(change for one, change in self._transfers if one is account)
+        return account.amount + moved + self._token_delta.get((account.owner, account.mint), 0)
+
     def _swap(self) -> object:
         request_id = swap_request_id(self._transaction)
         order = self._orders.get(request_id) if request_id is not None else None
@@ -157,7 +220,7 @@ class TransactionRun:
             self._move(order.taker, -fill.in_amount - rent)
             self._token_delta[key] = self._token_delta.get(key, 0) + fill.out_amount
         else:
-            held = (account.amount if account is not None else 0) + self._token_delta.get(key, 0)
+            held = self._held(account) if account is not None else 0
             if held < fill.in_amount:
                 return {"Custom": INSUFFICIENT_FUNDS_ERROR}
             self._move(order.taker, fill.out_amount)

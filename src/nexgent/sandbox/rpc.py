@@ -12,7 +12,6 @@ from nexgent.sandbox.faults import CONTENT_KINDS, FaultRule, first
 from nexgent.sandbox.http import Reply, Request, json_reply
 from nexgent.sandbox.rpc_types import RpcError, with_context
 from nexgent.sandbox.state import SandboxState
-from nexgent.sandbox.tokens import derive_address
 
 Params = list[Any]
 Method = Callable[[SandboxState, Params, list[FaultRule]], object]
@@ -21,7 +20,7 @@ DEFAULT_SLOTS_BEHIND = 50
 
 METHODS: dict[str, Method] = {
     "getHealth": lambda _state, _params, _faults: "ok",
-    "getGenesisHash": lambda state, _params, _faults: derive_address(state.settings.seed, "genesis"),
+    "getGenesisHash": rpc_transactions.get_genesis_hash,
     "getSlot": rpc_transactions.get_slot,
     "getBlockHeight": rpc_transactions.get_block_height,
     "getEpochInfo": rpc_transactions.get_epoch_info,

@@ -39,6 +39,11 @@ def get_block_height(state: SandboxState, params: list[Any], _faults: list[Fault
     return state.chain.slots.height()
 
 
+def get_genesis_hash(state: SandboxState, _params: list[Any], _faults: list[FaultRule]) -> object:
+    """Return the name of the chain: that of the seed, or another one when a fault says so."""
+    return state.chain.genesis_hash
+
+
 def get_epoch_info(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
     """Return slot and height of one moment, as one node sees them."""
     config_at(state, params, 0)

@@ -25,6 +25,8 @@ class ChainTerms:
     """By how much orders understate the last block height at which they can land."""
     platform_fee_part_bps: int | None
     """What `platformFee.feeBps` says; None is the whole fee. The fee that is charged is `feeBps` either way."""
+    genesis: str = ""
+    """A name for another chain than the one of the seed, whose genesis hash `getGenesisHash` then tells."""
 
     def rent_for(self, size_bytes: int) -> int:
         """Return the least lamports with which an account of that size is exempt from rent."""
