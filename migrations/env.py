@@ -15,6 +15,7 @@ from nexgent.infrastructure.database.schema import (  # noqa: F401 -- they add t
     audit,
     idempotency,
     protections,
+    reconciliation,
     shadow,
     wallet_secrets,
     webhooks,

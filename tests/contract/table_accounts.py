@@ -59,6 +59,12 @@ PANIC = {
     ],
     "resume": TEXT,
 }
+ORPHAN = {"tokenAddress": TEXT, "tokenSymbol": TEXT, "amount": DECIMAL}
+DIFFERENCE = {
+    "kind": one_of("deposit", "withdrawal", "moved"), "tokenAddress": TEXT, "tokenSymbol": TEXT, "ledgerAmount": DECIMAL,
+    "chainAmount": DECIMAL, "difference": DECIMAL, "positionId": Nullable(UUID),
+}
+RENT_ACCOUNT = {"address": TEXT, "tokenAddress": TEXT, "closes": BOOL, "deposit": DECIMAL, "reclaimable": DECIMAL}
 ACCOUNTS = (
     # --- auth
     Contract(
@@ -141,6 +147,82 @@ ACCOUNTS = (
             Refusal(400, "", without="agentId"),
             NO_WALLET,
             Refusal(400, "", ids={"walletAddress": "@wallet"}, body={"agentId": "@agent"}),
+        ),
+    ),
+    Contract(
+        "GET /wallets/{walletAddress}/reconciliation", SESSION, 200,
+        {
+            "walletAddress": TEXT,
+            "checkedAt": Nullable(TIME),
+            "slot": Nullable(INT),
+            "orphans": [ORPHAN],
+            "ignored": [TEXT],
+        },
+        {"walletAddress": "@new_orphan_wallet"}, foreign=403,
+        refusals=(NO_WALLET, Refusal(400, "live wallets", ids={"walletAddress": "@wallet"})),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/reconcile", SESSION, 200,
+        {
+            "success": TRUE,
+            "walletAddress": TEXT,
+            "slot": INT,
+            "booked": INT,
+            "waiting": BOOL,
+            "differences": [DIFFERENCE],
+            "orphans": [ORPHAN],
+        },
+        {"walletAddress": "@new_orphan_wallet"}, body={}, foreign=403,
+        refusals=(NO_WALLET, Refusal(400, "live wallets", ids={"walletAddress": "@wallet"})),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/adopt", SESSION, 200,
+        {
+            "success": TRUE,
+            "positionId": UUID,
+            "tokenAddress": TEXT,
+            "tokenSymbol": TEXT,
+            "amount": DECIMAL,
+            "costSol": DECIMAL,
+        },
+        {"walletAddress": "@new_orphan_wallet"}, body={"tokenAddress": "@token", "costSol": "0.5", "symbol": "EXM"}, foreign=403,
+        refusals=(
+            NO_WALLET,
+            Refusal(400, "tokenAddress", without="tokenAddress"),
+            Refusal(400, "costSol", body={"costSol": "-1"}),
+            Refusal(404, "no position accounts for", body={"tokenAddress": "@idle_token"}, code="NO_ORPHAN"),
+        ),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/ignore", SESSION, 200, {"success": TRUE, "message": TEXT},
+        {"walletAddress": "@new_orphan_wallet"}, body={"tokenAddress": "@token"}, foreign=403,
+        refusals=(
+            NO_WALLET,
+            Refusal(400, "tokenAddress", without="tokenAddress"),
+            Refusal(400, "ignored", body={"ignored": "yes"}),
+        ),
+    ),
+    Contract(
+        "GET /wallets/{walletAddress}/rent", SESSION, 200,
+        {"walletAddress": TEXT, "locked": DECIMAL, "reclaimable": DECIMAL, "accounts": [RENT_ACCOUNT]},
+        {"walletAddress": "@new_orphan_wallet"}, foreign=403,
+        refusals=(NO_WALLET, Refusal(400, "live wallets", ids={"walletAddress": "@wallet"})),
+    ),
+    Contract(
+        "POST /wallets/{walletAddress}/rent", SESSION, 200,
+        {
+            "success": TRUE,
+            "transactionId": UUID,
+            "signature": TEXT,
+            "reclaimed": DECIMAL,
+            "fee": DECIMAL,
+            "accounts": [RENT_ACCOUNT],
+            "left": INT,
+        },
+        {"walletAddress": "@new_rent_wallet"}, body={}, foreign=403,
+        refusals=(
+            NO_WALLET,
+            Refusal(423, "locked", ids={"walletAddress": "@new_live_wallet"}, code="WALLET_LOCKED"),
         ),
     ),
     Contract(
@@ -253,6 +335,7 @@ ACCOUNTS = (
             "services": {"database": SERVER, "redis": SERVER, "queue": SERVER},
             "message": Optional(TEXT),
             "engine": ENGINE,
+            "reconciliation": Optional({"wallets": INT, "ageSeconds": INT, "differences": INT, "orphans": INT}),
         },
     ),
     Contract(

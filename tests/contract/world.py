@@ -91,6 +91,8 @@ class World(Names):
                 return wallets["agentWallets"][0]["walletAddress"]
             case "new_live_wallet":
                 return self._live_wallet(self._agent())
+            case "new_orphan_wallet" | "new_rent_wallet":
+                return self._orphan_wallet() if name == "new_orphan_wallet" else self._rent_wallet()
             case "new_position":
                 return self._bought(next(self._tokens))
             case "new_balance":
@@ -135,6 +137,27 @@ class World(Names):
     def _live_wallet(self, agent: str) -> str:
         body = {"agentId": agent, "walletType": "live", "passphrase": PASSPHRASE}
         return str(self._post("/wallets", body)["walletAddress"])
+
+    def _orphan_wallet(self) -> str:
+        """Return a live wallet that holds tokens nobody has bought, and that was compared with the chain."""
+        wallet = self._live_wallet(self._agent())
+        self._fund(wallet, mint=self.value("token"), amount=5_000_000)
+        self._post(f"/wallets/{wallet}/reconcile", {}, 200)
+        return wallet
+
+    def _rent_wallet(self) -> str:
+        """Return a live wallet, unlocked, with an empty token account."""
+        wallet = self._live_wallet(self._agent())
+        self._fund(wallet, lamports=10**9)
+        self._fund(wallet, mint=self.value("token"), amount=1)
+        self._fund(wallet, mint=self.value("token"), amount=0, set=True)
+        self._post(f"/wallets/{wallet}/unlock", {"passphrase": PASSPHRASE}, 200)
+        return wallet
+
+    def _fund(self, wallet: str, **given: object) -> None:
+        url = f"{self.service.product.sandbox_url}/control/fund"
+        answer = self.service.http.post(url, json={"address": wallet, **given})
+        assert answer.status_code == 200, answer.text
 
     def _bought(self, token: str) -> str:
         body = {"tokenAddress": token, "signalType": "TEST", "signalStrength": 3}

@@ -39,6 +39,7 @@ from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsRese
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
+from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
@@ -90,6 +91,7 @@ from tests.fakes.journal import FakeJournal
 from tests.fakes.live_market import FakeLiveMarket
 from tests.fakes.market import FakeDecimals
 from tests.fakes.protections import FakeProtectionStore
+from tests.fakes.reconciliation import ReconciliationWorld
 from tests.fakes.requests import FakeAnswers
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 from tests.fakes.signals import FakeSignals
@@ -423,6 +425,7 @@ class FakeHealth:
     queue: Exception | None = None
     reason: str | None = None
     lateness: str | None = None
+    wallets: ReconciliationHealth | None = None
 
     async def check_database(self) -> None:
         if self.database is not None:
@@ -444,6 +447,9 @@ class FakeHealth:
 
     def not_ready(self) -> str | None:
         return self.reason
+
+    def reconciliation(self) -> ReconciliationHealth | None:
+        return self.wallets
 
     def uptime_seconds(self) -> float:
         return 12.7
@@ -483,6 +489,7 @@ class FakeApi:
         self.webhooks = FakeWebhooks()
         create_signal = CreateSignal(store=self.signals, clock=self.clock, publish=publish)
         self.wallet_world = WalletWorld(engine)
+        self.reconciliation = ReconciliationWorld(engine)
         self.encrypted = World(engine=engine, rules=self.wallet_world)
         self.protection_state = ProtectionState()
         self.protection_store = FakeProtectionStore()
@@ -633,6 +640,9 @@ class FakeApi:
             reset_wallet=self.wallet_world.reset,
             unassign_wallet=self.wallet_world.unassign,
             check_deposits=self.wallet_world.deposits,
+            reconcile_own=self.reconciliation.own,
+            orphans=self.reconciliation.orphans,
+            reclaim_rent=self.reconciliation.rent,
             encrypted_wallets=self.encrypted.all,
             create_api_key=CreateApiKey(keys=self.key_rows, clock=self.clock),
             list_api_keys=ListApiKeys(keys=self.key_rows),

@@ -124,6 +124,7 @@ class FakeEngine:
         self.journal = journal or FakeJournal()
         self.swaps = swaps or FakeSwaps()
         self.keys = FakeKeys()
+        self.decimals = FakeDecimals(decimals)
         self.sol_price = FakeSolPrice()
         self.trails = FakeTrails()
         self.bus = RecordingBus()
@@ -139,7 +140,7 @@ class FakeEngine:
                 signals=FakeSignals(),
                 signal_trades=FakeSignalTrades(),
                 venues=venues or SwapVenues([Venue(FIRST_VENUE, mode, self.swaps) for mode in TradingMode]),
-                decimals=FakeDecimals(decimals),
+                decimals=self.decimals,
                 keys=self.keys,
                 token_metrics=FakeTokenMetrics(),
                 sol_price=self.sol_price,

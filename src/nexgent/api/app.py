@@ -35,6 +35,7 @@ from nexgent.api.v1.positions.router import router as positions
 from nexgent.api.v1.positions.views import PositionFragments
 from nexgent.api.v1.price_feeds.router import router as price_feeds
 from nexgent.api.v1.protections.router import router as protections
+from nexgent.api.v1.reconciliation.router import router as reconciliation
 from nexgent.api.v1.signal_webhooks.router import router as signal_webhooks
 from nexgent.api.v1.signals.router import router as signals
 from nexgent.api.v1.trades.router import router as trades
@@ -59,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     protections,
     live,
     wallets,
+    reconciliation,
     encrypted_wallets,
     api_keys,
     webhooks,

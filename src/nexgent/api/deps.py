@@ -32,6 +32,10 @@ from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
+from nexgent.domain.reconciliation.orphans import Orphans
+from nexgent.domain.reconciliation.reclaim_rent import ReclaimRent
+from nexgent.domain.reconciliation.reconcile_wallet import ReconcileOwn
+from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.queries import SignalQueries
@@ -92,6 +96,10 @@ class HealthProbe(Protocol):
 
     def engine(self) -> EngineState:
         """Return who trades and what is still being resolved."""
+        ...
+
+    def reconciliation(self) -> ReconciliationHealth | None:
+        """Return how it stands with the live wallets, None where this process does not look at any."""
         ...
 
     def not_ready(self) -> str | None:
@@ -164,6 +172,9 @@ class ApiServices:
     reset_wallet: ResetWallet
     unassign_wallet: UnassignWallet
     check_deposits: CheckDeposits
+    reconcile_own: ReconcileOwn
+    orphans: Orphans
+    reclaim_rent: ReclaimRent
     encrypted_wallets: EncryptedWallets
     create_api_key: CreateApiKey
     list_api_keys: ListApiKeys

@@ -14,6 +14,7 @@ from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.health import Health
 from nexgent.bootstrap.market import Market
 from nexgent.bootstrap.projections import CaughtUp
+from nexgent.bootstrap.reconciliation import ReconciliationParts
 from nexgent.bootstrap.users import UserParts
 from nexgent.bootstrap.wallet_keys import WalletKeyParts, build_encrypted_wallets
 from nexgent.config.settings import Settings
@@ -90,6 +91,7 @@ def build_api_services(
     panic: Panic,
     buy_by_hand: BuyByHand,
     close_by_hand: CloseByHand,
+    reconciliation: ReconciliationParts,
     projections: CaughtUp,
     webhook_sealer: Sealer,
     cache_copies: RedisCopies,
@@ -248,6 +250,9 @@ def build_api_services(
             clock=clock,
             publish=publish,
         ),
+        reconcile_own=reconciliation.own,
+        orphans=reconciliation.orphans,
+        reclaim_rent=reconciliation.rent,
         check_deposits=CheckDeposits(
             directory=directory, ledger=ledger, chain=market.rpc, sol_price=market.sol_price, clock=clock
         ),

@@ -144,6 +144,7 @@ def _api_services(service: Service) -> ApiServices:
         panic=service.panic,
         buy_by_hand=service.buy_by_hand,
         close_by_hand=service.close_by_hand,
+        reconciliation=service.reconciliation,
         projections=service.caught_up,
         webhook_sealer=Sealer(service.jwt_secret, "signal-webhook"),
         cache_copies=RedisCopies(service.request_redis, service.keys, service.clock),

@@ -9,6 +9,7 @@ import asyncpg
 from nexgent.api.deps import EngineState
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.domain.prices.poller import PricePoller
+from nexgent.domain.reconciliation.reconciliation import Reconciliation, ReconciliationHealth
 from nexgent.domain.trading.watch.recovery import Recovery
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.database.lease import EngineLease
@@ -45,6 +46,7 @@ class Health:
         poller: PricePoller,
         late: Callable[[], str | None],
         failing: Callable[[], str | None],
+        reconciliation: Reconciliation,
         clock: Clock,
         stopping: Callable[[], bool],
     ) -> None:
@@ -56,6 +58,7 @@ class Health:
         self._poller = poller
         self._late = late
         self._failing = failing
+        self._reconciliation = reconciliation
         self._clock = clock
         self._stopping = stopping
         self._started = clock.monotonic()
@@ -105,7 +108,23 @@ class Health:
 
     def late(self) -> str | None:
         """Return what of this process fails again and again, or was late a moment ago, or None."""
-        return (self._failing() or self._late()) if self._role.settled.is_set() else None
+        if not self._role.settled.is_set():
+            return None
+        compared = self._reconciliation.problem() if self._role.active else None
+        return self._failing() or self._late() or compared
+
+    def reconciliation(self) -> ReconciliationHealth | None:
+        """Return how it stands with the live wallets, None where this process does not look at any."""
+        loop = self._reconciliation
+        age = loop.age_seconds() if self._role.active else None
+        if age is None:
+            return None
+        return ReconciliationHealth(
+            wallets=len(loop.standings),
+            age_seconds=round(age),
+            differences=loop.differences(),
+            orphans=loop.orphans(),
+        )
 
     def uptime_seconds(self) -> float:
         """Return how long this process has been running."""

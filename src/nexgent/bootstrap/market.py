@@ -38,6 +38,8 @@ class Market:
     http: HttpClient
     rpc: SolanaRpc
     venues: SwapVenues
+    witnesses: tuple[SolanaRpc, ...]
+    """Further nodes, which are asked before something is believed that one node alone says."""
     decimals: SolanaTokenDecimals
     metrics: JupiterTokenMetrics
     sol_price: PythSolPriceFeed
@@ -77,12 +79,7 @@ def build_market(
         api_key=key,
         requests_per_minute=per_minute,
     )
-    rpc = SolanaRpc(
-        http=http,
-        clock=clock,
-        url=settings.solana_rpc_url.get_secret_value(),
-        requests_per_ten_seconds=settings.solana_requests_per_ten_seconds,
-    )
+    rpc, witnesses = solana_nodes(settings, http, clock)
     decimals = SolanaTokenDecimals(rpc)
     preflight = SwapPreflight(rpc, _limits(settings), not_signed)
     metrics = JupiterTokenMetrics(jupiter, clock, decimals=decimals)
@@ -108,13 +105,14 @@ def build_market(
     venues = SwapVenues(
         [
             # New trades go to the first; the others finish what was sent to them.
-            *jupiter_venues(jupiter, rpc, keys, clock, costs, preflight, may_send),
+            *jupiter_venues(jupiter, rpc, keys, clock, costs, preflight, may_send, witnesses),
         ]
     )
     return Market(
         http=http,
         rpc=rpc,
         venues=venues,
+        witnesses=witnesses,
         decimals=decimals,
         metrics=metrics,
         sol_price=sol_price,
@@ -130,6 +128,23 @@ def build_market(
             preflight=SwapPreflight(rpc, _limits(settings)),
         ),
     )
+
+
+def solana_nodes(
+    settings: MarketSettings, http: HttpClient, clock: Clock
+) -> tuple[SolanaRpc, tuple[SolanaRpc, ...]]:
+    """Return the node that is asked first, and those that are asked as well."""
+    urls = (settings.solana_rpc_url.get_secret_value(), *settings.witness_urls)
+    first, *others = (
+        SolanaRpc(
+            http=http,
+            clock=clock,
+            url=url,
+            requests_per_ten_seconds=settings.solana_requests_per_ten_seconds,
+        )
+        for url in urls
+    )
+    return first, tuple(others)
 
 
 def _limits(settings: MarketSettings) -> InspectionLimits:

@@ -10,6 +10,7 @@ import structlog
 from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.events import PositionClosed, PositionOpened
 from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.reconciliation.events import WalletChecked
 from nexgent.domain.signals.events import SignalProcessed
 from nexgent.domain.trading.events import (
     ExitAttemptFailed,
@@ -121,6 +122,14 @@ class EngineObserver:
         """Note an exit to be tried again."""
         self._metrics.exit_attempts_failed.labels(event.reason.value).inc()
         self._metrics.error(event.reason.value, event.code)
+
+    def on_wallet_checked(self, event: WalletChecked) -> None:
+        """Note that a live wallet was held against the chain, or why it could not be."""
+        self._metrics.reconciliations.labels("failed" if event.code is not None else "compared").inc()
+        if event.booked:
+            self._metrics.reconciliation_entries.inc(event.booked)
+        if event.code is not None:
+            self._metrics.error("reconciliation", event.code)
 
     def on_recovery_postponed(self, event: RecoveryPostponed) -> None:
         """Note an open trade that could not be ended yet."""

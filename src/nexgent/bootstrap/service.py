@@ -20,6 +20,7 @@ from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.punctuality import Punctuality
+from nexgent.bootstrap.reconciliation import build_reconciliation
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage
 from nexgent.bootstrap.users import build_users
@@ -38,6 +39,8 @@ from nexgent.domain.panic.panic import Panic
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.state import ProtectionState
+from nexgent.domain.reconciliation.events import WalletChecked
+from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.administrator import Administrator
@@ -80,6 +83,8 @@ PROTECTIONS_SECONDS = 1.0
 PANIC_SECONDS = 1.0
 REVOKED_SECONDS = 15.0
 AUDIT_SECONDS = 1.0
+RECONCILIATION_SECONDS = 1.0
+"""How often it is looked which live wallets are due."""
 WALLET_INDEX_SECONDS = 5.0
 """How soon keys are known that another process has stored."""
 
@@ -127,6 +132,15 @@ class Service:
         )
         self.close_by_hand = CloseByHand(
             directory=self.engine.directory, book=self.engine.book, sale=self.engine.sales
+        )
+        self.reconciliation = build_reconciliation(
+            settings=settings.trading,
+            engine=self.engine,
+            market=self.market,
+            pool=pool,
+            clock=self.clock,
+            publish=self.bus.publish,
+            may_send=self.lease.confirm,
         )
         self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
@@ -187,6 +201,7 @@ class Service:
             poller=self.engine.poller,
             late=self.punctuality.problem,
             failing=self.loops.problem,
+            reconciliation=self.reconciliation.loop,
             clock=self.clock,
             stopping=lambda: self.stopping,
         )
@@ -204,6 +219,8 @@ class Service:
             revoked=self.users.revoked,
         )
         self.bus.on(WalletLocked, self._note_locked)
+        self.bus.on(WalletChecked, self.observer.on_wallet_checked)
+        self.bus.on(ExitAttemptFailed, self.reconciliation.loop.on_exit_attempt_failed)
         self.set_kill_switch = SetKillSwitch(
             store=self.protection_store,
             protections=self.protections,
@@ -315,6 +332,9 @@ class Service:
             price_age_seconds=lambda: poller.last_good_age_seconds,
             sol_price_age_seconds=sol_age,
             websocket_clients=lambda: self.hub.client_count,
+            reconciliation_age_seconds=self.reconciliation.loop.age_seconds,
+            reconciliation_differences=self.reconciliation.loop.differences,
+            orphan_tokens=self.reconciliation.loop.orphans,
         )
 
     async def _load(self) -> None:
@@ -349,10 +369,17 @@ class Service:
             "requests": (RENEW_SECONDS, self.answers.renew),
             "wallet-keys": (SWEEP_SECONDS, self.wallet_keys.vault.sweep),
             "audit": (AUDIT_SECONDS, self.audit_trail.flush),
+            "reconciliation": (RECONCILIATION_SECONDS, self._reconcile),
             "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),
         }
         for name, (seconds, step) in steps.items():
             self._start(name, run_every(seconds, step, name=name, clock=self.clock, watch=self.loops))
+
+    async def _reconcile(self) -> None:
+        # Only the engine compares: it alone knows what trades are under way.
+        if self.role.active and self.role.settled.is_set():
+            await self.reconciliation.rent.finish()
+            await self.reconciliation.loop.tick()
 
     def _start(self, name: str, job: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(job, name=name)
@@ -398,6 +425,7 @@ class Service:
             engine.process_signal.drain,
             engine.exits.drain,
             engine.operations.drain,
+            self.reconciliation.rent.drain,
         ):
             left += await drain(max(0.5, deadline - self.clock.monotonic()))
         if left:

@@ -37,10 +37,14 @@ COMMANDS = (
     Command("live", "nexgent.cli.live", "check everything that must be right before real money"),
     Command("panic", "nexgent.cli.panic", "stop all entries and, with --flatten, exit everything"),
     Command("wallets", "nexgent.cli.wallets", "list wallets; unlock and lock encrypted ones"),
+    Command("adopt", "nexgent.cli.adopt", "tokens in live wallets that no position accounts for"),
+    Command("rent", "nexgent.cli.rent", "deposits locked in token accounts; taking them back"),
     Command("admin", "nexgent.cli.admin", "lift a lock of an account; set a password"),
     Command("cache", "nexgent.cli.cache", "show, write again or drop the copies in Redis"),
     Command("migrate", "nexgent.cli.migrate", "bring the database to the present schema"),
-    Command("verify", "nexgent.cli.verify", "recompute every balance from the journal and compare"),
+    Command(
+        "verify", "nexgent.cli.verify", "recompute every balance from the journal and compare; the chain too"
+    ),
     Command("doctor", "nexgent.cli.doctor", "check settings, servers and upstream services"),
     Command("secret", "nexgent.cli.secret", "make a JWT secret"),
     Command("version", "nexgent.cli.version", "print the version"),

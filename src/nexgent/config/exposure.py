@@ -110,7 +110,8 @@ def _plain_http(settings: Settings) -> Iterator[str]:
         "PYTH_HERMES_URL": market.pyth_hermes_url,
         "SOLANA_RPC_URL": market.solana_rpc_url.get_secret_value(),
     }
-    for name, address in addresses.items():
+    witnesses = [("SOLANA_RPC_WITNESS_URL", url) for url in market.witness_urls]
+    for name, address in (*addresses.items(), *witnesses):
         parts = urlsplit(address)
         if parts.scheme == "http" and not is_nearby(parts.hostname):
             yield (

@@ -107,6 +107,11 @@ def _secret_http_url(value: SecretStr) -> SecretStr:
     return SecretStr(_http_url(value.get_secret_value().strip()))
 
 
+def _secret_http_urls(value: SecretStr) -> SecretStr:
+    parts = [part.strip() for part in value.get_secret_value().split(",")]
+    return SecretStr(",".join(_http_url(part) for part in parts if part))
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("postgres://", "postgresql://", "postgresql+")):
         raise ValueError("not a PostgreSQL address")
@@ -379,6 +384,19 @@ class MarketSettings(Section):
         "SOLANA_RPC_URL", default=SecretStr("https://api.mainnet-beta.solana.com"), allowed=_URL, secret=True
     )
 
+    solana_rpc_witness_urls: Annotated[SecretStr, AfterValidator(_secret_http_urls)] = setting(
+        "SOLANA_RPC_WITNESS_URL",
+        default=SecretStr(""),
+        allowed="addresses starting with http:// or https://, separated by commas, or nothing",
+        secret=True,
+    )
+
+    @property
+    def witness_urls(self) -> tuple[str, ...]:
+        """Return the addresses of further Solana nodes, which are asked a second time."""
+        listed = self.solana_rpc_witness_urls.get_secret_value().split(",")
+        return tuple(url for url in listed if url)
+
     @property
     def swap_programs(self) -> frozenset[str]:
         """Return the programs a swap may call beside the known ones."""
@@ -496,5 +514,14 @@ class TradingSettings(Section):
         le=31_536_000,
         allow_inf_nan=False,
     )
+    reconcile_seconds: float = setting(
+        "RECONCILE_SECONDS",
+        default=60.0,
+        allowed=f"{_SECOND} from 1 to 86400, or 0 for never",
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+    )
+    close_empty_token_accounts: Flag = setting("CLOSE_EMPTY_TOKEN_ACCOUNTS", default=False, allowed=_FLAG)
     simulation_costs: Flag = setting("SIMULATION_COSTS", default=True, allowed=_FLAG)
     exits_need_automated_trading: Flag = setting("EXITS_NEED_AUTOMATED_TRADING", default=False, allowed=_FLAG)

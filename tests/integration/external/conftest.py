@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -160,11 +160,19 @@ async def trader(control: SandboxControl, api: JupiterApi, rpc: SolanaRpc, mint:
     refusals: list[str] = []
     leave = Leave()
 
-    def gateway(patience_seconds: float = PATIENCE_SECONDS) -> LiveSwapGateway:
+    def gateway(
+        patience_seconds: float = PATIENCE_SECONDS, witnesses: Sequence[SolanaRpc] = ()
+    ) -> LiveSwapGateway:
         client = JupiterSwapClient(api, clock, execute_timeout_seconds=patience_seconds)
         preflight = SwapPreflight(rpc, refused=refusals.append)
         return LiveSwapGateway(
-            client=client, rpc=rpc, signer=keys, clock=clock, preflight=preflight, may_send=leave
+            client=client,
+            rpc=rpc,
+            signer=keys,
+            clock=clock,
+            preflight=preflight,
+            may_send=leave,
+            witnesses=witnesses,
         )
 
     return Trader(wallet, mint, gateway(), control, rpc, gateway, clock, refusals, leave)

@@ -25,6 +25,8 @@ class SilentRedis:
 class Settled:
     """A role that has been taken."""
 
+    active = False
+
     def __init__(self) -> None:
         self.settled = asyncio.Event()
         self.settled.set()
@@ -43,6 +45,7 @@ def a_health(
         poller=nothing,
         late=lambda: None,
         failing=failing,
+        reconciliation=nothing,
         clock=clock,
         stopping=lambda: False,
     )

@@ -27,6 +27,7 @@ from nexgent.domain.ledger.models import (
     EntryBody,
     ExitAsked,
     Posting,
+    RentReclaimed,
     TradeExpired,
     TradeFailed,
     TradeIntended,
@@ -48,7 +49,7 @@ MAX_GROUP = 4_000
 DECISION_ATTEMPTS = 4
 """How often a decision is made anew because somebody else was faster."""
 _T = TypeVar("_T")
-_OUTCOMES = (TradeSubmitted, TradeSettled, TradeFailed, TradeExpired, ExitAsked)
+_OUTCOMES = (TradeSubmitted, TradeSettled, TradeFailed, TradeExpired, RentReclaimed, ExitAsked)
 
 
 class _Stream:

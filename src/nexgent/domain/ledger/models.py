@@ -57,6 +57,12 @@ class TradeKind(StrEnum):
     TAKE_PROFIT = "take_profit"
     DCA_BUY = "dca_buy"
     WRITE_OFF = "write_off"
+    EXTERNAL = "external"
+    """Tokens of a position left the wallet without this service."""
+    ADOPTION = "adoption"
+    """Tokens that are there become a position."""
+    RENT = "rent"
+    """Deposits of token accounts are taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +221,14 @@ class TradeExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class RentReclaimed:
+    """Deposits of token accounts came back: postings take them out of the rent account, less the network fee."""
+
+    intent_id: IntentId
+    transaction: TransactionRecord
+
+
+@dataclass(frozen=True, slots=True)
 class ExitAsked:
     """An exit was triggered while another operation on the position was under way. `position` remembers it from now on."""
 
@@ -246,6 +260,7 @@ EntryBody = (
     | TradeSettled
     | TradeFailed
     | TradeExpired
+    | RentReclaimed
     | ExitAsked
     | WalletReset
 )

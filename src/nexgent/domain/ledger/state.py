@@ -20,10 +20,12 @@ from nexgent.domain.ledger.models import (
     Intent,
     Posting,
     Recorded,
+    RentReclaimed,
     Submission,
     TradeExpired,
     TradeFailed,
     TradeIntended,
+    TradeKind,
     TradeSettled,
     TradeSubmitted,
     TransactionEdited,
@@ -100,7 +102,8 @@ class WalletState:
     def is_buying(self, token: TokenAddress) -> bool:
         """Tell whether a purchase that would open a position in the token is under way."""
         return any(
-            o.intent.token_address == token and o.intent.position_id is None for o in self.intents.values()
+            o.intent.token_address == token and o.intent.kind is TradeKind.PURCHASE
+            for o in self.intents.values()
         )
 
     def intent_on(self, position_id: PositionId) -> OpenIntent | None:
@@ -110,7 +113,7 @@ class WalletState:
     @property
     def opening_count(self) -> int:
         """How many purchases that would open a position are under way."""
-        return sum(1 for o in self.intents.values() if o.intent.position_id is None)
+        return sum(1 for o in self.intents.values() if o.intent.kind is TradeKind.PURCHASE)
 
 
 def check_postings(postings: Iterable[Posting]) -> None:
@@ -149,7 +152,7 @@ def apply(state: WalletState, entry: Entry) -> WalletState:
             positions = {key: value for key, value in positions.items() if key != body.position_id}
             if body.position is not None:
                 positions = {**positions, body.position_id: body.position}
-        case TradeFailed() | TradeExpired():
+        case TradeFailed() | TradeExpired() | RentReclaimed():
             _open(state, body.intent_id)
             intents = {key: value for key, value in intents.items() if key != body.intent_id}
         case ExitAsked(position):

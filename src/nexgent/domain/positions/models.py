@@ -20,6 +20,8 @@ class CloseReason(StrEnum):
     STALE_TRADE = "stale_trade"
     WRITE_OFF = "write_off"
     PANIC = "panic"
+    EXTERNAL = "external"
+    """Its tokens were sold or moved by somebody else than this service."""
 
 
 @dataclass(frozen=True, slots=True)

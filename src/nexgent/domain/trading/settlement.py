@@ -254,24 +254,44 @@ def settle_sale(
 
 def settle_write_off(intent: Intent, context: SettlementContext, position: Position) -> Settlement:
     """Book what is left of a worthless holding as lost: the tokens are burnt and the position closes with its loss."""
-    record = TransactionRecord(
-        id=transaction_id_for(intent),
-        agent_id=intent.agent_id,
-        wallet_address=intent.wallet_address,
-        type=TransactionType.BURN,
-        value_usd=Decimal(0),
-        time=context.now,
-        input_mint=position.token_address,
-        input_symbol=position.token_symbol,
-        input_amount=position.quantity,
-        input_price=Decimal(0),
-        signal_id=position.signal_id,
-        fees=Decimal(0),
-    )
+    record = _gone_record(intent, context, position, position.quantity)
     postings = burn_postings(_token(intent, context), position.quantity_raw)
     closed = close_trade(position, record.id, position.received_lamports, CloseReason.WRITE_OFF, context)
     body = TradeSettled(intent.id, record, position.id, None, closed, CloseReason.WRITE_OFF)
     return Settlement(body, postings, 0)
+
+
+def settle_moved(
+    intent: Intent, context: SettlementContext, position: Position, moved_raw: int
+) -> Settlement:
+    """Book tokens of a position that left the wallet without a sale anybody knows of.
+
+    They leave at what they cost: nothing is won or lost by it, and what is left is as if they had never been bought.
+    """
+    record = _gone_record(intent, context, position, from_raw(moved_raw, position.decimals))
+    postings = burn_postings(_token(intent, context), moved_raw)
+    reason = CloseReason.EXTERNAL
+    left = position.quantity_raw - moved_raw
+    if left <= 0:
+        at_cost = position.received_lamports + position.cost_basis_lamports
+        closed = close_trade(position, record.id, at_cost, reason, context)
+        return Settlement(TradeSettled(intent.id, record, position.id, None, closed, reason), postings, 0)
+    basis = lamports(
+        cost_basis_of_part(
+            sol(position.cost_basis_lamports), position.quantity, from_raw(moved_raw, position.decimals)
+        )
+    )
+    changed = replace(
+        position,
+        version=position.version + 1,
+        purchased_raw=position.purchased_raw - moved_raw,
+        quantity_raw=left,
+        invested_lamports=position.invested_lamports - basis,
+        cost_basis_lamports=position.cost_basis_lamports - basis,
+        moon_bag_raw=min(position.moon_bag_raw, left) if position.moon_bag_raw is not None else None,
+        updated_at=context.now,
+    )
+    return Settlement(TradeSettled(intent.id, record, position.id, changed, None, reason), postings, 0)
 
 
 def close_trade(
@@ -307,6 +327,25 @@ def close_trade(
         sale_transaction_id=sale_transaction_id,
         signal_id=position.signal_id,
         close_reason=reason,
+    )
+
+
+def _gone_record(
+    intent: Intent, context: SettlementContext, position: Position, amount: Decimal
+) -> TransactionRecord:
+    return TransactionRecord(
+        id=transaction_id_for(intent),
+        agent_id=intent.agent_id,
+        wallet_address=intent.wallet_address,
+        type=TransactionType.BURN,
+        value_usd=Decimal(0),
+        time=context.now,
+        input_mint=position.token_address,
+        input_symbol=position.token_symbol,
+        input_amount=amount,
+        input_price=Decimal(0),
+        signal_id=position.signal_id,
+        fees=Decimal(0),
     )
 
 

@@ -7,8 +7,6 @@ deposit book it once. A balance that was read while a trade was on its way says 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
 
 import structlog
 
@@ -17,24 +15,21 @@ from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.agents.ownership import visible_agent
 from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
-from nexgent.domain.ledger.models import Account, Posting, Recorded
+from nexgent.domain.ledger.models import Posting, Recorded
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.transactions.models import TransactionRecord, TransactionType
+from nexgent.domain.reconciliation.compare import DUST_LAMPORTS as TOLERANCE_LAMPORTS
+from nexgent.domain.reconciliation.compare import SETTLING
+from nexgent.domain.reconciliation.entries import Prices, sol_line
 from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletBusyError
 from nexgent.domain.wallets.ports import ChainBalances
 from nexgent.domain.wallets.unassign_wallet import require_live_address
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError, UnavailableError
-from nexgent.shared.ids import derived_id
-from nexgent.shared.money import CONTEXT, SOL_DECIMALS, SOL_MINT, SOL_SYMBOL, plain, sol
+from nexgent.shared.money import SOL_MINT, plain, sol
 from nexgent.shared.types import AgentId, TransactionId, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
-
-TOLERANCE_LAMPORTS = 10_000
-SETTLING = timedelta(seconds=20)
-"""So long after a trade a node may still answer with the balance from before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +54,7 @@ class DepositCheck:
         if self.difference_lamports < -TOLERANCE_LAMPORTS:
             return (
                 f"No deposit detected: the chain holds {difference} SOL less than the ledger. "
-                "A withdrawal outside of this service is not booked; record it or reset the wallet."
+                "A withdrawal is booked by the reconciliation, once it has been seen twice."
             )
         return "No new deposits detected"
 
@@ -103,16 +98,16 @@ class CheckDeposits:
                     previous_lamports=previous, on_chain_lamports=on_chain, transaction_id=None
                 )
             self._require_settled(state)
-            record, postings = self._deposit(state, on_chain - previous)
+            body, postings = self._deposit(state, on_chain - previous)
             try:
-                await self._ledger.commit(self._ledger.stage(address, Recorded(record), postings))
+                await self._ledger.commit(self._ledger.stage(address, body, postings))
             except StaleWalletError:
                 if attempt == DECISION_ATTEMPTS - 1:
                     raise
                 continue
             log.info("wallet.deposit_booked", wallet_address=address, lamports=on_chain - previous)
             return DepositCheck(
-                previous_lamports=previous, on_chain_lamports=on_chain, transaction_id=record.id
+                previous_lamports=previous, on_chain_lamports=on_chain, transaction_id=body.transaction.id
             )
         raise WalletBusyError(address)
 
@@ -139,29 +134,13 @@ class CheckDeposits:
         if held is not None and self._clock.now() - held.updated_at < SETTLING:
             raise WalletBusyError(state.wallet_address)
 
-    def _deposit(self, state: WalletState, amount: int) -> tuple[TransactionRecord, list[Posting]]:
+    def _deposit(self, state: WalletState, amount: int) -> tuple[Recorded, tuple[Posting, ...]]:
         now = self._clock.now()
         price = self._sol_price.current(now) or self._sol_price.latest()
         if price is None:
             raise UnavailableError(
                 "The price of SOL is not known at present; the deposit was not recorded, try again"
             )
-        amount_sol: Decimal = sol(amount)
-        record = TransactionRecord(
-            # One place in the stream, one deposit: whoever repeats it cannot make a second one.
-            id=TransactionId(derived_id("deposit", state.wallet_address, state.seq + 1)),
-            agent_id=state.agent_id,
-            wallet_address=state.wallet_address,
-            type=TransactionType.DEPOSIT,
-            value_usd=CONTEXT.multiply(amount_sol, price.price_usd),
-            time=now,
-            input_mint=SOL_MINT,
-            input_symbol=SOL_SYMBOL,
-            input_amount=amount_sol,
-            input_price=price.price_usd,
-            destination_address=state.wallet_address,
-        )
-        return record, [
-            Posting(Account.WALLET, SOL_MINT, amount, SOL_SYMBOL, SOL_DECIMALS),
-            Posting(Account.EXTERNAL, SOL_MINT, -amount, SOL_SYMBOL, SOL_DECIMALS),
-        ]
+        # One place in the stream, one deposit: whoever repeats it cannot make a second one.
+        name = ("deposit", state.wallet_address, state.seq + 1)
+        return sol_line(state, amount, name, Prices(now=now, sol_usd=price.price_usd))

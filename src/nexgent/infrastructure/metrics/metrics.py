@@ -78,6 +78,21 @@ class Metrics:
         self.positions_stranded = self._gauge(
             "positions_stranded", "Open positions of live wallets whose key is not in memory", []
         )
+        self.reconciliations = self._counter(
+            "reconciliation", "Looks at live wallets on the chain", ["outcome"]
+        )
+        self.reconciliation_entries = self._counter(
+            "reconciliation_entries", "Entries booked because the chain had them", []
+        )
+        self.reconciliation_age_seconds = self._gauge(
+            "reconciliation_age_seconds", "Since when the live wallet was not compared that waits longest", []
+        )
+        self.reconciliation_differences = self._gauge(
+            "reconciliation_differences", "Differences between ledgers and chain that are not booked", []
+        )
+        self.orphan_tokens = self._gauge(
+            "orphan_tokens", "Tokens in live wallets that no position accounts for", []
+        )
         self.price_update_seconds = self._histogram(
             "price_update_latency_seconds", "Time of one poll of a source", ["source"], (0.1, 0.5, 1, 2, 5)
         )

@@ -13,7 +13,15 @@ from nexgent.api.deps import HealthProbe
 from nexgent.api.encoding import JsonBytes, dumped, iso, json_response
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
-from nexgent.api.v1.health.schemas import EngineOut, HealthOut, LiveOut, ReadyOut, ServiceOut, ServicesOut
+from nexgent.api.v1.health.schemas import (
+    EngineOut,
+    HealthOut,
+    LiveOut,
+    ReadyOut,
+    ReconciliationOut,
+    ServiceOut,
+    ServicesOut,
+)
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=ApiRoute)
 
@@ -72,6 +80,8 @@ async def health(services: Services) -> Response:
             database=ServiceOut.of(database), redis=ServiceOut.of(redis), queue=ServiceOut.of(queue)
         ),
     )
+    if (wallets := probe.reconciliation()) is not None:
+        answer.reconciliation = ReconciliationOut.of(wallets)
     if database is None:
         answer.status = "unhealthy"
     elif redis is None or queue is None or problem is not None:

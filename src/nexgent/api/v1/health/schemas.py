@@ -6,6 +6,7 @@ from typing import Literal
 
 from nexgent.api.http.models import ApiModel
 from nexgent.api.http.types import Instant
+from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
 
 
 class ServiceOut(ApiModel):
@@ -41,6 +42,25 @@ class EngineOut(ApiModel):
     unresolved_wallets: list[str] | None = None
 
 
+class ReconciliationOut(ApiModel):
+    """Live wallets held against the chain: `ageSeconds` since the look at the one that waits longest."""
+
+    wallets: int
+    age_seconds: int
+    differences: int
+    orphans: int
+
+    @classmethod
+    def of(cls, health: ReconciliationHealth) -> ReconciliationOut:
+        """Return how it stands with them."""
+        return cls(
+            wallets=health.wallets,
+            age_seconds=health.age_seconds,
+            differences=health.differences,
+            orphans=health.orphans,
+        )
+
+
 class HealthOut(ApiModel):
     """The whole picture; `message` says what is wrong with the engine."""
 
@@ -48,6 +68,7 @@ class HealthOut(ApiModel):
     timestamp: Instant
     uptime: int
     services: ServicesOut
+    reconciliation: ReconciliationOut | None = None
     message: str | None = None
     engine: EngineOut | None = None
 

@@ -61,7 +61,13 @@ def settle_position_order(
                 price_sol=price,
                 lowest_price_sol=trail.lowest_price_sol,
             )
-        case TradeKind.PURCHASE | TradeKind.WRITE_OFF:
+        case (
+            TradeKind.PURCHASE
+            | TradeKind.WRITE_OFF
+            | TradeKind.EXTERNAL
+            | TradeKind.ADOPTION
+            | TradeKind.RENT
+        ):
             raise LedgerInvariantError(f"a {intent.kind.value} is not a swap on an open position")
         case _:
             assert_never(intent.kind)

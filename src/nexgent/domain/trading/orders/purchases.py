@@ -20,6 +20,8 @@ from nexgent.shared.types import IntentId, SignalId, TokenAddress
 DEFAULT_SYMBOL = "TOKEN"
 MANUAL = "manual"
 """The cause of a purchase that the owner of an agent asked for."""
+LATE = "late"
+"""The cause of a purchase that was called expired and had landed after all."""
 SHARE = 25
 """How many purchases of a burst are made durable together, while the next ones are decided or settled."""
 

@@ -124,7 +124,12 @@ class Recovery:
                 known = [one for one in state.intents if one in self._unresolved]
                 unresolved.update(dict.fromkeys(known, wallet))
                 continue
-            ours = [one for one in state.intents.values() if one.intent.id not in self._in_flight]
+            # Deposits that are taken back end by themselves (`ReclaimRent.finish`).
+            ours = [
+                one
+                for one in state.intents.values()
+                if one.intent.id not in self._in_flight and one.intent.kind is not TradeKind.RENT
+            ]
             unresolved.update({one.intent.id: wallet for one in ours})
             if due := [one for one in ours if not self._rests_still(one)]:
                 self._busy.add(wallet)

@@ -27,6 +27,7 @@ from nexgent.domain.ledger.models import (
     Intent,
     Posting,
     Recorded,
+    RentReclaimed,
     Submission,
     TradeExpired,
     TradeFailed,
@@ -55,6 +56,7 @@ KINDS: Mapping[type[Any], str] = {
     TradeSettled: "settled",
     TradeFailed: "failed",
     TradeExpired: "expired",
+    RentReclaimed: "rent_reclaimed",
     ExitAsked: "exit_asked",
     WalletReset: "reset",
 }
@@ -136,7 +138,7 @@ def _references(body: EntryBody) -> tuple[IntentId | None, PositionId | None]:
             return intent.id, intent.position_id
         case TradeSettled():
             return body.intent_id, body.position_id
-        case TradeSubmitted() | TradeFailed() | TradeExpired():
+        case TradeSubmitted() | TradeFailed() | TradeExpired() | RentReclaimed():
             return body.intent_id, None
         case ExitAsked(position):
             return None, position.id

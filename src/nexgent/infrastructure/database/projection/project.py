@@ -20,6 +20,7 @@ from nexgent.domain.ledger.models import (
     ExitAsked,
     Intent,
     Recorded,
+    RentReclaimed,
     TradeExpired,
     TradeFailed,
     TradeIntended,
@@ -31,7 +32,7 @@ from nexgent.domain.ledger.models import (
     WalletReset,
 )
 from nexgent.domain.positions.models import Position
-from nexgent.domain.trading.orders.purchases import MANUAL
+from nexgent.domain.trading.orders.purchases import LATE, MANUAL
 from nexgent.domain.transactions.models import ClosedTrade, ClosedTradeRecord, TransactionRecord
 from nexgent.infrastructure.database.journal.codec import to_json
 from nexgent.infrastructure.database.projection.rows import (
@@ -72,15 +73,10 @@ def _add(changes: Changes, entry: Entry) -> None:
             changes.intents[intent.id] = _intent_row(intent, entry.at)
             if position is not None:
                 changes.positions[position.id] = _position_row(position)
-        case TradeSubmitted(intent_id, submission):
-            document = msgspec.Raw(to_json(submission).encode())
-            _update(changes, intent_id, IntentUpdate(intent_id, "submitted", entry.at, submission=document))
         case TradeSettled():
             _settle(changes, entry, body)
-        case TradeFailed(intent_id, code, reason):
-            _update(changes, intent_id, IntentUpdate(intent_id, "failed", entry.at, code, reason))
-        case TradeExpired(intent_id, reason):
-            _update(changes, intent_id, IntentUpdate(intent_id, "expired", entry.at, reason=reason))
+        case TradeSubmitted() | TradeFailed() | TradeExpired() | RentReclaimed():
+            _follow_intent(changes, entry, body)
         case ExitAsked(position):
             changes.positions[position.id] = _position_row(position)
         case (
@@ -103,6 +99,25 @@ def _add(changes: Changes, entry: Entry) -> None:
     _post(changes, entry)
     if isinstance(body, Adjusted):
         _rename(changes, entry.wallet_address, body)
+
+
+def _follow_intent(
+    changes: Changes, entry: Entry, body: TradeSubmitted | TradeFailed | TradeExpired | RentReclaimed
+) -> None:
+    match body:
+        case TradeSubmitted(intent_id, submission):
+            document = msgspec.Raw(to_json(submission).encode())
+            update = IntentUpdate(intent_id, "submitted", entry.at, submission=document)
+        case TradeFailed(intent_id, code, reason):
+            update = IntentUpdate(intent_id, "failed", entry.at, code, reason)
+        case TradeExpired(intent_id, reason):
+            update = IntentUpdate(intent_id, "expired", entry.at, reason=reason)
+        case RentReclaimed(intent_id, transaction):
+            changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
+            update = IntentUpdate(intent_id, "settled", entry.at, transaction_id=transaction.id)
+        case _:
+            assert_never(body)
+    _update(changes, body.intent_id, update)
 
 
 def _edit_history(
@@ -346,7 +361,7 @@ def _position_row(position: Position) -> PositionRow:
 
 
 def _intent_row(intent: Intent, at: datetime) -> IntentRow:
-    by_hand = intent.kind is TradeKind.PURCHASE and intent.cause == MANUAL
+    refers = intent.kind is TradeKind.PURCHASE and intent.cause in (MANUAL, LATE)
     return IntentRow(
         id=intent.id,
         agent_id=intent.agent_id,
@@ -354,8 +369,9 @@ def _intent_row(intent: Intent, at: datetime) -> IntentRow:
         kind=intent.kind.value,
         token_address=intent.token_address,
         token_symbol=intent.token_symbol,
-        # A purchase by hand only refers to a signal: it is not the one trade that the agent makes of it.
-        signal_id=None if by_hand else intent.signal_id,
+        # A purchase by hand only refers to a signal, and one that landed late has its row already: neither is the one trade
+        # that the agent makes of it.
+        signal_id=None if refers else intent.signal_id,
         position_id=intent.position_id,
         cause=intent.cause,
         generation=intent.generation,

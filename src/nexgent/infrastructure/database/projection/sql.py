@@ -37,6 +37,7 @@ _RESET = (
     "DELETE FROM agent_balances WHERE wallet_address = ANY($1)",
     "DELETE FROM agent_transactions WHERE wallet_address = ANY($1)",
     "DELETE FROM agent_balance_snapshots WHERE wallet_address = ANY($1)",
+    "DELETE FROM wallet_reconciliations WHERE wallet_address = ANY($1)",
 )
 _VACATE = (_RESET[0], _RESET[1], _RESET[3])
 _CLOSE = (

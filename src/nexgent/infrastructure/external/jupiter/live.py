@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -109,15 +109,18 @@ class LiveSwapGateway:
         clock: Clock,
         preflight: SwapPreflight | None = None,
         may_send: Callable[[], Awaitable[None]] | None = None,
+        witnesses: Sequence[SolanaRpc] = (),
     ) -> None:
         """Without a preflight of its own, one with the usual limits is made: there is no gateway that signs unseen.
 
+        Before a swap is called expired, each of the `witnesses`, further nodes, has to miss it as well.
         `may_send` is asked before every post and raises when this process is not the engine, or when nobody can say so.
         """
         self._may_send = may_send
         self._preflight = preflight or SwapPreflight(rpc)
         self._client = client
         self._rpc = rpc
+        self._witnesses = tuple(witnesses)
         self._signer = signer
         self._clock = clock
         self._sent: OrderedDict[str, _Sent] = OrderedDict()
@@ -312,9 +315,29 @@ class LiveSwapGateway:
             sent.absent_since = now
         if now - sent.absent_since < ABSENCE_SECONDS:
             return StillUnknown(reason="The swap has expired; the chain is asked once more whether it landed")
+        for witness in self._witnesses:
+            if not await self._misses(witness, submission, sent, wallet, signature, point):
+                return StillUnknown(
+                    reason="A second node knows the swap, or cannot tell yet whether it landed"
+                )
         return NeverLanded(
             reason="The last valid block height has passed and the chain does not know the swap"
         )
+
+    async def _misses(
+        self,
+        node: SolanaRpc,
+        submission: Submission,
+        sent: _Sent,
+        wallet: WalletAddress,
+        signature: str | None,
+        point: int,
+    ) -> bool:
+        """Tell whether a node that has reached a slot does not have the transaction."""
+        if signature is None:
+            return await self._find(node, submission, sent, wallet, point) is None
+        answer = await node.signature_status(signature, priority=Priority.EXIT)
+        return answer.status is None and answer.context_slot >= point
 
     async def _expired_slot(self, submission: Submission, sent: _Sent) -> int | None:
         """Return a slot past which the transaction cannot land any more, None while it can."""
@@ -342,14 +365,24 @@ class LiveSwapGateway:
             return submission.signature
         if sent.transaction_id is not None:
             return sent.transaction_id
-        listed = await self._rpc.signatures_of(
-            wallet, limit=_SCANNED_SIGNATURES, min_context_slot=sent.expired_slot
-        )
+        sent.transaction_id = await self._find(self._rpc, submission, sent, wallet, sent.expired_slot)
+        return sent.transaction_id
+
+    async def _find(
+        self,
+        node: SolanaRpc,
+        submission: Submission,
+        sent: _Sent,
+        wallet: WalletAddress,
+        min_slot: int | None,
+    ) -> str | None:
+        """Look through the wallet's newest transactions for the one with our signature; return its id."""
+        listed = await node.signatures_of(wallet, limit=_SCANNED_SIGNATURES, min_context_slot=min_slot)
         for candidate in listed:
             if candidate in sent.others:
                 continue
             try:
-                transaction = await self._rpc.transaction(candidate)
+                transaction = await node.transaction(candidate)
             except RpcError as error:
                 # One transaction that cannot be read, of a version to come for example, says nothing about the others.
                 log.info("swap.unreadable_transaction", signature=candidate, reason=error.message)
@@ -359,7 +392,6 @@ class LiveSwapGateway:
             if transaction is None:
                 continue
             if submission.signature in signatures_in(transaction):
-                sent.transaction_id = candidate
                 return candidate
             sent.others.add(candidate)
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import FIRST_VENUE
@@ -26,14 +26,21 @@ def jupiter_venues(
     costs: SimulationCosts,
     preflight: SwapPreflight,
     may_send: Callable[[], Awaitable[None]],
+    witnesses: Sequence[SolanaRpc] = (),
 ) -> tuple[Venue, Venue]:
-    """Return both modes over one client: the chain that `rpc` reads decides what became of a live swap.
+    """Return both modes over one client: the chain that `rpc` and the `witnesses` read decides what became of a live swap.
 
     `may_send` raises when no swap may leave this process.
     """
     client = JupiterSwapClient(api, clock)
     live = LiveSwapGateway(
-        client=client, rpc=rpc, signer=signer, clock=clock, preflight=preflight, may_send=may_send
+        client=client,
+        rpc=rpc,
+        signer=signer,
+        clock=clock,
+        preflight=preflight,
+        may_send=may_send,
+        witnesses=witnesses,
     )
     return (
         Venue(FIRST_VENUE, TradingMode.SIMULATION, SimulationSwapGateway(client, costs)),

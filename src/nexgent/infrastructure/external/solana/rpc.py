@@ -201,11 +201,21 @@ class SolanaRpc:
         return None if value is None else mapping_of(value)
 
     async def raw_accounts(
-        self, addresses: Sequence[str], *, priority: Priority = Priority.RECONCILE
+        self,
+        addresses: Sequence[str],
+        *,
+        min_context_slot: int | None = None,
+        priority: Priority = Priority.RECONCILE,
     ) -> list[Mapping[str, Any] | None]:
-        """Return up to 100 accounts in the encoding `base64`, None for one that does not exist."""
+        """Return up to 100 accounts in the encoding `base64`, None for one that does not exist.
+
+        `min_context_slot` is a slot the node has to have reached.
+        """
         method = "getMultipleAccounts"
-        params = [list(addresses), {"encoding": "base64", **_COMMITMENT}]
+        options: dict[str, object] = {"encoding": "base64", **_COMMITMENT}
+        if min_context_slot is not None:
+            options["minContextSlot"] = min_context_slot
+        params = [list(addresses), options]
         found = self._value(method, await self.call(method, params, priority=priority))
         if not isinstance(found, list) or len(found) != len(addresses):
             raise self._bad_answer(method)

@@ -30,7 +30,7 @@ def swap_facts(
     """Return what the transaction did, or None when the answer lacks what that takes."""
     meta = mapping_of(transaction.get("meta"))
     message = mapping_of(mapping_of(transaction.get("transaction")).get("message"))
-    keys = [_key(key) for key in list_of(message.get("accountKeys"))]
+    keys = [key_of(key) for key in list_of(message.get("accountKeys"))]
     before = [int_of(value) for value in list_of(meta.get("preBalances"))]
     after = [int_of(value) for value in list_of(meta.get("postBalances"))]
     fee = int_of(meta.get("fee"))
@@ -42,8 +42,8 @@ def swap_facts(
     lamports_after = [value or 0 for value in after]
     index = keys.index(wallet)
     network_fee = fee if index == 0 else 0
-    tokens_before = _own_accounts(meta.get("preTokenBalances"), wallet)
-    tokens_after = _own_accounts(meta.get("postTokenBalances"), wallet)
+    tokens_before = own_accounts(meta.get("preTokenBalances"), wallet)
+    tokens_after = own_accounts(meta.get("postTokenBalances"), wallet)
     rent = 0
     # An account somebody else pays for is opened in transactions somebody else pays the fee of.
     if index == 0:
@@ -70,12 +70,12 @@ def signatures_in(transaction: Mapping[str, Any]) -> list[str]:
     return [signature for signature in found if isinstance(signature, str)]
 
 
-def _key(key: object) -> str | None:
+def key_of(key: object) -> str | None:
     """Keys are objects in the encoding `jsonParsed`, texts in `json`."""
     return text_of(key) if isinstance(key, str) else text_of(mapping_of(key).get("pubkey"))
 
 
-def _own_accounts(balances: object, wallet: str) -> dict[int, tuple[str, int]]:
+def own_accounts(balances: object, wallet: str) -> dict[int, tuple[str, int]]:
     """Return mint and amount of the wallet's token accounts, by their place among the keys."""
     accounts: dict[int, tuple[str, int]] = {}
     for item in list_of(balances):

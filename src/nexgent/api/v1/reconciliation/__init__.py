@@ -1,0 +1,1 @@
+"""Live wallets held against the chain."""
