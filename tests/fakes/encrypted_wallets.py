@@ -148,7 +148,6 @@ class World:
             create=CreateWallet(
                 directory=directory,
                 wallets=wallets if wallets is not None else self.rules.wallets,
-                secrets=self.secrets,
                 index=self.index,
                 crypto=self.crypto,
                 environment=self.environment,

@@ -109,7 +109,7 @@ class WalletWorld:
         self.engine = engine if engine is not None else FakeEngine()
         self.keys = FakeLoadedWallets(LIVE, LIVE_2)
         self.administration = FakeAdministration()
-        self.environment = EnvironmentWallets(administrator=self.administration, shared=False)
+        self.environment = EnvironmentWallets(keys=self.keys, administrator=self.administration, shared=False)
         self.wallets = FakeWallets(self.engine)
         self.chain = FakeChain()
         engine = self.engine
@@ -136,7 +136,6 @@ class WalletWorld:
             ledger=ledger,
             reset=self.reset,
             wallets=self.wallets,
-            keys=self.keys,
             environment=self.environment,
             clock=clock,
             publish=publish,

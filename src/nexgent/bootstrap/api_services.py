@@ -122,7 +122,6 @@ def build_api_services(
         ledger=ledger,
         reset=reset_wallet,
         wallets=wallets,
-        keys=market.keys,
         environment=environment_wallets,
         clock=clock,
         publish=publish,

@@ -163,6 +163,7 @@ class Service:
         self.audit_log = PostgresAuditLog(pool)
         self.audit_trail = AuditTrail(store=self.audit_log)
         self.environment_wallets = EnvironmentWallets(
+            keys=self.wallet_keys.loaded,
             administrator=Administrator(accounts=self.users.accounts, email=settings.auth.admin_email or ""),
             shared=settings.auth.wallets_shared,
         )

@@ -129,7 +129,6 @@ def build_encrypted_wallets(
         create=CreateWallet(
             directory=directory,
             wallets=wallets,
-            secrets=parts.secrets,
             index=parts.index,
             crypto=parts.crypto,
             environment=parts.environment,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
 from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
-from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
+from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed, PythTiming
 from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
 from nexgent.infrastructure.external.solana.rpc import SolanaRpc
@@ -25,16 +26,16 @@ from nexgent.shared.clock import SystemClock
 from tests.integration.external.servers import serve
 from tests.patience import PATIENCE_SECONDS
 
+QUICK = PythTiming(poll_seconds=0.05, first_backoff_seconds=0.05, silence_seconds=0.3, fallback_seconds=0.05)
+
 
 @asynccontextmanager
-async def _running(http: HttpClient, base_url: str, **options: Any) -> AsyncIterator[PythSolPriceFeed]:
-    settings: dict[str, Any] = {
-        "poll_seconds": 0.05,
-        "first_backoff_seconds": 0.05,
-        "silence_seconds": 0.3,
-        "fallback_seconds": 0.05,
-    } | options
-    feed = PythSolPriceFeed(http=http, clock=SystemClock(), base_url=base_url, **settings)
+async def _running(
+    http: HttpClient, base_url: str, timing: PythTiming | None = None, **options: Any
+) -> AsyncIterator[PythSolPriceFeed]:
+    feed = PythSolPriceFeed(
+        http=http, clock=SystemClock(), base_url=base_url, timing=timing or QUICK, **options
+    )
     task = asyncio.ensure_future(feed.run())
     try:
         yield feed
@@ -72,7 +73,7 @@ async def test_silence_leads_to_a_new_connection(
     http: HttpClient, base_url: str, control: SandboxControl
 ) -> None:
     await control.fault("sse_silence", "pyth", times=1)
-    async with _running(http, base_url, poll_seconds=60.0) as feed:
+    async with _running(http, base_url, replace(QUICK, poll_seconds=60.0)) as feed:
         assert not feed.streaming
 
         await _until(lambda: feed.streaming)
@@ -82,7 +83,7 @@ async def test_the_end_of_a_stream_is_followed_by_another(
     http: HttpClient, base_url: str, control: SandboxControl
 ) -> None:
     await control.fault("sse_end", "pyth", times=1, updates=1)
-    async with _running(http, base_url, poll_seconds=60.0) as feed:
+    async with _running(http, base_url, replace(QUICK, poll_seconds=60.0)) as feed:
         # Too short-lived to be seen for sure: the poll, the stream that ends, the one that follows.
         await _until_asked(control, 3)
 
@@ -94,7 +95,9 @@ async def test_the_end_of_a_stream_is_followed_by_another(
 async def test_a_planned_reconnect_loses_nothing(
     http: HttpClient, base_url: str, control: SandboxControl
 ) -> None:
-    async with _running(http, base_url, poll_seconds=60.0, planned_reconnect_seconds=0.2) as feed:
+    async with _running(
+        http, base_url, replace(QUICK, poll_seconds=60.0, planned_reconnect_seconds=0.2)
+    ) as feed:
         await _until(lambda: feed.streaming)
         await _until(lambda: not feed.streaming)
         await control.set_sol_usd("149")
@@ -177,7 +180,7 @@ async def test_a_jump_of_pyth_alone_converts_nothing_and_is_put_right_by_the_oth
             price_usd=Decimal("150.5"), published_at=datetime.now(UTC), source=PriceSource("jupiter")
         )
 
-    async with _running(http, base_url, fallbacks=(other,), fallback_seconds=60.0) as feed:
+    async with _running(http, base_url, replace(QUICK, fallback_seconds=60.0), fallbacks=(other,)) as feed:
         await _until(lambda: feed.streaming and _usd(feed) == 150)
         await control.set_sol_usd(spike)
         seen: set[Decimal | None] = set()

@@ -88,7 +88,9 @@ async def test_replacing_keeps_the_history_of_the_agent_and_moves_paper_money(wo
         wallets=world.wallets,
         replacement=WalletReplacement(ledger=world.ledger, wallets=world.wallets, projections=world),
         keys=FakeLoadedWallets(),
-        environment=EnvironmentWallets(administrator=FakeAdministration(), shared=False),
+        environment=EnvironmentWallets(
+            keys=FakeLoadedWallets(), administrator=FakeAdministration(), shared=False
+        ),
         clock=world.clock,
         publish=world.bus.publish,
     )

@@ -92,7 +92,7 @@ class AssignWallet:
             foreign is not None
             and foreign.user_id != user_id
             and mode is TradingMode.LIVE
-            and address in self._keys.addresses
+            and address in self._environment
             and await self._environment.belong_to(user_id)
         ):
             return foreign
@@ -101,7 +101,7 @@ class AssignWallet:
     async def _may_assign(self, address: WalletAddress, user_id: UserId) -> bool:
         if self._keys.is_stored_for(address, user_id):
             return True
-        return address in self._keys.addresses and await self._environment.may_take(user_id)
+        return address in self._environment and await self._environment.may_take(user_id)
 
     async def _check_address(self, address: WalletAddress, mode: TradingMode, user_id: UserId) -> None:
         if mode is TradingMode.LIVE:

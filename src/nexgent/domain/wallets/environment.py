@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from nexgent.shared.types import UserId
+from nexgent.domain.wallets.ports import LoadedWallets
+from nexgent.shared.types import UserId, WalletAddress
 
 
 class Administration(Protocol):
@@ -18,9 +19,13 @@ class Administration(Protocol):
 class EnvironmentWallets:
     """`shared` lets every user take them for agents of their own, as the settings may say."""
 
-    def __init__(self, *, administrator: Administration, shared: bool) -> None:
+    def __init__(self, *, keys: LoadedWallets, administrator: Administration, shared: bool) -> None:
+        self._keys = keys
         self._administrator = administrator
         self._shared = shared
+
+    def __contains__(self, address: WalletAddress) -> bool:
+        return address in self._keys.addresses
 
     async def may_take(self, user_id: UserId) -> bool:
         """Tell whether a user may give them to an agent of the user's own. Raises `UnavailableError`."""

@@ -57,7 +57,7 @@ class ListWallets:
     def _source(self, wallet: Wallet) -> WalletSource:
         if wallet.mode is TradingMode.SIMULATION:
             return WalletSource.SIMULATION
-        stored = self._keys.is_stored(wallet.address) and wallet.address not in self._keys.addresses
+        stored = self._keys.is_stored(wallet.address) and wallet.address not in self._environment
         return WalletSource.ENCRYPTED if stored else WalletSource.ENVIRONMENT
 
     def _can_trade(self, wallet: Wallet) -> bool:

@@ -15,7 +15,7 @@ from nexgent.domain.ledger.lanes import LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.errors import ResetFailedError
-from nexgent.domain.wallets.ports import LoadedWallets, WalletRepository
+from nexgent.domain.wallets.ports import WalletRepository
 from nexgent.domain.wallets.reset_wallet import BUSY, ResetResult, ResetWallet, owned_wallet
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
@@ -37,7 +37,6 @@ class UnassignWallet:
         ledger: Ledger,
         reset: ResetWallet,
         wallets: WalletRepository,
-        keys: LoadedWallets,
         environment: EnvironmentWallets,
         clock: Clock,
         publish: Callable[[object], None],
@@ -46,7 +45,6 @@ class UnassignWallet:
         self._ledger = ledger
         self._reset = reset
         self._wallets = wallets
-        self._keys = keys
         self._environment = environment
         self._clock = clock
         self._publish = publish
@@ -80,7 +78,7 @@ class UnassignWallet:
         """Return on whose behalf the wallet is taken away: the agent's owner, if the wallet is the caller's to take back."""
         wallet = self._directory.wallet(address)
         agent = self._directory.find(wallet.agent_id) if wallet is not None else None
-        if agent is None or agent.user_id == user_id or address not in self._keys.addresses:
+        if agent is None or agent.user_id == user_id or address not in self._environment:
             return user_id
         return agent.user_id if await self._environment.belong_to(user_id) else user_id
 

@@ -23,7 +23,7 @@ from nexgent.domain.wallets.encrypted.models import (
     WalletSource,
 )
 from nexgent.domain.wallets.encrypted.passphrases import require_strength
-from nexgent.domain.wallets.encrypted.ports import KeyCrypto, WalletSecrets
+from nexgent.domain.wallets.encrypted.ports import KeyCrypto
 from nexgent.domain.wallets.errors import WalletInUseError
 from nexgent.domain.wallets.ports import WalletRepository
 from nexgent.shared.clock import Clock
@@ -52,7 +52,6 @@ class CreateWallet:
         *,
         directory: AgentDirectory,
         wallets: WalletRepository,
-        secrets: WalletSecrets,
         index: EncryptedWalletIndex,
         crypto: KeyCrypto,
         environment: WalletKeys,
@@ -61,7 +60,6 @@ class CreateWallet:
     ) -> None:
         self._directory = directory
         self._wallets = wallets
-        self._secrets = secrets
         self._index = index
         self._crypto = crypto
         self._environment = environment
@@ -136,8 +134,7 @@ class CreateWallet:
         now = self._clock.now()
         wallet = Wallet(sealed.address, new.agent_id, TradingMode.LIVE, now, now)
         stored = EncryptedWallet(sealed=sealed, user_id=new.user_id, created_at=now, updated_at=now)
-        await self._secrets.add(stored, wallet, WalletAction.IMPORTED if imported else WalletAction.CREATED)
-        self._index.put(wallet.address, new.user_id)
+        await self._index.add(stored, wallet, WalletAction.IMPORTED if imported else WalletAction.CREATED)
         return wallet, stored
 
     async def _require_unknown(self, key: SecretKey) -> None:
@@ -145,7 +142,7 @@ class CreateWallet:
         known = (
             self._directory.wallet(address) is not None
             or self._environment.is_loaded(address)
-            or await self._secrets.find(address) is not None
+            or await self._index.has(address)
         )
         if known:
             raise address_known(address)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from nexgent.domain.agents.models import Wallet
+from nexgent.domain.wallets.encrypted.models import EncryptedWallet, WalletAction
 from nexgent.domain.wallets.encrypted.ports import WalletSecrets
 from nexgent.shared.types import UserId, WalletAddress
 
@@ -19,6 +21,15 @@ class EncryptedWalletIndex:
     def owner_of(self, address: WalletAddress) -> UserId | None:
         """Return whose stored key the address has."""
         return self._owners.get(address)
+
+    async def add(self, stored: EncryptedWallet, wallet: Wallet, action: WalletAction) -> None:
+        """Store a key and give it to the wallet's agent, then note it. Raises `WalletExistsError`, `UnavailableError`."""
+        await self._secrets.add(stored, wallet, action)
+        self.put(stored.address, stored.user_id)
+
+    async def has(self, address: WalletAddress) -> bool:
+        """Tell whether there is a stored key, be it one of this moment and another process. Raises `UnavailableError`."""
+        return await self._secrets.find(address) is not None
 
     def put(self, address: WalletAddress, user_id: UserId) -> None:
         """Note a stored key."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,8 +32,6 @@ _KNOWN_SUFFIXES = ("/v2/updates/price/latest", "/v2/updates/price/stream", "/v2/
 _TIMEOUT_SECONDS = 3.0
 _CALLS_PER_TEN_SECONDS = 8
 """The limit is 10; the eleventh call would shut us out for a minute."""
-_PLANNED_RECONNECT_SECONDS = 23 * 3600.0
-_FIRST_BACKOFF_SECONDS = 1.0
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_POLL_BACKOFF_SECONDS = 60.0
 _NOT_ALLOWED = (401, 403)
@@ -44,6 +43,21 @@ SolPriceFallback = Callable[[], Awaitable[SolPrice | None]]
 
 class _StreamEndedError(Exception):
     """The stream is over; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythTiming:
+    """How often and how patiently Pyth is asked, in seconds."""
+
+    silence_seconds: float = 30.0
+    """A stream that says nothing for so long is opened again."""
+    poll_seconds: float = 3.0
+    """Between two polls while the stream does not deliver."""
+    fallback_seconds: float = 10.0
+    """Between two questions to the fallbacks while there is no price of Pyth's."""
+    first_backoff_seconds: float = 1.0
+    planned_reconnect_seconds: float = 23 * 3600.0
+    """The server ends a stream after a day; ours is opened anew before."""
 
 
 class PythSolPriceFeed:
@@ -59,11 +73,7 @@ class PythSolPriceFeed:
         feed_id: str = SOL_USD_FEED_ID,
         fallbacks: Sequence[SolPriceFallback] = (),
         max_age_seconds: float = 30.0,
-        silence_seconds: float = 30.0,
-        poll_seconds: float = 3.0,
-        fallback_seconds: float = 10.0,
-        first_backoff_seconds: float = _FIRST_BACKOFF_SECONDS,
-        planned_reconnect_seconds: float = _PLANNED_RECONNECT_SECONDS,
+        timing: PythTiming = PythTiming(),
     ) -> None:
         """Raises `ValueError` when the base URL cannot be used."""
         self._clock = clock
@@ -71,11 +81,8 @@ class PythSolPriceFeed:
         self._fallbacks = tuple(fallbacks)
         self._validator = SolPriceValidator(SolGateRules(max_age=timedelta(seconds=max_age_seconds)))
         self._doubt = asyncio.Event()
-        self._silence_seconds = silence_seconds
-        self._poll_seconds = poll_seconds
-        self._fallback_seconds = min(fallback_seconds, max_age_seconds / 2)
-        self._first_backoff_seconds = first_backoff_seconds
-        self._planned_reconnect_seconds = planned_reconnect_seconds
+        self._timing = timing
+        self._fallback_seconds = min(timing.fallback_seconds, max_age_seconds / 2)
         self._upstream = Upstream(
             name="Pyth",
             http=http,
@@ -111,7 +118,9 @@ class PythSolPriceFeed:
                 group.create_task(self._fall_back_for_ever(), name="sol-price-fallback")
 
     async def _stream_for_ever(self) -> None:
-        backoff = Backoff(self._first_backoff_seconds, max(_MAX_BACKOFF_SECONDS, self._first_backoff_seconds))
+        backoff = Backoff(
+            self._timing.first_backoff_seconds, max(_MAX_BACKOFF_SECONDS, self._timing.first_backoff_seconds)
+        )
         while True:
             try:
                 await self._stream()
@@ -142,18 +151,18 @@ class PythSolPriceFeed:
             headers={**self._upstream.headers, "Accept": "text/event-stream"},
             timeout_seconds=_TIMEOUT_SECONDS,
         ) as chunks:
-            ends = loop.time() + self._planned_reconnect_seconds
-            silent_at = loop.time() + self._silence_seconds
+            ends = loop.time() + self._timing.planned_reconnect_seconds
+            silent_at = loop.time() + self._timing.silence_seconds
             while True:
                 chunk = await self._next_chunk(chunks, min(silent_at, ends))
                 if chunk is None:
                     if loop.time() >= ends:
                         raise _StreamEndedError("planned reconnect")
-                    raise _StreamEndedError(f"no update for {self._silence_seconds:g} s")
+                    raise _StreamEndedError(f"no update for {self._timing.silence_seconds:g} s")
                 for event in self._events(parser, chunk):
                     if self._take(event):
                         self._streaming = True
-                        silent_at = loop.time() + self._silence_seconds
+                        silent_at = loop.time() + self._timing.silence_seconds
 
     @staticmethod
     async def _next_chunk(chunks: AsyncIterator[bytes], until: float) -> bytes | None:
@@ -182,8 +191,8 @@ class PythSolPriceFeed:
     async def _poll_for_ever(self) -> None:
         """Ask for the latest price as long as the stream does not deliver."""
         while True:
-            longest = max(_MAX_POLL_BACKOFF_SECONDS, self._poll_seconds)
-            await asyncio.sleep(backoff_seconds(self._poll_failures + 1, self._poll_seconds, longest))
+            longest = max(_MAX_POLL_BACKOFF_SECONDS, self._timing.poll_seconds)
+            await asyncio.sleep(backoff_seconds(self._poll_failures + 1, self._timing.poll_seconds, longest))
             if not self._streaming:
                 await self._poll()
 
