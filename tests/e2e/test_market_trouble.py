@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.e2e.product import Product, until
 from tests.patience import PATIENCE_SECONDS
@@ -94,3 +99,105 @@ async def test_absurd_quotes_are_not_traded_on(product: Product) -> None:
 
     (swap,) = await until(closed, "the stop is sold at an honest quote")
     assert Decimal(-60) < Decimal(str(swap["changePercent"])) < Decimal(-40)
+
+
+STOP_AT_TEN = {
+    "positionCalculator": {"randomization": {"enabled": False}},
+    "stopLoss": {"enabled": True, "mode": "fixed", "defaultPercentage": -10},
+    "dca": {"enabled": False},
+    "staleTrade": {"enabled": False},
+}
+
+
+async def prices_meanwhile(product: Product, agent_id: str, frames_seen: int) -> set[Decimal]:
+    """Return the prices that are pushed to an agent's client in the next so many frames."""
+    async with product.follow(agent_id) as frames, asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(frames_seen):
+            await frames.next(lambda frame: frame["type"] == "price_update_batch", "prices go on")
+        return {
+            Decimal(str(update["price"]))
+            for frame in frames.seen
+            if frame["type"] == "price_update_batch"
+            for update in frame["data"]["updates"]
+        }
+
+
+async def told(product: Product, times: int) -> bool:
+    """Tell whether the newest fault has struck so often."""
+    rules = (await product.http.get(f"{product.sandbox_url}/control/faults")).json()["rules"]
+    return bool(rules[-1]["struck"] >= times)
+
+
+async def one_position(product: Product) -> tuple[str, str, Decimal]:
+    """Buy a token; return the agent, the mint and the price."""
+    agent = await product.agent(config=STOP_AT_TEN)
+    token = (await product.tokens())[0]
+    await product.signal(token["mint"])
+
+    async def opened() -> bool:
+        return len(await product.positions(agent["id"])) == 1
+
+    await until(opened, "the position is open")
+    return agent["id"], token["mint"], Decimal(str(token["priceSol"]))
+
+
+@pytest.mark.parametrize("liar", ["dexscreener", "price"])
+async def test_what_one_source_says_alone_fires_no_stop(product: Product, liar: str) -> None:
+    agent_id, mint, price = await one_position(product)
+    await prices_meanwhile(product, agent_id, 2)
+    # One tick far below the stop, small steps down to it, and then a price below it for as long as it likes.
+    for factor, times in (
+        ("0.82", 1),
+        ("0.5", 1),
+        *((f"0.{n}", 2) for n in range(97, 79, -3)),
+        ("0.85", 1000),
+    ):
+        lie = format(price * Decimal(factor), "f")
+        await fault(product, kind="other_price", endpoint=liar, mint=mint, priceSol=lie, times=times)
+        await until(partial(told, product, min(times, 20)), "the lie has been told")
+    assert await prices_meanwhile(product, agent_id, 3) == {price}
+    await product.http.delete(f"{product.sandbox_url}/control/faults")
+    assert await product.closed(agent_id) == []
+    assert len(await product.positions(agent_id)) == 1
+
+    await product.set_price(mint, format(price * Decimal("0.82"), "f"))
+
+    async def stopped() -> bool:
+        return [swap["closeReason"] for swap in await product.closed(agent_id)] == ["stop_loss"]
+
+    await until(stopped, "what both say is sold")
+
+
+@pytest.fixture
+async def impatient(tmp_path: Path) -> AsyncIterator[Product]:
+    """A service to which a source that repeats itself for two seconds is frozen."""
+    product = Product(tmp_path, {"PRICE_MAX_AGE_SECONDS": "2"})
+    await product.start_sandbox()
+    try:
+        await product.start_service()
+        yield product
+    finally:
+        await product.stop()
+
+
+@pytest.mark.parametrize("frozen", ["dexscreener", "price"])
+async def test_a_crash_is_sold_though_one_source_is_frozen(impatient: Product, frozen: str) -> None:
+    product = impatient
+    agent_id, mint, price = await one_position(product)
+    await fault(product, kind="frozen_price", endpoint=frozen)
+
+    # The market goes to and fro, which the other source tells.
+    async def noticed() -> bool:
+        for factor in ("1.02", "0.99", "1.01", "0.98"):
+            await product.set_price(mint, format(price * Decimal(factor), "f"))
+            await asyncio.sleep(0.3)
+        return "prices.source_frozen" in product.log("service")
+
+    await until(noticed, "the frozen source is noticed")
+    assert await product.closed(agent_id) == []
+    await product.set_price(mint, format(price / 2, "f"))
+
+    async def stopped() -> bool:
+        return [swap["closeReason"] for swap in await product.closed(agent_id)] == ["stop_loss"]
+
+    await until(stopped, "the crash is sold on what the other source says")

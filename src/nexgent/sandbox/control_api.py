@@ -31,6 +31,8 @@ dexscreener, tokens, pyth, rpc or *; method an RPC method; mint restricts it to 
         with `after: true` delay, timeout, status and html_error come after the request took effect
     empty, missing_token, null_fields, zero_price, absurd_price(factor=1000),
         garbled_price(message="NaN": what stands in the place of the price, as text)
+    other_price(priceSol: what this source says, at price or dexscreener, of the mint it names),
+        frozen_price (this source goes on saying what it said when the rule struck first; of SOL as well, unless a mint is named)
     stale_publish_time(seconds=3600), wide_conf(factor=0.05 of the price), sse_silence, sse_end(updates still sent=0)
     hostile(message: which way the transaction of the order differs from the order, one of extra_transfer, hidden_in_lookup,
         delegate, set_authority, close_account, assign_wallet, other_accounts, wrong_mint, mint_swapped, foreign_payer,
@@ -257,7 +259,8 @@ def _post_faults(state: SandboxState, request: Request) -> object:
     body = _body(request, models.FaultsIn, wrap="rules")
     for rule in body.rules:
         values = rule.model_dump()
-        values["factor"] = None if rule.factor is None else format(rule.factor, "f")
+        for name in ("factor", "price_sol"):
+            values[name] = None if values[name] is None else format(values[name], "f")
         state.faults.add([FaultRule(**values)])
     return _faults_json(state)
 

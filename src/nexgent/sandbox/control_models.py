@@ -126,6 +126,7 @@ class FaultIn(ControlModel):
     status: int | None = Field(default=None, ge=200, le=599)
     code: int | None = Field(default=None, validation_alias=AliasChoices("code", "errorCode"))
     factor: Positive | None = None
+    price_sol: Price | None = None
     slots: int | None = Field(default=None, ge=0, le=10_000)
     updates: int = Field(default=0, ge=0)
     after: bool = False
@@ -142,6 +143,8 @@ class FaultIn(ControlModel):
         if self.kind not in kinds_of(self.endpoint):
             allowed = ", ".join(kinds_of(self.endpoint))
             raise ValueError(f"{self.kind} means nothing at {self.endpoint}; there it is one of {allowed}")
+        if self.kind == "other_price" and (self.price_sol is None or self.mint is None):
+            raise ValueError("other_price needs mint and priceSol: what the source says of that token")
         if self.kind == "hostile" and self.message not in VARIANTS:
             raise ValueError(f"message of a hostile order must be one of {', '.join(VARIANTS)}")
         return self

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import orjson
 
 from nexgent.sandbox.constants import LAMPORTS_PER_SOL, SOL_MINT, USDC_MINT
-from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price
+from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price, told_price
 from nexgent.sandbox.http import Reply, Request, json_reply
 from nexgent.sandbox.market import Market
 from nexgent.sandbox.state import SandboxState
@@ -19,7 +19,15 @@ MAX_ADDRESSES = 30
 _SOL_POOL = "8sLbNZoA1cfnvMJLPfp98ZLAnFSYCFApfJKMbiXNLwxj"
 _SOL_POOL_USD = 25_000_000
 _SOL_POOL_SINCE_MS = 1_620_000_000_000
-_BENT = ("missing_token", "zero_price", "absurd_price", "garbled_price", "null_fields")
+_BENT = (
+    "missing_token",
+    "zero_price",
+    "absurd_price",
+    "other_price",
+    "frozen_price",
+    "garbled_price",
+    "null_fields",
+)
 
 
 def handle(state: SandboxState, request: Request) -> Reply:
@@ -48,7 +56,9 @@ def _pairs(market: Market, addresses: Sequence[str], faults: Sequence[FaultRule]
         token = market.tokens.get(address)
         if token is None:
             if address == SOL_MINT and for_mint(faults, address, "missing_token") is None:
-                pairs.append(orjson.dumps(_sol_pair(sol_usd)))
+                frozen = for_mint(faults, address, "frozen_price")
+                _, told = told_price(frozen, address, Decimal(1), sol_usd)
+                pairs.append(orjson.dumps(_sol_pair(told)))
             continue
         bent = for_mint(faults, address, *_BENT)
         if bent is None:
@@ -125,8 +135,7 @@ def _bent_pair(
         return pair(token, price_sol, sol_usd) | dict.fromkeys(
             ("priceNative", "priceUsd"), garbled_price(fault)
         )
-    factor = Decimal(fault.factor or 1000) if fault.kind == "absurd_price" else Decimal(0)
-    return pair(token, price_sol * factor, sol_usd)
+    return pair(token, *told_price(fault, token.mint, price_sol, sol_usd))
 
 
 def _sol_pair(sol_usd: Decimal) -> dict[str, object]:

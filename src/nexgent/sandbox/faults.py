@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from decimal import Decimal
 from random import Random
 from typing import Final
 
@@ -23,6 +24,8 @@ _KIND_ENDPOINTS: Final[dict[str, frozenset[str]]] = {
     "zero_price": _PRICED,
     "absurd_price": _PRICED,
     "garbled_price": frozenset({"price", "dexscreener"}),
+    "other_price": frozenset({"price", "dexscreener"}),
+    "frozen_price": frozenset({"price", "dexscreener"}),
     "stale_publish_time": frozenset({"pyth"}),
     "wide_conf": frozenset({"pyth"}),
     "sse_silence": frozenset({"pyth"}),
@@ -49,7 +52,8 @@ class FaultRule:
     """One rule. `times` None strikes for ever; `after` lets the request take effect before the fault shows.
 
     `seconds` is a duration (delay, timeout, age of a price, time until a transaction lands), `factor` a price factor or
-    the ratio of confidence to price, `code` an error code, `updates` the stream updates still sent before it ends.
+    the ratio of confidence to price, `price_sol` what a source says instead of the price, `code` an error code, `updates`
+    the stream updates still sent before it ends.
     """
 
     kind: str
@@ -62,6 +66,7 @@ class FaultRule:
     status: int | None = None
     code: int | None = None
     factor: str | None = None
+    price_sol: str | None = None
     slots: int | None = None
     updates: int = 0
     after: bool = False
@@ -69,6 +74,8 @@ class FaultRule:
     data: object = None
     headers: dict[str, str] = field(default_factory=dict)
     struck: int = 0
+    frozen: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Prices in SOL and of SOL in USD, by mint, as they were when `frozen_price` struck first."""
 
     @property
     def spent(self) -> bool:
@@ -133,6 +140,25 @@ def first(rules: Iterable[FaultRule], *kinds: str) -> FaultRule | None:
 def for_mint(rules: Iterable[FaultRule], mint: str, *kinds: str) -> FaultRule | None:
     """Return the first of the rules that is of one of these kinds and concerns a mint."""
     return next((rule for rule in rules if rule.kind in kinds and rule.mint in (None, mint)), None)
+
+
+def told_price(
+    rule: FaultRule | None, mint: str, price_sol: Decimal, sol_usd: Decimal
+) -> tuple[Decimal, Decimal]:
+    """Return what an endpoint tells of a mint: its price in SOL, and the price of SOL in USD."""
+    if rule is None:
+        return price_sol, sol_usd
+    match rule.kind:
+        case "zero_price":
+            return Decimal(0), sol_usd
+        case "absurd_price":
+            return price_sol * Decimal(rule.factor or 1000), sol_usd
+        case "other_price":
+            return Decimal(rule.price_sol or 0), sol_usd
+        case "frozen_price":
+            then = rule.frozen.setdefault(mint, (format(price_sol, "f"), format(sol_usd, "f")))
+            return Decimal(then[0]), Decimal(then[1])
+    return price_sol, sol_usd
 
 
 def garbled_price(rule: FaultRule) -> str:

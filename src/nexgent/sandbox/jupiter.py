@@ -11,7 +11,7 @@ import orjson
 from nexgent.sandbox.chain import is_address
 from nexgent.sandbox.constants import LAMPORTS_PER_SOL, SOL_MINT, TOKEN_PROGRAM
 from nexgent.sandbox.dexscreener import significant
-from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price
+from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price, told_price
 from nexgent.sandbox.http import Reply, Request, json_reply
 from nexgent.sandbox.orders_json import order_json
 from nexgent.sandbox.state import SandboxState
@@ -24,7 +24,15 @@ _TEXT_SEARCH_RESULTS = 20
 _MAX_AMOUNT = 2**64 - 1
 _SOL_LIQUIDITY_USD = 621_679_197.67
 _SOL_CREATED_AT = "2024-06-05T08:55:25.527Z"
-_BENT = ("missing_token", "zero_price", "absurd_price", "garbled_price", "null_fields")
+_BENT = (
+    "missing_token",
+    "zero_price",
+    "absurd_price",
+    "other_price",
+    "frozen_price",
+    "garbled_price",
+    "null_fields",
+)
 _OPTIONAL = (
     "receiver",
     "slippageBps",
@@ -58,11 +66,13 @@ def price(state: SandboxState, request: Request) -> Reply:
             continue
         token = market.tokens.get(mint)
         if token is not None:
-            usd = significant(market.price_sol(token) * sol_usd) * _factor(bent)
+            price_sol, told_usd = told_price(bent, mint, market.price_sol(token), sol_usd)
+            usd = significant(price_sol * told_usd)
             liquidity = float(2 * Decimal(token.liquidity_lamports) / LAMPORTS_PER_SOL * sol_usd)
             created_at, decimals = _iso(token.created_at_seconds), token.decimals
         elif mint == SOL_MINT:
-            usd, liquidity = sol_usd * _factor(bent), _SOL_LIQUIDITY_USD
+            price_sol, told_usd = told_price(bent, mint, Decimal(1), sol_usd)
+            usd, liquidity = price_sol * told_usd, _SOL_LIQUIDITY_USD
             created_at, decimals = _SOL_CREATED_AT, 9
         else:
             continue

@@ -170,7 +170,7 @@ async def test_no_price_at_all_moves_nothing(kind: str, endpoint: str) -> None:
         assert market.operations == 0
 
 
-@pytest.mark.parametrize("factor", ["10", "0.1", "1000", "0.001", "1.3", "0.7"])
+@pytest.mark.parametrize("factor", ["10", "0.1", "1000", "0.001", "1.3", "0.7", "0.82", "0.9", "1.15"])
 @pytest.mark.parametrize("endpoint", ["dexscreener", "price"])
 async def test_one_lying_source_moves_nothing_however_long_it_lies(endpoint: str, factor: str) -> None:
     async with a_position() as market:
@@ -252,7 +252,7 @@ async def test_a_real_fall_is_sold_at_the_first_poll_both_sources_see() -> None:
 
 
 _BAD = st.sampled_from(["zero_price", "missing_token", "null_fields", "empty", "html_error", "status"])
-_LIES = st.sampled_from(["10", "0.1", "1.3", "0.7", "1000", "0.001"])
+_LIES = st.sampled_from(["10", "0.1", "1.3", "0.7", "1000", "0.001", "0.82", "0.9", "1.15"])
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

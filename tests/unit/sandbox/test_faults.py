@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 
+from nexgent.shared.errors import InvalidInputError
 from tests.patience import PATIENCE_SECONDS
 from tests.unit.sandbox.market import FEED, ONE_SOL, SOL, Trader, a_market
 
@@ -148,6 +149,36 @@ async def test_a_price_nobody_should_believe(kind: str, factor: int) -> None:
         native = (await pair(trader)).json()[0]["priceNative"]
         assert Decimal(native) == Decimal("0.0001") * factor
         assert (await price(trader)).json()[SOL]["usdPrice"] == 150
+
+
+async def test_one_source_says_another_price() -> None:
+    async with a_market() as trader:
+        await trader.control.fault("other_price", "dexscreener", mint=trader.mint, priceSol="0.000082")
+
+        assert (await pair(trader)).json()[0]["priceNative"] == "0.000082"
+        assert (await price(trader)).json()[trader.mint]["usdPrice"] == pytest.approx(0.015)
+        with pytest.raises(InvalidInputError, match="needs mint and priceSol"):
+            await trader.control.fault("other_price", "price", mint=trader.mint)
+
+
+@pytest.mark.parametrize("endpoint", ["dexscreener", "price"])
+async def test_a_source_freezes(endpoint: str) -> None:
+    async with a_market() as trader:
+        await trader.control.fault("frozen_price", endpoint)
+        seen = []
+        for native, usd in (("0.0001", "150"), ("0.0002", "160"), ("0.0003", "170")):
+            await trader.control.set_price(trader.mint, native)
+            await trader.control.set_sol_usd(usd)
+            prices = (await price(trader)).json()
+            dex = (await pair(trader)).json()[0]
+            seen.append((dex["priceNative"], prices[trader.mint]["usdPrice"], prices[SOL]["usdPrice"]))
+        await trader.control.clear_faults()
+
+        natives, usds, sols = zip(*seen, strict=True)
+        assert natives == (("0.0001",) * 3 if endpoint == "dexscreener" else ("0.0001", "0.0002", "0.0003"))
+        assert usds == pytest.approx((0.015,) * 3 if endpoint == "price" else (0.015, 0.032, 0.051))
+        assert sols == ((150,) * 3 if endpoint == "price" else (150, 160, 170))
+        assert (await pair(trader)).json()[0]["priceNative"] == "0.0003"
 
 
 async def test_null_fields() -> None:

@@ -117,7 +117,7 @@ class PriceValidator:
         """Give the validator something to compare a first observation with: what was paid for the token, last and when."""
         state = self._tokens.setdefault(token, _TokenState())
         older = paid_at is not None and state.paid_at is not None and paid_at < state.paid_at
-        if state.accepted is None and price_sol > 0 and not older:
+        if price_sol > 0 and not older:
             state.paid, state.paid_at = price_sol, paid_at
 
     def forget(self, token: TokenAddress) -> None:
