@@ -29,11 +29,9 @@ class RequestObserver(Protocol):
 
     def request_started(self) -> None:
         """Note a request being answered."""
-        ...
 
     def request_finished(self, method: str, path: str, status: int, seconds: float) -> None:
         """Note an answered request; `path` is the template of its route."""
-        ...
 
 
 class AccessLogMiddleware:

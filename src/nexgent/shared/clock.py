@@ -12,11 +12,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the current time, aware and in UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that never go backwards, for durations."""
-        ...
 
 
 class SystemClock:

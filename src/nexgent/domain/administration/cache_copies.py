@@ -24,16 +24,12 @@ class CacheCopies(Protocol):
     @property
     def prefix(self) -> str:
         """What every key begins with."""
-        ...
 
     async def counts(self) -> CacheCounts:
         """Return how many there are."""
-        ...
 
     async def clear(self) -> int:
         """Drop all; return how many there were. They come back by themselves within a second or so."""
-        ...
 
     async def warm(self) -> CacheCounts:
         """Have all written again; return how many there are then."""
-        ...

@@ -14,30 +14,24 @@ class AgentRepository(Protocol):
 
     async def list_all(self) -> Sequence[Agent]:
         """Return every agent of every user, with wallets and effective configuration."""
-        ...
 
     async def list_deleted(self) -> Sequence[Agent]:
         """Return the agents that were deleted and whose records are still there; they have no wallets."""
-        ...
 
     async def get(self, agent_id: AgentId) -> Agent | None:
         """Return one agent."""
-        ...
 
     async def add(self, agent: Agent) -> None:
         """Store a new agent together with its wallets, all or nothing. Its stored configuration is empty (defaults apply)."""
-        ...
 
     async def save(self, agent: Agent, *, store_config: bool | None = None) -> None:
         """Store name, mode, toggles and `updated_at`.
 
         `store_config` True stores the effective configuration, False clears it (back to defaults), None leaves it alone.
         """
-        ...
 
     async def delete(self, agent_id: AgentId) -> None:
         """Remove the agent with its wallets, balances and positions; its transactions, closed trades and decisions stay.
 
         Unknown ids are ignored.
         """
-        ...

@@ -14,10 +14,8 @@ class AuditLog(Protocol):
 
     async def append(self, entries: Sequence[AuditEntry]) -> None:
         """Add entries, all or none."""
-        ...
 
     async def list(
         self, wanted: AuditFilter, *, limit: int, offset: int = 0, after: PageCursor[int] | None = None
     ) -> Sequence[AuditRow]:
         """Return matching entries, newest first."""
-        ...

@@ -28,8 +28,6 @@ class HandEntries(Protocol):
 
         A trade of the engine is found when the read tables contain it.
         """
-        ...
 
     async def is_recorded_by_hand(self, wallet: WalletAddress, closed_trade_id: ClosedTradeId) -> bool:
         """Tell whether somebody recorded the closed trade; otherwise the engine made it."""
-        ...

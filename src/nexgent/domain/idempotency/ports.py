@@ -14,19 +14,15 @@ class AnswerStore(Protocol):
 
     async def begin(self, user_id: UserId, key: str, fingerprint: bytes) -> First | StoredAnswer:
         """Note that a request begins; return `First.NONE`, or what is known of the one before."""
-        ...
 
     async def finish(self, user_id: UserId, key: str, answer: StoredAnswer) -> None:
         """Keep the answer."""
-        ...
 
     async def release(self, user_id: UserId, key: str) -> None:
         """Forget the key: its request was not carried out."""
-        ...
 
     def abandon(self, user_id: UserId, key: str) -> None:
         """Stop working on the key without an answer: nobody knows how far its request came. It stays `First.UNKNOWN`."""
-        ...
 
 
 class SharedCounters(Protocol):
@@ -37,11 +33,9 @@ class SharedCounters(Protocol):
 
         Raises `UnavailableError` when nobody answers in a moment.
         """
-        ...
 
     async def add(self, counts: Mapping[str, tuple[int, int]]) -> Mapping[str, tuple[int, float]]:
         """Count many at once: by name how many, and the seconds of a window that begins with them.
 
         Returns by name what `hit` returns. Raises `UnavailableError`.
         """
-        ...

@@ -27,7 +27,6 @@ class Journal(Protocol):
         `NotTheEngineError` when this process may not write trades (both: nothing was written),
         `UnavailableError` when the store cannot be reached or it is unknown whether the transaction was committed.
         """
-        ...
 
     async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
         """Return the present durable states: tables plus entries not projected yet.
@@ -35,11 +34,9 @@ class Journal(Protocol):
         `wallets` None means all. A wallet that exists but has no entries has an empty state; one that does not exist
         is left out.
         """
-        ...
 
     async def find(self, entries: Collection[Entry]) -> frozenset[Entry]:
         """Return those of the entries that are in the store (same id), to learn what became of an ambiguous append."""
-        ...
 
 
 class Projections(Protocol):
@@ -47,4 +44,3 @@ class Projections(Protocol):
 
     async def caught_up(self) -> None:
         """Return when the tables contain what this process has written; give up quietly after a moment."""
-        ...

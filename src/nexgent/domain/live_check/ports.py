@@ -17,31 +17,24 @@ class LiveMarket(Protocol):
     @property
     def tier(self) -> RateTier:
         """How often the swap provider may be asked."""
-        ...
 
     async def upstreams(self) -> Sequence[Finding]:
         """Return what one small request to each service found, and how this machine's clock compares. Never raises."""
-        ...
 
     async def balance_lamports(self, wallet: WalletAddress) -> int:
         """Return what the chain says the wallet holds. Raises `UpstreamError`, `UnavailableError`."""
-        ...
 
     async def node(self) -> NodeReading:
         """Return what the node says, waiting a few seconds for its slot to move. Raises as `balance_lamports`."""
-        ...
 
     async def prices(self, token: TokenAddress) -> Sequence[PriceReading]:
         """Return what each price source has for a token. Never raises."""
-        ...
 
     async def order(self, request: QuoteRequest) -> Quote:
         """Return an offer with a transaction. Raises `QuoteFailedError`, `SwapUnavailableError`."""
-        ...
 
     async def inspect(self, quote: Quote, wallet: WalletAddress) -> None:
         """Decode the transaction, hold it against the order and have it simulated.
 
         Raises `UnsafeSwapError`, `SwapNotSentError`.
         """
-        ...

@@ -20,17 +20,14 @@ class PerformanceQueries(Protocol):
         self, agent_id: AgentId, wallet: WalletAddress | None, since: datetime | None
     ) -> ClosedTradeTotals:
         """Return the sums over closed trades, sold at `since` or later."""
-        ...
 
     async def snapshots_since(
         self, agent_id: AgentId, wallet: WalletAddress, since: datetime
     ) -> Sequence[Snapshot]:
         """Return the hourly snapshots from a moment on, oldest first."""
-        ...
 
     async def daily_snapshots(self, agent_id: AgentId, wallet: WalletAddress) -> Sequence[Snapshot]:
         """Return the snapshots of UTC midnights, oldest first; the hourly ones as long as there is no midnight yet."""
-        ...
 
 
 class SnapshotStore(Protocol):
@@ -38,11 +35,9 @@ class SnapshotStore(Protocol):
 
     async def due(self) -> Sequence[WalletDue]:
         """Return every wallet with the hour of its last snapshot."""
-        ...
 
     async def save(self, snapshots: Sequence[Snapshot]) -> int:
         """Store snapshots in one statement; those of the same hour are replaced. Return how many."""
-        ...
 
 
 class WalletHistory(Protocol):
@@ -50,7 +45,6 @@ class WalletHistory(Protocol):
 
     def entries(self, wallet: WalletAddress) -> AsyncIterator[Entry]:
         """Yield them in order."""
-        ...
 
 
 class LastPrices(Protocol):
@@ -58,4 +52,3 @@ class LastPrices(Protocol):
 
     async def latest(self, tokens: Collection[TokenAddress]) -> Mapping[TokenAddress, Decimal]:
         """Return SOL per token for those tokens that have a price."""
-        ...

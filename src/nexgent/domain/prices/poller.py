@@ -34,11 +34,9 @@ class PollObserver(Protocol):
 
     def polled(self, source: str, status: str, seconds: float) -> None:
         """Note one poll of a source: `success`, `partial` or `failed`."""
-        ...
 
     def judged(self, verdict: str) -> None:
         """Note what the validator made of an observation."""
-        ...
 
 
 @dataclass(slots=True)

@@ -16,24 +16,20 @@ class TokenPriceFeed(Protocol):
     @property
     def source(self) -> PriceSource:
         """Who this is."""
-        ...
 
     @property
     def tokens_per_call(self) -> int:
         """How many tokens one call can ask for."""
-        ...
 
     @property
     def calls_per_second(self) -> float:
         """How often prices may be asked for within the upstream's rate limit, on average; 0 is unlimited."""
-        ...
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         """Ask for these tokens in as few calls as the source allows. Never raises for an upstream failure: see `FetchResult`.
 
         Bounded in time: each call has its own deadline and a slow batch does not hold back the others.
         """
-        ...
 
 
 class SolPriceFeed(Protocol):
@@ -41,8 +37,6 @@ class SolPriceFeed(Protocol):
 
     def current(self, now: datetime) -> SolPrice | None:
         """Return the newest usable price, or None when there is none or it is stale. Never a made-up constant."""
-        ...
 
     def latest(self) -> SolPrice | None:
         """Return the last price ever received, however old, for display only."""
-        ...

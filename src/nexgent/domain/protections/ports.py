@@ -15,18 +15,14 @@ class ProtectionStore(Protocol):
 
     async def set_switch(self, switch: KillSwitch) -> None:
         """Store a switch in its new position."""
-        ...
 
     async def reset(self, agent_id: AgentId, at: datetime, by: UserId) -> None:
         """Let an agent's record count from a moment on. An earlier moment never replaces a later one."""
-        ...
 
     async def controls(self) -> ProtectionControls:
         """Return all switches and resets."""
-        ...
 
     async def history(
         self, now: datetime, wallets: Collection[WalletAddress] | None = None
     ) -> ProtectionHistory:
         """Return everything the state needs, out of one snapshot of the store; of all wallets for None."""
-        ...

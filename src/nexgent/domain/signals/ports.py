@@ -24,15 +24,12 @@ class SignalStore(Protocol):
 
         Concurrent calls are committed together. Raises `UnavailableError` when it cannot be stored.
         """
-        ...
 
     async def undecided(self) -> Sequence[Signal]:
         """Return stored signals that were never completely processed, oldest first."""
-        ...
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
         """Store the decisions of all agents and mark the signal processed, in one transaction; repeating it changes nothing."""
-        ...
 
 
 class SignalEdits(Protocol):
@@ -43,18 +40,15 @@ class SignalEdits(Protocol):
 
     async def update(self, signal_id: SignalId, user_id: UserId, changes: SignalChanges) -> Signal | None:
         """Change a signal and return it as it is now, or None when there is none. It is not traded again."""
-        ...
 
     async def delete(self, signal_id: SignalId, user_id: UserId) -> bool:
         """Delete a signal with its executions and decisions; tell whether it was there.
 
         Transactions and closed trades stay and forget the signal.
         """
-        ...
 
     async def delete_all(self, user_id: UserId) -> int:
         """Delete all signals of a user; return how many."""
-        ...
 
 
 class TokenMetricsSource(Protocol):
@@ -62,7 +56,6 @@ class TokenMetricsSource(Protocol):
 
     async def metrics(self, token: TokenAddress) -> TokenMetrics | None:
         """Return the figures of exactly this mint, or None when they cannot be had."""
-        ...
 
 
 class SignalTrades(Protocol):
@@ -70,4 +63,3 @@ class SignalTrades(Protocol):
 
     async def of_signal(self, signal_id: SignalId) -> Mapping[AgentId, SignalTrade]:
         """Return the trade of every agent that already has an intent for the signal."""
-        ...

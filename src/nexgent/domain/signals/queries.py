@@ -56,18 +56,14 @@ class SignalQueries(Protocol):
 
         With `after`, only those behind that `created_at` and id.
         """
-        ...
 
     async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
         """Return a signal of that user; a foreign one looks like a missing one."""
-        ...
 
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
         """Return every agent's decision, by agent id. The caller has read the signal with `get`."""
-        ...
 
     async def export(
         self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000
     ) -> Sequence[SignalRow]:
         """Return the next signals by id ascending; pass the last id of a batch as `after` until a batch is empty."""
-        ...

@@ -21,27 +21,23 @@ class SwapGateway(Protocol):
 
         Raises `QuoteFailedError` (no route), `SwapUnavailableError` (try again).
         """
-        ...
 
     async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
         """Sign the quoted swap; return what has to be durable before it is sent, or None when nothing leaves the process.
 
         Raises `WalletNotLoadedError`, or `SwapNotSentError` when the transaction is not the one that was ordered.
         """
-        ...
 
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
         """Carry the swap out. Posting the same submission again is safe. An ambiguous answer is `StillUnknown`.
 
         Raises `SwapNotSentError` when it certainly did not and will not happen.
         """
-        ...
 
     async def resolve(
         self, submission: Submission, wallet: WalletAddress, request: QuoteRequest
     ) -> SwapOutcome:
         """Find out what became of a submission whose outcome is unknown, posting it again where that helps."""
-        ...
 
 
 class TokenDecimals(Protocol):
@@ -49,7 +45,6 @@ class TokenDecimals(Protocol):
 
     async def decimals(self, token: TokenAddress) -> int:
         """Return the decimals. Raises `InvalidTokenError` or `TokenUnavailableError`; never a default."""
-        ...
 
 
 class WalletKeys(Protocol):
@@ -57,11 +52,9 @@ class WalletKeys(Protocol):
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
         """Tell whether the wallet's key is in memory."""
-        ...
 
     def refusal(self, wallet: WalletAddress) -> WalletNotLoadedError:
         """Return why a wallet that is not loaded cannot sign: there is no key, or it is locked."""
-        ...
 
 
 class TrailStore(Protocol):
@@ -69,11 +62,9 @@ class TrailStore(Protocol):
 
     async def save(self, trails: Sequence[PositionTrail]) -> None:
         """Store the newest trails in one statement. An older version never overwrites a newer one, a stop never loosens."""
-        ...
 
     async def load(self) -> Sequence[PositionTrail]:
         """Return all stored trails."""
-        ...
 
 
 class MarketProbe(Protocol):
@@ -82,14 +73,12 @@ class MarketProbe(Protocol):
     @property
     def source(self) -> str:
         """Who this is; two probes of one upstream share a name, so that together they are one witness."""
-        ...
 
     async def read(self, tokens: Sequence[TokenAddress]) -> Sequence[MarketReading]:
         """Return what is known of the tokens' markets. What cannot be said for certain is `MarketVerdict.UNKNOWN`.
 
         `DEAD` only when the upstream answered completely (no truncated list, no error) and no pool in any currency has depth.
         """
-        ...
 
 
 def fill_from_quote(quote: Quote) -> Fill:

@@ -116,11 +116,9 @@ class TransactionQueries(Protocol):
 
         With `after`, only those behind that `time` and id.
         """
-        ...
 
     async def get(self, transaction_id: TransactionId) -> TransactionRow | None:
         """Return one transaction, whoever owns it."""
-        ...
 
 
 class ClosedTradeQueries(Protocol):
@@ -138,14 +136,11 @@ class ClosedTradeQueries(Protocol):
 
         With `after`, only those behind that `sale_time` and id.
         """
-        ...
 
     async def get(self, closed_trade_id: ClosedTradeId) -> ClosedTradeRow | None:
         """Return one closed trade, whoever owns it."""
-        ...
 
     async def export(
         self, wanted: ClosedTradeFilter, *, after: ClosedTradeId | None = None, limit: int = 1000
     ) -> Sequence[ClosedTradeExportRow]:
         """Return the next rows by id ascending; pass the last id of a batch as `after` until a batch is empty."""
-        ...

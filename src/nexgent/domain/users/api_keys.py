@@ -57,19 +57,15 @@ class ApiKeyRepository(Protocol):
 
     async def add(self, record: ApiKeyRecord, key_hash: str, *, most: int) -> bool:
         """Store a new key; False when its user has the most that are allowed. Keys made at once are counted too."""
-        ...
 
     async def of_user(self, user_id: UserId) -> Sequence[ApiKeyRecord]:
         """Return a user's keys, newest first."""
-        ...
 
     async def get(self, key_id: UUID, user_id: UserId) -> ApiKeyRecord | None:
         """Return a key of that user; a foreign one looks like a missing one."""
-        ...
 
     async def delete(self, key_id: UUID, user_id: UserId) -> bool:
         """Remove a key of that user; tell whether it was there."""
-        ...
 
 
 class ApiKeyNotFoundError(NotFoundError):

@@ -66,19 +66,15 @@ class LoginAttempts(Protocol):
         self, account: bytes, network: str, user_id: UserId | None, now: datetime
     ) -> Attempt | datetime:
         """Count an attempt in one step, or return until when none is allowed. The same work whether or not there is a user."""
-        ...
 
     async def withdraw(self, attempt: Attempt) -> None:
         """Count an attempt no more: its password was not looked at."""
-        ...
 
     async def succeeded(self, attempt: Attempt, user_id: UserId, now: datetime) -> None:
         """Forget what this network got wrong before, and know it from now on."""
-        ...
 
     async def unlock(self, account: bytes, now: datetime) -> bool:
         """Forget all attempts on an account; tell whether it was locked for anybody."""
-        ...
 
 
 def account_key(email: str) -> bytes:

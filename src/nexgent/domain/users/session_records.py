@@ -49,30 +49,23 @@ class SessionRecords(Protocol):
 
     async def add(self, record: SessionRecord) -> None:
         """Write down a new session. One that is there already stays as it is."""
-        ...
 
     async def get(self, session_id: str, user_id: UserId) -> SessionRecord | None:
         """Return a session of that user, also one that has ended."""
-        ...
 
     async def use(self, session_id: str, origin: Origin, now: datetime) -> None:
         """Note that a session was used, and from where; the network is known from then on."""
-        ...
 
     async def rotate(self, session_id: str, token_id: str, new_token_id: str, now: datetime) -> bool:
         """Put a refresh token in the place of another; False when that one was not the newest any more."""
-        ...
 
     async def of_user(self, user_id: UserId, now: datetime) -> Sequence[SessionRecord]:
         """Return the sessions of a user that go on, the one used last first."""
-        ...
 
     async def end(
         self, user_id: UserId, now: datetime, *, only: str | None = None, but: str | None = None
     ) -> Sequence[SessionRecord]:
         """End the sessions of a user: all, `only` one, or all `but` one. Return those that had not ended before."""
-        ...
 
     async def ended(self, now: datetime) -> Mapping[str, int]:
         """Return the ids of sessions that were ended before their time, with when that would have been (seconds since 1970)."""
-        ...

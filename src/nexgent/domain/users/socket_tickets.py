@@ -49,11 +49,9 @@ class TicketStore(Protocol):
 
     async def put(self, ticket_hash: str, holder: TicketHolder, lifetime: timedelta) -> None:
         """Keep a ticket for so long."""
-        ...
 
     async def take(self, ticket_hash: str) -> TicketHolder | None:
         """Return a ticket's holder and forget the ticket in one step: of two who ask at once, one gets it."""
-        ...
 
 
 class SocketTickets:

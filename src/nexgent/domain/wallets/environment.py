@@ -13,7 +13,6 @@ class Administration(Protocol):
 
     async def user_id(self) -> UserId | None:
         """Return the administrator's id, if there is one. Raises `UnavailableError`."""
-        ...
 
 
 class EnvironmentWallets:

@@ -23,11 +23,9 @@ class Connection(Protocol):
 
     def make_room(self) -> None:
         """End a connection that only waits."""
-        ...
 
     def look_after(self, now: float) -> None:
         """End the connection when its client has taken too long for something."""
-        ...
 
 
 class Place(Enum):

@@ -56,11 +56,9 @@ class Reception(Protocol):
 
     async def admit(self, credential: Credential) -> SocketCaller:
         """Return who it is. Raises `NotAuthenticatedError`, `MissingScopeError`, `UnavailableError`."""
-        ...
 
     async def still_welcome(self, caller: SocketCaller) -> bool:
         """Tell whether the session or the key is still good; a store that is away changes nothing."""
-        ...
 
 
 def credential_of(scope: Scope, parameters: Mapping[str, str]) -> Credential | None:

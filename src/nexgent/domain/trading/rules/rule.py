@@ -80,20 +80,16 @@ class PositionRule(Protocol):
     @property
     def calls_for(self) -> CloseReason | PositionOrderKind:
         """Return what to do when the rule speaks: leave the position for a reason, or trade a part of it."""
-        ...
 
     @property
     def follows_trail(self) -> bool:
         """Tell whether its look depends on the trail, which prices move."""
-        ...
 
     def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
         """Return when to ask the rule about a position; None is never."""
-        ...
 
     def speaks(self, moment: Moment) -> bool:
         """Decide, exactly."""
-        ...
 
 
 def _at(entry_price_sol: Decimal, percent: Decimal) -> Decimal:

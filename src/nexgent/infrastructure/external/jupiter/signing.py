@@ -28,15 +28,12 @@ class WalletSigner(Protocol):
 
     def is_loaded(self, wallet: WalletAddress) -> bool:
         """Tell whether the wallet's key is in memory."""
-        ...
 
     def refusal(self, wallet: WalletAddress) -> WalletNotLoadedError:
         """Return why a wallet that is not loaded cannot sign."""
-        ...
 
     def sign(self, wallet: WalletAddress, message: bytes) -> bytes:
         """Return the signature (64 bytes). Raises `WalletNotLoadedError`."""
-        ...
 
 
 def sign_order(quote: Quote, wallet: WalletAddress, signer: WalletSigner) -> Submission:
