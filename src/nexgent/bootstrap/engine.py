@@ -24,6 +24,8 @@ from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.judged_quotes import JudgedSwapGateway, PriceJudge, newest_price
 from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
+from nexgent.domain.trading.orders.position_booking import PositionBooking
+from nexgent.domain.trading.orders.position_orders import PositionOrders
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
@@ -150,19 +152,21 @@ def build_engine(
         is_doubtful=validator.doubtful,
         current=directory.find,
     )
-    sales = ClosePosition(
+    orders = PositionOrders(
         ledger=ledger,
         directory=directory,
         venues=venues,
-        sol_price=ports.sol_price,
+        booking=PositionBooking(
+            ledger=ledger, directory=directory, sol_price=ports.sol_price, clock=clock, book=book
+        ),
+        in_flight=in_flight,
         clock=clock,
         publish=publish,
-        in_flight=in_flight,
-        book=book,
     )
-    take_profit = TakeProfitSale(operations=sales.operations, directory=directory)
+    sales = ClosePosition(operations=orders, clock=clock)
+    take_profit = TakeProfitSale(operations=orders, directory=directory)
     average_down = AverageDown(
-        operations=sales.operations,
+        operations=orders,
         directory=directory,
         clock=clock,
         fee_reserve_lamports=lamports(trading.fee_reserve_sol),
@@ -243,7 +247,7 @@ def build_engine(
             book=book,
             latest_prices=latest_prices,
             exits=exits,
-            operations=sales.operations,
+            operations=orders,
             probes=ports.market_probes,
             clock=clock,
         ),

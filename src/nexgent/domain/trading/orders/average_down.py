@@ -16,7 +16,8 @@ from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.quotes import PurchaseQuotes
 from nexgent.domain.trading.rules.dca import dca_state, evaluate_dca

@@ -20,7 +20,7 @@ from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import PositionOrderDone
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.domain.trading.rules.rule import PositionOrderKind
 from nexgent.shared.clock import Clock

@@ -14,12 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from nexgent.domain.agents.config import DEFAULT_CONFIG, TradingConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.errors import (
     JournalUnavailableError,
-    LedgerInvariantError,
     StaleWalletError,
 )
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
@@ -36,15 +34,12 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
-from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError, named
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.order_settlement import check_affordable, settle_position_order
+from nexgent.domain.trading.orders.position_booking import PositionBooking, PositionOrderDone
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
-from nexgent.domain.trading.settlement import SettlementContext, settle_write_off
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
@@ -78,15 +73,6 @@ class Operation(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class PositionOrderDone:
-    """An operation that is booked: the position before it, what was recorded, the fill."""
-
-    position: Position
-    settled: TradeSettled
-    fill: Fill
-
-
 class PositionOrders:
     """Carry operations out, one at a time per position: the ledger refuses a second intent on it."""
 
@@ -96,20 +82,18 @@ class PositionOrders:
         ledger: Ledger,
         directory: AgentDirectory,
         venues: SwapVenues,
-        sol_price: SolPriceFeed,
+        booking: PositionBooking,
+        in_flight: IntentsInFlight,
         clock: Clock,
         publish: Callable[[object], None],
-        in_flight: IntentsInFlight,
-        book: PositionBook,
     ) -> None:
         self._ledger = ledger
         self._directory = directory
         self._venues = venues
-        self._sol_price = sol_price
+        self._booking = booking
         self._clock = clock
         self._publish = publish
         self._in_flight = in_flight
-        self._book = book
 
     async def run(
         self, wallet: WalletAddress, position_id: PositionId, operation: Operation
@@ -134,36 +118,13 @@ class PositionOrders:
     async def book(self, intent: Intent, fill: Fill, started: float | None = None) -> PositionOrderDone:
         """Book a swap that landed, in the lane of its wallet.
 
-        Raises as `_book_landed` does.
-        """
-        with self._in_flight.hold({intent.id: intent.wallet_address}):
-            return await self._book_landed(intent, fill, started)
-
-    async def _book_landed(self, intent: Intent, fill: Fill, started: float | None) -> PositionOrderDone:
-        """Book a swap that landed. Whoever wrote to the wallet meanwhile, the fill is booked on what is now.
-
-        Raises `PositionNotFoundError` when the position is gone (it was booked elsewhere), `JournalUnavailableError`.
+        Raises as `PositionBooking.book` does.
         """
         begun = self._clock.monotonic() if started is None else started
-        position_id = _position_of(intent)
-
-        async def step() -> PositionOrderDone:
-            state = await self._ledger.fresh(intent.wallet_address)
-            position = state.positions.get(position_id)
-            if position is None or intent.id not in state.intents:
-                raise PositionNotFoundError(position_id)
-            check_affordable(intent, fill, state)
-            trail = self._book.trail_of(position)
-            settlement = settle_position_order(
-                intent, fill, self._context(position), position, trail, self._config(position)
-            )
-            entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
-            await self._ledger.commit(entry)
-            return PositionOrderDone(position, settlement.body, fill)
-
-        done = await self._ledger.decide(step)
-        self._finished(intent, begun, None)
-        return done
+        with self._in_flight.hold({intent.id: intent.wallet_address}):
+            done = await self._booking.book(intent, fill)
+            self._finished(intent, begun, None)
+            return done
 
     async def write_off(
         self, wallet: WalletAddress, position_id: PositionId, evidence: PriceEvidence | None = None
@@ -187,9 +148,7 @@ class PositionOrders:
                 evidence=evidence,
             )
             intent = self._intent(position, plan)
-            settlement = settle_write_off(
-                intent, self._context(position), replace(position, quantity_raw=left_raw)
-            )
+            settlement = self._booking.written_off(intent, replace(position, quantity_raw=left_raw))
             intended = self._ledger.stage(wallet, TradeIntended(intent, _operated(position, position)))
             settled = self._ledger.stage(wallet, settlement.body, settlement.postings)
             with self._in_flight.hold({intent.id: wallet}):
@@ -320,20 +279,6 @@ class PositionOrders:
             evidence=plan.evidence,
         )
 
-    def _context(self, position: Position) -> SettlementContext:
-        now = self._clock.now()
-        price = self._sol_price.current(now) or self._sol_price.latest()
-        return SettlementContext(
-            now=now,
-            sol_usd=price.price_usd if price is not None else None,
-            token_symbol=position.token_symbol,
-            token_decimals=position.decimals,
-        )
-
-    def _config(self, position: Position) -> TradingConfig:
-        agent = self._directory.find(position.agent_id)
-        return agent.config if agent is not None else DEFAULT_CONFIG
-
     async def _fail(self, intent: Intent, error: NexgentError, started: float) -> None:
         """Release the reservation; should that fail as well, recovery does it when the journal is back."""
         body = TradeFailed(intent.id, error.code, error.message)
@@ -363,9 +308,3 @@ class _QuoteRefusedError(Exception):
 
 def _operated(planned: Position, before: Position) -> Position:
     return replace(planned, version=before.version + 1, operations=before.operations + 1)
-
-
-def _position_of(intent: Intent) -> PositionId:
-    if intent.position_id is None:
-        raise LedgerInvariantError(f"intent {intent.id} concerns no position")
-    return intent.position_id

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
-from nexgent.domain.prices.ports import SolPriceFeed
-from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import PartiallySoldError
-from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
-from nexgent.domain.trading.venues import SwapVenues, Venue
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
+from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import PositionId, WalletAddress
@@ -43,29 +38,9 @@ class ClosePositionRequest:
 class ClosePosition:
     """One sale of everything a position holds. No price impact holds it back: what is not sold stays at risk."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        directory: AgentDirectory,
-        venues: SwapVenues,
-        sol_price: SolPriceFeed,
-        clock: Clock,
-        publish: Callable[[object], None],
-        in_flight: IntentsInFlight,
-        book: PositionBook,
-    ) -> None:
+    def __init__(self, *, operations: PositionOrders, clock: Clock) -> None:
+        self.operations = operations
         self._clock = clock
-        self.operations = PositionOrders(
-            ledger=ledger,
-            directory=directory,
-            venues=venues,
-            sol_price=sol_price,
-            clock=clock,
-            publish=publish,
-            in_flight=in_flight,
-            book=book,
-        )
 
     async def execute(self, request: ClosePositionRequest) -> PositionOrderDone:
         """Sell and book.

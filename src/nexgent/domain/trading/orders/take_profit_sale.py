@@ -13,7 +13,8 @@ from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Posi
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrderDone, PositionOrders
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitDecision,
     evaluate_take_profit,
