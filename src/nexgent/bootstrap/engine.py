@@ -21,12 +21,15 @@ from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetrics
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.orders.average_down import AverageDown
 from nexgent.domain.trading.orders.buy import BuyToken
+from nexgent.domain.trading.orders.buy_booking import PurchaseBooking
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.judged_quotes import JudgedSwapGateway, PriceJudge, newest_price
 from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
 from nexgent.domain.trading.orders.position_booking import PositionBooking
 from nexgent.domain.trading.orders.position_orders import PositionOrders
+from nexgent.domain.trading.orders.purchase_decision import PurchaseDecisions
 from nexgent.domain.trading.orders.purchases import EntryGuard
+from nexgent.domain.trading.orders.quotes import PurchaseOffers
 from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.ports import MarketProbe, TokenDecimals, TrailStore, WalletKeys
@@ -139,18 +142,20 @@ def build_engine(
     venues = _judged(ports, latest_prices, prices, trading)
     purchases = BuyToken(
         ledger=ledger,
-        venues=venues,
-        decimals=ports.decimals,
-        keys=ports.keys,
-        sol_price=ports.sol_price,
+        decisions=PurchaseDecisions(
+            ledger=ledger,
+            keys=ports.keys,
+            random_unit=ports.random_unit,
+            fee_reserve_lamports=lamports(trading.fee_reserve_sol),
+            guard=ports.guard,
+            is_doubtful=validator.doubtful,
+            current=directory.find,
+        ),
+        offers=PurchaseOffers(venues, ports.decimals),
+        booking=PurchaseBooking(ledger=ledger, venues=venues, sol_price=ports.sol_price, clock=clock),
+        in_flight=in_flight,
         clock=clock,
         publish=publish,
-        random_unit=ports.random_unit,
-        fee_reserve_lamports=lamports(trading.fee_reserve_sol),
-        in_flight=in_flight,
-        guard=ports.guard,
-        is_doubtful=validator.doubtful,
-        current=directory.find,
     )
     orders = PositionOrders(
         ledger=ledger,

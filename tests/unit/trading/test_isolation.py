@@ -153,14 +153,14 @@ async def test_one_agent_nobody_can_decide_for_does_not_hold_the_others_back(
 ) -> None:
     engine = FakeEngine()
     broken, fine = await engine.add_agent(an_agent()), await engine.add_agent(an_agent())
-    decide: Callable[..., Any] = engine.purchases._decide
+    decide: Callable[..., Any] = engine.purchases._decisions.decide
 
-    def breaks(order: Any, result: Any) -> Any:
+    def breaks(order: Any, result: Any, now: Any) -> Any:
         if result.buyer.agent.id == broken.id:
             raise ZeroDivisionError("this agent's alone")
-        return decide(order, result)
+        return decide(order, result, now)
 
-    monkeypatch.setattr(engine.purchases, "_decide", breaks)
+    monkeypatch.setattr(engine.purchases._decisions, "decide", breaks)
 
     results = {result.buyer.agent.id: result for result in await engine.buy([broken, fine])}
 

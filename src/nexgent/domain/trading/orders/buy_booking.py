@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 import structlog
@@ -21,14 +21,14 @@ from nexgent.domain.trading.orders.purchases import (
     PurchaseResult,
     refuse_all,
 )
+from nexgent.domain.trading.orders.quotes import Offers
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
 from nexgent.domain.trading.rules.stop_loss import initial_stop
 from nexgent.domain.trading.settlement import SettlementContext, buy_debit_lamports, settle_purchase
-from nexgent.domain.trading.venues import Venue
+from nexgent.domain.trading.venues import SwapVenues
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, plain, sol, unit_price_sol
-from nexgent.shared.types import IntentId
 
 log = structlog.get_logger(__name__)
 
@@ -40,25 +40,21 @@ _Booked = tuple[PurchaseResult, Entry, TradeSettled]
 class PurchaseBooking:
     """Carries out purchases whose intents are durable. Each ends with its own result; no failure touches another."""
 
-    def __init__(self, *, ledger: Ledger, sol_price: SolPriceFeed, clock: Clock) -> None:
+    def __init__(self, *, ledger: Ledger, venues: SwapVenues, sol_price: SolPriceFeed, clock: Clock) -> None:
         self._ledger = ledger
+        self._venues = venues
         self._sol_price = sol_price
         self._clock = clock
 
     async def carry_out(
-        self,
-        order: PurchaseOrder,
-        venue: Venue,
-        durable: Sequence[Durable],
-        offers: Mapping[IntentId, Quote | NexgentError],
-        decimals: int | NexgentError,
-        started: float,
+        self, order: PurchaseOrder, durable: Sequence[Durable], offers: Offers, started: float
     ) -> None:
         """Swap what got a quote; record as failed what got none, or whose swap certainly did not happen."""
         swaps: list[tuple[PurchaseResult, Intent, Quote]] = []
         failed: list[Durable] = []
+        decimals = offers.decimals
         for result, intent in durable:
-            offer = offers[intent.id]
+            offer = offers.quotes[intent.id]
             problem = decimals if isinstance(decimals, NexgentError) else offer
             if isinstance(problem, NexgentError):
                 result.refuse_for(problem)
@@ -66,7 +62,7 @@ class PurchaseBooking:
             elif isinstance(offer, Quote):
                 swaps.append((result, intent, offer))
         if isinstance(decimals, int) and swaps:
-            failed += await self._swap_all(order, venue, swaps, decimals, started)
+            failed += await self._swap_all(order, swaps, decimals, started)
         await self._record_failures(failed)
 
     async def book_landed(
@@ -85,13 +81,12 @@ class PurchaseBooking:
     async def _swap_all(
         self,
         order: PurchaseOrder,
-        venue: Venue,
         swaps: Sequence[tuple[PurchaseResult, Intent, Quote]],
         decimals: int,
         started: float,
     ) -> list[Durable]:
         """Swap, settle and book; return those that failed after their intent was durable."""
-        execution = SwapExecution(self._ledger, venue)
+        execution = SwapExecution(self._ledger, self._venues.of_mode(swaps[0][0].buyer.wallet.mode))
         failed: list[Durable] = []
         shares: list[list[_Booked]] = []
         quoted_ms = round((self._clock.monotonic() - started) * 1000, 3)

@@ -7,18 +7,21 @@ of its output, so nobody gets a better price than an order of its own would have
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
+from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import Intent
 from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError, named
 from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.domain.trading.ports import TokenDecimals
 from nexgent.domain.trading.rules.price_impact import ImpactAccepted, ImpactTooHigh, decide_price_impact
-from nexgent.domain.trading.venues import Venue
+from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import CONTEXT, lamports, sol
-from nexgent.shared.types import IntentId, WalletAddress
+from nexgent.shared.types import IntentId, TokenAddress, WalletAddress
 
 SHARE_ABOVE = 4
 """Up to this many different amounts are quoted exactly; only a larger burst shares quotes between amounts."""
@@ -26,6 +29,36 @@ BUCKET_WIDTH = Decimal("0.8")
 """The smallest amount of a bucket, as a share of its largest."""
 
 Offer = Quote | NexgentError
+
+
+class Offers(NamedTuple):
+    """What a purchase is carried out with: an offer per intent, and the decimals of their token or why they are not known."""
+
+    quotes: Mapping[IntentId, Offer]
+    decimals: int | NexgentError
+
+
+class PurchaseOffers:
+    """Asks the venue of a mode, and for the token's decimals beside it."""
+
+    def __init__(self, venues: SwapVenues, decimals: TokenDecimals) -> None:
+        self._venues = venues
+        self._decimals = decimals
+
+    async def fetch(self, mode: TradingMode, wanted: Sequence[tuple[Intent, Decimal | None]]) -> Offers:
+        """Return the offers for intents of one token and their limits of price impact."""
+        quotes = PurchaseQuotes(self._venues.of_mode(mode))
+        return Offers(*await asyncio.gather(quotes.fetch(wanted), self._known(wanted[0][0].token_address)))
+
+    async def decimals(self, token: TokenAddress) -> int:
+        """Return the decimals of a token. Raises as `TokenDecimals` does."""
+        return await self._decimals.decimals(token)
+
+    async def _known(self, token: TokenAddress) -> int | NexgentError:
+        try:
+            return await self._decimals.decimals(token)
+        except Exception as error:
+            return named(error)
 
 
 class PurchaseQuotes:
