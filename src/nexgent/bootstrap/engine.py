@@ -41,6 +41,7 @@ from nexgent.domain.trading.watch.book_keeper import BookKeeper
 from nexgent.domain.trading.watch.dead_tokens import DeadTokens
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.watch.recovery import Recovery
+from nexgent.domain.trading.watch.resolve_intent import ResolveIntent
 from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.clock import Clock
@@ -218,15 +219,19 @@ def build_engine(
     )
     recovery = Recovery(
         ledger=ledger,
-        directory=directory,
         book=book,
-        purchases=purchases,
-        sales=sales,
         exits=exits,
-        venues=ports.venues,
+        resolve=ResolveIntent(
+            ledger=ledger,
+            directory=directory,
+            purchases=purchases,
+            sales=sales,
+            venues=ports.venues,
+            clock=clock,
+            max_purchase_age_seconds=trading.signal_max_age_seconds,
+        ),
         in_flight=in_flight,
         clock=clock,
-        max_purchase_age_seconds=trading.signal_max_age_seconds,
         publish=publish,
     )
     return Engine(

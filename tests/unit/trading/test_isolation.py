@@ -190,7 +190,7 @@ async def test_recovery_goes_on_after_an_intent_that_breaks_it(monkeypatch: pyte
     agents = [await engine.add_agent(an_agent()) for _ in range(3)]
     await engine.buy(agents)
     swaps.step = ""
-    finish: Callable[..., Any] = engine.recovery._finish_sent
+    finish: Callable[..., Any] = engine.recovery._resolve_intent.execute
 
     async def breaks(intent: Any, submission: Any) -> bool:
         if intent.agent_id == agents[0].id:
@@ -198,7 +198,7 @@ async def test_recovery_goes_on_after_an_intent_that_breaks_it(monkeypatch: pyte
         done: bool = await finish(intent, submission)
         return done
 
-    monkeypatch.setattr(engine.recovery, "_finish_sent", breaks)
+    monkeypatch.setattr(engine.recovery._resolve_intent, "execute", breaks)
 
     assert await engine.recovery.run_once() == 2
     assert [len(engine.positions(agent)) for agent in agents] == [0, 1, 1]

@@ -33,6 +33,9 @@ from nexgent.shared.types import PositionId, TokenAddress
 
 log = structlog.get_logger(__name__)
 
+SILENT = timedelta(seconds=60)
+"""For so long without a price a token is suspicious."""
+
 
 class DeadTokens:
     """One `tick` asks the probes about suspicious tokens only: those without a price for a while, or whose sale was refused.
@@ -49,8 +52,6 @@ class DeadTokens:
         operations: PositionOrders,
         probes: Sequence[MarketProbe],
         clock: Clock,
-        rules: WriteOffRules | None = None,
-        silent_seconds: float = 60.0,
     ) -> None:
         self._book = book
         self._latest_prices = latest_prices
@@ -58,8 +59,7 @@ class DeadTokens:
         self._operations = operations
         self._probes = probes
         self._clock = clock
-        self._rules = rules or WriteOffRules()
-        self._silent = timedelta(seconds=silent_seconds)
+        self._rules = WriteOffRules()
         self._evidence: dict[TokenAddress, DeadMarketEvidence] = {}
         self._silent_since: dict[TokenAddress, datetime] = {}
         self._refused: dict[PositionId, int] = {}
@@ -124,9 +124,9 @@ class DeadTokens:
         silent: set[TokenAddress] = set()
         for token in held:
             price = self._latest_prices.get(token)
-            if price is not None and now - price.observed_at <= self._silent:
+            if price is not None and now - price.observed_at <= SILENT:
                 self._silent_since.pop(token, None)
-            elif now - self._silent_since.setdefault(token, now) >= self._silent:
+            elif now - self._silent_since.setdefault(token, now) >= SILENT:
                 silent.add(token)
         kept = set(held)
         self._silent_since = {token: at for token, at in self._silent_since.items() if token in kept}

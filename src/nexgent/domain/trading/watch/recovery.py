@@ -1,9 +1,5 @@
 """Finish what a crash, a lost connection or an outage left open. Runs at start and every few seconds after.
 
-An intent without a submission never left the process: a purchase is carried on while its signal is fresh, everything else is
-recorded as failed (an exit goes on by itself, its position remembers it). A submitted swap is asked about until the chain or
-its expiry decides. Nothing ambiguous is ever called failed.
-
 Wallets are resolved side by side, the intents of one wallet in order, each within a deadline. Whatever an intent does, one place
 (`_resolve`) catches it: it stays open, rests, and is tried again, and nobody else notices.
 """
@@ -12,30 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
-from typing import assert_never
 
 import structlog
 
-from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Intent, Submission, TradeExpired, TradeFailed, TradeKind
+from nexgent.domain.ledger.models import Intent, TradeKind
 from nexgent.domain.ledger.state import OpenIntent, WalletState
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.events import RecoveryPostponed
-from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, Reverted, StillUnknown
-from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
-from nexgent.domain.trading.orders.purchases import Buyer
-from nexgent.domain.trading.orders.sell import ClosePosition
-from nexgent.domain.trading.orders.swap_execution import SwapExecution
-from nexgent.domain.trading.venues import SwapVenues
 from nexgent.domain.trading.watch.exits import ExitTasks
+from nexgent.domain.trading.watch.resolve_intent import ResolveIntent
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.loops import TaskSet
-from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import IntentId, WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -57,30 +44,21 @@ class Recovery:
         self,
         *,
         ledger: Ledger,
-        directory: AgentDirectory,
         book: PositionBook,
-        purchases: BuyToken,
-        sales: ClosePosition,
         exits: ExitTasks,
-        venues: SwapVenues,
+        resolve: ResolveIntent,
         in_flight: IntentsInFlight,
         clock: Clock,
-        max_purchase_age_seconds: float,
         publish: Callable[[object], None],
-        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._ledger = ledger
-        self._directory = directory
         self._book = book
-        self._purchases = purchases
-        self._sales = sales
         self._exits = exits
-        self._venues = venues
+        self._resolve_intent = resolve
         self._in_flight = in_flight
         self._clock = clock
-        self._max_purchase_age = timedelta(seconds=max_purchase_age_seconds)
         self._publish = publish
-        self._deadline_seconds = deadline_seconds
+        self._deadline_seconds = DEADLINE_SECONDS
         self._rests: dict[IntentId, tuple[int, float]] = {}
         """How often an intent could not be ended, and until when (monotonic) it is left alone."""
         self._tasks = TaskSet("recovery")
@@ -204,52 +182,4 @@ class Recovery:
             kind=intent.kind.value,
             sent=current.submission is not None,
         )
-        if current.submission is None:
-            return await self._finish_unsent(intent)
-        return await self._finish_sent(intent, current.submission)
-
-    async def _finish_unsent(self, intent: Intent) -> bool:
-        buyer = self._buyer(intent)
-        fresh = self._clock.now() - intent.created_at <= self._max_purchase_age
-        if intent.kind is TradeKind.PURCHASE and fresh and buyer is not None:
-            result = await self._purchases.resume(buyer, intent)
-            return not result.in_doubt
-        body = TradeFailed(intent.id, "INTERRUPTED", "The process stopped before the swap was sent")
-        await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
-        return True
-
-    async def _finish_sent(self, intent: Intent, submission: Submission) -> bool:
-        venue = self._venues.of(submission)
-        buying = intent.input_mint == SOL_MINT
-        request = QuoteRequest(
-            input_mint=intent.input_mint,
-            output_mint=intent.token_address if buying else SOL_MINT,
-            amount_raw=intent.amount_raw,
-            taker=intent.wallet_address,
-        )
-        outcome = await venue.gateway.resolve(submission, intent.wallet_address, request)
-        match outcome:
-            case StillUnknown():
-                return False
-            case Landed():
-                if intent.kind is TradeKind.PURCHASE:
-                    buyer = self._buyer(intent)
-                    if buyer is None:
-                        log.error("recovery.agent_gone", intent_id=str(intent.id))
-                        return False
-                    await self._purchases.book_landed(buyer, intent, outcome.fill)
-                else:
-                    await self._sales.book_landed(intent, outcome.fill)
-            case NeverLanded():
-                body = TradeExpired(intent.id, outcome.reason)
-                await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
-            case Reverted():
-                await SwapExecution(self._ledger, venue).conclude(intent, outcome)
-            case _:
-                assert_never(outcome)
-        return True
-
-    def _buyer(self, intent: Intent) -> Buyer | None:
-        agent = self._directory.find(intent.agent_id)
-        wallet = agent.wallet(intent.wallet_address) if agent is not None else None
-        return Buyer(agent, wallet, intent.id) if agent is not None and wallet is not None else None
+        return await self._resolve_intent.execute(intent, current.submission)
