@@ -37,11 +37,10 @@ from nexgent.infrastructure.server.connections import Connections
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.infrastructure.websocket.places import SocketPlaces
 from nexgent.middleware.client_address import ClientAddresses
+from nexgent.shared.addresses import EVERYWHERE
 from nexgent.shared.money import install_decimal_context
 
 log = structlog.get_logger(__name__)
-
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not listened on  # nosec B104
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from nexgent.config.sections import ServerSettings
+from nexgent.shared.addresses import EVERYWHERE
 from nexgent.shared.findings import Finding, Verdict
 
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not listened on  # nosec B104
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _NAME = "network"
 

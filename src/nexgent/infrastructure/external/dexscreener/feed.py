@@ -38,14 +38,14 @@ class _Liquidity(msgspec.Struct):
     quote: Decimal | None = None
 
 
-class _Pair(msgspec.Struct):
-    """The few fields of a pair that matter; names are the vendor's."""
+class _Pair(msgspec.Struct, rename="camel"):
+    """The few fields of a pair that matter."""
 
-    baseToken: _Token  # noqa: N815
-    quoteToken: _Token  # noqa: N815
-    chainId: str = _CHAIN  # noqa: N815
-    priceNative: Decimal | None = None  # noqa: N815
-    priceUsd: Decimal | None = None  # noqa: N815
+    base_token: _Token
+    quote_token: _Token
+    chain_id: str = _CHAIN
+    price_native: Decimal | None = None
+    price_usd: Decimal | None = None
     liquidity: _Liquidity | None = None
 
 
@@ -138,13 +138,13 @@ def read_pairs(body: bytes, wanted: Sequence[TokenAddress], now: datetime) -> Fe
     tokens = set(wanted)
     for pair in _pairs(body):
         # A wanted token can also be the quote side of a pair; addresses are compared as they are.
-        token = pair.baseToken.address
-        if token not in tokens or pair.chainId != _CHAIN:
+        token = pair.base_token.address
+        if token not in tokens or pair.chain_id != _CHAIN:
             continue
-        if pair.quoteToken.address == SOL_MINT and pair.priceNative is not None:
-            _keep_deeper(best_sol, token, pair, pair.priceNative)
-        elif pair.priceUsd is not None:
-            _keep_deeper(best_other, token, pair, pair.priceUsd)
+        if pair.quote_token.address == SOL_MINT and pair.price_native is not None:
+            _keep_deeper(best_sol, token, pair, pair.price_native)
+        elif pair.price_usd is not None:
+            _keep_deeper(best_other, token, pair, pair.price_usd)
     observations = []
     for token in wanted:
         sol_pair = best_sol.get(token)
@@ -177,8 +177,8 @@ def _keep_deeper(best: dict[str, _Pair], token: str, pair: _Pair, price: Decimal
 
 
 def _price_like(held: _Pair, pair: _Pair) -> Decimal:
-    in_sol = pair.quoteToken.address == SOL_MINT
-    price = held.priceNative if in_sol else held.priceUsd
+    in_sol = pair.quote_token.address == SOL_MINT
+    price = held.price_native if in_sol else held.price_usd
     return price if price is not None else _NOTHING
 
 
@@ -193,8 +193,8 @@ def _observation(token: TokenAddress, pair: _Pair, now: datetime, *, in_sol: boo
     return PriceObservation(
         token_address=token,
         source=DEXSCREENER,
-        price_sol=pair.priceNative if in_sol else None,
-        price_usd=pair.priceUsd,
+        price_sol=pair.price_native if in_sol else None,
+        price_usd=pair.price_usd,
         observed_at=now,
         liquidity_usd=liquidity.usd,
         liquidity_sol=liquidity.quote if in_sol else None,
