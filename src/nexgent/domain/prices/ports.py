@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from nexgent.domain.prices.models import FetchResult, PriceSource, SolPrice
@@ -40,3 +41,9 @@ class SolPriceFeed(Protocol):
 
     def latest(self) -> SolPrice | None:
         """Return the last price ever received, however old, for display only."""
+
+
+def newest_sol_usd(feed: SolPriceFeed, now: datetime) -> Decimal | None:
+    """Return USD per SOL for figures that are shown or noted beside a trade: the last known one if need be."""
+    price = feed.current(now) or feed.latest()
+    return price.price_usd if price is not None else None

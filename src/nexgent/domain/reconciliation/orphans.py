@@ -10,7 +10,7 @@ import structlog
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.positions.models import Position
-from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
+from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed, newest_sol_usd
 from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare
 from nexgent.domain.reconciliation.entries import Prices, book_adoption
 from nexgent.domain.reconciliation.errors import (
@@ -139,5 +139,4 @@ class Orphans:
 
     def _now(self) -> Prices:
         now = self._clock.now()
-        price = self._sol_price.current(now) or self._sol_price.latest()
-        return Prices(now=now, sol_usd=price.price_usd if price is not None else None)
+        return Prices(now=now, sol_usd=newest_sol_usd(self._sol_price, now))

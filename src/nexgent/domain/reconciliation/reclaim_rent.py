@@ -29,7 +29,7 @@ from nexgent.domain.ledger.models import (
     TradeSubmitted,
 )
 from nexgent.domain.ledger.state import OpenIntent, WalletState
-from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.reconciliation.errors import (
     NothingToReclaimError,
     RentFailedError,
@@ -296,10 +296,9 @@ class ReclaimRent:
         )
 
     def _record(self, intent: Intent, movement: Movement, now: datetime) -> TransactionRecord:
-        price = self._sol_price.current(self._clock.now()) or self._sol_price.latest()
         change = movement.change(SOL_MINT)
         amount = sol(abs(change))
-        usd = price.price_usd if price is not None else None
+        usd = newest_sol_usd(self._sol_price, self._clock.now())
         return TransactionRecord(
             id=_transaction_id(intent),
             agent_id=intent.agent_id,

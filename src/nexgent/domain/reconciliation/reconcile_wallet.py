@@ -20,7 +20,7 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.state import Balance, WalletState
-from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare, explains, same
 from nexgent.domain.reconciliation.entries import (
     Booking,
@@ -304,8 +304,7 @@ class ReconcileWallet:
 
     def _prices(self) -> Prices:
         now = self._clock.now()
-        price = self._sol_price.current(now) or self._sol_price.latest()
-        return Prices(now=now, sol_usd=price.price_usd if price is not None else None)
+        return Prices(now=now, sol_usd=newest_sol_usd(self._sol_price, now))
 
     def _config(self, state: WalletState) -> TradingConfig:
         agent = self._directory.find(state.agent_id)

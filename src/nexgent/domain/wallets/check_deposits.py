@@ -17,7 +17,7 @@ from nexgent.domain.ledger.errors import StaleWalletError, UnknownWalletError
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import Posting, Recorded
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.reconciliation.compare import DUST_LAMPORTS as TOLERANCE_LAMPORTS
 from nexgent.domain.reconciliation.compare import SETTLING
 from nexgent.domain.reconciliation.entries import Prices, sol_line
@@ -136,11 +136,11 @@ class CheckDeposits:
 
     def _deposit(self, state: WalletState, amount: int) -> tuple[Recorded, tuple[Posting, ...]]:
         now = self._clock.now()
-        price = self._sol_price.current(now) or self._sol_price.latest()
-        if price is None:
+        sol_usd = newest_sol_usd(self._sol_price, now)
+        if sol_usd is None:
             raise UnavailableError(
                 "The price of SOL is not known at present; the deposit was not recorded, try again"
             )
         # One place in the stream, one deposit: whoever repeats it cannot make a second one.
         name = ("deposit", state.wallet_address, state.seq + 1)
-        return sol_line(state, amount, name, Prices(now=now, sol_usd=price.price_usd))
+        return sol_line(state, amount, name, Prices(now=now, sol_usd=sol_usd))

@@ -20,7 +20,7 @@ from nexgent.domain.positions.views import enriched_position_view
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import TokenPrice
-from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.websocket import frames
@@ -114,8 +114,7 @@ class WebSocketHub:
 
     def sol_usd(self) -> Decimal | None:
         """Return USD per SOL for display, the last known one if need be."""
-        price = self._sol_price.current(self._clock.now()) or self._sol_price.latest()
-        return price.price_usd if price is not None else None
+        return newest_sol_usd(self._sol_price, self._clock.now())
 
     def snapshot(self, agent_id: AgentId) -> list[dict[str, object]]:
         """Return the agent's open positions with what they are worth, newest first."""

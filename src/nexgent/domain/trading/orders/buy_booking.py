@@ -11,7 +11,7 @@ import structlog
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeFailed, TradeSettled
-from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.trading.errors import TradeRejectedError, named
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.purchases import (
@@ -198,8 +198,7 @@ class PurchaseBooking:
         return entry, settlement.body
 
     def _sol_usd(self) -> Decimal | None:
-        price = self._sol_price.current(self._clock.now()) or self._sol_price.latest()
-        return price.price_usd if price is not None else None
+        return newest_sol_usd(self._sol_price, self._clock.now())
 
     async def _record_failures(self, failed: Sequence[Durable]) -> None:
         """Release the reservations of trades that will not happen."""

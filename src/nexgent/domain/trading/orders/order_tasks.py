@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import structlog
 
@@ -18,10 +18,9 @@ from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import SwapUnavailableError
-from nexgent.domain.trading.orders.average_down import AverageDownRequest
+from nexgent.domain.trading.orders.average_down import AverageDown, AverageDownRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
-from nexgent.domain.trading.orders.position_booking import PositionOrderDone
-from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest, TakeProfitSale
 from nexgent.domain.trading.rules.rule import PositionOrderKind
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
@@ -29,22 +28,6 @@ from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import PositionId
 
 log = structlog.get_logger(__name__)
-
-
-class TakesProfit(Protocol):
-    """The use case that sells at a level."""
-
-    async def execute(self, request: TakeProfitRequest) -> PositionOrderDone:
-        """Sell and book."""
-        ...
-
-
-class AveragesDown(Protocol):
-    """The use case that averages down."""
-
-    async def execute(self, request: AverageDownRequest) -> PositionOrderDone:
-        """Buy and book."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +54,8 @@ class PositionOrderTasks:
     def __init__(
         self,
         *,
-        take_profit: TakesProfit,
-        average_down: AveragesDown,
+        take_profit: TakeProfitSale,
+        average_down: AverageDown,
         policy: PositionOrderPolicy,
         clock: Clock,
     ) -> None:

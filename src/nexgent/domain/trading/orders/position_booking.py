@@ -11,7 +11,7 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Intent, TradeSettled
 from nexgent.domain.positions.errors import PositionNotFoundError
 from nexgent.domain.positions.models import Position
-from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.models import Fill
 from nexgent.domain.trading.orders.order_settlement import check_affordable, settle_position_order
@@ -76,10 +76,9 @@ class PositionBooking:
 
     def _context(self, position: Position) -> SettlementContext:
         now = self._clock.now()
-        price = self._sol_price.current(now) or self._sol_price.latest()
         return SettlementContext(
             now=now,
-            sol_usd=price.price_usd if price is not None else None,
+            sol_usd=newest_sol_usd(self._sol_price, now),
             token_symbol=position.token_symbol,
             token_decimals=position.decimals,
         )

@@ -137,6 +137,14 @@ class PurchaseQuotes:
             quote = answer
 
 
+async def sale_quote(venue: Venue, request: QuoteRequest, *, urgent: bool) -> Quote:
+    """Return an offer for tokens. Raises as the gateway does, and `TradeRejectedError` when it offers nothing."""
+    quote = await venue.gateway.quote(request, urgent=urgent)
+    if quote.out_amount_raw <= 0:
+        raise TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")
+    return quote
+
+
 def _share(quote: Quote, amount_raw: int) -> Quote:
     """Return a smaller order's share of a quote, rounded against the buyer."""
     if amount_raw == quote.in_amount_raw:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
-from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
+from nexgent.domain.trading.errors import ZeroBalanceError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
+from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
@@ -103,10 +104,7 @@ class _Sale:
             slippage_bps=request.slippage_bps if venue.live else None,
             priority_fee_lamports=request.priority_fee_lamports if venue.live else None,
         )
-        quote = await venue.gateway.quote(ask, urgent=request.urgent)
-        if quote.out_amount_raw <= 0:
-            raise TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")
-        return quote
+        return await sale_quote(venue, ask, urgent=request.urgent)
 
     def _pending(self, position: Position) -> PendingExit | None:
         pending = position.pending_exit

@@ -10,11 +10,11 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position
-from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
+from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitDecision,
     evaluate_take_profit,
@@ -123,7 +123,4 @@ class _TakeProfit:
             amount_raw=intent.amount_raw,
             taker=intent.wallet_address if venue.live else None,
         )
-        quote = await venue.gateway.quote(ask, urgent=True)
-        if quote.out_amount_raw <= 0:
-            raise TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")
-        return quote
+        return await sale_quote(venue, ask, urgent=True)
