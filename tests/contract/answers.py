@@ -228,5 +228,6 @@ CONFIG = {
             "moonBag": {"enabled": BOOL, "triggerPercent": NUMBER, "retainPercent": NUMBER},
         },
         "protections": Optional(ANY),
+        "shadow": Optional(ANY),
     }
 }

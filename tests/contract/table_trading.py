@@ -50,6 +50,13 @@ from tests.contract.shapes import (
 )
 
 # fmt: off
+_SPREAD = Nullable({"mean": TEXT, "median": TEXT, "worst": TEXT})
+_FEE = {"fills": INT, "realSol": TEXT, "paperSol": TEXT}
+SHADOW = {
+    "tokenAddress": Nullable(TEXT), "tokenSymbol": Nullable(TEXT), "fills": INT, "buys": INT, "sales": INT,
+    "priceGapPercent": _SPREAD, "priceGapSol": TEXT, "networkFee": _FEE, "priorityFee": _FEE, "platformFee": _FEE,
+    "triggerToOrderMs": _SPREAD, "orderToLandingMs": _SPREAD, "triggerToLandingMs": _SPREAD,
+}
 TRADING = (
     # --- agents
     Contract(
@@ -112,6 +119,15 @@ TRADING = (
             Refusal(400, "minimumSol", query={"minimumSol": "much"}),
             Refusal(400, "token", query={"token": "x"}),
         ),
+    ),
+    Contract(
+        "GET /agents/{id}/shadow", SESSION, 200,
+        {
+            "agentId": UUID, "enabled": BOOL, "hasLiveWallet": BOOL, "since": TIME, "complete": BOOL, "total": SHADOW,
+            "tokens": [SHADOW],
+        },
+        ID, {"days": "7"}, foreign=404,
+        refusals=(BAD_AGENT, NO_AGENT, Refusal(400, "days", query={"days": "0"}), Refusal(400, "days", query={"days": "x"})),
     ),
     Contract(
         "GET /agents/{id}/balance-history", "agents", 200,

@@ -155,6 +155,7 @@ PROBES: dict[str, list[Probe]] = {
     ],
     "GET /agents/{id}/protections": [hidden(path=AGENT)],
     "GET /agents/{id}/live-check": [hidden(path=AGENT)],
+    "GET /agents/{id}/shadow": [hidden(path=AGENT)],
     "POST /agents/{id}/protections/reset": [hidden(path=AGENT)],
     "GET /agent-balances": [
         hidden(query={"agentId": "{agent}"}),

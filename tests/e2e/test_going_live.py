@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -304,3 +305,42 @@ async def test_a_live_check_fails_with_what_to_do(place: Place) -> None:
     for arguments in (("live", "check"), ("live",), ("live", "check", "Careless", "--cap", "-1")):
         assert (await place.nexgent(*arguments)).code == 2
     assert (await place.nexgent("live", "check", "Nobody")).code == 3
+
+
+async def test_a_shadow_shows_how_far_real_fills_are_from_simulated_ones(place: Place) -> None:
+    mint = await place.token()
+    agent = await place.live_agent("Shadowed", mint)
+    off = await place.nexgent("shadow", "Shadowed")
+    assert off.code == 0
+    assert "shadow is off, 0 fills" in off.out
+    on = await place.nexgent("shadow", "Shadowed", "--on")
+    assert "No live fill has landed yet" in on.out
+    await place.signal(mint)
+    await place.opened(agent)
+    await place.control.set_price(mint, Decimal("0.0005"))
+    (trade,) = await place.closed(agent)
+    assert trade["closeReason"] == "stop_loss"
+
+    async def recorded() -> Any:
+        report = await place.product.call("GET", f"/agents/{agent['id']}/shadow")
+        return report if report["total"]["fills"] == 2 else None
+
+    report = await until(recorded, "both fills are recorded")
+    total = report["total"]
+    assert (report["enabled"], report["hasLiveWallet"], total["buys"], total["sales"]) == (True, True, 1, 1)
+    assert [one["tokenAddress"] for one in report["tokens"]] == [mint]
+    transactions = await place.product.call("GET", f"/agent-transactions?agentId={agent['id']}&limit=10")
+    swaps = [row for row in transactions if row["transactionType"] == "SWAP"]
+    paid = sum(Decimal(total[name]["realSol"]) for name in ("networkFee", "priorityFee"))
+    # What the contract calls network fee holds the rent as well.
+    assert 0 < paid <= sum(Decimal(row["networkFeeSol"]) for row in swaps)
+    assert all(total[name]["fills"] == 2 for name in ("networkFee", "priorityFee", "platformFee"))
+    assert Decimal(total["orderToLandingMs"]["median"]) > 0
+    assert abs(Decimal(total["priceGapPercent"]["worst"])) < 20
+
+    shown = await place.nexgent("shadow", agent["id"])
+    assert "2 fills in the last 30 days (1 buys, 1 sales)" in shown.out
+    assert "price gap % mean" in shown.out
+    assert "From trigger to landing" in shown.out
+    assert (await place.nexgent("shadow", "Shadowed", "--off", "--json")).document["enabled"] is False
+    assert (await place.nexgent("shadow", "Shadowed", "--days", "0")).code == 2

@@ -40,6 +40,7 @@ from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
+from nexgent.domain.shadow.report import DescribeShadow
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
@@ -93,6 +94,7 @@ from tests.fakes.market import FakeDecimals
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.reconciliation import ReconciliationWorld
 from tests.fakes.requests import FakeAnswers
+from tests.fakes.shadow import FakeShadowFills
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 from tests.fakes.signals import FakeSignals
 from tests.fakes.tickets import FakeTickets
@@ -516,6 +518,7 @@ class FakeApi:
             admin_email="admin@b.co",
         )
         self.live_market = FakeLiveMarket()
+        self.shadow_fills = FakeShadowFills()
         self.audit_log = FakeAuditLog()
         self.services = ApiServices(
             audit_log=self.audit_log,
@@ -614,6 +617,9 @@ class FakeApi:
                 book=engine.book,
                 exits=engine.exits,
                 is_engine=lambda: True,
+            ),
+            describe_shadow=DescribeShadow(
+                directory=engine.directory, fills=self.shadow_fills, clock=engine.clock
             ),
             live_check=LiveCheck(
                 directory=engine.directory,

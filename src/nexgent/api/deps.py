@@ -36,6 +36,7 @@ from nexgent.domain.reconciliation.orphans import Orphans
 from nexgent.domain.reconciliation.reclaim_rent import ReclaimRent
 from nexgent.domain.reconciliation.reconcile_wallet import ReconcileOwn
 from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
+from nexgent.domain.shadow.report import DescribeShadow
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.queries import SignalQueries
@@ -165,6 +166,7 @@ class ApiServices:
     set_kill_switch: SetKillSwitch
     panic: Panic
     live_check: LiveCheck
+    describe_shadow: DescribeShadow
     agent_performance: AgentPerformance
     balance_history: BalanceHistory
     list_wallets: ListWallets

@@ -34,6 +34,7 @@ from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
+from nexgent.domain.shadow.report import DescribeShadow
 from nexgent.domain.signals.edit_signals import EditSignals
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
@@ -65,6 +66,7 @@ from nexgent.infrastructure.database.stores.queries import (
     PostgresSignalQueries,
     PostgresTransactionQueries,
 )
+from nexgent.infrastructure.database.stores.shadow import PostgresShadowFills
 from nexgent.infrastructure.database.stores.signal_edits import PostgresSignalEdits
 from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.database.stores.webhooks import PostgresWebhooks
@@ -209,6 +211,7 @@ def build_api_services(
         ),
         set_kill_switch=set_kill_switch,
         panic=panic,
+        describe_shadow=DescribeShadow(directory=directory, fills=PostgresShadowFills(pool), clock=clock),
         live_check=LiveCheck(
             directory=directory,
             ledger=ledger,

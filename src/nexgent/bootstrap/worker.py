@@ -10,9 +10,11 @@ import structlog
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
 from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
+from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.queue.retention import retention_cron
+from nexgent.infrastructure.queue.shadow import shadow_cron
 from nexgent.infrastructure.queue.snapshots import snapshot_cron
 from nexgent.infrastructure.queue.worker import run_worker as run_arq
 from nexgent.infrastructure.queue.worker import worker_settings
@@ -37,6 +39,10 @@ async def run_worker(settings: Settings) -> None:
                         ),
                         retention_cron(
                             storage.database_url, audit_days=settings.logging.audit_retention_days
+                        ),
+                        shadow_cron(
+                            storage.database_url,
+                            SimulationCosts() if settings.trading.simulation_costs else REFERENCE_COSTS,
                         ),
                     ),
                 )

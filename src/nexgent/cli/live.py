@@ -44,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--json", action="store_true", help="print JSON")
     add_connection_options(check)
     check.epilog = "Exit code 0: nothing has failed. 1: something has."
+    parser.epilog = (
+        "check AGENT [--cap SOL] [--min SOL] [--token MINT] [--json]: see `nexgent live check --help`."
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -35,6 +35,7 @@ COMMANDS = (
         "protections", "nexgent.cli.protections", "show or reset an agent's protections; the kill switch"
     ),
     Command("live", "nexgent.cli.live", "check everything that must be right before real money"),
+    Command("shadow", "nexgent.cli.shadow", "how far an agent's real fills are from simulated ones"),
     Command("panic", "nexgent.cli.panic", "stop all entries and, with --flatten, exit everything"),
     Command("wallets", "nexgent.cli.wallets", "list wallets; unlock and lock encrypted ones"),
     Command("adopt", "nexgent.cli.adopt", "tokens in live wallets that no position accounts for"),

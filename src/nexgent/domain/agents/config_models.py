@@ -198,11 +198,24 @@ def _is_unprotected(protections: ProtectionsConfig) -> bool:
     return protections == NO_PROTECTIONS
 
 
+class ShadowConfig(_Section):
+    """Whether each live fill is recorded beside what the simulation makes of the same quote."""
+
+    enabled: StrictBool = False
+
+
+NO_SHADOW = ShadowConfig()
+
+
+def _is_without_shadow(shadow: ShadowConfig) -> bool:
+    return shadow == NO_SHADOW
+
+
 class TradingConfig(_Section):
     """Everything an agent needs to decide. All sections are always there.
 
-    `protections` is written only when it differs from its default: clients of the seven older sections never meet it
-    unless somebody uses it.
+    `protections` and `shadow` are written only when they differ from their defaults: clients of the seven older sections
+    never meet them unless somebody uses them.
     """
 
     purchase_limits: PurchaseLimitsConfig = PurchaseLimitsConfig()
@@ -213,3 +226,4 @@ class TradingConfig(_Section):
     dca: DcaConfig = DcaConfig()
     take_profit: TakeProfitConfig = TakeProfitConfig()
     protections: ProtectionsConfig = Field(default=NO_PROTECTIONS, exclude_if=_is_unprotected)
+    shadow: ShadowConfig = Field(default=NO_SHADOW, exclude_if=_is_without_shadow)

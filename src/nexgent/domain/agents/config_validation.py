@@ -21,6 +21,7 @@ from nexgent.domain.agents.config_errors import InvalidConfigError
 from nexgent.domain.agents.config_models import (
     DcaConfig,
     ProtectionsConfig,
+    ShadowConfig,
     SignalsConfig,
     SizeRange,
     SolBalanceThresholds,
@@ -100,6 +101,8 @@ def _wrong(path: str, wanted: str, value: object, problems: _Problems) -> _Wrong
 
 # --- Readers, built once per model from its fields ---
 
+_YOUNGER = (ProtectionsConfig, ShadowConfig)
+
 
 @dataclass(frozen=True, slots=True)
 class _Field:
@@ -108,7 +111,7 @@ class _Field:
     optional: bool
     read: _Reader
     may_be_absent: bool
-    """Only for the section that is younger than the contract: stored configurations do not have it."""
+    """Only for the sections that are younger than the contract: stored configurations do not have them."""
     default: object
 
 
@@ -119,7 +122,7 @@ def _fields(model: type[BaseModel]) -> tuple[_Field, ...]:
         annotation, optional = _without_none(info.annotation)
         key = info.serialization_alias or info.alias or name
         reader = _reader(annotation, info.metadata)
-        may_be_absent = ProtectionsConfig in (model, annotation)
+        may_be_absent = model in _YOUNGER or annotation in _YOUNGER
         fields.append(_Field(key, name, optional, reader, may_be_absent, info.default))
     return tuple(fields)
 

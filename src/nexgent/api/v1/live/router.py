@@ -1,4 +1,4 @@
-"""`/agents/{id}/live-check`: what must be right before real money."""
+"""`/agents/{id}/live-check` and `/agents/{id}/shadow`: before real money, and beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nexgent.api.http.declared import limited
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import AgentIdInPath
-from nexgent.api.v1.live.schemas import LiveCheckOut, LiveCheckQuery
+from nexgent.api.v1.live.schemas import LiveCheckOut, LiveCheckQuery, ShadowOut, ShadowQuery
 from nexgent.domain.live_check.models import LiveWishes
 
 router = APIRouter(tags=["agents"], route_class=ApiRoute)
@@ -36,3 +36,20 @@ async def live_check(
     wishes = LiveWishes(cap_sol=query.cap_sol, minimum_sol=query.minimum_sol, token=query.token)
     findings = await services.live_check.execute(agent_id, caller.user_id, wishes)
     return LiveCheckOut.of(agent_id, services.clock.now(), findings)
+
+
+@router.get("/agents/{id}/shadow", summary="How far real fills are from simulated ones")
+async def get_shadow(
+    agent_id: AgentIdInPath,
+    query: Annotated[ShadowQuery, Query()],
+    caller: SessionCaller,
+    services: Services,
+) -> ShadowOut:
+    """Return price gap, fees and latency of live fills against the simulation of the same quotes, per token and in all.
+
+    Fills are recorded while `shadow.enabled` of the agent's configuration is on, within seconds after they landed. Gaps are
+    positive where the real fill was worse.
+    """
+    return ShadowOut.of(
+        agent_id, await services.describe_shadow.execute(agent_id, caller.user_id, query.days)
+    )

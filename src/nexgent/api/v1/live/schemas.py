@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field
 
 from nexgent.api.http.models import ApiModel, Query
 from nexgent.api.http.problems import problem
-from nexgent.api.http.types import Instant, NumberInQuery, OptionalMintInQuery
+from nexgent.api.http.types import DecimalText, Instant, NumberInQuery, OptionalMintInQuery
+from nexgent.domain.shadow.report import FeeGap, ShadowFigures, ShadowReport, Spread
 from nexgent.shared.findings import Finding, Verdict
 from nexgent.shared.types import AgentId
 
@@ -69,4 +70,98 @@ class LiveCheckOut(ApiModel):
             ok=all(one.verdict is not Verdict.FAIL for one in findings),
             checked_at=at,
             findings=[FindingOut.of(one) for one in findings],
+        )
+
+
+class ShadowQuery(Query):
+    """Which fills."""
+
+    days: int = Field(default=30, ge=1, le=3650, description="Fills of the last so many days (30)")
+
+
+class SpreadOut(ApiModel):
+    """Mean, median and worst."""
+
+    mean: DecimalText
+    median: DecimalText
+    worst: DecimalText
+
+    @classmethod
+    def of(cls, spread: Spread | None) -> SpreadOut | None:
+        """Return a spread, or nothing."""
+        return cls(mean=spread.mean, median=spread.median, worst=spread.worst) if spread is not None else None
+
+
+class FeeGapOut(ApiModel):
+    """What a fee came to, over the fills where it is known for real and on paper."""
+
+    fills: int
+    real_sol: DecimalText
+    paper_sol: DecimalText
+
+    @classmethod
+    def of(cls, gap: FeeGap) -> FeeGapOut:
+        """Return a fee."""
+        return cls(fills=gap.fills, real_sol=gap.real_sol, paper_sol=gap.paper_sol)
+
+
+class ShadowFigureOut(ApiModel):
+    """Fills of one token, or of all. Without any, the spreads are null."""
+
+    token_address: str | None
+    token_symbol: str | None
+    fills: int
+    buys: int
+    sales: int
+    price_gap_percent: SpreadOut | None
+    price_gap_sol: DecimalText
+    network_fee: FeeGapOut
+    priority_fee: FeeGapOut
+    platform_fee: FeeGapOut
+    trigger_to_order_ms: SpreadOut | None
+    order_to_landing_ms: SpreadOut | None
+    trigger_to_landing_ms: SpreadOut | None
+
+    @classmethod
+    def of(cls, figures: ShadowFigures) -> ShadowFigureOut:
+        """Return the figures of some fills."""
+        return cls(
+            token_address=figures.token_address,
+            token_symbol=figures.token_symbol,
+            fills=figures.fills,
+            buys=figures.buys,
+            sales=figures.sales,
+            price_gap_percent=SpreadOut.of(figures.price_gap_pct),
+            price_gap_sol=figures.price_gap_sol,
+            network_fee=FeeGapOut.of(figures.network_fee),
+            priority_fee=FeeGapOut.of(figures.priority_fee),
+            platform_fee=FeeGapOut.of(figures.platform_fee),
+            trigger_to_order_ms=SpreadOut.of(figures.order_ms),
+            order_to_landing_ms=SpreadOut.of(figures.landing_ms),
+            trigger_to_landing_ms=SpreadOut.of(figures.total_ms),
+        )
+
+
+class ShadowOut(ApiModel):
+    """The gap between real and simulated fills. `complete` is false when only the newest fills are counted."""
+
+    agent_id: UUID
+    enabled: bool
+    has_live_wallet: bool
+    since: Instant
+    complete: bool
+    total: ShadowFigureOut
+    tokens: list[ShadowFigureOut]
+
+    @classmethod
+    def of(cls, agent_id: AgentId, report: ShadowReport) -> ShadowOut:
+        """Return the report of an agent."""
+        return cls(
+            agent_id=agent_id,
+            enabled=report.enabled,
+            has_live_wallet=report.has_live_wallet,
+            since=report.since,
+            complete=report.complete,
+            total=ShadowFigureOut.of(report.total),
+            tokens=[ShadowFigureOut.of(one) for one in report.tokens],
         )

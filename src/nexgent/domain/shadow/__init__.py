@@ -1,0 +1,1 @@
+"""What live trades would have brought on paper, beside what they brought."""
