@@ -65,6 +65,20 @@ def test_a_second_buy_pays_no_rent() -> None:
     assert facts == SwapFacts(False, None, 5_000, 0, 100_000_000, 777)
 
 
+def test_a_sale_that_closes_the_account_tells_its_rent_apart() -> None:
+    facts = _facts(
+        keys=[WALLET, "ata"],
+        before=[1_000_000, RENT],
+        after=[1_000_000 + 90_000 + RENT - 5_000, 0],
+        pre=[_token(1, 777)],
+        post=[],
+        buying=False,
+    )
+
+    # What comes back is no proceeds of the sale: it is the deposit of the purchase.
+    assert facts == SwapFacts(False, None, 5_000, -RENT, 777, 90_000)
+
+
 def test_a_sale_is_the_mirror_of_a_buy() -> None:
     facts = _facts(
         keys=[WALLET, "ata"],

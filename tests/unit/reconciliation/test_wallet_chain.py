@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from nexgent.infrastructure.external.budget import Priority
 from nexgent.infrastructure.external.errors import UpstreamCallError
+from nexgent.infrastructure.external.solana.rpc import SolanaRpc
 from nexgent.infrastructure.external.solana.wallet_chain import SolanaWalletChain
 from tests.fakes.reconciliation import WALLET
 
 CONTEXT = {"context": {"slot": 100}}
 
 
-class Node:
+class Node(SolanaRpc):
     """Answers each method with what it was given."""
 
     def __init__(self, **answers: Any) -> None:
@@ -24,12 +27,14 @@ class Node:
             **answers,
         }
 
-    async def call(self, method: str, params: list[Any]) -> Any:
+    async def call(
+        self, method: str, params: Sequence[object], *, priority: Priority = Priority.RECONCILE
+    ) -> Any:
         return self._answers[method]
 
 
 def a_chain(**answers: Any) -> SolanaWalletChain:
-    return SolanaWalletChain(Node(**answers))  # type: ignore[arg-type]
+    return SolanaWalletChain(Node(**answers))
 
 
 async def test_a_clear_answer_is_taken() -> None:

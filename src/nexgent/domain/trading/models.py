@@ -30,7 +30,7 @@ class Fees:
     network_fee_lamports: int
     """Signature and priority fee."""
     rent_lamports: int
-    """Deposit for a new token account; recoverable, so booked against its own account."""
+    """Deposit for a new token account, recoverable, so booked against its own account; negative when one came back."""
 
     @property
     def network_and_rent_lamports(self) -> int:

@@ -19,7 +19,7 @@ class SwapFacts:
     network_fee_lamports: int
     """What the wallet paid; 0 when somebody else is the fee payer."""
     rent_lamports: int
-    """Deposits for token accounts the transaction opened for the wallet."""
+    """Deposits for token accounts the transaction opened for the wallet, less those of accounts it closed."""
     total_in_raw: int
     total_out_raw: int
 
@@ -51,6 +51,10 @@ def swap_facts(
             if place not in tokens_before and place < len(keys):
                 deposit = lamports_after[place] - lamports_before[place]
                 rent += max(deposit - (amount if mint == SOL_MINT else 0), 0)
+        for place, (mint, amount) in tokens_before.items():
+            if place not in tokens_after and place < len(keys):
+                deposit = lamports_before[place] - lamports_after[place]
+                rent -= max(deposit - (amount if mint == SOL_MINT else 0), 0)
     err = meta.get("err")
     if err is not None:
         return SwapFacts(True, err, network_fee, 0, 0, 0)

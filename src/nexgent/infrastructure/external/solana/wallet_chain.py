@@ -39,9 +39,7 @@ class SolanaWalletChain:
 
         Each answer has to come from a node that is as far as the answer before; the snapshot is as old as its oldest part.
         """
-        genesis = text_of(await self._rpc.call("getGenesisHash", []))
-        if genesis is None:
-            raise _bad_answer("getGenesisHash")
+        genesis = await self._rpc.genesis()
         slot, value = await self._with_slot("getBalance", [wallet, {}], min_slot)
         lamports = int_of(value)
         if lamports is None:
