@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,10 +113,10 @@ class Owner:
         return str(signature)
 
 
-async def verify_chain(product: Product) -> tuple[int, dict[str, Any]]:
-    """Run `nexgent verify --chain --json`."""
+async def nexgent(product: Product, *arguments: str) -> tuple[int, Any]:
+    """Run a command; return its exit code and its JSON."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "nexgent", "verify", "--chain", "--json"),
+        *(sys.executable, "-m", "nexgent", *arguments, "--json"),
         env=product.environment,
         cwd=product.folder,
         stdout=asyncio.subprocess.PIPE,
@@ -127,14 +128,19 @@ async def verify_chain(product: Product) -> tuple[int, dict[str, Any]]:
     return process.returncode, json.loads(out)
 
 
+async def verify_chain(product: Product) -> tuple[int, dict[str, Any]]:
+    """Run `nexgent verify --chain --json`."""
+    return await nexgent(product, "verify", "--chain")
+
+
 async def looked(control: SandboxControl) -> None:
-    """Wait until the product has asked for the balances of its wallets a few times more."""
+    """Wait until the product has looked at its wallets once more."""
 
     async def asked() -> int:
         counts = (await control.requests(last=0))["counts"]
-        return int(counts.get("rpc.getBalance", 0))
+        return int(counts.get("rpc.getGenesisHash", 0))
 
-    enough = await asked() + 3 * WALLETS
+    enough = await asked() + 2 * WALLETS
 
     async def often_enough() -> bool:
         return await asked() >= enough
@@ -313,3 +319,69 @@ async def test_a_node_that_says_nothing_true_is_not_believed(live: Product, keys
 
         await control.fund(owner.wallet, mint=owner.mint, amount=0, replace=True)
         await owner.agree()
+
+
+async def test_deposits_come_back_and_commands_tell(tmp_path: Path) -> None:
+    key = Keypair()
+    settings = {
+        "WALLET_1": str(key),
+        "RECONCILE_SECONDS": "1",
+        "CLOSE_EMPTY_TOKEN_ACCOUNTS": "true",
+        "PRICE_MAX_AGE_SECONDS": "60",
+    }
+    product = Product(tmp_path, settings)
+    await product.start_sandbox()
+    try:
+        await product.start_service()
+        async with SandboxControl(product.sandbox_url) as control:
+            owner = await an_owner(product, control, key, "RENT")
+            await owner.bought()
+            _, shown = await nexgent(product, "rent")
+            [account] = shown[0]["accounts"]
+            assert (account["closes"], account["reclaimable"]) == (False, "0")
+
+            # An exit leaves the account empty, and it is closed by itself.
+            await control.set_price(owner.mint, Decimal("0.0005"))
+
+            async def closed() -> bool:
+                accounts = (await nexgent(product, "rent"))[1][0]["accounts"]
+                return await owner.position() is None and not accounts
+
+            await until(closed, "the account was closed", SETTLED_SECONDS)
+            await owner.agree()
+            (trade,) = await product.closed(owner.agent["id"])
+            rows = await owner.rows()
+            assert [row["transactionType"] for row in rows] == ["DEPOSIT", "SWAP", "SWAP", "DEPOSIT"]
+            earned = (await owner.ledger())[SOL_MINT] - FUNDS
+            came_back = Decimal(rows[-1]["inputAmount"])
+            assert came_back == Decimal("0.00148844") - Decimal("0.000005")
+            assert Decimal(trade["profitLossSol"]) + came_back == Decimal(earned).scaleb(-9)
+
+            # Tokens somebody sends are listed and adopted from the command line.
+            await control.fund(owner.wallet, mint=owner.mint, amount=3_000_000)
+
+            async def listed() -> list[dict[str, Any]]:
+                found: list[dict[str, Any]] = (await nexgent(product, "adopt"))[1][0]["orphans"]
+                return found
+
+            (orphan,) = await until(listed, "the orphan is listed", SETTLED_SECONDS)
+            assert orphan["amount"] == "3"
+            code, adopted = await nexgent(product, "adopt", owner.mint, "--cost", "0.0015")
+            assert (code, adopted["costSol"]) == (0, "0.0015")
+            assert await owner.position() is not None
+
+            # With the service down nothing is booked, and the difference is told by the exit code.
+            product.kill_service()
+            await control.fund(owner.wallet, lamports=10**9)
+
+            async def differs() -> dict[str, Any] | None:
+                code, report = await verify_chain(product)
+                return report if code == 1 else None
+
+            report = await until(differs, "the difference is told", SETTLED_SECONDS)
+            (check,) = report["chain"]
+            (found,) = check["findings"]
+            assert (check["state"], found["kind"], found["difference_raw"]) == ("differs", "deposit", 10**9)
+            assert (await verify_chain(product))[1]["entries"] == report["entries"]
+    finally:
+        await product.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 5.0
 """How soon a wallet is looked at again that could not be compared, or that somebody has doubts about."""
 MOVING_SECONDS = 10.0
+SIDE_BY_SIDE = 8
 STALE_AFTER = 10
 """So many intervals without a comparison are no accident."""
 STALE_AT_LEAST_SECONDS = 600.0
@@ -53,7 +55,7 @@ class ReconciliationHealth:
 
 
 class Reconciliation:
-    """Ticks; whoever is due is looked at, one after the other."""
+    """Ticks; whoever is due is looked at, a few side by side."""
 
     def __init__(
         self,
@@ -124,8 +126,10 @@ class Reconciliation:
             return
         self._follow_directory()
         now = self._clock.monotonic()
-        for wallet in [wallet for wallet, one in self._wallets.items() if one.due <= now]:
-            await self._look_at(wallet)
+        due = [wallet for wallet, one in self._wallets.items() if one.due <= now]
+        # A second look takes seconds: one wallet does not hold up all others.
+        for first in range(0, len(due), SIDE_BY_SIDE):
+            await asyncio.gather(*map(self._look_at, due[first : first + SIDE_BY_SIDE]))
 
     def _follow_directory(self) -> None:
         """Know the live wallets of now. At the start all are due; one that comes later after an interval."""
