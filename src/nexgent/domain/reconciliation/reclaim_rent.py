@@ -317,13 +317,13 @@ class ReclaimRent:
 
 
 def _is_empty(account: TokenAccount, state: WalletState) -> bool:
-    """Tell whether an account can be closed: there is nothing in it, and no position or trade is about to need it."""
+    """Tell whether an account can be closed: there is nothing in it, neither by the books, and no trade is about to need it."""
     if account.amount_raw or not account.closable:
         return False
     if account.mint != SOL_MINT and state.balance_raw(account.mint):
         return False
     wanted = {open_intent.intent.token_address for open_intent in state.intents.values()}
-    return state.position_of(account.mint) is None and account.mint not in wanted
+    return account.mint not in wanted
 
 
 def _transaction_id(intent: Intent) -> TransactionId:
