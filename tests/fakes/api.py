@@ -77,6 +77,7 @@ from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, UserId
+from tests.builders import USER
 from tests.fakes.account import FakeFigures, FakeKeyRows
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.bookkeeping import (
@@ -87,7 +88,7 @@ from tests.fakes.bookkeeping import (
 )
 from tests.fakes.copies import FakeCopies
 from tests.fakes.encrypted_wallets import World
-from tests.fakes.engine import USER, FakeEngine
+from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.live_market import FakeLiveMarket
 from tests.fakes.market import FakeDecimals

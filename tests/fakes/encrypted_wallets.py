@@ -34,7 +34,8 @@ from nexgent.infrastructure.wallets.loaded_keys import LoadedKeys
 from nexgent.infrastructure.wallets.vault import KeyVault
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import IntentId, UserId, WalletAddress
-from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
+from tests.builders import TOKEN, USER, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.wallets import WalletWorld
 
 CHEAP = ScryptCost(n=16, r=1, p=1)

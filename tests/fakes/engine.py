@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from nexgent.bootstrap.engine import EnginePorts, build_engine
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.sections import PriceSettings, TradingSettings
-from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import FIRST_VENUE, Account, Posting, Recorded, TradeSettled
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource, TokenPrice
+from nexgent.domain.prices.models import FetchResult, PriceSource
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.book.position_book import HeldPosition
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
@@ -32,40 +29,13 @@ from nexgent.shared.events import EventBus
 from nexgent.shared.ids import new_id
 from nexgent.shared.loops import LoopWatch
 from nexgent.shared.money import SOL_MINT, lamports
-from nexgent.shared.types import AgentId, IntentId, TokenAddress, TransactionId, UserId, WalletAddress
+from nexgent.shared.types import IntentId, TokenAddress, TransactionId
+from tests.builders import TOKEN, a_price, an_observation
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeDecimals, FakeKeys, FakeProbe, FakeSolPrice, FakeSwaps, FakeTrails
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 from tests.fakes.signals import FakeSignals
-
-TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
-USER = UserId(new_id())
-
-
-def an_agent(config: TradingConfig | None = None, *, user_id: UserId = USER, name: str = "Test") -> Agent:
-    agent_id = AgentId(new_id())
-    wallet = Wallet(WalletAddress(f"sim_{agent_id.hex}"), agent_id, TradingMode.SIMULATION, T0, T0)
-    return Agent(
-        agent_id,
-        user_id,
-        name,
-        TradingMode.SIMULATION,
-        True,
-        True,
-        config or TradingConfig(),
-        (wallet,),
-        T0,
-        T0,
-    )
-
-
-def a_live_agent(config: TradingConfig | None = None, *, name: str = "Live") -> Agent:
-    """Return an agent with a live wallet alone. Whose key is loaded, `FakeEngine.keys` says."""
-    agent = an_agent(config, name=name)
-    wallet = replace(agent.wallets[0], address=WalletAddress(f"live_{agent.id.hex}"), mode=TradingMode.LIVE)
-    return replace(agent, trading_mode=TradingMode.LIVE, wallets=(wallet,))
 
 
 class Nobody:
@@ -91,7 +61,7 @@ class FakeFeed:
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         price, at = self.price, self._clock.now()
         await self.gate.wait()
-        found = [PriceObservation(token, self.source, price, None, at) for token in tokens]
+        found = [an_observation(price, at, token) for token in tokens]
         return FetchResult(tuple(found), frozenset(), frozenset())
 
 
@@ -249,7 +219,7 @@ class FakeEngine:
             await asyncio.sleep(0)
 
     def price(self, price_sol: Decimal, token: TokenAddress = TOKEN) -> None:
-        price = TokenPrice(token, price_sol, None, PriceSource("dexscreener"), self.clock.now())
+        price = a_price(price_sol, self.clock.now(), token)
         self.bus.publish(PricesChanged([price], self.clock.now()))
 
     def positions(self, agent: Agent) -> list[Position]:

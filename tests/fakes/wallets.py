@@ -21,7 +21,8 @@ from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import IntentId, UserId, WalletAddress
-from tests.fakes.engine import T0, USER, FakeEngine, an_agent
+from tests.builders import T0, USER, an_agent
+from tests.fakes.engine import FakeEngine
 
 LIVE = WalletAddress("7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU")
 LIVE_2 = WalletAddress("9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM")

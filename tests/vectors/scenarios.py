@@ -27,7 +27,8 @@ from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, from_raw, sol, unit_price_sol
 from nexgent.shared.types import WalletAddress
-from tests.fakes.engine import USER, FakeEngine, an_agent
+from tests.builders import USER, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.signals import FakeSignals
 from tests.vectors import deviations
 from tests.vectors.scenario_compare import differences

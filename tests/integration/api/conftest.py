@@ -18,8 +18,8 @@ from nexgent.infrastructure.database.stores.queries import (
     PostgresSignalQueries,
     PostgresTransactionQueries,
 )
+from tests.builders import USER, an_agent
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import USER, an_agent
 from tests.integration.repositories.conftest import Pool, pool
 from tests.patience import PATIENCE_SECONDS
 

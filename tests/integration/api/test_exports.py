@@ -18,7 +18,7 @@ import pytest
 
 from nexgent.api import export
 from nexgent.shared.ids import new_id
-from tests.fakes.engine import T0, USER
+from tests.builders import T0, USER
 from tests.integration.api.conftest import Service
 from tests.patience import PATIENCE_SECONDS
 

@@ -14,7 +14,8 @@ from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.shared.clock import SystemClock
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import an_agent
+from tests.fakes.engine import FakeEngine
 from tests.patience import PATIENCE_SECONDS
 
 KEYS = CacheKeys("t:")

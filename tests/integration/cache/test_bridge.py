@@ -18,9 +18,8 @@ from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.models import PriceSource, TokenPrice
+from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.signals.events import SignalReceived
-from nexgent.domain.signals.models import Signal
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.bridge import (
     CHANNELS,
@@ -32,28 +31,18 @@ from nexgent.infrastructure.cache.bridge import (
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.shared.events import EventBus
-from nexgent.shared.types import SignalId, TokenAddress
+from nexgent.shared.types import TokenAddress
+from tests.builders import a_position, a_price, a_signal, an_agent
 from tests.fakes.clock import FakeClock
-from tests.fakes.engine import USER, an_agent
 from tests.patience import PATIENCE_SECONDS
-from tests.unit.positions.test_views import a_position
 
 T0 = datetime(2026, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 POSITION = a_position(pending_exit=PendingExit(CloseReason.STALE_TRADE, 2, T0))
-PRICE = TokenPrice(
-    TokenAddress("MixedCase"), Decimal("1.2345678901234567890E-11"), None, PriceSource("jupiter"), T0
+PRICE = a_price(
+    Decimal("1.2345678901234567890E-11"), T0, TokenAddress("MixedCase"), source=PriceSource("jupiter")
 )
-SIGNAL = Signal(
-    id=SignalId(5),
-    user_id=USER,
-    token_address=TokenAddress("MixedCase"),
-    signal_type="Breakout",
-    signal_strength=3,
-    symbol=None,
-    activation_reason="ünïcode",
-    source=None,
-    created_at=T0,
-    updated_at=T0,
+SIGNAL = a_signal(
+    5, token_address=TokenAddress("MixedCase"), symbol=None, activation_reason="ünïcode", created_at=T0
 )
 EVENTS: list[BridgedEvent] = [
     PositionOpened(POSITION, POSITION.base_trail),

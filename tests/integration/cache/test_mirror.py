@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -30,12 +29,10 @@ from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredE
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import PositionId, TokenAddress
-from tests.fakes.engine import an_agent
+from tests.builders import T0, a_position, an_agent
 from tests.patience import PATIENCE_SECONDS
-from tests.unit.positions.test_views import a_position
 
 KEYS = CacheKeys()
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TOKEN = TokenAddress("MixedCaseMint")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import asyncpg
@@ -42,9 +42,8 @@ from nexgent.shared.types import (
     TransactionId,
     WalletAddress,
 )
+from tests.builders import T0, TOKEN
 
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
-TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 DECIMALS = 6
 QUANTITY_RAW = 2**63 + 12_345
 PAYLOAD = '{"route": [1, 2.50, "x"], "big": 123456789012345678901234567890}'

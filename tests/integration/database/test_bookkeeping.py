@@ -40,9 +40,9 @@ from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import ClosedTradeId, SignalId, TokenAddress, TransactionId, UserId, WalletAddress
-from tests.fakes.engine import an_agent
+from tests.builders import T0, an_agent
 from tests.fakes.market import FakeDecimals
-from tests.integration.database.story import T0, Story
+from tests.integration.database.story import Story
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]

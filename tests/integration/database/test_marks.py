@@ -16,7 +16,8 @@ from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.trails import PostgresTrailStore, forget_stray_trails
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import PositionId
-from tests.integration.database.story import T0, Story, add_owners
+from tests.builders import T0
+from tests.integration.database.story import Story, add_owners
 
 ID = PositionId(new_id())
 

@@ -19,7 +19,8 @@ from nexgent.infrastructure.database.projection.projector import PROJECTOR_LOCK,
 from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, SignalId, TokenAddress, WalletAddress
-from tests.integration.database.story import QUANTITY_RAW, TOKEN, Story, add_owners, add_signal
+from tests.builders import TOKEN
+from tests.integration.database.story import QUANTITY_RAW, Story, add_owners, add_signal
 
 MINT = TokenAddress("9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin")
 OTHER_MINT = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")

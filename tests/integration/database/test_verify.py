@@ -11,7 +11,8 @@ from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
-from tests.integration.database.story import TOKEN, Story, add_owners
+from tests.builders import TOKEN
+from tests.integration.database.story import Story, add_owners
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

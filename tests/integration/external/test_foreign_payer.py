@@ -32,11 +32,11 @@ from nexgent.infrastructure.external.solana.rpc import TOKEN_PROGRAM, SolanaRpc
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import TokenAddress, WalletAddress
+from nexgent.shared.types import WalletAddress
+from tests.builders import TOKEN
 from tests.integration.external.conftest import JumpingClock
 from tests.integration.external.servers import serve
 
-TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 ENGINE = Pubkey.from_string(ORDER_ENGINE)
 KEYPAIR = Keypair()
 WALLET = WalletAddress(str(KEYPAIR.pubkey()))

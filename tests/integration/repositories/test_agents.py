@@ -15,7 +15,7 @@ from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.infrastructure.database.stores.agents import AgentConflictError, PostgresAgentRepository
 from nexgent.shared.types import UserId, WalletAddress
-from tests.fakes.engine import T0, an_agent
+from tests.builders import T0, an_agent
 from tests.integration.repositories.conftest import Pool
 
 

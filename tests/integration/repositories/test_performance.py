@@ -18,8 +18,9 @@ from nexgent.infrastructure.queue.jobs import JobServices, QueueObserver
 from nexgent.infrastructure.queue.snapshots import RedisLastPrices, snapshot_cron
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import TokenAddress, WalletAddress
+from tests.builders import T0, TOKEN, a_snapshot
 from tests.fakes.clock import FakeClock
-from tests.integration.database.story import T0, TOKEN, Story, add_owners
+from tests.integration.database.story import Story, add_owners
 from tests.integration.repositories.conftest import Pool
 
 HOUR = timedelta(hours=1)
@@ -40,16 +41,8 @@ async def a_story(pool: Pool) -> Story:
     return story
 
 
-def a_snapshot(story: Story, hour: datetime, value: str = "12.5") -> Snapshot:
-    return Snapshot(
-        agent_id=story.agent_id,
-        wallet_address=story.wallet,
-        hour=hour,
-        portfolio_balance_sol=Decimal(value),
-        sol_balance=Decimal(10),
-        positions_value_sol=Decimal("2.5"),
-        unrealized_pnl_sol=Decimal("-0.000000001"),
-    )
+def of_story(story: Story, hour: datetime, value: str = "12.5") -> Snapshot:
+    return a_snapshot(story.agent_id, story.wallet, hour, portfolio_balance_sol=Decimal(value))
 
 
 async def add_trade(pool: Pool, story: Story, sold_at: datetime, profit: str, change: str) -> None:
@@ -86,16 +79,16 @@ async def test_an_hour_has_one_snapshot(pool: Pool) -> None:
     story = await a_story(pool)
     tables = PostgresPerformance(pool)
     assert await tables.save([]) == 0
-    assert await tables.save([a_snapshot(story, T0), a_snapshot(story, T0 + HOUR)]) == 2
+    assert await tables.save([of_story(story, T0), of_story(story, T0 + HOUR)]) == 2
 
-    await tables.save([a_snapshot(story, T0, "13")])
+    await tables.save([of_story(story, T0, "13")])
 
     assert await tables.snapshots_since(story.agent_id, story.wallet, T0) == [
-        a_snapshot(story, T0, "13"),
-        a_snapshot(story, T0 + HOUR),
+        of_story(story, T0, "13"),
+        of_story(story, T0 + HOUR),
     ]
     assert await tables.snapshots_since(story.agent_id, story.wallet, T0 + HOUR) == [
-        a_snapshot(story, T0 + HOUR)
+        of_story(story, T0 + HOUR)
     ]
     (due,) = await tables.due()
     assert (due.wallet_address, due.last_hour) == (story.wallet, T0 + HOUR)
@@ -104,17 +97,17 @@ async def test_an_hour_has_one_snapshot(pool: Pool) -> None:
 async def test_a_wallet_that_is_gone_gets_no_snapshot(pool: Pool) -> None:
     story = await a_story(pool)
     await pool.execute("DELETE FROM agent_wallets WHERE wallet_address = $1", story.wallet)
-    assert await PostgresPerformance(pool).save([a_snapshot(story, T0)]) == 0
+    assert await PostgresPerformance(pool).save([of_story(story, T0)]) == 0
 
 
 async def test_days_begin_at_midnight_utc_whatever_the_session_thinks(pool: Pool) -> None:
     story = await a_story(pool)
     tables = PostgresPerformance(pool)
-    await tables.save([a_snapshot(story, MIDNIGHT - HOUR * back) for back in range(1, 6)])
+    await tables.save([of_story(story, MIDNIGHT - HOUR * back) for back in range(1, 6)])
     # A wallet that has not seen a midnight yet shows its hours.
     assert len(await tables.daily_snapshots(story.agent_id, story.wallet)) == 5
 
-    await tables.save([a_snapshot(story, MIDNIGHT), a_snapshot(story, MIDNIGHT + 24 * HOUR)])
+    await tables.save([of_story(story, MIDNIGHT), of_story(story, MIDNIGHT + 24 * HOUR)])
 
     async with pool.acquire() as connection:
         await connection.execute("SET TIME ZONE 'Asia/Tokyo'")

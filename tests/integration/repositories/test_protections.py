@@ -19,6 +19,7 @@ from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
+from tests.builders import a_kill_switch
 from tests.integration.database.story import Story, add_owners, add_signal
 from tests.integration.repositories.conftest import Pool
 
@@ -185,7 +186,7 @@ async def test_controls_go_with_their_owners(pool: Pool, user_id: UserId) -> Non
         "INSERT INTO agents (id, user_id, name, updated_at) VALUES ($1, $2, 'A', now())", agent_id, user_id
     )
     await store.reset(agent_id, now, user_id)
-    await store.set_switch(KillSwitch(user_id=user_id, engaged=True, reason=None, changed_at=now))
+    await store.set_switch(a_kill_switch(user_id, changed_at=now))
 
     await pool.execute("DELETE FROM users WHERE id = $1", user_id)
 

@@ -34,7 +34,7 @@ from nexgent.shared.types import (
     UserId,
     WalletAddress,
 )
-from tests.fakes.engine import T0, an_agent
+from tests.builders import T0, an_agent
 from tests.integration.repositories.conftest import Pool
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 import asyncpg
 import pytest
 
-from nexgent.domain.signals.models import DecisionOutcome, Gate, Signal, SignalDecision, SignalDraft
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
 from nexgent.infrastructure.database.pool import PoolUse, create_pool
@@ -19,21 +18,9 @@ from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore, SignalUserNotFoundError
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id, purchase_intent_id
-from nexgent.shared.types import AgentId, IntentId, SignalId, TokenAddress, UserId
-from tests.fakes.engine import T0, an_agent
+from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId
+from tests.builders import T0, a_decision, a_draft, an_agent
 from tests.integration.repositories.conftest import Pool, add_user
-
-
-def a_draft(user_id: UserId, token: str = "TokenAAA", strength: int = 3) -> SignalDraft:
-    return SignalDraft(
-        user_id=user_id,
-        token_address=TokenAddress(token),
-        signal_type="Breakout",
-        signal_strength=strength,
-        symbol="TKN",
-        activation_reason="because",
-        source="test",
-    )
 
 
 async def stored(store: PostgresSignalStore, draft: SignalDraft) -> Signal:
@@ -293,23 +280,3 @@ async def test_signals_of_many_callers_at_once_are_all_stored(pool: Pool, user_i
     names = await pool.fetch("SELECT DISTINCT token_address FROM trading_signals")
     assert {row["token_address"] for row in names} == {f"T{n}-{i}" for n in range(16) for i in range(50)}
     assert await pool.fetchval("SELECT count(*) FROM trading_signals") == 800
-
-
-def a_decision(
-    signal_id: SignalId, agent_id: AgentId, outcome: DecisionOutcome, *, intent_id: IntentId | None = None
-) -> SignalDecision:
-    return SignalDecision(
-        signal_id=signal_id,
-        agent_id=agent_id,
-        outcome=outcome,
-        code="X",
-        reason="too little",
-        gates=(Gate("minScore", "3", "2", True), Gate("balance", None, "0.5", False)),
-        intent_id=intent_id,
-        size_sol=Decimal("0.100000001"),
-        price_sol=Decimal("1.5E-11"),
-        price_source="dexscreener",
-        price_age_ms=12,
-        latency_ms={"quote": 1.25},
-        decided_at=T0,
-    )

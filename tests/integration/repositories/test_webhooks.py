@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pydantic import SecretStr
 
-from nexgent.domain.signals.webhooks.models import NewSecret, SignalWebhook
+from nexgent.domain.signals.webhooks.models import NewSecret
 from nexgent.infrastructure.database.stores.webhooks import (
     ALERTS_KEPT_FOR,
     PostgresWebhooks,
     forget_old_alerts,
 )
 from nexgent.infrastructure.security.sealing import Sealer
-from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
+from tests.builders import T0, a_webhook
 from tests.integration.repositories.conftest import Pool, add_user
-
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def a_webhook(user_id: UserId) -> SignalWebhook:
-    return SignalWebhook(
-        id=new_id(),
-        user_id=user_id,
-        name="TradingView",
-        template={"symbol": "{{ticker}}"},
-        maps={"signalStrength": {"buy": 3}},
-        max_age_seconds=60,
-        enabled=True,
-        created_at=T0,
-        updated_at=T0,
-    )
 
 
 def on(pool: Pool, secret: str = "a secret of tests, 32 characters long") -> PostgresWebhooks:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from nexgent.infrastructure.database.pool import PoolUse, create_pool
-from tests.fakes.engine import USER
+from tests.builders import USER
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]

@@ -23,8 +23,8 @@ from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWallet
 from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.logging.setup import configure_logging
 from nexgent.shared.errors import NexgentError
+from tests.builders import USER
 from tests.fakes.encrypted_wallets import World, address_of
-from tests.fakes.engine import USER
 from tests.integration.wallets_encrypted.conftest import Pool
 from tests.unit.wallets_encrypted.http_api import WalletApi
 

@@ -24,9 +24,9 @@ from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWallet
 from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto, seal
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
+from tests.builders import USER
 from tests.conftest import migrate
 from tests.fakes.encrypted_wallets import CHEAP, GOOD, WRONG, FakeSecrets, World
-from tests.fakes.engine import USER
 from tests.integration.wallets_encrypted.conftest import Pool
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

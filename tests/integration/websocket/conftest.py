@@ -18,7 +18,7 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens, key_hash
 from nexgent.domain.users.events import TokenRevoked
-from nexgent.domain.users.models import ApiKey, Claims, TokenType
+from nexgent.domain.users.models import Claims, TokenType
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.server.config import ServerConfig
@@ -29,6 +29,7 @@ from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
+from tests.builders import an_api_key
 from tests.fakes.api import FakeKeys
 from tests.fakes.clock import ShiftedClock
 from tests.fakes.tickets import FakeTickets
@@ -74,9 +75,9 @@ class Site:
 
     def key(self, *scopes: str) -> tuple[str, UUID]:
         """Return an API key of the user and its id."""
-        text, key_id = f"nex_{new_id().hex}", new_id()
-        self.keys.by_hash[key_hash(text)] = ApiKey(id=key_id, user_id=self.user_id, scopes=frozenset(scopes))
-        return text, key_id
+        text = f"nex_{new_id().hex}"
+        key = self.keys.by_hash[key_hash(text)] = an_api_key(*scopes, user_id=self.user_id)
+        return text, key.id
 
     def claims(
         self,

@@ -18,8 +18,9 @@ from nexgent.domain.ledger.lanes import WalletClosedError
 from nexgent.domain.positions.events import PositionClosed
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import TokenAddress
+from tests.builders import USER, an_agent
 from tests.fakes.api import FakeAgents, FakeProjections
-from tests.fakes.engine import USER, FakeEngine, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.patience import PATIENCE_SECONDS
 
 OTHER = TokenAddress("8xQv4nYw1wJ9zK2mT7rB5cD3eF6gH1jL9pN4sV2uWyZa")

@@ -10,8 +10,8 @@ import pytest
 from nexgent.domain.agents.models import Agent
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
+from tests.builders import an_agent
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import an_agent
 
 STRANGER = UserId(new_id())
 

@@ -13,7 +13,6 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import SwapUnavailableError
@@ -21,8 +20,8 @@ from nexgent.domain.users.authenticate import key_hash
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
 from nexgent.shared.types import UserId
+from tests.builders import T0, TOKEN, USER, a_snapshot, an_agent
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import T0, TOKEN, USER, an_agent
 from tests.fakes.wallets import LIVE, LIVE_2
 from tests.patience import until
 
@@ -140,21 +139,19 @@ async def test_performance_checks_in_order(
     assert (response.status_code, says in response.json()["error"]) == (status, True)
 
 
-def a_snapshot(agent: Agent, hour: datetime) -> Snapshot:
-    return Snapshot(
-        agent_id=agent.id,
-        wallet_address=agent.wallets[0].address,
-        hour=hour,
-        portfolio_balance_sol=Decimal("12.500000000000000000"),
-        sol_balance=Decimal("0E-18"),
-        positions_value_sol=Decimal("2.5E-12"),
-        unrealized_pnl_sol=Decimal("-1.10"),
-    )
-
-
 async def test_balance_history_is_text(site: Site) -> None:
     agent = await an_agent_of(site)
-    site.figures.snapshots = [a_snapshot(agent, datetime(2026, 1, 1, 11, tzinfo=UTC))]
+    site.figures.snapshots = [
+        a_snapshot(
+            agent.id,
+            agent.wallets[0].address,
+            datetime(2026, 1, 1, 11, tzinfo=UTC),
+            portfolio_balance_sol=Decimal("12.500000000000000000"),
+            sol_balance=Decimal("0E-18"),
+            positions_value_sol=Decimal("2.5E-12"),
+            unrealized_pnl_sol=Decimal("-1.10"),
+        )
+    ]
     site.figures.daily = []
     params = {"walletAddress": agent.wallets[0].address, "days": "3"}
     url = f"/api/v1/agents/{agent.id}/balance-history"

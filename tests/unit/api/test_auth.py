@@ -7,11 +7,10 @@ import pytest
 
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.users.authenticate import key_hash
-from nexgent.domain.users.models import ApiKey, TokenType
+from nexgent.domain.users.models import TokenType
 from nexgent.domain.users.seed_admin import SeedAdmin
-from nexgent.shared.ids import new_id
+from tests.builders import an_api_key
 from tests.fakes.api import PASSWORD, FakeApi
-from tests.fakes.engine import USER
 
 EMAIL = "admin@example.com"
 KEY = "nex_" + "A" * 32
@@ -115,7 +114,7 @@ async def test_without_anything_the_text_depends_on_what_is_accepted(
 async def test_keys_open_what_their_scope_says(
     api: FakeApi, anonymous: httpx.AsyncClient, agent: Agent
 ) -> None:
-    api.keys.by_hash[key_hash(KEY)] = ApiKey(id=new_id(), user_id=USER, scopes=frozenset({"agents"}))
+    api.keys.by_hash[key_hash(KEY)] = an_api_key("agents")
     key = {"x-api-key": KEY}
 
     assert (await anonymous.get(f"/api/v1/agents/{agent.id}", headers=key)).status_code == 200

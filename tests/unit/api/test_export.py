@@ -6,9 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import MutableMapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,59 +15,21 @@ import pytest
 from nexgent.api import export
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.queries import SignalRow
-from nexgent.domain.transactions.queries import ClosedTradeRow
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import ClosedTradeId, SignalId, TokenAddress, UserId
+from nexgent.shared.types import SignalId, TokenAddress, UserId
+from tests.builders import TOKEN, a_closed_trade_row, a_signal_row
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import TOKEN, USER
 
 SOLD = datetime(2024, 1, 15, 20, 45, 12, 345_678, UTC)
 SWAPS = "/api/v1/agent-historical-swaps/export"
 SIGNALS = "/api/v1/trading-signals/export"
 
 
-def a_trade(agent: Agent, **changes: Any) -> ClosedTradeRow:
-    row = ClosedTradeRow(
-        id=ClosedTradeId(new_id()),
-        agent_id=agent.id,
-        wallet_address=agent.wallets[0].address,
-        token_address=TOKEN,
-        token_symbol="EXM",
-        amount=Decimal("1250.505"),
-        purchase_price=Decimal("0.000012345678"),
-        sale_price=Decimal("0.00002"),
-        change_percent=Decimal("62.0049"),
-        profit_loss_usd=Decimal("12.345"),
-        profit_loss_sol=Decimal("-0.00005"),
-        purchase_time=SOLD - timedelta(hours=1),
-        sale_time=SOLD,
-        purchase_transaction_id=None,
-        sale_transaction_id=None,
-        signal_id=None,
-        created_at=SOLD,
-        close_reason="manual",
-    )
-    return replace(row, **changes)
-
-
 def add_signals(api: FakeApi, count: int, **changes: Any) -> None:
     for number in range(1, count + 1):
-        row = SignalRow(
-            id=SignalId(number),
-            user_id=USER,
-            token_address=TOKEN,
-            symbol=None,
-            signal_type="Breakout",
-            activation_reason=None,
-            signal_strength=3,
-            source=None,
-            created_at=SOLD,
-            updated_at=SOLD,
-            processed_at=None,
-            process_note=None,
-        )
-        api.signals.rows[row.id] = replace(row, **changes)
+        row = a_signal_row(number, **changes)
+        api.signals.rows[row.id] = row
 
 
 def table(text: str) -> list[list[str]]:
@@ -79,7 +39,7 @@ def table(text: str) -> list[list[str]]:
 
 async def test_a_trade_in_usd(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
     add_signals(api, 7, signal_type='A, "B"', activation_reason="=HYPERLINK(1)")
-    api.closed_trades.rows += [a_trade(agent, signal_id=SignalId(7))]
+    api.closed_trades.rows += [a_closed_trade_row(agent, SOLD, signal_id=SignalId(7))]
 
     response = await client.get(f"{SWAPS}?agentId={agent.id}&timezone=America/New_York&format=CSV")
 
@@ -96,7 +56,9 @@ async def test_a_trade_in_usd(api: FakeApi, client: httpx.AsyncClient, agent: Ag
 
 
 async def test_a_trade_in_sol(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
-    api.closed_trades.rows += [a_trade(agent, token_symbol="@X", token_address=TokenAddress("+T"))]
+    api.closed_trades.rows += [
+        a_closed_trade_row(agent, SOLD, token_symbol="@X", token_address=TokenAddress("+T"))
+    ]
 
     response = await client.get(f"{SWAPS}?agentId={agent.id}&currency=SOL&timezone=Mars/Olympus&solPrice=7")
 
@@ -111,7 +73,7 @@ async def test_a_trade_in_sol(api: FakeApi, client: httpx.AsyncClient, agent: Ag
 async def test_the_sol_price_converts_prices_only(
     api: FakeApi, client: httpx.AsyncClient, agent: Agent
 ) -> None:
-    api.closed_trades.rows += [a_trade(agent)]
+    api.closed_trades.rows += [a_closed_trade_row(agent, SOLD)]
 
     response = await client.get(f"{SWAPS}?agentId={agent.id}&solPrice=150.5&currency=eur")
 
@@ -152,7 +114,10 @@ async def test_every_row_once_in_order(
 
 async def test_json_is_what_lists_show(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
     add_signals(api, 7, activation_reason="=1")
-    api.closed_trades.rows += [a_trade(agent, signal_id=SignalId(7)), a_trade(agent)]
+    api.closed_trades.rows += [
+        a_closed_trade_row(agent, SOLD, signal_id=SignalId(7)),
+        a_closed_trade_row(agent, SOLD),
+    ]
     listed = (await client.get(f"/api/v1/agent-historical-swaps?agentId={agent.id}")).json()
 
     response = await client.get(f"{SWAPS}?agentId={agent.id}&format=JSON")

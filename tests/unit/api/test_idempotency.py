@@ -14,8 +14,8 @@ from nexgent.domain.trading.errors import QuoteFailedError, SwapInDoubtError, Sw
 from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
 from nexgent.shared.errors import ConflictError, NexgentError, RejectedError, UnavailableError
 from nexgent.shared.types import WalletAddress
+from tests.builders import USER
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import USER
 
 URL = "/api/v1/agents"
 KEY = {"Idempotency-Key": "b2c1-first"}

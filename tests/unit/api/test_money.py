@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar
 
@@ -10,13 +10,13 @@ import httpx
 import pytest
 
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.signals.models import DecisionOutcome, Gate, SignalDecision
-from nexgent.domain.transactions.queries import ClosedTradeRow, TransactionRow
+from nexgent.domain.signals.models import DecisionOutcome, Gate
+from nexgent.domain.transactions.queries import TransactionRow
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId, UserId
+from nexgent.shared.types import SignalId, TransactionId, UserId
+from tests.builders import TOKEN, a_closed_trade_row, a_decision
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import TOKEN
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, 789_000, UTC)
 
@@ -310,25 +310,17 @@ class TestPositions:
 
 class TestClosedTrades:
     async def test_list_and_one(self, api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
-        row = ClosedTradeRow(
-            id=ClosedTradeId(new_id()),
-            agent_id=agent.id,
+        row = a_closed_trade_row(
+            agent,
+            NOW,
             wallet_address=None,
-            token_address=TOKEN,
             token_symbol="TKN",
             amount=Decimal("10.50"),
             purchase_price=Decimal("1e-9"),
-            sale_price=Decimal("2e-9"),
             change_percent=Decimal("100.0000"),
             profit_loss_usd=Decimal("-0"),
             profit_loss_sol=Decimal("-0.5"),
-            purchase_time=NOW - timedelta(hours=1),
-            sale_time=NOW,
-            purchase_transaction_id=None,
-            sale_transaction_id=None,
             signal_id=SignalId(7),
-            created_at=NOW,
-            close_reason="manual",
         )
         api.closed_trades.rows.append(row)
 
@@ -400,15 +392,13 @@ class TestSignals:
     async def test_decisions_say_why(self, api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
         await client.post("/api/v1/trading-signals", json=self.BODY)
         api.signals.by_signal[SignalId(1)] = [
-            SignalDecision(
-                signal_id=SignalId(1),
-                agent_id=agent.id,
-                outcome=DecisionOutcome.SKIPPED,
+            a_decision(
+                SignalId(1),
+                agent.id,
+                DecisionOutcome.SKIPPED,
                 code="SCORE",
-                reason="too weak",
                 gates=(Gate("minScore", "4", "5", False),),
                 size_sol=Decimal("0.10"),
-                decided_at=NOW,
             )
         ]
 

@@ -6,42 +6,21 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
 
 from nexgent.api.paging import MAX_PAGE_BYTES
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.signals.queries import SignalRow
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId
+from tests.builders import TOKEN, a_closed_trade_row, a_signal_row
 from tests.fakes.api import FakeApi, FakeClosedTrades, FakeTransactions
-from tests.fakes.engine import TOKEN, USER
 from tests.fakes.signals import FakeSignals
-from tests.unit.api.test_export import a_trade
 from tests.unit.api.test_money import a_row
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, 789_123, UTC)
 ROWS = 10
-
-
-def a_signal(number: int, **changes: Any) -> SignalRow:
-    row = SignalRow(
-        id=SignalId(number),
-        user_id=USER,
-        token_address=TOKEN,
-        symbol=None,
-        signal_type="Breakout",
-        activation_reason=None,
-        signal_strength=3,
-        source=None,
-        created_at=NOW,
-        updated_at=NOW,
-        processed_at=None,
-        process_note=None,
-    )
-    return replace(row, **changes)
 
 
 def add_transaction(api: FakeApi, agent: Agent, number: int) -> str:
@@ -51,13 +30,15 @@ def add_transaction(api: FakeApi, agent: Agent, number: int) -> str:
 
 
 def add_trade(api: FakeApi, agent: Agent, number: int) -> str:
-    row = a_trade(agent, id=ClosedTradeId(new_id()), sale_time=NOW - timedelta(minutes=number // 5))
+    row = a_closed_trade_row(
+        agent, id=ClosedTradeId(new_id()), sale_time=NOW - timedelta(minutes=number // 5)
+    )
     api.closed_trades.rows.append(row)
     return str(row.id)
 
 
 def add_signal(api: FakeApi, agent: Agent, number: int) -> str:
-    row = a_signal(len(api.signals.rows) + 1, created_at=NOW - timedelta(minutes=number // 5))
+    row = a_signal_row(len(api.signals.rows) + 1, created_at=NOW - timedelta(minutes=number // 5))
     api.signals.rows[row.id] = row
     return str(row.id)
 
@@ -194,7 +175,7 @@ async def test_the_tag_of_a_page_tells_whether_there_is_more(
 ) -> None:
     newest = add_signal(api, agent, 0)
     first = await client.get("/api/v1/trading-signals?limit=1")
-    api.signals.rows[SignalId(99)] = a_signal(99, created_at=NOW - timedelta(days=1))
+    api.signals.rows[SignalId(99)] = a_signal_row(99, created_at=NOW - timedelta(days=1))
 
     again = await client.get(
         "/api/v1/trading-signals?limit=1", headers={"if-none-match": first.headers["etag"]}
@@ -217,10 +198,10 @@ async def test_a_page_that_grows_too_large_ends_early_and_nothing_is_lost(
 ) -> None:
     # As they were stored before reasons had a limit.
     for number in range(1, 13):
-        api.signals.rows[SignalId(number)] = a_signal(
+        api.signals.rows[SignalId(number)] = a_signal_row(
             number, activation_reason="x" * 1_000_000, created_at=NOW - timedelta(minutes=number)
         )
-    api.signals.rows[SignalId(13)] = a_signal(13, activation_reason="y" * 6_000_000)
+    api.signals.rows[SignalId(13)] = a_signal_row(13, activation_reason="y" * 6_000_000)
     seen: list[int] = []
     cursor: str | None = ""
     while cursor is not None:

@@ -16,13 +16,13 @@ from nexgent.domain.signals.models import Signal, SignalDraft
 from nexgent.domain.signals.webhooks.models import AlertProof
 from nexgent.domain.signals.webhooks.receive_alert import signature_of
 from nexgent.domain.users.authenticate import key_hash
-from nexgent.domain.users.models import ApiKey, Scope
+from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import UserId
+from tests.builders import TOKEN, USER, an_api_key
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import TOKEN, USER
 
 URL = "/api/v1/signal-webhooks"
 KEY = "nex_" + "k" * 32
@@ -180,15 +180,12 @@ async def test_signatures_and_their_age(
 async def test_an_api_key_of_the_owner_will_do(
     api: FakeApi, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, webhook: dict[str, Any]
 ) -> None:
-    def a_key(user_id: UserId, scope: Scope) -> ApiKey:
-        return ApiKey(id=new_id(), user_id=user_id, scopes=frozenset({scope}))
-
     body, headers = {"ticker": "EXMUSDT", "side": "buy"}, {"X-API-Key": KEY}
     statuses = []
     for key in (
-        a_key(UserId(new_id()), Scope.SIGNALS),
-        a_key(USER, Scope.AGENTS),
-        a_key(USER, Scope.SIGNALS),
+        an_api_key(Scope.SIGNALS, user_id=UserId(new_id())),
+        an_api_key(Scope.AGENTS),
+        an_api_key(Scope.SIGNALS),
     ):
         api.keys.by_hash[key_hash(KEY)] = key
         api.services.authenticator._known_keys.clear()

@@ -10,12 +10,11 @@ import httpx
 import pytest
 
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.signals.models import SignalDraft
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import SignalId, TokenAddress, UserId
+from nexgent.shared.types import SignalId, UserId
+from tests.builders import TOKEN, USER, a_draft
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import TOKEN, USER
 from tests.patience import PATIENCE_SECONDS
 from tests.unit.api.conftest import STRANGER
 
@@ -27,15 +26,7 @@ def an_order(agent: Agent, **changes: object) -> dict[str, object]:
 
 
 async def a_signal(api: FakeApi, user_id: UserId) -> SignalId:
-    draft = SignalDraft(
-        user_id=user_id,
-        token_address=TokenAddress(f"Token{len(api.signals.rows)}"),
-        symbol=None,
-        signal_type="TEST",
-        activation_reason=None,
-        signal_strength=3,
-        source=None,
-    )
+    draft = a_draft(user_id, f"Token{len(api.signals.rows)}")
     signal = await api.signals.add(draft, duplicate_window_seconds=60)
     assert signal is not None
     return signal.id

@@ -10,8 +10,8 @@ import pytest
 from nexgent.domain.agents.models import Agent
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
+from tests.builders import TOKEN, an_agent
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import TOKEN, an_agent
 from tests.unit.api.test_money import balances, deposit
 
 MINT = "Mint111111111111111111111111111111111111111"

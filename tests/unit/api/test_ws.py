@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from nexgent.domain.users.errors import NotAuthenticatedError
+from tests.builders import USER
 from tests.fakes.api import FakeApi
-from tests.fakes.engine import USER
 
 PATH = "/api/v1/ws/ticket"
 

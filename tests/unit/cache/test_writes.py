@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
@@ -15,7 +15,6 @@ from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
@@ -24,10 +23,9 @@ from nexgent.infrastructure.cache.writes import WriteBatch
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
-from tests.unit.positions.test_views import a_position
+from tests.builders import T0, a_position, a_price
 
 KEYS = CacheKeys()
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class _Commands:
@@ -171,7 +169,7 @@ def test_a_state_of_an_older_entry_is_ignored() -> None:
 )
 def test_a_confirmed_price_is_written_now_and_then(later_seconds: int, changed: bool, written: bool) -> None:
     state = MirrorState(KEYS)
-    price = TokenPrice(TokenAddress("T"), Decimal("1E-11"), None, PriceSource("dexscreener"), T0)
+    price = a_price(Decimal("1E-11"), token=TokenAddress("T"))
     state.absorb(PricesChanged((price,), T0))
     state.take(10, WriteBatch())
     later = replace(

@@ -11,7 +11,8 @@ from nexgent.domain.ledger.models import ExitAsked
 from nexgent.domain.positions.models import CloseReason
 from nexgent.infrastructure.database.journal.codec import decode_entry, encode_entry
 from nexgent.infrastructure.database.projection.project import project
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import an_agent
+from tests.fakes.engine import FakeEngine
 
 
 async def test_it_is_read_as_it_was_written_and_updates_the_position() -> None:

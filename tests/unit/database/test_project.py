@@ -22,7 +22,8 @@ from nexgent.infrastructure.database.projection.project import project
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, ClosedTradeId
-from tests.integration.database.story import TOKEN, Story
+from tests.builders import TOKEN
+from tests.integration.database.story import Story
 
 
 def a_transaction(story: Story) -> TransactionRecord:

@@ -14,10 +14,10 @@ from nexgent.domain.prices.models import PriceObservation
 from nexgent.infrastructure.external.dexscreener.feed import read_pairs
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
+from tests.builders import TOKEN
 from tests.patience import best_cpu_seconds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 OTHER = TokenAddress("DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263")
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 

@@ -16,9 +16,9 @@ from nexgent.infrastructure.external.jupiter.mapping import (
     quote_from_order,
 )
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import TokenAddress, WalletAddress
+from nexgent.shared.types import WalletAddress
+from tests.builders import TOKEN
 
-TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 TAKER = WalletAddress("GPMMavk8C2pfSeN1oLtAELDm9AgNyhDroKn5HcSec9Zb")
 MAKER = "5pfsMTK93yrK8gVDERFVFFPAQ1grp4szCMWnVEvq5t3v"
 

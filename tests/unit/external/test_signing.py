@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from decimal import Decimal
 
 import pytest
 from solders.hash import Hash
@@ -16,12 +15,13 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from nexgent.domain.trading.errors import SwapNotSentError
-from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.infrastructure.external.jupiter.inspection import SPONSOR
 from nexgent.infrastructure.external.jupiter.signing import sign_order, wallet_pays_fee
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
+from tests.builders import a_quote
 
 KEYPAIR = Keypair()
 WALLET = WalletAddress(str(KEYPAIR.pubkey()))
@@ -43,22 +43,15 @@ def _quote(
     gasless: bool = False,
     taker: WalletAddress | None = WALLET,
 ) -> Quote:
-    return Quote(
-        request=QuoteRequest(
-            input_mint=SOL_MINT, output_mint=TokenAddress(str(PROGRAM)), amount_raw=5, taker=taker
-        ),
-        request_id="id",
-        in_amount_raw=5,
-        out_amount_raw=6,
-        price_impact_ratio=Decimal(0),
-        slippage_bps=50,
-        fees=Fees(protocol_fee_lamports=0, protocol_fee_bps=0, network_fee_lamports=0, rent_lamports=0),
-        swap_usd_value=None,
-        routes_json=None,
+    request = QuoteRequest(
+        input_mint=SOL_MINT, output_mint=TokenAddress(str(PROGRAM)), amount_raw=5, taker=taker
+    )
+    return a_quote(
+        request,
+        6,
         payload_json=json.dumps({"router": router, "gasless": gasless}),
         transaction=transaction,
         last_valid_block_height=9,
-        received_monotonic=0.0,
     )
 
 

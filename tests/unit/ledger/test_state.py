@@ -18,13 +18,13 @@ from nexgent.domain.ledger.models import (
     Posting,
     TradeFailed,
     TradeIntended,
-    TradeKind,
 )
 from nexgent.domain.ledger.state import OpenIntent, WalletState, apply
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import AgentId, EntryId, IntentId, TokenAddress, WalletAddress
-from tests.integration.database.story import TOKEN, Story
+from nexgent.shared.types import AgentId, EntryId, TokenAddress, WalletAddress
+from tests.builders import TOKEN, an_intent
+from tests.integration.database.story import Story
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 WALLET = WalletAddress("sim_1")
@@ -48,22 +48,9 @@ def an_entry(seq: int, body: object, *amounts: int) -> Entry:
     )
 
 
-def an_intent(reserved: int) -> Intent:
-    return Intent(
-        id=IntentId(new_id()),
-        kind=TradeKind.PURCHASE,
-        agent_id=AGENT,
-        wallet_address=WALLET,
-        token_address=MINT,
-        token_symbol="T",
-        input_mint=SOL_MINT,
-        amount_raw=reserved,
-        reserved_raw=reserved,
-        cause="signal",
-        signal_id=None,
-        position_id=None,
-        generation=0,
-        created_at=T0,
+def of_wallet(reserved: int) -> Intent:
+    return an_intent(
+        agent_id=AGENT, wallet_address=WALLET, token_address=MINT, amount_raw=reserved, reserved_raw=reserved
     )
 
 
@@ -88,11 +75,11 @@ def test_postings_that_do_not_sum_to_zero_are_refused() -> None:
 
 def test_a_failed_trade_gives_its_reservation_back() -> None:
     state = apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "x"), 100))
-    intent = an_intent(80)
+    intent = of_wallet(80)
     state = apply(state, an_entry(2, TradeIntended(intent)))
     assert state.available_raw(SOL_MINT) == 20
     with pytest.raises(LedgerInvariantError, match="more than is available"):
-        apply(state, an_entry(3, TradeIntended(an_intent(21))))
+        apply(state, an_entry(3, TradeIntended(of_wallet(21))))
 
     state = apply(state, an_entry(3, TradeFailed(intent.id, "X", "")))
 
@@ -119,7 +106,7 @@ def test_what_is_bound_is_the_larger_of_position_and_reservation() -> None:
     story.buy()
     (position,) = story.state.positions.values()
     for reserved_raw, bound_raw in ((1, position.quantity_raw), (position.quantity_raw + 5,) * 2):
-        intent = replace(an_intent(reserved_raw), input_mint=TOKEN)
+        intent = replace(of_wallet(reserved_raw), input_mint=TOKEN)
         state = replace(story.state, intents={intent.id: OpenIntent(intent)})
         assert state.bound_raw(TOKEN) == bound_raw
     assert replace(story.state, positions={}, intents={}).free_raw(TOKEN) == position.quantity_raw

@@ -23,7 +23,8 @@ from nexgent.shared.errors import ForbiddenError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import IntentId, TokenAddress, UserId
-from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
+from tests.builders import TOKEN, USER, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.protections import FakeProtectionStore
 from tests.patience import until
 

@@ -16,7 +16,8 @@ from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
-from tests.fakes.engine import T0, TOKEN, FakeEngine, an_agent
+from tests.builders import T0, TOKEN, an_agent
+from tests.fakes.engine import FakeEngine
 
 HOUR = timedelta(hours=1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -11,10 +10,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import enriched_position_view, iso_time, open_position_view
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import AgentId, PositionId, TokenAddress, TransactionId, WalletAddress
+from nexgent.shared.types import TransactionId
+from tests.builders import a_position
 
 T0 = datetime(2026, 1, 1, 12, 0, 0, 7_900, tzinfo=UTC)
 
@@ -33,49 +32,6 @@ ENRICHED = _words(
     "currentPrice currentPriceUsd purchasePriceUsd positionValueUsd positionValueSol profitLossUsd profitLossSol "
     "profitLossPercent priceChangePercent"
 )
-
-
-def a_position(**changes: object) -> Position:
-    position_id = PositionId(new_id())
-    position = Position(
-        id=position_id,
-        agent_id=AgentId(new_id()),
-        wallet_address=WalletAddress("sim_W"),
-        token_address=TokenAddress("MintInMixedCase"),
-        token_symbol="TKN",
-        decimals=6,
-        version=1,
-        purchase_transaction_id=TransactionId(new_id()),
-        signal_id=None,
-        entry_price_sol=Decimal("0.001"),
-        purchased_raw=1_000_000_000,
-        quantity_raw=1_000_000_000,
-        invested_lamports=1_010_000_000,
-        cost_basis_lamports=1_010_000_000,
-        received_lamports=0,
-        realized_lamports=0,
-        dca_count=0,
-        dca_transaction_ids=(),
-        last_dca_at=None,
-        partially_sold=False,
-        take_profit_levels_hit=0,
-        take_profit_transaction_ids=(),
-        last_take_profit_at=None,
-        moon_bag_activated=False,
-        moon_bag_raw=None,
-        take_profit_batch_start=0,
-        take_profit_levels_total=None,
-        opened_at=T0,
-        updated_at=T0,
-        base_trail=a_trail(position_id),
-    )
-    return replace(position, **changes)  # type: ignore[arg-type]
-
-
-def a_trail(position_id: PositionId) -> PositionTrail:
-    return PositionTrail(
-        position_id, 1, Decimal("0.002"), Decimal("0.0005"), Decimal(-32), T0 + timedelta(seconds=1)
-    )
 
 
 def test_an_open_position_has_the_keys_of_the_contract_in_order() -> None:

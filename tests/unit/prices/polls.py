@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from nexgent.domain.prices.models import PriceObservation, PriceSource
 from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator, Verdict
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import TokenAddress
+from tests.builders import T0, TOKEN
 
-TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DEX, JUP, THIRD = PriceSource("dexscreener"), PriceSource("jupiter"), PriceSource("third")
 BOTH = (DEX, JUP)
 SOL_USD = Decimal(150)

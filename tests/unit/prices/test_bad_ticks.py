@@ -29,7 +29,8 @@ from nexgent.sandbox.control import SandboxControl
 from nexgent.sandbox.server import run_sandbox
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.types import TokenAddress
-from tests.fakes.engine import TOKEN, FakeEngine, an_agent
+from tests.builders import TOKEN, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.unit.prices.test_poller import Observer
 from tests.unit.sandbox.market import quiet_settings
 

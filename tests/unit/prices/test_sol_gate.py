@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
+from tests.builders import T0
 
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PYTH, JUPITER = PriceSource("pyth"), PriceSource("jupiter")
 
 

@@ -19,7 +19,6 @@ from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.kill_switch import KillSwitchOrder, SetKillSwitch
 from nexgent.domain.protections.models import (
-    KillSwitch,
     ProtectionControls,
     ProtectionHistory,
     ProtectionVerdict,
@@ -33,7 +32,8 @@ from nexgent.shared.errors import ForbiddenError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
 from nexgent.shared.types import TokenAddress, UserId
-from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
+from tests.builders import TOKEN, USER, a_kill_switch, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.protections import FakeProtectionStore
 
 OTHER = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
@@ -263,12 +263,12 @@ async def test_decisions_of_another_process_arrive_with_the_next_refresh() -> No
     refresh = RefreshProtections(store=world.store, protections=world.protections, clock=world.engine.clock)
     now = world.engine.clock.now()
     world.store.resets[world.agent.id] = now
-    world.store.switches[USER] = KillSwitch(user_id=USER, engaged=True, reason=None, changed_at=now)
+    world.store.switches[USER] = a_kill_switch(changed_at=now)
 
     await refresh.tick()
 
     assert world.check().code == "KILL_SWITCH"
-    older = KillSwitch(user_id=USER, engaged=False, reason=None, changed_at=now - timedelta(seconds=1))
+    older = a_kill_switch(engaged=False, changed_at=now - timedelta(seconds=1))
     world.protections.on_kill_switch(KillSwitchChanged(older))
     assert world.check().code == "KILL_SWITCH"
     world.store.switches[USER] = replace(older, changed_at=now + timedelta(seconds=1))

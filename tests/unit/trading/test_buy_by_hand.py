@@ -19,7 +19,8 @@ from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandReques
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, IntentId, UserId, WalletAddress
-from tests.fakes.engine import TOKEN, USER, FakeEngine, an_agent
+from tests.builders import TOKEN, USER, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.signals import FakeSignals
 
 

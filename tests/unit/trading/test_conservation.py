@@ -21,7 +21,8 @@ from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, lamports
 from nexgent.shared.types import TokenAddress
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import an_agent
+from tests.fakes.engine import FakeEngine
 
 TOKENS = [TokenAddress("MintOne"), TokenAddress("MintTwo")]
 CONFIG = update_config(

@@ -7,11 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.ledger.models import TradeFailed, TradeIntended, TradeSettled
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PositionTrail
-from nexgent.domain.prices.models import PriceObservation, PriceSource
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.domain.trading.orders.purchases import SHARE
@@ -20,16 +19,11 @@ from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import PositionId
-from tests.fakes.engine import TOKEN, FakeEngine, an_agent
+from tests.builders import TOKEN, a_config, an_agent, an_observation
+from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeTrails
 from tests.patience import until
-
-EXACT = {"positionCalculator": {"randomization": {"enabled": False}}}
-
-
-def a_config(**sections: object) -> TradingConfig:
-    return update_config(update_config(TradingConfig(), EXACT), sections)
 
 
 async def test_a_purchase_is_booked_to_the_lamport() -> None:
@@ -310,7 +304,7 @@ async def test_two_engines_on_one_journal_open_one_position() -> None:
 async def test_nobody_buys_while_a_price_is_in_doubt() -> None:
     engine = FakeEngine()
     engine.validator.seed(TOKEN, Decimal("0.001"))
-    jump = PriceObservation(TOKEN, PriceSource("dexscreener"), Decimal("0.002"), None, engine.clock.now())
+    jump = an_observation(Decimal("0.002"), engine.clock.now())
     engine.validator.judge(jump, sol_usd=None, now=engine.clock.now())
     agent = await engine.add_agent(an_agent(a_config()))
 

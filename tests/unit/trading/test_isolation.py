@@ -22,18 +22,11 @@ from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import a_submission, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeSwaps
 
 OTHER = TokenAddress("8xQv4nYw1wJ9zK2mT7rB5cD3eF6gH1jL9pN4sV2uWyZa")
-A_SUBMISSION = Submission(
-    request_id="r",
-    signature="s",
-    signed_transaction="t",
-    last_valid_block_height=1,
-    in_amount_raw=1,
-    out_amount_raw=1,
-)
 
 
 class BrokenSwaps(FakeSwaps):
@@ -55,7 +48,7 @@ class BrokenSwaps(FakeSwaps):
 
     async def prepare(self, quote: Quote, wallet: WalletAddress) -> Submission | None:
         self._break("prepare")
-        return A_SUBMISSION if self.signs else None
+        return a_submission() if self.signs else None
 
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
         self._break("execute")

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource, TokenPrice
+from nexgent.domain.prices.models import FetchResult, PriceSource
 from nexgent.domain.trading.errors import TradeRejectedError
-from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.judged_quotes import (
     QUOTE_IMPLAUSIBLE,
     JudgedSwapGateway,
@@ -22,9 +22,9 @@ from nexgent.domain.trading.rules.quote_plausibility import STUBBORN, is_plausib
 from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
+from tests.builders import TOKEN, a_price, a_quote, an_observation, some_fees
 from tests.fakes.clock import FakeClock
 
-TOKEN = TokenAddress("6FYwxnApS3eRB8BcAafmbTisg8SphzKHXbjYFd82sXrf")
 PRICE = Decimal("0.001")
 DECIMALS = 6
 
@@ -42,23 +42,8 @@ class Provider:
         out = (
             whole / 10**9 / self.price * 10**DECIMALS if buying else whole / 10**DECIMALS * self.price * 10**9
         )
-        return Quote(
-            request=request,
-            request_id="1",
-            in_amount_raw=request.amount_raw,
-            out_amount_raw=int(out),
-            price_impact_ratio=self.impact,
-            slippage_bps=50,
-            fees=Fees(
-                protocol_fee_lamports=0, protocol_fee_bps=0, network_fee_lamports=5_000, rent_lamports=0
-            ),
-            swap_usd_value=None,
-            routes_json=None,
-            payload_json="{}",
-            transaction=None,
-            last_valid_block_height=None,
-            received_monotonic=0.0,
-        )
+        fees = some_fees(network_fee_lamports=5_000)
+        return a_quote(request, int(out), price_impact_ratio=self.impact, fees=fees)
 
 
 class Witness:
@@ -75,7 +60,7 @@ class Witness:
         self.asked += 1
         if self.price is None:
             return FetchResult((), frozenset(tokens), frozenset())
-        found = PriceObservation(TOKEN, self.source, self.price, None, self.clock.now())
+        found = an_observation(self.price, self.clock.now())
         return FetchResult((found,), frozenset(), frozenset())
 
 
@@ -102,11 +87,7 @@ class Desk:
         self.clock = FakeClock()
         self.witness = Witness(self.clock, Decimal(witness) if witness is not None else None)
         price = Decimal(newest) if newest is not None else None
-        held = (
-            TokenPrice(TOKEN, price, None, PriceSource("dexscreener"), self.clock.now())
-            if price is not None
-            else None
-        )
+        held = a_price(price, self.clock.now()) if price is not None else None
         self.gateway = JudgedSwapGateway(
             SimulationSwapGateway(Provider(Decimal(quoted), impact)),  # type: ignore[arg-type]  # only asked for orders
             judge=PriceJudge(

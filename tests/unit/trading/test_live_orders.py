@@ -11,7 +11,6 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import (
     FIRST_VENUE,
@@ -33,7 +32,8 @@ from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
-from tests.fakes.engine import TOKEN, FakeEngine, a_live_agent
+from tests.builders import TOKEN, a_config, a_live_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeLiveSwaps, Fate
 
 KINDS = (TradeKind.PURCHASE, TradeKind.SALE, TradeKind.TAKE_PROFIT, TradeKind.DCA_BUY)
@@ -103,17 +103,9 @@ class Desk:
 async def a_desk(kind: TradeKind) -> Desk:
     swaps = FakeLiveSwaps("live")
     engine = FakeEngine(venues=SwapVenues([Venue(FIRST_VENUE, TradingMode.LIVE, swaps)]))
-    config = update_config(
-        TradingConfig(),
-        {
-            "positionCalculator": {"randomization": {"enabled": False}},
-            "takeProfit": {
-                "enabled": True,
-                "mode": "custom",
-                "levels": [{"targetPercent": 50, "sellPercent": 50}],
-                "moonBag": {"enabled": False},
-            },
-        },
+    levels = [{"targetPercent": 50, "sellPercent": 50}]
+    config = a_config(
+        {"takeProfit": {"enabled": True, "mode": "custom", "levels": levels, "moonBag": {"enabled": False}}}
     )
     agent = a_live_agent(config)
     engine.keys.loaded.add(agent.wallets[0].address)

@@ -18,7 +18,8 @@ from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.domain.trading.position_events import position_events
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import an_agent
+from tests.fakes.engine import FakeEngine
 
 CALM = {"positionCalculator": {"randomization": {"enabled": False}}, "staleTrade": {"enabled": False}}
 TAKE_PROFIT = {

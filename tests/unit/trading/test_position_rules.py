@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.agents.config import TradingConfig, update_config
+from nexgent.domain.agents.config import update_config
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.errors import InsufficientBalanceError
@@ -28,10 +28,10 @@ from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import TokenAddress
 from tests import patience
-from tests.fakes.engine import TOKEN, FakeEngine, an_agent
+from tests.builders import TOKEN, a_config, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 
-EXACT = {"positionCalculator": {"randomization": {"enabled": False}}}
 TAKE_PROFIT = {
     "takeProfit": {
         "enabled": True,
@@ -42,13 +42,6 @@ TAKE_PROFIT = {
 }
 DCA = {"dca": {"enabled": True, "mode": "custom", "levels": [{"dropPercent": -20, "buyPercent": 50}]}}
 CALM = {"staleTrade": {"enabled": False}}
-
-
-def a_config(*sections: Mapping[str, object]) -> TradingConfig:
-    config = update_config(TradingConfig(), EXACT)
-    for section in sections:
-        config = update_config(config, section)
-    return config
 
 
 async def an_engine(

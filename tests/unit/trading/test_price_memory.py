@@ -10,7 +10,8 @@ from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, Purcha
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import IntentId
-from tests.fakes.engine import TOKEN, FakeEngine, an_agent
+from tests.builders import TOKEN, an_agent
+from tests.fakes.engine import FakeEngine
 
 
 class Scene:

@@ -10,22 +10,12 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalTrade, TokenMetrics
 from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.shared.types import AgentId, SignalId
-from tests.fakes.engine import T0, TOKEN, USER, FakeEngine, an_agent
+from tests.builders import TOKEN, a_signal, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 from tests.fakes.signals import FakeSignals
 
-A_SIGNAL = Signal(
-    id=SignalId(1),
-    user_id=USER,
-    token_address=TOKEN,
-    signal_type="TEST",
-    signal_strength=3,
-    symbol="EXM",
-    activation_reason=None,
-    source=None,
-    created_at=T0,
-    updated_at=T0,
-)
+A_SIGNAL = a_signal()
 
 
 def a_process(engine: FakeEngine, metrics: FakeTokenMetrics) -> ProcessSignal:

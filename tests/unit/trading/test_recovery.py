@@ -17,7 +17,8 @@ from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.domain.trading.watch.recovery import SIDE_BY_SIDE
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.types import WalletAddress
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeSwaps
 from tests.patience import until
 

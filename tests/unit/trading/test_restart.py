@@ -17,7 +17,8 @@ from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 
 TOKENS = [TokenAddress(f"Mint{number}") for number in range(3)]

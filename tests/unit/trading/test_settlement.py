@@ -19,7 +19,8 @@ from nexgent.domain.trading.settlement import (
     settle_sale,
 )
 from nexgent.shared.money import SOL_MINT, sol
-from tests.integration.database.story import T0, Story
+from tests.builders import T0, a_fill
+from tests.integration.database.story import Story
 
 FEES = Fees(
     protocol_fee_lamports=1_000, protocol_fee_bps=10, network_fee_lamports=105_000, rent_lamports=2_039_280
@@ -28,20 +29,15 @@ AFTER_FEES = 105_000 + 2_039_280
 CONTEXT = SettlementContext(now=T0, sol_usd=Decimal(150), token_symbol="TKN", token_decimals=6)
 
 
-def a_fill(
+def of_chain(
     in_raw: int, out_raw: int, total_in_raw: int | None = None, total_out_raw: int | None = None
 ) -> Fill:
-    return Fill(
-        in_amount_raw=in_raw,
-        out_amount_raw=out_raw,
+    return a_fill(
+        in_raw,
+        out_raw,
         total_in_raw=total_in_raw,
         total_out_raw=total_out_raw,
         fees=FEES,
-        price_impact_ratio=Decimal(0),
-        slippage_bps=50,
-        swap_usd_value=None,
-        routes_json=None,
-        payload_json="{}",
         signature="s" * 88,
     )
 
@@ -65,7 +61,7 @@ def of_wallet(postings: tuple[Posting, ...]) -> int:
 @pytest.mark.parametrize("total", [1_999_000_777, 2_000_000_333, 1])
 def test_a_sale_credits_what_the_chain_says_came_in_whatever_was_quoted(total: int) -> None:
     intent, position = a_sale()
-    fill = a_fill(position.quantity_raw, 2_000_000_000, total_out_raw=total)
+    fill = of_chain(position.quantity_raw, 2_000_000_000, total_out_raw=total)
 
     settled = settle_sale(intent, fill, CONTEXT, position, reason=CloseReason.MANUAL)
 
@@ -77,7 +73,7 @@ def test_a_sale_credits_what_the_chain_says_came_in_whatever_was_quoted(total: i
 
 def test_a_sale_without_a_total_is_credited_net_of_the_protocol_fee() -> None:
     intent, position = a_sale()
-    fill = a_fill(position.quantity_raw, 2_000_000_000)
+    fill = of_chain(position.quantity_raw, 2_000_000_000)
 
     settled = settle_sale(intent, fill, CONTEXT, position, reason=CloseReason.MANUAL)
 
@@ -88,7 +84,7 @@ def test_a_sale_without_a_total_is_credited_net_of_the_protocol_fee() -> None:
 def test_a_buy_is_debited_with_what_the_chain_says_went_out(total: int | None, swap: int) -> None:
     intent, _ = a_sale()
     intent = replace(intent, position_id=None, input_mint=SOL_MINT)
-    fill = a_fill(10**9, 10**12, total_in_raw=total)
+    fill = of_chain(10**9, 10**12, total_in_raw=total)
 
     settled = settle_purchase(intent, fill, CONTEXT, stop_loss_pct=None)
 

@@ -8,19 +8,18 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.trading.models import Fees, Fill
+from nexgent.domain.trading.models import Fill
 from nexgent.domain.trading.rules.simulation_costs import (
     REFERENCE_COSTS,
     SimulationCosts,
     with_simulation_costs,
 )
+from tests.builders import a_fill, some_fees
 
-FILL = Fill(
-    in_amount_raw=10**9,
-    out_amount_raw=2_000_000_000,
-    total_in_raw=None,
-    total_out_raw=None,
-    fees=Fees(
+FILL = a_fill(
+    10**9,
+    2_000_000_000,
+    fees=some_fees(
         protocol_fee_lamports=2_000_000,
         protocol_fee_bps=10,
         network_fee_lamports=105_000,
@@ -29,9 +28,6 @@ FILL = Fill(
     price_impact_ratio=Decimal("-0.02"),
     slippage_bps=300,
     swap_usd_value=Decimal(150),
-    routes_json=None,
-    payload_json="{}",
-    signature=None,
 )
 fills = st.builds(
     lambda out, impact, bps: replace(FILL, out_amount_raw=out, price_impact_ratio=impact, slippage_bps=bps),

@@ -16,7 +16,8 @@ from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.infrastructure.database.journal.codec import decode_submission, to_json
 from nexgent.shared.types import VenueName
-from tests.fakes.engine import FakeEngine, a_live_agent
+from tests.builders import a_live_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeLiveSwaps
 

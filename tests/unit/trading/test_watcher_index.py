@@ -17,7 +17,6 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.rules.dca import cooldown_until, dca_state, evaluate_dca
 from nexgent.domain.trading.rules.rule import PositionOrderKind
@@ -27,9 +26,9 @@ from nexgent.domain.trading.rules.take_profit import evaluate_take_profit, take_
 from nexgent.domain.trading.watch.book_keeper import BookKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.ids import derived_id
-from nexgent.shared.types import PositionId, TransactionId
+from nexgent.shared.types import PositionId
+from tests.builders import TOKEN, a_position, a_price, an_agent
 from tests.fakes.clock import FakeClock
-from tests.fakes.engine import TOKEN, an_agent
 
 Action = tuple[PositionId, str]
 
@@ -68,42 +67,20 @@ def a_watcher(
     return keeper, watcher
 
 
-def a_position(number: int, agent: Agent, entry: Decimal, opened_at: datetime, **changes: Any) -> Position:
+def held_by(number: int, agent: Agent, entry: Decimal, opened_at: datetime, **changes: Any) -> Position:
     position_id = PositionId(derived_id("test", number))
-    trail = PositionTrail(position_id, 1, entry, entry, Decimal(-32), opened_at)
-    position = Position(
+    return a_position(
         id=position_id,
         agent_id=agent.id,
         wallet_address=agent.wallets[0].address,
         token_address=TOKEN,
-        token_symbol="T",
-        decimals=6,
-        version=1,
-        purchase_transaction_id=TransactionId(position_id),
-        signal_id=None,
         entry_price_sol=entry,
-        purchased_raw=10**9,
-        quantity_raw=10**9,
         invested_lamports=10**9,
         cost_basis_lamports=10**9,
-        received_lamports=0,
-        realized_lamports=0,
-        dca_count=0,
-        dca_transaction_ids=(),
-        last_dca_at=None,
-        partially_sold=False,
-        take_profit_levels_hit=0,
-        take_profit_transaction_ids=(),
-        last_take_profit_at=None,
-        moon_bag_activated=False,
-        moon_bag_raw=None,
-        take_profit_batch_start=0,
-        take_profit_levels_total=None,
         opened_at=opened_at,
-        updated_at=opened_at,
-        base_trail=trail,
+        base_trail=PositionTrail(position_id, 1, entry, entry, Decimal(-32), opened_at),
+        **changes,
     )
-    return replace(position, **changes)
 
 
 percents = st.integers(1, 60)
@@ -222,7 +199,7 @@ def test_the_index_sees_what_a_plain_loop_sees(
         changes: dict[str, Any] = {"last_dca_at": clock.now()} if cooling else {}
         if sold:
             changes |= {"take_profit_levels_hit": 1, "quantity_raw": 7 * 10**8, "partially_sold": True}
-        position = a_position(number, agent, entry, opened_at, **changes)
+        position = held_by(number, agent, entry, opened_at, **changes)
         keeper.watch(position, position.base_trail)
         held.append((position, config))
     loop = PlainLoop(held)
@@ -232,11 +209,7 @@ def test_the_index_sees_what_a_plain_loop_sees(
         price = start + start * percent / 100
         price += price.scaleb(-12) * nudge
         recorder.actions.clear()
-        watcher.on_prices(
-            PricesChanged(
-                [TokenPrice(TOKEN, price, None, PriceSource("dexscreener"), clock.now())], clock.now()
-            )
-        )
+        watcher.on_prices(PricesChanged([a_price(price, clock.now())], clock.now()))
         assert sorted(recorder.actions) == sorted(loop.tick(price, clock.now()))
         for position, config in held:
             one = book.get(position.id)
@@ -259,7 +232,7 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
     keeper, watcher = a_watcher(book, directory, clock, recorder)
     agent = an_agent(config)
     directory.load([agent])
-    position = a_position(1, agent, Decimal("0.001"), clock.now())
+    position = held_by(1, agent, Decimal("0.001"), clock.now())
     held = keeper.watch(position, position.base_trail)
     before = held.trail.stop_loss_pct
     assert before is not None
@@ -267,11 +240,7 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
     for percent, seconds, _ in walk:
         clock.advance(seconds)
         price = Decimal("0.001") + Decimal("0.00001") * percent
-        watcher.on_prices(
-            PricesChanged(
-                [TokenPrice(TOKEN, price, None, PriceSource("dexscreener"), clock.now())], clock.now()
-            )
-        )
+        watcher.on_prices(PricesChanged([a_price(price, clock.now())], clock.now()))
         after = held.trail.stop_loss_pct
         assert after is not None
         assert after >= before
@@ -282,9 +251,7 @@ def test_the_stop_never_loosens(config: TradingConfig, walk: list[tuple[int, int
 def test_a_cooldown_is_over_at_the_first_instant_the_rule_says_so(seconds: str) -> None:
     config = DcaConfig.model_construct(cooldown_seconds=Decimal(seconds))
     clock = FakeClock()
-    position = a_position(
-        1, an_agent(TradingConfig()), Decimal("0.001"), clock.now(), last_dca_at=clock.now()
-    )
+    position = held_by(1, an_agent(TradingConfig()), Decimal("0.001"), clock.now(), last_dca_at=clock.now())
 
     until = cooldown_until(position, config)
 

@@ -29,6 +29,7 @@ from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
+from tests.builders import an_api_key
 from tests.fakes.api import (
     PASSWORD,
     SECRET,
@@ -419,7 +420,7 @@ class TestTokens:
 
 class TestKeys:
     def _key(self, world: World, *scopes: str) -> ApiKey:
-        key = ApiKey(id=new_id(), user_id=UserId(new_id()), scopes=frozenset(scopes))
+        key = an_api_key(*scopes, user_id=UserId(new_id()))
         world.keys.by_hash[key_hash(KEY)] = key
         return key
 

@@ -35,9 +35,10 @@ from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import EntryId, TokenAddress, TransactionId
+from tests.builders import T0, TOKEN, USER, an_agent
 from tests.fakes.api import FakeClosedTrades, FakeProjections, FakeTransactions
 from tests.fakes.bookkeeping import FakeHandEntries
-from tests.fakes.engine import T0, TOKEN, USER, FakeEngine, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeDecimals
 
 OTHER = TokenAddress("Mint111111111111111111111111111111111111111")

@@ -28,7 +28,7 @@ from nexgent.shared.errors import ForbiddenError, InvalidInputError, Unavailable
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import UserId, WalletAddress
-from tests.fakes.engine import TOKEN, USER
+from tests.builders import TOKEN, USER
 from tests.fakes.market import FakeSolPrice
 from tests.fakes.wallets import LIVE, LIVE_2
 from tests.fakes.wallets import WalletWorld as World

@@ -19,9 +19,9 @@ from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
+from tests.builders import USER
 from tests.fakes.api import SECRET, FakeKeys
 from tests.fakes.encrypted_wallets import World
-from tests.fakes.engine import USER
 
 
 class WalletApi:

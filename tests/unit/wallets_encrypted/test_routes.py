@@ -11,8 +11,8 @@ from solders.keypair import Keypair
 
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
+from tests.builders import USER
 from tests.fakes.encrypted_wallets import GOOD, WRONG, World, address_of
-from tests.fakes.engine import USER
 from tests.unit.wallets_encrypted.http_api import WalletApi
 
 NOW = "2026-01-01T12:00:00.000Z"

@@ -31,8 +31,8 @@ from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto
 from nexgent.shared.errors import InvalidInputError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId, WalletAddress
+from tests.builders import USER
 from tests.fakes.encrypted_wallets import CHEAP, GOOD, WRONG, World, a_request, address_of
-from tests.fakes.engine import USER
 from tests.patience import PATIENCE_SECONDS
 
 STRANGER = UserId(new_id())

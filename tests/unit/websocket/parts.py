@@ -12,7 +12,7 @@ from nexgent.domain.positions.events import PositionClosed, PositionOpened, Posi
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.latest import LatestPrices
-from nexgent.domain.prices.models import PriceSource, SolPrice, TokenPrice
+from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.trading.book.position_book import PositionBook, TriggerPrices
 from nexgent.infrastructure.websocket.client import Client
 from nexgent.infrastructure.websocket.hub import WebSocketHub
@@ -20,8 +20,8 @@ from nexgent.infrastructure.websocket.stream import Resume
 from nexgent.shared.clock import Clock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, TokenAddress
+from tests.builders import a_position, a_price
 from tests.fakes.clock import FakeClock
-from tests.unit.positions.test_views import a_position
 
 MINT = TokenAddress("MintInMixedCase")
 
@@ -99,10 +99,7 @@ class World:
         """Announce prices: token and SOL."""
         now = self.clock.now()
         event = PricesChanged(
-            [
-                TokenPrice(TokenAddress(token), Decimal(price), None, PriceSource("dexscreener"), now)
-                for token, price in prices
-            ],
+            [a_price(Decimal(price), now, TokenAddress(token)) for token, price in prices],
             now,
         )
         self.latest_prices.on_prices(event)

@@ -12,8 +12,8 @@ from nexgent.infrastructure.websocket.hub import SPARE_PRICES, WebSocketHub
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, PositionId
+from tests.builders import a_position
 from tests.fakes.clock import FakeClock
-from tests.unit.positions.test_views import a_position
 from tests.unit.websocket.parts import MINT, World, taken
 
 
