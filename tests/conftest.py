@@ -90,10 +90,15 @@ def migrated_template(postgres_url: str) -> str:
 _numbers = itertools.count(1)
 
 
+def _new_name() -> str:
+    # Tries of mutants fork: each process has databases of its own on the server they share.
+    return f"test_{os.getpid()}_{next(_numbers)}"
+
+
 @pytest.fixture
 async def database_url(postgres_url: str, migrated_template: str) -> AsyncIterator[str]:
     """Address of a fresh, migrated, empty database for one test."""
-    name = f"test_{next(_numbers)}"
+    name = _new_name()
     await _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY file_copy")
     yield with_database(postgres_url, name)
     await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
@@ -102,7 +107,7 @@ async def database_url(postgres_url: str, migrated_template: str) -> AsyncIterat
 @pytest.fixture(scope="module")
 def module_database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
     """As `database_url`, but shared by the tests of one module."""
-    name = f"test_{next(_numbers)}"
+    name = _new_name()
     asyncio.run(
         _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {migrated_template} STRATEGY file_copy")
     )

@@ -25,6 +25,8 @@ from hypothesis import Phase, settings
 PYTEST = ("-n", "0", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 EXAMPLES = 25
 """As many examples as a property gets here: mistakes are found early, or hardly ever."""
+_AT_ONCE = 8
+"""Of so many test modules it is kept what they run, before the next ones are looked at."""
 CACHE = Path(".mutants") / "measured.json"
 
 
@@ -51,9 +53,9 @@ class Measurements:
         """Return the tests below the paths by node id, with the lines they run below the paths of code."""
         modules = sorted({module for path in paths for module in self._modules_of(path)})
         stale = [module for module in modules if not self._is_fresh(module, code)]
-        if stale:
-            print(f"Measuring {len(stale)} of {len(modules)} test modules", flush=True)
-            self._measure(stale, code)
+        for number in range(0, len(stale), _AT_ONCE):
+            print(f"Measuring test modules, {len(stale) - number} to go", flush=True)
+            self._measure(stale[number : number + _AT_ONCE], code)
         return {
             node: Measured(
                 test["seconds"],

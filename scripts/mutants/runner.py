@@ -186,8 +186,15 @@ class _Forks:
         if needy and not self._servers:
             self._servers = True
             item = next((item for item in needy if "database_url" in item.fixturenames), needy[0])  # type: ignore[attr-defined]
-            # With itself as the next one: what belongs to the whole session stays.
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=item)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._another(item))
+
+    @staticmethod
+    def _another(item: pytest.Item) -> pytest.Item | None:
+        """Return a test after which nothing is left of this one but what belongs to the whole session."""
+        others = [other for other in item.session.items if other is not item]
+        return next((other for other in others if other.path.parent != item.path.parent), None) or next(
+            iter(others), None
+        )
 
     def _fork(self, functions: list[FunctionType], code: CodeType, chosen: Sequence[pytest.Item]) -> str:
         child = os.fork()
@@ -208,7 +215,7 @@ class _Forks:
             function.__code__ = code
         _limit_memory()
         self._failed = False
-        for item, following in zip(chosen, [*chosen[1:], chosen[-1]], strict=True):
+        for item, following in zip(chosen, [*chosen[1:], self._another(chosen[-1])], strict=True):
             # Nothing handles this signal: it ends the process.
             usual = self._bench.usual_seconds(item.nodeid)
             signal.setitimer(signal.ITIMER_REAL, max(_LEAST_SECONDS, _TIMES_THE_USUAL * usual))
