@@ -38,7 +38,8 @@ class FakeKeyRows:
         return True
 
     async def of_user(self, user_id: UserId) -> Sequence[ApiKeyRecord]:
-        return [row for row in reversed(self.rows.values()) if row.user_id == user_id]
+        own = [row for row in self.rows.values() if row.user_id == user_id]
+        return sorted(own, key=lambda row: row.created_at, reverse=True)
 
     async def get(self, key_id: UUID, user_id: UserId) -> ApiKeyRecord | None:
         row = self.rows.get(key_id)

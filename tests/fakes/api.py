@@ -235,13 +235,18 @@ class FakeRecords:
         return row if row is not None and row.user_id == user_id else None
 
     async def use(self, session_id: str, origin: Origin, now: datetime) -> None:
-        self.rows[session_id] = replace(
-            self.rows[session_id], last_used_at=now, address=origin.address, user_agent=origin.user_agent
-        )
+        row = self.rows.get(session_id)
+        if row is not None:
+            self.rows[session_id] = replace(
+                row,
+                last_used_at=max(row.last_used_at, now),
+                address=origin.address,
+                user_agent=origin.user_agent,
+            )
 
     async def rotate(self, session_id: str, token_id: str, new_token_id: str, now: datetime) -> bool:
-        row = self.rows[session_id]
-        if row.token_id != token_id or row.ended_at is not None:
+        row = self.rows.get(session_id)
+        if row is None or row.token_id != token_id or row.ended_at is not None:
             return False
         self.rows[session_id] = replace(
             row, token_id=new_token_id, previous_token_id=token_id, rotated_at=now
@@ -249,7 +254,11 @@ class FakeRecords:
         return True
 
     async def of_user(self, user_id: UserId, now: datetime) -> Sequence[SessionRecord]:
-        mine = [row for row in self.rows.values() if row.user_id == user_id and row.ended_at is None]
+        mine = [
+            row
+            for row in self.rows.values()
+            if row.user_id == user_id and row.ended_at is None and row.expires_at > now
+        ]
         return sorted(mine, key=lambda row: row.last_used_at, reverse=True)
 
     async def end(
@@ -266,7 +275,9 @@ class FakeRecords:
 
     async def ended(self, now: datetime) -> Mapping[str, int]:
         return {
-            row.id: int(row.expires_at.timestamp()) for row in self.rows.values() if row.ended_at is not None
+            row.id: int(row.expires_at.timestamp())
+            for row in self.rows.values()
+            if row.ended_at is not None and row.expires_at > now
         }
 
 
@@ -313,7 +324,8 @@ class FakeSessionStore:
 
     async def revoke_access(self, token_id: str, expires_at: int, now: datetime) -> None:
         self._check()
-        self.revoked[token_id] = expires_at
+        if expires_at > now.timestamp():
+            self.revoked[token_id] = expires_at
 
     async def revoked_access(self, now: datetime) -> Mapping[str, int]:
         self._check()

@@ -172,7 +172,7 @@ class FakeSolPrice:
 
 
 class FakeTrails:
-    """Trails in a dict; `down` makes saving fail."""
+    """Trails in a dict. Within a version a peak and a stop only rise and a low only falls."""
 
     def __init__(self) -> None:
         self.saved: dict[object, PositionTrail] = {}
@@ -181,7 +181,17 @@ class FakeTrails:
     async def save(self, trails: Sequence[PositionTrail]) -> None:
         self.saves += 1
         for trail in trails:
-            self.saved[trail.position_id] = trail
+            known = self.saved.get(trail.position_id)
+            if known is None or trail.position_version > known.position_version:
+                self.saved[trail.position_id] = trail
+            elif trail.position_version == known.position_version:
+                stops = [one for one in (known, trail) if one.stop_loss_pct is not None]
+                tightest = max(stops, key=lambda one: one.stop_loss_pct or 0, default=known)
+                self.saved[trail.position_id] = replace(
+                    tightest,
+                    peak_price_sol=max(known.peak_price_sol, trail.peak_price_sol),
+                    lowest_price_sol=min(known.lowest_price_sol, trail.lowest_price_sol),
+                )
 
     async def load(self) -> Sequence[PositionTrail]:
         return list(self.saved.values())

@@ -24,10 +24,12 @@ class FakeProtectionStore:
         self.asked: list[Collection[WalletAddress] | None] = []
 
     async def set_switch(self, switch: KillSwitch) -> None:
-        self.switches[switch.user_id] = switch
+        stored = self.switches.get(switch.user_id)
+        if stored is None or stored.changed_at <= switch.changed_at:
+            self.switches[switch.user_id] = switch
 
     async def reset(self, agent_id: AgentId, at: datetime, by: UserId) -> None:
-        self.resets[agent_id] = at
+        self.resets[agent_id] = max(self.resets.get(agent_id, at), at)
 
     async def controls(self) -> ProtectionControls:
         return ProtectionControls(list(self.switches.values()), dict(self.resets))

@@ -33,7 +33,8 @@ from nexgent.domain.trading.models import Fill, Landed, QuoteRequest, StillUnkno
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, WalletAddress
-from tests.fakes.engine import T0, FakeEngine, an_agent
+from tests.builders import T0, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeSwaps
 

@@ -32,7 +32,8 @@ class FakeAnswers:
 
     async def release(self, user_id: UserId, key: str) -> None:
         self._check()
-        del self.rows[user_id, key]
+        if self.rows[user_id, key][1] is None:
+            del self.rows[user_id, key]
 
     def abandon(self, user_id: UserId, key: str) -> None:
         self.lost.add((user_id, key))

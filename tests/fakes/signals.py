@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -32,12 +34,13 @@ class FakeSignals:
 
     async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
         key = (draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength)
-        for row in self.rows.values():
-            if (row.user_id, row.token_address, row.signal_type, row.signal_strength) == key:
-                return None
         now = self.clock.now()
+        for row in self.rows.values():
+            is_same = (row.user_id, row.token_address, row.signal_type, row.signal_strength) == key
+            if is_same and now - row.created_at < timedelta(seconds=duplicate_window_seconds):
+                return None
         fields = {
-            "id": SignalId(len(self.rows) + 1),
+            "id": SignalId(max(self.rows, default=0) + 1),
             "user_id": draft.user_id,
             "token_address": draft.token_address,
             "symbol": draft.symbol,
@@ -53,10 +56,23 @@ class FakeSignals:
         return signal
 
     async def undecided(self) -> Sequence[Signal]:
-        return []
+        return [
+            Signal(**{name: getattr(row, name) for name in Signal.__slots__})
+            for row in self.rows.values()
+            if row.processed_at is None
+        ]
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
-        self.by_signal[signal_id] = list(decisions)
+        recorded = self.by_signal.setdefault(signal_id, [])
+        known = {decision.agent_id for decision in recorded}
+        recorded += [decision for decision in decisions if decision.agent_id not in known]
+        recorded.sort(key=lambda decision: decision.agent_id)
+        self._processed(signal_id, max((one.decided_at for one in decisions), default=self.clock.now()))
+
+    def _processed(self, signal_id: SignalId, at: datetime) -> None:
+        row = self.rows.get(signal_id)
+        if row is not None and row.processed_at is None:
+            self.rows[signal_id] = replace(row, processed_at=at)
 
     async def list(
         self,
@@ -67,7 +83,7 @@ class FakeSignals:
         after: PageCursor[SignalId] | None = None,
     ) -> Sequence[SignalRow]:
         self.wanted = wanted
-        rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
+        rows = [row for row in self.rows.values() if _is_wanted(row, wanted)]
         rows = [row for row in rows if after is None or (row.created_at, row.id) < (after.time, after.id)]
         return sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)[offset : offset + limit]
 
@@ -85,6 +101,16 @@ class FakeSignals:
         self.exports += 1
         if self.failure is not None and self.exports > self.fails_after:
             raise self.failure
-        rows = [row for row in self.rows.values() if row.user_id == wanted.user_id]
+        rows = [row for row in self.rows.values() if _is_wanted(row, wanted)]
         rows = [row for row in rows if after is None or row.id > after]
         return sorted(rows, key=lambda row: row.id)[:limit]
+
+
+def _is_wanted(row: SignalRow, wanted: SignalFilter) -> bool:
+    return (
+        row.user_id == wanted.user_id
+        and wanted.token_address in {None, row.token_address}
+        and wanted.signal_type in {None, row.signal_type}
+        and (wanted.start_date is None or row.created_at >= wanted.start_date)
+        and (wanted.end_date is None or row.created_at <= wanted.end_date)
+    )

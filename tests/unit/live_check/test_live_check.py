@@ -29,7 +29,8 @@ from nexgent.shared.errors import UnavailableError
 from nexgent.shared.findings import Finding, Verdict
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import TokenAddress, UserId, WalletAddress
-from tests.fakes.engine import T0, TOKEN, USER, FakeEngine, an_agent
+from tests.builders import T0, TOKEN, USER, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.live_market import FakeLiveMarket
 
 OK, WARN, FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL

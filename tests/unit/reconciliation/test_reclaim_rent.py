@@ -23,7 +23,7 @@ from nexgent.domain.trading.models import NeverLanded, StillUnknown
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
-from tests.fakes.engine import TOKEN, USER
+from tests.builders import TOKEN, USER
 from tests.fakes.reconciliation import WALLET, ReconciliationWorld
 
 SOL = 10**9

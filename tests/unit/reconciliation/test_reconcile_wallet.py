@@ -37,7 +37,7 @@ from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import IntentId, TokenAddress
-from tests.fakes.engine import T0, TOKEN, USER
+from tests.builders import T0, TOKEN, USER
 from tests.fakes.reconciliation import WALLET, ReconciliationWorld
 
 SOL = 10**9

@@ -11,7 +11,8 @@ from nexgent.domain.ledger.models import TradeIntended
 from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.trading.rules.precedence import PRECEDENCE
 from nexgent.domain.trading.rules.rule import Look, Moment, PositionRule
-from tests.fakes.engine import FakeEngine, an_agent
+from tests.builders import an_agent
+from tests.fakes.engine import FakeEngine
 from tests.patience import until
 
 QUIET = {
