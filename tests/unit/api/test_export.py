@@ -28,7 +28,7 @@ SIGNALS = "/api/v1/trading-signals/export"
 
 def add_signals(api: FakeApi, count: int, **changes: Any) -> None:
     for number in range(1, count + 1):
-        row = a_signal_row(number, **changes)
+        row = a_signal_row(number, **{"created_at": SOLD, "updated_at": SOLD, **changes})
         api.signals.rows[row.id] = row
 
 

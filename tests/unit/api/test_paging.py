@@ -201,7 +201,7 @@ async def test_a_page_that_grows_too_large_ends_early_and_nothing_is_lost(
         api.signals.rows[SignalId(number)] = a_signal_row(
             number, activation_reason="x" * 1_000_000, created_at=NOW - timedelta(minutes=number)
         )
-    api.signals.rows[SignalId(13)] = a_signal_row(13, activation_reason="y" * 6_000_000)
+    api.signals.rows[SignalId(13)] = a_signal_row(13, activation_reason="y" * 6_000_000, created_at=NOW)
     seen: list[int] = []
     cursor: str | None = ""
     while cursor is not None:

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from nexgent.domain.positions.views import enriched_position_view, iso_time, open_position_view
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import TransactionId
-from tests.builders import a_position
-
-T0 = datetime(2026, 1, 1, 12, 0, 0, 7_900, tzinfo=UTC)
+from tests.builders import a_position, a_trail
 
 
 def _words(text: str) -> list[str]:
@@ -35,7 +33,9 @@ ENRICHED = _words(
 
 
 def test_an_open_position_has_the_keys_of_the_contract_in_order() -> None:
-    position = a_position()
+    moment = datetime(2026, 1, 1, 12, 0, 0, 7_900, tzinfo=UTC)
+    trail = a_trail(stop_updated_at=moment + timedelta(seconds=1))
+    position = a_position(opened_at=moment, updated_at=moment, base_trail=trail)
 
     view = open_position_view(position, position.base_trail)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from nexgent.domain.prices.models import PriceObservation, PriceSource
 from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator, Verdict
-from tests.unit.prices.polls import BOTH, DEX, JUP, T0, THIRD, TOKEN, Polls
+from tests.builders import T0, TOKEN
+from tests.unit.prices.polls import BOTH, DEX, JUP, THIRD, Polls
 
 BAD = ["0", "-0", "-1", "NaN", "sNaN", "Infinity", "-Infinity", "1e999999", "1e-999999", "1e40", "1e-40"]
 
