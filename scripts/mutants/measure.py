@@ -21,6 +21,8 @@ import coverage
 import pytest
 from hypothesis import Phase, settings
 
+from scripts.mutants.mistakes import ROOT
+
 # The plug-in of hypothesis is imported before pytest is, here.
 PYTEST = ("-n", "0", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 EXAMPLES = 25
@@ -85,7 +87,7 @@ class Measurements:
         done = subprocess.run(
             [sys.executable, "-B", "-m", "scripts.mutants.measure", json.dumps([modules, code])],
             cwd=self._folder,
-            env={**os.environ, "PYTHONPATH": str(self._folder / "src")},
+            env=environment(self._folder),
             stdout=subprocess.PIPE,
             check=True,
         )
@@ -97,6 +99,11 @@ class Measurements:
             self._modules[module] = {"code": list(code), "stamps": stamps, "tests": own}
         self._cache.parent.mkdir(exist_ok=True)
         self._cache.write_text(json.dumps(self._modules, separators=(",", ":")), encoding="utf-8")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment in which a Python has the code of a folder, and this program."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "src"), str(ROOT)])}
 
 
 def few_examples(item: pytest.Item) -> None:

@@ -21,7 +21,7 @@ from types import CodeType, FunctionType
 
 import pytest
 
-from scripts.mutants.measure import PYTEST, Measured, few_examples
+from scripts.mutants.measure import PYTEST, Measured, environment, few_examples
 from scripts.mutants.mistakes import CODE, Function, Mutant, mutated
 
 KILLED, SURVIVED, UNREACHED, BROKEN = "killed", "SURVIVED", "UNREACHED", "BROKEN"
@@ -124,7 +124,7 @@ class Bench:
                     f"@{listed}",
                 ],
                 cwd=self._folder,
-                env={**os.environ, "PYTHONPATH": str(self._folder / "src")},
+                env=environment(self._folder),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 timeout=_START_SECONDS + _TIMES_THE_USUAL * sum(map(self.usual_seconds, nodes)),

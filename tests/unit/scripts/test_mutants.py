@@ -123,7 +123,7 @@ def test_grown() -> None:
 
 
 def test_is_more() -> None:
-    assert is_more(5)
+    assert is_more(4)
     assert not is_more(1)
 
 
@@ -144,7 +144,10 @@ folder = Path.cwd()
 mutants = list(generate(Area("a.py", ("tests/test_a.py",)), folder))
 tests = Measurements(folder, folder / "cache" / "measured.json").of(["tests/test_a.py"], ["src/nexgent"])
 print("FAILING", [node for node, test in tests.items() if not test.passed])
-Bench(folder, tests, lambda trial: print("TRIAL", trial.verdict, trial.tests, trial.mutant.name, flush=True)).try_all(mutants)
+trials = []
+Bench(folder, tests, trials.append).try_all(mutants)
+for trial in trials:
+    print("TRIAL", trial.verdict, trial.tests, trial.mutant.name)
 """
 
 
@@ -162,7 +165,7 @@ def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "src"), str(ROOT)])},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=10 * PATIENCE_SECONDS,
         check=False,
     )
 
