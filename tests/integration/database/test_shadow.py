@@ -17,7 +17,8 @@ from nexgent.infrastructure.database.stores.shadow import PostgresShadowFills
 from nexgent.infrastructure.external.jupiter.shadow import shadow_of
 from nexgent.infrastructure.queue.shadow import shadow_cron
 from nexgent.shared.money import SOL_MINT
-from tests.integration.database.story import T0, TOKEN, Story, add_owners, intent_of
+from tests.builders import T0, TOKEN
+from tests.integration.database.story import Story, add_owners, intent_of
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 QUOTED = 1_000_000

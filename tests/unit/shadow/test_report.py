@@ -17,7 +17,8 @@ from nexgent.domain.shadow.models import ShadowFill, SwapSide
 from nexgent.domain.shadow.report import DescribeShadow, figures, price_gap_pct, price_gap_sol, spread
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, TransactionId, UserId, WalletAddress
-from tests.fakes.engine import T0, TOKEN, USER, FakeEngine, an_agent
+from tests.builders import T0, TOKEN, USER, an_agent
+from tests.fakes.engine import FakeEngine
 from tests.fakes.shadow import FakeShadowFills
 
 OTHER = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
