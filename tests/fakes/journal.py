@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 
-from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.errors import NotTheEngineError
+from nexgent.domain.ledger.models import TRADES, Entry
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.domain.ledger.state import WalletState, apply
 from nexgent.shared.errors import UnavailableError
@@ -13,7 +14,10 @@ from nexgent.shared.types import AgentId, WalletAddress
 
 
 class FakeJournal:
-    """Entries in a list. `down` refuses everything; `lose_answer` writes and then pretends the connection broke."""
+    """Entries in a list. `down` refuses everything; `lose_answer` writes and then pretends the connection broke.
+
+    `fenced` refuses trades, as the real one does in a process that is not the engine.
+    """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -21,6 +25,7 @@ class FakeJournal:
         self.appends = 0
         self.down = False
         self.lose_answer = False
+        self.fenced = False
 
     def add_wallet(self, wallet: WalletAddress, agent_id: AgentId) -> WalletState:
         self.wallets[wallet] = agent_id
@@ -30,6 +35,8 @@ class FakeJournal:
         await asyncio.sleep(0)
         if self.down:
             raise UnavailableError("the journal is down")
+        if self.fenced and any(isinstance(entry.body, TRADES) for entry in entries):
+            raise NotTheEngineError
         taken = {(entry.wallet_address, entry.seq) for entry in self.entries}
         if any((entry.wallet_address, entry.seq) in taken for entry in entries):
             raise JournalConflictError("taken")

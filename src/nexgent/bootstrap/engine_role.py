@@ -69,9 +69,9 @@ class EngineRole:
 
     async def run(self) -> None:
         """Try to be the engine for as long as the process lives."""
-        await self._load_patiently()
         epoch = await self._first_attempt()
         if epoch is None:
+            await self._load_patiently()
             log.warning(
                 "engine.replica",
                 holder=self._lease.status.holder,
@@ -79,6 +79,8 @@ class EngineRole:
             )
             self.settled.set()
             epoch = await self._follow(None)
+        else:
+            await self._load_as_engine()
         while True:
             await self._be_the_engine()
             log.error("engine.lease_lost", hint="this process trades nothing until it has the lease again")

@@ -85,6 +85,7 @@ REVOKED_SECONDS = 15.0
 AUDIT_SECONDS = 1.0
 RECONCILIATION_SECONDS = 1.0
 """How often it is looked which live wallets are due."""
+LEASE_KEPT_SECONDS = 0.5
 WALLET_INDEX_SECONDS = 5.0
 """How soon keys are known that another process has stored."""
 
@@ -411,6 +412,11 @@ class Service:
             finally:
                 await _cancel([mirroring])
 
+    async def _keep_lease(self) -> None:
+        while True:
+            self.lease.alive()
+            await asyncio.sleep(LEASE_KEPT_SECONDS)
+
     async def stop(self, seconds: float) -> None:
         """Let trades under way finish, write what waits, then stop everything."""
         self.stopping = True
@@ -418,6 +424,8 @@ class Service:
         by_name = {task.get_name(): task for task in self._tasks}
         await _cancel([by_name["engine"]])
         await engine.poller.close()
+        # The price loop, which kept the lease, has ended; what is under way still needs it.
+        keeping = asyncio.create_task(self._keep_lease(), name="lease.keep")
         deadline = self.clock.monotonic() + seconds
         left = 0
         for drain in (
@@ -435,6 +443,7 @@ class Service:
             )
         await engine.trails.drain(2.0)
         await engine.ledger.drain(5.0)
+        await _cancel([keeping])
         with suppress(Exception):
             await self.mirror.flush(2.0)
         await _cancel([task for task in self._tasks if task is not by_name["engine"]])

@@ -13,6 +13,7 @@ from nexgent.domain.agents.config_models import SignalsConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.signals.models import (
@@ -135,7 +136,7 @@ class ProcessSignal:
     async def execute(
         self, signal: Signal, received: float, already: Mapping[AgentId, SignalTrade] | None = None
     ) -> list[SignalDecision]:
-        """Decide for every agent of the signal's user, buy, record."""
+        """Decide for every agent of the signal's user, buy, record. Nothing is recorded by a process that may not trade."""
         done = already or {}
         try:
             candidates = await self._candidates(signal)
@@ -160,6 +161,11 @@ class ProcessSignal:
             self._taken.pop(signal.id, None)
             self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
             raise
+        if any(result.code == NotTheEngineError.code for result in results):
+            # Whoever is the engine next finds it undecided, with the trades that were made, and decides for the others.
+            self._taken.pop(signal.id, None)
+            log.warning("signal.left", signal_id=signal.id, hint="this process is no longer the engine")
+            return decisions
         seconds = self._clock.monotonic() - received
         executed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.EXECUTED)
         failed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.FAILED)

@@ -258,6 +258,8 @@ class EngineLease:
                     )
                     self._forget()
                     return
+            if self._epoch != epoch:
+                return
             self._alive.clear()
             await self._renew(epoch)
             await asyncio.sleep(self._seconds / RENEWALS_PER_LEASE)
@@ -275,9 +277,11 @@ class EngineLease:
             self._session.abandon()
             # The next round tries again, while there is time.
             return
+        if self._epoch != epoch:
+            return
         if renewed is None:
             self.taken.set()
-            self.refused(epoch)
+            self._forget()
         else:
             self._renewed = asked
 
