@@ -409,6 +409,9 @@ class Service:
             mirroring = asyncio.ensure_future(self.mirror.run())
             try:
                 await self.role.released.wait()
+                if self.stopping:
+                    # What was under way is still booked under the lease, and copied.
+                    await mirroring
             finally:
                 await _cancel([mirroring])
 
