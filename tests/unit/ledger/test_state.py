@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.ledger.errors import LedgerInvariantError
+from nexgent.domain.ledger.errors import (
+    InsufficientBalanceError,
+    JournalUnavailableError,
+    LedgerInvariantError,
+    StaleWalletError,
+    UnknownWalletError,
+)
 from nexgent.domain.ledger.models import (
     Account,
     Adjusted,
@@ -84,6 +91,32 @@ def test_a_failed_trade_gives_its_reservation_back() -> None:
     state = apply(state, an_entry(3, TradeFailed(intent.id, "X", "")))
 
     assert state.available_raw(SOL_MINT) == 100
+
+
+def test_an_adjustment_renames_a_balance_only_when_it_says_how_and_what() -> None:
+    state = apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "x"), 100))
+    assert state.balances[SOL_MINT].symbol == "SOL"
+
+    state = apply(state, an_entry(2, Adjusted(SOL_MINT, "x", "WSOL"), 1))
+    assert state.balances[SOL_MINT].symbol == "WSOL"
+    state = apply(state, an_entry(3, Adjusted(SOL_MINT, "x"), 1))
+    assert state.balances[SOL_MINT].symbol == "WSOL"
+
+    assert dict(apply(state, an_entry(4, Adjusted(MINT, "x", "NEW"))).balances) == dict(state.balances)
+
+
+def test_refusals_say_which_wallet_and_what_is_missing() -> None:
+    for error in (StaleWalletError(WALLET), UnknownWalletError(WALLET)):
+        assert (error.details["walletAddress"], "allet" in error.message) == (WALLET, True)
+    missing = InsufficientBalanceError(MINT, "T", Decimal("1.50"), Decimal(2))
+    assert missing.message == "Insufficient balance"
+    assert missing.details == {
+        "currentBalance": "1.5",
+        "requiredAmount": "2",
+        "tokenAddress": MINT,
+        "tokenSymbol": "T",
+    }
+    assert "nothing was changed" in JournalUnavailableError().message
 
 
 def test_a_sale_under_way_binds_the_tokens_of_its_position_once() -> None:

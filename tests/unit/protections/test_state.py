@@ -13,7 +13,8 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
-from nexgent.domain.ledger.models import ClosedTradeRemoved, TradeIntended
+from nexgent.domain.ledger.models import ClosedTradeRemoved, TradeIntended, WalletReset
+from nexgent.domain.ledger.state import emptying
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.protections.describe_protections import DescribeProtections
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
@@ -295,6 +296,65 @@ async def test_a_wallet_that_another_process_wrote_to_is_read_again() -> None:
     assert world.store.asked == [frozenset({wallet})]
     assert world.check().code == "MAX_DAILY_LOSS"
     assert world.protections.incomplete == frozenset()
+
+
+async def test_what_the_tables_do_not_contain_yet_counts_when_a_wallet_is_read_again() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    wallet = world.agent.wallets[0].address
+    seq = world.engine.ledger.head(wallet).seq
+    await world.trade()
+    world.protections = ProtectionState()
+    world.protections.on_touched(WalletsTouched([wallet]))
+
+    # The tables are as they were before the trade; the journal has it.
+    history = ProtectionHistory(
+        ProtectionControls(),
+        [WalletRecord(wallet_address=wallet, agent_id=world.agent.id, seq=seq)],
+        [entry for entry in world.engine.journal.entries if entry.seq > seq],
+    )
+    world.protections.complete(history, world.engine.clock.now())
+
+    assert world.check().code == "MAX_DAILY_LOSS"
+    assert world.protections.incomplete == frozenset()
+
+
+async def test_a_reset_that_is_told_again_forgets_nothing_that_came_after_it() -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    world.store.resets[world.agent.id] = world.engine.clock.now()
+    refresh = RefreshProtections(store=world.store, protections=world.protections, clock=world.engine.clock)
+    await refresh.tick()
+    world.engine.clock.advance(1)
+    await world.trade()
+    assert world.check().code == "MAX_DAILY_LOSS"
+
+    await refresh.tick()
+
+    assert world.check().code == "MAX_DAILY_LOSS"
+
+
+async def test_the_systems_switch_stops_agents_without_protections_too() -> None:
+    world = await World().start()
+    plain = await world.engine.add_agent(an_agent(user_id=UserId(new_id())))
+    assert not world.check(agent=plain).gates
+
+    world.protections.on_kill_switch(KillSwitchChanged(a_kill_switch(None)))
+    assert world.check(agent=plain).code == "KILL_SWITCH"
+    world.protections.on_kill_switch(
+        KillSwitchChanged(a_kill_switch(None, engaged=False, changed_at=world.engine.clock.now()))
+    )
+    assert not world.check(agent=plain).blocked
+
+
+async def test_a_wallet_that_starts_again_has_no_losses_but_has_traded_all_the_same() -> None:
+    world = await World(maxDailyLossSol=0.1, maxTradesPerHour=1).start()
+    await world.trade()
+    wallet = world.agent.wallets[0].address
+    ledger = world.engine.ledger
+    left = ledger.head(wallet).balances.values()
+
+    await ledger.commit(ledger.stage(wallet, WalletReset("again"), emptying(left)))
+
+    assert [gate.passed for gate in world.check().gates] == [True, False]
 
 
 async def test_a_record_is_read_again_when_its_history_is_edited() -> None:
