@@ -1,8 +1,8 @@
 """Which requests go into the audit log, and what is written of them.
 
 The list follows from the endpoints themselves: everything that writes in the sensitive parts of the interface is in it, whether
-it was thought of here or not. It is kept outside of the endpoints, so that a request that matters cannot leave without its
-entry, and one that does not (a signal) costs a look at its path.
+it was thought of or not; an endpoint says what it is called, or that it is left out. It is written outside of the endpoints, so
+that a request that matters cannot leave without its entry, and one that does not (a signal) costs a look at its path.
 """
 
 from __future__ import annotations
@@ -39,47 +39,6 @@ SENSITIVE = (
     "users",
     "sessions",
 )
-NOT_AUDITED = frozenset(
-    {
-        # Every quarter of an hour for each dashboard; what ends a session is in the log.
-        "POST /auth/refresh",
-        # Books what the chain says; it is in the journal.
-        "POST /wallets/{walletAddress}/check-deposits",
-        # Signals and trades are in the journal and in the decisions.
-        "POST /signal-webhooks/{id}/in",
-        "POST /signal-webhooks/{id}/test",
-        "POST /agents/{id}/positions/{positionId}/close",
-    }
-)
-ACTIONS = {
-    "POST /auth/login": "auth.login",
-    "POST /auth/register": "auth.register",
-    "POST /auth/logout": "auth.logout",
-    "POST /api-keys": "api_key.create",
-    "DELETE /api-keys/{id}": "api_key.revoke",
-    "POST /wallets": "wallet.create",
-    "POST /wallets/assign": "wallet.assign",
-    "POST /wallets/{walletAddress}/unlock": "wallet.unlock",
-    "POST /wallets/{walletAddress}/lock": "wallet.lock",
-    "POST /wallets/{walletAddress}/export": "wallet.export",
-    "POST /wallets/{walletAddress}/reset": "wallet.reset",
-    "POST /wallets/{walletAddress}/unassign": "wallet.unassign",
-    "DELETE /wallets/{walletAddress}": "wallet.delete",
-    "POST /agents": "agent.create",
-    "PUT /agents/{id}": "agent.update",
-    "PATCH /agents/{id}": "agent.update",
-    "DELETE /agents/{id}": "agent.delete",
-    "PUT /agents/{id}/config": "agent.configure",
-    "PATCH /agents/{id}/config": "agent.configure",
-    "POST /agents/{id}/protections/reset": "protections.reset",
-    "PUT /protections/kill-switch": "kill_switch.set",
-    "POST /protections/panic": "panic",
-    "POST /signal-webhooks": "webhook.create",
-    "PUT /signal-webhooks/{id}": "webhook.update",
-    "PATCH /signal-webhooks/{id}": "webhook.update",
-    "POST /signal-webhooks/{id}/rotate-secret": "webhook.rotate_secret",
-    "DELETE /signal-webhooks/{id}": "webhook.delete",
-}
 # Fields of bodies that may be written down. Nothing else of a body ever is.
 FIELDS = (
     "agentId",
@@ -116,11 +75,13 @@ def audited_endpoints(endpoints: Iterable[ApiRoute]) -> dict[str, list[Audited]]
     """Return what is written down, by method and first part of the path: all others are let through by one look."""
     found: dict[str, list[Audited]] = {}
     for endpoint in endpoints:
-        name = f"{endpoint.method} {endpoint.path}"
         parts = tuple(endpoint.path.strip("/").split("/"))
-        if endpoint.method == "GET" or parts[0] not in SENSITIVE or name in NOT_AUDITED:
+        if endpoint.method == "GET" or parts[0] not in SENSITIVE:
             continue
-        action = ACTIONS.get(name) or _derived(endpoint.method, parts)
+        declared = endpoint.action
+        action = declared.name if declared is not None else _derived(endpoint.method, parts)
+        if not action:
+            continue
         public = endpoint.access is Access.PUBLIC
         found.setdefault(f"{endpoint.method} {parts[0]}", []).append(Audited(action, parts, public))
     return found

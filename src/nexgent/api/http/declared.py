@@ -1,5 +1,5 @@
-"""What an endpoint declares beside its parameters, as dependencies of its route: its limit, how it is repeated, and
-whether it is kept.
+"""What an endpoint declares beside its parameters, as dependencies of its route: its limit, how it is repeated, whether it
+is kept, and what it is in the audit log.
 
 Each is looked at by `ApiRoute` before and after the endpoint runs; as a dependency it does nothing.
 """
@@ -35,10 +35,17 @@ class Storing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What a call is called in the audit log; without a name it is not written down."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """A marker in the list of a route's dependencies."""
 
-    value: Limit | Repeat | Storing
+    value: Limit | Repeat | Storing | Action
 
     async def __call__(self) -> None:
         """Do nothing: the route has looked at the value."""
@@ -49,6 +56,12 @@ def limited(most: int, *, by_key: bool = False, exact: bool = True) -> Any:
     return Depends(Declared(Limit(most, by_key=by_key, exact=exact)))
 
 
+def audited(name: str) -> Any:
+    """Declare what a call is called in the audit log. Without it, what writes in a sensitive part is called after its path."""
+    return Depends(Declared(Action(name)))
+
+
 ONCE_BY_NATURE: Any = Depends(Declared(Repeat.BY_NATURE))
 NOT_KEPT: Any = Depends(Declared(Repeat.NOT_KEPT))
 NOT_STORED: Any = Depends(Declared(Storing.NONE))
+NOT_AUDITED: Any = Depends(Declared(Action("")))

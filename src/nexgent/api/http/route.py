@@ -28,7 +28,7 @@ from nexgent.api.edge import check_texts
 from nexgent.api.encoding import dumped, json_response, with_etag
 from nexgent.api.errors import error_response
 from nexgent.api.http.access import CALLER_KEY, Access, CallerFrom, access_of, authenticate
-from nexgent.api.http.declared import Declared, Repeat, Storing
+from nexgent.api.http.declared import Action, Declared, Repeat, Storing
 from nexgent.api.http.models import Body, NothingIn
 from nexgent.api.http.problems import invalid_request
 from nexgent.api.http.requests import ApiRequest, check_given_once
@@ -90,6 +90,12 @@ class ApiRoute(APIRoute):
         return (
             self.method == "POST" and self.access is not Access.PUBLIC and self.repeat is not Repeat.NOT_KEPT
         )
+
+    @property
+    def action(self) -> Action | None:
+        """Return what a call is called in the audit log, where the endpoint says so."""
+        action: Action | None = self._declared(Action, None)
+        return action
 
     def _declared(self, kind: type[Any], default: Any) -> Any:
         for one in self.dependencies:

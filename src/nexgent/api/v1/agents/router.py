@@ -10,6 +10,7 @@ from starlette.responses import Response
 from nexgent.api.encoding import JsonBytes, encode, json_array, json_response
 from nexgent.api.fragments import FragmentCache
 from nexgent.api.http.access import AgentsCaller, SessionCaller
+from nexgent.api.http.declared import audited
 from nexgent.api.http.refusals import MOVED_ON, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
@@ -49,6 +50,7 @@ def agent_fragment(request: Request, agent: Agent) -> bytes:
     status_code=201,
     summary="Create an agent with a paper wallet",
     responses=refusals(Refusal(409, "An agent cannot be created at present", "CONFLICT")),
+    dependencies=[audited("agent.create")],
 )
 async def create_agent(body: AgentIn, caller: SessionCaller, services: Services) -> AgentOut:
     """Create an agent. Its id is its own; a name may be that of another agent, too."""
@@ -76,7 +78,12 @@ async def get_agent(
     return JsonBytes(agent_fragment(request, services.directory.owned(agent_id, caller.user_id)))
 
 
-@router.put("/{id}", summary="Change name, mode or toggles", responses=refusals(MOVED_ON))
+@router.put(
+    "/{id}",
+    summary="Change name, mode or toggles",
+    responses=refusals(MOVED_ON),
+    dependencies=[audited("agent.update")],
+)
 async def update_agent(
     agent_id: AgentIdInPath, body: AgentChangesIn, caller: SessionCaller, services: Services
 ) -> AgentOut:
@@ -93,6 +100,7 @@ async def update_agent(
             409, "A trade of this agent is in progress; try again when it has finished", "TRADE_IN_PROGRESS"
         )
     ),
+    dependencies=[audited("agent.delete")],
 )
 async def delete_agent(
     agent_id: AgentIdInPath,
@@ -116,8 +124,18 @@ async def get_config(agent_id: AgentIdInPath, caller: AgentsCaller, services: Se
     return json_response({"config": to_json_dict(agent.config)})
 
 
-@router.put("/{id}/config", summary="Change the trading configuration", response_model=ConfigOut)
-@router.patch("/{id}/config", summary="Change the trading configuration", response_model=ConfigOut)
+@router.put(
+    "/{id}/config",
+    summary="Change the trading configuration",
+    response_model=ConfigOut,
+    dependencies=[audited("agent.configure")],
+)
+@router.patch(
+    "/{id}/config",
+    summary="Change the trading configuration",
+    response_model=ConfigOut,
+    dependencies=[audited("agent.configure")],
+)
 async def update_config(
     agent_id: AgentIdInPath, body: ConfigIn, caller: SessionCaller, services: Services
 ) -> Response:

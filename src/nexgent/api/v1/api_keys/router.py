@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from nexgent.api.http.access import SessionCaller
+from nexgent.api.http.declared import audited
 from nexgent.api.http.models import DoneOut
 from nexgent.api.http.refusals import UNKNOWN_USER, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
@@ -23,6 +24,7 @@ router = APIRouter(prefix="/api-keys", tags=["api-keys"], route_class=ApiRoute)
         UNKNOWN_USER,
         Refusal(409, "At most 100 API keys are allowed; delete one first", "TOO_MANY_API_KEYS"),
     ),
+    dependencies=[audited("api_key.create")],
 )
 async def create_api_key(body: ApiKeyIn, caller: SessionCaller, services: Services) -> NewApiKeyOut:
     """Create a key."""
@@ -44,7 +46,7 @@ async def get_api_key(key_id: KeyIdInPath, caller: SessionCaller, services: Serv
     return ApiKeyOut.of(await services.list_api_keys.one(key_id, caller.user_id))
 
 
-@router.delete("/{id}", summary="Revoke a key")
+@router.delete("/{id}", summary="Revoke a key", dependencies=[audited("api_key.revoke")])
 async def delete_api_key(key_id: KeyIdInPath, caller: SessionCaller, services: Services) -> DoneOut:
     """Revoke a key."""
     await services.delete_api_key.execute(key_id, caller.user_id)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from nexgent.api.http.access import SessionCaller, SessionClaims
-from nexgent.api.http.declared import NOT_KEPT, limited
+from nexgent.api.http.declared import NOT_AUDITED, NOT_KEPT, audited, limited
 from nexgent.api.http.models import DoneOut
 from nexgent.api.http.refusals import UNKNOWN_USER, Refusal, refusals
 from nexgent.api.http.requests import BrokenBody
@@ -55,7 +55,7 @@ FromWhere = Annotated[Origin, Depends(_origin)]
         Refusal(401, "Invalid email or password", "AUTHENTICATION_ERROR"),
         Refusal(423, "Account is locked after too many failed attempts; try again later", "ACCOUNT_LOCKED"),
     ),
-    dependencies=[limited(5)],
+    dependencies=[limited(5), audited("auth.login")],
 )
 async def log_in(body: LoginIn, origin: FromWhere, services: Services) -> SessionOut:
     """Return a new session."""
@@ -69,18 +69,19 @@ async def log_in(body: LoginIn, origin: FromWhere, services: Services) -> Sessio
     status_code=201,
     summary="Create an account, where ALLOW_REGISTRATION is on",
     responses=refusals(Refusal(403, "Registration is disabled", "REGISTRATION_DISABLED")),
-    dependencies=[limited(3), Depends(_registration_is_open)],
+    dependencies=[limited(3), Depends(_registration_is_open), audited("auth.register")],
 )
 async def register(body: RegisterIn, origin: FromWhere, services: Services) -> SessionOut:
     """Create a user and return a session."""
     return SessionOut.of(await services.register.execute(body.email, body.password, origin))
 
 
+# Every quarter of an hour for each dashboard; what ends a session is in the log.
 @router.post(
     "/refresh",
     summary="Get a new access token",
     responses=refusals(Refusal(401, "Invalid or expired refresh token", "AUTHENTICATION_ERROR")),
-    dependencies=[limited(10)],
+    dependencies=[limited(10), NOT_AUDITED],
 )
 async def refresh(body: RefreshIn, origin: FromWhere, services: Services) -> AccessTokenOut:
     """Return a new access token, and the next refresh token to who asks for it.
@@ -95,7 +96,7 @@ async def refresh(body: RefreshIn, origin: FromWhere, services: Services) -> Acc
     return AccessTokenOut(access_token=refreshed.access_token, refresh_token=refreshed.refresh_token)
 
 
-@router.post("/logout", summary="Log out", dependencies=[NOT_KEPT])
+@router.post("/logout", summary="Log out", dependencies=[NOT_KEPT, audited("auth.logout")])
 async def log_out(body: LogoutIn, claims: SessionClaims, services: Services) -> DoneOut:
     """Void the session."""
     await services.sessions.log_out(claims, body.refresh_token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from nexgent.api.http.access import SessionCaller
-from nexgent.api.http.declared import NOT_KEPT, NOT_STORED, limited
+from nexgent.api.http.declared import NOT_KEPT, NOT_STORED, audited, limited
 from nexgent.api.http.models import READS_NOTHING
 from nexgent.api.http.refusals import FLAT_FIRST, MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
@@ -41,7 +41,7 @@ _WRONG_PASSPHRASE = Refusal(403, "Forbidden: the passphrase is wrong", "INVALID_
     responses=refusals(
         UNKNOWN_AGENT, Refusal(409, "The agent has a wallet of this type already", "WALLET_EXISTS")
     ),
-    dependencies=[limited(5)],
+    dependencies=[limited(5), audited("wallet.create")],
 )
 async def create_wallet(body: CreateWalletIn, caller: SessionCaller, services: Services) -> WalletCreatedOut:
     """Create or import a wallet. The key of a live one is stored encrypted under the passphrase; it starts locked."""
@@ -71,7 +71,7 @@ async def wallet_status(address: WalletInPath, caller: SessionCaller, services: 
     "/{walletAddress}/unlock",
     summary="Decrypt a wallet's key into memory",
     responses=refusals(_WRONG_PASSPHRASE, MOVED_ON, _LOCKED_OUT),
-    dependencies=[limited(5), NOT_KEPT],
+    dependencies=[limited(5), NOT_KEPT, audited("wallet.unlock")],
 )
 async def unlock_wallet(
     address: WalletInPath, body: UnlockIn, caller: SessionCaller, services: Services
@@ -90,7 +90,7 @@ async def unlock_wallet(
     responses=refusals(
         Refusal(409, "The wallet's key comes from the environment", "WALLET_MANAGED_BY_ENVIRONMENT")
     ),
-    dependencies=[limited(5), NOT_KEPT, READS_NOTHING],
+    dependencies=[limited(5), NOT_KEPT, READS_NOTHING, audited("wallet.lock")],
 )
 async def lock_wallet(address: WalletInPath, caller: SessionCaller, services: Services) -> LockOut:
     """Lock a wallet."""
@@ -106,7 +106,7 @@ async def lock_wallet(address: WalletInPath, caller: SessionCaller, services: Se
         Refusal(409, "The wallet's key cannot be exported", "WALLET_MANAGED_BY_ENVIRONMENT"),
         _LOCKED_OUT,
     ),
-    dependencies=[limited(5), NOT_KEPT],
+    dependencies=[limited(5), NOT_KEPT, audited("wallet.export")],
 )
 async def export_wallet(
     address: WalletInPath, body: ExportIn, caller: SessionCaller, services: Services
@@ -120,7 +120,7 @@ async def export_wallet(
     "/{walletAddress}",
     summary="Delete a live wallet, its trading data and its stored key",
     responses=refusals(_WRONG_PASSPHRASE, FLAT_FIRST, _LOCKED_OUT),
-    dependencies=[limited(5)],
+    dependencies=[limited(5), audited("wallet.delete")],
 )
 async def delete_wallet(
     address: WalletInPath, body: DeleteWalletIn, caller: SessionCaller, services: Services

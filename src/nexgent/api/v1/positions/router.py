@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from nexgent.api.http.access import PositionsCaller, SessionCaller
-from nexgent.api.http.declared import ONCE_BY_NATURE
+from nexgent.api.http.declared import NOT_AUDITED, ONCE_BY_NATURE
 from nexgent.api.http.refusals import FOREIGN, LOCKED, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
@@ -44,10 +44,11 @@ async def list_positions(
     return positions_of(request, services, agent_id, caller.user_id, query.wallet_address)
 
 
+# Trades are in the journal.
 @router.post(
     "/agents/{id}/positions/{positionId}/close",
     summary="Sell a whole position",
-    dependencies=[ONCE_BY_NATURE],
+    dependencies=[ONCE_BY_NATURE, NOT_AUDITED],
     responses=_SALE,
 )
 async def close_position_of_agent(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from nexgent.api.encoding import iso_or_none, json_response
 from nexgent.api.http.access import SessionCaller
-from nexgent.api.http.declared import NOT_KEPT
+from nexgent.api.http.declared import NOT_KEPT, audited
 from nexgent.api.http.models import READS_NOTHING
 from nexgent.api.http.refusals import ADMIN_ONLY, refusals
 from nexgent.api.http.route import ApiRoute
@@ -56,7 +56,7 @@ async def get_protections(agent_id: AgentIdInPath, caller: SessionCaller, servic
 @router.post(
     "/agents/{id}/protections/reset",
     summary="Forget an agent's losses, streaks, cooldowns and counts",
-    dependencies=[READS_NOTHING],
+    dependencies=[READS_NOTHING, audited("protections.reset")],
 )
 async def reset_protections(
     agent_id: AgentIdInPath, caller: SessionCaller, services: Services
@@ -72,7 +72,12 @@ async def get_kill_switch(caller: SessionCaller, services: Services) -> KillSwit
     return _switches(services, caller.user_id)
 
 
-@router.put("/protections/kill-switch", summary="Stop or allow all entries", responses=refusals(ADMIN_ONLY))
+@router.put(
+    "/protections/kill-switch",
+    summary="Stop or allow all entries",
+    responses=refusals(ADMIN_ONLY),
+    dependencies=[audited("kill_switch.set")],
+)
 async def set_kill_switch(body: KillSwitchIn, caller: SessionCaller, services: Services) -> KillSwitchesOut:
     """Stop entries, or allow them again. Purchases and DCA buys are refused while a switch is engaged; sales go on."""
     await services.set_kill_switch.execute(_order(caller, body.scope, body.reason, engaged=body.engaged))
@@ -82,7 +87,7 @@ async def set_kill_switch(body: KillSwitchIn, caller: SessionCaller, services: S
 @router.post(
     "/protections/panic",
     summary="Stop all entries and, if wanted, exit everything",
-    dependencies=[NOT_KEPT],
+    dependencies=[NOT_KEPT, audited("panic")],
     responses=refusals(ADMIN_ONLY),
 )
 async def panic(body: PanicIn, caller: SessionCaller, services: Services) -> PanicOut:

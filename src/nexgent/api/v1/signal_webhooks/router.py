@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from nexgent.api.http.access import SessionCaller, SignalsCaller
-from nexgent.api.http.declared import limited
+from nexgent.api.http.declared import NOT_AUDITED, audited, limited
 from nexgent.api.http.models import READS_NOTHING, DoneOut
 from nexgent.api.http.refusals import Refusal, refusals
 from nexgent.api.http.requests import SentRequest
@@ -35,6 +35,7 @@ router = APIRouter(tags=["signal webhooks"], route_class=ApiRoute)
     description="The template says how an alert becomes a signal: `{{field}}` takes a field of the alert, `{{field | x}}` "
     "has a default, and `maps` replace values (ticker by mint, words by strengths).",
     responses=refusals(Refusal(409, "At most 100 webhooks are allowed", "TOO_MANY_SIGNAL_WEBHOOKS")),
+    dependencies=[audited("webhook.create")],
 )
 async def create_webhook(body: WebhookIn, caller: SessionCaller, services: Services) -> NewWebhookOut:
     """Create a webhook."""
@@ -54,7 +55,11 @@ async def get_webhook(webhook_id: WebhookIdInPath, caller: SessionCaller, servic
     return WebhookOut.of(await services.signal_webhooks.one(webhook_id, caller.user_id))
 
 
-@router.put("/signal-webhooks/{id}", summary="Change a webhook, or switch it off and on")
+@router.put(
+    "/signal-webhooks/{id}",
+    summary="Change a webhook, or switch it off and on",
+    dependencies=[audited("webhook.update")],
+)
 async def change_webhook(
     webhook_id: WebhookIdInPath, body: WebhookChangeIn, caller: SessionCaller, services: Services
 ) -> WebhookOut:
@@ -65,7 +70,7 @@ async def change_webhook(
 @router.post(
     "/signal-webhooks/{id}/rotate-secret",
     summary="Replace a webhook's secret; the old one is void at once",
-    dependencies=[READS_NOTHING],
+    dependencies=[READS_NOTHING, audited("webhook.rotate_secret")],
 )
 async def rotate_secret(
     webhook_id: WebhookIdInPath, caller: SessionCaller, services: Services
@@ -74,13 +79,14 @@ async def rotate_secret(
     return NewWebhookOut.with_secret(await services.signal_webhooks.rotate(webhook_id, caller.user_id))
 
 
-@router.delete("/signal-webhooks/{id}", summary="Delete a webhook")
+@router.delete("/signal-webhooks/{id}", summary="Delete a webhook", dependencies=[audited("webhook.delete")])
 async def delete_webhook(webhook_id: WebhookIdInPath, caller: SessionCaller, services: Services) -> DoneOut:
     """Delete a webhook."""
     await services.signal_webhooks.delete(webhook_id, caller.user_id)
     return DoneOut(success=True, message="Signal webhook deleted successfully")
 
 
+# Signals and trades are in the journal and in the decisions.
 @router.post(
     "/signal-webhooks/{id}/in",
     status_code=201,
@@ -94,7 +100,7 @@ async def delete_webhook(webhook_id: WebhookIdInPath, caller: SessionCaller, ser
         Refusal(409, "An alert with this id came in before", "ALERT_DUPLICATE"),
         Refusal(422, "The alert is 90 s old and 60 s are allowed", "ALERT_EXPIRED"),
     ),
-    dependencies=[limited(120, exact=False)],
+    dependencies=[limited(120, exact=False), NOT_AUDITED],
 )
 async def take_alert(webhook_id: WebhookIdInPath, sent: SentRequest, services: Services) -> SignalOut:
     """Make a signal of an alert."""
@@ -102,10 +108,11 @@ async def take_alert(webhook_id: WebhookIdInPath, sent: SentRequest, services: S
     return SignalOut.of(await services.receive_alert.execute(webhook_id, await sent.body(), proof))
 
 
+# Signals and trades are in the journal and in the decisions.
 @router.post(
     "/signal-webhooks/{id}/test",
     summary="See what every agent would decide on an alert; nothing is traded",
-    dependencies=[limited(30)],
+    dependencies=[limited(30), NOT_AUDITED],
 )
 async def test_webhook(
     webhook_id: WebhookIdInPath, body: AlertIn, caller: SessionCaller, services: Services

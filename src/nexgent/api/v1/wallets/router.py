@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from nexgent.api.encoding import dumped, json_response
 from nexgent.api.http.access import SessionCaller
-from nexgent.api.http.declared import ONCE_BY_NATURE, limited
+from nexgent.api.http.declared import NOT_AUDITED, ONCE_BY_NATURE, audited, limited
 from nexgent.api.http.refusals import FLAT_FIRST, FOREIGN, MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
@@ -39,7 +39,7 @@ async def list_wallets(agent_id: ThatAgentIdInPath, caller: SessionCaller, servi
     summary="Give an agent a wallet",
     response_model=AssignOut,
     responses={200: {"model": AssignOut}, **refusals(UNKNOWN_AGENT, FLAT_FIRST)},
-    dependencies=[limited(5)],
+    dependencies=[limited(5), audited("wallet.assign")],
 )
 async def assign_wallet(body: AssignIn, caller: SessionCaller, services: Services) -> Response:
     """Assign a wallet. 201 for a new wallet, 200 when it replaces one of the same type. The old one must be flat."""
@@ -53,7 +53,7 @@ async def assign_wallet(body: AssignIn, caller: SessionCaller, services: Service
     "/{walletAddress}/reset",
     summary="Delete all trading data of a wallet",
     responses=refusals(MOVED_ON),
-    dependencies=[limited(5)],
+    dependencies=[limited(5), audited("wallet.reset")],
 )
 async def reset_wallet(
     address: WalletInPath, _confirmed: ResetIn, caller: SessionCaller, services: Services
@@ -67,7 +67,7 @@ async def reset_wallet(
     "/{walletAddress}/unassign",
     summary="Delete a live wallet's trading data and take it away",
     responses=refusals(MOVED_ON),
-    dependencies=[limited(5)],
+    dependencies=[limited(5), audited("wallet.unassign")],
 )
 async def unassign_wallet(
     address: WalletInPath, _confirmed: UnassignIn, caller: SessionCaller, services: Services
@@ -77,11 +77,12 @@ async def unassign_wallet(
     return ResetOut.of(address, result, "Wallet unassigned successfully")
 
 
+# Books what the chain says; it is in the journal.
 @router.post(
     "/{walletAddress}/check-deposits",
     summary="Book SOL that came in from outside",
     responses=refusals(FOREIGN, MOVED_ON, Refusal(502, "The Solana node cannot be reached", "RPC_ERROR")),
-    dependencies=[limited(5), ONCE_BY_NATURE],
+    dependencies=[limited(5), ONCE_BY_NATURE, NOT_AUDITED],
 )
 async def check_deposits(
     address: WalletInPath, body: CheckDepositsIn, caller: SessionCaller, services: Services
