@@ -14,7 +14,7 @@ WORKERS ?= 2
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants check gate format bench fuzz sql postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos check gate format bench fuzz sql postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -52,6 +52,9 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python -m scripts.licences --check
 	$(BIN)/python -m scripts.summaries --check
 	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
+
+chaos: setup-dev ## Strike trades at any point and hold the books against the chain (ARGS="--cells 50 --seed 3"; FULL=1 for all)
+	@exec $(BIN)/python -m tests.chaos $(if $(FULL),--full) $(ARGS)
 
 gate: check test ## Everything that must pass before a commit
 

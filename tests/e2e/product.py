@@ -20,7 +20,9 @@ from typing import Any
 import httpx
 import psutil
 import websockets
+from redis.asyncio import Redis
 
+from nexgent.infrastructure.embedded import running_servers
 from tests.patience import PATIENCE_SECONDS
 
 SOL_MINT = "So11111111111111111111111111111111111111112"
@@ -314,7 +316,7 @@ class Product:
         async with websockets.connect(address) as connection:
             yield Frames(connection)
 
-    async def verify(self) -> tuple[int, dict[str, Any]]:
+    async def verify(self, *options: str) -> tuple[int, dict[str, Any]]:
         """Run `nexgent verify --json`; return its exit code and report."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -322,6 +324,7 @@ class Product:
             "nexgent",
             "verify",
             "--json",
+            *options,
             env=self.environment,
             cwd=self.folder,
             stdout=asyncio.subprocess.PIPE,
@@ -363,3 +366,15 @@ class Frames:
         )
         data: dict[str, Any] = frame["data"]
         return data
+
+
+async def flush_redis(product: Product) -> None:
+    """Empty the embedded Redis completely."""
+    info = running_servers(product.folder / "data")
+    assert info is not None
+    assert info.redis_url is not None
+    client: Redis = Redis.from_url(info.redis_url)
+    try:
+        await client.flushall()
+    finally:
+        await client.aclose()

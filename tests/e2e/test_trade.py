@@ -7,10 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
-from nexgent.infrastructure.embedded import running_servers
-from tests.e2e.product import SOL_MINT, Product, until
+from tests.e2e.product import SOL_MINT, Product, flush_redis, until
 
 
 async def bought(product: Product, agent: dict[str, Any], mint: str) -> dict[str, Any]:
@@ -142,18 +140,6 @@ async def strike(product: Product, victim: str) -> None:
             await flush_redis(product)
         case "postgres":
             product.postgres().kill()
-
-
-async def flush_redis(product: Product) -> None:
-    """Empty the embedded Redis completely."""
-    info = running_servers(product.folder / "data")
-    assert info is not None
-    assert info.redis_url is not None
-    client: Redis = Redis.from_url(info.redis_url)
-    try:
-        await client.flushall()
-    finally:
-        await client.aclose()
 
 
 async def test_killed_in_the_middle_of_many_trades(product: Product) -> None:

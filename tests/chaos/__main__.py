@@ -1,0 +1,91 @@
+"""`python -m tests.chaos [--full] [--cells N] [--seed N]`: carry cells of the grid out and print it.
+
+Exit code 0 when all cells passed, 1 when one did not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chaos.grid import Cell, Fault, Mode, Operation, all_cells, sample
+from tests.chaos.world import struck_world
+
+CELLS_A_PRODUCT = 40
+
+
+async def carry_out(cells: Sequence[Cell], hang_seconds: float) -> dict[Cell, str]:
+    """Return what was wrong in each cell; an empty text where nothing was."""
+    results: dict[Cell, str] = {}
+    for start in range(0, len(cells), CELLS_A_PRODUCT):
+        part = list(cells[start : start + CELLS_A_PRODUCT])
+        while part:
+            with tempfile.TemporaryDirectory(prefix="nexgent-chaos-") as folder:
+                Path(folder).chmod(0o711)
+                wallets = sum(cell.mode is Mode.LIVE for cell in part)
+                async with struck_world(Path(folder), wallets, hang_seconds) as world:
+                    while part:
+                        cell = part.pop(0)
+                        began = time.monotonic()
+                        try:
+                            await world.run(cell)
+                            results[cell] = ""
+                        except Exception as error:
+                            results[cell] = f"{type(error).__name__}: {error}"
+                        seconds = time.monotonic() - began
+                        print(
+                            f"{'FAILED' if results[cell] else 'passed'} {seconds:6.1f} s  {cell.title}",
+                            flush=True,
+                        )
+                        if results[cell]:
+                            print(f"        {results[cell][:1000]}", flush=True)
+                            # What is wrong with this product is not held against the cells to come.
+                            break
+    return results
+
+
+def show(results: dict[Cell, str]) -> None:
+    """Print the grid: passed of run, by fault and operation."""
+    run, passed = Counter[tuple[Fault, Operation]](), Counter[tuple[Fault, Operation]]()
+    for cell, wrong in results.items():
+        run[cell.fault, cell.operation] += 1
+        passed[cell.fault, cell.operation] += not wrong
+    width = max(len(fault) for fault in Fault)
+    print(" " * width, *(f"{operation:>12}" for operation in Operation))
+    for fault in Fault:
+        row = (
+            f"{passed[fault, operation]}/{run[fault, operation]}" if run[fault, operation] else "-"
+            for operation in Operation
+        )
+        print(f"{fault:<{width}}", *(f"{one:>12}" for one in row))
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="every cell of the grid")
+    parser.add_argument("--cells", type=int, default=20, help="how many (20)")
+    parser.add_argument("--match", default="", help="only cells whose title contains this")
+    parser.add_argument("--seed", type=int, help="which (one at random)")
+    parser.add_argument("--hang", type=float, default=30.0, help="seconds of a hang (30)")
+    options = parser.parse_args()
+    seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
+    everything = [cell for cell in all_cells() if options.match in cell.title]
+    cells = everything if options.full else sample(seed, options.cells, everything)
+    print(f"seed {seed}: {len(cells)} of {len(everything)} cells", flush=True)
+    results = asyncio.run(carry_out(cells, options.hang))
+    failed = sum(bool(wrong) for wrong in results.values())
+    show(results)
+    print(f"seed {seed}: {len(results)} cells run, {len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

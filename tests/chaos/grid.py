@@ -1,0 +1,111 @@
+"""The cells of the grid: one fault, at one point, of one operation, in one mode."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+
+POINTS = (
+    "intent",
+    "quote",
+    "sign",
+    "submitted",
+    "submit",
+    "settled",
+    "publish",
+    "cache",
+    "broadcast",
+)
+"""In the order a trade gets there. `intent`, `submitted` and `settled` are commits of the journal."""
+LIVE_ONLY = frozenset({"sign", "submitted", "submit"})
+MOMENTS = ("before", "after")
+
+
+class Mode(StrEnum):
+    """Paper, or signed swaps on the sandbox's chain."""
+
+    SIMULATION = "simulation"
+    LIVE = "live"
+
+
+class Operation(StrEnum):
+    """What is under way when it strikes."""
+
+    BUY = "buy"
+    CLOSE = "close"
+    STOP_LOSS = "stop loss"
+    TAKE_PROFIT = "take profit"
+    DCA = "dca"
+
+
+class Fault(StrEnum):
+    """What strikes."""
+
+    KILL = "kill -9 service, restart at once"
+    KILL_EXPIRED = "kill -9 service, restart after expiry"
+    KILL_WORKER = "kill -9 worker"
+    KILL_REDIS = "kill -9 Redis"
+    KILL_POSTGRES = "kill -9 PostgreSQL"
+    FLUSH = "FLUSHALL"
+    HANG = "hang"
+    FREEZE = "SIGSTOP past the lease"
+    DROP_BEFORE = "connection dropped before it arrives"
+    DROP_AFTER = "connection dropped after it landed"
+
+
+KILLS = frozenset({Fault.KILL, Fault.KILL_EXPIRED})
+DROPS = frozenset({Fault.DROP_BEFORE, Fault.DROP_AFTER})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One experiment."""
+
+    mode: Mode
+    operation: Operation
+    point: str
+    moment: str
+    fault: Fault
+
+    @property
+    def title(self) -> str:
+        """The cell in words."""
+        return f"{self.mode}, {self.operation}: {self.fault}, {self.moment} {self.point}"
+
+
+def all_cells() -> list[Cell]:
+    """Return every cell that makes sense: paper trades sign and send nothing, and only what is sent can be dropped."""
+    return [
+        cell
+        for cell in (Cell(*one) for one in product(Mode, Operation, POINTS, MOMENTS, Fault))
+        if _makes_sense(cell)
+    ]
+
+
+def _makes_sense(cell: Cell) -> bool:
+    if cell.mode is Mode.SIMULATION and (cell.point in LIVE_ONLY or cell.fault is Fault.KILL_EXPIRED):
+        return False
+    if cell.fault in DROPS:
+        return (cell.point, cell.moment) == ("submit", "before")
+    return True
+
+
+def sample(seed: int, count: int, cells: Sequence[Cell] | None = None) -> Sequence[Cell]:
+    """Return that many cells at random, so that modes, operations and faults come up evenly."""
+    chance = random.Random(seed)
+    left = list(all_cells() if cells is None else cells)
+    chance.shuffle(left)
+    times: dict[object, int] = {}
+    chosen: list[Cell] = []
+    while left and len(chosen) < count:
+        cell = min(
+            left, key=lambda one: sum(times.get(part, 0) for part in (one.mode, one.operation, one.fault))
+        )
+        left.remove(cell)
+        chosen.append(cell)
+        for part in (cell.mode, cell.operation, cell.fault):
+            times[part] = times.get(part, 0) + 1
+    return chosen
