@@ -167,11 +167,11 @@ def _relations(sections: Mapping[type[Section], Section]) -> list[str]:
     problems: list[str] = []
     trading, prices = sections.get(TradingSettings), sections.get(PriceSettings)
     if isinstance(trading, TradingSettings) and isinstance(prices, PriceSettings):
-        least = LEAST_ROUNDS * slowest_round(prices)
-        if trading.engine_lease_seconds is not None and trading.engine_lease_seconds < least:
+        least, given = LEAST_ROUNDS * slowest_round(prices), trading.engine_lease_seconds
+        if given is not None and given < least:
             problems.append(
-                f"ENGINE_LEASE_SECONDS: the price loop renews it once a round, so it has to be at least {least:g}, three times "
-                "the longer one of PRICE_POLL_SECONDS and PRICE_PATIENCE_SECONDS."
+                f"ENGINE_LEASE_SECONDS: '{given:g}' is too short. The price loop renews the lease once a round, so it has to be "
+                f"at least {least:g}, three times the longer one of PRICE_POLL_SECONDS and PRICE_PATIENCE_SECONDS."
             )
     auth = sections.get(AuthSettings)
     server = sections.get(ServerSettings)

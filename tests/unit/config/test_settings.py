@@ -27,6 +27,19 @@ def test_nothing_set_gives_a_working_local_installation() -> None:
     assert settings.wallet_keys == ()
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({}, 10),
+        ({"PRICE_POLL_SECONDS": "20"}, 60),
+        ({"ENGINE_LEASE_SECONDS": "3"}, 3),
+        ({"ENGINE_LEASE_SECONDS": "2", "PRICE_POLL_SECONDS": "0.2", "PRICE_PATIENCE_SECONDS": "0.5"}, 2),
+    ],
+)
+def test_the_lease_leaves_room_for_rounds_of_the_price_loop(given: dict[str, str], seconds: float) -> None:
+    assert Settings.from_values(given).engine_lease_seconds == seconds
+
+
 def test_an_empty_text_means_not_set() -> None:
     settings = Settings.from_values({"DATABASE_URL": "", "PORT": " ", "CORS_ORIGIN": "", "WALLET_1": ""})
 
@@ -50,6 +63,8 @@ def test_an_empty_text_means_not_set() -> None:
         ("PRICE_PROVIDER", "coingecko", "dexscreener or jupiter"),
         ("FEE_RESERVE_SOL", "-1", "from 0 to 1"),
         ("SIGNAL_MAX_AGE_SECONDS", "1e9", "from 1 to 86400"),
+        ("ENGINE_LEASE_SECONDS", "1", "from 2 to 600"),
+        ("ENGINE_LEASE_SECONDS", "2.5", "at least 3"),
         ("ADMIN_EMAIL", "nobody", "an e-mail address"),
     ],
 )
