@@ -166,13 +166,14 @@ class PricePoller:
         return chosen
 
     def _look_whether_frozen(self, source: _Source) -> None:
-        """Ask a source that has said nothing new for SOL as well: that price never stands still."""
+        """Ask a source that has said nothing new for SOL as well, where it has a call left: that price never stands still."""
         name, now = source.feed.source, self._clock.now()
         frozen = self._validator.frozen(name, now)
         if frozen != source.frozen:
             source.frozen = frozen
             log.warning("prices.source_frozen" if frozen else "prices.source_thawed", source=name)
-        if self._validator.suspect(name, now) and SOL_MINT not in source.busy:
+        affordable = source.calls >= 1.0 or source.feed.calls_per_second <= 0
+        if affordable and self._validator.suspect(name, now) and SOL_MINT not in source.busy:
             source.calls -= 1.0
             self._launch(source, [SOL_MINT])
 
