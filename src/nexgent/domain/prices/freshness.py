@@ -97,14 +97,10 @@ class SourceFreshness:
     def _note_turn(
         self, source: _Source, heard: _Heard, price_sol: Decimal | None, price_usd: Decimal | None
     ) -> None:
-        directions = {
-            _direction(before, after)
-            for before, after in ((heard.price_sol, price_sol), (heard.price_usd, price_usd))
-            if before is not None and after is not None
-        }
-        if len(directions) != 1 or 0 in directions:
+        in_sol, in_usd = _direction(heard.price_sol, price_sol), _direction(heard.price_usd, price_usd)
+        direction = in_usd if in_sol is None else in_sol
+        if not direction or in_usd not in (None, direction):
             return
-        (direction,) = directions
         if heard.direction not in (0, direction):
             source.turns += 1
             self._turns += 1
@@ -115,8 +111,10 @@ def _finite(figure: Decimal | None) -> Decimal | None:
     return figure if figure is not None and figure.is_finite() else None
 
 
-def _direction(before: Decimal, after: Decimal) -> int:
-    """Return 1 for up, -1 for down, 0 for the same but for rounding."""
+def _direction(before: Decimal | None, after: Decimal | None) -> int | None:
+    """Return 1 for up, -1 for down, 0 for the same but for rounding, None where there is nothing to compare."""
+    if before is None or after is None:
+        return None
     if abs(after - before) <= abs(before) * _ROUNDING:
         return 0
     return 1 if after > before else -1

@@ -230,15 +230,17 @@ class PriceValidator:
 
     def _jury(self, state: _TokenState, now: datetime) -> _Jury:
         """Return who has a say now, the preferred source first. Before there is a first price, whoever answers has."""
-        return [
-            (source, word)
-            for source in self._sources
-            if (word := state.words.get(source)) is not None
-            and now - word.at <= self._max_age
-            and not (word.missed and now - word.at >= SILENT_AFTER)
-            and (word.credible or state.accepted is None)
-            and not self._freshness.frozen(source, now)
-        ]
+        jury: _Jury = []
+        for source in self._sources:
+            word = state.words.get(source)
+            if word is None or not (word.credible or state.accepted is None):
+                continue
+            age = now - word.at
+            if age > self._max_age or (word.missed and age >= SILENT_AFTER):
+                continue
+            if not self._freshness.frozen(source, now):
+                jury.append((source, word))
+        return jury
 
     def _first_price(
         self, state: _TokenState, source: PriceSource, word: _Word, jury: _Jury, now: datetime
@@ -298,21 +300,17 @@ class PriceValidator:
         if len(jury) <= 1:
             return self._alone(state, source, word)
         before = state.accepted
-        state.accepted = _moved(before, jury)
-        agrees = self._agree(word.price_sol, state.accepted)
-        if agrees:
+        state.accepted = after = _moved(before, jury)
+        if self._agree(word.price_sol, after):
             word.apart_since = None
         elif word.apart_since is None:
             word.apart_since = word.at
-        if state.accepted != before:
-            return Verdict.ACCEPTED, _speaker(jury, state.accepted)
-        if self._renews(state.accepted, jury) == source:
-            return Verdict.ACCEPTED, source
-        if agrees:
-            return Verdict.NOT_PREFERRED, None
-        denied = any(
-            word.apart_since is not None and one.at > word.apart_since for _, one in jury if one is not word
-        )
+        if after != before:
+            return Verdict.ACCEPTED, _speaker(jury, after)
+        if word.apart_since is None:
+            renews = jury[0][1] is word or self._renews(after, jury) == source
+            return (Verdict.ACCEPTED, source) if renews else (Verdict.NOT_PREFERRED, None)
+        denied = any(one.at > word.apart_since for _, one in jury if one is not word)
         return Verdict.CONTRADICTED if denied else Verdict.UNCONFIRMED, None
 
     def _alone(self, state: _TokenState, source: PriceSource, word: _Word) -> _Judgement:
@@ -329,8 +327,14 @@ class PriceValidator:
 
     def _note_doubt(self, state: _TokenState, jury: _Jury) -> None:
         reference = state.reference
-        agreed = self._agree if state.accepted is not None else self._near
-        state.doubt = reference is not None and any(not agreed(one.price_sol, reference) for _, one in jury)
+        if reference is None or not jury:
+            state.doubt = False
+            return
+        factor = self._rules.agreement_factor if state.accepted is not None else self._rules.max_jump_factor
+        prices = [word.price_sol for _, word in jury]
+        state.doubt = not (
+            _within(min(prices), reference, factor) and _within(max(prices), reference, factor)
+        )
 
     def _near(self, price: Decimal, reference: Decimal) -> bool:
         return _within(price, reference, self._rules.max_jump_factor)
@@ -345,7 +349,7 @@ def _moved(reference: Decimal, jury: _Jury) -> Decimal:
     With one liar among two it stays between where it was and what the honest one says. Where the words are the same but for
     rounding, it is the preferred source's figure.
     """
-    prices = sorted(word.price_sol for _, word in jury)
+    prices = sorted([word.price_sol for _, word in jury])
     low, high = prices[(len(prices) - 1) // 2], prices[len(prices) // 2]
     preferred = jury[0][1].price_sol
     if _within(preferred, low, ROUNDING_FACTOR) and _within(preferred, high, ROUNDING_FACTOR):
@@ -363,7 +367,7 @@ def _distance(price: Decimal, reference: Decimal) -> Decimal:
 
 
 def _within(one: Decimal, other: Decimal, factor: Decimal) -> bool:
-    return CONTEXT.multiply(min(one, other), factor) >= max(one, other)
+    return one == other or (other <= one * factor if one < other else one <= other * factor)
 
 
 def _is_price(value: Decimal) -> bool:
