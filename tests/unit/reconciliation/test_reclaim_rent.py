@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from nexgent.domain.bookkeeping.booked import booked_transaction
 from nexgent.domain.ledger.models import (
     Account,
     EntryBody,
@@ -73,6 +74,17 @@ async def test_a_deposit_comes_back_and_is_booked(world: ReconciliationWorld) ->
     }
     # It is in the books: nothing is found, and nothing booked again.
     assert (await world.look()).booked == 0
+
+
+async def test_what_the_books_say_of_it_is_the_engines(world: ReconciliationWorld) -> None:
+    done = await world.rent.reclaim(WALLET, USER)
+
+    booked = booked_transaction(world.engine.journal.entries, done.transaction_id)
+
+    # It happened: whoever removes the record does not take the money back.
+    assert booked is not None
+    assert (booked.by_engine, booked.effect) == (True, ())
+    assert booked.record.transaction_hash == done.signature
 
 
 async def test_it_is_durable_before_it_is_sent(world: ReconciliationWorld) -> None:

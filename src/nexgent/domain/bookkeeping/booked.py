@@ -15,6 +15,7 @@ from nexgent.domain.ledger.models import (
     Entry,
     Posting,
     Recorded,
+    RentReclaimed,
     TradeSettled,
     TransactionEdited,
     TransactionRemoved,
@@ -47,7 +48,9 @@ def booked_transaction(entries: Iterable[Entry], transaction_id: TransactionId) 
                 found = None
             case Recorded(record) if record.id == transaction_id:
                 found = BookedTransaction(record, by_engine=False, effect=net(entry.postings))
-            case TradeSettled(transaction=record) if record.id == transaction_id:
+            case TradeSettled(transaction=record) | RentReclaimed(transaction=record) if (
+                record.id == transaction_id
+            ):
                 found = BookedTransaction(record, by_engine=True, effect=())
             case TransactionEdited(record) if record.id == transaction_id and found is not None:
                 found = replace(found, record=record, effect=net(found.effect, entry.postings))

@@ -19,7 +19,8 @@ SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM jo
 WHERE wallet_address = $1 AND agent_id = $2 AND CASE
     WHEN kind IN ('recorded', 'transaction_edited') THEN body->'transaction'->>'id' = $3::uuid::text
     WHEN kind = 'transaction_removed' THEN body->>'transaction_id' = $3::uuid::text
-    WHEN kind = 'settled' THEN intent_id IN (SELECT id FROM trade_intents WHERE agent_id = $2 AND transaction_id = $3)
+    WHEN kind IN ('settled', 'rent_reclaimed')
+        THEN intent_id IN (SELECT id FROM trade_intents WHERE agent_id = $2 AND transaction_id = $3)
     ELSE kind = 'reset' END
 ORDER BY seq
 """
