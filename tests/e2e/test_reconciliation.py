@@ -243,6 +243,8 @@ async def test_what_happens_elsewhere_is_booked_once(live: Product, keys: list[K
         assert position is not None
         swaps = [row for row in await late.rows() if row["transactionType"] == "SWAP"]
         assert len(swaps) == 1
+        told = [one for one in await live.decisions(signal_id) if one["agentId"] == late.agent["id"]]
+        assert [(one["outcome"], one["code"]) for one in told] == [("EXECUTED", None)]
 
         assert [row["transactionType"] for row in await given.rows()] == ["DEPOSIT", "DEPOSIT"]
 

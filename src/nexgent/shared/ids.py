@@ -32,6 +32,11 @@ def purchase_intent_id(agent_id: AgentId, signal_id: SignalId) -> IntentId:
     return IntentId(derived_id("buy", agent_id, signal_id))
 
 
+def late_intent_id(intent_id: IntentId) -> IntentId:
+    """Return the one intent under which a swap is booked that was called expired and had landed."""
+    return IntentId(derived_id("late", intent_id))
+
+
 def position_intent_id(position_id: PositionId, cause: str, generation: int) -> IntentId:
     """Return the one intent for an operation on a position: its cause and how many operations came before it."""
     return IntentId(derived_id("position", position_id, cause, generation))

@@ -17,7 +17,7 @@ from nexgent.infrastructure.database.stores.agents import PostgresAgentRepositor
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore, SignalUserNotFoundError
 from nexgent.shared.errors import UnavailableError
-from nexgent.shared.ids import new_id, purchase_intent_id
+from nexgent.shared.ids import late_intent_id, new_id, purchase_intent_id
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId
 from tests.builders import T0, a_decision, a_draft, an_agent
 from tests.integration.repositories.conftest import Pool, add_user
@@ -188,6 +188,7 @@ async def test_decisions_are_recorded_once(pool: Pool, user_id: UserId) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "outcome", "told"),
     [
+        ("late", None, DecisionOutcome.EXECUTED, None),
         ("submitted", None, DecisionOutcome.PENDING, "SWAP_UNKNOWN"),
         ("settled", None, DecisionOutcome.EXECUTED, None),
         ("expired", None, DecisionOutcome.FAILED, "SWAP_EXPIRED"),
@@ -209,26 +210,39 @@ async def test_a_purchase_that_was_in_doubt_is_told_as_it_became(
     intent_id, transaction_id = purchase_intent_id(agent.id, signal.id), new_id()
     in_doubt = a_decision(signal.id, agent.id, DecisionOutcome.FAILED, intent_id=intent_id if knew else None)
     await store.record_decisions(signal.id, [replace(in_doubt, code="SWAP_UNKNOWN")])
-    await pool.execute(
-        """
-        INSERT INTO trade_intents (id, agent_id, wallet_address, kind, token_address, token_symbol, signal_id, cause,
-                                   generation, input_mint, amount_raw, reserved_raw, status, code, intent, transaction_id,
-                                   updated_at)
-        VALUES ($1, $2, $3, 'purchase', 'TokenAAA', 'TKN', $4, 'signal', 0, 'So1', 1, 1, $5, $6, '{}', $7, now())
-        """,
-        intent_id,
-        agent.id,
-        agent.wallets[0].address,
-        int(signal.id),
-        status,
-        code,
-        transaction_id if status == "settled" else None,
-    )
+    landed_late = status == "late"
+    rows: list[tuple[IntentId, int | None, str, str | None]] = [
+        (
+            intent_id,
+            int(signal.id),
+            "failed" if landed_late else status,
+            "SWAP_EXPIRED" if landed_late else code,
+        )
+    ]
+    if landed_late:
+        intent_id = late_intent_id(intent_id)
+        rows.append((intent_id, None, "settled", None))
+    for row_id, of_signal, its_status, its_code in rows:
+        await pool.execute(
+            """
+            INSERT INTO trade_intents (id, agent_id, wallet_address, kind, token_address, token_symbol, signal_id, cause,
+                                       generation, input_mint, amount_raw, reserved_raw, status, code, intent, transaction_id,
+                                       updated_at)
+            VALUES ($1, $2, $3, 'purchase', 'TokenAAA', 'TKN', $4, 'signal', 0, 'So1', 1, 1, $5, $6, '{}', $7, now())
+            """,
+            row_id,
+            agent.id,
+            agent.wallets[0].address,
+            of_signal,
+            its_status,
+            its_code,
+            transaction_id if its_status == "settled" else None,
+        )
 
     (decision,) = await queries.decisions(signal.id)
 
     assert (decision.outcome, decision.code, decision.intent_id) == (outcome, told, intent_id)
-    assert decision.transaction_id == (transaction_id if status == "settled" else None)
+    assert decision.transaction_id == (transaction_id if outcome is DecisionOutcome.EXECUTED else None)
 
 
 async def test_a_signal_without_agents_is_processed_too(pool: Pool, user_id: UserId) -> None:

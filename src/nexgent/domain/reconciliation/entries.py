@@ -38,7 +38,7 @@ from nexgent.domain.trading.settlement import (
     settle_sale,
 )
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
-from nexgent.shared.ids import derived_id, position_intent_id
+from nexgent.shared.ids import derived_id, late_intent_id, position_intent_id
 from nexgent.shared.money import (
     CONTEXT,
     SOL_DECIMALS,
@@ -246,7 +246,7 @@ def book_late(
     if old.kind in (TradeKind.PURCHASE, TradeKind.DCA_BUY) and position is None:
         intent = replace(
             old,
-            id=IntentId(derived_id("late", old.id)),
+            id=late_intent_id(old.id),
             kind=TradeKind.PURCHASE,
             reserved_raw=0,
             cause=LATE,
@@ -264,7 +264,7 @@ def book_late(
     operated = replace(position, version=position.version + 1, operations=position.operations + 1)
     intent = replace(
         old,
-        id=IntentId(derived_id("late", old.id)),
+        id=late_intent_id(old.id),
         kind=kind,
         reserved_raw=0,
         position_id=position.id,

@@ -22,7 +22,7 @@ from nexgent.infrastructure.database.stores.signal_rows import (
     read_trade,
 )
 from nexgent.infrastructure.database.stores.sql import queries as sql
-from nexgent.shared.ids import purchase_intent_id
+from nexgent.shared.ids import late_intent_id, purchase_intent_id
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId, UserId
 
@@ -123,7 +123,8 @@ class PostgresSignalQueries:
 
         What was recorded is what the process knew that decided: its swap may have been in doubt, it may not have learned whether
         its intent was written (a process that stood still, a journal that was away), or another engine may have traded for it.
-        The trade an agent can make of a signal has one id, so it is found in any case.
+        The trade an agent can make of a signal has one id, so it is found in any case; so has the one under which a swap is
+        booked that was called expired and had landed.
         """
         with translated_errors("read records"):
             rows = await self._pool.fetch(sql.DECISIONS, signal_id)
@@ -136,8 +137,10 @@ class PostgresSignalQueries:
         if not untold:
             return decisions
         with translated_errors("read the trades of a signal"):
-            rows = await self._pool.fetch(sql.SIGNAL_TRADES, list(untold.values()))
-        became = {trade.agent_id: trade for trade in map(read_trade, rows)}
+            late = [late_intent_id(intent_id) for intent_id in untold.values()]
+            rows = await self._pool.fetch(sql.SIGNAL_TRADES, [*untold.values(), *late])
+        trades = sorted(map(read_trade, rows), key=lambda trade: trade.intent_id in late)
+        became = {trade.agent_id: trade for trade in trades}
         return [as_it_became(one, became.get(one.agent_id)) for one in decisions]
 
     async def export(
