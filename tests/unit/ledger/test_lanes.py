@@ -45,9 +45,9 @@ async def test_who_wants_to_be_alone_waits_for_the_last_who_is_inside() -> None:
         async with lanes.alone([ONE, TWO], patience_seconds=PATIENCE_SECONDS):
             entered.set()
 
-    with lanes.enter([TWO]):
+    with lanes.enter([ONE]):
         with lanes.enter([ONE]):
-            with lanes.enter([ONE]):
+            with lanes.enter([ONE, TWO]):
                 task = asyncio.create_task(alone())
                 await settled()
                 # Closed at once: nothing new begins while it waits.

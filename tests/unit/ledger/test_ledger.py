@@ -10,13 +10,14 @@ from uuid import UUID, uuid5
 import pytest
 
 from nexgent.domain.ledger.errors import StaleWalletError
-from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
+from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting, TradeFailed, TradeIntended
 from nexgent.domain.ledger.state import WalletState
 from nexgent.shared.ids import derived_id, new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import AgentId, EntryId, WalletAddress
+from nexgent.shared.types import AgentId, EntryId, PositionId, WalletAddress
+from tests.builders import an_intent
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal
 from tests.patience import PATIENCE_SECONDS
@@ -153,6 +154,47 @@ async def test_a_gap_between_what_was_written_and_what_is_known_has_the_wallet_r
         ledger.stage(ONE, BODY, PAID_IN)
     assert await ledger.fresh(ONE) == journal.replay(ONE)
     assert ledger.head(ONE).balance_raw(SOL_MINT) == 10
+
+
+async def test_a_wallet_is_unfinished_while_a_trade_of_it_is_open() -> None:
+    journal = FakeJournal()
+    ledger = a_ledger(journal, [])
+    await ledger.fresh(OTHER)
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    assert ledger.unfinished() == []
+
+    intent = an_intent(wallet_address=ONE, amount_raw=3, reserved_raw=3)
+    await ledger.commit(ledger.stage(ONE, TradeIntended(intent)))
+    assert [state.wallet_address for state in ledger.unfinished()] == [ONE]
+    assert [state.wallet_address for state in ledger.unfinished()] == [ONE]
+    restarted = Ledger(journal=journal, clock=FakeClock(), publish=lambda _: None)
+    restarted.load(await journal.load(), len(journal.entries))
+    assert [state.wallet_address for state in restarted.unfinished()] == [ONE]
+
+    await ledger.commit(ledger.stage(ONE, TradeFailed(intent.id, "X", "")))
+    assert ledger.unfinished() == []
+    ledger.forget(ONE)
+    assert not ledger.knows(ONE)
+    assert ledger.unfinished() == []
+
+
+async def test_wallets_that_others_wrote_to_are_read_again_in_one_go() -> None:
+    journal = FakeJournal()
+    ledger, theirs = a_ledger(journal, []), a_ledger(journal, [])
+    await theirs.fresh(OTHER)
+    await theirs.commit_each([theirs.stage(wallet, BODY, PAID_IN) for wallet in (ONE, OTHER)])
+    assert ledger.position(OTHER, PositionId(new_id())) is None
+    assert ledger.head(ONE).seq == 0
+
+    ledger.on_touched(WalletsTouched([ONE, OTHER]))
+    await ledger.refresh([ONE, OTHER])
+
+    assert [ledger.head(wallet).seq for wallet in (ONE, OTHER)] == [1, 1]
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    # What is known and fresh is not read again.
+    journal.down = True
+    await ledger.refresh([ONE, OTHER])
+    assert ledger.position(ONE, PositionId(new_id())) is None
 
 
 def test_derived_ids_are_those_of_version_5() -> None:

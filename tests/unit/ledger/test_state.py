@@ -23,6 +23,7 @@ from nexgent.domain.ledger.models import (
     Entry,
     Intent,
     Posting,
+    TradeExpired,
     TradeFailed,
     TradeIntended,
 )
@@ -91,6 +92,20 @@ def test_a_failed_trade_gives_its_reservation_back() -> None:
     state = apply(state, an_entry(3, TradeFailed(intent.id, "X", "")))
 
     assert state.available_raw(SOL_MINT) == 100
+
+
+def test_the_end_of_one_trade_leaves_the_others_open() -> None:
+    one, two = of_wallet(80), of_wallet(20)
+    state = apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "x"), 100))
+    for intent in (one, two):
+        state = apply(state, an_entry(state.seq + 1, TradeIntended(intent)))
+
+    state = apply(state, an_entry(4, TradeExpired(one.id, "lost")))
+    assert list(state.intents) == [two.id]
+    assert state.available_raw(SOL_MINT) == 80
+    for body in (TradeExpired(one.id, "again"), TradeFailed(one.id, "X", "again")):
+        with pytest.raises(LedgerInvariantError):
+            apply(state, an_entry(5, body))
 
 
 def test_an_adjustment_renames_a_balance_only_when_it_says_how_and_what() -> None:

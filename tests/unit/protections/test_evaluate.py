@@ -12,6 +12,7 @@ from nexgent.domain.protections.evaluate import evaluate_protections
 from nexgent.domain.protections.models import NOTHING_IN_THE_WAY, KillSwitch, ProtectionFacts
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
+from tests.builders import a_kill_switch
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -22,11 +23,21 @@ def a_config(**values: object) -> ProtectionsConfig:
 
 def a_switch(*, engaged: bool = True, system: bool = False, reason: str | None = None) -> KillSwitch:
     owner = None if system else UserId(new_id())
-    return KillSwitch(user_id=owner, engaged=engaged, reason=reason, changed_at=NOW)
+    return a_kill_switch(owner, engaged=engaged, reason=reason, changed_at=NOW)
 
 
 def facts_with(switch: KillSwitch, *, system: bool) -> ProtectionFacts:
     return ProtectionFacts(system_switch=switch) if system else ProtectionFacts(user_switch=switch)
+
+
+def test_a_switch_says_whose_it_is_and_why() -> None:
+    everybody = evaluate_protections(
+        facts_with(a_switch(system=True, reason="news"), system=True), NO_PROTECTIONS, NOW
+    )
+    mine = evaluate_protections(facts_with(a_switch(), system=False), NO_PROTECTIONS, NOW)
+
+    assert everybody.reason == "the kill switch stops all agents: news"
+    assert mine.reason == "the kill switch stops all agents of this user"
 
 
 def test_nothing_is_on_by_default() -> None:

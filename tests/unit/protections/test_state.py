@@ -93,6 +93,24 @@ async def test_a_loss_counts_today_and_not_tomorrow() -> None:
     assert not world.check().blocked
 
 
+async def test_losses_of_a_day_are_added_up() -> None:
+    world = await World(maxDailyLossSol=0.9).start()
+    await world.trade()
+    assert not world.check().blocked
+    await world.trade()
+    assert world.check().code == "MAX_DAILY_LOSS"
+
+
+async def test_a_trade_that_wins_and_loses_nothing_ends_a_streak() -> None:
+    world = await World(maxLossStreak=2, lossStreakPauseMinutes=30).start()
+    await world.trade()
+    world.engine.swaps.protocol_bps = world.engine.swaps.network_fee_lamports = 0
+    await world.trade(Decimal("0.001"))
+    assert world.engine.closed_trades()[-1].profit_loss_sol == 0
+    await world.trade()
+    assert not world.check().blocked
+
+
 async def test_percentages_refer_to_what_the_wallet_was_worth() -> None:
     # It starts with 10 SOL and loses about 0.5: more than 5 percent with fees, less than 6.
     strict = await World(maxDailyLossPercent=5, maxDrawdownPercent=6).start()
@@ -239,6 +257,33 @@ async def test_kill_switches_of_user_and_system() -> None:
 
     assert world.check(agent=an_agent_of_somebody(world)).code == "KILL_SWITCH"
     assert world.store.switches[None].engaged
+
+
+async def test_who_flattens_goes_on_flattening_until_the_switch_is_released() -> None:
+    world = await World().start()
+    use_case = SetKillSwitch(
+        store=world.store,
+        protections=world.protections,
+        clock=world.engine.clock,
+        publish=world.engine.bus.publish,
+        admin_email="admin@example.com",
+    )
+    mine = KillSwitchOrder(user_id=USER, email="admin@example.com", engaged=True)
+    everybody = replace(mine, system_wide=True)
+
+    assert not (await use_case.execute(mine)).flatten
+    assert world.protections.flattening() == (False, [])
+    assert (await use_case.execute(replace(mine, flatten=True))).flatten
+    assert (await use_case.execute(mine)).flatten
+    assert not (await use_case.execute(everybody)).flatten
+    assert world.protections.flattening() == (False, [USER])
+    # Who releases a switch flattens nothing, whatever else the order says.
+    assert not (await use_case.execute(replace(mine, engaged=False, flatten=True))).flatten
+    assert not (await use_case.execute(mine)).flatten
+    assert (await use_case.execute(replace(everybody, flatten=True))).flatten
+    assert world.protections.flattening() == (True, [])
+    await use_case.execute(replace(everybody, engaged=False))
+    assert world.protections.flattening() == (False, [])
 
 
 def an_agent_of_somebody(world: World) -> Agent:
