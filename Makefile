@@ -14,7 +14,7 @@ WORKERS ?= 2
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants chaos check gate format bench fuzz sql postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos check gate format bench soak fuzz sql postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -64,6 +64,9 @@ format: setup-dev ## Format the code and repair what lint can
 
 bench: setup-dev ## Measure our own times
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup-dev ## Trade for 30 minutes and see whether anything grows (ARGS="--minutes 60")
+	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
 
 fuzz: setup-dev ## Send made-up requests for a long while (FUZZ_EXAMPLES=400, FUZZ_SEED=…)
 	@exec env FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-400} $(BIN)/python -m pytest tests/contract/test_schemathesis.py $(ARGS)
