@@ -1,8 +1,8 @@
 """`python -m benchmarks.soak [--minutes 30]`: trade for long, and see whether anything grows.
 
 50 agents (5 of them live, on the sandbox's chain), one signal a second over a fixed set of tokens whose prices go up and down, so
-that what is bought is sold again by its stop. Printed every minute: memory and open files of the service, how late it answers,
-and how many trades there were; at the end the slope of its memory over the second half. Exit code 1 when that is above what is promised.
+that what is bought is sold again by its stop. Every minute: memory and open files of the service, how late it answers, and the
+number of trades; at the end the slope of its memory over the second half. Exit code 1 when that is above what is promised.
 """
 
 from __future__ import annotations

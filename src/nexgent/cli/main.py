@@ -75,15 +75,20 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _load_structlog_alone() -> None:
-    """Import structlog without rich and pygments, which it would load for tracebacks in colour: 5 MB kept for nothing."""
-    if "rich" in sys.modules or "structlog" in sys.modules:
-        return
-    sys.modules["rich"] = None  # type: ignore[assignment]  # "is not installed"
+def _load_without_looks() -> None:
+    """Import structlog and httpx without rich and pygments, which they load for screens: 8 MB that a service keeps for nothing.
+
+    Both do without when these cannot be imported.
+    """
+    hidden = [name for name in ("rich", "pygments") if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # "is not installed"
     try:
         importlib.import_module("structlog")
+        importlib.import_module("httpx")
     finally:
-        del sys.modules["rich"]
+        for name in hidden:
+            del sys.modules[name]
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
@@ -100,7 +105,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
         sub = commands.add_parser(command.name, help=command.summary, description=command.summary)
         if command.name == chosen:
             if command.name in LASTING:
-                _load_structlog_alone()
+                _load_without_looks()
             module = importlib.import_module(command.module)
             module.configure(sub)
     return parser

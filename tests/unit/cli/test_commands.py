@@ -352,7 +352,7 @@ def test_what_runs_for_long_loads_nothing_for_looks(command: str) -> None:
 import sys
 from nexgent.cli.main import build_parser
 build_parser({command!r})
-import nexgent.bootstrap.app, nexgent.bootstrap.worker
+import nexgent.bootstrap.app, nexgent.bootstrap.worker, nexgent.cli.failures
 from nexgent.infrastructure.logging.setup import configure_logging
 configure_logging(level="info", json_lines=False, environment="development")
 print([name for name in ("rich", "pygments") if name in sys.modules])
