@@ -25,7 +25,8 @@ from scripts.mutants.measure import PYTEST, Measured, environment, few_examples
 from scripts.mutants.mistakes import CODE, Function, Mutant, mutated
 
 KILLED, SURVIVED, UNREACHED, BROKEN = "killed", "SURVIVED", "UNREACHED", "BROKEN"
-_VERDICTS = {0: SURVIVED, 1: KILLED, 2: KILLED, -signal.SIGALRM: KILLED}
+# Passed; failed; interrupted, or nothing found to run, as when a module cannot be imported any more; never ended.
+_VERDICTS = {0: SURVIVED, 1: KILLED, 2: KILLED, 4: KILLED, -signal.SIGALRM: KILLED}
 _TIMES_THE_USUAL = 10
 _LEAST_SECONDS = 5.0
 _START_SECONDS = 120.0

@@ -85,3 +85,22 @@ def test_stale_trades_close_inside_the_band_both_ends_included(
 
     assert decision.reason == reason
     assert decision.close is (reason == "STALE")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "age", "reason"),
+    [
+        ("1500", timedelta(hours=25), "STALE"),
+        ("1500", timedelta(hours=25) - timedelta(microseconds=1), "TOO_YOUNG"),
+        ("1440", timedelta(days=1), "STALE"),
+        ("0.01", timedelta(microseconds=600_000), "STALE"),
+        ("0.01", timedelta(microseconds=599_999), "TOO_YOUNG"),
+    ],
+)
+def test_an_age_counts_to_the_microsecond_over_days(minutes: str, age: timedelta, reason: str) -> None:
+    config = StaleTradeConfig.model_construct(
+        **{**StaleTradeConfig().__dict__, "min_hold_time_minutes": Decimal(minutes)}
+    )
+    inside = 1 + (config.min_profit_percent + config.max_profit_percent) / 200
+
+    assert decide_stale_trade(NOW - age, NOW, Decimal(1), inside, config).reason == reason

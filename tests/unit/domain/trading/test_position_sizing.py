@@ -144,3 +144,27 @@ def test_too_high_an_impact_shrinks_the_size_three_times() -> None:
     assert decide_price_impact(size, 3, Decimal("-0.0499"), limit) == ImpactAccepted()
     assert decide_price_impact(size, 0, Decimal("NaN"), limit) == RetrySmaller(1, Decimal("0.9"))
     assert decide_price_impact(size, 0, Decimal("NaN"), None) == ImpactAccepted()
+
+
+def test_everything_may_be_spent_where_nothing_has_to_stay() -> None:
+    balance = Decimal("0.5")
+    calculator = PositionCalculatorConfig(
+        sol_balance_thresholds=SolBalanceThresholds(
+            minimum=Decimal("0.1"), medium=Decimal(10), large=Decimal(20)
+        ),
+        randomization=RandomizationConfig(enabled=False),
+        position_sizes=PositionSizes(
+            small=SizeRange(min=balance, max=balance),
+            medium=SizeRange(min=balance, max=balance),
+            large=SizeRange(min=balance, max=balance),
+        ),
+    )
+    limits = PurchaseLimitsConfig.model_construct(
+        **{
+            **PurchaseLimitsConfig().__dict__,
+            "minimum_agent_balance": Decimal(0),
+            "max_purchase_per_token": Decimal(1),
+        }
+    )
+
+    assert calculate_position_size(balance, limits, calculator, None) == PositionSize(balance, "small", False)
