@@ -158,7 +158,7 @@ ACCOUNTS = (
             "orphans": [ORPHAN],
             "ignored": [TEXT],
         },
-        {"walletAddress": "@new_orphan_wallet"}, foreign=403,
+        {"walletAddress": "@new_orphan_wallet"}, foreign=404,
         refusals=(NO_WALLET, Refusal(400, "live wallets", ids={"walletAddress": "@wallet"})),
     ),
     Contract(
@@ -172,7 +172,7 @@ ACCOUNTS = (
             "differences": [DIFFERENCE],
             "orphans": [ORPHAN],
         },
-        {"walletAddress": "@new_orphan_wallet"}, body={}, foreign=403,
+        {"walletAddress": "@new_orphan_wallet"}, body={}, foreign=404,
         refusals=(NO_WALLET, Refusal(400, "live wallets", ids={"walletAddress": "@wallet"})),
     ),
     Contract(
@@ -185,7 +185,7 @@ ACCOUNTS = (
             "amount": DECIMAL,
             "costSol": DECIMAL,
         },
-        {"walletAddress": "@new_orphan_wallet"}, body={"tokenAddress": "@token", "costSol": "0.5", "symbol": "EXM"}, foreign=403,
+        {"walletAddress": "@new_orphan_wallet"}, body={"tokenAddress": "@token", "costSol": "0.5", "symbol": "EXM"}, foreign=404,
         refusals=(
             NO_WALLET,
             Refusal(400, "tokenAddress", without="tokenAddress"),
@@ -195,7 +195,7 @@ ACCOUNTS = (
     ),
     Contract(
         "POST /wallets/{walletAddress}/ignore", SESSION, 200, {"success": TRUE, "message": TEXT},
-        {"walletAddress": "@new_orphan_wallet"}, body={"tokenAddress": "@token"}, foreign=403,
+        {"walletAddress": "@new_orphan_wallet"}, body={"tokenAddress": "@token"}, foreign=404,
         refusals=(
             NO_WALLET,
             Refusal(400, "tokenAddress", without="tokenAddress"),
@@ -205,7 +205,7 @@ ACCOUNTS = (
     Contract(
         "GET /wallets/{walletAddress}/rent", SESSION, 200,
         {"walletAddress": TEXT, "locked": DECIMAL, "reclaimable": DECIMAL, "accounts": [RENT_ACCOUNT]},
-        {"walletAddress": "@new_orphan_wallet"}, foreign=403,
+        {"walletAddress": "@new_orphan_wallet"}, foreign=404,
         refusals=(NO_WALLET, Refusal(400, "live wallets", ids={"walletAddress": "@wallet"})),
     ),
     Contract(
@@ -219,7 +219,7 @@ ACCOUNTS = (
             "accounts": [RENT_ACCOUNT],
             "left": INT,
         },
-        {"walletAddress": "@new_rent_wallet"}, body={}, foreign=403,
+        {"walletAddress": "@new_rent_wallet"}, body={}, foreign=404,
         refusals=(
             NO_WALLET,
             Refusal(423, "locked", ids={"walletAddress": "@new_live_wallet"}, code="WALLET_LOCKED"),

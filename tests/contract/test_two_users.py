@@ -85,6 +85,7 @@ MINT = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 AGENT = {"id": "{agent}"}
 OF_AGENT = {"agentId": "{agent}"}
 WALLET = {"walletAddress": "{wallet}"}
+VAULT = {"walletAddress": "{vault}"}
 CONFIG = {"config": {"stopLoss": {"defaultPercentage": -20}}}
 TRANSACTION = {
     "agentId": "{agent}",
@@ -251,6 +252,18 @@ PROBES: dict[str, list[Probe]] = {
         forbidden(path={"walletAddress": "{vault}"}, body={"agentId": "{agent}"}),
         hidden(path={"walletAddress": "{vault}"}, body={"agentId": "{my_agent}"}),
     ],
+    "GET /wallets/{walletAddress}/reconciliation": [hidden(path=VAULT), hidden(path=WALLET)],
+    "POST /wallets/{walletAddress}/reconcile": [hidden(path=VAULT), hidden(path=WALLET)],
+    "POST /wallets/{walletAddress}/adopt": [
+        hidden(path=VAULT, body={"tokenAddress": MINT, "costSol": "1"}),
+        hidden(path=WALLET, body={"tokenAddress": MINT, "costSol": "1"}),
+    ],
+    "POST /wallets/{walletAddress}/ignore": [
+        hidden(path=VAULT, body={"tokenAddress": MINT}),
+        hidden(path=WALLET, body={"tokenAddress": MINT}),
+    ],
+    "GET /wallets/{walletAddress}/rent": [hidden(path=VAULT), hidden(path=WALLET)],
+    "POST /wallets/{walletAddress}/rent": [hidden(path=VAULT), hidden(path=WALLET)],
     "POST /wallets": [
         hidden(body={"agentId": "{agent}", "walletType": "live", "passphrase": PASSPHRASE}),
         hidden(body={"agentId": "{agent}", "walletType": "simulation"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.shared.errors import ForbiddenError, InvalidInputError, NotFoundError
+from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.types import UserId, WalletAddress
 
 
@@ -20,14 +20,12 @@ class UnknownLiveWalletError(NotFoundError):
 def agent_of_live_wallet(directory: AgentDirectory, address: WalletAddress, user_id: UserId) -> Agent:
     """Return the agent that has a live wallet.
 
-    Raises `UnknownLiveWalletError`, `ForbiddenError` for a foreign one, `InvalidInputError` for a paper wallet.
+    Raises `UnknownLiveWalletError`, also for somebody else's, and `InvalidInputError` for a paper wallet.
     """
     wallet = directory.wallet(address)
     agent = directory.find(wallet.agent_id) if wallet is not None else None
-    if wallet is None or agent is None:
+    if wallet is None or agent is None or agent.user_id != user_id:
         raise UnknownLiveWalletError
-    if agent.user_id != user_id:
-        raise ForbiddenError("Forbidden: the wallet belongs to another user")
     if wallet.mode is not TradingMode.LIVE:
         raise InvalidInputError("Invalid wallet: only live wallets are on the chain")
     return agent

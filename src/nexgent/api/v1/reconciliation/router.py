@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from nexgent.api.http.access import SessionCaller
 from nexgent.api.http.declared import ONCE_BY_NATURE, limited
 from nexgent.api.http.models import READS_NOTHING, DoneOut
-from nexgent.api.http.refusals import FOREIGN, LOCKED, Refusal, refusals
+from nexgent.api.http.refusals import LOCKED, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import WalletInPath
@@ -28,6 +28,7 @@ _MOVING = Refusal(
     "A trade of this wallet is in progress or has just ended; try again in half a minute",
     "TRADE_IN_PROGRESS",
 )
+_UNKNOWN_WALLET = Refusal(404, "Wallet not found", "WALLET_NOT_FOUND")
 _NODE = Refusal(502, "The Solana node cannot be reached", "RPC_ERROR")
 _NOTHING = Refusal(
     409, "No token account of the wallet is empty or holds more than its deposit", "NOTHING_TO_RECLAIM"
@@ -43,7 +44,7 @@ _NO_PRICE = Refusal(422, "No source has a price of this token; say what it cost 
 @router.get(
     "/{walletAddress}/reconciliation",
     summary="How far a live wallet is reconciled with the chain, and its orphans",
-    responses=refusals(FOREIGN),
+    responses=refusals(_UNKNOWN_WALLET),
 )
 async def show_reconciliation(
     address: WalletInPath, caller: SessionCaller, services: Services
@@ -55,7 +56,7 @@ async def show_reconciliation(
 @router.post(
     "/{walletAddress}/reconcile",
     summary="Hold a live wallet against the chain now",
-    responses=refusals(FOREIGN, _MOVING, _NODE),
+    responses=refusals(_UNKNOWN_WALLET, _MOVING, _NODE),
     dependencies=[limited(5), ONCE_BY_NATURE, READS_NOTHING],
 )
 async def reconcile(address: WalletInPath, caller: SessionCaller, services: Services) -> ReconciledOut:
@@ -66,7 +67,7 @@ async def reconcile(address: WalletInPath, caller: SessionCaller, services: Serv
 @router.post(
     "/{walletAddress}/adopt",
     summary="Make a position of tokens that no position accounts for",
-    responses=refusals(FOREIGN, _MOVING, _NO_PRICE, _NODE),
+    responses=refusals(_UNKNOWN_WALLET, _MOVING, _NO_PRICE, _NODE),
     dependencies=[limited(5), ONCE_BY_NATURE],
 )
 async def adopt(
@@ -83,7 +84,7 @@ async def adopt(
 @router.get(
     "/{walletAddress}/rent",
     summary="What is locked in the token accounts of a live wallet",
-    responses=refusals(FOREIGN, _NODE),
+    responses=refusals(_UNKNOWN_WALLET, _NODE),
     dependencies=[limited(30)],
 )
 async def show_rent(address: WalletInPath, caller: SessionCaller, services: Services) -> RentOut:
@@ -94,7 +95,7 @@ async def show_rent(address: WalletInPath, caller: SessionCaller, services: Serv
 @router.post(
     "/{walletAddress}/rent",
     summary="Close empty token accounts and take excess deposits back",
-    responses=refusals(FOREIGN, _NOTHING, LOCKED, _NODE, _UNKNOWN),
+    responses=refusals(_UNKNOWN_WALLET, _NOTHING, LOCKED, _NODE, _UNKNOWN),
     dependencies=[limited(5), ONCE_BY_NATURE, READS_NOTHING],
 )
 async def reclaim_rent(address: WalletInPath, caller: SessionCaller, services: Services) -> ReclaimedOut:
@@ -105,7 +106,7 @@ async def reclaim_rent(address: WalletInPath, caller: SessionCaller, services: S
 @router.post(
     "/{walletAddress}/ignore",
     summary="Hear of an orphan no more, or again",
-    responses=refusals(FOREIGN),
+    responses=refusals(_UNKNOWN_WALLET),
     dependencies=[ONCE_BY_NATURE],
 )
 async def ignore(address: WalletInPath, body: IgnoreIn, caller: SessionCaller, services: Services) -> DoneOut:
