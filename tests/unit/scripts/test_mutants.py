@@ -128,7 +128,8 @@ def test_is_more() -> None:
 
 
 def test_counted() -> None:
-    assert counted(2) == 2
+    assert counted(3) == 3
+    assert counted(0) == 0
 
 
 def test_that_fails_anyway() -> None:
