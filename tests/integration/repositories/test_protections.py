@@ -178,6 +178,24 @@ async def test_switches_are_kept_and_the_newest_wins(pool: Pool, user_id: UserId
     assert set((await store.controls()).switches) == {released, system}
 
 
+async def test_engaging_a_switch_again_leaves_it_to_flatten(pool: Pool, user_id: UserId) -> None:
+    store = PostgresProtectionStore(pool)
+    now = datetime.now().astimezone()
+    again = a_kill_switch(user_id, changed_at=now)
+    released = replace(again, engaged=False)
+
+    async def stored(switch: KillSwitch) -> bool:
+        await store.set_switch(switch)
+        (kept,) = (await store.controls()).switches
+        return kept.flatten
+
+    assert await stored(replace(again, flatten=True))
+    # Another process, which has not heard of it yet.
+    assert await stored(again)
+    assert not await stored(released)
+    assert not await stored(again)
+
+
 async def test_controls_go_with_their_owners(pool: Pool, user_id: UserId) -> None:
     store = PostgresProtectionStore(pool)
     now = datetime.now().astimezone()

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Function,
     Over,
+    and_,
     any_,
     exists,
     func,
@@ -41,7 +42,14 @@ _switching = adding(kill_switches, "scope", "user_id", *_switched)
 SET_SWITCH = statement(
     _switching.on_conflict_do_update(
         index_elements=[_switch.scope],
-        set_={name: _switching.excluded[name] for name in _switched},
+        set_={
+            **{name: _switching.excluded[name] for name in _switched},
+            # Only releasing a switch ends that it flattens: another process may engage it again without having heard of that.
+            "flatten": or_(
+                _switching.excluded.flatten,
+                and_(_switching.excluded.engaged, _switch.engaged, _switch.flatten),
+            ),
+        },
         where=_switch.changed_at <= _switching.excluded.changed_at,
     ),
     "scope",

@@ -57,7 +57,8 @@ SET_SWITCH: Final = """
 INSERT INTO kill_switches (scope, user_id, engaged, reason, changed_at, changed_by, flatten) VALUES ($1::VARCHAR,
 $2::UUID, $3::BOOLEAN, $4::VARCHAR, $5::TIMESTAMP WITH TIME ZONE, $6::UUID, $7::BOOLEAN) ON CONFLICT (scope) DO UPDATE
 SET engaged = excluded.engaged, reason = excluded.reason, changed_at = excluded.changed_at, changed_by =
-excluded.changed_by, flatten = excluded.flatten WHERE kill_switches.changed_at <= excluded.changed_at
+excluded.changed_by, flatten = (excluded.flatten OR excluded.engaged AND kill_switches.engaged AND
+kill_switches.flatten) WHERE kill_switches.changed_at <= excluded.changed_at
 """
 """Arguments: scope, user_id, engaged, reason, changed_at, changed_by, flatten."""
 SWITCHES: Final = """
