@@ -31,6 +31,7 @@ from nexgent.domain.reconciliation.reconcile_wallet import ReconcileOwn, Reconci
 from nexgent.domain.reconciliation.reconciliation import Reconciliation
 from nexgent.domain.trading.models import Fill, Landed, QuoteRequest, StillUnknown, SwapOutcome
 from nexgent.domain.trading.venues import SwapVenues, Venue
+from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, WalletAddress
 from tests.builders import T0, an_agent
@@ -45,7 +46,10 @@ TOKEN_DECIMALS = 6
 class FakeWalletChain:
     """What a wallet holds, by mint. `failure` is raised by every question; `denied` is what single accounts do not confirm."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.stuck_at: datetime | None = None
+        """When the newest block was made, None for just now."""
         self.genesis = "genesis"
         self.slot = 1_000
         self.held: dict[TokenAddress, int] = {SOL_MINT: 0}
@@ -84,6 +88,11 @@ class FakeWalletChain:
         if self.failure is not None:
             raise self.failure
         return not self.denied
+
+    async def block_time(self, slot: int) -> datetime:
+        if self.failure is not None:
+            raise self.failure
+        return self.stuck_at if self.stuck_at is not None else self._clock.now()
 
     async def movements(self, wallet: WalletAddress, *, after_slot: int) -> Sequence[Movement]:
         return [one for one in self.happened if one.slot > after_slot and one.signature not in self.hidden]
@@ -252,7 +261,7 @@ class ReconciliationWorld:
     def __init__(self, engine: FakeEngine | None = None) -> None:
         self.swaps = LandedSwaps()
         self.engine = engine if engine is not None else FakeEngine(swaps=self.swaps)
-        self.chain = FakeWalletChain()
+        self.chain = FakeWalletChain(self.engine.clock)
         self.store = FakeReconciliationStore(self.engine.journal)
         engine = self.engine
         engine.keys.loaded.add(WALLET)

@@ -81,6 +81,10 @@ class Chain:
         """Return what tells this chain from others: the same for every run of a seed, unless it was set otherwise."""
         return derive_address(self._seed, self.terms.genesis or "genesis")
 
+    def block_time_seconds(self, slot: int) -> int:
+        """Return when a slot had its block."""
+        return int(self._clock.now().timestamp() - self.slots.age_seconds(slot))
+
     def latest_blockhash(self) -> tuple[Hash, int]:
         """Return the newest blockhash and the last block height at which it is valid."""
         height = self.slots.height()

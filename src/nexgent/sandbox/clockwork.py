@@ -37,6 +37,10 @@ class SlotClock:
         ticked = int(elapsed / self._slot_seconds) if self._slot_seconds > 0 else 0
         return FIRST_SLOT + ticked + self._jumped - self._behind
 
+    def age_seconds(self, slot: int) -> float:
+        """Return how long ago a slot was, whoever looks; a slot is a second long when the clock stands still."""
+        return (self.slot() + self._behind - slot) * (self._slot_seconds or 1.0)
+
     def height(self) -> int:
         """Return the current block height."""
         return self.slot() - HEIGHT_LAG

@@ -22,6 +22,7 @@ METHODS: dict[str, Method] = {
     "getHealth": lambda _state, _params, _faults: "ok",
     "getGenesisHash": rpc_transactions.get_genesis_hash,
     "getSlot": rpc_transactions.get_slot,
+    "getBlockTime": rpc_transactions.get_block_time,
     "getBlockHeight": rpc_transactions.get_block_height,
     "getEpochInfo": rpc_transactions.get_epoch_info,
     "getMinimumBalanceForRentExemption": rpc_accounts.get_minimum_balance_for_rent_exemption,

@@ -33,6 +33,16 @@ def get_slot(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -
     return state.chain.slots.slot()
 
 
+def get_block_time(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
+    """Return when a block was made, in whole seconds; a node does not know those to come."""
+    slot = params[0] if params else None
+    if not isinstance(slot, int) or isinstance(slot, bool) or slot < 0:
+        raise RpcError(-32602, "Invalid params: invalid type, expected u64")
+    if slot > state.chain.slots.slot():
+        raise RpcError(-32004, f"Block not available for slot {slot}")
+    return state.chain.block_time_seconds(slot)
+
+
 def get_block_height(state: SandboxState, params: list[Any], _faults: list[FaultRule]) -> object:
     """Return the height of the newest block."""
     config_at(state, params, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from solders.keypair import Keypair
 
@@ -70,6 +72,18 @@ async def test_a_node_that_is_behind_is_not_asked(trader: Trader, chain: SolanaW
 
     with pytest.raises(UpstreamCallError):
         await chain.snapshot(trader.wallet, min_slot=slot)
+
+
+async def test_a_block_is_as_old_as_its_slot_says(trader: Trader, chain: SolanaWalletChain) -> None:
+    start = datetime.now(UTC) - timedelta(seconds=1)
+    slot = (await chain.snapshot(trader.wallet)).slot
+    assert start <= await chain.block_time(slot) <= datetime.now(UTC)
+
+    await trader.control.fault("behind", "rpc", method="getBalance", slots=300, times=1)
+    behind = await chain.snapshot(trader.wallet)
+    assert await chain.block_time(behind.slot) < start - timedelta(seconds=60)
+    with pytest.raises(UpstreamCallError):
+        await chain.block_time(slot + 1)
 
 
 async def test_a_second_node_has_to_have_seen_it_as_well(

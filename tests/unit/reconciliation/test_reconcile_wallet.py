@@ -195,6 +195,53 @@ async def test_a_sale_elsewhere_closes_the_position_with_what_it_brought(
     assert (await world.look()).booked == 0
 
 
+@pytest.mark.parametrize("paid", [0, 100_000])
+async def test_tokens_sent_away_with_their_account_are_moved_and_not_sold(
+    world: ReconciliationWorld, paid: int
+) -> None:
+    tokens = await held(world)
+    had = world.balance()
+    came = 2_039_280 - 5_000 - paid
+    world.chain.happen("sent", {TOKEN: -tokens, SOL_MINT: came}, fee=5_000, rent=-2_039_280)
+
+    await world.look()
+
+    (trade,) = world.engine.closed_trades()
+    assert trade.close_reason is CloseReason.EXTERNAL
+    assert trade.profit_loss_sol == 0
+    assert world.balance() == had + came
+    assert (await world.look()).booked == 0
+
+
+async def test_a_sale_for_less_than_its_fee_is_a_sale(world: ReconciliationWorld) -> None:
+    tokens = await held(world)
+    invested, had = 10 * SOL - world.balance(), world.balance()
+    world.chain.happen("sold", {TOKEN: -tokens, SOL_MINT: -1_000}, fee=5_000)
+
+    await world.look()
+
+    (trade,) = world.engine.closed_trades()
+    assert trade.profit_loss_sol == Decimal(-1_000 - invested).scaleb(-9)
+    assert world.balance() == had - 1_000
+
+
+async def test_dust_from_before_does_not_hide_what_a_sale_elsewhere_brought(
+    world: ReconciliationWorld,
+) -> None:
+    tokens = await held(world)
+    invested, had = 10 * SOL - world.balance(), world.balance()
+    world.chain.happen("dust", {SOL_MINT: 1}, fee=0)
+    assert (await world.look()).booked == 0
+    world.chain.happen("sold", {TOKEN: -tokens, SOL_MINT: 2 * SOL}, fee=5_000)
+
+    await world.look()
+
+    (trade,) = world.engine.closed_trades()
+    assert trade.profit_loss_sol == Decimal(2 * SOL - invested).scaleb(-9)
+    assert world.balance() == had + 2 * SOL
+    assert (await world.look()).booked == 0
+
+
 async def test_a_purchase_elsewhere_is_a_swap_and_its_token_an_orphan(world: ReconciliationWorld) -> None:
     world.chain.happen("bought", {SOL_MINT: -(SOL + 5_000), OTHER: 77})
 
@@ -276,6 +323,42 @@ async def test_a_slot_that_goes_back_is_not_believed(world: ReconciliationWorld)
 
     with pytest.raises(InconsistentNodeError, match="slot went back"):
         await world.look()
+    assert world.entries == before
+
+
+async def test_a_node_stuck_before_the_last_trade_is_not_believed(world: ReconciliationWorld) -> None:
+    agent = world.engine.directory.all()[0]
+    world.chain.stuck_at, world.chain.slot = world.engine.clock.now(), world.chain.slot + 10
+    (result,) = await world.engine.buy([agent], size_sol=Decimal(1))
+    assert result.position is not None
+    before, cursor = world.entries, world.store.rows[WALLET]
+
+    for _ in range(3):
+        with pytest.raises(InconsistentNodeError, match="is behind"):
+            await world.look()
+
+    assert world.entries == before
+    assert world.store.rows[WALLET] == cursor
+    world.chain.stuck_at = None
+    await world.agree()
+    assert world.entries == before
+    assert world.engine.positions(agent) == [result.position]
+
+
+async def test_nothing_is_adopted_of_a_node_stuck_before_the_last_trade(world: ReconciliationWorld) -> None:
+    await held(world)
+    agent = world.engine.directory.all()[0]
+    world.chain.stuck_at = world.engine.clock.now()
+    world.engine.clock.advance(1)
+    (position,) = world.engine.positions(agent)
+    await world.engine.sales.execute(
+        ClosePositionRequest(wallet_address=WALLET, position_id=position.id, reason=CloseReason.MANUAL)
+    )
+    world.engine.clock.advance(60)
+    before = world.entries
+
+    with pytest.raises(InconsistentNodeError, match="is behind"):
+        await world.orphans.adopt(WALLET, TOKEN, USER, cost_sol=Decimal(1))
     assert world.entries == before
 
 

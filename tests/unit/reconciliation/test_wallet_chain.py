@@ -59,3 +59,8 @@ async def test_a_clear_answer_is_taken() -> None:
 async def test_silence_is_never_nothing(answers: dict[str, Any]) -> None:
     with pytest.raises(UpstreamCallError):
         await a_chain(**answers).snapshot(WALLET)
+
+
+async def test_a_block_without_a_time_proves_nothing() -> None:
+    with pytest.raises(UpstreamCallError):
+        await a_chain(getBlockTime=None).block_time(100)

@@ -27,6 +27,14 @@ def busy_mints(state: WalletState, now: datetime, settling: timedelta = SETTLING
     return busy | {b.mint for b in state.balances.values() if now - b.updated_at < settling}
 
 
+def shows_last_change(state: WalletState, block_time: datetime) -> bool:
+    """Tell whether a block is newer than the last change of the ledger: only then can what it lacks be called missing.
+
+    A node that is behind shows a wallet as it was before its last trade, however often it is asked.
+    """
+    return all(balance.updated_at < block_time for balance in state.balances.values())
+
+
 def compare(
     state: WalletState,
     snapshot: ChainSnapshot,
@@ -86,11 +94,17 @@ def _differences(findings: Iterable[Finding]) -> Mapping[TokenAddress, int]:
 
 
 def explains(movements: Sequence[Movement], findings: Iterable[Finding], state: WalletState) -> bool:
-    """Tell whether transactions account for all that is to be booked, exactly. Tokens that came in are not counted."""
+    """Tell whether transactions account for all that is to be booked, exactly but for dust.
+
+    Tokens that came in are not counted.
+    """
     wanted = _differences(findings)
     mints = {SOL_MINT} | state.balances.keys()
     total = {mint: sum(movement.change(mint) for movement in movements) for mint in mints}
     return all(
-        total[mint] == wanted.get(mint, 0) or (mint != SOL_MINT and total[mint] > 0 and mint not in wanted)
+        total[mint] == wanted.get(mint, 0)
+        or (mint != SOL_MINT and total[mint] > 0 and mint not in wanted)
+        # Dust that came before the cursor is in no booking, and still in the wallet.
+        or (mint == SOL_MINT and 0 <= wanted.get(mint, 0) - total[mint] <= DUST_LAMPORTS)
         for mint in mints
     )

@@ -101,7 +101,7 @@ def book_movement(state: WalletState, movement: Movement, prices: Prices) -> lis
     gone = {m: -c for m, c in tokens.items() if c < 0 and state.balance_raw(m) >= -c}
     came = {m: c for m, c in tokens.items() if c > 0}
     name = ("chain", state.wallet_address, movement.signature)
-    if len(gone) == 1 and not came and lamports > 0:
+    if len(gone) == 1 and not came and _received(movement) > 0:
         ((mint, amount),) = gone.items()
         return [_sale_elsewhere(state, mint, amount, movement, prices)]
     bookings: list[Booking] = []
@@ -343,7 +343,7 @@ def _sale_elsewhere(
         network_fee_lamports=movement.network_fee_lamports,
         rent_lamports=movement.rent_lamports,
     )
-    received = movement.change(SOL_MINT) + fees.network_and_rent_lamports
+    received = _received(movement)
     fill = replace(_fill(amount_raw, received, fees, movement.signature), total_in_raw=amount_raw)
     position = state.position_of(mint)
     if position is not None:
@@ -381,6 +381,11 @@ def _sale_elsewhere(
         _sol(Account.RENT, fees.rent_lamports),
     ]
     return Booking(lines=((Recorded(record), tuple(p for p in postings if p.amount_raw)),))
+
+
+def _received(movement: Movement) -> int:
+    """Return the SOL a transaction brought in exchange: neither its fee nor deposits paid or given back belong to that."""
+    return movement.change(SOL_MINT) + movement.network_fee_lamports + movement.rent_lamports
 
 
 def _fill(in_raw: int, out_raw: int, fees: Fees, signature: str | None) -> Fill:

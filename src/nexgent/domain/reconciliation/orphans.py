@@ -11,9 +11,10 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed, newest_sol_usd
-from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare
+from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare, shows_last_change
 from nexgent.domain.reconciliation.entries import Prices, book_adoption
 from nexgent.domain.reconciliation.errors import (
+    InconsistentNodeError,
     NoOrphanError,
     NoPriceError,
     PositionExistsError,
@@ -89,16 +90,20 @@ class Orphans:
         """Make a position of what no position accounts for; from now on it is traded as if it had been bought.
 
         Without a cost it is what the tokens are worth now. Raises as `show` does, `NoOrphanError`, `PositionExistsError`,
-        `NoPriceError`, `WalletMovingError` while trades move the wallet, `UpstreamError`, `UnavailableError`.
+        `NoPriceError`, `WalletMovingError` while trades move the wallet, `InconsistentNodeError` when the node is behind,
+        `UpstreamError`, `UnavailableError`.
         """
         agent = agent_of_live_wallet(self._directory, address, user_id)
         before = await self._ledger.fresh(address)
         price = await self._price(mint) if cost_sol is None else None
         snapshot = await self._chain.snapshot(address)
+        block_time = await self._chain.block_time(snapshot.slot)
         state = await self._ledger.fresh(address)
         now = self._clock.now()
         if mint in busy_mints(before, now) | busy_mints(state, now, SETTLING):
             raise WalletMovingError(address)
+        if not shows_last_change(state, block_time):
+            raise InconsistentNodeError("The node is behind: its newest block is older than the last change")
         position = state.position_of(mint)
         if position is not None:
             raise PositionExistsError(mint, position.id)

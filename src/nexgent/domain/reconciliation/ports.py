@@ -27,6 +27,9 @@ class WalletChain(Protocol):
     async def confirms(self, snapshot: ChainSnapshot, mints: Collection[TokenAddress]) -> bool:
         """Ask for SOL and the accounts of these mints one by one, another node where there is one; tell if it says the same."""
 
+    async def block_time(self, slot: int) -> datetime:
+        """Return when the block of a slot was made, by the chain's clock, in whole seconds."""
+
     async def movements(self, wallet: WalletAddress, *, after_slot: int) -> Sequence[Movement]:
         """Return what transactions after a slot changed, oldest first. One that cannot be read is left out."""
 

@@ -21,7 +21,14 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
-from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare, explains, same
+from nexgent.domain.reconciliation.compare import (
+    SETTLING,
+    busy_mints,
+    compare,
+    explains,
+    same,
+    shows_last_change,
+)
 from nexgent.domain.reconciliation.entries import (
     Booking,
     Prices,
@@ -137,6 +144,9 @@ class ReconcileWallet:
             return _report(again, confirmed, 0, waiting=True)
         if not await self._chain.confirms(again, {f.mint for f in confirmed if f.to_book}):
             raise InconsistentNodeError("The node's lists of accounts and the accounts themselves differ")
+        # The cursor's slot is no proof: a node may be stuck between it and the wallet's last trade.
+        if not shows_last_change(state, await self._chain.block_time(again.slot)):
+            raise InconsistentNodeError("The node is behind: its newest block is older than the last change")
         return await self._book(state, again, confirmed, last)
 
     async def _look(

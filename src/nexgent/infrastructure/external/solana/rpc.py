@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -163,6 +164,11 @@ class SolanaRpc:
     async def slot(self) -> int:
         """Return the newest confirmed slot."""
         return self._int("getSlot", await self.call("getSlot", [_COMMITMENT]))
+
+    async def block_time(self, slot: int) -> datetime:
+        """Return when the block of a slot was made, by the chain's clock, in whole seconds."""
+        seconds = self._int("getBlockTime", await self.call("getBlockTime", [slot]))
+        return datetime.fromtimestamp(seconds, UTC)
 
     async def balance_lamports(self, wallet: WalletAddress) -> int:
         """Return the lamports of an address, 0 for an unknown one."""

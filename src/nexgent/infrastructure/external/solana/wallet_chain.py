@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -79,6 +80,10 @@ class SolanaWalletChain:
             if not await self._agrees(node, wallet, wanted, snapshot.slot):
                 return False
         return True
+
+    async def block_time(self, slot: int) -> datetime:
+        """Return when the block of a slot was made, by the chain's clock, in whole seconds."""
+        return await self._rpc.block_time(slot)
 
     async def movements(self, wallet: WalletAddress, *, after_slot: int) -> Sequence[Movement]:
         """Return what transactions after a slot changed, oldest first. One that cannot be read is left out."""
