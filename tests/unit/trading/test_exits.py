@@ -11,6 +11,7 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError
 from nexgent.domain.ledger.models import TradeIntended, TradeKind, TradeSettled
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, WalletNotLoadedError
@@ -253,6 +254,31 @@ async def test_a_dead_verdict_on_a_token_that_sells_sells_it() -> None:
     await until(lambda: not engine.positions(agent))
     (closed,) = engine.closed_trades()
     assert closed.profit_loss_sol > Decimal("-0.01")
+
+
+# --- Nothing can be recorded ---
+
+
+@pytest.mark.parametrize("code", [JournalUnavailableError.code, NotTheEngineError.code])
+async def test_an_exit_that_could_not_be_recorded_comes_back_soon_and_as_it_was(code: str) -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    engine.policy = ExitPolicy(first_pause_seconds=60, unrecorded_pause_seconds=0.001)
+    engine.journal.down = code == JournalUnavailableError.code
+    engine.journal.fenced = code == NotTheEngineError.code
+    tasks = ExitTasks(
+        close=engine.sales, policy=engine.policy, clock=engine.clock, publish=engine.events.append
+    )
+
+    tasks.start(position, CloseReason.STOP_LOSS, None)
+    await until(lambda: len(of_type(engine, ExitAttemptFailed)) >= 6)
+
+    # The market was never asked: no reason to sell with more slippage, nor to let the position wait for longer.
+    failures = [event for event in engine.events if isinstance(event, ExitAttemptFailed)]
+    assert {(event.code, event.attempts, event.retry_seconds) for event in failures} == {(code, 0, 0.001)}
+    engine.journal.down = engine.journal.fenced = False
+    await until(lambda: not engine.positions(agent))
+    assert await tasks.drain(1) == 0
 
 
 # --- Locked wallets ---

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from nexgent.domain.ledger.errors import UnknownWalletError
+from nexgent.domain.ledger.errors import JournalUnavailableError, UnknownWalletError
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
@@ -37,6 +37,8 @@ class ExitPolicy:
     priority_fee_lamports: tuple[int | None, ...] = (None, None, 500_000, 1_000_000, 2_000_000)
     first_pause_seconds: float = 0.25
     longest_pause_seconds: float = 30.0
+    unrecorded_pause_seconds: float = 1.0
+    """After an attempt that could not be recorded: the journal was away, or this process was not the engine."""
     overdue_seconds: float = 15.0
     urgent_seconds: float = 120.0
     """For so long an exit that finds no market asks before everybody else; after that it waits its turn with the entries."""
@@ -207,6 +209,10 @@ class ExitTasks:
             # No slippage and no fee makes up for a missing key, and asking for offers is in vain until it is there.
             exit_.attempts -= 1
             pause = self._policy.longest_pause_seconds
+        elif isinstance(error, JournalUnavailableError):
+            # The market was not asked: that is no reason to sell worse, or late, once the journal is there again.
+            exit_.attempts -= 1
+            pause = self._policy.unrecorded_pause_seconds
         if isinstance(error, SwapUnavailableError) and error.retry_after_seconds is not None:
             pause = max(pause, error.retry_after_seconds)
         log.warning(
