@@ -117,7 +117,10 @@ class EngineRole:
         return epoch
 
     async def _load_as_engine(self) -> None:
-        """Read everything once more: only now nobody else writes. Nobody takes the lease away meanwhile."""
+        """Read everything once more: only now nobody else writes, nor does this process before it knows everything.
+
+        Nobody takes the lease away meanwhile.
+        """
         loading = asyncio.ensure_future(self._load_patiently())
         deadline = self._clock.monotonic() + LOADING_SECONDS
         try:
@@ -128,6 +131,7 @@ class EngineRole:
         finally:
             loading.cancel()
         self._lease.alive()
+        self._lease.enable()
 
     async def _first_attempt(self) -> int | None:
         while True:

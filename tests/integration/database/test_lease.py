@@ -57,6 +57,7 @@ async def test_one_holds_it_and_epochs_grow(first: EngineLease, second: EngineLe
 
     assert not first.is_held
     assert await second.try_acquire() == 2
+    second.enable()
     assert (first.epoch, second.epoch) == (0, 2)
 
 
@@ -75,6 +76,7 @@ async def test_an_engine_whose_session_is_gone_is_followed_long_before_its_lease
     first: EngineLease, second: EngineLease, connection: Connection
 ) -> None:
     await first.acquire()
+    first.enable()
     await _cut(connection)
 
     assert await asyncio.wait_for(second.acquire(), PATIENCE_SECONDS) == 2
@@ -89,6 +91,7 @@ async def test_an_engine_whose_session_is_gone_is_followed_long_before_its_lease
 async def test_rounds_of_the_loop_keep_it(database_url: str, second: EngineLease) -> None:
     lease = EngineLease(database_url, owner="living", seconds=SHORT)
     await lease.acquire()
+    lease.enable()
     stop = asyncio.get_running_loop().time() + 3 * SHORT
 
     while asyncio.get_running_loop().time() < stop and lease.is_held:
@@ -136,6 +139,7 @@ async def test_a_holder_that_was_taken_over_notices_when_it_renews(
 async def test_a_renewal_outlives_its_session(database_url: str, connection: Connection) -> None:
     lease = EngineLease(database_url, owner="cut", seconds=30.0)
     await lease.acquire()
+    lease.enable()
     await _cut(connection)
     before = await connection.fetchval("SELECT renewed_at FROM engine_lease")
 
@@ -163,6 +167,7 @@ async def test_the_holder_appends_under_its_epoch(
 ) -> None:
     story = Story()
     await first.acquire()
+    first.enable()
 
     await fenced.append([story.deposit(), *story.buy()])
 
@@ -174,6 +179,7 @@ async def test_an_engine_that_was_taken_over_appends_nothing(
 ) -> None:
     story = Story()
     await first.acquire()
+    first.enable()
     await fenced.append([story.deposit()])
     await connection.execute(EXPIRE)
     await second.acquire()
@@ -190,6 +196,7 @@ async def test_an_expired_lease_appends_nothing_although_nobody_has_taken_it(
 ) -> None:
     story = Story()
     await first.acquire()
+    first.enable()
     await connection.execute(EXPIRE)
 
     with pytest.raises(NotTheEngineError):
@@ -210,6 +217,7 @@ async def test_an_append_that_waits_while_the_lease_is_taken_writes_nothing(
     """Its statement began before the takeover and sees the table as it was then: only the row's lock tells it otherwise."""
     story = Story()
     await first.acquire()
+    first.enable()
     other = await asyncpg.connect(database_url)
     try:
         await other.execute("SELECT pg_advisory_lock($1)", APPEND_LOCK)
@@ -241,10 +249,43 @@ async def test_a_replica_writes_what_people_enter_and_no_trade(
     assert dict(line) == {"kind": "recorded", "epoch": 0}
 
 
+async def test_a_holder_that_still_reads_trades_nothing(
+    first: EngineLease, fenced: PostgresJournal, connection: Connection
+) -> None:
+    """What it traded now would be missing from what it reads, and nobody would watch it."""
+    story = Story()
+    assert await first.try_acquire() == 1
+
+    await fenced.append([story.deposit()])
+    purchase = story.buy()
+    with pytest.raises(NotTheEngineError):
+        await fenced.append(purchase)
+    with pytest.raises(NotTheEngineError):
+        await first.confirm()
+    assert (first.is_held, first.epoch) == (True, 0)
+
+    first.enable()
+    await first.confirm()
+    await fenced.append(purchase)
+
+    await connection.execute(EXPIRE)
+    with pytest.raises(NotTheEngineError):
+        await first.confirm()
+    first.enable()
+    assert first.epoch == 0
+    assert await first.try_acquire() == 2
+    with pytest.raises(NotTheEngineError):
+        await fenced.append(story.buy())
+    assert [
+        row["epoch"] for row in await connection.fetch("SELECT DISTINCT epoch FROM journal ORDER BY 1")
+    ] == [0, 1]
+
+
 async def test_confirming_asks_the_database(
     first: EngineLease, connection: Connection, database_url: str
 ) -> None:
     await first.acquire()
+    first.enable()
     await first.confirm()
 
     await connection.execute(EXPIRE)

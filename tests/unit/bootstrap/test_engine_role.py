@@ -25,10 +25,14 @@ class ALease:
         self.epochs: asyncio.Queue[int] = asyncio.Queue()
         self.taken = asyncio.Event()
         self.rounds = 0
+        self.enabled = False
         self._lost = asyncio.Event()
 
     def alive(self) -> None:
         self.rounds += 1
+
+    def enable(self) -> None:
+        self.enabled = True
 
     async def try_acquire(self) -> int | None:
         return None if self.epochs.empty() else await self.acquire()
@@ -43,6 +47,7 @@ class ALease:
         await self._lost.wait()
 
     def lose(self, *, taken: bool) -> None:
+        self.enabled = False
         self._lost.set()
         if taken:
             self.taken.set()
@@ -72,6 +77,8 @@ class AnEngine:
 class ARole:
     def __init__(self) -> None:
         self.engine, self.lease, self.loads = AnEngine(), ALease(), 0
+        self.readable = asyncio.Event()
+        self.readable.set()
         clock = SystemClock()
         engine: Any = self.engine
         lease: Any = self.lease
@@ -86,6 +93,7 @@ class ARole:
 
     async def load(self) -> None:
         self.loads += 1
+        await self.readable.wait()
 
 
 @pytest.fixture
@@ -159,3 +167,25 @@ async def test_a_replica_serves_and_waits(it: ARole) -> None:
     it.lease.epochs.put_nowait(2)
 
     await until(lambda: it.role.active, "it takes over")
+
+
+@pytest.mark.parametrize("first_lease", [True, False])
+async def test_nothing_is_traded_before_everything_is_read(it: ARole, first_lease: bool) -> None:
+    if not first_lease:
+        it.lease.epochs.put_nowait(1)
+        await until(lambda: it.role.active, "it is the engine")
+        it.lease.lose(taken=False)
+        await until(lambda: not it.role.active, "it is not")
+    it.readable.clear()
+    loads, kept = it.loads, it.lease.rounds
+
+    it.lease.epochs.put_nowait(2)
+
+    await until(
+        lambda: it.loads > loads and it.lease.rounds > kept, "it reads, and keeps the lease meanwhile"
+    )
+    assert not it.lease.enabled
+    assert not it.role.active
+    it.readable.set()
+    await until(lambda: it.role.active, "it is the engine")
+    assert it.lease.enabled

@@ -5,7 +5,8 @@ price loop renews it (`alive`): an engine whose loop is stuck, whose process sta
 it. It is free when it has expired or when the holder's session has ended, so that a killed engine is followed at once.
 
 Its epoch grows with every holder. Whoever appends to the journal or posts a swap says under which epoch, and the database
-compares (`journal.py`, `confirm`): what an old holder still does, when it wakes up, is refused.
+compares (`journal.py`, `confirm`): what an old holder still does, when it wakes up, is refused. So is what a new one does before
+it has read everything (`enable`).
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ class EngineLease:
         self._owner = owner
         self._seconds = seconds
         self._epoch: int | None = None
+        self._enabled = False
+        """Whether anything may be done under the epoch."""
         self._last_epoch = 0
         self._known = LeaseStatus(False, None, 0, None)
         self._known_at = time.monotonic()
@@ -115,8 +118,8 @@ class EngineLease:
 
     @property
     def epoch(self) -> int:
-        """The epoch of the held lease, 0 without it."""
-        return self._epoch or 0
+        """The epoch to trade under: that of the held lease once it is enabled, 0 before and without it."""
+        return self._epoch or 0 if self._enabled else 0
 
     @property
     def status(self) -> LeaseStatus:
@@ -131,6 +134,13 @@ class EngineLease:
     def alive(self) -> None:
         """Note that the trading loop has made a round. Nothing else renews the lease."""
         self._alive.set()
+
+    def enable(self) -> None:
+        """Let trades be written and posted under the held lease: everything has been read.
+
+        What was traded while the holder still reads would be missing from what it has read, and nobody would watch it.
+        """
+        self._enabled = self._epoch is not None
 
     async def try_acquire(self) -> int | None:
         """Take the lease if it is free; return its epoch, or None. Raises `DatabaseUnavailableError`."""
@@ -176,10 +186,10 @@ class EngineLease:
     async def confirm(self) -> None:
         """Ask the database whether the lease is still ours, at most `CONFIRM_SECONDS`.
 
-        Raises `NotTheEngineError` when it is not, `DatabaseUnavailableError` when nobody can say.
+        Raises `NotTheEngineError` when it is not or is not enabled yet, `DatabaseUnavailableError` when nobody can say.
         """
-        epoch = self._epoch
-        if epoch is None:
+        epoch = self.epoch
+        if not epoch:
             raise self.refusal()
         asked = time.monotonic()
         with translated_errors("confirm the engine lease"):
@@ -290,5 +300,6 @@ class EngineLease:
             tell = log.info if released else log.warning
             tell("lease.released" if released else "lease.lost", epoch=self._epoch, owner=self._owner)
             self._epoch = None
+            self._enabled = False
             self._known = LeaseStatus(False, None, self._last_epoch, None)
             self._lost.set()
