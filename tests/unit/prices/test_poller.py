@@ -32,6 +32,8 @@ class Feed:
         self.hanging: set[TokenAddress] = set()
         self.absent: set[TokenAddress] = set()
         self.price_sol = Decimal(1)
+        self.sol_usd: Decimal | None = None
+        """What it says of SOL, when it is asked: 1 SOL, and this many USD. Without it, SOL costs what every token does."""
         self.calls: list[tuple[TokenAddress, ...]] = []
         self.clock: Clock = SystemClock()
 
@@ -40,7 +42,9 @@ class Feed:
         if self.hanging & set(tokens):
             await asyncio.Event().wait()
         found = [
-            PriceObservation(token, self.source, self.price_sol, None, self.clock.now())
+            PriceObservation(token, self.source, Decimal(1), self.sol_usd, self.clock.now())
+            if token == SOL_MINT and self.sol_usd is not None
+            else PriceObservation(token, self.source, self.price_sol, None, self.clock.now())
             for token in tokens
             if token not in self.absent
         ]
@@ -242,7 +246,7 @@ async def test_a_source_that_repeats_itself_is_asked_for_sol_and_noticed_as_froz
         moving.price_sol = Decimal(100 + number % 3) / 100
         await poller.tick()
     assert (SOL_MINT,) in frozen.calls
-    assert (SOL_MINT,) not in moving.calls
+    assert (SOL_MINT,) in moving.calls
     moving.price_sol = Decimal("0.5")
     for _ in range(2):
         clock.advance(1)
@@ -256,3 +260,21 @@ async def test_nothing_to_ask_for_is_a_good_poll() -> None:
 
     assert await poller.tick() == 0
     assert poller.last_good_age_seconds is not None
+
+
+async def test_a_crash_that_then_stands_still_is_a_price_although_the_other_source_froze_with_it() -> None:
+    clock, tokens, published = FakeClock(), mints(1), list[object]()
+    frozen, healthy = Feed(DEX), Feed(JUP)
+    poller = a_poller([frozen, healthy], tokens, published, clock=clock)
+    for number in range(12):
+        clock.advance(1)
+        frozen.price_sol = healthy.price_sol = Decimal(100 + number % 3) / 100
+        await poller.tick()
+    frozen.sol_usd = Decimal(150)
+    for second, price in enumerate([Decimal("0.9"), Decimal("0.5"), *[Decimal("0.1")] * 40]):
+        clock.advance(1)
+        healthy.price_sol, healthy.sol_usd = price, Decimal(150 + second % 2)
+        await poller.tick()
+    last = published[-1]
+    assert isinstance(last, PricesChanged)
+    assert [one.price_sol for one in last.prices] == [Decimal("0.1")]

@@ -3,6 +3,7 @@
 A token nobody trades stands still everywhere, and a source is not frozen for saying so. It is frozen when nothing it says is new,
 of no token and not even of SOL, while another one tells of moves up and down: once away and back is a lie or a spike, the market
 goes to and fro. Figures that follow from the price of SOL alone are no moves: a move changes a token's price in SOL and in USD.
+Of SOL itself the price in USD counts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nexgent.domain.prices.models import PriceObservation, PriceSource
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
 
 TURNS = 4
@@ -65,7 +67,8 @@ class SourceFreshness:
                 source.repeats += 1
                 return
         else:
-            self._note_turn(source, heard, price_sol, price_usd)
+            in_sol = None if observation.token_address == SOL_MINT else price_sol
+            self._note_turn(source, heard, in_sol, price_usd)
             heard.price_sol, heard.price_usd = price_sol, price_usd
         source.news_at, source.repeats = observation.observed_at, 0
         source.others_turned = self._turns - source.turns

@@ -103,7 +103,7 @@ class PricePoller:
                 *(other.unanswered for other in self._sources if other is not source)
             )
             self._launch(source, self._turn(source, tokens, waiting, unanswered))
-            self._look_whether_frozen(source)
+        self._look_whether_frozen()
         deadline = self._clock.monotonic() + self._patience_seconds
         accepted = 0
         while self._flights:
@@ -165,17 +165,26 @@ class PricePoller:
         source.calls -= -(-len(chosen) // size)
         return chosen
 
-    def _look_whether_frozen(self, source: _Source) -> None:
-        """Ask a source that has said nothing new for SOL as well, where it has a call left: that price never stands still."""
-        name, now = source.feed.source, self._clock.now()
-        frozen = self._validator.frozen(name, now)
-        if frozen != source.frozen:
-            source.frozen = frozen
-            log.warning("prices.source_frozen" if frozen else "prices.source_thawed", source=name)
-        affordable = source.calls >= 1.0 or source.feed.calls_per_second <= 0
-        if affordable and self._validator.suspect(name, now) and SOL_MINT not in source.busy:
-            source.calls -= 1.0
-            self._launch(source, [SOL_MINT])
+    def _look_whether_frozen(self) -> None:
+        """Where a source has said nothing new, ask all for SOL as well, that have a call left: that price never stands still.
+
+        All, because what is frozen shows in that others go on: a token that has crashed stands still everywhere.
+        """
+        now = self._clock.now()
+        for source in self._sources:
+            frozen = self._validator.frozen(source.feed.source, now)
+            if frozen != source.frozen:
+                source.frozen = frozen
+                log.warning(
+                    "prices.source_frozen" if frozen else "prices.source_thawed", source=source.feed.source
+                )
+        if not any(self._validator.suspect(source.feed.source, now) for source in self._sources):
+            return
+        for source in self._sources:
+            affordable = source.calls >= 1.0 or source.feed.calls_per_second <= 0
+            if affordable and SOL_MINT not in source.busy:
+                source.calls -= 1.0
+                self._launch(source, [SOL_MINT])
 
     def _launch(self, source: _Source, tokens: Sequence[TokenAddress]) -> None:
         size = _chunk_size(source.feed)
