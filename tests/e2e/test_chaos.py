@@ -10,7 +10,7 @@ from tests.chaos.grid import Mode, all_cells, sample
 from tests.chaos.world import struck_world
 
 SEED = 1
-CELLS = 5
+CELLS = 3
 HANG_SECONDS = 2.0
 
 
