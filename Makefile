@@ -8,8 +8,8 @@
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONSAFEPATH VIRTUAL_ENV __PYVENV_LAUNCHER__
 
 BIN := .venv/bin
-# Test processes side by side; 0 runs all tests in one.
-WORKERS ?= 2
+# Test processes side by side; 0 runs all tests in one. One more than most machines have cores: many tests wait.
+WORKERS ?= 3
 # How many of the made-up mistakes of each package `make mutants FULL=1` tries, and which; SAMPLE=100 for so many in all.
 EACH ?= 25
 SEED ?= 1
