@@ -147,7 +147,7 @@ IGNORE_BODIES = {
     "/webhooks/test",
     "/admin/cache/warm",
 }
-NEED_NO_BODY = {"/agents/{id}", *IGNORE_BODIES}
+NEED_NO_BODY = {"/agents/{id}", "/protections/panic", *IGNORE_BODIES}
 # Registration is off: that is said before anything else about a request that can be read.
 CLOSED = {"/auth/register"}
 # Who sends it is asked before anything in it is looked at.
