@@ -40,6 +40,9 @@ NOT_RUN = {
     "make run": "installs into .venv; what it starts, `nexgent demo`, is what all of this runs against",
     "make test": "is this very run",
     ".venv/bin/nexgent serve": "would trade on the real market; every other end-to-end test starts it on the sandbox",
+    ".venv/bin/nexgent verify --chain": "the demo has no live wallet: tests/e2e/test_reconciliation.py",
+    ".venv/bin/nexgent adopt": "the demo has no live wallet: tests/e2e/test_reconciliation.py",
+    ".venv/bin/nexgent rent": "the demo has no live wallet: tests/e2e/test_reconciliation.py",
     ".venv/bin/nexgent wallets --unlock ADDRESS": "needs an encrypted wallet: tests/e2e/test_encrypted_wallet.py",
 }
 """Commands that cannot be run here, and why."""

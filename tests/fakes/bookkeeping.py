@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from nexgent.domain.bookkeeping.ports import StreamExcerpt
 from nexgent.domain.ledger.models import (
@@ -71,8 +71,7 @@ def journaled_closed_trade(journal: FakeJournal, closed_trade_id: ClosedTradeId)
     row = project(journal.entries).closed_trades.get(closed_trade_id)
     if row is None:
         return None
-    fields = {name: getattr(row, name) for name in ClosedTradeRow.__slots__}
-    return ClosedTradeRow(**fields)
+    return ClosedTradeRow(**{one.name: getattr(row, one.name) for one in fields(ClosedTradeRow)})
 
 
 class FakeHandEntries:

@@ -49,7 +49,7 @@ def test_the_lock_installs_as_it_is_whatever_the_index_offers_by_then(tmp_path: 
                     index.add(name, LATER, *real_fields(name))
                 lines[lock].append(line(name, version, digest, marker.rstrip()))
         runtime = lines["requirements-runtime.lock"]
-        assert len(wanted["requirements-runtime.lock"]) > 80
+        assert len(wanted["requirements-runtime.lock"]) > 70
         project.lock(runtime, [entry for entry in lines["requirements.lock"] if entry not in runtime])
         settings = {"PIP_INDEX_URL": index.address}
 

@@ -62,7 +62,7 @@ def test_what_is_worth_guarding_has_a_limit_of_its_own() -> None:
         or endpoint.path.startswith(("/auth/login", "/auth/re"))
     ]
 
-    assert len(guarded) == 16
+    assert len(guarded) == 20
     assert [f"{one.method} {one.path}" for one in guarded if one.limit is None] == []
 
 

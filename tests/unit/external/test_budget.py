@@ -112,8 +112,8 @@ def test_a_429_without_a_hint_is_answered_with_growing_pauses() -> None:
     window.observe(10.0, EPOCH, 429, {})
     second = window.take(10.0, Priority.EXIT)
 
-    assert 0.3 < first < 0.7
-    assert 0.7 < second < 1.3
+    assert 0.25 <= first <= 0.5
+    assert 0.5 <= second <= 1.0
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "nan", "", "1e99"])

@@ -94,14 +94,14 @@ def judge_limits(config: TradingConfig) -> list[Finding]:
         ("%", protections.max_daily_loss_percent),
         ("% below the peak", protections.max_drawdown_percent),
     )
-    exposure = _set(("SOL", protections.max_exposure_sol), ("%", protections.max_exposure_percent))
+    most = _set(("SOL", protections.max_exposure_sol), ("%", protections.max_exposure_percent))
     return [
         stops,
         Finding("daily loss", Verdict.OK, f"at most {daily}")
         if daily
         else Finding("daily loss", Verdict.FAIL, "no limit", "Set protections.maxDailyLossSol or …Percent"),
-        Finding("exposure", Verdict.OK, f"at most {exposure}")
-        if exposure
+        Finding("exposure", Verdict.OK, f"at most {most}")
+        if most
         else Finding("exposure", Verdict.FAIL, "no limit", "Set protections.maxExposureSol or …Percent"),
     ]
 

@@ -107,7 +107,7 @@ async def reclaim_rent(address: WalletInPath, caller: SessionCaller, services: S
     "/{walletAddress}/ignore",
     summary="Hear of an orphan no more, or again",
     responses=refusals(_UNKNOWN_WALLET),
-    dependencies=[ONCE_BY_NATURE],
+    dependencies=[limited(30), ONCE_BY_NATURE],
 )
 async def ignore(address: WalletInPath, body: IgnoreIn, caller: SessionCaller, services: Services) -> DoneOut:
     """Ignore an orphan."""
