@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from typing import Any
-from urllib.parse import quote
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
-from nexgent.cli.live_wallets import add_wallet_options, find_wallet, find_wallets
+from nexgent.cli.live_wallets import add_wallet_options, find_wallet, find_wallets, path_of
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
@@ -49,11 +48,11 @@ async def _act(arguments: argparse.Namespace, settings: Settings) -> tuple[list[
     async with ApiClient.of(arguments, settings) as api:
         if arguments.token is None:
             found = [
-                await api.call("GET", f"{_path(wallet)}/reconciliation")
+                await api.call("GET", f"{path_of(wallet)}/reconciliation")
                 for wallet in await find_wallets(api, arguments)
             ]
             return orphan_lines(found, line_width()), found
-        path = _path(await find_wallet(api, arguments))
+        path = path_of(await find_wallet(api, arguments))
         body: dict[str, Any] = {"tokenAddress": arguments.token}
         if arguments.ignore or arguments.unignore:
             answer = await api.call("POST", f"{path}/ignore", {**body, "ignored": arguments.ignore})
@@ -65,10 +64,6 @@ async def _act(arguments: argparse.Namespace, settings: Settings) -> tuple[list[
         answer = await api.call("POST", f"{path}/adopt", body)
         line = f"{answer['amount']} {answer['tokenSymbol']} are a position now, at a cost of {answer['costSol']} SOL"
         return [f"{line} (position {answer['positionId']})."], answer
-
-
-def _path(wallet: str) -> str:
-    return f"/wallets/{quote(wallet, safe='')}"
 
 
 def orphan_lines(wallets: list[dict[str, Any]], width: int | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from typing import Any
+from urllib.parse import quote
 
 from nexgent.cli.agents import add_agent_option, find_agent
 from nexgent.cli.api_client import ApiClient
@@ -38,3 +39,8 @@ async def find_wallet(api: ApiClient, arguments: argparse.Namespace) -> str:
     if len(found) > 1:
         raise InvalidInputError(f"There are {len(found)} live wallets; say which with --wallet or --agent")
     return found[0]
+
+
+def path_of(wallet: str) -> str:
+    """Return the path of a wallet's resource."""
+    return f"/wallets/{quote(wallet, safe='')}"

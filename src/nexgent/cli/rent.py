@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from typing import Any
-from urllib.parse import quote
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
-from nexgent.cli.live_wallets import add_wallet_options, find_wallet, find_wallets
+from nexgent.cli.live_wallets import add_wallet_options, find_wallet, find_wallets, path_of
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
@@ -41,11 +40,10 @@ async def _act(arguments: argparse.Namespace, settings: Settings) -> tuple[list[
     async with ApiClient.of(arguments, settings) as api:
         if arguments.close:
             wallet = await find_wallet(api, arguments)
-            answer = await api.call("POST", f"/wallets/{quote(wallet, safe='')}/rent", {})
+            answer = await api.call("POST", f"{path_of(wallet)}/rent", {})
             return reclaimed_lines(answer), answer
         found = [
-            await api.call("GET", f"/wallets/{quote(wallet, safe='')}/rent")
-            for wallet in await find_wallets(api, arguments)
+            await api.call("GET", f"{path_of(wallet)}/rent") for wallet in await find_wallets(api, arguments)
         ]
         return rent_lines(found, line_width()), found
 

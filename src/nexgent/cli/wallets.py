@@ -8,11 +8,11 @@ import json
 import sys
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.explain import agent_names
+from nexgent.cli.live_wallets import path_of
 from nexgent.cli.options import whole_number
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, table
@@ -66,9 +66,9 @@ async def _act(
             body = {"passphrase": passphrase}
             if arguments.ttl is not None:
                 body["ttlSeconds"] = arguments.ttl
-            return await api.call("POST", f"/wallets/{quote(arguments.unlock, safe='')}/unlock", body), {}
+            return await api.call("POST", f"{path_of(arguments.unlock)}/unlock", body), {}
         if arguments.lock is not None:
-            return await api.call("POST", f"/wallets/{quote(arguments.lock, safe='')}/lock", {}), {}
+            return await api.call("POST", f"{path_of(arguments.lock)}/lock", {}), {}
         answer = await api.call("GET", "/wallets")
         return answer, {} if arguments.json else await agent_names(api)
 

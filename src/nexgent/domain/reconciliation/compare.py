@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.reconciliation.errors import InconsistentNodeError
 from nexgent.domain.reconciliation.models import ChainSnapshot, Finding, FindingKind, Movement
 from nexgent.domain.trading.orders.purchases import DEFAULT_SYMBOL
 from nexgent.shared.money import SOL_DECIMALS, SOL_MINT, SOL_SYMBOL
@@ -27,12 +28,14 @@ def busy_mints(state: WalletState, now: datetime, settling: timedelta = SETTLING
     return busy | {b.mint for b in state.balances.values() if now - b.updated_at < settling}
 
 
-def shows_last_change(state: WalletState, block_time: datetime) -> bool:
-    """Tell whether a block is newer than the last change of the ledger: only then can what it lacks be called missing.
+def require_newer_block(state: WalletState, block_time: datetime) -> None:
+    """Raise `InconsistentNodeError` unless a block is newer than the last change of the ledger.
 
-    A node that is behind shows a wallet as it was before its last trade, however often it is asked.
+    Only then can what it lacks be called missing: a node that is behind shows a wallet as it was before its last trade, however
+    often it is asked.
     """
-    return all(balance.updated_at < block_time for balance in state.balances.values())
+    if any(balance.updated_at >= block_time for balance in state.balances.values()):
+        raise InconsistentNodeError("The node is behind: its newest block is older than the last change")
 
 
 def compare(

@@ -37,11 +37,11 @@ from nexgent.domain.trading.settlement import (
     settle_purchase,
     settle_sale,
 )
+from nexgent.domain.trading.swap_postings import SOL, Token, burn_postings
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
 from nexgent.shared.ids import derived_id, late_intent_id, position_intent_id
 from nexgent.shared.money import (
     CONTEXT,
-    SOL_DECIMALS,
     SOL_MINT,
     SOL_SYMBOL,
     from_raw,
@@ -78,6 +78,10 @@ class Prices:
         return SettlementContext(
             now=self.now, sol_usd=self.sol_usd, token_symbol=symbol, token_decimals=decimals
         )
+
+    def usd(self, lamports: int) -> Decimal:
+        """Return what an amount of SOL is worth, 0 when nobody knows."""
+        return CONTEXT.multiply(sol(lamports), self.sol_usd) if self.sol_usd is not None else Decimal(0)
 
 
 def book_difference(state: WalletState, finding: Finding, prices: Prices) -> list[Booking]:
@@ -133,7 +137,7 @@ def book_purchase_elsewhere(
         agent_id=state.agent_id,
         wallet_address=state.wallet_address,
         type=TransactionType.SWAP,
-        value_usd=_usd(paid, prices),
+        value_usd=prices.usd(paid),
         time=movement.at or prices.now,
         input_mint=SOL_MINT,
         input_symbol=SOL_SYMBOL,
@@ -147,10 +151,10 @@ def book_purchase_elsewhere(
         network_fee_sol=sol(fees),
     )
     postings = [
-        _sol(Account.WALLET, movement.change(SOL_MINT)),
-        _sol(Account.MARKET, paid),
-        _sol(Account.NETWORK_FEE, movement.network_fee_lamports),
-        _sol(Account.RENT, max(movement.rent_lamports, 0)),
+        SOL.posting(Account.WALLET, movement.change(SOL_MINT)),
+        SOL.posting(Account.MARKET, paid),
+        SOL.posting(Account.NETWORK_FEE, movement.network_fee_lamports),
+        SOL.posting(Account.RENT, max(movement.rent_lamports, 0)),
         Posting(Account.WALLET, token.mint, bought, token.symbol, token.decimals),
         Posting(Account.MARKET, token.mint, -bought, token.symbol, token.decimals),
     ]
@@ -172,7 +176,7 @@ def sol_line(
         agent_id=state.agent_id,
         wallet_address=state.wallet_address,
         type=TransactionType.DEPOSIT if came else TransactionType.BURN,
-        value_usd=_usd(abs(lamports), prices),
+        value_usd=prices.usd(abs(lamports)),
         time=prices.now,
         input_mint=SOL_MINT,
         input_symbol=SOL_SYMBOL,
@@ -185,9 +189,9 @@ def sol_line(
     fee = movement.network_fee_lamports if movement is not None and not came else 0
     fee = min(fee, abs(lamports))
     postings = [
-        _sol(Account.WALLET, lamports),
-        _sol(Account.EXTERNAL, -lamports - fee),
-        _sol(Account.NETWORK_FEE, fee),
+        SOL.posting(Account.WALLET, lamports),
+        SOL.posting(Account.EXTERNAL, -lamports - fee),
+        SOL.posting(Account.NETWORK_FEE, fee),
     ]
     return Recorded(record), tuple(posting for posting in postings if posting.amount_raw)
 
@@ -214,10 +218,7 @@ def moved_tokens(
             input_amount=from_raw(from_free, balance.decimals),
             input_price=Decimal(0),
         )
-        postings = (
-            Posting(Account.WALLET, mint, -from_free, balance.symbol, balance.decimals),
-            Posting(Account.EXTERNAL, mint, from_free, balance.symbol, balance.decimals),
-        )
+        postings = burn_postings(Token(mint, balance.symbol, balance.decimals), from_free)
         bookings.append(Booking(lines=((Recorded(record), postings),)))
     if position is not None and amount_raw > from_free:
         moved = amount_raw - from_free
@@ -359,7 +360,7 @@ def _sale_elsewhere(
         agent_id=state.agent_id,
         wallet_address=state.wallet_address,
         type=TransactionType.SWAP,
-        value_usd=_usd(received, prices),
+        value_usd=prices.usd(received),
         time=prices.now,
         input_mint=mint,
         input_symbol=balance.symbol,
@@ -375,10 +376,10 @@ def _sale_elsewhere(
     postings = [
         Posting(Account.WALLET, mint, -amount_raw, balance.symbol, balance.decimals),
         Posting(Account.MARKET, mint, amount_raw, balance.symbol, balance.decimals),
-        _sol(Account.WALLET, movement.change(SOL_MINT)),
-        _sol(Account.MARKET, -received),
-        _sol(Account.NETWORK_FEE, fees.network_fee_lamports),
-        _sol(Account.RENT, fees.rent_lamports),
+        SOL.posting(Account.WALLET, movement.change(SOL_MINT)),
+        SOL.posting(Account.MARKET, -received),
+        SOL.posting(Account.NETWORK_FEE, fees.network_fee_lamports),
+        SOL.posting(Account.RENT, fees.rent_lamports),
     ]
     return Booking(lines=((Recorded(record), tuple(p for p in postings if p.amount_raw)),))
 
@@ -443,11 +444,3 @@ def _traded(
 
 def _context(position: Position, prices: Prices) -> SettlementContext:
     return prices.context(position.token_symbol, position.decimals)
-
-
-def _usd(lamports: int, prices: Prices) -> Decimal:
-    return CONTEXT.multiply(sol(lamports), prices.sol_usd) if prices.sol_usd is not None else Decimal(0)
-
-
-def _sol(account: Account, lamports: int) -> Posting:
-    return Posting(account, SOL_MINT, lamports, SOL_SYMBOL, SOL_DECIMALS)

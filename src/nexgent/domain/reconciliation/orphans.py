@@ -11,10 +11,9 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed, newest_sol_usd
-from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare, shows_last_change
+from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare, require_newer_block
 from nexgent.domain.reconciliation.entries import Prices, book_adoption
 from nexgent.domain.reconciliation.errors import (
-    InconsistentNodeError,
     NoOrphanError,
     NoPriceError,
     PositionExistsError,
@@ -102,8 +101,7 @@ class Orphans:
         now = self._clock.now()
         if mint in busy_mints(before, now) | busy_mints(state, now, SETTLING):
             raise WalletMovingError(address)
-        if not shows_last_change(state, block_time):
-            raise InconsistentNodeError("The node is behind: its newest block is older than the last change")
+        require_newer_block(state, block_time)
         position = state.position_of(mint)
         if position is not None:
             raise PositionExistsError(mint, position.id)

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 import structlog
 
@@ -19,7 +18,6 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import (
     Account,
     Intent,
-    Posting,
     RentReclaimed,
     Submission,
     TradeExpired,
@@ -30,6 +28,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.ledger.state import OpenIntent, WalletState
 from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
+from nexgent.domain.reconciliation.entries import Prices
 from nexgent.domain.reconciliation.errors import (
     NothingToReclaimError,
     RentFailedError,
@@ -44,11 +43,13 @@ from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.models import NeverLanded
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.ports import WalletKeys
+from nexgent.domain.trading.settlement import transaction_id_for
+from nexgent.domain.trading.swap_postings import SOL
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
 from nexgent.shared.clock import Clock
 from nexgent.shared.ids import derived_id
 from nexgent.shared.loops import TaskSet
-from nexgent.shared.money import CONTEXT, SOL_DECIMALS, SOL_MINT, SOL_SYMBOL, sol
+from nexgent.shared.money import SOL_MINT, SOL_SYMBOL, sol
 from nexgent.shared.types import IntentId, TransactionId, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -204,7 +205,7 @@ class ReclaimRent:
                 log.warning("rent.unknown", wallet_address=address, code=named(error).code)
             movement = await self._landed(intent, submission)
         return Reclaimed(
-            transaction_id=_transaction_id(intent),
+            transaction_id=transaction_id_for(intent),
             signature=movement.signature,
             accounts=chosen,
             lamports=movement.change(SOL_MINT) + movement.network_fee_lamports,
@@ -252,15 +253,15 @@ class ReclaimRent:
         fee, change = outcome.network_fee_lamports, outcome.change(SOL_MINT)
         if outcome.failed:
             failed = TradeFailed(intent.id, "RENT_FAILED", "The transaction failed on the chain")
-            postings = (_sol(Account.WALLET, -fee), _sol(Account.NETWORK_FEE, fee))
+            postings = (SOL.posting(Account.WALLET, -fee), SOL.posting(Account.NETWORK_FEE, fee))
             await self._ledger.commit(self._ledger.stage(wallet, failed, postings))
             raise RentFailedError(failed.reason)
         now = outcome.at or self._clock.now()
         body = RentReclaimed(intent.id, self._record(intent, outcome, now))
         lines = [
-            _sol(Account.WALLET, change),
-            _sol(Account.RENT, -(change + fee)),
-            _sol(Account.NETWORK_FEE, fee),
+            SOL.posting(Account.WALLET, change),
+            SOL.posting(Account.RENT, -(change + fee)),
+            SOL.posting(Account.NETWORK_FEE, fee),
         ]
         await self._ledger.commit(self._ledger.stage(wallet, body, [one for one in lines if one.amount_raw]))
         log.info("rent.reclaimed", wallet_address=wallet, lamports=change + fee)
@@ -297,19 +298,18 @@ class ReclaimRent:
 
     def _record(self, intent: Intent, movement: Movement, now: datetime) -> TransactionRecord:
         change = movement.change(SOL_MINT)
-        amount = sol(abs(change))
-        usd = newest_sol_usd(self._sol_price, self._clock.now())
+        prices = Prices(now=now, sol_usd=newest_sol_usd(self._sol_price, self._clock.now()))
         return TransactionRecord(
-            id=_transaction_id(intent),
+            id=transaction_id_for(intent),
             agent_id=intent.agent_id,
             wallet_address=intent.wallet_address,
             type=TransactionType.DEPOSIT if change >= 0 else TransactionType.BURN,
-            value_usd=CONTEXT.multiply(amount, usd) if usd is not None else Decimal(0),
+            value_usd=prices.usd(abs(change)),
             time=now,
             input_mint=SOL_MINT,
             input_symbol=SOL_SYMBOL,
-            input_amount=amount,
-            input_price=usd,
+            input_amount=sol(abs(change)),
+            input_price=prices.sol_usd,
             destination_address=intent.wallet_address,
             transaction_hash=movement.signature,
             network_fee_sol=sol(movement.network_fee_lamports),
@@ -324,11 +324,3 @@ def _is_empty(account: TokenAccount, state: WalletState) -> bool:
         return False
     wanted = {open_intent.intent.token_address for open_intent in state.intents.values()}
     return account.mint not in wanted
-
-
-def _transaction_id(intent: Intent) -> TransactionId:
-    return TransactionId(derived_id("transaction", intent.id))
-
-
-def _sol(account: Account, lamports: int) -> Posting:
-    return Posting(account, SOL_MINT, lamports, SOL_SYMBOL, SOL_DECIMALS)

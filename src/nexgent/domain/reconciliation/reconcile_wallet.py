@@ -26,8 +26,8 @@ from nexgent.domain.reconciliation.compare import (
     busy_mints,
     compare,
     explains,
+    require_newer_block,
     same,
-    shows_last_change,
 )
 from nexgent.domain.reconciliation.entries import (
     Booking,
@@ -145,8 +145,7 @@ class ReconcileWallet:
         if not await self._chain.confirms(again, {f.mint for f in confirmed if f.to_book}):
             raise InconsistentNodeError("The node's lists of accounts and the accounts themselves differ")
         # The cursor's slot is no proof: a node may be stuck between it and the wallet's last trade.
-        if not shows_last_change(state, await self._chain.block_time(again.slot)):
-            raise InconsistentNodeError("The node is behind: its newest block is older than the last change")
+        require_newer_block(state, await self._chain.block_time(again.slot))
         return await self._book(state, again, confirmed, last)
 
     async def _look(
@@ -268,19 +267,12 @@ class ReconcileWallet:
         return late, doubtful
 
     async def _fill(self, swap: ExpiredSwap, state: WalletState) -> Fill | None:
-        intent = swap.intent
-        buying = intent.input_mint == SOL_MINT
-        request = QuoteRequest(
-            input_mint=intent.input_mint,
-            output_mint=intent.token_address if buying else SOL_MINT,
-            amount_raw=intent.amount_raw,
-            taker=state.wallet_address,
-        )
         try:
             gateway = self._venues.of(swap.submission).gateway
         except UnknownVenueError:
             # Nobody can tell what the swap was to be; what it moved is booked all the same.
             return None
+        request = QuoteRequest.of_intent(swap.intent)
         outcome = await gateway.resolve(swap.submission, state.wallet_address, request)
         return outcome.fill if isinstance(outcome, Landed) else None
 

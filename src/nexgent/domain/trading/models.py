@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from nexgent.domain.ledger.models import Intent
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
 
 
@@ -18,6 +20,17 @@ class QuoteRequest:
     taker: WalletAddress | None = None
     slippage_bps: int | None = None
     priority_fee_lamports: int | None = None
+
+    @classmethod
+    def of_intent(cls, intent: Intent) -> QuoteRequest:
+        """Return what an intent's swap was asked to do, for finding out what became of it."""
+        buying = intent.input_mint == SOL_MINT
+        return cls(
+            input_mint=intent.input_mint,
+            output_mint=intent.token_address if buying else SOL_MINT,
+            amount_raw=intent.amount_raw,
+            taker=intent.wallet_address,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class Token:
         return Posting(account, self.mint, amount_raw, self.symbol, self.decimals)
 
 
-_SOL = Token(SOL_MINT, SOL_SYMBOL, SOL_DECIMALS)
+SOL = Token(SOL_MINT, SOL_SYMBOL, SOL_DECIMALS)
 
 
 def burn_postings(token: Token, amount_raw: int) -> tuple[Posting, ...]:
@@ -35,9 +35,9 @@ def fee_postings(fill: Fill) -> list[Posting]:
     """Return what network and rent accounts gain."""
     postings = []
     if fill.fees.network_fee_lamports:
-        postings.append(_SOL.posting(Account.NETWORK_FEE, fill.fees.network_fee_lamports))
+        postings.append(SOL.posting(Account.NETWORK_FEE, fill.fees.network_fee_lamports))
     if fill.fees.rent_lamports:
-        postings.append(_SOL.posting(Account.RENT, fill.fees.rent_lamports))
+        postings.append(SOL.posting(Account.RENT, fill.fees.rent_lamports))
     return postings
 
 
@@ -46,9 +46,9 @@ def buy_postings(token: Token, fill: Fill, debit_lamports: int) -> tuple[Posting
     swap = debit_lamports - fill.fees.network_and_rent_lamports
     # The provider takes its fee out of the SOL that goes in; the market gets the rest.
     protocol = min(fill.fees.protocol_fee_lamports or 0, swap)
-    postings = [_SOL.posting(Account.WALLET, -debit_lamports), _SOL.posting(Account.MARKET, swap - protocol)]
+    postings = [SOL.posting(Account.WALLET, -debit_lamports), SOL.posting(Account.MARKET, swap - protocol)]
     if protocol:
-        postings.append(_SOL.posting(Account.PROTOCOL_FEE, protocol))
+        postings.append(SOL.posting(Account.PROTOCOL_FEE, protocol))
     postings += fee_postings(fill)
     postings.append(token.posting(Account.WALLET, fill.out_amount_raw))
     postings.append(token.posting(Account.MARKET, -fill.out_amount_raw))
@@ -62,10 +62,10 @@ def sale_postings(token: Token, fill: Fill, credit_lamports: int) -> tuple[Posti
     postings = [
         token.posting(Account.WALLET, -fill.in_amount_raw),
         token.posting(Account.MARKET, fill.in_amount_raw),
-        _SOL.posting(Account.WALLET, credit_lamports),
-        _SOL.posting(Account.MARKET, -(swap + protocol)),
+        SOL.posting(Account.WALLET, credit_lamports),
+        SOL.posting(Account.MARKET, -(swap + protocol)),
     ]
     if protocol:
-        postings.append(_SOL.posting(Account.PROTOCOL_FEE, protocol))
+        postings.append(SOL.posting(Account.PROTOCOL_FEE, protocol))
     postings += fee_postings(fill)
     return tuple(postings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Intent, Posting, Submission, TradeFailed, TradeSubmitted
+from nexgent.domain.ledger.models import Account, Intent, Submission, TradeFailed, TradeSubmitted
 from nexgent.domain.trading.errors import SwapNotSentError, named
 from nexgent.domain.trading.models import (
     Fill,
@@ -18,9 +18,9 @@ from nexgent.domain.trading.models import (
     StillUnknown,
     SwapOutcome,
 )
+from nexgent.domain.trading.swap_postings import SOL
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.money import SOL_DECIMALS, SOL_MINT, SOL_SYMBOL
 
 RESOLVE_PAUSES_SECONDS = (0.5, 1.0, 2.0, 2.0, 4.0, 4.0, 8.0, 8.0)
 
@@ -79,7 +79,9 @@ class SwapExecution:
             case Reverted():
                 body = TradeFailed(intent.id, outcome.code, outcome.reason)
                 fee = outcome.network_fee_lamports
-                postings = (_sol(Account.WALLET, -fee), _sol(Account.NETWORK_FEE, fee)) if fee else ()
+                postings = (
+                    (SOL.posting(Account.WALLET, -fee), SOL.posting(Account.NETWORK_FEE, fee)) if fee else ()
+                )
                 try:
                     await self._ledger.commit(self._ledger.stage(intent.wallet_address, body, postings))
                 except NexgentError:
@@ -100,7 +102,3 @@ class SwapExecution:
             except Exception as error:
                 outcome = StillUnknown(reason=named(error).message)
         return outcome
-
-
-def _sol(account: Account, lamports: int) -> Posting:
-    return Posting(account, SOL_MINT, lamports, SOL_SYMBOL, SOL_DECIMALS)

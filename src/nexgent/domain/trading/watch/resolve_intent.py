@@ -22,7 +22,6 @@ from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.swap_execution import SwapExecution
 from nexgent.domain.trading.venues import SwapVenues
 from nexgent.shared.clock import Clock
-from nexgent.shared.money import SOL_MINT
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +66,7 @@ class ResolveIntent:
 
     async def _finish_sent(self, intent: Intent, submission: Submission) -> bool:
         venue = self._venues.of(submission)
-        buying = intent.input_mint == SOL_MINT
-        request = QuoteRequest(
-            input_mint=intent.input_mint,
-            output_mint=intent.token_address if buying else SOL_MINT,
-            amount_raw=intent.amount_raw,
-            taker=intent.wallet_address,
-        )
+        request = QuoteRequest.of_intent(intent)
         outcome = await venue.gateway.resolve(submission, intent.wallet_address, request)
         match outcome:
             case StillUnknown():
