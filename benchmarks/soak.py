@@ -2,7 +2,8 @@
 
 50 agents (5 of them live, on the sandbox's chain), one signal a second over a fixed set of tokens whose prices go up and down, so
 that what is bought is sold again by its stop. Every minute: memory and open files of the service, how late it answers, and the
-number of trades; at the end the slope of its memory over the second half. Exit code 1 when that is above what is promised.
+number of trades; at the end the slope of its memory over the second half. Exit code 1 when that is above what is
+promised, or when the run was too short to tell.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-import psutil
 import uvloop
 from solders.keypair import Keypair
 
 from benchmarks.load import MANY_CONNECTIONS
 from nexgent.sandbox.control import SandboxControl
+from tests.e2e.live import live_agent
 from tests.e2e.product import Product
 
 AGENTS = 50
 LIVE = 5
+FUNDS_SOL = 1000
 TOKENS = 40
 PRICE = Decimal("0.001")
+FEWEST_SAMPLES = 5
 SLOPE_PROMISE = 0.2
 """MB a minute."""
 CONFIG = {
@@ -56,11 +59,11 @@ class Sample:
     trades: int
 
 
-def slope(samples: Sequence[Sample]) -> float:
-    """Return how memory grows over the second half, in MB a minute, by least squares."""
+def slope(samples: Sequence[Sample]) -> float | None:
+    """Return how memory grows over the second half, in MB a minute, by least squares; None of too few samples."""
     half = [one for one in samples if one.minutes >= samples[-1].minutes / 2]
-    if len(half) < 3:
-        return 0.0
+    if len(half) < FEWEST_SAMPLES:
+        return None
     line = statistics.linear_regression([one.minutes for one in half], [one.megabytes for one in half])
     return line.slope
 
@@ -88,16 +91,9 @@ async def soak(minutes: float, folder: Path) -> list[Sample]:
 
 async def _agents(product: Product, control: SandboxControl, keys: Sequence[Keypair]) -> None:
     for number in range(AGENTS - len(keys)):
-        await product.agent(f"Soak {number}", "1000", CONFIG)
+        await product.agent(f"Soak {number}", str(FUNDS_SOL), CONFIG)
     for number, key in enumerate(keys):
-        wallet = str(key.pubkey())
-        await control.fund(wallet, lamports=1000 * 10**9)
-        body = {"name": f"Soak live {number}", "tradingMode": "live"}
-        agent = await product.call("POST", "/agents", body, expect=201)
-        await product.call("PATCH", f"/agents/{agent['id']}/config", {"config": CONFIG})
-        given = {"agentId": agent["id"], "walletAddress": wallet, "walletType": "live"}
-        await product.call("POST", "/wallets/assign", given, expect=201)
-        await product.call("POST", f"/wallets/{wallet}/check-deposits", {"agentId": agent["id"]})
+        await live_agent(product, control, str(key.pubkey()), f"Soak live {number}", CONFIG, FUNDS_SOL)
 
 
 async def _trade(product: Product, mints: Sequence[str], minutes: float) -> list[Sample]:
@@ -143,14 +139,10 @@ async def _look(product: Product, minutes: float) -> Sample:
         minutes=minutes,
         megabytes=service.memory_info().rss / 1e6,
         files=service.num_fds(),
-        worker_megabytes=_rss(worker),
+        worker_megabytes=worker.memory_info().rss / 1e6,
         lag_milliseconds=lag,
         trades=int(trades),
     )
-
-
-def _rss(process: psutil.Process) -> float:
-    return float(process.memory_info().rss / 1e6)
 
 
 def _show(one: Sample) -> None:
@@ -170,6 +162,9 @@ def main() -> int:
         Path(folder).chmod(0o711)
         samples = uvloop.run(soak(options.minutes, Path(folder)))
     grown = slope(samples)
+    if grown is None:
+        print("too short to tell whether memory grows: ten minutes are the least", file=sys.stderr)
+        return 1
     print(f"memory over the second half: {grown:+.2f} MB a minute (promise {SLOPE_PROMISE})")
     return 0 if grown <= SLOPE_PROMISE else 1
 

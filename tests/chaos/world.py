@@ -6,26 +6,24 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
+import psutil
 from solders.keypair import Keypair
 
 from nexgent.sandbox.control import SandboxControl
 from tests.chaos.grid import DROPS, KILLS, Cell, Fault, Mode, Operation
-from tests.e2e.live import PAST_EXPIRY_SLOTS, Trader, live_trader
+from tests.e2e.live import PAST_EXPIRY_SLOTS, START_PRICE, Trader, live_trader, only_token
 from tests.e2e.product import Product, flush_redis, until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LEASE_SECONDS = 3
-START_PRICE = Decimal("0.001")
 CONFIG: dict[Operation, dict[str, Any]] = {
     Operation.TAKE_PROFIT: {
         "takeProfit": {
@@ -50,6 +48,8 @@ TRIGGER = {
 class StruckProduct(Product):
     """A product whose service has failpoints."""
 
+    modules: ClassVar[Mapping[str, str]] = {"serve": "tests.chaos.failpoints"}
+
     @property
     def arming(self) -> Path:
         """The file that arms a failpoint."""
@@ -64,22 +64,6 @@ class StruckProduct(Product):
             "PYTHONPATH": str(REPOSITORY),
             "ENGINE_LEASE_SECONDS": str(LEASE_SECONDS),
         }
-
-    def spawn(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start a command; the service with its failpoints."""
-        if arguments[:1] != ("serve",):
-            return super().spawn(name, *arguments, env=env)
-        with (self.folder / f"{name}.log").open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.failpoints", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=env or self.environment,
-                cwd=self.folder,
-            )
-        self._processes[name] = process
-        return process
 
     def arm(self, point: str, moment: str, *, kill: bool) -> None:
         """Let the next call at that point be struck."""
@@ -97,10 +81,6 @@ class StruckProduct(Product):
     def struck(self) -> bool:
         """Tell whether the armed point was reached."""
         return self.arming.with_suffix(".hit").exists()
-
-    async def wait_for_end(self) -> None:
-        """Wait until the service is dead, and everything it had started."""
-        await asyncio.to_thread(self._processes["service"].wait)
 
 
 class World:
@@ -123,11 +103,12 @@ class World:
             if cell.fault in DROPS:
                 kind = "drop_before" if cell.fault is Fault.DROP_BEFORE else "drop_after"
                 await control.fault(kind, "execute", times=1)
+            family = self.product.family()
             self.product.arm(cell.point, cell.moment, kill=cell.fault in KILLS)
             trigger = asyncio.create_task(self._trigger(trader, cell.operation))
             try:
                 await until(self._reached, f"{cell.moment} {cell.point} is reached")
-                await self._strike(control, cell.fault)
+                await self._strike(control, cell.fault, family)
             finally:
                 self.product.disarm()
                 with suppress(httpx.HTTPError, AssertionError):
@@ -142,13 +123,7 @@ class World:
         config = CONFIG.get(cell.operation, {})
         if cell.mode is Mode.LIVE:
             return await live_trader(self.product, control, str(self._keys.pop().pubkey()), symbol, config)
-        token = {"symbol": symbol, "priceSol": str(START_PRICE), "liquiditySol": "1000", "decimals": 6}
-        mint = (await control.add_tokens([token]))[0]["mint"]
-        settings = {
-            "signals": {"tokenFilterMode": "whitelist", "tokenList": [mint]},
-            "positionCalculator": {"randomization": {"enabled": False}},
-            **config,
-        }
+        mint, settings = await only_token(control, symbol, config)
         agent = await self.product.agent(f"Paper {symbol}", "10", settings)
         return Trader(self.product, control, agent, agent["wallet"], mint, START_PRICE)
 
@@ -166,11 +141,11 @@ class World:
     async def _reached(self) -> bool:
         return self.product.struck
 
-    async def _strike(self, control: SandboxControl, fault: Fault) -> None:
+    async def _strike(self, control: SandboxControl, fault: Fault, family: Sequence[psutil.Process]) -> None:
         product = self.product
         match fault:
             case Fault.KILL | Fault.KILL_EXPIRED:
-                await product.wait_for_end()
+                await asyncio.to_thread(product.wait_for_end, family)
                 if fault is Fault.KILL_EXPIRED:
                     await control.advance_slots(PAST_EXPIRY_SLOTS)
                 await product.start_service()

@@ -11,6 +11,7 @@ from tests.e2e.product import SOL_MINT, Product, until
 
 ONE_SOL = 10**9
 FUNDS_SOL = 10
+START_PRICE = Decimal("0.001")
 # Far beyond the 150 blocks for which a transaction stays valid.
 PAST_EXPIRY_SLOTS = 400
 
@@ -105,26 +106,46 @@ class Trader:
         assert code == 0, report
 
 
-async def live_trader(
-    product: Product, control: SandboxControl, wallet: str, symbol: str, config: dict[str, Any] | None = None
-) -> Trader:
-    """Return a live agent with a token and a funded wallet of its own; the key has to be loaded. `config` is added to its own."""
-    token = {"symbol": symbol, "priceSol": "0.001", "liquiditySol": "1000", "decimals": 6}
+async def only_token(
+    control: SandboxControl, symbol: str, config: dict[str, Any] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return a token of its own, and the configuration of an agent that buys nothing else; `config` is added to it."""
+    token = {"symbol": symbol, "priceSol": str(START_PRICE), "liquiditySol": "1000", "decimals": 6}
     mint = (await control.add_tokens([token]))[0]["mint"]
-    await control.fund(wallet, lamports=FUNDS_SOL * ONE_SOL)
-    agent = await product.call(
-        "POST", "/agents", {"name": f"Live {symbol}", "tradingMode": "live"}, expect=201
-    )
-    settings = {
+    return mint, {
         "signals": {"tokenFilterMode": "whitelist", "tokenList": [mint]},
         "positionCalculator": {"randomization": {"enabled": False}},
         **(config or {}),
     }
-    await product.call("PATCH", f"/agents/{agent['id']}/config", {"config": settings})
+
+
+async def live_agent(
+    product: Product,
+    control: SandboxControl,
+    wallet: str,
+    name: str,
+    config: dict[str, Any],
+    funds_sol: int = FUNDS_SOL,
+) -> dict[str, Any]:
+    """Return a live agent with a wallet that holds some SOL on the chain; the key has to be loaded."""
+    await control.fund(wallet, lamports=funds_sol * ONE_SOL)
+    agent: dict[str, Any] = await product.call(
+        "POST", "/agents", {"name": name, "tradingMode": "live"}, expect=201
+    )
+    await product.call("PATCH", f"/agents/{agent['id']}/config", {"config": config})
     body = {"agentId": agent["id"], "walletAddress": wallet, "walletType": "live"}
     await product.call("POST", "/wallets/assign", body, expect=201)
     await product.call("POST", f"/wallets/{wallet}/check-deposits", {"agentId": agent["id"]})
-    trader = Trader(product, control, agent, wallet, mint, Decimal("0.001"))
+    return agent
+
+
+async def live_trader(
+    product: Product, control: SandboxControl, wallet: str, symbol: str, config: dict[str, Any] | None = None
+) -> Trader:
+    """Return a live agent with a token and a funded wallet of its own; the key has to be loaded. `config` is added to its own."""
+    mint, settings = await only_token(control, symbol, config)
+    agent = await live_agent(product, control, wallet, f"Live {symbol}", settings)
+    trader = Trader(product, control, agent, wallet, mint, START_PRICE)
     assert await trader.booked() == {SOL_MINT: FUNDS_SOL * ONE_SOL}
     return trader
 

@@ -11,11 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import psutil
@@ -63,6 +63,9 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: flo
 class Product:
     """A sandbox and a service of its own, in a folder of its own. `settings` are added to the service's."""
 
+    modules: ClassVar[Mapping[str, str]] = {}
+    """Commands that another module than the product's own starts."""
+
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.settings = dict(settings or {})
@@ -104,7 +107,7 @@ class Product:
         """Start a command of the product; its output goes to a file in the folder."""
         with (self.folder / f"{name}.log").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "nexgent", *arguments],
+                [sys.executable, "-m", self.modules.get(arguments[0], "nexgent"), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -188,8 +191,16 @@ class Product:
 
     def kill_service(self) -> None:
         """Kill the service the hard way and wait for everything it had started to be gone."""
-        family = [self.service, *self.service.children(recursive=True)]
+        family = self.family()
         self._processes["service"].kill()
+        self.wait_for_end(family)
+
+    def family(self) -> list[psutil.Process]:
+        """The service and everything it has started."""
+        return [self.service, *self.service.children(recursive=True)]
+
+    def wait_for_end(self, family: Sequence[psutil.Process]) -> None:
+        """Wait for a service that was killed, and for everything it had started, to be gone."""
         self._processes["service"].wait()
         _, alive = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
         assert not alive, f"left behind: {alive}"

@@ -223,8 +223,8 @@ def _only_a_body(dependant: Dependant) -> bool:
 def _direct(dependant: Dependant, body: Any) -> _Handler:
     """Return a handler that does for such an endpoint what FastAPI's does: the same validation, errors and call.
 
-    FastAPI looks for every kind of parameter each time, which takes a third of the time between the parser and the endpoint of
-    `POST /trading-signals` (of `GET /health/live` nearly all), and without which 2 000 signals a second are not reached.
+    FastAPI looks for every kind of parameter each time. In a profile that was a sixth of the CPU of `POST /trading-signals`,
+    which had lost a quarter of its requests a second to FastAPI's way, and with them its promise of 2 000.
     """
     endpoint = cast("Callable[..., Awaitable[Response]]", dependant.call)
     name = cast("str", dependant.request_param_name)
