@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from nexgent.api import openapi
+from nexgent.api.dashboard import add_dashboard, dashboard_files
 from nexgent.api.deps import ApiServices
 from nexgent.api.docs_page import DOCS_PATH, add_docs_page
 from nexgent.api.errors import not_found_response
@@ -117,6 +118,7 @@ def create_api(
         app.include_router(router, prefix=PREFIX)
     if docs:
         add_docs_page(app, about.title)
+    add_dashboard(app, dashboard_files())
     app.add_api_route("/health", _to_health, methods=["GET"], include_in_schema=False)
     app.state.agent_fragments = FragmentCache()
     app.state.position_fragments = PositionFragments()
@@ -136,7 +138,7 @@ def fixed_segments() -> frozenset[str]:
 def allowed_methods(path: str) -> tuple[str, ...]:
     """Return what can be done at a path, in the order of the `Allow` header; nothing for an unknown path."""
     found = {endpoint.method for endpoint in ENDPOINTS if _is_at(endpoint, path)}
-    if not found and path in _PAGES:
+    if not found and (path in _PAGES or path in dashboard_files()):
         found = {"GET"}
     if "GET" in found:
         found.add("HEAD")

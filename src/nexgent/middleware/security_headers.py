@@ -11,6 +11,11 @@ _POLICY = (
 )
 # The page of the API documentation also works over plain HTTP from another machine, where nothing may be upgraded.
 _DOCS_POLICY = _POLICY.removesuffix(";upgrade-insecure-requests")
+# The dashboard takes scripts, styles and data from here alone and stands in nobody's frame.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 _COMMON = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -26,11 +31,18 @@ _COMMON = [
 ]
 _HEADERS = [(b"content-security-policy", _POLICY.encode()), *_COMMON]
 _DOCS_HEADERS = [(b"content-security-policy", _DOCS_POLICY.encode()), *_COMMON]
+_PAGE_HEADERS = [
+    (b"content-security-policy", _PAGE_POLICY.encode()),
+    *(one for one in _COMMON if one[0] != b"x-frame-options"),
+    (b"x-frame-options", b"DENY"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+]
 DOCS_PATH = "/docs"
+_BY_PATH = {DOCS_PATH: _DOCS_HEADERS, "/": _PAGE_HEADERS}
 
 
 class SecurityHeadersMiddleware:
-    """Add the contract's security headers to every response."""
+    """Add the contract's security headers to every response, and stricter ones to the dashboard."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,7 +52,7 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = _DOCS_HEADERS if scope["path"] == DOCS_PATH else _HEADERS
+        headers = _BY_PATH.get(scope["path"], _HEADERS)
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
