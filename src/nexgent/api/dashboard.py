@@ -54,7 +54,7 @@ def dashboard_files() -> Mapping[str, StaticFile]:
 
 
 def read_files(folder: Path) -> Mapping[str, StaticFile]:
-    """Return the files of a bundle by the path they are served at: `index.html` is the page, what has no known ending is left out."""
+    """Return the files of a bundle by the path they are served at; `index.html` is the page."""
     found = {}
     for file in sorted(folder.rglob("*")):
         kind = _KINDS.get(file.suffix)

@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from nexgent import web
 from nexgent.api.app import allowed_methods
 from nexgent.api.dashboard import add_dashboard, dashboard_files, read_files
-from nexgent.api.errors import not_found_response
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCRIPT = b"console.log('hello');" * 50
@@ -37,7 +36,7 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def http(bundle: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI(exception_handlers={404: not_found_response})
+    app = FastAPI()
     add_dashboard(app, read_files(bundle))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as made:
