@@ -31,6 +31,7 @@ from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.live_check.check import LiveCheck
+from nexgent.domain.live_check.wallet_trial import WalletTrial
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -432,15 +433,12 @@ class FakeProjections:
 
 
 @dataclass
-class FakeHealth:
+class FakeServers:
     """Servers that answer, or not."""
 
     database: Exception | None = None
     redis: Exception | None = None
     queue: Exception | None = None
-    reason: str | None = None
-    lateness: str | None = None
-    wallets: ReconciliationHealth | None = None
 
     async def check_database(self) -> None:
         if self.database is not None:
@@ -454,6 +452,18 @@ class FakeHealth:
         if self.queue is not None:
             raise self.queue
 
+    def uptime_seconds(self) -> float:
+        return 12.7
+
+
+@dataclass
+class FakeHealth:
+    """An engine that works, or not."""
+
+    reason: str | None = None
+    lateness: str | None = None
+    wallets: ReconciliationHealth | None = None
+
     def late(self) -> str | None:
         return self.lateness
 
@@ -465,9 +475,6 @@ class FakeHealth:
 
     def reconciliation(self) -> ReconciliationHealth | None:
         return self.wallets
-
-    def uptime_seconds(self) -> float:
-        return 12.7
 
 
 class FakeApi:
@@ -486,6 +493,7 @@ class FakeApi:
         self.closed_trades = FakeClosedTrades()
         self.closed_trades.signals = self.signals
         self.projections = FakeProjections()
+        self.servers = FakeServers()
         self.health = FakeHealth()
         self.metrics = Metrics()
         self.tokens = JwtCodec(SECRET)
@@ -636,8 +644,7 @@ class FakeApi:
             ),
             live_check=LiveCheck(
                 directory=engine.directory,
-                ledger=engine.ledger,
-                keys=engine.keys,
+                wallets=WalletTrial(ledger=engine.ledger, keys=engine.keys, market=self.live_market),
                 market=self.live_market,
                 sol_price=engine.sol_price,
                 protections=self.protection_state,
@@ -668,6 +675,7 @@ class FakeApi:
             delete_api_key=DeleteApiKey(keys=self.key_rows, forget=authenticator.forget_key),
             socket_tickets=SocketTickets(store=self.tickets, revoked=self.revoked, clock=self.clock),
             metrics=self.metrics.exposition,
+            servers=self.servers,
             health=self.health,
             values=values if values is not None else ApiValues(jupiter_configured=False, admin_email=EMAIL),
         )

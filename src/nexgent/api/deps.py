@@ -76,8 +76,8 @@ class EngineState:
     """Some of their wallets, shortened: everybody may read them."""
 
 
-class HealthProbe(Protocol):
-    """Whether the servers we stand on answer, and whether the engine works."""
+class ServerProbe(Protocol):
+    """Whether the servers we stand on answer."""
 
     async def check_database(self) -> None:
         """Raise when PostgreSQL does not answer."""
@@ -90,6 +90,14 @@ class HealthProbe(Protocol):
     async def check_queue(self) -> None:
         """Raise when the queue of the worker does not answer."""
         ...
+
+    def uptime_seconds(self) -> float:
+        """Return how long this process has been running."""
+        ...
+
+
+class EngineProbe(Protocol):
+    """Whether the engine works, and all that goes on beside it."""
 
     def late(self) -> str | None:
         """Return what of this process was late a moment ago, or None."""
@@ -105,10 +113,6 @@ class HealthProbe(Protocol):
 
     def not_ready(self) -> str | None:
         """Return why the engine cannot work yet or any more (starting, prices too old), or None."""
-        ...
-
-    def uptime_seconds(self) -> float:
-        """Return how long this process has been running."""
         ...
 
 
@@ -186,5 +190,6 @@ class ApiServices:
     audit_trail: AuditTrail
     metrics: Callable[[], bytes]
     """Figures of this process in Prometheus' text format."""
-    health: HealthProbe
+    servers: ServerProbe
+    health: EngineProbe
     values: ApiValues

@@ -11,7 +11,7 @@ from nexgent.api.deps import ApiServices, ApiValues
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
 from nexgent.bootstrap.engine import Engine
-from nexgent.bootstrap.health import Health
+from nexgent.bootstrap.health import EngineHealth, ServerHealth
 from nexgent.bootstrap.market import Market
 from nexgent.bootstrap.projections import CaughtUp
 from nexgent.bootstrap.reconciliation import ReconciliationParts
@@ -27,6 +27,7 @@ from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.live_check.check import LiveCheck
+from nexgent.domain.live_check.wallet_trial import WalletTrial
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -102,7 +103,8 @@ def build_api_services(
     audit_log: PostgresAuditLog,
     audit_trail: AuditTrail,
     metrics: Metrics,
-    health: Health,
+    servers: ServerHealth,
+    health: EngineHealth,
     is_engine: Callable[[], bool],
     on_key_deleted: Callable[[UUID], None],
 ) -> ApiServices:
@@ -214,8 +216,7 @@ def build_api_services(
         describe_shadow=DescribeShadow(directory=directory, fills=PostgresShadowFills(pool), clock=clock),
         live_check=LiveCheck(
             directory=directory,
-            ledger=ledger,
-            keys=market.keys,
+            wallets=WalletTrial(ledger=ledger, keys=market.keys, market=market.live),
             market=market.live,
             sol_price=market.sol_price,
             protections=protections,
@@ -265,6 +266,7 @@ def build_api_services(
         audit_log=audit_log,
         audit_trail=audit_trail,
         metrics=metrics.exposition,
+        servers=servers,
         health=health,
         values=ApiValues(
             jupiter_configured=settings.market.jupiter_api_key is not None,

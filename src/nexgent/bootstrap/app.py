@@ -34,6 +34,7 @@ from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
+from nexgent.infrastructure.websocket.conversation import Conversations
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.infrastructure.websocket.places import SocketPlaces
 from nexgent.middleware.client_address import ClientAddresses
@@ -95,11 +96,14 @@ async def _serve(
         server_limits(settings), on_refused=lambda why: service.metrics.connections_refused.labels(why).inc()
     )
     refresh_gauges(service.metrics, connections_open=lambda: len(connections))
+    reception = SocketReception(service.users.authenticator, service.users.socket_tickets)
+    directory = service.engine.directory
     websocket = WebSocketEndpoint(
-        hub=service.hub,
-        directory=service.engine.directory,
-        reception=SocketReception(service.users.authenticator, service.users.socket_tickets),
-        clock=service.clock,
+        conversations=Conversations(
+            hub=service.hub, directory=directory, reception=reception, clock=service.clock
+        ),
+        directory=directory,
+        reception=reception,
         stopping=lambda: service.stopping,
         places=SocketPlaces(
             per_user=settings.connections.sockets_per_user,
@@ -152,6 +156,7 @@ def _api_services(service: Service) -> ApiServices:
         audit_log=service.audit_log,
         audit_trail=service.audit_trail,
         metrics=service.metrics,
+        servers=service.servers,
         health=service.health,
         is_engine=lambda: service.role.active,
         on_key_deleted=service.hub.on_key_deleted,

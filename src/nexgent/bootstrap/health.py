@@ -21,8 +21,6 @@ from nexgent.shared.types import WalletAddress
 PRICE_AGE_SECONDS = 30.0
 WORKER_START_SECONDS = 15.0
 """How long a worker that starts together with this process may take until its first sign of life."""
-
-
 SHOWN_WALLETS = 20
 
 
@@ -32,35 +30,13 @@ class WorkerSilentError(UnavailableError):
     code = "WORKER_SILENT"
 
 
-class Health:
-    """Asks the servers we stand on, and the engine."""
+class ServerHealth:
+    """Asks the servers we stand on."""
 
-    def __init__(
-        self,
-        *,
-        pool: asyncpg.Pool[asyncpg.Record],
-        redis: ImpatientRedis,
-        role: EngineRole,
-        lease: EngineLease,
-        recovery: Recovery,
-        poller: PricePoller,
-        late: Callable[[], str | None],
-        failing: Callable[[], str | None],
-        reconciliation: Reconciliation,
-        clock: Clock,
-        stopping: Callable[[], bool],
-    ) -> None:
+    def __init__(self, *, pool: asyncpg.Pool[asyncpg.Record], redis: ImpatientRedis, clock: Clock) -> None:
         self._pool = pool
         self._redis = redis
-        self._role = role
-        self._lease = lease
-        self._recovery = recovery
-        self._poller = poller
-        self._late = late
-        self._failing = failing
-        self._reconciliation = reconciliation
         self._clock = clock
-        self._stopping = stopping
         self._started = clock.monotonic()
         self._worker_seen = False
 
@@ -78,6 +54,34 @@ class Health:
             self._worker_seen = True
         elif self._worker_seen or self.uptime_seconds() > WORKER_START_SECONDS:
             raise WorkerSilentError("no worker has given a sign of life lately; is `nexgent worker` running?")
+
+    def uptime_seconds(self) -> float:
+        """Return how long this process has been running."""
+        return self._clock.monotonic() - self._started
+
+
+class EngineHealth:
+    """Whether this process trades, and what of it is not as it should be."""
+
+    def __init__(
+        self,
+        *,
+        role: EngineRole,
+        lease: EngineLease,
+        recovery: Recovery,
+        poller: PricePoller,
+        reconciliation: Reconciliation,
+        problem: Callable[[], str | None],
+        stopping: Callable[[], bool],
+    ) -> None:
+        """`problem` says what of this process fails again and again, or was late a moment ago."""
+        self._role = role
+        self._lease = lease
+        self._recovery = recovery
+        self._poller = poller
+        self._reconciliation = reconciliation
+        self._problem = problem
+        self._stopping = stopping
 
     def not_ready(self) -> str | None:
         """Return why the engine cannot work yet or any more, or None."""
@@ -111,7 +115,7 @@ class Health:
         if not self._role.settled.is_set():
             return None
         compared = self._reconciliation.problem() if self._role.active else None
-        return self._failing() or self._late() or compared
+        return self._problem() or compared
 
     def reconciliation(self) -> ReconciliationHealth | None:
         """Return how it stands with the live wallets, None where this process does not look at any."""
@@ -125,10 +129,6 @@ class Health:
             differences=loop.differences(),
             orphans=loop.orphans(),
         )
-
-    def uptime_seconds(self) -> float:
-        """Return how long this process has been running."""
-        return self._clock.monotonic() - self._started
 
 
 def _shortened(wallet: WalletAddress) -> str:

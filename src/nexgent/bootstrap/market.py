@@ -21,6 +21,7 @@ from nexgent.infrastructure.external.jupiter.tokens import JupiterTokenMetrics
 from nexgent.infrastructure.external.jupiter.venue import jupiter_venues
 from nexgent.infrastructure.external.live_market import ExternalLiveMarket
 from nexgent.infrastructure.external.market_probes import DexScreenerMarketProbe, JupiterMarketProbe
+from nexgent.infrastructure.external.pyth.hermes import HermesUpdates
 from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
 from nexgent.infrastructure.external.solana.rpc import SolanaRpc
@@ -92,10 +93,8 @@ def build_market(
     jupiter_prices = JupiterPriceFeed(jupiter, clock, price_url=settings.jupiter_price_url, decimals=decimals)
     pyth_key = settings.pyth_api_key.get_secret_value() if settings.pyth_api_key is not None else None
     sol_price = PythSolPriceFeed(
-        http=http,
+        hermes=HermesUpdates(http=http, clock=clock, base_url=settings.pyth_hermes_url, api_key=pyth_key),
         clock=clock,
-        base_url=settings.pyth_hermes_url,
-        api_key=pyth_key,
         max_age_seconds=prices.sol_max_age_seconds,
         fallbacks=[jupiter_prices.sol_price, dexscreener.sol_price],
     )

@@ -15,7 +15,7 @@ from nexgent.api.rate_limits import SHARE_SECONDS, RateLimits
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
 from nexgent.bootstrap.engine_role import EngineRole
-from nexgent.bootstrap.health import Health
+from nexgent.bootstrap.health import EngineHealth, ServerHealth
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
@@ -194,17 +194,14 @@ class Service:
             on_gap=self.role.reload_soon,
         )
         self.notifier = ProjectionNotifier(self.queue)
-        self.health = Health(
-            pool=pool,
-            redis=self.request_redis,
+        self.servers = ServerHealth(pool=pool, redis=self.request_redis, clock=self.clock)
+        self.health = EngineHealth(
             role=self.role,
             lease=self.lease,
             recovery=self.engine.recovery,
             poller=self.engine.poller,
-            late=self.punctuality.problem,
-            failing=self.loops.problem,
             reconciliation=self.reconciliation.loop,
-            clock=self.clock,
+            problem=lambda: self.loops.problem() or self.punctuality.problem(),
             stopping=lambda: self.stopping,
         )
         wire_events(

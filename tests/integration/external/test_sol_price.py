@@ -17,6 +17,7 @@ from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
 from nexgent.infrastructure.external.jupiter.price import JupiterPriceFeed
+from nexgent.infrastructure.external.pyth.hermes import HermesUpdates
 from nexgent.infrastructure.external.pyth.sol_price import PythSolPriceFeed, PythTiming
 from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
@@ -31,11 +32,15 @@ QUICK = PythTiming(poll_seconds=0.05, first_backoff_seconds=0.05, silence_second
 
 @asynccontextmanager
 async def _running(
-    http: HttpClient, base_url: str, timing: PythTiming | None = None, **options: Any
+    http: HttpClient,
+    base_url: str,
+    timing: PythTiming | None = None,
+    api_key: str | None = None,
+    **options: Any,
 ) -> AsyncIterator[PythSolPriceFeed]:
-    feed = PythSolPriceFeed(
-        http=http, clock=SystemClock(), base_url=base_url, timing=timing or QUICK, **options
-    )
+    clock = SystemClock()
+    hermes = HermesUpdates(http=http, clock=clock, base_url=base_url, api_key=api_key)
+    feed = PythSolPriceFeed(hermes=hermes, clock=clock, timing=timing or QUICK, **options)
     task = asyncio.ensure_future(feed.run())
     try:
         yield feed

@@ -25,6 +25,7 @@ from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
 from nexgent.infrastructure.server.limits import ServerLimits
 from nexgent.infrastructure.websocket.caller import SocketCaller
+from nexgent.infrastructure.websocket.conversation import Conversations, SocketTiming
 from nexgent.infrastructure.websocket.endpoint import WebSocketEndpoint
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
@@ -35,6 +36,9 @@ from tests.fakes.clock import ShiftedClock
 from tests.fakes.tickets import FakeTickets
 from tests.patience import until
 from tests.unit.websocket.parts import World
+
+
+USUAL = SocketTiming()
 
 
 class _Server(uvicorn.Server):
@@ -114,13 +118,19 @@ class Site:
         return f"ws://127.0.0.1:{self.port}/ws?token={token or self.token()}&agentId={agent}"
 
     @asynccontextmanager
-    async def serve(self, **options: Any) -> AsyncIterator[None]:
+    async def serve(self, timing: SocketTiming = USUAL, **options: Any) -> AsyncIterator[None]:
         """Run the server."""
+        reception = _CountingReception(self)
         endpoint = WebSocketEndpoint(
-            hub=self.world.hub,
+            conversations=Conversations(
+                hub=self.world.hub,
+                directory=self.directory,
+                reception=reception,
+                clock=self.clock,
+                timing=timing,
+            ),
             directory=self.directory,
-            reception=_CountingReception(self),
-            clock=self.clock,
+            reception=reception,
             stopping=lambda: self.stopping,
             **options,
         )

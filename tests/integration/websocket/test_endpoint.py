@@ -17,7 +17,7 @@ import uvloop
 from websockets import ClientConnection, ConnectionClosed, InvalidStatus, connect
 
 from nexgent.domain.users.models import TokenType
-from nexgent.infrastructure.websocket.endpoint import SocketTiming
+from nexgent.infrastructure.websocket.conversation import SocketTiming
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, UserId
 from tests.integration.websocket.conftest import Site

@@ -25,7 +25,7 @@ from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_r
 from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores.users import PostgresUserRepository
 from nexgent.infrastructure.logging.setup import configure_logging
-from nexgent.infrastructure.websocket.endpoint import SocketTiming
+from nexgent.infrastructure.websocket.conversation import SocketTiming
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore, TicketsUnavailableError
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id

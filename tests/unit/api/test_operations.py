@@ -45,7 +45,7 @@ class TestHealth:
             assert answer.json().get("degraded", answer.json().get("status")) in (True, "degraded")
 
     async def test_without_redis_it_is_degraded(self, api: FakeApi, anonymous: httpx.AsyncClient) -> None:
-        api.health.redis = AWAY
+        api.servers.redis = AWAY
 
         health = await anonymous.get("/api/v1/health")
         ready = await anonymous.get("/api/v1/health/ready")
@@ -57,7 +57,7 @@ class TestHealth:
     async def test_without_a_database_it_is_not_ready(
         self, api: FakeApi, anonymous: httpx.AsyncClient
     ) -> None:
-        api.health.database = AWAY
+        api.servers.database = AWAY
 
         assert (await anonymous.get("/api/v1/health")).status_code == 503
         ready = await anonymous.get("/api/v1/health/ready")
@@ -79,7 +79,7 @@ class TestHealth:
         async def hang(_self: object) -> None:
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(type(api.health), "check_redis", hang)
+        monkeypatch.setattr(type(api.servers), "check_redis", hang)
 
         assert (await anonymous.get("/api/v1/health")).json()["status"] == "degraded"
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from nexgent.bootstrap.health import WORKER_START_SECONDS, Health, WorkerSilentError
+from nexgent.bootstrap.health import WORKER_START_SECONDS, EngineHealth, ServerHealth, WorkerSilentError
 from tests.fakes.clock import FakeClock
 
 
@@ -32,28 +31,14 @@ class Settled:
         self.settled.set()
 
 
-def a_health(
-    redis: SilentRedis, clock: FakeClock, failing: Callable[[], str | None] = lambda: None
-) -> Health:
+def servers(redis: SilentRedis, clock: FakeClock) -> ServerHealth:
     nothing: Any = None
-    return Health(
-        pool=nothing,
-        redis=redis,  # type: ignore[arg-type]
-        role=Settled(),  # type: ignore[arg-type]
-        lease=nothing,
-        recovery=nothing,
-        poller=nothing,
-        late=lambda: None,
-        failing=failing,
-        reconciliation=nothing,
-        clock=clock,
-        stopping=lambda: False,
-    )
+    return ServerHealth(pool=nothing, redis=redis, clock=clock)  # type: ignore[arg-type]
 
 
 async def test_a_worker_that_is_just_starting_is_no_problem_yet() -> None:
     redis, clock = SilentRedis(), FakeClock()
-    health = a_health(redis, clock)
+    health = servers(redis, clock)
 
     await health.check_queue()
     clock.advance(WORKER_START_SECONDS + 1)
@@ -63,7 +48,7 @@ async def test_a_worker_that_is_just_starting_is_no_problem_yet() -> None:
 
 async def test_a_worker_that_falls_silent_is_a_problem_at_once() -> None:
     redis, clock = SilentRedis(), FakeClock()
-    health = a_health(redis, clock)
+    health = servers(redis, clock)
     redis.sign = b"alive"
     await health.check_queue()
 
@@ -75,7 +60,16 @@ async def test_a_worker_that_falls_silent_is_a_problem_at_once() -> None:
 
 async def test_a_loop_that_keeps_failing_is_what_health_says() -> None:
     trouble: list[str] = []
-    health = a_health(SilentRedis(), FakeClock(), lambda: trouble[0] if trouble else None)
+    nothing: Any = None
+    health = EngineHealth(
+        role=Settled(),  # type: ignore[arg-type]
+        lease=nothing,
+        recovery=nothing,
+        poller=nothing,
+        reconciliation=nothing,
+        problem=lambda: trouble[0] if trouble else None,
+        stopping=lambda: False,
+    )
 
     assert health.late() is None
     trouble.append("recovery has failed 3 times in a row (TypeError)")

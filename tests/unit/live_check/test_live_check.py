@@ -21,6 +21,7 @@ from nexgent.domain.live_check.judge import (
     token_to_try,
 )
 from nexgent.domain.live_check.models import LiveWishes, NodeReading, PriceReading, RateTier
+from nexgent.domain.live_check.wallet_trial import WalletTrial
 from nexgent.domain.protections.events import KillSwitchChanged
 from nexgent.domain.protections.models import KillSwitch
 from nexgent.domain.protections.state import ProtectionState
@@ -131,8 +132,7 @@ class World:
         self.engine.keys.loaded.add(wallet.address)
         self.use_case = LiveCheck(
             directory=self.engine.directory,
-            ledger=self.engine.ledger,
-            keys=self.engine.keys,
+            wallets=WalletTrial(ledger=self.engine.ledger, keys=self.engine.keys, market=self.market),
             market=self.market,
             sol_price=self.engine.sol_price,
             protections=self.protections,

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from nexgent.api.deps import HealthProbe
+from nexgent.api.deps import EngineProbe
 from nexgent.api.encoding import JsonBytes, dumped, iso, json_response
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
@@ -33,7 +33,7 @@ _NOT_WELL = "Not well; the body says what is wrong"
 async def live(services: Services) -> Response:
     """Answer at once; nothing is checked."""
     moment = iso(services.clock.now())
-    uptime = int(services.health.uptime_seconds())
+    uptime = int(services.servers.uptime_seconds())
     return JsonBytes(b'{"alive":true,"timestamp":"%b","uptime":%d}' % (moment.encode(), uptime))
 
 
@@ -45,8 +45,8 @@ async def live(services: Services) -> Response:
 )
 async def ready(services: Services) -> Response:
     """Check what is needed for work: the database and a running engine. Without Redis it goes on, degraded."""
-    probe = services.health
-    database, redis = await asyncio.gather(_check(probe.check_database), _check(probe.check_redis))
+    servers, probe = services.servers, services.health
+    database, redis = await asyncio.gather(_check(servers.check_database), _check(servers.check_redis))
     answer = ReadyOut(ready=True, timestamp=services.clock.now(), engine=_engine(probe))
     problem = "The database does not answer" if database is None else probe.not_ready()
     if problem is not None:
@@ -67,15 +67,15 @@ async def ready(services: Services) -> Response:
 )
 async def health(services: Services) -> Response:
     """Check everything, two seconds at most."""
-    probe = services.health
+    servers, probe = services.servers, services.health
     database, redis, queue = await asyncio.gather(
-        _check(probe.check_database), _check(probe.check_redis), _check(probe.check_queue)
+        _check(servers.check_database), _check(servers.check_redis), _check(servers.check_queue)
     )
     problem = probe.not_ready() or probe.late()
     answer = HealthOut(
         status="healthy",
         timestamp=services.clock.now(),
-        uptime=int(probe.uptime_seconds()),
+        uptime=int(servers.uptime_seconds()),
         services=ServicesOut(
             database=ServiceOut.of(database), redis=ServiceOut.of(redis), queue=ServiceOut.of(queue)
         ),
@@ -92,7 +92,7 @@ async def health(services: Services) -> Response:
     return json_response(dumped(answer), 503 if database is None else 200)
 
 
-def _engine(probe: HealthProbe) -> EngineOut:
+def _engine(probe: EngineProbe) -> EngineOut:
     state = probe.engine()
     return EngineOut(
         role=state.role,

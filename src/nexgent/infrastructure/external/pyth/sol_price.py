@@ -6,7 +6,7 @@ Never a constant, and never a jump that nobody has confirmed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,23 +15,15 @@ import structlog
 
 from nexgent.domain.prices.models import SolPrice
 from nexgent.domain.prices.sol_validation import SolGateRules, SolPriceValidator
-from nexgent.infrastructure.external.budget import Priority, RateBudget
 from nexgent.infrastructure.external.errors import UpstreamCallError
-from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.json_values import BadJsonError
-from nexgent.infrastructure.external.pyth.sse import EventParser, EventTooLargeError
-from nexgent.infrastructure.external.pyth.updates import PYTH, SOL_USD_FEED_ID, normalized, sol_price_of
-from nexgent.infrastructure.external.upstream import Upstream
+from nexgent.infrastructure.external.pyth.hermes import HermesUpdates, StreamEndedError
+from nexgent.infrastructure.external.pyth.updates import PYTH, sol_price_of
 from nexgent.shared.backoff import Backoff, backoff_seconds
 from nexgent.shared.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-DEFAULT_BASE_URL = "https://hermes.pyth.network"
-_KNOWN_SUFFIXES = ("/v2/updates/price/latest", "/v2/updates/price/stream", "/v2/updates/price", "/v2")
-_TIMEOUT_SECONDS = 3.0
-_CALLS_PER_TEN_SECONDS = 8
-"""The limit is 10; the eleventh call would shut us out for a minute."""
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_POLL_BACKOFF_SECONDS = 60.0
 _NOT_ALLOWED = (401, 403)
@@ -39,10 +31,6 @@ _DOUBT_SECONDS = 1.0
 
 SolPriceFallback = Callable[[], Awaitable[SolPrice | None]]
 """Another source of SOL/USD, asked while Pyth has nothing fresh or is in doubt."""
-
-
-class _StreamEndedError(Exception):
-    """The stream is over; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,31 +54,19 @@ class PythSolPriceFeed:
     def __init__(
         self,
         *,
-        http: HttpClient,
+        hermes: HermesUpdates,
         clock: Clock,
-        base_url: str = DEFAULT_BASE_URL,
-        api_key: str | None = None,
-        feed_id: str = SOL_USD_FEED_ID,
         fallbacks: Sequence[SolPriceFallback] = (),
         max_age_seconds: float = 30.0,
         timing: PythTiming = PythTiming(),
     ) -> None:
-        """Raises `ValueError` when the base URL cannot be used."""
+        self._hermes = hermes
         self._clock = clock
-        self._feed_id = normalized(feed_id)
         self._fallbacks = tuple(fallbacks)
         self._validator = SolPriceValidator(SolGateRules(max_age=timedelta(seconds=max_age_seconds)))
         self._doubt = asyncio.Event()
         self._timing = timing
         self._fallback_seconds = min(timing.fallback_seconds, max_age_seconds / 2)
-        self._upstream = Upstream(
-            name="Pyth",
-            http=http,
-            base_url=base_url or DEFAULT_BASE_URL,
-            budget=RateBudget("Pyth", limit=_CALLS_PER_TEN_SECONDS, window_seconds=10.0, clock=clock),
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            known_suffixes=_KNOWN_SUFFIXES,
-        )
         self._streaming = False
         self._poll_failures = 0
         self._warned_about_key = False
@@ -123,8 +99,15 @@ class PythSolPriceFeed:
         )
         while True:
             try:
-                await self._stream()
-            except (_StreamEndedError, UpstreamCallError) as error:
+                async with self._hermes.stream(
+                    silence_seconds=self._timing.silence_seconds,
+                    planned_reconnect_seconds=self._timing.planned_reconnect_seconds,
+                ) as updates:
+                    async for update in updates:
+                        if self._take(update):
+                            self._streaming = True
+                            updates.heard()
+            except (StreamEndedError, UpstreamCallError) as error:
                 self._note_refusal(error)
                 reason = str(error)
             except Exception:
@@ -138,56 +121,6 @@ class PythSolPriceFeed:
             log.info("sol_price.stream_ended", reason=reason, reconnect_in_seconds=round(pause, 1))
             await asyncio.sleep(pause)
 
-    async def _stream(self) -> None:
-        """Read one connection until it ends, which is always with an exception."""
-        url = self._upstream.endpoint.url("/v2/updates/price/stream", self._query())
-        parser = EventParser()
-        loop = asyncio.get_running_loop()
-        async with self._upstream.http.stream(
-            url,
-            upstream="Pyth",
-            operation="stream",
-            content_type="text/event-stream",
-            headers={**self._upstream.headers, "Accept": "text/event-stream"},
-            timeout_seconds=_TIMEOUT_SECONDS,
-        ) as chunks:
-            ends = loop.time() + self._timing.planned_reconnect_seconds
-            silent_at = loop.time() + self._timing.silence_seconds
-            while True:
-                chunk = await self._next_chunk(chunks, min(silent_at, ends))
-                if chunk is None:
-                    if loop.time() >= ends:
-                        raise _StreamEndedError("planned reconnect")
-                    raise _StreamEndedError(f"no update for {self._timing.silence_seconds:g} s")
-                for event in self._events(parser, chunk):
-                    if self._take(event):
-                        self._streaming = True
-                        silent_at = loop.time() + self._timing.silence_seconds
-
-    @staticmethod
-    async def _next_chunk(chunks: AsyncIterator[bytes], until: float) -> bytes | None:
-        """Return the next chunk, None when none has come by then."""
-        try:
-            async with asyncio.timeout_at(until):
-                return await anext(chunks)
-        except TimeoutError:
-            return None
-        except StopAsyncIteration:
-            raise _StreamEndedError("the server ended the stream") from None
-
-    @staticmethod
-    def _events(parser: EventParser, chunk: bytes) -> list[bytes]:
-        """Return the data of the updates a chunk completes. Raises `_StreamEndedError` for a named `error` event."""
-        updates = []
-        try:
-            for event in parser.feed(chunk):
-                if event.name == "error":
-                    raise _StreamEndedError("the server reported an error")
-                updates.append(event.data)
-        except EventTooLargeError as error:
-            raise _StreamEndedError(str(error)) from None
-        return updates
-
     async def _poll_for_ever(self) -> None:
         """Ask for the latest price as long as the stream does not deliver."""
         while True:
@@ -198,13 +131,7 @@ class PythSolPriceFeed:
 
     async def _poll(self) -> None:
         try:
-            answer = await self._upstream.get(
-                "/v2/updates/price/latest",
-                self._query(),
-                operation="latest",
-                priority=Priority.PRICE,
-                timeout_seconds=_TIMEOUT_SECONDS,
-            )
+            latest = await self._hermes.latest()
         except UpstreamCallError as error:
             self._poll_failures += 1
             self._note_refusal(error)
@@ -215,7 +142,7 @@ class PythSolPriceFeed:
             log.exception("sol_price.poll_failed")
             return
         self._poll_failures = 0
-        self._take(answer.body)
+        self._take(latest)
 
     async def _fall_back_for_ever(self) -> None:
         """Ask the others while Pyth is silent, and at once when it says something nobody would have expected."""
@@ -250,7 +177,7 @@ class PythSolPriceFeed:
         """Have a price judged; tell whether it was a usable update of our feed, believed or not."""
         now = self._clock.now()
         try:
-            price = sol_price_of(body, feed_id=self._feed_id, now=now)
+            price = sol_price_of(body, feed_id=self._hermes.feed_id, now=now)
         except BadJsonError:
             return False
         if price is None:
@@ -260,9 +187,6 @@ class PythSolPriceFeed:
             log.warning("sol_price.jump", price_usd=str(price.price_usd), source=price.source)
             self._doubt.set()
         return True
-
-    def _query(self) -> list[tuple[str, str]]:
-        return [("ids[]", self._feed_id), ("encoding", "base64"), ("parsed", "true")]
 
     def _note_refusal(self, error: Exception) -> None:
         if (
