@@ -11,9 +11,10 @@ from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
+from nexgent.domain.prices.intake import PollObserver, PriceIntake
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource
-from nexgent.domain.prices.poller import PollObserver, PricePoller
+from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
 from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
 from nexgent.domain.signals.create_signal import CreateSignal
@@ -198,13 +199,17 @@ def build_engine(
     poller = PricePoller(
         feeds=ports.price_feeds,
         validator=validator,
-        sol_price=ports.sol_price,
+        intake=PriceIntake(
+            validator=validator,
+            sol_price=ports.sol_price,
+            publish=publish,
+            observer=ports.poll_observer,
+            is_tracked=book.is_held,
+        ),
         tracked=book.tokens,
         clock=clock,
-        publish=publish,
         observer=ports.poll_observer,
         patience_seconds=prices.patience_seconds,
-        is_tracked=book.is_held,
     )
     process_signal = ProcessSignal(
         directory=directory,

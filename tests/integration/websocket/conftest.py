@@ -37,7 +37,6 @@ from tests.fakes.tickets import FakeTickets
 from tests.patience import until
 from tests.unit.websocket.parts import World
 
-
 USUAL = SocketTiming()
 
 

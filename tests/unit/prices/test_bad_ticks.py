@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import TradeIntended
+from nexgent.domain.prices.intake import PriceIntake
 from nexgent.domain.prices.models import FetchResult, PriceSource, SolPrice
 from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.ports import TokenPriceFeed
@@ -130,10 +131,14 @@ async def a_position(
         poller = PricePoller(
             feeds=[UsdOnly(primary)] if usd_only else [primary, JupiterPriceFeed(api, clock)],
             validator=validator,
-            sol_price=sol_price or JudgedSolPrice(),
+            intake=PriceIntake(
+                validator=validator,
+                sol_price=sol_price or JudgedSolPrice(),
+                publish=engine.bus.publish,
+                observer=Observer(),
+            ),
             tracked=engine.book.tokens,
             clock=clock,
-            publish=engine.bus.publish,
             observer=Observer(),
             patience_seconds=2.0,
         )

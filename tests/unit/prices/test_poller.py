@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.intake import PriceIntake
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
 from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
@@ -75,14 +76,20 @@ def a_poller(
 ) -> PricePoller:
     for feed in feeds:
         feed.clock = clock or feed.clock
+    validator = validator or PriceValidator(PriceValidationRules(), [feed.source for feed in feeds])
+    observer = Observer()
     return PricePoller(
         feeds=feeds,
-        validator=validator or PriceValidator(PriceValidationRules(), [feed.source for feed in feeds]),
-        sol_price=FakeSolPrice(),
+        validator=validator,
+        intake=PriceIntake(
+            validator=validator,
+            sol_price=FakeSolPrice(),
+            publish=(published if published is not None else []).append,
+            observer=observer,
+        ),
         tracked=lambda: tokens,
         clock=clock or SystemClock(),
-        publish=(published if published is not None else []).append,
-        observer=Observer(),
+        observer=observer,
         patience_seconds=0.05,
     )
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
-from typing import Protocol
 
 import structlog
 
-from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.models import FetchResult, PriceObservation, TokenPrice
-from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
-from nexgent.domain.prices.validation import PriceValidator, Verdict
+from nexgent.domain.prices.intake import PollObserver, PriceIntake
+from nexgent.domain.prices.models import FetchResult, TokenPrice
+from nexgent.domain.prices.ports import TokenPriceFeed
+from nexgent.domain.prices.validation import PriceValidator
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
@@ -27,16 +24,6 @@ SAVED_SECONDS = 2.0
 """Calls that were not needed are kept for so long,"""
 BORROWED_SECONDS = 10.0
 """and what is in doubt may take as many in advance as come up in so long."""
-
-
-class PollObserver(Protocol):
-    """Whoever keeps figures about polls."""
-
-    def polled(self, source: str, status: str, seconds: float) -> None:
-        """Note one poll of a source: `success`, `partial` or `failed`."""
-
-    def judged(self, verdict: str) -> None:
-        """Note what the validator made of an observation."""
 
 
 @dataclass(slots=True)
@@ -61,28 +48,20 @@ class PricePoller:
         *,
         feeds: Sequence[TokenPriceFeed],
         validator: PriceValidator,
-        sol_price: SolPriceFeed,
+        intake: PriceIntake,
         tracked: Callable[[], Collection[TokenAddress]],
         clock: Clock,
-        publish: Callable[[object], None],
         observer: PollObserver,
         patience_seconds: float,
-        is_tracked: Callable[[TokenAddress], bool] = lambda _: True,
     ) -> None:
-        """`feeds` are the sources, the preferred one first.
-
-        `is_tracked` tells of one token whether it is still asked for: an answer that comes after the last holder has sold says
-        nothing to anybody.
-        """
+        """`feeds` are the sources, the preferred one first."""
         self._sources = [_Source(feed) for feed in feeds]
         self._validator = validator
-        self._sol_price = sol_price
+        self._intake = intake
         self._tracked = tracked
         self._clock = clock
-        self._publish = publish
         self._observer = observer
         self._patience_seconds = patience_seconds
-        self._is_tracked = is_tracked
         self._flights: dict[asyncio.Task[FetchResult], tuple[_Source, tuple[TokenAddress, ...], float]] = {}
         self._last_good: float | None = None
 
@@ -196,8 +175,6 @@ class PricePoller:
 
     def _land(self, done: Collection[asyncio.Task[FetchResult]]) -> int:
         now = self._clock.now()
-        sol_price = self._sol_price.current(now)
-        sol_usd = sol_price.price_usd if sol_price is not None else None
         prices: dict[TokenAddress, TokenPrice] = {}
         for flight in done:
             source, chunk, started = self._flights.pop(flight)
@@ -210,36 +187,13 @@ class PricePoller:
                 self._note_unanswered(source, chunk, chunk)
                 continue
             result = flight.result()
-            for observation in result.observations:
-                price = self._judge(observation, sol_usd, now)
-                if price is not None:
-                    prices[price.token_address] = price
+            prices.update(self._intake.judged(result.observations, now))
             self._note_unanswered(source, chunk, result.absent | result.failed)
             self._observer.polled(name, _status(result), seconds)
         if prices:
             self._last_good = self._clock.monotonic()
-            self._publish(PricesChanged(list(prices.values()), now))
+            self._intake.announce(prices.values(), now)
         return len(prices)
-
-    def _judge(
-        self, observation: PriceObservation, sol_usd: Decimal | None, now: datetime
-    ) -> TokenPrice | None:
-        token = observation.token_address
-        if token == SOL_MINT:
-            self._validator.hear(observation)
-            return None
-        if not self._is_tracked(token):
-            return None
-        try:
-            verdict, price = self._validator.judge(observation, sol_usd=sol_usd, now=now)
-        except Exception:
-            # One token nobody can judge keeps no other from its price.
-            log.exception("prices.not_judged", token_address=token)
-            return None
-        self._observer.judged(verdict.value)
-        if price is None and verdict not in (Verdict.NOT_PREFERRED, Verdict.OUT_OF_ORDER):
-            log.info("prices.refused", token_address=token, source=observation.source, verdict=verdict.value)
-        return price
 
     def _note_unanswered(
         self, source: _Source, asked: Collection[TokenAddress], unanswered: Collection[TokenAddress]
