@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from nexgent.bootstrap.reconciliation import ReconciliationParts, ReconciliationPorts, build_reconciliation
+from nexgent.config.sections import TradingSettings
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import (
     FIRST_VENUE,
@@ -25,10 +27,7 @@ from nexgent.domain.reconciliation.models import (
     Reconciled,
     TokenAccount,
 )
-from nexgent.domain.reconciliation.orphans import Orphans
-from nexgent.domain.reconciliation.reclaim_rent import ReclaimRent
-from nexgent.domain.reconciliation.reconcile_wallet import ReconcileOwn, ReconcileWallet, WalletReport
-from nexgent.domain.reconciliation.reconciliation import Reconciliation
+from nexgent.domain.reconciliation.reconcile_wallet import WalletReport
 from nexgent.domain.trading.models import Fill, Landed, QuoteRequest, StillUnknown, SwapOutcome
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
@@ -265,53 +264,31 @@ class ReconciliationWorld:
         self.store = FakeReconciliationStore(self.engine.journal)
         engine = self.engine
         engine.keys.loaded.add(WALLET)
-        self.reconcile = ReconcileWallet(
-            directory=engine.directory,
-            ledger=engine.ledger,
+        self.rent_chain = FakeRentChain(self.chain)
+        parts = self.parts()
+        self.reconcile, self.own, self.orphans = parts.reconcile, parts.own, parts.orphans
+        self.loop, self.rent = parts.loop, parts.rent
+
+    def parts(self, *, close_empty_token_accounts: bool = False) -> ReconciliationParts:
+        """Return the use cases, as a new process would have them."""
+        engine = self.engine
+        ports = ReconciliationPorts(
             chain=self.chain,
+            rent=self.rent_chain,
             store=self.store,
             venues=SwapVenues([Venue(FIRST_VENUE, mode, self.swaps) for mode in TradingMode]),
             decimals=engine.decimals,
-            sol_price=engine.sol_price,
-            clock=engine.clock,
-            pause=self._pause,
-        )
-        self.rent_chain = FakeRentChain(self.chain)
-        self.rent = self.reclaiming(after_exits=False)
-        self.own = ReconcileOwn(directory=engine.directory, reconcile=self.reconcile)
-        self.loop = Reconciliation(
-            directory=engine.directory,
-            book=engine.book,
-            reconcile=self.reconcile,
-            interval_seconds=60.0,
-            clock=engine.clock,
-            publish=engine.bus.publish,
-        )
-        self.orphans = Orphans(
-            directory=engine.directory,
-            ledger=engine.ledger,
-            chain=self.chain,
-            store=self.store,
+            keys=engine.keys,
             prices=engine.feed,
             sol_price=engine.sol_price,
             clock=engine.clock,
-        )
-
-    def reclaiming(self, *, after_exits: bool) -> ReclaimRent:
-        """Return the use case, as a new process would have it."""
-        engine = self.engine
-        return ReclaimRent(
-            directory=engine.directory,
-            ledger=engine.ledger,
-            chain=self.chain,
-            rent=self.rent_chain,
-            keys=engine.keys,
-            in_flight=engine.in_flight,
-            sol_price=engine.sol_price,
-            clock=engine.clock,
-            after_exits=after_exits,
+            publish=engine.bus.publish,
             pause=self._pause,
         )
+        settings = TradingSettings(
+            reconcile_seconds=60.0, close_empty_token_accounts=close_empty_token_accounts
+        )
+        return build_reconciliation(ports, engine=engine.parts, settings=settings)
 
     async def _pause(self, seconds: float) -> None:
         self.engine.clock.advance(seconds)

@@ -20,7 +20,7 @@ from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.punctuality import Punctuality
-from nexgent.bootstrap.reconciliation import build_reconciliation
+from nexgent.bootstrap.reconciliation import build_reconciliation, reconciliation_ports
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage
 from nexgent.bootstrap.users import build_users
@@ -135,13 +135,15 @@ class Service:
             directory=self.engine.directory, book=self.engine.book, sale=self.engine.sales
         )
         self.reconciliation = build_reconciliation(
-            settings=settings.trading,
+            reconciliation_ports(
+                self.market,
+                pool=pool,
+                clock=self.clock,
+                publish=self.bus.publish,
+                may_send=self.lease.confirm,
+            ),
             engine=self.engine,
-            market=self.market,
-            pool=pool,
-            clock=self.clock,
-            publish=self.bus.publish,
-            may_send=self.lease.confirm,
+            settings=settings.trading,
         )
         self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
@@ -377,7 +379,7 @@ class Service:
     async def _reconcile(self) -> None:
         # Only the engine compares: it alone knows what trades are under way.
         if self.role.active and self.role.settled.is_set():
-            await self.reconciliation.rent.finish()
+            await self.reconciliation.rent_transactions.finish()
             await self.reconciliation.loop.tick()
 
     def _start(self, name: str, job: Coroutine[Any, Any, object]) -> None:

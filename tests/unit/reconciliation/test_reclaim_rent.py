@@ -134,7 +134,7 @@ async def test_what_is_not_known_in_time_is_ended_later_and_once(world: Reconcil
     await world.engine.recovery.run_once()
     assert world.engine.ledger.head(WALLET).opening_count == 0
 
-    after_restart = world.reclaiming(after_exits=False)
+    after_restart = world.parts().rent_transactions
     assert await after_restart.finish() == 1
     assert await after_restart.finish() == 0
 
@@ -176,11 +176,11 @@ async def test_a_transaction_that_failed_costs_its_fee(world: ReconciliationWorl
 
 async def test_an_interrupted_intent_is_given_up(world: ReconciliationWorld) -> None:
     ledger = world.engine.ledger
-    intent = world.rent._intent(ledger.head(WALLET))
+    intent = world.parts().rent_transactions._intent(ledger.head(WALLET))
     assert intent.kind is TradeKind.RENT
     await ledger.commit(ledger.stage(WALLET, TradeIntended(intent)))
 
-    assert await world.rent.finish() == 1
+    assert await world.parts().rent_transactions.finish() == 1
 
     assert isinstance(bodies(world)[-1], TradeFailed)
 
@@ -192,7 +192,7 @@ async def test_empty_accounts_are_closed_after_exits_when_the_settings_say_so(
     await world.rent.after(report)
     assert world.rent_chain.sent == 0
 
-    await world.reclaiming(after_exits=True).after(report)
+    await world.parts(close_empty_token_accounts=True).rent.after(report)
 
     assert world.rent_chain.sent == 1
     assert world.balance() == 10 * SOL + DEPOSIT - 5_000

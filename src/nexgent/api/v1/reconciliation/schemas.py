@@ -12,8 +12,9 @@ from nexgent.api.http.models import ApiModel, Body
 from nexgent.api.http.types import DecimalText, GivenNumber, GivenTradedMint, Instant, Mint, Trimmed
 from nexgent.domain.reconciliation.models import Finding, FindingKind, Reconciled
 from nexgent.domain.reconciliation.orphans import Adopted
-from nexgent.domain.reconciliation.reclaim_rent import Reclaimed, RentAccount, RentReport
+from nexgent.domain.reconciliation.reclaim_rent import Reclaimed
 from nexgent.domain.reconciliation.reconcile_wallet import WalletReport
+from nexgent.domain.reconciliation.rent_report import RentAccount, RentReport
 from nexgent.shared.money import from_raw, sol
 from nexgent.shared.types import WalletAddress
 
