@@ -2,6 +2,9 @@
 
 A mistake inside a function is a function with other code; the rest of the program is as it was imported. What acts on import
 (a constant of a module, the default of a field) is tried by a pytest of its own on changed sources, which takes seconds instead.
+
+A busy machine fails tests as well, and makes them late. So a test that fails has noticed the mistake only if it passes on the
+unchanged code right after, and one that did not end in its time only if it does not with several times as much either.
 """
 
 from __future__ import annotations
@@ -29,8 +32,10 @@ KILLED, SURVIVED, UNREACHED, BROKEN = "killed", "SURVIVED", "UNREACHED", "BROKEN
 _VERDICTS = {0: SURVIVED, 1: KILLED, 2: KILLED, 4: KILLED, -signal.SIGALRM: KILLED}
 _TIMES_THE_USUAL = 10
 _LEAST_SECONDS = 5.0
+_MORE_PATIENCE = 4
 _START_SECONDS = 120.0
 _MOST_MEMORY_BYTES = 2 << 30
+_WITNESSES, _FAILED = "witnesses.txt", "failed.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +112,29 @@ class Bench:
             return UNREACHED, 0.0
         path = self.source(mutant)
         before = path.read_bytes()
-        listed = self._folder / "witnesses.txt"
-        listed.write_text("\n".join(nodes), encoding="utf-8")
         began = time.monotonic()
         path.write_bytes(mutated(before, mutant))
+        try:
+            code, failed = self._alone(nodes)
+        finally:
+            path.write_bytes(before)
+        while code == 1 and failed is not None and self._alone([failed])[0] != 0:
+            # It fails anyway at present: what do the others say?
+            nodes = nodes[nodes.index(failed) + 1 :]
+            if not nodes:
+                return SURVIVED, time.monotonic() - began
+            path.write_bytes(mutated(before, mutant))
+            try:
+                code, failed = self._alone(nodes)
+            finally:
+                path.write_bytes(before)
+        return _VERDICTS.get(code, BROKEN), time.monotonic() - began
+
+    def _alone(self, nodes: Sequence[str]) -> tuple[int, str | None]:
+        """Run tests in a pytest of their own; return its exit code and the test that failed."""
+        (self._folder / _WITNESSES).write_text("\n".join(nodes), encoding="utf-8")
+        failed = self._folder / _FAILED
+        failed.unlink(missing_ok=True)
         try:
             done = subprocess.run(
                 [
@@ -122,7 +146,7 @@ class Bench:
                     "-x",
                     "-p",
                     "scripts.mutants.runner",
-                    f"@{listed}",
+                    f"@{_WITNESSES}",
                 ],
                 cwd=self._folder,
                 env=environment(self._folder),
@@ -131,18 +155,20 @@ class Bench:
                 timeout=_START_SECONDS + _TIMES_THE_USUAL * sum(map(self.usual_seconds, nodes)),
                 check=False,
             )
-            code = done.returncode
         except subprocess.TimeoutExpired:
             # What runs for ever has been noticed as well.
-            code = 1
-        finally:
-            path.write_bytes(before)
-        return _VERDICTS.get(code, BROKEN), time.monotonic() - began
+            return 1, None
+        return done.returncode, failed.read_text(encoding="utf-8") if failed.exists() else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         few_examples(item)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        Path(_FAILED).write_text(report.nodeid, encoding="utf-8")
 
 
 class _Forks:
@@ -177,7 +203,7 @@ class _Forks:
                 self._bench.tell(mutant, *self._bench.on_import(mutant))
             else:
                 self._start_servers(chosen)
-                verdict = self._fork(found, code, chosen)
+                verdict = self._verdict(found, code, chosen)
                 self._bench.tell(mutant, verdict, time.monotonic() - began)
         return True
 
@@ -197,29 +223,65 @@ class _Forks:
             iter(others), None
         )
 
-    def _fork(self, functions: list[FunctionType], code: CodeType, chosen: Sequence[pytest.Item]) -> str:
+    def _verdict(self, functions: list[FunctionType], code: CodeType, chosen: Sequence[pytest.Item]) -> str:
+        while chosen:
+            status, number = self._fork(functions, code, chosen)
+            verdict = _VERDICTS.get(status, BROKEN)
+            if verdict != KILLED:
+                return verdict
+            failed = chosen[number]
+            late = status == -signal.SIGALRM
+            if self._fork([], code, [failed])[0] == 0 and (
+                not late or self._fork(functions, code, [failed], _MORE_PATIENCE)[0] != 0
+            ):
+                return KILLED
+            chosen = chosen[number + 1 :]
+        return SURVIVED
+
+    def _fork(
+        self,
+        functions: list[FunctionType],
+        code: CodeType,
+        chosen: Sequence[pytest.Item],
+        patience: float = 1.0,
+    ) -> tuple[int, int]:
+        """Run tests with other code in some functions; return how that ended, and the number of the test it ended at."""
+        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             status = 70
             try:
                 os.setsid()
-                status = self._child(functions, code, chosen)
+                status = self._child(functions, code, chosen, patience, writing)
             finally:
                 os._exit(status)
+        os.close(writing)
         _, status = os.waitpid(child, 0)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
-        return _VERDICTS.get(os.waitstatus_to_exitcode(status), BROKEN)
+        began = os.read(reading, len(chosen))
+        os.close(reading)
+        return os.waitstatus_to_exitcode(status), max(len(began) - 1, 0)
 
-    def _child(self, functions: list[FunctionType], code: CodeType, chosen: Sequence[pytest.Item]) -> int:
+    def _child(
+        self,
+        functions: list[FunctionType],
+        code: CodeType,
+        chosen: Sequence[pytest.Item],
+        patience: float,
+        writing: int,
+    ) -> int:
         for function in functions:
             function.__code__ = code
         _limit_memory()
         self._failed = False
         for item, following in zip(chosen, [*chosen[1:], self._another(chosen[-1])], strict=True):
+            os.write(writing, b".")
             # Nothing handles this signal: it ends the process.
-            usual = self._bench.usual_seconds(item.nodeid)
-            signal.setitimer(signal.ITIMER_REAL, max(_LEAST_SECONDS, _TIMES_THE_USUAL * usual))
+            seconds = patience * max(
+                _LEAST_SECONDS, _TIMES_THE_USUAL * self._bench.usual_seconds(item.nodeid)
+            )
+            signal.setitimer(signal.ITIMER_REAL, seconds)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self._failed:
                 return 1

@@ -113,9 +113,15 @@ def counted(most: int) -> int:
 
 def never(value: int) -> int:
     return -value
+
+
+def doubled(value: int) -> int:
+    return value * 2
 """
 _TESTS = """
-from nexgent.a import counted, grown, is_more
+from pathlib import Path
+
+from nexgent.a import counted, doubled, grown, is_more
 
 
 def test_grown() -> None:
@@ -134,13 +140,20 @@ def test_counted() -> None:
 
 def test_that_fails_anyway() -> None:
     assert grown(1) == 3
+
+
+def test_that_fails_from_the_second_time_on() -> None:
+    assert doubled(0) == 0
+    Path("busy").touch(exist_ok=False)
 """
 _RUN = """
 from pathlib import Path
 from scripts.mutants.measure import Measurements
+from scripts.mutants import runner
 from scripts.mutants.mistakes import Area, generate
 from scripts.mutants.runner import Bench
 
+runner._LEAST_SECONDS = 1.0
 folder = Path.cwd()
 mutants = list(generate(Area("a.py", ("tests/test_a.py",)), folder))
 tests = Measurements(folder, folder / "cache" / "measured.json").of(["tests/test_a.py"], ["src/nexgent"])
@@ -182,5 +195,8 @@ def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None
         "killed 1 a.py counted: `value + 1`, + → -",
         "killed 1 a.py counted: `1` → `2`",
         "UNREACHED 0 a.py never: `-value` → `(value)`",
-        "killed 3 a.py: `3` → `4`",
+        # A test that fails on the unchanged code as well has noticed nothing.
+        "SURVIVED 1 a.py doubled: `value * 2`, * → //",
+        "SURVIVED 1 a.py doubled: `2` → `3`",
+        "killed 4 a.py: `3` → `4`",
     ]
