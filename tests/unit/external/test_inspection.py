@@ -14,11 +14,17 @@ from solders.message import Message, MessageV0, MessageV1, TransactionConfig
 from solders.pubkey import Pubkey
 from solders.system_program import (
     AdvanceNonceAccountParams,
+    AssignParams,
     CreateAccountParams,
+    CreateAccountWithSeedParams,
     TransferParams,
+    TransferWithSeedParams,
     advance_nonce_account,
+    assign,
     create_account,
+    create_account_with_seed,
     transfer,
+    transfer_with_seed,
 )
 
 from nexgent.domain.trading.errors import UnsafeSwapError
@@ -32,7 +38,7 @@ from nexgent.infrastructure.external.jupiter.inspection import (
     inspect,
     own_account,
 )
-from nexgent.infrastructure.external.jupiter.routes import AGGREGATOR
+from nexgent.infrastructure.external.jupiter.routes import AGGREGATOR, FILL, ORDER_ENGINE
 from nexgent.infrastructure.external.solana.rpc import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from nexgent.shared.money import SOL_MINT
 
@@ -195,6 +201,17 @@ CREATE = create_account(
         owner=Pubkey.from_string(TOKEN_PROGRAM),
     )
 )
+CREATE_DERIVED = create_account_with_seed(
+    CreateAccountWithSeedParams(
+        from_pubkey=WALLET, to_pubkey=STRANGER, base=WALLET, seed="s", lamports=IN, space=165, owner=SPL
+    )
+)
+TRANSFER_DERIVED = transfer_with_seed(
+    TransferWithSeedParams(
+        from_pubkey=STRANGER, from_base=WALLET, from_seed="s", from_owner=SPL, to_pubkey=STRANGER, lamports=1
+    )
+)
+ASSIGN = assign(AssignParams(pubkey=WALLET, owner=STRANGER))
 
 
 @pytest.mark.parametrize(
@@ -217,6 +234,9 @@ CREATE = create_account(
         (_associated(HELD, STRANGER), "ACCOUNT_CREATED"),
         (_associated(HELD, TOKEN, data=b"\x02"), "UNEXPECTED_INSTRUCTION"),
         (CREATE, "ACCOUNT_CREATED"),
+        (CREATE_DERIVED, "ACCOUNT_CREATED"),
+        (TRANSFER_DERIVED, "FOREIGN_TRANSFER"),
+        (ASSIGN, "AUTHORITY_CHANGE"),
         (NONCE, "UNEXPECTED_INSTRUCTION"),
         (Instruction(STRANGER, b"", []), "UNKNOWN_PROGRAM"),
         (Instruction(JUPITER, b"claim!!!", [_meta(WALLET)]), "UNEXPECTED_INSTRUCTION"),
@@ -262,6 +282,29 @@ def test_accounts_of_an_intermediate_token_may_be_opened_for_the_wallet() -> Non
 
     assert _code([_associated(account, middle), _swap()], order) is None
     assert _code([_associated(account, middle), _swap()]) == "ACCOUNT_CREATED"
+    # Nobody needs a fifth one; a list without an end would be leave to open any account.
+    named = tuple(str(Pubkey.new_unique()) for _ in range(3))
+    fourth = replace(ORDER, intermediate_mints=(*named, str(middle)))
+    fifth = replace(ORDER, intermediate_mints=(*named, str(STRANGER), str(middle)))
+    assert _code([_associated(account, middle), _swap()], fourth) is None
+    assert _code([_associated(account, middle), _swap()], fifth) == "ACCOUNT_CREATED"
+
+
+def test_what_goes_in_is_what_was_ordered() -> None:
+    order = replace(ORDER, input_mint=str(STRANGER))
+
+    assert _code([_swap("route_v2")], order) == "WRONG_MINT"
+    # This layout does not name what goes in; the account it is taken from does.
+    assert _code([_swap("route")], order) == "FOREIGN_ACCOUNT"
+
+
+def test_a_sale_wraps_no_sol() -> None:
+    def sale(*others: Instruction) -> str | None:
+        swap = _swap("route", source=HELD, destination=WRAPPED, mint=SOL)
+        return _code([*others, swap], replace(ORDER, input_mint=str(TOKEN), output_mint=SOL_MINT))
+
+    assert sale() is None
+    assert sale(_pay(WRAPPED, 1)) == "AMOUNT_TOO_HIGH"
 
 
 @pytest.mark.parametrize(
@@ -313,6 +356,51 @@ def test_a_sponsor_pays_only_for_gasless_orders() -> None:
     # The claim of a market maker's quote alone opens nothing.
     claim = replace(ORDER, router="jupiterz", fee_payer=str(STRANGER))
     assert _code(HONEST, claim, payer=STRANGER) == "FOREIGN_PAYER"
+
+
+def test_a_sponsored_transaction_is_to_be_signed_by_the_wallet() -> None:
+    order, sponsor = replace(ORDER, gasless=True), Pubkey.from_string(SPONSOR)
+
+    assert _code([_swap()], order, payer=sponsor) is None
+    assert _code([_swap(signs=False)], order, payer=sponsor) == "UNKNOWN_SIGNER"
+
+
+MAKER = Pubkey.new_unique()
+RFQ = replace(ORDER, router="jupiterz")
+
+
+def _fill(
+    *, amount: int = IN, given: int = OUT, source: Pubkey | None = WRAPPED, destination: Pubkey | None = HELD
+) -> Instruction:
+    """Return the fill of a market maker; an account that is not given is native SOL of the wallet."""
+    engine = Pubkey.from_string(ORDER_ENGINE)
+    metas = [_meta(WALLET, signs=True, writes=True), _meta(MAKER, signs=True, writes=True)]
+    metas += [_meta(source or engine, writes=True), _meta(engine), _meta(destination or engine, writes=True)]
+    metas += [_meta(engine), _meta(SOL), _meta(SPL), _meta(TOKEN), _meta(SPL)]
+    return Instruction(engine, FILL + _numbers((amount, 8), (given, 8), (0, 8)), metas)
+
+
+def test_a_market_maker_pays_for_its_own_fill_where_the_order_does_not_name_another() -> None:
+    assert _code([_fill()], RFQ, payer=MAKER) is None
+    assert _code([_fill()], replace(RFQ, fee_payer=str(MAKER)), payer=MAKER) is None
+    assert _code([_fill()], replace(RFQ, fee_payer=str(STRANGER)), payer=MAKER) == "FOREIGN_PAYER"
+    assert _code([_fill()], RFQ, payer=STRANGER) == "FOREIGN_PAYER"
+    assert _code([_fill()]) == "UNKNOWN_PROGRAM"
+    # The programs of one router are not those of another.
+    assert _code([_fill()], replace(ORDER, router="dflow")) == "UNKNOWN_PROGRAM"
+
+
+def test_a_fill_does_without_an_account_for_sol_alone() -> None:
+    assert _code([_fill(source=None)], RFQ) is None
+    assert _code([_fill(destination=None)], RFQ) == "FOREIGN_ACCOUNT"
+    assert _code([_fill(source=STRANGER)], RFQ) == "FOREIGN_ACCOUNT"
+    assert _code([_fill(destination=STRANGER)], RFQ) == "FOREIGN_ACCOUNT"
+
+
+def test_a_fill_is_within_the_order() -> None:
+    assert _code([_fill(amount=IN + 1)], RFQ) == "AMOUNT_TOO_HIGH"
+    assert _code([_fill(given=OUT * (10_000 - SLIPPAGE) // 10_000 - 2)], RFQ) == "MINIMUM_OUT_TOO_LOW"
+    assert _code([_fill(given=0)], RFQ) == "NO_MINIMUM_OUT"
 
 
 def test_what_stands_in_a_lookup_table_is_seen() -> None:
