@@ -101,7 +101,8 @@ def _within(mutants: Iterable[Mutant], areas: Sequence[str] | None) -> Iterator[
 def _try_all(folder: Path, mutants: Sequence[Mutant], table: Table) -> int:
     files = {mutant.file for mutant in table.named}
     areas = [area.path for area in table.areas]
-    outside = sorted(file for file in files if not any(file.startswith(path) for path in areas))
+    # What is not below the code, such as a migration, runs for all tests or for none.
+    outside = sorted(file for file in files if not file.startswith((*areas, "..")))
     code = [(CODE / path).as_posix() for path in (*areas, *outside)]
     wanted = dict.fromkeys(path for mutant in mutants for path in mutant.tests)
     tests = Measurements(folder, ROOT / CACHE).of(wanted, code)

@@ -77,3 +77,41 @@ async def test_at_the_end_nobody_waits() -> None:
     pace.hurry()
 
     await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE_SECONDS)
+
+
+async def test_whoever_comes_later_does_not_pass_who_waits() -> None:
+    pace, begun = Pace(places=1, moment_seconds=60), list[str]()
+
+    async def one(name: str) -> None:
+        await pace.turn()
+        begun.append(name)
+
+    await pace.turn()
+    first = asyncio.create_task(one("first"))
+    await rounds()
+    # The place is given to who waits at once: whoever comes now has to wait for the next one.
+    pace.done()
+    second = asyncio.create_task(one("second"))
+    await rounds()
+    assert begun == ["first"]
+
+    pace.done()
+    await asyncio.wait_for(asyncio.gather(first, second), PATIENCE_SECONDS)
+    assert begun == ["first", "second"]
+
+
+async def test_a_place_that_is_given_back_twice_is_one() -> None:
+    pace, begun = Pace(places=1, moment_seconds=60), list[int]()
+
+    async def one(number: int) -> None:
+        await pace.turn()
+        begun.append(number)
+
+    pace.done()
+    pace.done()
+    tasks = [asyncio.create_task(one(number)) for number in range(3)]
+    await rounds()
+    assert begun == [0]
+
+    pace.hurry()
+    await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_SECONDS)

@@ -96,6 +96,10 @@ def test_a_bound_is_found_although_floats_miss_it() -> None:
     for nudge in (-1e-12, 0, 1e-12):
         assert desk.index.concerned(float(third) * (1 + nudge), 0) == [low, high, band]
     assert desk.index.concerned(-float(third) * (1 + 1e-12), 0) == [low, band]
+    # The margin is far narrower than a price moves.
+    assert desk.index.concerned(float(third) * (1 - 1e-6), 0) == [low, band]
+    assert desk.index.concerned(float(third) * (1 + 1e-6), 0) == [high]
+    assert desk.index.concerned(-float(third) * (1 + 1e-6), 0) == [low]
 
 
 def test_who_wants_nothing_is_never_found() -> None:
