@@ -201,3 +201,17 @@ async def test_a_token_that_really_has_no_buyers_can_be_left() -> None:
 )
 def test_the_edges(value: str, impact: str, believed: bool) -> None:
     assert is_plausible(Decimal(value), Decimal(impact), Decimal("0.25")) is believed
+
+
+@pytest.mark.parametrize(("refusals", "least"), [(0, "0.75"), (1, "0.5"), (2, "0.1"), (9, "0.1")])
+def test_a_sale_that_was_refused_is_believed_within_more(refusals: int, least: str) -> None:
+    def believed(value: str, impact: str = "0") -> bool:
+        return is_plausible(Decimal(value), Decimal(impact), Decimal("0.25"), refusals=refusals)
+
+    assert believed(least)
+    assert not believed(str(Decimal(least) - Decimal("0.001")))
+    # What the quote says of its own impact explains half at most, until nobody else will buy.
+    stubborn = refusals >= STUBBORN
+    assert believed(str(Decimal(least) / 2), "1")
+    assert believed("0.0001", "1") is stubborn
+    assert not believed("-0.0001", "1")

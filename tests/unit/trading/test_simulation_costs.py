@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +67,35 @@ def test_the_extras_never_favour_the_trader_and_off_is_the_quote(fill: Fill, buy
     charged = with_simulation_costs(fill, SimulationCosts(), buying=buying)
     assert 1 <= charged.out_amount_raw <= fill.out_amount_raw
     assert charged.in_amount_raw == fill.in_amount_raw
+
+
+@pytest.mark.parametrize(
+    ("bps", "left"), [(0, 1_800_000_000), (1, 1_999_800_000), (300, 1_940_000_000), (9_999, 1_800_000_000)]
+)
+def test_a_tolerance_of_zero_is_one_that_was_not_told(bps: int, left: int) -> None:
+    fill = replace(FILL, price_impact_ratio=Decimal("0.2"), slippage_bps=bps)
+
+    assert with_simulation_costs(fill, SimulationCosts(), buying=True).out_amount_raw == left
+
+
+def test_an_impact_that_is_no_number_costs_nothing() -> None:
+    fill = replace(FILL, price_impact_ratio=Decimal("NaN"))
+
+    assert with_simulation_costs(fill, SimulationCosts(), buying=True) is fill
+
+
+@pytest.mark.parametrize(("out", "left"), [(1, 1), (2, 1), (3, 2)])
+def test_whoever_gets_anything_gets_at_least_one_unit(out: int, left: int) -> None:
+    fill = replace(FILL, out_amount_raw=out)
+
+    assert with_simulation_costs(fill, SimulationCosts(), buying=True).out_amount_raw == left
+
+
+def test_a_share_of_a_fee_is_rounded_up() -> None:
+    fees = replace(FILL.fees, protocol_fee_lamports=1)
+    fill = with_simulation_costs(replace(FILL, fees=fees), SimulationCosts(), buying=False)
+    unknown = replace(FILL, fees=replace(FILL.fees, protocol_fee_lamports=None), swap_usd_value=None)
+
+    assert fill.fees.protocol_fee_lamports == 1
+    bare = with_simulation_costs(unknown, SimulationCosts(), buying=False)
+    assert (bare.fees.protocol_fee_lamports, bare.swap_usd_value) == (None, None)

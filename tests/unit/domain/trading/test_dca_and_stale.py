@@ -76,6 +76,7 @@ def test_no_tokens_have_no_average() -> None:
         (timedelta(minutes=60) - timedelta(microseconds=1), "1.05", "TOO_YOUNG"),
         (timedelta(days=900), "NaN", "NO_PRICE"),
         (timedelta(days=900), "0", "NO_PRICE"),
+        (timedelta(days=900), "-1", "NO_PRICE"),
     ],
 )
 def test_stale_trades_close_inside_the_band_both_ends_included(
@@ -104,3 +105,88 @@ def test_an_age_counts_to_the_microsecond_over_days(minutes: str, age: timedelta
     inside = 1 + (config.min_profit_percent + config.max_profit_percent) / 200
 
     assert decide_stale_trade(NOW - age, NOW, Decimal(1), inside, config).reason == reason
+
+
+@pytest.mark.parametrize("entry", ["0", "-1", "NaN"])
+def test_an_entry_that_is_no_price_has_no_profit(entry: str) -> None:
+    decision = decide_stale_trade(
+        NOW - timedelta(days=9), NOW, Decimal(entry), Decimal(1), StaleTradeConfig()
+    )
+
+    assert decision.reason == "NO_PRICE"
+
+
+@pytest.mark.parametrize(
+    ("cooldown", "since"),
+    [
+        ("86400", timedelta(days=1)),
+        ("90000", timedelta(hours=25)),
+        ("10.5", timedelta(seconds=10.5)),
+        ("259200.000001", timedelta(days=3, microseconds=1)),
+    ],
+)
+def test_a_cooldown_counts_to_the_microsecond_over_days(cooldown: str, since: timedelta) -> None:
+    config = MODERATE.model_copy(update={"cooldown_seconds": Decimal(cooldown)})
+
+    def reason(since: timedelta) -> str:
+        state = DcaState(
+            average_price_sol=Decimal(1), purchased_amount=Decimal(1), dca_count=1, last_dca_at=NOW - since
+        )
+        return evaluate_dca(state, Decimal("0.5"), NOW, config).reason
+
+    assert reason(since) == "TRIGGERED"
+    assert reason(since - timedelta(microseconds=1)) == "COOLDOWN"
+
+
+@pytest.mark.parametrize(
+    ("held", "bag", "activated", "reason"),
+    [
+        ("10", "10", True, "ONLY_MOON_BAG"),
+        ("10.0000009", "10", True, "ONLY_MOON_BAG"),
+        ("9.9999991", "10", True, "ONLY_MOON_BAG"),
+        ("10.000001", "10", True, "TRIGGERED"),
+        ("10", "10", False, "TRIGGERED"),
+        ("10", None, True, "TRIGGERED"),
+    ],
+)
+def test_a_moon_bag_alone_is_not_averaged_down(
+    held: str, bag: str | None, activated: bool, reason: str
+) -> None:
+    state = DcaState(
+        average_price_sol=Decimal(1),
+        purchased_amount=Decimal(100),
+        remaining_amount=Decimal(held),
+        moon_bag_activated=activated,
+        moon_bag_amount=Decimal(bag) if bag is not None else None,
+    )
+
+    assert evaluate_dca(state, Decimal("0.5"), NOW, MODERATE).reason == reason
+
+
+def test_what_was_never_sold_is_held_whole() -> None:
+    state = DcaState(
+        average_price_sol=Decimal(1),
+        purchased_amount=Decimal(10),
+        moon_bag_activated=True,
+        moon_bag_amount=Decimal(10),
+    )
+
+    assert evaluate_dca(state, Decimal("0.5"), NOW, MODERATE).reason == "ONLY_MOON_BAG"
+    assert evaluate_dca(state, Decimal("0.5"), NOW, DcaConfig(enabled=False)).reason == "DISABLED"
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "reason"), [(0, 1, "TRIGGERED"), (1, 1, "MAX_COUNT"), (2, 9, "LEVELS_EXHAUSTED")]
+)
+def test_levels_and_their_number_come_to_an_end(count: int, most: int, reason: str) -> None:
+    config = DcaConfig(enabled=True, mode="moderate", max_dca_count=Decimal(most))
+    state = DcaState(average_price_sol=Decimal(1), purchased_amount=Decimal(10), dca_count=count)
+
+    assert evaluate_dca(state, Decimal("0.5"), NOW, config).reason == reason
+
+
+def test_the_average_of_less_than_a_token_is_one() -> None:
+    half = Decimal("0.5")
+
+    assert average_after_dca(Decimal(1), half, Decimal(3), half) == 4
+    assert average_after_dca(Decimal(1), half / 2, Decimal(3), half / 2) == 8

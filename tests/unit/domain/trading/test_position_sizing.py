@@ -25,6 +25,7 @@ from nexgent.domain.trading.rules.price_impact import (
     ImpactTooHigh,
     RetrySmaller,
     decide_price_impact,
+    next_attempt_size,
 )
 from nexgent.domain.trading.rules.purchase_validation import (
     PurchaseApproved,
@@ -144,6 +145,96 @@ def test_too_high_an_impact_shrinks_the_size_three_times() -> None:
     assert decide_price_impact(size, 3, Decimal("-0.0499"), limit) == ImpactAccepted()
     assert decide_price_impact(size, 0, Decimal("NaN"), limit) == RetrySmaller(1, Decimal("0.9"))
     assert decide_price_impact(size, 0, Decimal("NaN"), None) == ImpactAccepted()
+
+
+@pytest.mark.parametrize("unit", ["1", "1.5", "-0.001"])
+def test_a_random_number_is_below_one(unit: str) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        calculate_position_size(
+            Decimal(7), DEFAULT_CONFIG.purchase_limits, DEFAULT_CONFIG.position_calculator, Decimal(unit)
+        )
+
+
+def test_a_range_of_one_size_needs_no_random_number() -> None:
+    one = SizeRange(min=Decimal("0.2"), max=Decimal("0.2"))
+    calculator = DEFAULT_CONFIG.position_calculator.model_copy(
+        update={"position_sizes": PositionSizes(small=one, medium=one, large=one)}
+    )
+
+    size = calculate_position_size(Decimal(7), DEFAULT_CONFIG.purchase_limits, calculator, None)
+
+    assert isinstance(size, PositionSize)
+    assert size.size_sol == Decimal("0.2")
+
+
+@pytest.mark.parametrize(("size", "next_size"), [("0.01", None), ("0.0111", None), ("0.1", "0.09")])
+def test_a_smaller_size_has_to_be_worth_its_fees(size: str, next_size: str | None) -> None:
+    found = decide_price_impact(Decimal(size), 0, Decimal(1), Decimal("0.05"))
+
+    assert found == (
+        RetrySmaller(1, Decimal(next_size)) if next_size else ImpactTooHigh(Decimal(1), Decimal("0.05"))
+    )
+
+
+def test_the_smallest_size_worth_its_fees_is_tried_and_a_first_size_however_small() -> None:
+    assert next_attempt_size(Decimal("0.0125"), 2) == Decimal("0.01")
+    assert next_attempt_size(Decimal("0.001"), 0) == Decimal("0.001")
+    assert next_attempt_size(Decimal("0.001"), 1) is None
+    assert next_attempt_size(Decimal(1), 4) is None
+
+
+def test_refusals_say_how_much_there_is() -> None:
+    def message(**changes: Any) -> tuple[str, str]:
+        result = validate_purchase(replace(FACTS, **changes))
+        assert isinstance(result, PurchaseRefused)
+        return result.code, result.message
+
+    assert message(available_sol=None) == ("INSUFFICIENT_BALANCE", "0 SOL are available")
+    assert message(available_sol=Decimal(-1)) == ("INSUFFICIENT_BALANCE", "-1 SOL are available")
+
+
+@pytest.mark.parametrize(
+    ("size", "available", "code"),
+    [
+        ("6", "6", "VIOLATES_MINIMUM_BALANCE"),
+        ("6.000000001", "6", "POSITION_SIZE_EXCEEDS_BALANCE"),
+        ("0.000000001", "6", None),
+        ("-0.000000001", "6", "INVALID_POSITION_SIZE"),
+        ("2", "600", None),
+        ("2.000000001", "600", "EXCEEDS_MAX_PURCHASE"),
+        ("1.5", "2", None),
+        ("1.500000001", "2", "VIOLATES_MINIMUM_BALANCE"),
+    ],
+)
+def test_the_bounds_of_a_size_somebody_asks_for(size: str, available: str, code: str | None) -> None:
+    limits = DEFAULT_CONFIG.purchase_limits.model_copy(
+        update={"minimum_agent_balance": Decimal("0.5"), "max_purchase_per_token": Decimal(2)}
+    )
+    config = DEFAULT_CONFIG.model_copy(update={"purchase_limits": limits})
+    facts = replace(FACTS, config=config, available_sol=Decimal(available), requested_size_sol=Decimal(size))
+
+    result = validate_purchase(facts)
+
+    assert (result.code if isinstance(result, PurchaseRefused) else None) == code
+
+
+@pytest.mark.parametrize(
+    ("available", "code"),
+    [("0.5", None), ("0.499999999", "BELOW_MINIMUM_THRESHOLD"), ("0", "INSUFFICIENT_BALANCE")],
+)
+def test_a_wallet_has_to_hold_its_minimum(available: str, code: str | None) -> None:
+    limits = DEFAULT_CONFIG.purchase_limits.model_copy(update={"minimum_agent_balance": Decimal("0.5")})
+    facts = replace(
+        FACTS,
+        config=DEFAULT_CONFIG.model_copy(update={"purchase_limits": limits}),
+        available_sol=Decimal(available),
+        requested_size_sol=Decimal("0.1"),
+    )
+
+    result = validate_purchase(facts)
+
+    found = result.code if isinstance(result, PurchaseRefused) else None
+    assert found == (code or "VIOLATES_MINIMUM_BALANCE")
 
 
 def test_everything_may_be_spent_where_nothing_has_to_stay() -> None:

@@ -151,3 +151,37 @@ def test_without_stop_loss_there_is_no_stop() -> None:
     assert decide_stop_loss(Decimal(1), None, None, Decimal("0.01"), off) == StopLossDecision(
         False, None, None, None, False
     )
+
+
+@pytest.mark.parametrize(
+    ("peak", "stop", "price", "changed"),
+    [
+        ("1", "-32", "0.9", False),
+        (None, "-32", "0.9", True),
+        ("1", None, "0.9", True),
+        ("1", "-32", "1.05", True),
+        ("1.5", "-32", "1.4", True),
+        ("1.5", "40", "1.5", False),
+    ],
+)
+def test_whatever_has_to_be_kept_is_told(
+    peak: str | None, stop: str | None, price: str, changed: bool
+) -> None:
+    decision = decide_stop_loss(
+        Decimal(1),
+        Decimal(peak) if peak is not None else None,
+        Decimal(stop) if stop is not None else None,
+        Decimal(price),
+        StopLossConfig(),
+    )
+
+    assert decision.changed is changed
+
+
+def test_a_level_of_ones_own_may_be_below_one_percent() -> None:
+    level = TrailingLevel.model_construct(change=Decimal("0.5"), stop_loss=Decimal("0.1"))
+    config = MODES["custom"].model_copy(update={"trailing_levels": (level,)})
+
+    assert stop_loss_percentage(Decimal("0.5"), config) == Decimal("0.1")
+    assert stop_loss_percentage(Decimal("0.4"), config) == config.default_percentage
+    assert stop_loss_percentage(Decimal("-0.1"), config) == config.default_percentage
