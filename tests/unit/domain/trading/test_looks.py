@@ -109,6 +109,12 @@ def test_after_averaging_down_the_levels_begin_anew() -> None:
     assert _bounds(look(5)) == (Decimal("0.005"), None)
     assert look(6) is None
     assert look(1) is None
+    # The configuration has fewer levels by now than the position was promised.
+    for hit, last in ((5, True), (6, False)):
+        kept = _look(
+            TakeProfit(), take_profit_levels_hit=hit, take_profit_batch_start=2, take_profit_levels_total=9
+        )
+        assert (kept is not None) is last
     assert _look(TakeProfit(), take_profit_levels_hit=2, take_profit_levels_total=2) is None
 
 

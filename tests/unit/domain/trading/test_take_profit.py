@@ -116,3 +116,27 @@ def test_a_dca_starts_all_levels_again() -> None:
     )
 
     assert evaluate_take_profit(state, Decimal("1.5"), moderate).sell_amount == 500
+
+
+@pytest.mark.parametrize(
+    ("activated", "bag", "sells"), [(True, "8", "2"), (True, None, "6"), (False, "8", "6")]
+)
+def test_only_a_moon_bag_that_was_put_aside_is_kept_back(
+    activated: bool, bag: str | None, sells: str
+) -> None:
+    state = TakeProfitState(
+        entry_price_sol=Decimal(1),
+        original_amount=Decimal(10),
+        moon_bag_activated=activated,
+        moon_bag_amount=Decimal(bag) if bag is not None else None,
+    )
+
+    assert evaluate_take_profit(state, Decimal(2), CUSTOM).sell_amount == Decimal(sells)
+
+
+def test_parts_of_a_token_are_sold_as_well() -> None:
+    state = TakeProfitState(entry_price_sol=Decimal(1), original_amount=Decimal("0.5"))
+
+    decision = evaluate_take_profit(state, Decimal(2), CUSTOM)
+
+    assert (decision.sell_amount, decision.new_remaining_amount) == (Decimal("0.3"), Decimal("0.2"))
