@@ -22,6 +22,9 @@ from nexgent.shared.money import install_decimal_context
 
 log = structlog.get_logger(__name__)
 
+LONGEST_STOP_SECONDS = 20
+"""Longer than an orderly end takes while servers are away; what is left undone then is done again by the next worker."""
+
 
 async def run_worker(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM."""
@@ -50,9 +53,15 @@ async def run_worker(settings: Settings) -> None:
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, working.cancel)
+            loop.add_signal_handler(number, _end, working)
         # A batch of entries is tens of thousands of objects that all live until it is written.
         tune_garbage_collection()
         log.info("worker.ready")
         await asyncio.gather(working, return_exceptions=True)
     log.info("worker.stopped")
+
+
+def _end(working: asyncio.Task[None]) -> None:
+    # A library that swallows the cancelling would keep the process for ever, and with it the data folder of a service that died.
+    signal.alarm(LONGEST_STOP_SECONDS)
+    working.cancel()
