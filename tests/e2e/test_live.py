@@ -252,5 +252,9 @@ async def restarted(trader: Trader, landed: int) -> None:
 
     await until(struck, "the swap is posted")
     trader.product.kill_service()
+    # However long the machine takes to start it, the swap can still land.
+    slot_seconds = (await trader.control.chain())["slotSeconds"]
+    await trader.control.chain(slotSeconds=0)
     await trader.control.clear_faults()
     await trader.product.start_service()
+    await trader.control.chain(slotSeconds=slot_seconds)

@@ -18,8 +18,8 @@ class SlotClock:
     def __init__(self, clock: Clock, slot_seconds: float) -> None:
         self._clock = clock
         self._slot_seconds = slot_seconds
-        self._started = clock.monotonic()
-        self._jumped = 0
+        self._since = clock.monotonic()
+        self._counted = 0
         self._behind = 0
 
     @contextlib.contextmanager
@@ -33,9 +33,15 @@ class SlotClock:
 
     def slot(self) -> int:
         """Return the current slot."""
-        elapsed = self._clock.monotonic() - self._started
+        elapsed = self._clock.monotonic() - self._since
         ticked = int(elapsed / self._slot_seconds) if self._slot_seconds > 0 else 0
-        return FIRST_SLOT + ticked + self._jumped - self._behind
+        return FIRST_SLOT + self._counted + ticked - self._behind
+
+    def pace(self, slot_seconds: float) -> None:
+        """Let slots be that long from now on; 0 stops the clock."""
+        self._counted = self.slot() + self._behind - FIRST_SLOT
+        self._since = self._clock.monotonic()
+        self._slot_seconds = slot_seconds
 
     def age_seconds(self, slot: int) -> float:
         """Return how long ago a slot was, whoever looks; a slot is a second long when the clock stands still."""
@@ -47,7 +53,7 @@ class SlotClock:
 
     def advance(self, slots: int) -> None:
         """Jump that many slots ahead."""
-        self._jumped += slots
+        self._counted += slots
 
     def slots_in(self, seconds: float) -> int:
         """Return how many slots pass in that time; one second counts as one slot when the clock stands still."""

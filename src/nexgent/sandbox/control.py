@@ -119,7 +119,7 @@ class SandboxControl:
         return await self._call("POST", "slots", {"advance": slots})
 
     async def chain(self, **changes: object) -> dict[str, Any]:
-        """Change what holds on the chain: orderVersion, rentLamports, secondNodeSlotsBehind, understatedBlocks …"""
+        """Change what holds on the chain: slotSeconds, orderVersion, rentLamports, secondNodeSlotsBehind, understatedBlocks …"""
         return await self._call("POST", "chain", changes)
 
     async def rate_limits(self, *, enabled: bool, limits: Mapping[str, int] | None = None) -> dict[str, Any]:

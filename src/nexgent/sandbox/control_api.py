@@ -15,9 +15,9 @@ Bad input is answered with 400 `{"error": "…"}`. Prices are numbers or text (t
     POST   /control/faults       {"rules": [rule, …]} or one rule; DELETE drops all, GET lists them with `struck`
     POST   /control/quotes       {"quotes": [scripted quote, …]} or one; used up in order per mint and direction; DELETE
     POST   /control/slots        {"advance": n}
-    POST   /control/chain        {orderVersion? 0 | 1, rentLamports?, secondNodeSlotsBehind?, understatedBlocks? (by which orders
-                                 understate lastValidBlockHeight), platformFeePartBps?, genesis? (any text: another chain's
-                                 genesis hash is told)}; GET shows them
+    POST   /control/chain        {slotSeconds? (0 stops the clock), orderVersion? 0 | 1, rentLamports?, secondNodeSlotsBehind?,
+                                 understatedBlocks? (by which orders understate lastValidBlockHeight), platformFeePartBps?,
+                                 genesis? (any text: another chain's genesis hash is told)}; GET shows them
     POST   /control/rate-limits  {enabled?, limits?: {jupiter, execute, dexscreener, pyth, rpc: n}}
     GET    /control/requests     {"counts": {endpoint: n, "rpc.getBalance": n}, "total": n, "last": [{endpoint, method, path,
                                  status, atSeconds}]}, `?last=n` (50)
@@ -298,6 +298,8 @@ def _post_chain(state: SandboxState, request: Request) -> object:
     changes = _body(request, models.ChainIn).model_dump(exclude_none=True)
     for name, value in changes.items():
         setattr(state.terms, name, value)
+    if "slot_seconds" in changes:
+        state.chain.slots.pace(state.terms.slot_seconds)
     return _chain_json(state)
 
 

@@ -196,6 +196,7 @@ class SlotsIn(ControlModel):
 class ChainIn(ControlModel):
     """What shall hold on the chain from now on; what is left out stays as it is."""
 
+    slot_seconds: float | None = Field(default=None, ge=0, le=60)
     order_version: Literal[0, 1] | None = None
     rent_lamports: Lamports | None = None
     second_node_slots_behind: int | None = Field(default=None, ge=0, le=10_000_000)

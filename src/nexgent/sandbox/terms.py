@@ -15,6 +15,8 @@ _ACCOUNT_OVERHEAD_BYTES = 128
 class ChainTerms:
     """Terms that hold for what happens from now on."""
 
+    slot_seconds: float
+    """How long a slot is; 0 stops the clock of the chain."""
     order_version: int
     """The version of the transactions in orders: 0 or 1."""
     rent_lamports: int
@@ -37,6 +39,7 @@ class ChainTerms:
 def first_terms(settings: SandboxSettings) -> ChainTerms:
     """Return the terms a sandbox starts with."""
     return ChainTerms(
+        slot_seconds=settings.slot_seconds,
         order_version=settings.order_version,
         rent_lamports=settings.rent_lamports,
         second_node_slots_behind=settings.second_node_slots_behind,

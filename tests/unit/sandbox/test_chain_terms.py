@@ -11,7 +11,9 @@ from solders.message import MessageV1, TransactionConfig
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
+from nexgent.sandbox.clockwork import FIRST_SLOT, SlotClock
 from nexgent.sandbox.constants import SIGNATURE_FEE_LAMPORTS
+from tests.fakes.clock import FakeClock
 from tests.unit.sandbox.market import ONE_SOL, Trader, a_market
 
 CONFIRMED = {"commitment": "confirmed"}
@@ -100,6 +102,29 @@ async def test_the_second_node_is_behind_and_says_so() -> None:
         await trader.control.fault("behind", "rpc", slots=3, times=1)
         assert (await trader.rpc("getEpochInfo"))["result"]["absoluteSlot"] == first["absoluteSlot"] - 3
         assert (await trader.rpc("getEpochInfo"))["result"]["absoluteSlot"] == first["absoluteSlot"]
+
+
+def test_slots_of_another_length_go_on_where_the_chain_was() -> None:
+    clock = FakeClock()
+    slots = SlotClock(clock, slot_seconds=0.5)
+    clock.advance(10)
+    slots.advance(100)
+    assert slots.slot() == FIRST_SLOT + 120
+
+    slots.pace(0)
+    clock.advance(60)
+    assert slots.slot() == FIRST_SLOT + 120
+
+    slots.pace(2)
+    clock.advance(10)
+    assert slots.slot() == FIRST_SLOT + 125
+
+
+async def test_the_clock_of_the_chain_can_be_stopped() -> None:
+    async with a_market(slot_seconds=0.001) as trader:
+        assert (await trader.control.chain(slotSeconds=0))["slotSeconds"] == 0
+        stopped = (await trader.control.state())["slot"]
+        assert [(await trader.control.state())["slot"] for _ in range(10)] == [stopped] * 10
 
 
 async def test_an_order_may_understate_its_height_and_lands_all_the_same() -> None:
