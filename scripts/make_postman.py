@@ -24,6 +24,7 @@ from scripts.postman_tables import (
     CLEARS,
     FIELDS,
     FOLDERS,
+    HEADERS,
     ID_OF_TAG,
     KEY_FOLDER,
     LAST,
@@ -138,6 +139,9 @@ def _item(endpoint: ApiRoute, document: dict[str, Any], *, with_key: bool = Fals
     if with_key:
         request["auth"] = {"type": "noauth"}
         request["header"].append({"key": "X-API-Key", "value": "{{api_key}}"})
+    for parameter in described["parameters"]:
+        if parameter["in"] == "header" and parameter["name"] in HEADERS:
+            request["header"].append({"key": parameter["name"], "value": HEADERS[parameter["name"]]})
     body = BODIES.get(_name(endpoint))
     if body is None and "requestBody" in described:
         body = _with_variables(described["requestBody"]["content"]["application/json"]["example"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 FOLDERS = {
     "health": "Health",
     "auth": "Authentication",
+    "dashboard": "Dashboard",
     "agents": "Agents",
     "balances": "Agent Balances",
     "transactions": "Agent Transactions",
@@ -73,6 +74,9 @@ FIELDS = {
     "passphrase": "wallet_passphrase",
 }
 VALUES = {"confirm": "true", "timezone": "Europe/Berlin", "currency": "SOL", "solPrice": "150.25"}
+
+# Of what a request can have, what each needs.
+HEADERS = {"X-Nexgent-Web": "1"}
 
 BODIES: dict[str, object] = {
     "POST /wallets": {"agentId": "{{agent_id}}", "walletType": "live", "passphrase": "{{wallet_passphrase}}"},
@@ -149,6 +153,8 @@ ALSO_FINE = {
         404: "it was closed a moment ago",
         409: "it is being sold",
     },
+    "POST /web/link": {401: "a link is good once"},
+    "POST /web/links": {403: "only for commands on the service's own machine"},
     "POST /wallets": {409: "the agent has a live wallet"},
     "POST /wallets/assign": {
         200: "it replaces one",

@@ -31,6 +31,7 @@ class Refusal:
     query: dict[str, str] | None = None
     ids: dict[str, str] | None = None
     code: str | None = None
+    without_headers: bool = False
     twice: bool = False
     """Whether it is the second of two equal requests that is refused."""
 
@@ -57,6 +58,8 @@ class Contract:
     foreign: int | None = None
     refusals: Sequence[Refusal] = ()
     media_type: str = "application/json; charset=utf-8"
+    headers: dict[str, str] = field(default_factory=dict)
+    """Headers that a good request has beside those of its caller."""
 
     @property
     def method(self) -> str:

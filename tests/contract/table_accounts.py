@@ -65,6 +65,9 @@ DIFFERENCE = {
     "chainAmount": DECIMAL, "difference": DECIMAL, "positionId": Nullable(UUID),
 }
 RENT_ACCOUNT = {"address": TEXT, "tokenAddress": TEXT, "closes": BOOL, "deposit": DECIMAL, "reclaimable": DECIMAL}
+WEB_SESSION = {"accessToken": TEXT, "expiresIn": INT, "user": USER}
+OUR_PAGE = {"x-nexgent-web": "1"}
+NOT_OUR_PAGE = Refusal(403, "Forbidden: only the dashboard", without_headers=True, code="NOT_THE_DASHBOARD")
 ACCOUNTS = (
     # --- auth
     Contract(
@@ -86,6 +89,33 @@ ACCOUNTS = (
     ),
     Contract("POST /auth/logout", SESSION, 200, {"success": TRUE, "message": one_of("Logged out successfully")}),
     Contract("GET /auth/me", SESSION, 200, USER, foreign=404),
+    # --- the dashboard's session
+    Contract(
+        "POST /web/login", PUBLIC, 200, WEB_SESSION, body={"email": "@email", "password": "@password"}, headers=OUR_PAGE,
+        refusals=(
+            Refusal(401, "Invalid email or password", body={"email": "nobody@example.com"}),
+            Refusal(400, "Validation failed", without="password", code="VALIDATION_ERROR"),
+            NOT_OUR_PAGE,
+        ),
+    ),
+    Contract(
+        "POST /web/refresh", PUBLIC, 200, WEB_SESSION, headers={**OUR_PAGE, "cookie": "@session_cookie"},
+        refusals=(NOT_OUR_PAGE,),
+    ),
+    Contract(
+        "POST /web/logout", PUBLIC, 200, {"success": TRUE, "message": one_of("Logged out successfully")}, headers=OUR_PAGE,
+        refusals=(NOT_OUR_PAGE,),
+    ),
+    Contract(
+        # One that was never made; the tests of sessions use links.
+        "POST /web/link", PUBLIC, 401, {"error": TEXT, "code": one_of("LINK_OVER")}, body={"token": "@new_address"},
+        headers=OUR_PAGE, refusals=(Refusal(400, "Validation failed", without="token"), NOT_OUR_PAGE),
+    ),
+    Contract(
+        "POST /web/links", SESSION, 200, {"token": TEXT, "path": TEXT, "expiresAt": TIME},
+        headers={"x-nexgent-machine-key": "@machine_key"},
+        refusals=(Refusal(403, "Forbidden", without_headers=True, code="NOT_THE_MACHINE"),),
+    ),
     # --- wallets
     Contract(
         "GET /wallets/agent/{agentId}", SESSION, 200,

@@ -78,6 +78,7 @@ def send(
         params=world.fill(query),
         content=None if body is None else json.dumps(world.fill(body)),
         headers={"content-type": "application/json"}
+        | ({} if change.without_headers else world.fill(contract.headers))
         | (world.service.headers() if headers is None else headers),
     )
 

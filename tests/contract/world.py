@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from solders.pubkey import Pubkey
 
+from nexgent.bootstrap.whereabouts import running_service
 from tests.contract.contract import DEPOSIT, NEW_SWAP, SOL
 from tests.contract.service import Service
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
@@ -55,6 +56,8 @@ class World(Names):
             "passphrase": PASSPHRASE,
             "refresh_token": login["refreshToken"],
             "access_token": login["accessToken"],
+            "machine_key": _machine_key(service),
+            "session_cookie": f"nexgent_session_{httpx.URL(service.url).port}={login['refreshToken']}",
             "token": token,
             "idle_token": idle,
             "agent": agent,
@@ -181,3 +184,9 @@ def error_text(response: httpx.Response) -> str:
     assert isinstance(text, str)
     assert text
     return text
+
+
+def _machine_key(service: Service) -> str:
+    running = running_service(service.product.folder / "data")
+    assert running is not None
+    return running.machine_key

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -94,6 +95,16 @@ async def test_the_demo_trades_stops_and_starts_again(tmp_path: Path) -> None:
     try:
         screen = await demo.screen()
         assert f"http://localhost:{port}/docs" in screen
+        [link] = re.findall(rf"http://127\.0\.0\.1:{port}/#/link/(\S+)", screen)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as page:
+            # From anywhere: a container's own machine is another one than the browser's.
+            opened, used = [
+                await page.post("/api/v1/web/link", json={"token": link}, headers={"x-nexgent-web": "1"})
+                for _ in range(2)
+            ]
+        assert opened.json()["user"]["email"] == "demo@nexgent.local"
+        assert (used.status_code, used.json()["code"]) == (401, "LINK_OVER")
+        assert f":{port}/#/link/" in await demo.command("dashboard")
         mint = re.findall(r"^  [A-Z]+\s+(\w{32,44})$", screen, re.MULTILINE)[0]
         curl = screen[screen.index("curl -X POST") :].split("\n\n")[0].replace("\\\n", " ")
         answer = subprocess.run(

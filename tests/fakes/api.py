@@ -67,6 +67,7 @@ from nexgent.domain.users.register import Register
 from nexgent.domain.users.session_records import SessionRecord
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
+from nexgent.domain.users.web_links import WebLinks
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -101,10 +102,12 @@ from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 from tests.fakes.signals import FakeSignals
 from tests.fakes.tickets import FakeTickets
 from tests.fakes.wallets import WalletWorld
+from tests.fakes.web_links import FakeLinks
 from tests.fakes.webhooks import FakeWebhooks
 
 SECRET = SecretStr("test-0123456789-0123456789-0123456789")
 PASSWORD = "correct horse"
+MACHINE_KEY = "the key of the data folder"
 EMAIL = "a@b.co"
 """In the tokens of all users here, who are the administrator at the same time."""
 
@@ -499,6 +502,7 @@ class FakeApi:
         self.tokens = JwtCodec(SECRET)
         self.revoked = RevokedTokens()
         self.tickets = FakeTickets()
+        self.links = FakeLinks()
         engine = self.engine
         engine.bus.on(AgentDeleted, engine.directory.on_deleted)
         publish = engine.bus.publish
@@ -674,6 +678,7 @@ class FakeApi:
             list_api_keys=ListApiKeys(keys=self.key_rows),
             delete_api_key=DeleteApiKey(keys=self.key_rows, forget=authenticator.forget_key),
             socket_tickets=SocketTickets(store=self.tickets, revoked=self.revoked, clock=self.clock),
+            web_links=WebLinks(store=self.links, users=self.users, sessions=sessions, clock=self.clock),
             metrics=self.metrics.exposition,
             servers=self.servers,
             health=self.health,
@@ -685,7 +690,7 @@ class FakeApi:
             observer=self.metrics,
             cors_origins=["http://localhost:3000"],
             fixed_segments=fixed_segments(),
-            address_of=ClientAddresses(1, Networks.of(["127.0.0.1"])),
+            address_of=ClientAddresses(1, Networks.of(["127.0.0.1"]), MACHINE_KEY),
         )
 
     def token(

@@ -38,6 +38,10 @@ PUBLIC: dict[str, str] = {
     "POST /auth/login": "proves who one is",
     "POST /auth/register": "makes an account, where that is allowed",
     "POST /auth/refresh": "proves with a refresh token who one is",
+    "POST /web/login": "proves who one is",
+    "POST /web/refresh": "proves with the session's cookie who one is",
+    "POST /web/logout": "ends the session of the cookie, if there is one",
+    "POST /web/link": "proves with a one-time link who one is",
     "POST /webhooks/test": "gives back what was sent",
     "POST /signal-webhooks/{id}/in": "the alert proves by secret, signature or key where it comes from",
 }

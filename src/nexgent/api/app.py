@@ -42,6 +42,7 @@ from nexgent.api.v1.signals.router import router as signals
 from nexgent.api.v1.trades.router import router as trades
 from nexgent.api.v1.transactions.router import router as transactions
 from nexgent.api.v1.wallets.router import router as wallets
+from nexgent.api.v1.web.router import router as web
 from nexgent.api.v1.webhooks.router import router as webhooks
 from nexgent.api.v1.ws.router import router as websocket
 
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     transactions,
     historical_swaps,
     auth,
+    web,
     protections,
     live,
     wallets,

@@ -38,6 +38,7 @@ SENSITIVE = (
     "admin",
     "users",
     "sessions",
+    "web",
 )
 # Fields of bodies that may be written down. Nothing else of a body ever is.
 FIELDS = (
@@ -198,6 +199,9 @@ class AuditMiddleware:
             return
         body, answer = _object(given), _answer(answered)
         user_id, actor = _who(caller, body, answer)
+        if user_id is None and not actor:
+            # Who logs out without a session, or guesses at links, names nobody.
+            return
         details = {name: _text(body[name]) for name in FIELDS if body.get(name) is not None}
         if endpoint.action == "agent.configure" and isinstance(config := body.get("config"), Mapping):
             details["changed"] = ", ".join(sorted(map(str, config)))

@@ -53,6 +53,7 @@ from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
+from nexgent.domain.users.web_links import WebLinks
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.close_by_hand import CloseByHand
@@ -186,6 +187,7 @@ class ApiServices:
     list_api_keys: ListApiKeys
     delete_api_key: DeleteApiKey
     socket_tickets: SocketTickets
+    web_links: WebLinks
     audit_log: AuditLog
     audit_trail: AuditTrail
     metrics: Callable[[], bytes]

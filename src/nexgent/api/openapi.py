@@ -63,6 +63,7 @@ _TAGS = {
     "api-keys": "Keys for programs; each is shown once.",
     "auth": "Sessions: log in, refresh, log out; see and end them; change the password.",
     "balances": "What wallets hold.",
+    "dashboard": "The session of the page at `/`; programs use `/auth`.",
     "data sources": "Which sources of data are configured.",
     "health": "For load balancers and supervisors; public.",
     "historical swaps": "Closed trades, from the first purchase to the last sale.",

@@ -30,6 +30,8 @@ _LONGEST_NAME = 200
 class Limit:
     """So many requests in so many seconds, counted per address and concrete path, or per API key where there is one.
 
+    `counted_as` names another path whose requests are counted together with these.
+
     An `exact` one is counted where all processes see it before the request goes on. The others are counted here and put together
     twice a second, so that nothing has to be waited for; several processes may let a few more pass.
     """
@@ -38,6 +40,7 @@ class Limit:
     seconds: int = MINUTE
     by_key: bool = False
     exact: bool = True
+    counted_as: str = ""
 
 
 EXEMPT_TAGS = frozenset({"health", "metrics"})
@@ -137,7 +140,7 @@ class RateLimits:
         """Count a request of an endpoint with a limit of its own."""
         key = caller.key if limit.by_key and caller is not None else None
         who = f"key:{key.id}" if key is not None else _address(request)
-        name = _short(f"{request.method}:{request.scope['path']}:{who}")
+        name = _short(f"{request.method}:{limit.counted_as or request.scope['path']}:{who}")
         if not limit.exact or self._counters is None:
             return self._count(name, limit)
         # Counted here as well: what is known here outlives a store that was emptied.

@@ -46,6 +46,7 @@ from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.users.web_links import WebLinks
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.close_by_hand import CloseByHand
@@ -105,6 +106,7 @@ def build_api_services(
     metrics: Metrics,
     servers: ServerHealth,
     health: EngineHealth,
+    links_from_anywhere: bool,
     is_engine: Callable[[], bool],
     on_key_deleted: Callable[[UUID], None],
 ) -> ApiServices:
@@ -263,6 +265,13 @@ def build_api_services(
         list_api_keys=ListApiKeys(keys=keys),
         delete_api_key=DeleteApiKey(keys=keys, forget=forget_key, publish=publish),
         socket_tickets=users.socket_tickets,
+        web_links=WebLinks(
+            store=users.web_links,
+            users=users.accounts,
+            sessions=sessions,
+            clock=clock,
+            from_anywhere=links_from_anywhere,
+        ),
         audit_log=audit_log,
         audit_trail=audit_trail,
         metrics=metrics.exposition,

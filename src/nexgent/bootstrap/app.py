@@ -54,8 +54,13 @@ class ServiceInfo:
     machine_key: str = field(default="", repr=False)
 
 
-async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], None] | None = None) -> None:
-    """Run until SIGINT or SIGTERM. Raises `NexgentError` or `SettingsError` with a message for people when it cannot start."""
+async def run_service(
+    settings: Settings, *, announce: Callable[[ServiceInfo], None] | None = None, demo: bool = False
+) -> None:
+    """Run until SIGINT or SIGTERM. Raises `NexgentError` or `SettingsError` with a message for people when it cannot start.
+
+    One-time links of a `demo`, whose money is pretended, open from other machines as well.
+    """
     install_decimal_context()
     require_usable(settings)
     listener = listen(settings.server.host, settings.server.port)
@@ -73,7 +78,7 @@ async def run_service(settings: Settings, *, announce: Callable[[ServiceInfo], N
             service.start(worker)
             await _first(service.role.settled.wait(), stop.wait())
             tune_garbage_collection()
-            await _serve(service, listener, port, stop, announce)
+            await _serve(service, listener, port, stop, announce, demo)
         finally:
             log.info("service.stopping")
             await service.stop(settings.server.shutdown_seconds)
@@ -86,6 +91,7 @@ async def _serve(
     port: int,
     stop: asyncio.Event,
     announce: Callable[[ServiceInfo], None] | None,
+    demo: bool,
 ) -> None:
     if stop.is_set():
         return
@@ -111,7 +117,7 @@ async def _serve(
         ),
         address_of=address_of,
     )
-    app = build_application(_api_services(service), settings, service.metrics, websocket, address_of)
+    app = build_application(_api_services(service, demo), settings, service.metrics, websocket, address_of)
     server = _Server(ServerConfig(app, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     while not server.started and not serving.done():
@@ -129,7 +135,7 @@ async def _serve(
     await serving
 
 
-def _api_services(service: Service) -> ApiServices:
+def _api_services(service: Service, demo: bool) -> ApiServices:
     return build_api_services(
         settings=service.settings,
         pool=service.pool,
@@ -158,6 +164,7 @@ def _api_services(service: Service) -> ApiServices:
         metrics=service.metrics,
         servers=service.servers,
         health=service.health,
+        links_from_anywhere=demo,
         is_engine=lambda: service.role.active,
         on_key_deleted=service.hub.on_key_deleted,
     )

@@ -18,6 +18,7 @@ from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.socket_tickets import SocketTickets
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
+from nexgent.infrastructure.cache.web_links import RedisLinkStore
 from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
 from nexgent.infrastructure.security.passwords import BcryptHasher
@@ -41,6 +42,7 @@ class UserParts:
     revoked: RevokedTokens
     authenticator: Authenticator
     socket_tickets: SocketTickets
+    web_links: RedisLinkStore
     clock: Clock
 
     async def load_ended(self) -> None:
@@ -118,5 +120,6 @@ def build_users(
             tokens=tokens, keys=PostgresApiKeyStore(pool), revoked=revoked, clock=clock
         ),
         socket_tickets=SocketTickets(store=RedisTicketStore(redis, key_prefix), revoked=revoked, clock=clock),
+        web_links=RedisLinkStore(redis, key_prefix),
         clock=clock,
     )

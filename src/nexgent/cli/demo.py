@@ -24,6 +24,7 @@ from nexgent.bootstrap.app import ServiceInfo, run_service
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import DEMO_EMAIL, PASSWORD_FILE, ApiClient
+from nexgent.cli.dashboard import make_link
 from nexgent.cli.demo_files import (
     KEY_FILE,
     NamedToken,
@@ -186,7 +187,7 @@ async def _demo(settings: Settings, sandbox_url: str) -> None:
 
     try:
         await _answers(sandbox_url, market)
-        await run_service(settings, announce=ready)
+        await run_service(settings, announce=ready, demo=True)
     finally:
         for task in (*jobs, market):
             task.cancel()
@@ -216,13 +217,16 @@ async def _introduce(settings: Settings, sandbox_url: str, info: ServiceInfo) ->
         async with ApiClient(address, auth.admin_email, password, machine_key=key) as api:
             agent = await _agent(api)
             await _make_key(api, settings.storage.data_dir)
+            link = await make_link(api)
         tokens = await _tokens(sandbox_url)
         keep_tokens(settings.storage.data_dir, info.port, tokens)
     except (NexgentError, httpx.HTTPError) as error:
         Console(stderr=True).print(f"The demo data could not be made: {error}")
         return
     key_path = (settings.storage.data_dir / KEY_FILE).resolve()
-    _print_screen(info, sandbox_url, auth.admin_email, password, agent, tokens[:SHOWN_TOKENS], key_path)
+    _print_screen(
+        info, sandbox_url, auth.admin_email, password, agent, tokens[:SHOWN_TOKENS], key_path, link["url"]
+    )
 
 
 async def _agent(api: ApiClient) -> dict[str, Any]:
@@ -271,11 +275,14 @@ def _print_screen(
     agent: dict[str, Any],
     tokens: list[NamedToken],
     key_path: Path,
+    link: str,
 ) -> None:
     console = Console(highlight=False, soft_wrap=True)
     base = f"http://localhost:{info.port}"
     mints = "\n".join(f"  {token.symbol:<8} {token.mint}" for token in tokens)
     text = (
+        f"Dashboard  {link}\n"
+        f"           (logged in, once within ten minutes; then {base} or {command('dashboard')})\n"
         f"API docs   {base}/docs\n"
         f"Health     {base}/api/v1/health\n"
         f"Metrics    {base}/api/v1/metrics\n"

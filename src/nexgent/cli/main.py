@@ -28,6 +28,7 @@ COMMANDS = (
         "sandbox", "nexgent.cli.sandbox", "run the local market that speaks the upstream services' contracts"
     ),
     Command("demo", "nexgent.cli.demo", "run sandbox and service with a demo agent (what `make run` does)"),
+    Command("dashboard", "nexgent.cli.dashboard", "print an address that opens the dashboard, logged in"),
     Command("watch", "nexgent.cli.watch", "follow an agent live in the terminal"),
     Command("signal", "nexgent.cli.post_signal", "post a trading signal"),
     Command("explain", "nexgent.cli.explain", "show what every agent decided on a signal, and why"),

@@ -50,6 +50,12 @@ def neighbourhood(text: str) -> str:
     return text if address is None else str(address)
 
 
+def is_this_machine(text: str) -> bool:
+    """Tell whether an address is that of a caller on the machine itself."""
+    address = parse_address(text)
+    return text == MACHINE or (address is not None and address.is_loopback)
+
+
 @dataclass(frozen=True, slots=True)
 class Networks:
     """A list of networks. Raises `ValueError` for what is none."""

@@ -80,6 +80,7 @@ def test_every_endpoint_that_matters_is_in_it() -> None:
 
     assert left_out == {
         "POST /auth/refresh",
+        "POST /web/refresh",
         "POST /wallets/{walletAddress}/check-deposits",
         "POST /signal-webhooks/{id}/in",
         "POST /signal-webhooks/{id}/test",

@@ -51,9 +51,10 @@ class Declared:
         """Do nothing: the route has looked at the value."""
 
 
-def limited(most: int, *, by_key: bool = False, exact: bool = True) -> Any:
-    """Declare how many requests a minute are taken from one address (`by_key`: from one API key) on one path."""
-    return Depends(Declared(Limit(most, by_key=by_key, exact=exact)))
+def limited(most: int, *, by_key: bool = False, exact: bool = True, counted_as: str = "") -> Any:
+    """Declare how many requests a minute are taken from one address (`by_key`: from one API key) on one path, or on that path
+    and the one named together."""
+    return Depends(Declared(Limit(most, by_key=by_key, exact=exact, counted_as=counted_as)))
 
 
 def audited(name: str) -> Any:

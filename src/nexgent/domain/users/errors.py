@@ -44,6 +44,21 @@ class AccountLockedError(NexgentError):
         )
 
 
+class LinkOverError(NotAuthenticatedError):
+    """A one-time link was used, has expired or never was."""
+
+    code = "LINK_OVER"
+
+    def __init__(self) -> None:
+        super().__init__("This link was used already or is over; `nexgent dashboard` gives a new one")
+
+
+class NotTheMachineError(ForbiddenError):
+    """It is for whoever sits at the service's own machine."""
+
+    code = "NOT_THE_MACHINE"
+
+
 class WrongPasswordError(ForbiddenError):
     """The present password is another one. Not 401: the session is as good as before."""
 

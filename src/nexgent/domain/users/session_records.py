@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from nexgent.domain.users.models import REFRESH_LIFETIME
 from nexgent.domain.users.origin import Origin
 from nexgent.shared.types import UserId
 
@@ -42,6 +43,10 @@ class SessionRecord:
         if token_id == self.token_id:
             return True
         return token_id == self.previous_token_id and self.rotated_within_grace(now)
+
+    def left_if_remembered(self, now: datetime) -> timedelta | None:
+        """Return what is left of a session that outlasts the browser, None for one of a day."""
+        return self.expires_at - now if self.expires_at - self.created_at > REFRESH_LIFETIME else None
 
 
 class SessionRecords(Protocol):

@@ -38,9 +38,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh token gives."""
+    """What a refresh token gives, whose it is, and the session it belongs to."""
 
     access_token: str
+    user: User
+    session: SessionRecord
     refresh_token: str | None = None
 
     def __repr__(self) -> str:
@@ -125,7 +127,7 @@ class Sessions:
             record = await self._rotated(record, now)
         await self._records.use(record.id, origin, now)
         newest = self._tokens.encode(_refresh_claims(user, record)) if rotate else None
-        return Refreshed(self._access_token(user, claims), newest)
+        return Refreshed(self._access_token(user, claims), user, record, newest)
 
     async def log_out(self, claims: Claims, refresh_token: str | None) -> None:
         """End the session: all its tokens are void, and also a refresh token that is named, if it is one of the same user.
@@ -149,6 +151,18 @@ class Sessions:
         if refresh.type is TokenType.REFRESH and refresh.user_id == claims.user_id:
             await self._end(claims.user_id, "logout", only=refresh.session_id)
             await self._store.remove_refresh(refresh.token_id)
+
+    async def log_out_with(self, refresh_token: str) -> Claims | None:
+        """End the session of a refresh token and return what it said; None when it is none, or its session is over.
+
+        Raises `UnavailableError`.
+        """
+        try:
+            claims = self._refresh_claims(refresh_token)
+        except NotAuthenticatedError:
+            return None
+        await self.log_out(claims, None)
+        return claims
 
     async def of_user(self, user_id: UserId) -> Sequence[SessionRecord]:
         """Return the sessions that go on, the one used last first. Raises `UnavailableError`."""

@@ -1,0 +1,1 @@
+"""`/web`: the session of the dashboard."""
