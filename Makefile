@@ -14,7 +14,7 @@ WORKERS ?= 3
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants chaos check gate format bench soak fuzz sql postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench soak fuzz sql postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -40,7 +40,10 @@ test: setup-dev ## Run all tests, with servers of their own
 mutants: setup-dev ## Make mistakes in the code on purpose; tests have to notice (FULL=1 for a sample of made-up ones, FULL=all)
 	@exec $(BIN)/python -m scripts.mutants $(if $(FULL),--generated $(if $(filter all,$(FULL)),,$(if $(SAMPLE),--sample $(SAMPLE),--each $(EACH)) --seed $(SEED))) $(ARGS)
 
-check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks, the Postman collection and the summaries
+web: setup-dev ## Build the dashboard from web/ anew (needs Node; ARGS=--check only compares)
+	@exec $(BIN)/python -m scripts.make_web $(ARGS)
+
+check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks, the Postman collection, the summaries and the dashboard
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -51,6 +54,7 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python -m scripts.make_sql --check
 	$(BIN)/python -m scripts.licences --check
 	$(BIN)/python -m scripts.summaries --check
+	$(BIN)/python -m scripts.make_web --check
 	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
 
 chaos: setup-dev ## Strike trades at any point and hold the books against the chain (ARGS="--cells 50 --seed 3"; FULL=1 for all)
@@ -96,4 +100,4 @@ outdated: setup-dev ## List the packages of which there are newer versions
 	@exec $(BIN)/python -m scripts.locks outdated
 
 clean: ## Remove what was installed and cached; the data folder .nexgent stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants .coverage*
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants .coverage* web/node_modules

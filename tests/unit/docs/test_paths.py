@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
-_PATH = re.compile(r"`((?:src|tests|migrations|scripts|docs)/[A-Za-z0-9_./-]+)`")
+_PATH = re.compile(r"`((?:src|tests|migrations|scripts|docs|web)/[A-Za-z0-9_./-]+)`")
 _SHORT = re.compile(r"`([a-z_]+(?:/[a-z_]+)*\.py)(?:: \w+)?`")
 _LINK = re.compile(r"\]\(([^)#:]+)\)")
 

@@ -1,0 +1,4 @@
+// Charts are loaded when the first of them is shown.
+import { defineAsyncComponent } from 'vue'
+
+export const LineChart = defineAsyncComponent(() => import('@/charts/LineChart.vue'))

@@ -1,0 +1,62 @@
+// The user's agents, and the feeds of all of them.
+import { computed, onScopeDispose, shallowRef, watch, type ComputedRef } from 'vue'
+
+import { call } from '@/api/client'
+import type { Agent } from '@/api/types'
+import { session } from '@/session'
+import { release, releaseAll, watchAgent, type AgentFeed, type LivePosition } from '@/live/positions'
+
+export const agents = shallowRef<readonly Agent[] | null>(null)
+export const agentsError = shallowRef<unknown>(null)
+
+/** Load the list of agents anew. */
+export async function loadAgents(): Promise<void> {
+  try {
+    agents.value = await call('get', '/api/v1/agents')
+    agentsError.value = null
+  } catch (error) {
+    agentsError.value = error
+  }
+}
+
+watch(
+  session.state,
+  (state) => {
+    if (state === 'in') void loadAgents()
+    if (state === 'out') {
+      releaseAll()
+      agents.value = null
+    }
+  },
+  { immediate: true },
+)
+
+export const agentById = (id: string): Agent | undefined => agents.value?.find((agent) => agent.id === id)
+
+/** Watch all agents for as long as the component lives. */
+export function useAllFeeds(): { feeds: ComputedRef<AgentFeed[]>; positions: ComputedRef<LivePosition[]> } {
+  const held = shallowRef(new Map<string, AgentFeed>())
+  watch(
+    agents,
+    (list) => {
+      const wanted = new Set(list?.map((agent) => agent.id))
+      const next = new Map<string, AgentFeed>()
+      for (const id of wanted) next.set(id, held.value.get(id) ?? watchAgent(id))
+      for (const id of held.value.keys()) if (!wanted.has(id)) release(id)
+      held.value = next
+    },
+    { immediate: true },
+  )
+  onScopeDispose(() => {
+    for (const id of held.value.keys()) release(id)
+  })
+  const feeds = computed(() => [...held.value.values()])
+  return { feeds, positions: computed(() => feeds.value.flatMap((feed) => [...feed.positions.value.values()])) }
+}
+
+/** Watch one agent for as long as the component lives. */
+export function useFeed(agentId: string): AgentFeed {
+  const feed = watchAgent(agentId)
+  onScopeDispose(() => release(agentId))
+  return feed
+}

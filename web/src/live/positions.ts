@@ -1,0 +1,193 @@
+// An agent's open positions as they are now: snapshot, changes and prices of its socket.
+import { shallowReactive, shallowRef, triggerRef, type ShallowRef } from 'vue'
+
+import { Dec, type Decimal } from '@/lib/decimal'
+import type { Frame, PositionFrame } from '@/live/frames'
+import { AgentSocket, type SocketState } from '@/live/socket'
+
+/** Prices of the last minutes that a row draws. */
+const POINTS = 90
+
+/** A position with what it is worth at the newest price. Objects stay the same while the position is open. */
+export interface LivePosition {
+  readonly id: string
+  readonly agentId: string
+  frame: PositionFrame
+  price: Dec
+  valueSol: Dec
+  profitSol: Dec
+  profitPercent: Dec
+  stopPrice: Dec | null
+  /** When the newest price arrived; 0 before the first one. */
+  pricedAt: number
+  trend: number[]
+  /** Grows with every point of `trend`, which is not reactive itself. */
+  ticks: number
+}
+
+export interface AgentFeed {
+  readonly agentId: string
+  readonly state: ShallowRef<SocketState>
+  /** By id, newest first. Reactive as a list; each position is reactive by itself. */
+  readonly positions: ShallowRef<Map<string, LivePosition>>
+  /** Grows when a position is opened, changed or closed: lists of closed trades and balances then load anew. */
+  readonly changes: ShallowRef<number>
+  /** False until the first snapshot is there. */
+  readonly loaded: ShallowRef<boolean>
+}
+
+interface Held extends AgentFeed {
+  socket: AgentSocket
+  users: number
+}
+
+const feeds = new Map<string, Held>()
+
+/** Whether everything that is watched is live; what the banner shows. */
+export const connection = shallowReactive({ state: 'live' as 'live' | 'connecting' | 'lost', since: 0 })
+
+/** Begin to watch an agent, or share what others watch already. Every call needs one of `release`. */
+export function watchAgent(agentId: string): AgentFeed {
+  const known = feeds.get(agentId)
+  if (known !== undefined) {
+    known.users++
+    return known
+  }
+  const feed: Held = {
+    agentId,
+    state: shallowRef<SocketState>('connecting'),
+    positions: shallowRef(new Map<string, LivePosition>()),
+    changes: shallowRef(0),
+    loaded: shallowRef(false),
+    users: 1,
+    socket: new AgentSocket(
+      agentId,
+      (frame) => take(feed, frame),
+      (state) => {
+        feed.state.value = state
+        judgeConnection()
+      },
+    ),
+  }
+  feeds.set(agentId, feed)
+  feed.socket.start()
+  return feed
+}
+
+/** Stop watching. The socket stays a moment, since going from page to page would drop and open it anew. */
+export function release(agentId: string): void {
+  const feed = feeds.get(agentId)
+  if (feed === undefined || --feed.users > 0) return
+  setTimeout(() => {
+    if (feed.users > 0 || feeds.get(agentId) !== feed) return
+    feed.socket.stop()
+    feeds.delete(agentId)
+    judgeConnection()
+  }, 3000)
+}
+
+/** End all connections: somebody logged out. */
+export function releaseAll(): void {
+  for (const feed of feeds.values()) feed.socket.stop()
+  feeds.clear()
+  judgeConnection()
+}
+
+/** Try all lost connections again now. */
+export function reconnect(): void {
+  for (const feed of feeds.values()) feed.socket.hurry()
+}
+
+function judgeConnection(): void {
+  const states = [...feeds.values()].map((feed) => feed.state.value)
+  const state = states.includes('lost') ? 'lost' : states.includes('connecting') ? 'connecting' : 'live'
+  if (state !== connection.state) connection.since = Date.now()
+  connection.state = state
+}
+
+function take(feed: Held, frame: Frame): void {
+  switch (frame.type) {
+    case 'initial_data': {
+      const before = feed.positions.value
+      feed.positions.value = new Map(
+        frame.data.positions.map((position) => [position.id, put(before.get(position.id), position)]),
+      )
+      feed.loaded.value = true
+      feed.changes.value++
+      return
+    }
+    case 'position_update': {
+      const { position, positionId } = frame.data
+      const all = feed.positions.value
+      if (position !== undefined) {
+        const known = all.get(position.id)
+        const kept = put(known, position)
+        if (known === undefined) feed.positions.value = new Map([[kept.id, kept], ...all])
+        else triggerRef(feed.positions)
+      } else if (positionId !== undefined && all.delete(positionId)) triggerRef(feed.positions)
+      feed.changes.value++
+      return
+    }
+    case 'price_update_batch': {
+      const prices = new Map(frame.data.updates.map((update) => [update.mint, update.price]))
+      for (const position of feed.positions.value.values()) {
+        const price = prices.get(position.frame.tokenAddress)
+        if (price !== undefined) reprice(position, price)
+      }
+    }
+  }
+}
+
+function put(known: LivePosition | undefined, frame: PositionFrame): LivePosition {
+  // Frames of changes do not say what it is worth; the newest price is known from before.
+  const price = Dec.of(frame.currentPrice ?? known?.price ?? frame.purchasePrice)
+  const position =
+    known ??
+    shallowReactive<LivePosition>({
+      id: frame.id,
+      agentId: frame.agentId,
+      frame,
+      price,
+      valueSol: Dec.ZERO,
+      profitSol: Dec.ZERO,
+      profitPercent: Dec.ZERO,
+      stopPrice: null,
+      pricedAt: 0,
+      trend: [],
+      ticks: 0,
+    })
+  position.frame = frame
+  position.stopPrice =
+    frame.currentStopLossPercentage === null
+      ? null
+      : Dec.of(frame.purchasePrice).times(Dec.of(frame.currentStopLossPercentage).times('0.01').plus(1))
+  if (position.trend.length === 0) position.trend.push(Dec.of(frame.purchasePrice).toNumber())
+  value(position, price)
+  return position
+}
+
+function reprice(position: LivePosition, price: Decimal): void {
+  const exact = Dec.of(price)
+  position.pricedAt = Date.now()
+  position.trend.push(exact.toNumber())
+  if (position.trend.length > POINTS) position.trend.shift()
+  position.ticks++
+  value(position, exact)
+}
+
+/** What it is worth, and what it has gained: sold parts, plus what is held, minus what that part has cost. */
+function value(position: LivePosition, price: Dec): void {
+  const { frame } = position
+  const held = Dec.of(frame.remainingAmount ?? frame.purchaseAmount)
+  position.price = price
+  position.valueSol = price.times(held)
+  position.profitSol = Dec.of(frame.realizedProfitSol).plus(position.valueSol).minus(costBasis(frame, held))
+  position.profitPercent = position.profitSol.times(100).over(frame.totalInvestedSol, 6) ?? Dec.ZERO
+}
+
+function costBasis(frame: PositionFrame, held: Dec): Dec {
+  if (frame.costBasisSol !== undefined) return Dec.of(frame.costBasisSol)
+  if (frame.positionValueSol !== undefined && frame.profitLossSol !== undefined)
+    return Dec.of(frame.positionValueSol).plus(frame.realizedProfitSol).minus(frame.profitLossSol)
+  return Dec.of(frame.totalInvestedSol).times(held).over(frame.purchaseAmount, 9) ?? Dec.ZERO
+}

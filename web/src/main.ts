@@ -1,0 +1,16 @@
+import { createApp } from 'vue'
+
+import '@/styles/tokens.css'
+import '@/styles/base.css'
+import '@/theme'
+import App from '@/App.vue'
+import { toast } from '@/lib/feedback'
+
+const app = createApp(App)
+app.config.errorHandler = (error) => {
+  console.error(error)
+  toast('Something on this page has failed. Reload it; trading is not affected.', 'problem')
+}
+// After an update of the service the files of an old page are gone.
+window.addEventListener('vite:preloadError', () => location.reload())
+app.mount('#app')

@@ -1,0 +1,27 @@
+// The pages: what shows each route, and which of them stand in the navigation. Each is loaded when it is first opened.
+import { defineAsyncComponent, type Component } from 'vue'
+
+import type { IconName } from '@/components/Icon.vue'
+import type { PageName } from '@/router'
+
+const load = (page: () => Promise<{ default: Component }>): Component =>
+  defineAsyncComponent({ loader: page, delay: 150, suspensible: false })
+
+export const PAGES: Partial<Record<PageName, Component>> = {
+  overview: load(() => import('@/pages/overview/OverviewPage.vue')),
+  agents: load(() => import('@/pages/agents/AgentsPage.vue')),
+  agent: load(() => import('@/pages/agent/AgentPage.vue')),
+}
+
+interface NavigationItem {
+  path: string
+  label: string
+  icon: IconName
+  /** Routes during which it is the current one. */
+  names: readonly PageName[]
+}
+
+export const NAVIGATION: readonly NavigationItem[] = [
+  { path: '/', label: 'Overview', icon: 'overview', names: ['overview'] },
+  { path: '/agents', label: 'Agents', icon: 'agents', names: ['agents', 'agent'] },
+]
