@@ -17,37 +17,15 @@ from starlette.datastructures import State
 from nexgent.api.app import create_api, fixed_segments
 from nexgent.api.deps import ApiServices, ApiValues, EngineState
 from nexgent.api.fragments import FragmentCache
-from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
 from nexgent.api.v1.positions.views import PositionFragments
-from nexgent.domain.agents.create_agent import CreateAgent
-from nexgent.domain.agents.delete_agent import DeleteAgent
-from nexgent.domain.agents.events import AgentDeleted
+from nexgent.bootstrap.api_services import ApiPorts, build_api_services
+from nexgent.bootstrap.engine import build_orders_by_hand
+from nexgent.bootstrap.protections import build_protections
+from nexgent.bootstrap.users import UserPorts, build_users
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.agents.update_agent import UpdateAgent
-from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.trail import AuditTrail
-from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
-from nexgent.domain.bookkeeping.use_cases import bookkeeping
-from nexgent.domain.ledger.events import EntriesRecorded
-from nexgent.domain.live_check.check import LiveCheck
-from nexgent.domain.live_check.wallet_trial import WalletTrial
-from nexgent.domain.panic.panic import Panic
-from nexgent.domain.performance.agent_performance import AgentPerformance
-from nexgent.domain.performance.balance_history import BalanceHistory
-from nexgent.domain.protections.describe_protections import DescribeProtections
-from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
-from nexgent.domain.protections.kill_switch import SetKillSwitch
-from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
-from nexgent.domain.shadow.report import DescribeShadow
-from nexgent.domain.signals.create_signal import CreateSignal
-from nexgent.domain.signals.edit_signals import EditSignals
-from nexgent.domain.signals.webhooks.manage import SignalWebhooks
-from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
-from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
-from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.transactions.queries import (
     ClosedTradeExportRow,
     ClosedTradeFilter,
@@ -55,20 +33,11 @@ from nexgent.domain.transactions.queries import (
     TransactionFilter,
     TransactionRow,
 )
-from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
-from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
-from nexgent.domain.users.change_password import ChangePassword
 from nexgent.domain.users.errors import LoginBusyError
-from nexgent.domain.users.log_in import LogIn
-from nexgent.domain.users.login_guard import OF_NETWORK, Attempt, LoginGuard
+from nexgent.domain.users.login_guard import OF_NETWORK, Attempt
 from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
 from nexgent.domain.users.origin import Origin
-from nexgent.domain.users.register import Register
 from nexgent.domain.users.session_records import SessionRecord
-from nexgent.domain.users.sessions import Sessions
-from nexgent.domain.users.socket_tickets import SocketTickets
-from nexgent.domain.users.web_links import WebLinks
-from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.middleware.client_address import ClientAddresses
@@ -88,17 +57,16 @@ from tests.fakes.bookkeeping import (
     journaled_closed_trade,
     journaled_transaction,
 )
+from tests.fakes.clock import FakeClock
 from tests.fakes.copies import FakeCopies
 from tests.fakes.encrypted_wallets import World
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.live_market import FakeLiveMarket
-from tests.fakes.market import FakeDecimals
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.reconciliation import ReconciliationWorld
 from tests.fakes.requests import FakeAnswers
 from tests.fakes.shadow import FakeShadowFills
-from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 from tests.fakes.signals import FakeSignals
 from tests.fakes.tickets import FakeTickets
 from tests.fakes.wallets import WalletWorld
@@ -159,6 +127,9 @@ class FakeUsers:
 
     async def find_by_email(self, email: str) -> User | None:
         return next((user for user in self.by_id.values() if user.email == email), None)
+
+    async def any(self) -> bool:
+        return bool(self.by_id)
 
     async def only_one(self) -> UserId | None:
         return next(iter(self.by_id)) if len(self.by_id) == 1 else None
@@ -484,205 +455,106 @@ class FakeApi:
     """The application with its middleware, and whatever stands behind it within reach."""
 
     def __init__(self, *, values: ApiValues | None = None, allow_registration: bool = False) -> None:
-        self.engine = FakeEngine()
-        self.clock = SystemClock()
+        # From the real time of day on: the library of tokens looks at it by itself.
+        self.clock = FakeClock(SystemClock().now())
+        engine = self.engine = FakeEngine(clock=self.clock)
+        publish = engine.bus.publish
         self.agents = FakeAgents()
         self.users = FakeUsers()
         self.passwords = FakePasswords()
         self.store = FakeSessionStore()
         self.keys = FakeKeys()
-        self.signals = FakeSignals()
+        self.key_rows = FakeKeyRows(self.keys)
+        self.tickets = FakeTickets()
+        self.links = FakeLinks()
+        users = build_users(
+            UserPorts(
+                accounts=self.users,
+                login_attempts=FakeAttempts(),
+                passwords=self.passwords,
+                session_store=self.store,
+                session_records=FakeRecords(),
+                keys=self.keys,
+                key_records=self.key_rows,
+                tickets=self.tickets,
+                web_links=self.links,
+            ),
+            jwt_secret=SECRET,
+            allow_registration=allow_registration,
+            clock=self.clock,
+            publish=publish,
+            on_key_deleted=lambda _: None,
+        )
+        self.tokens = JwtCodec(SECRET)
+        self.revoked = users.revoked
+        self.signals = engine.signals
         self.transactions = FakeTransactions()
         self.closed_trades = FakeClosedTrades()
         self.closed_trades.signals = self.signals
+        self.transactions.journal = self.closed_trades.journal = engine.journal
+        self.hand_entries = FakeHandEntries(engine.journal)
         self.projections = FakeProjections()
         self.servers = FakeServers()
         self.health = FakeHealth()
         self.metrics = Metrics()
-        self.tokens = JwtCodec(SECRET)
-        self.revoked = RevokedTokens()
-        self.tickets = FakeTickets()
-        self.links = FakeLinks()
-        engine = self.engine
-        engine.bus.on(AgentDeleted, engine.directory.on_deleted)
-        publish = engine.bus.publish
-        self.transactions.journal = self.closed_trades.journal = engine.journal
-        self.hand_entries = FakeHandEntries(engine.journal)
-        authenticator = Authenticator(
-            tokens=self.tokens, keys=self.keys, revoked=self.revoked, clock=self.clock
-        )
         self.rate_limits = RateLimits(clock=self.clock, counters=None, enabled=False)
         self.answers = FakeAnswers()
         self.webhooks = FakeWebhooks()
-        create_signal = CreateSignal(store=self.signals, clock=self.clock, publish=publish)
         self.wallet_world = WalletWorld(engine)
         self.reconciliation = ReconciliationWorld(engine)
         self.encrypted = World(engine=engine, rules=self.wallet_world)
-        self.protection_state = ProtectionState()
+        self.protection_state = engine.protections
         self.protection_store = FakeProtectionStore()
         self.figures = FakeFigures()
-        self.key_rows = FakeKeyRows(self.keys)
-        engine.bus.on(EntriesRecorded, self.protection_state.on_entries)
-        engine.bus.on(KillSwitchChanged, self.protection_state.on_kill_switch)
-        engine.bus.on(ProtectionsReset, self.protection_state.on_reset)
         self.copies = FakeCopies()
-        guard = LoginGuard(attempts=FakeAttempts(), clock=self.clock)
-        sessions = Sessions(
-            users=self.users,
-            tokens=self.tokens,
-            store=self.store,
-            revoked=self.revoked,
-            records=FakeRecords(),
-            clock=self.clock,
-        )
-        kill_switch = SetKillSwitch(
-            store=self.protection_store,
-            protections=self.protection_state,
-            clock=engine.clock,
-            publish=publish,
-            admin_email="admin@b.co",
-        )
         self.live_market = FakeLiveMarket()
         self.shadow_fills = FakeShadowFills()
         self.audit_log = FakeAuditLog()
-        self.services = ApiServices(
-            audit_log=self.audit_log,
-            audit_trail=AuditTrail(store=self.audit_log),
-            clock=self.clock,
-            authenticator=authenticator,
-            rate_limits=self.rate_limits,
-            idempotency=IdempotentRequests(self.answers),
-            log_in=LogIn(users=self.users, passwords=self.passwords, guard=guard, sessions=sessions),
-            sessions=sessions,
-            change_password=ChangePassword(
-                users=self.users,
-                passwords=self.passwords,
-                guard=guard,
-                sessions=sessions,
-                clock=self.clock,
-                publish=engine.bus.publish,
-            ),
-            register=Register(
-                allowed=allow_registration,
-                users=self.users,
-                passwords=self.passwords,
-                sessions=sessions,
-                clock=self.clock,
-            ),
-            cache_copies=self.copies,
-            directory=engine.directory,
-            ledger=engine.ledger,
-            book=engine.book,
-            latest_prices=engine.latest_prices,
-            sol_price=engine.sol_price,
-            create_agent=CreateAgent(agents=self.agents, clock=self.clock, publish=publish),
-            update_agent=UpdateAgent(
-                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
-            ),
-            delete_agent=DeleteAgent(
+        self.services = build_api_services(
+            ApiPorts(
                 agents=self.agents,
-                directory=engine.directory,
-                ledger=engine.ledger,
-                projections=self.projections,
-                publish=publish,
-                patience_seconds=0.05,
-            ),
-            update_config=UpdateConfig(
-                agents=self.agents, directory=engine.directory, clock=self.clock, publish=publish
-            ),
-            buy_by_hand=BuyByHand(
-                directory=engine.directory, purchases=engine.purchases, signals=self.signals
-            ),
-            close_position=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales),
-            record_transaction=RecordTransaction(ledger=engine.ledger, decimals=FakeDecimals()),
-            bookkeeping=bookkeeping(
-                directory=engine.directory,
-                ledger=engine.ledger,
-                decimals=FakeDecimals(),
-                entries=self.hand_entries,
+                signals=self.signals,
+                signal_edits=FakeSignalEdits(self.signals.rows),
+                webhooks=self.webhooks,
                 transactions=self.transactions,
                 closed_trades=self.closed_trades,
+                hand_entries=self.hand_entries,
+                figures=self.figures,
+                shadow_fills=self.shadow_fills,
                 projections=self.projections,
-            ),
-            edit_signals=EditSignals(store=FakeSignalEdits(self.signals.rows)),
-            create_signal=create_signal,
-            preview_signal=ProcessSignal(
-                directory=engine.directory,
-                purchases=engine.purchases,
-                store=self.signals,
-                trades=FakeSignalTrades(),
-                metrics=FakeTokenMetrics(),
-                latest_prices=engine.latest_prices,
-                clock=self.clock,
-                publish=publish,
-                max_age_seconds=300,
-            ),
-            signal_webhooks=SignalWebhooks(webhooks=self.webhooks, clock=self.clock),
-            receive_alert=ReceiveAlert(webhooks=self.webhooks, create_signal=create_signal, clock=self.clock),
-            signals=self.signals,
-            transactions=self.transactions,
-            closed_trades=self.closed_trades,
-            projections=self.projections,
-            protections=self.protection_state,
-            describe_protections=DescribeProtections(
-                directory=engine.directory,
-                ledger=engine.ledger,
-                protections=self.protection_state,
-                clock=engine.clock,
-            ),
-            reset_protections=ResetProtections(
-                store=self.protection_store, directory=engine.directory, clock=engine.clock, publish=publish
-            ),
-            set_kill_switch=kill_switch,
-            panic=Panic(
-                switch=kill_switch,
-                protections=self.protection_state,
-                directory=engine.directory,
-                ledger=engine.ledger,
-                book=engine.book,
-                exits=engine.exits,
-                is_engine=lambda: True,
-            ),
-            describe_shadow=DescribeShadow(
-                directory=engine.directory, fills=self.shadow_fills, clock=engine.clock
-            ),
-            live_check=LiveCheck(
-                directory=engine.directory,
-                wallets=WalletTrial(ledger=engine.ledger, keys=engine.keys, market=self.live_market),
-                market=self.live_market,
+                answers=self.answers,
+                audit_log=self.audit_log,
+                cache_copies=self.copies,
+                live_market=self.live_market,
+                keys=engine.keys,
+                decimals=engine.decimals,
                 sol_price=engine.sol_price,
-                protections=self.protection_state,
                 clock=engine.clock,
-                max_price_age_seconds=30,
+                publish=publish,
             ),
-            agent_performance=AgentPerformance(
-                directory=engine.directory,
-                ledger=engine.ledger,
-                latest_prices=engine.latest_prices,
-                queries=self.figures,
-                clock=engine.clock,
-            ),
-            balance_history=BalanceHistory(
-                directory=engine.directory, queries=self.figures, clock=engine.clock
-            ),
-            list_wallets=self.wallet_world.listing,
-            assign_wallet=self.wallet_world.assign,
-            reset_wallet=self.wallet_world.reset,
-            unassign_wallet=self.wallet_world.unassign,
-            check_deposits=self.wallet_world.deposits,
-            reconcile_own=self.reconciliation.own,
-            orphans=self.reconciliation.orphans,
-            reclaim_rent=self.reconciliation.rent,
+            engine=engine.parts,
+            by_hand=build_orders_by_hand(engine.parts, self.signals),
+            users=users,
+            wallets=self.wallet_world.use_cases,
             encrypted_wallets=self.encrypted.all,
-            create_api_key=CreateApiKey(keys=self.key_rows, clock=self.clock),
-            list_api_keys=ListApiKeys(keys=self.key_rows),
-            delete_api_key=DeleteApiKey(keys=self.key_rows, forget=authenticator.forget_key),
-            socket_tickets=SocketTickets(store=self.tickets, revoked=self.revoked, clock=self.clock),
-            web_links=WebLinks(store=self.links, users=self.users, sessions=sessions, clock=self.clock),
+            protections=build_protections(
+                self.protection_state,
+                self.protection_store,
+                engine=engine.parts,
+                admin_email="admin@b.co",
+                is_engine=lambda: True,
+                clock=engine.clock,
+                publish=publish,
+            ),
+            reconciliation=self.reconciliation.use_cases,
+            audit_trail=AuditTrail(store=self.audit_log),
+            rate_limits=self.rate_limits,
             metrics=self.metrics.exposition,
             servers=self.servers,
             health=self.health,
             values=values if values is not None else ApiValues(jupiter_configured=False, admin_email=EMAIL),
+            max_price_age_seconds=30,
+            deletion_patience_seconds=0.05,
         )
         self.app = _application(self.services)
         add_middleware(

@@ -10,8 +10,8 @@ from nexgent.shared.clock import SystemClock
 class FakeClock:
     """Stands still until it is advanced."""
 
-    def __init__(self) -> None:
-        self._now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    def __init__(self, now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)) -> None:
+        self._now = now
         self._monotonic = 1_000.0
 
     def now(self) -> datetime:

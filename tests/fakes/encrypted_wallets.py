@@ -7,31 +7,22 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from pydantic import SecretStr
 from solders.keypair import Keypair
 
+from nexgent.bootstrap.wallet_keys import build_encrypted_wallets, build_wallet_keys
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder
 from nexgent.domain.wallets.encrypted.attempts import locked_until, recent
-from nexgent.domain.wallets.encrypted.create_wallet import CreateWallet, NewWallet
-from nexgent.domain.wallets.encrypted.delete_wallet import DeleteWallet
+from nexgent.domain.wallets.encrypted.create_wallet import NewWallet
 from nexgent.domain.wallets.encrypted.errors import WalletExistsError, WalletLockedOutError
-from nexgent.domain.wallets.encrypted.export_wallet import ExportWallet
 from nexgent.domain.wallets.encrypted.holdings import Holdings
-from nexgent.domain.wallets.encrypted.index import EncryptedWalletIndex
-from nexgent.domain.wallets.encrypted.lock_wallet import LockWallet
 from nexgent.domain.wallets.encrypted.models import EncryptedWallet, OwnWallet, Passphrase, WalletAction
-from nexgent.domain.wallets.encrypted.passphrases import PassphraseGate
 from nexgent.domain.wallets.encrypted.ports import WalletSecrets
-from nexgent.domain.wallets.encrypted.unlock_wallet import UnlockWallet
-from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
-from nexgent.domain.wallets.encrypted.views import WalletViews
 from nexgent.domain.wallets.errors import UnknownWalletAddressError
 from nexgent.domain.wallets.ports import WalletRepository
 from nexgent.infrastructure.wallets.crypto import ScryptCost, WalletKeyCrypto
-from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
-from nexgent.infrastructure.wallets.loaded_keys import LoadedKeys
-from nexgent.infrastructure.wallets.vault import KeyVault
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import IntentId, UserId, WalletAddress
 from tests.builders import TOKEN, USER, an_agent
@@ -128,52 +119,31 @@ class World:
         self.rows = FakeSecrets()
         self.secrets: WalletSecrets = secrets if secrets is not None else self.rows
         self.crypto = crypto if crypto is not None else WalletKeyCrypto(cost=CHEAP)
-        self.environment = EnvironmentWalletKeys(environment or {})
-        self.index = EncryptedWalletIndex(self.secrets)
         self.delays: list[float] = []
         self.is_engine = True
         directory, publish = self.engine.directory, self.engine.bus.publish
         self.holdings = Holdings(directory=directory, ledger=self.engine.ledger)
-        self.vault = KeyVault(
-            clock=self.clock, idle_seconds=idle_seconds, in_use=self.holdings.in_use, publish=publish
+        parts = build_wallet_keys(
+            tuple((name, SecretStr(value)) for name, value in (environment or {}).items()),
+            self.secrets,
+            self.crypto,
+            idle_seconds=idle_seconds or 0,
+            clock=self.clock,
+            in_use=self.holdings.in_use,
+            publish=publish,
+            sleep=self._sleep,
         )
-        self.keys = LoadedKeys(environment=self.environment, vault=self.vault, index=self.index)
-        self.gate = PassphraseGate(
-            secrets=self.secrets, crypto=self.crypto, clock=self.clock, sleep=self._sleep
-        )
-        views = WalletViews(
-            directory=directory, secrets=self.secrets, vault=self.vault, environment=self.environment
-        )
-        self.all = EncryptedWallets(
-            views=views,
-            create=CreateWallet(
-                directory=directory,
-                wallets=wallets if wallets is not None else self.rules.wallets,
-                index=self.index,
-                crypto=self.crypto,
-                environment=self.environment,
-                clock=self.clock,
-                publish=publish,
-            ),
-            unlock=UnlockWallet(
-                views=views,
-                gate=self.gate,
-                vault=self.vault,
-                index=self.index,
-                publish=publish,
-                is_engine=lambda: self.is_engine,
-            ),
-            lock=LockWallet(views=views, index=self.index, vault=self.vault),
-            export=ExportWallet(views=views, gate=self.gate, crypto=self.crypto),
-            delete=DeleteWallet(
-                views=views,
-                ledger=self.engine.ledger,
-                gate=self.gate,
-                vault=self.vault,
-                index=self.index,
-                unassign=self.rules.unassign,
-                clock=self.clock,
-            ),
+        self.environment, self.index, self.vault = parts.environment, parts.index, parts.vault
+        self.keys, self.gate = parts.loaded, parts.passphrases
+        self.all = build_encrypted_wallets(
+            parts,
+            directory=directory,
+            ledger=self.engine.ledger,
+            wallets=wallets if wallets is not None else self.rules.wallets,
+            unassign=self.rules.unassign,
+            is_engine=lambda: self.is_engine,
+            clock=self.clock,
+            publish=publish,
         )
         # The journal in memory has no tables to find new wallets in.
         self.engine.bus.on(AgentSaved, self._know)

@@ -89,8 +89,9 @@ class FakeEngine:
         exits_need_automation: bool = False,
         venues: SwapVenues | None = None,
         rules: Sequence[PositionRule] = PRECEDENCE,
+        clock: FakeClock | None = None,
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.journal = journal or FakeJournal()
         self.swaps = swaps or FakeSwaps()
         self.keys = FakeKeys()
@@ -102,17 +103,21 @@ class FakeEngine:
         self.policy = ExitPolicy(first_pause_seconds=0.001, longest_pause_seconds=0.01)
         self.probes = [FakeProbe("dexscreener"), FakeProbe("jupiter")]
         self.feed = FakeFeed(self.clock)
+        self.signals = FakeSignals()
+        self.signal_trades = FakeSignalTrades()
+        self.token_metrics = FakeTokenMetrics()
+        self.protections = ProtectionState()
         nobody: Any = Nobody()
         self.parts = build_engine(
             EnginePorts(
                 journal=self.journal,
                 trails=self.trails,
-                signals=FakeSignals(),
-                signal_trades=FakeSignalTrades(),
+                signals=self.signals,
+                signal_trades=self.signal_trades,
                 venues=venues or SwapVenues([Venue(FIRST_VENUE, mode, self.swaps) for mode in TradingMode]),
                 decimals=self.decimals,
                 keys=self.keys,
-                token_metrics=FakeTokenMetrics(),
+                token_metrics=self.token_metrics,
                 sol_price=self.sol_price,
                 price_feeds=[self.feed],
                 market_probes=self.probes,
@@ -140,7 +145,7 @@ class FakeEngine:
             bridge=nobody,
             notifier=nobody,
             is_engine=lambda: True,
-            protections=ProtectionState(),
+            protections=self.protections,
             revoked=RevokedTokens(self.bus.publish),
         )
         self.directory = self.parts.directory

@@ -265,9 +265,9 @@ class ReconciliationWorld:
         engine = self.engine
         engine.keys.loaded.add(WALLET)
         self.rent_chain = FakeRentChain(self.chain)
-        parts = self.parts()
-        self.reconcile, self.own, self.orphans = parts.reconcile, parts.own, parts.orphans
-        self.loop, self.rent = parts.loop, parts.rent
+        self.use_cases = self.parts()
+        self.reconcile, self.orphans = self.use_cases.reconcile, self.use_cases.orphans
+        self.loop, self.rent = self.use_cases.loop, self.use_cases.rent
 
     def parts(self, *, close_empty_token_accounts: bool = False) -> ReconciliationParts:
         """Return the use cases, as a new process would have them."""

@@ -8,16 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from nexgent.bootstrap.wallets import WalletPorts, build_wallets
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import TradeIntended
-from nexgent.domain.wallets.assign_wallet import AssignWallet
-from nexgent.domain.wallets.check_deposits import CheckDeposits
 from nexgent.domain.wallets.environment import EnvironmentWallets
-from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.ports import WalletRows
-from nexgent.domain.wallets.replace_wallet import WalletReplacement
-from nexgent.domain.wallets.reset_wallet import ResetWallet
-from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import IntentId, UserId, WalletAddress
@@ -113,37 +108,22 @@ class WalletWorld:
         self.environment = EnvironmentWallets(keys=self.keys, administrator=self.administration, shared=False)
         self.wallets = FakeWallets(self.engine)
         self.chain = FakeChain()
-        engine = self.engine
-        directory, ledger, clock, publish = engine.directory, engine.ledger, engine.clock, engine.bus.publish
-        self.listing = ListWallets(directory=directory, keys=self.keys, environment=self.environment)
-        self.assign = AssignWallet(
-            directory=directory,
-            wallets=self.wallets,
-            replacement=WalletReplacement(ledger=ledger, wallets=self.wallets, projections=FakeProjections()),
-            keys=self.keys,
-            environment=self.environment,
-            clock=clock,
-            publish=publish,
+        self.use_cases = build_wallets(
+            WalletPorts(
+                wallets=self.wallets,
+                keys=self.keys,
+                environment=self.environment,
+                chain=self.chain,
+                projections=FakeProjections(),
+                sol_price=self.engine.sol_price,
+                clock=self.engine.clock,
+                publish=self.engine.bus.publish,
+            ),
+            engine=self.engine.parts,
         )
-        self.reset = ResetWallet(
-            directory=directory,
-            ledger=ledger,
-            wallets=self.wallets,
-            projections=FakeProjections(),
-            clock=clock,
-        )
-        self.unassign = UnassignWallet(
-            directory=directory,
-            ledger=ledger,
-            reset=self.reset,
-            wallets=self.wallets,
-            environment=self.environment,
-            clock=clock,
-            publish=publish,
-        )
-        self.deposits = CheckDeposits(
-            directory=directory, ledger=ledger, chain=self.chain, sol_price=engine.sol_price, clock=clock
-        )
+        self.listing, self.assign = self.use_cases.listing, self.use_cases.assign
+        self.reset, self.unassign = self.use_cases.reset, self.use_cases.unassign
+        self.deposits = self.use_cases.deposits
 
     async def an_agent(self, *, live: WalletAddress | None = None, user_id: UserId = USER) -> Agent:
         agent = an_agent(user_id=user_id)

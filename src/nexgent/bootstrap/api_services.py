@@ -3,66 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
+from dataclasses import dataclass
 
 import asyncpg
 
-from nexgent.api.deps import ApiServices, ApiValues
+from nexgent.api.deps import ApiServices, ApiValues, EngineProbe, ServerProbe
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
-from nexgent.bootstrap.engine import Engine
-from nexgent.bootstrap.health import EngineHealth, ServerHealth
+from nexgent.bootstrap.engine import Engine, OrdersByHand
 from nexgent.bootstrap.market import Market
-from nexgent.bootstrap.projections import CaughtUp
+from nexgent.bootstrap.protections import ProtectionParts
 from nexgent.bootstrap.reconciliation import ReconciliationParts
 from nexgent.bootstrap.users import UserParts
-from nexgent.bootstrap.wallet_keys import WalletKeyParts, build_encrypted_wallets
+from nexgent.bootstrap.wallets import WalletParts
 from nexgent.config.settings import Settings
+from nexgent.domain.administration.cache_copies import CacheCopies
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.bookkeeping.ports import HandEntries
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
+from nexgent.domain.idempotency.ports import AnswerStore
+from nexgent.domain.ledger.lanes import PATIENCE_SECONDS
+from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.live_check.check import LiveCheck
+from nexgent.domain.live_check.ports import LiveMarket
 from nexgent.domain.live_check.wallet_trial import WalletTrial
-from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
-from nexgent.domain.protections.describe_protections import DescribeProtections
-from nexgent.domain.protections.kill_switch import SetKillSwitch
-from nexgent.domain.protections.reset_protections import ResetProtections
-from nexgent.domain.protections.state import ProtectionState
+from nexgent.domain.performance.ports import PerformanceQueries
+from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.shadow.ports import ShadowFills
 from nexgent.domain.shadow.report import DescribeShadow
 from nexgent.domain.signals.edit_signals import EditSignals
+from nexgent.domain.signals.ports import SignalEdits
+from nexgent.domain.signals.queries import SignalQueries
 from nexgent.domain.signals.webhooks.manage import SignalWebhooks
+from nexgent.domain.signals.webhooks.ports import WebhookRepository
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
-from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
-from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
-from nexgent.domain.users.change_password import ChangePassword
-from nexgent.domain.users.log_in import LogIn
-from nexgent.domain.users.login_guard import LoginGuard
-from nexgent.domain.users.register import Register
-from nexgent.domain.users.sessions import Sessions
+from nexgent.domain.trading.ports import TokenDecimals, WalletKeys
+from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
 from nexgent.domain.users.web_links import WebLinks
-from nexgent.domain.wallets.assign_wallet import AssignWallet
-from nexgent.domain.wallets.check_deposits import CheckDeposits
-from nexgent.domain.wallets.close_by_hand import CloseByHand
-from nexgent.domain.wallets.environment import EnvironmentWallets
-from nexgent.domain.wallets.list_wallets import ListWallets
-from nexgent.domain.wallets.replace_wallet import WalletReplacement
-from nexgent.domain.wallets.reset_wallet import ResetWallet
-from nexgent.domain.wallets.unassign_wallet import UnassignWallet
-from nexgent.infrastructure.cache.admin import RedisCopies
+from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
-from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
-from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
-from nexgent.infrastructure.database.stores.idempotency import PostgresAnswerStore
-from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
-from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.stores.queries import (
     PostgresClosedTradeQueries,
     PostgresSignalQueries,
@@ -70,219 +59,202 @@ from nexgent.infrastructure.database.stores.queries import (
 )
 from nexgent.infrastructure.database.stores.shadow import PostgresShadowFills
 from nexgent.infrastructure.database.stores.signal_edits import PostgresSignalEdits
-from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.database.stores.webhooks import PostgresWebhooks
-from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.clock import Clock
 
 
-def build_api_services(
-    *,
-    settings: Settings,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPorts:
+    """Everything the HTTP interface needs from outside, beside what its parts have already."""
+
+    agents: AgentRepository
+    signals: SignalQueries
+    signal_edits: SignalEdits
+    webhooks: WebhookRepository
+    transactions: TransactionQueries
+    closed_trades: ClosedTradeQueries
+    hand_entries: HandEntries
+    figures: PerformanceQueries
+    shadow_fills: ShadowFills
+    projections: Projections
+    answers: AnswerStore
+    audit_log: AuditLog
+    cache_copies: CacheCopies
+    live_market: LiveMarket
+    keys: WalletKeys
+    decimals: TokenDecimals
+    sol_price: SolPriceFeed
+    clock: Clock
+    publish: Callable[[object], None]
+
+
+def api_ports(
     pool: asyncpg.Pool[asyncpg.Record],
+    market: Market,
+    *,
+    agents: AgentRepository,
+    projections: Projections,
+    webhook_sealer: Sealer,
+    answers: AnswerStore,
+    audit_log: AuditLog,
+    cache_copies: CacheCopies,
     clock: Clock,
     publish: Callable[[object], None],
+) -> ApiPorts:
+    """Return the real ones."""
+    return ApiPorts(
+        agents=agents,
+        signals=PostgresSignalQueries(pool),
+        signal_edits=PostgresSignalEdits(pool),
+        webhooks=PostgresWebhooks(pool, webhook_sealer),
+        transactions=PostgresTransactionQueries(pool),
+        closed_trades=PostgresClosedTradeQueries(pool),
+        hand_entries=PostgresHandEntries(pool),
+        figures=PostgresPerformance(pool),
+        shadow_fills=PostgresShadowFills(pool),
+        projections=projections,
+        answers=answers,
+        audit_log=audit_log,
+        cache_copies=cache_copies,
+        live_market=market.live,
+        keys=market.keys,
+        decimals=market.decimals,
+        sol_price=market.sol_price,
+        clock=clock,
+        publish=publish,
+    )
+
+
+def api_values(settings: Settings) -> ApiValues:
+    """Return the settings that answers depend on."""
+    return ApiValues(
+        jupiter_configured=settings.market.jupiter_api_key is not None,
+        pyth_configured=True,
+        production=settings.server.production,
+        admin_email=(settings.auth.admin_email or "").strip().lower(),
+        metrics_token=settings.auth.metrics_token,
+        metrics_public=settings.auth.metrics_public,
+    )
+
+
+def build_api_services(
+    ports: ApiPorts,
+    *,
     engine: Engine,
-    market: Market,
-    agents: AgentRepository,
+    by_hand: OrdersByHand,
     users: UserParts,
-    wallet_keys: WalletKeyParts,
-    environment_wallets: EnvironmentWallets,
-    protections: ProtectionState,
-    protection_store: PostgresProtectionStore,
-    set_kill_switch: SetKillSwitch,
-    panic: Panic,
-    buy_by_hand: BuyByHand,
-    close_by_hand: CloseByHand,
+    wallets: WalletParts,
+    encrypted_wallets: EncryptedWallets,
+    protections: ProtectionParts,
     reconciliation: ReconciliationParts,
-    projections: CaughtUp,
-    webhook_sealer: Sealer,
-    cache_copies: RedisCopies,
-    rate_limits: RateLimits,
-    answers: PostgresAnswerStore,
-    audit_log: PostgresAuditLog,
     audit_trail: AuditTrail,
-    metrics: Metrics,
-    servers: ServerHealth,
-    health: EngineHealth,
-    links_from_anywhere: bool,
-    is_engine: Callable[[], bool],
-    on_key_deleted: Callable[[UUID], None],
+    rate_limits: RateLimits,
+    metrics: Callable[[], bytes],
+    servers: ServerProbe,
+    health: EngineProbe,
+    values: ApiValues,
+    max_price_age_seconds: float,
+    links_from_anywhere: bool = False,
+    deletion_patience_seconds: float = PATIENCE_SECONDS,
 ) -> ApiServices:
     """Return what the routers need."""
-    directory, ledger, auth = engine.directory, engine.ledger, settings.auth
-    wallets = PostgresWalletRepository(pool)
-    keys = PostgresApiKeyRepository(pool)
-    figures = PostgresPerformance(pool)
-    webhooks = PostgresWebhooks(pool, webhook_sealer)
-    reset_wallet = ResetWallet(
-        directory=directory,
-        ledger=ledger,
-        wallets=wallets,
-        projections=projections,
-        clock=clock,
-    )
-    unassign_wallet = UnassignWallet(
-        directory=directory,
-        ledger=ledger,
-        reset=reset_wallet,
-        wallets=wallets,
-        environment=environment_wallets,
-        clock=clock,
-        publish=publish,
-    )
-
-    def forget_key(key_id: UUID) -> None:
-        users.authenticator.forget_key(key_id)
-        on_key_deleted(key_id)
-
-    guard = LoginGuard(attempts=PostgresLoginAttempts(pool), clock=clock, publish=publish)
-    sessions = Sessions(
-        users=users.accounts,
-        tokens=users.tokens,
-        store=users.session_store,
-        revoked=users.revoked,
-        records=users.session_records,
-        clock=clock,
-        publish=publish,
-    )
+    directory, ledger = engine.directory, engine.ledger
+    clock, publish = ports.clock, ports.publish
     return ApiServices(
         clock=clock,
         authenticator=users.authenticator,
         rate_limits=rate_limits,
-        idempotency=IdempotentRequests(answers),
-        log_in=LogIn(users=users.accounts, passwords=users.passwords, guard=guard, sessions=sessions),
-        sessions=sessions,
-        change_password=ChangePassword(
-            users=users.accounts,
-            passwords=users.passwords,
-            guard=guard,
-            sessions=sessions,
-            clock=clock,
-            publish=publish,
-        ),
-        register=Register(
-            allowed=auth.allow_registration,
-            users=users.accounts,
-            passwords=users.passwords,
-            sessions=sessions,
-            clock=clock,
-        ),
-        cache_copies=cache_copies,
+        idempotency=IdempotentRequests(ports.answers),
+        log_in=users.log_in,
+        sessions=users.sessions,
+        change_password=users.change_password,
+        register=users.register,
+        cache_copies=ports.cache_copies,
         directory=directory,
         ledger=ledger,
         book=engine.book,
         latest_prices=engine.latest_prices,
-        sol_price=market.sol_price,
-        create_agent=CreateAgent(agents=agents, clock=clock, publish=publish),
-        update_agent=UpdateAgent(agents=agents, directory=directory, clock=clock, publish=publish),
+        sol_price=ports.sol_price,
+        create_agent=CreateAgent(agents=ports.agents, clock=clock, publish=publish),
+        update_agent=UpdateAgent(agents=ports.agents, directory=directory, clock=clock, publish=publish),
         delete_agent=DeleteAgent(
-            agents=agents,
+            agents=ports.agents,
             directory=directory,
             ledger=ledger,
-            projections=projections,
+            projections=ports.projections,
             publish=publish,
+            patience_seconds=deletion_patience_seconds,
         ),
-        update_config=UpdateConfig(agents=agents, directory=directory, clock=clock, publish=publish),
-        buy_by_hand=buy_by_hand,
-        close_position=close_by_hand,
-        record_transaction=RecordTransaction(ledger=ledger, decimals=market.decimals),
+        update_config=UpdateConfig(agents=ports.agents, directory=directory, clock=clock, publish=publish),
+        buy_by_hand=by_hand.buy,
+        close_position=by_hand.close,
+        record_transaction=RecordTransaction(ledger=ledger, decimals=ports.decimals),
         bookkeeping=bookkeeping(
             directory=directory,
             ledger=ledger,
-            decimals=market.decimals,
-            entries=PostgresHandEntries(pool),
-            transactions=PostgresTransactionQueries(pool),
-            closed_trades=PostgresClosedTradeQueries(pool),
-            projections=projections,
+            decimals=ports.decimals,
+            entries=ports.hand_entries,
+            transactions=ports.transactions,
+            closed_trades=ports.closed_trades,
+            projections=ports.projections,
         ),
         create_signal=engine.create_signal,
         preview_signal=engine.process_signal,
-        signal_webhooks=SignalWebhooks(webhooks=webhooks, clock=clock),
-        receive_alert=ReceiveAlert(webhooks=webhooks, create_signal=engine.create_signal, clock=clock),
-        edit_signals=EditSignals(store=PostgresSignalEdits(pool)),
-        signals=PostgresSignalQueries(pool),
-        transactions=PostgresTransactionQueries(pool),
-        closed_trades=PostgresClosedTradeQueries(pool),
-        projections=projections,
-        protections=protections,
-        describe_protections=DescribeProtections(
-            directory=directory, ledger=ledger, protections=protections, clock=clock
-        ),
-        reset_protections=ResetProtections(
-            store=protection_store, directory=directory, clock=clock, publish=publish
-        ),
-        set_kill_switch=set_kill_switch,
-        panic=panic,
-        describe_shadow=DescribeShadow(directory=directory, fills=PostgresShadowFills(pool), clock=clock),
+        signal_webhooks=SignalWebhooks(webhooks=ports.webhooks, clock=clock),
+        receive_alert=ReceiveAlert(webhooks=ports.webhooks, create_signal=engine.create_signal, clock=clock),
+        edit_signals=EditSignals(store=ports.signal_edits),
+        signals=ports.signals,
+        transactions=ports.transactions,
+        closed_trades=ports.closed_trades,
+        projections=ports.projections,
+        protections=protections.state,
+        describe_protections=protections.describe,
+        reset_protections=protections.reset,
+        set_kill_switch=protections.kill_switch,
+        panic=protections.panic,
+        describe_shadow=DescribeShadow(directory=directory, fills=ports.shadow_fills, clock=clock),
         live_check=LiveCheck(
             directory=directory,
-            wallets=WalletTrial(ledger=ledger, keys=market.keys, market=market.live),
-            market=market.live,
-            sol_price=market.sol_price,
-            protections=protections,
+            wallets=WalletTrial(ledger=ledger, keys=ports.keys, market=ports.live_market),
+            market=ports.live_market,
+            sol_price=ports.sol_price,
+            protections=protections.state,
             clock=clock,
-            max_price_age_seconds=settings.prices.max_age_seconds,
+            max_price_age_seconds=max_price_age_seconds,
         ),
         agent_performance=AgentPerformance(
             directory=directory,
             ledger=ledger,
             latest_prices=engine.latest_prices,
-            queries=figures,
+            queries=ports.figures,
             clock=clock,
         ),
-        balance_history=BalanceHistory(directory=directory, queries=figures, clock=clock),
-        list_wallets=ListWallets(directory=directory, keys=market.keys, environment=environment_wallets),
-        assign_wallet=AssignWallet(
-            directory=directory,
-            wallets=wallets,
-            replacement=WalletReplacement(ledger=ledger, wallets=wallets, projections=projections),
-            keys=market.keys,
-            environment=environment_wallets,
-            clock=clock,
-            publish=publish,
-        ),
-        reset_wallet=reset_wallet,
-        unassign_wallet=unassign_wallet,
-        encrypted_wallets=build_encrypted_wallets(
-            wallet_keys,
-            directory=directory,
-            ledger=ledger,
-            wallets=wallets,
-            unassign=unassign_wallet,
-            is_engine=is_engine,
-            clock=clock,
-            publish=publish,
-        ),
+        balance_history=BalanceHistory(directory=directory, queries=ports.figures, clock=clock),
+        list_wallets=wallets.listing,
+        assign_wallet=wallets.assign,
+        reset_wallet=wallets.reset,
+        unassign_wallet=wallets.unassign,
+        check_deposits=wallets.deposits,
+        encrypted_wallets=encrypted_wallets,
         reconcile_own=reconciliation.own,
         orphans=reconciliation.orphans,
         reclaim_rent=reconciliation.rent,
-        check_deposits=CheckDeposits(
-            directory=directory, ledger=ledger, chain=market.rpc, sol_price=market.sol_price, clock=clock
-        ),
-        create_api_key=CreateApiKey(keys=keys, clock=clock, publish=publish),
-        list_api_keys=ListApiKeys(keys=keys),
-        delete_api_key=DeleteApiKey(keys=keys, forget=forget_key, publish=publish),
+        create_api_key=users.create_api_key,
+        list_api_keys=users.list_api_keys,
+        delete_api_key=users.delete_api_key,
         socket_tickets=users.socket_tickets,
         web_links=WebLinks(
-            store=users.web_links,
-            users=users.accounts,
-            sessions=sessions,
+            store=users.ports.web_links,
+            users=users.ports.accounts,
+            sessions=users.sessions,
             clock=clock,
             from_anywhere=links_from_anywhere,
         ),
-        audit_log=audit_log,
+        audit_log=ports.audit_log,
         audit_trail=audit_trail,
-        metrics=metrics.exposition,
+        metrics=metrics,
         servers=servers,
         health=health,
-        values=ApiValues(
-            jupiter_configured=settings.market.jupiter_api_key is not None,
-            pyth_configured=True,
-            production=settings.server.production,
-            admin_email=(auth.admin_email or "").strip().lower(),
-            metrics_token=auth.metrics_token,
-            metrics_public=auth.metrics_public,
-        ),
+        values=values,
     )

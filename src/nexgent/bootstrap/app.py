@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 
 from nexgent.api.deps import ApiServices
-from nexgent.bootstrap.api_services import build_api_services
+from nexgent.bootstrap.api_services import api_ports, api_values, build_api_services
 from nexgent.bootstrap.asgi import SocketReception, build_application
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
@@ -136,37 +136,36 @@ async def _serve(
 
 
 def _api_services(service: Service, demo: bool) -> ApiServices:
-    return build_api_services(
-        settings=service.settings,
-        pool=service.pool,
-        clock=service.clock,
-        publish=service.bus.publish,
-        engine=service.engine,
-        market=service.market,
+    settings = service.settings
+    ports = api_ports(
+        service.pool,
+        service.market,
         agents=service.agents,
-        users=service.users,
-        wallet_keys=service.wallet_keys,
-        environment_wallets=service.environment_wallets,
-        protections=service.protections,
-        protection_store=service.protection_store,
-        set_kill_switch=service.set_kill_switch,
-        panic=service.panic,
-        buy_by_hand=service.buy_by_hand,
-        close_by_hand=service.close_by_hand,
-        reconciliation=service.reconciliation,
         projections=service.caught_up,
         webhook_sealer=Sealer(service.jwt_secret, "signal-webhook"),
-        cache_copies=RedisCopies(service.request_redis, service.keys, service.clock),
-        rate_limits=service.rate_limits,
         answers=service.answers,
         audit_log=service.audit_log,
+        cache_copies=RedisCopies(service.request_redis, service.keys, service.clock),
+        clock=service.clock,
+        publish=service.bus.publish,
+    )
+    return build_api_services(
+        ports,
+        engine=service.engine,
+        by_hand=service.by_hand,
+        users=service.users,
+        wallets=service.wallets,
+        encrypted_wallets=service.encrypted_wallets,
+        protections=service.protections,
+        reconciliation=service.reconciliation,
         audit_trail=service.audit_trail,
-        metrics=service.metrics,
+        rate_limits=service.rate_limits,
+        metrics=service.metrics.exposition,
         servers=service.servers,
         health=service.health,
+        values=api_values(settings),
+        max_price_age_seconds=settings.prices.max_age_seconds,
         links_from_anywhere=demo,
-        is_engine=lambda: service.role.active,
-        on_key_deleted=service.hub.on_key_deleted,
     )
 
 

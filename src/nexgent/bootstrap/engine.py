@@ -23,6 +23,7 @@ from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.orders.average_down import AverageDown
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.buy_booking import PurchaseBooking
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, OwnSignals
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.judged_quotes import JudgedSwapGateway, PriceJudge, newest_price
 from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
@@ -45,6 +46,7 @@ from nexgent.domain.trading.watch.recovery import Recovery
 from nexgent.domain.trading.watch.resolve_intent import ResolveIntent
 from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.domain.trading.watch.watcher import PositionWatcher
+from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
 from nexgent.shared.types import TokenAddress
@@ -119,6 +121,22 @@ class Engine:
         if not self.book.is_held(token):
             self.validator.forget(token)
             self.latest_prices.forget(token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersByHand:
+    """What people order themselves. What has begun goes on to its end."""
+
+    buy: BuyByHand
+    close: CloseByHand
+
+
+def build_orders_by_hand(engine: Engine, signals: OwnSignals) -> OrdersByHand:
+    """Return the orders; they trade as the engine does."""
+    return OrdersByHand(
+        buy=BuyByHand(directory=engine.directory, purchases=engine.purchases, signals=signals),
+        close=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales),
+    )
 
 
 def build_engine(

@@ -13,38 +13,37 @@ import structlog
 
 from nexgent.api.rate_limits import SHARE_SECONDS, RateLimits
 from nexgent.bootstrap.child import ChildProcess
-from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine
+from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine, build_orders_by_hand
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.bootstrap.health import EngineHealth, ServerHealth
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
+from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.punctuality import Punctuality
 from nexgent.bootstrap.reconciliation import build_reconciliation, reconciliation_ports
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage
-from nexgent.bootstrap.users import build_users
+from nexgent.bootstrap.users import build_users, user_ports
 from nexgent.bootstrap.wallet_keys import (
     WalletKeyParts,
+    build_encrypted_wallets,
     build_wallet_keys,
     report_held_by_others,
     report_stranded,
 )
+from nexgent.bootstrap.wallets import WalletPorts, build_wallets
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.settings import Settings
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
-from nexgent.domain.panic.panic import Panic
-from nexgent.domain.protections.kill_switch import SetKillSwitch
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.reconciliation.events import WalletChecked
 from nexgent.domain.trading.events import ExitAttemptFailed
-from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
 from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.domain.users.administrator import Administrator
-from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.domain.wallets.encrypted.events import WalletLocked
 from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.domain.wallets.environment import EnvironmentWallets
@@ -66,10 +65,14 @@ from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore
 from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
+from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWalletSecrets
+from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.connection import connect_queue
 from nexgent.infrastructure.queue.notifier import ProjectionNotifier
+from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.security.sealing import Sealer
+from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto
 from nexgent.infrastructure.wallets.vault import SWEEP_SECONDS
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.clock import SystemClock
@@ -120,20 +123,13 @@ class Service:
         self.signal_store = PostgresSignalStore(pool)
         self.wallet_keys = self._build_wallet_keys()
         self.market = self._build_market()
-        self.protections = ProtectionState()
+        self.guard = ProtectionState()
         self.protection_store = PostgresProtectionStore(pool)
         self.refresh_protections = RefreshProtections(
-            store=self.protection_store, protections=self.protections, clock=self.clock
+            store=self.protection_store, protections=self.guard, clock=self.clock
         )
         self.engine = self._build_engine()
-        self.buy_by_hand = BuyByHand(
-            directory=self.engine.directory,
-            purchases=self.engine.purchases,
-            signals=PostgresSignalQueries(pool),
-        )
-        self.close_by_hand = CloseByHand(
-            directory=self.engine.directory, book=self.engine.book, sale=self.engine.sales
-        )
+        self.by_hand = build_orders_by_hand(self.engine, PostgresSignalQueries(pool))
         self.reconciliation = build_reconciliation(
             reconciliation_ports(
                 self.market,
@@ -155,23 +151,32 @@ class Service:
             enabled=settings.limits.enabled,
         )
         self.jwt_secret = resolve_jwt_secret(settings)
+        self.hub = self._build_hub()
+        self.passwords = BcryptHasher()
         self.users = build_users(
-            pool,
-            self.request_redis,
-            key_prefix=settings.storage.redis_key_prefix,
+            user_ports(
+                pool,
+                self.request_redis,
+                key_prefix=settings.storage.redis_key_prefix,
+                passwords=self.passwords,
+            ),
             jwt_secret=self.jwt_secret,
+            allow_registration=settings.auth.allow_registration,
             clock=self.clock,
             publish=self.bus.publish,
+            on_key_deleted=self.hub.on_key_deleted,
         )
         self.audit_log = PostgresAuditLog(pool)
         self.audit_trail = AuditTrail(store=self.audit_log)
         self.environment_wallets = EnvironmentWallets(
             keys=self.wallet_keys.loaded,
-            administrator=Administrator(accounts=self.users.accounts, email=settings.auth.admin_email or ""),
+            administrator=Administrator(
+                accounts=self.users.ports.accounts, email=settings.auth.admin_email or ""
+            ),
             shared=settings.auth.wallets_shared,
         )
+        self._build_wallets()
         self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
-        self.hub = self._build_hub()
         self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content, watch=self.loops)
         self.punctuality = Punctuality(
             poll_seconds=settings.prices.poll_seconds,
@@ -216,27 +221,20 @@ class Service:
             bridge=self.bridge,
             notifier=self.notifier,
             is_engine=lambda: self.role.active,
-            protections=self.protections,
+            protections=self.guard,
             revoked=self.users.revoked,
         )
         self.bus.on(WalletLocked, self._note_locked)
         self.bus.on(WalletChecked, self.observer.on_wallet_checked)
         self.bus.on(ExitAttemptFailed, self.reconciliation.loop.on_exit_attempt_failed)
-        self.set_kill_switch = SetKillSwitch(
-            store=self.protection_store,
-            protections=self.protections,
+        self.protections = build_protections(
+            self.guard,
+            self.protection_store,
+            engine=self.engine,
+            admin_email=settings.auth.admin_email or "",
+            is_engine=lambda: self.role.active,
             clock=self.clock,
             publish=self.bus.publish,
-            admin_email=settings.auth.admin_email or "",
-        )
-        self.panic = Panic(
-            switch=self.set_kill_switch,
-            protections=self.protections,
-            directory=self.engine.directory,
-            ledger=self.engine.ledger,
-            book=self.engine.book,
-            exits=self.engine.exits,
-            is_engine=lambda: self.role.active,
         )
         self.gauges = JournalGauges(self.projector, self.queue, self.metrics)
         self._refresh_gauges()
@@ -244,10 +242,37 @@ class Service:
     def _build_wallet_keys(self) -> WalletKeyParts:
         return build_wallet_keys(
             self.settings.wallet_keys,
-            self.pool,
+            PostgresWalletSecrets(self.pool),
+            WalletKeyCrypto(),
             idle_seconds=self.settings.trading.wallet_idle_lock_seconds,
             clock=self.clock,
             in_use=self._is_in_use,
+            publish=self.bus.publish,
+        )
+
+    def _build_wallets(self) -> None:
+        rows = PostgresWalletRepository(self.pool)
+        self.wallets = build_wallets(
+            WalletPorts(
+                wallets=rows,
+                keys=self.market.keys,
+                environment=self.environment_wallets,
+                chain=self.market.rpc,
+                projections=self.caught_up,
+                sol_price=self.market.sol_price,
+                clock=self.clock,
+                publish=self.bus.publish,
+            ),
+            engine=self.engine,
+        )
+        self.encrypted_wallets = build_encrypted_wallets(
+            self.wallet_keys,
+            directory=self.engine.directory,
+            ledger=self.engine.ledger,
+            wallets=rows,
+            unassign=self.wallets.unassign,
+            is_engine=lambda: self.role.active,
+            clock=self.clock,
             publish=self.bus.publish,
         )
 
@@ -286,7 +311,7 @@ class Service:
             on_evaluated=self.observer.evaluated,
             clock=self.clock,
             publish=self.bus.publish,
-            guard=self.protections,
+            guard=self.guard,
         )
         return build_engine(ports, prices=self.settings.prices, trading=self.settings.trading)
 
@@ -364,7 +389,7 @@ class Service:
             self._start(name, keep_running(job, name=name, watch=self.loops))
         steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
             "protections": (PROTECTIONS_SECONDS, self.refresh_protections.tick),
-            "panic": (PANIC_SECONDS, self.panic.tick),
+            "panic": (PANIC_SECONDS, self.protections.panic.tick),
             "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
             "revoked": (REVOKED_SECONDS, lambda: self.users.load_revoked(self.hub)),
             "requests": (RENEW_SECONDS, self.answers.renew),
@@ -431,8 +456,8 @@ class Service:
         deadline = self.clock.monotonic() + seconds
         left = 0
         for drain in (
-            self.buy_by_hand.drain,
-            self.close_by_hand.drain,
+            self.by_hand.buy.drain,
+            self.by_hand.close.drain,
             engine.process_signal.drain,
             engine.exits.drain,
             engine.operations.drain,
@@ -464,7 +489,7 @@ class Service:
         ):
             with suppress(Exception):
                 await close()
-        self.users.passwords.close()
+        self.passwords.close()
         self.wallet_keys.close()
 
 

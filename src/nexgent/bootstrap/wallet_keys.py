@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 from pydantic import SecretStr
 
@@ -18,13 +18,13 @@ from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.domain.wallets.encrypted.index import EncryptedWalletIndex
 from nexgent.domain.wallets.encrypted.lock_wallet import LockWallet
 from nexgent.domain.wallets.encrypted.passphrases import PassphraseGate
+from nexgent.domain.wallets.encrypted.ports import WalletSecrets
 from nexgent.domain.wallets.encrypted.unlock_wallet import UnlockWallet
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.domain.wallets.encrypted.views import WalletViews
 from nexgent.domain.wallets.environment import EnvironmentWallets
+from nexgent.domain.wallets.ports import WalletRepository
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
-from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWalletSecrets
-from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.infrastructure.wallets.loaded_keys import LoadedKeys
@@ -40,10 +40,11 @@ class WalletKeyParts:
     """Everything that touches keys."""
 
     environment: EnvironmentWalletKeys
-    secrets: PostgresWalletSecrets
+    secrets: WalletSecrets
     index: EncryptedWalletIndex
     vault: KeyVault
     crypto: WalletKeyCrypto
+    passphrases: PassphraseGate
     loaded: LoadedKeys
 
     def close(self) -> None:
@@ -54,18 +55,19 @@ class WalletKeyParts:
 
 def build_wallet_keys(
     values: tuple[tuple[str, SecretStr], ...],
-    pool: asyncpg.Pool[asyncpg.Record],
+    secrets: WalletSecrets,
+    crypto: WalletKeyCrypto,
     *,
     idle_seconds: float,
     clock: Clock,
     in_use: Callable[[WalletAddress], bool],
     publish: Callable[[object], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> WalletKeyParts:
     """Return the parts, with the keys of the environment loaded and all others locked. `idle_seconds` 0 is never."""
     environment = EnvironmentWalletKeys({name: value.get_secret_value() for name, value in values})
     for problem in environment.problems:
         log.error("wallets.not_loaded", problem=problem)
-    secrets = PostgresWalletSecrets(pool)
     index = EncryptedWalletIndex(secrets)
     vault = KeyVault(clock=clock, idle_seconds=idle_seconds or None, in_use=in_use, publish=publish)
     return WalletKeyParts(
@@ -73,7 +75,8 @@ def build_wallet_keys(
         secrets=secrets,
         index=index,
         vault=vault,
-        crypto=WalletKeyCrypto(),
+        crypto=crypto,
+        passphrases=PassphraseGate(secrets=secrets, crypto=crypto, clock=clock, sleep=sleep),
         loaded=LoadedKeys(environment=environment, vault=vault, index=index),
     )
 
@@ -113,14 +116,14 @@ def build_encrypted_wallets(
     *,
     directory: AgentDirectory,
     ledger: Ledger,
-    wallets: PostgresWalletRepository,
+    wallets: WalletRepository,
     unassign: UnassignWallet,
     is_engine: Callable[[], bool],
     clock: Clock,
     publish: Callable[[object], None],
 ) -> EncryptedWallets:
     """Return the use cases of encrypted wallets."""
-    gate = PassphraseGate(secrets=parts.secrets, crypto=parts.crypto, clock=clock)
+    gate = parts.passphrases
     views = WalletViews(
         directory=directory, secrets=parts.secrets, vault=parts.vault, environment=parts.environment
     )

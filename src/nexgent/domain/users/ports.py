@@ -19,6 +19,9 @@ class UserRepository(Protocol):
     async def find_by_email(self, email: str) -> User | None:
         """Return the user with that lower-case address."""
 
+    async def any(self) -> bool:
+        """Tell whether there is any user at all."""
+
     async def only_one(self) -> UserId | None:
         """Return the user when there is exactly one in this installation."""
 

@@ -1,0 +1,78 @@
+"""What people do with wallets, put together: give them to agents, empty them, take them back, look for deposits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nexgent.bootstrap.engine import Engine
+from nexgent.domain.ledger.ports import Projections
+from nexgent.domain.prices.ports import SolPriceFeed
+from nexgent.domain.wallets.assign_wallet import AssignWallet
+from nexgent.domain.wallets.check_deposits import CheckDeposits
+from nexgent.domain.wallets.environment import EnvironmentWallets
+from nexgent.domain.wallets.list_wallets import ListWallets
+from nexgent.domain.wallets.ports import ChainBalances, LoadedWallets, WalletRepository
+from nexgent.domain.wallets.replace_wallet import WalletReplacement
+from nexgent.domain.wallets.reset_wallet import ResetWallet
+from nexgent.domain.wallets.unassign_wallet import UnassignWallet
+from nexgent.shared.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletPorts:
+    """Where wallets are kept, which keys are here, and what the chain says of them."""
+
+    wallets: WalletRepository
+    keys: LoadedWallets
+    environment: EnvironmentWallets
+    chain: ChainBalances
+    projections: Projections
+    sol_price: SolPriceFeed
+    clock: Clock
+    publish: Callable[[object], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletParts:
+    """The use cases."""
+
+    listing: ListWallets
+    assign: AssignWallet
+    reset: ResetWallet
+    unassign: UnassignWallet
+    deposits: CheckDeposits
+
+
+def build_wallets(ports: WalletPorts, *, engine: Engine) -> WalletParts:
+    """Return the use cases over the wallets of an engine's agents."""
+    directory, ledger, clock = engine.directory, engine.ledger, ports.clock
+    wallets, projections = ports.wallets, ports.projections
+    reset = ResetWallet(
+        directory=directory, ledger=ledger, wallets=wallets, projections=projections, clock=clock
+    )
+    return WalletParts(
+        listing=ListWallets(directory=directory, keys=ports.keys, environment=ports.environment),
+        assign=AssignWallet(
+            directory=directory,
+            wallets=wallets,
+            replacement=WalletReplacement(ledger=ledger, wallets=wallets, projections=projections),
+            keys=ports.keys,
+            environment=ports.environment,
+            clock=clock,
+            publish=ports.publish,
+        ),
+        reset=reset,
+        unassign=UnassignWallet(
+            directory=directory,
+            ledger=ledger,
+            reset=reset,
+            wallets=wallets,
+            environment=ports.environment,
+            clock=clock,
+            publish=ports.publish,
+        ),
+        deposits=CheckDeposits(
+            directory=directory, ledger=ledger, chain=ports.chain, sol_price=ports.sol_price, clock=clock
+        ),
+    )
