@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
-from nexgent.shared.clock import SystemClock
+from nexgent.shared.clock import Clock, SystemClock
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import SignalId, UserId
 
@@ -30,7 +30,7 @@ class FakeSignals:
         self.exports = 0
         self.failure: Exception | None = None
         self.fails_after = 0
-        self.clock = SystemClock()
+        self.clock: Clock = SystemClock()
 
     async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
         key = (draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength)
@@ -55,12 +55,16 @@ class FakeSignals:
         self.rows[signal.id] = SignalRow(**fields, processed_at=None, process_note=None)  # type: ignore[arg-type]
         return signal
 
-    async def undecided(self) -> Sequence[Signal]:
+    async def undecided(
+        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+    ) -> Sequence[Signal]:
+        latest = self.clock.now() - timedelta(seconds=older_than_seconds)
+        rows = [row for row in self.rows.values() if row.processed_at is None and row.created_at <= latest]
         return [
             Signal(**{name: getattr(row, name) for name in Signal.__slots__})
-            for row in self.rows.values()
-            if row.processed_at is None
-        ]
+            for row in rows
+            if row.id not in besides
+        ][:limit]
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
         recorded = self.by_signal.setdefault(signal_id, [])

@@ -45,6 +45,7 @@ from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.domain.trading.watch.recovery import Recovery
 from nexgent.domain.trading.watch.resolve_intent import ResolveIntent
 from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
+from nexgent.domain.trading.watch.undecided_signals import UndecidedSignals
 from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.clock import Clock
@@ -102,6 +103,7 @@ class Engine:
     sales: ClosePosition
     create_signal: CreateSignal
     process_signal: ProcessSignal
+    undecided: UndecidedSignals
     recovery: Recovery
     dead_tokens: DeadTokens
     in_flight: IntentsInFlight
@@ -109,6 +111,7 @@ class Engine:
     async def step_down(self) -> None:
         """Let go of everything under way: another process trades now, and ends it as after a crash."""
         await self.recovery.stop()
+        await self.undecided.drain(0)
         await self.process_signal.abandon()
         await self.exits.abandon()
         await self.operations.abandon()
@@ -275,6 +278,7 @@ def build_engine(
         sales=sales,
         create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish),
         process_signal=process_signal,
+        undecided=UndecidedSignals(process=process_signal, store=ports.signals, clock=clock),
         recovery=recovery,
         dead_tokens=DeadTokens(
             book=book,

@@ -22,6 +22,7 @@ from nexgent.shared.loops import LoopWatch, run_every
 log = structlog.get_logger(__name__)
 
 RECOVERY_SECONDS = 2.0
+UNDECIDED_SECONDS = 2.0
 DEAD_TOKEN_SECONDS = 30.0
 LOAD_RETRY_SECONDS = 0.5
 LOADING_SECONDS = 120.0
@@ -157,7 +158,7 @@ class EngineRole:
         # Requests are served from here on; what was left open is ended, and old signals are traded, beside them.
         self.settled.set()
         loops = [
-            asyncio.ensure_future(self._redrive()),
+            self._start(UNDECIDED_SECONDS, engine.undecided.tick, "undecided-signals"),
             self._start(RECOVERY_SECONDS, engine.recovery.tick, "recovery"),
             self._start(DEAD_TOKEN_SECONDS, engine.dead_tokens.tick, "dead-tokens"),
             self._start(self._poll_seconds, self._tick, "prices"),
@@ -185,16 +186,3 @@ class EngineRole:
         await self._engine.poller.tick()
         # This and nothing else keeps the lease: an engine that looks at no prices is none.
         self._lease.alive()
-
-    async def _redrive(self) -> None:
-        """Trade signals that a crash left undecided."""
-        while True:
-            try:
-                await self._engine.process_signal.redrive()
-                return
-            except NexgentError as error:
-                log.warning("engine.redrive_postponed", code=error.code)
-                await asyncio.sleep(LOAD_RETRY_SECONDS)
-            except Exception:
-                log.exception("engine.redrive_failed")
-                return

@@ -458,6 +458,7 @@ class Service:
         for drain in (
             self.by_hand.buy.drain,
             self.by_hand.close.drain,
+            engine.undecided.drain,
             engine.process_signal.drain,
             engine.exits.drain,
             engine.operations.drain,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +16,11 @@ from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRo
 from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
-from nexgent.infrastructure.database.stores.signals import PostgresSignalStore, SignalUserNotFoundError
+from nexgent.infrastructure.database.stores.signals import (
+    UNDECIDED,
+    PostgresSignalStore,
+    SignalUserNotFoundError,
+)
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import late_intent_id, new_id, purchase_intent_id
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId
@@ -294,3 +299,47 @@ async def test_signals_of_many_callers_at_once_are_all_stored(pool: Pool, user_i
     names = await pool.fetch("SELECT DISTINCT token_address FROM trading_signals")
     assert {row["token_address"] for row in names} == {f"T{n}-{i}" for n in range(16) for i in range(50)}
     assert await pool.fetchval("SELECT count(*) FROM trading_signals") == 800
+
+
+async def test_undecided_signals_are_read_by_age_without_those_that_are_known(
+    pool: Pool, user_id: UserId
+) -> None:
+    store = PostgresSignalStore(pool)
+    signals = [await stored(store, a_draft(user_id, f"Token{i}")) for i in range(4)]
+    await pool.execute(
+        "UPDATE trading_signals SET created_at = created_at - interval '1 h' WHERE id < $1", signals[3].id
+    )
+
+    old = await store.undecided(older_than_seconds=60)
+    assert [one.id for one in old] == [one.id for one in signals[:3]]
+    left = await store.undecided(older_than_seconds=60, besides=[signals[0].id])
+    assert [one.id for one in left] == [one.id for one in signals[1:3]]
+    assert [one.id for one in await store.undecided(limit=1)] == [signals[0].id]
+
+
+async def test_looking_for_undecided_signals_reads_no_others(pool: Pool, user_id: UserId) -> None:
+    """It is asked every two seconds, and a table of signals grows for years."""
+    await pool.execute(
+        """
+        INSERT INTO trading_signals (token_address, signal_type, signal_strength, user_id, created_at, updated_at, processed_at)
+        SELECT 'Token' || n, 'T', 3, $1, now() - n * interval '1 min', now(), now()
+        FROM generate_series(1, 20000) AS n
+        """,
+        user_id,
+    )
+    await pool.execute("ANALYZE trading_signals")
+    for prepared_for_all in (False, True):
+        async with pool.acquire() as connection:
+            await connection.execute(
+                f"SET plan_cache_mode = {'force_generic_plan' if prepared_for_all else 'force_custom_plan'}"
+            )
+            await connection.execute(
+                f"PREPARE undecided (float8, int[], int) AS {UNDECIDED}"
+            )
+            plan = await connection.fetchval(
+                "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE undecided (2.0, '{}', 500)"
+            )
+            await connection.execute("DEALLOCATE undecided; RESET plan_cache_mode")
+        top = json.loads(plan)[0]["Plan"]
+        assert "trading_signals_unprocessed_idx" in plan, plan
+        assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] <= 5, plan

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nexgent.bootstrap import engine_role
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.infrastructure.database.lease import LeaseStatus
 from nexgent.shared.clock import SystemClock
@@ -53,19 +54,27 @@ class ALease:
             self.taken.set()
 
 
+class Counting:
+    """A step that is counted."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+
+    async def tick(self) -> None:
+        self.ticks += 1
+
+
 class AnEngine:
     """Counts what is asked of it; a round of the price loop ends when `gate` is open."""
 
     def __init__(self) -> None:
-        self.recovery = self.dead_tokens = self.process_signal = self.poller = self
+        self.recovery = self.dead_tokens = self.poller = self
+        self.undecided = Counting()
         self.gate = asyncio.Event()
         self.stepped_down = 0
 
     async def tick(self) -> None:
         await self.gate.wait()
-
-    async def redrive(self) -> None:
-        pass
 
     async def stop(self) -> None:
         pass
@@ -189,3 +198,22 @@ async def test_nothing_is_traded_before_everything_is_read(it: ARole, first_leas
     it.readable.set()
     await until(lambda: it.role.active, "it is the engine")
     assert it.lease.enabled
+
+
+async def test_undecided_signals_are_looked_for_as_long_as_it_is_the_engine(
+    it: ARole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_role, "UNDECIDED_SECONDS", 0.01)
+    await until(it.role.settled.is_set, "it serves")
+    assert it.engine.undecided.ticks == 0, "a replica decides nothing"
+
+    it.lease.epochs.put_nowait(1)
+    await until(lambda: it.engine.undecided.ticks > 2, "an announcement may be lost at any time")
+
+    it.lease.lose(taken=False)
+    await until(lambda: not it.role.active, "it is not")
+    await asyncio.sleep(0)
+    ticks = it.engine.undecided.ticks
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+    assert it.engine.undecided.ticks == ticks

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.signals.events import SignalReceived
-from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalTrade, TokenMetrics
+from nexgent.domain.signals.models import DecisionOutcome, TokenMetrics
 from nexgent.domain.trading.process_signal import ProcessSignal
-from nexgent.shared.types import AgentId, SignalId
 from tests.builders import TOKEN, a_signal, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
 from tests.fakes.signals import FakeSignals
 from tests.patience import PATIENCE_SECONDS
+from tests.unit.trading.test_undecided_signals import Deciding
 
 A_SIGNAL = a_signal()
 
@@ -78,65 +77,18 @@ async def test_figures_are_not_asked_for_when_only_an_agent_that_is_off_has_boun
     assert metrics.asked == 0
 
 
-async def test_one_signal_that_cannot_be_processed_does_not_hold_the_others_back() -> None:
-    class LeftBehind(FakeSignals):
-        async def undecided(self) -> Sequence[Signal]:
-            return [A_SIGNAL, replace(A_SIGNAL, id=SignalId(2))]
-
-    class BreaksOnce(FakeSignalTrades):
-        async def of_signal(self, signal_id: SignalId) -> Mapping[AgentId, SignalTrade]:
-            if signal_id == 1:
-                raise ZeroDivisionError("no error of ours")
-            return await super().of_signal(signal_id)
-
-    engine, store = FakeEngine(), LeftBehind()
-    agent = await engine.add_agent(an_agent())
-    process = ProcessSignal(
-        directory=engine.directory,
-        purchases=engine.purchases,
-        store=store,
-        trades=BreaksOnce(),
-        metrics=FakeTokenMetrics(),
-        latest_prices=engine.latest_prices,
-        clock=engine.clock,
-        publish=engine.events.append,
-        max_age_seconds=10**9,
-    )
-
-    assert await process.redrive() == 2
-
-    assert SignalId(1) not in store.by_signal
-    (decision,) = store.by_signal[SignalId(2)]
-    assert (decision.agent_id, decision.outcome) == (agent.id, DecisionOutcome.EXECUTED)
-
-
 async def test_a_process_that_is_no_longer_the_engine_leaves_the_signal_to_the_next_one() -> None:
-    class Undecided(FakeSignals):
-        async def undecided(self) -> Sequence[Signal]:
-            return [] if A_SIGNAL.id in self.by_signal else [A_SIGNAL]
+    it = await Deciding.start(agents=3)
+    signal = await it.stored()
+    it.engine.journal.fenced = True
 
-    engine, store = FakeEngine(), Undecided()
-    agents = [await engine.add_agent(an_agent()) for _ in range(3)]
-    process = ProcessSignal(
-        directory=engine.directory,
-        purchases=engine.purchases,
-        store=store,
-        trades=FakeSignalTrades(),
-        metrics=FakeTokenMetrics(),
-        latest_prices=engine.latest_prices,
-        clock=engine.clock,
-        publish=engine.events.append,
-        max_age_seconds=10**9,
-    )
-    engine.journal.fenced = True
-
-    process.on_received(SignalReceived(A_SIGNAL, 0.0))
-    await process.drain(PATIENCE_SECONDS)
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
 
     # It says nothing of agents it may not trade for: what it would say would contradict who does.
-    assert store.by_signal == {}
-    assert not any(engine.positions(agent) for agent in agents)
-    engine.journal.fenced = False
-    assert await process.redrive() == 1
-    assert [one.outcome for one in store.by_signal[A_SIGNAL.id]] == [DecisionOutcome.EXECUTED] * 3
-    assert all(len(engine.positions(agent)) == 1 for agent in agents)
+    assert it.store.by_signal == {}
+    assert not any(it.engine.positions(agent) for agent in it.agents)
+    it.engine.journal.fenced = False
+    assert await it.undecided.run_once() == 1
+    assert it.outcomes(signal) == [DecisionOutcome.EXECUTED] * 3
+    assert all(len(it.engine.positions(agent)) == 1 for agent in it.agents)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from nexgent.domain.signals.models import (
@@ -25,8 +25,13 @@ class SignalStore(Protocol):
         Concurrent calls are committed together. Raises `UnavailableError` when it cannot be stored.
         """
 
-    async def undecided(self) -> Sequence[Signal]:
-        """Return stored signals that were never completely processed, oldest first."""
+    async def undecided(
+        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+    ) -> Sequence[Signal]:
+        """Return stored signals that were never completely processed, oldest first, besides some that are known.
+
+        Their age is told by the clock that `created_at` is from. Raises `UnavailableError` when they cannot be read.
+        """
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
         """Store the decisions of all agents and mark the signal processed, in one transaction; repeating it changes nothing."""

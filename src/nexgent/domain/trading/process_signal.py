@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -31,7 +32,6 @@ from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview, PurchaseResult
 from nexgent.shared.clock import Clock
-from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import purchase_intent_id
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.money import unit_price_sol
@@ -85,17 +85,36 @@ class ProcessSignal:
         self._publish = publish
         self._max_age = timedelta(seconds=max_age_seconds)
         self._tasks = TaskSet("signals")
-        # Signals this process has taken on, so that a later redrive does not take them on again. Insertion order is age.
+        # Signals this process has taken on, so that nothing makes it take them on again. Insertion order is age.
         self._taken: dict[SignalId, None] = {}
+        self._in_flight: set[SignalId] = set()
+        # Decided here, and not written down: whoever finds such a signal undecided writes this, and decides nothing.
+        self._unrecorded: dict[SignalId, list[SignalDecision]] = {}
+
+    @property
+    def in_flight(self) -> AbstractSet[SignalId]:
+        """The signals that are being decided on or written down at this moment."""
+        return self._in_flight
 
     def on_received(self, event: SignalReceived) -> None:
         """Process a new signal in the background; the sender does not wait for it."""
-        if event.signal.id in self._taken:
-            return
-        self._take(event.signal.id)
-        self._tasks.start(
-            self.execute(event.signal, event.received_monotonic), name=f"signal.{event.signal.id}"
-        )
+        if self.take(event.signal.id):
+            self._tasks.start(
+                self.execute(event.signal, event.received_monotonic), name=f"signal.{event.signal.id}"
+            )
+
+    def take(self, signal_id: SignalId) -> bool:
+        """Tell whether the caller may decide on a signal. Nobody else in this process may then, unless it is let go."""
+        if signal_id in self._taken:
+            return False
+        self._taken[signal_id] = None
+        if len(self._taken) > REMEMBERED_SIGNALS:
+            del self._taken[next(iter(self._taken))]
+        return True
+
+    def let_go(self, signal_id: SignalId) -> None:
+        """Give a signal back that was taken and not decided on."""
+        self._taken.pop(signal_id, None)
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait for signals being processed; what is left is resumed at the next start."""
@@ -105,39 +124,38 @@ class ProcessSignal:
         """Leave signals under way to whoever trades now. Should that be this process again, it may take them on once more."""
         await self._tasks.drain(0)
         self._taken.clear()
+        self._unrecorded.clear()
 
-    async def redrive(self) -> int:
-        """Process what a crash left behind: fresh signals are traded, old ones recorded as not processed. Return how many.
+    def owes_record(self, signal_id: SignalId) -> bool:
+        """Tell whether a signal was decided on here, but the decisions could not be written down in several attempts."""
+        return signal_id in self._unrecorded and signal_id not in self._in_flight
 
-        Raises `UnavailableError` when they cannot be read.
-        """
-        signals = [signal for signal in await self._store.undecided() if signal.id not in self._taken]
-        for signal in signals:
-            self._take(signal.id)
+    async def record_again(self, signal: Signal) -> None:
+        """Write decisions down that could not be before."""
+        decisions = self._unrecorded.get(signal.id)
+        if decisions is not None and signal.id not in self._in_flight:
+            self._in_flight.add(signal.id)
             try:
-                if self._clock.now() - signal.created_at > self._max_age:
-                    await self._expire(signal)
-                else:
-                    already = await self._trades.of_signal(signal.id)
-                    await self.execute(signal, self._clock.monotonic(), already)
-            except NexgentError:
-                self._taken.pop(signal.id, None)
-                raise
-            except Exception:
-                # Its next chance is the next start: the other signals do not wait for it.
-                log.exception("signal.redrive_failed", signal_id=signal.id)
-        return len(signals)
-
-    def _take(self, signal_id: SignalId) -> None:
-        self._taken[signal_id] = None
-        if len(self._taken) > REMEMBERED_SIGNALS:
-            del self._taken[next(iter(self._taken))]
+                await self._record(signal, decisions)
+            finally:
+                self._in_flight.discard(signal.id)
 
     async def execute(
         self, signal: Signal, received: float, already: Mapping[AgentId, SignalTrade] | None = None
     ) -> list[SignalDecision]:
-        """Decide for every agent of the signal's user, buy, record. Nothing is recorded by a process that may not trade."""
-        done = already or {}
+        """Decide for every agent of the signal's user, buy, record. Nothing is recorded by a process that may not trade.
+
+        `already` has the trades that were made for it before. Whatever is raised, the signal has been let go then.
+        """
+        self._in_flight.add(signal.id)
+        try:
+            return await self._execute(signal, received, already or {})
+        finally:
+            self._in_flight.discard(signal.id)
+
+    async def _execute(
+        self, signal: Signal, received: float, done: Mapping[AgentId, SignalTrade]
+    ) -> list[SignalDecision]:
         try:
             candidates = await self._candidates(signal)
             buyers: list[Buyer] = []
@@ -158,12 +176,12 @@ class ProcessSignal:
                 decisions += [self._decided(signal, result, gates) for result in results]
         except Exception:
             log.exception("signal.failed", signal_id=signal.id)
-            self._taken.pop(signal.id, None)
+            self.let_go(signal.id)
             self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
             raise
         if any(result.code == NotTheEngineError.code for result in results):
             # Whoever is the engine next finds it undecided, with the trades that were made, and decides for the others.
-            self._taken.pop(signal.id, None)
+            self.let_go(signal.id)
             log.warning("signal.left", signal_id=signal.id, hint="this process is no longer the engine")
             return decisions
         seconds = self._clock.monotonic() - received
@@ -346,11 +364,28 @@ class ProcessSignal:
             decided_at=now,
         )
 
-    async def _expire(self, signal: Signal) -> None:
+    async def resume(self, signal: Signal) -> None:
+        """Decide on a signal that was left behind: a fresh one is traded, an old one recorded as not processed.
+
+        Raises what keeps it from being decided; the signal has been let go then.
+        """
+        self._in_flight.add(signal.id)
+        try:
+            already = await self._trades.of_signal(signal.id)
+            if self._clock.now() - signal.created_at > self._max_age:
+                await self._expire(signal, already)
+                return
+        except BaseException:
+            self.let_go(signal.id)
+            raise
+        finally:
+            self._in_flight.discard(signal.id)
+        await self.execute(signal, self._clock.monotonic(), already)
+
+    async def _expire(self, signal: Signal, done: Mapping[AgentId, SignalTrade]) -> None:
         """Record for every agent that the signal was too old to act on when it was reached."""
         reason = f"the signal was older than {self._max_age.total_seconds():.0f} s when it was reached"
         now = self._clock.now()
-        done = await self._trades.of_signal(signal.id)
         agents = list(self._directory.each_of_user(signal.user_id)) if signal.user_id is not None else []
         decisions = [
             self._earlier(signal, _Candidate(agent, (), None), done[agent.id])
@@ -370,16 +405,19 @@ class ProcessSignal:
         log.warning("signal.expired", signal_id=signal.id)
 
     async def _record(self, signal: Signal, decisions: list[SignalDecision]) -> None:
+        self._unrecorded[signal.id] = decisions
         for pause in (*RECORD_RETRY_SECONDS, None):
             try:
                 await self._store.record_decisions(signal.id, decisions)
-                return
             except Exception as error:
                 log.warning("signal.decisions_not_recorded", signal_id=signal.id, code=named(error).code)
                 if pause is None:
-                    # The signal stays unprocessed in the store: the next start records it from the journal.
+                    # It stays undecided in the store, and whoever finds it there writes down what was decided here.
                     return
                 await asyncio.sleep(pause)
+            else:
+                self._unrecorded.pop(signal.id, None)
+                return
 
 
 def _candidate(agent: Agent, verdict: _Verdict) -> _Candidate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,9 +29,12 @@ SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signa
 FROM add_trading_signals($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 
-_UNDECIDED = """
+# Asked every few seconds: the index of unprocessed signals holds only those, in this order.
+UNDECIDED = """
 SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
-FROM trading_signals WHERE processed_at IS NULL ORDER BY created_at, id
+FROM trading_signals
+WHERE processed_at IS NULL AND created_at <= clock_timestamp() - make_interval(secs => $1) AND NOT id = ANY($2::int[])
+ORDER BY id LIMIT $3
 """
 
 _FINISHED = """
@@ -112,10 +115,17 @@ class PostgresSignalStore:
             self._tasks.start(self._add_waiting(), name="signals.add")
         return await waiting.outcome
 
-    async def undecided(self) -> Sequence[Signal]:
-        """Return stored signals that were never completely processed, oldest first."""
+    async def undecided(
+        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+    ) -> Sequence[Signal]:
+        """Return stored signals that were never completely processed, oldest first, besides some that are known.
+
+        Their age is told by the server's clock, as `created_at` is.
+        """
         with translated_errors("read the signals"):
-            return [read_signal(row) for row in await self._pool.fetch(_UNDECIDED)]
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                rows = await self._pool.fetch(UNDECIDED, older_than_seconds, list(besides), limit)
+        return [read_signal(row) for row in rows]
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
         """Store the decisions of all agents and mark the signal processed, in one transaction.

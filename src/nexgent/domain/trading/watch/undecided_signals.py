@@ -1,0 +1,106 @@
+"""Decide on signals that nobody decided on. Runs every few seconds while this process is the engine.
+
+A signal is stored first and announced after that. Whoever stored it may have died or lost the lease in between, and an
+announcement through Redis may be lost; the row stays, undecided. What this process is at work on is left alone, so nothing is
+decided twice here, and another process that still decides is refused by the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from nexgent.domain.signals.models import Signal
+from nexgent.domain.signals.ports import SignalStore
+from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.shared.clock import Clock
+from nexgent.shared.errors import UnavailableError
+from nexgent.shared.loops import TaskSet
+from nexgent.shared.types import SignalId
+
+log = structlog.get_logger(__name__)
+
+ANNOUNCED_WITHIN_SECONDS = 2.0
+"""A younger signal is most likely still on its way to us."""
+MOST_AT_ONCE = 500
+"""So many are begun in one pass; the others are there in the next one."""
+SIDE_BY_SIDE = 16
+"""So many are decided on at once: each may be waiting for quotes."""
+REST_SECONDS = (2.0, 5.0, 15.0, 60.0)
+"""How long a signal is left alone whose processing failed unexpectedly: once, twice, and so on."""
+
+
+class UndecidedSignals:
+    """Look for signals without decisions and process each."""
+
+    def __init__(self, *, process: ProcessSignal, store: SignalStore, clock: Clock) -> None:
+        self._process = process
+        self._store = store
+        self._clock = clock
+        self._rests: dict[SignalId, tuple[int, float]] = {}
+        """How often a signal could not be processed, and until when (monotonic) it is left alone."""
+        self._begun: set[SignalId] = set()
+        self._tasks = TaskSet("undecided signals")
+        self._places = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def tick(self) -> None:
+        """Begin to process what was left behind. Waits for none of it."""
+        try:
+            await self._begin()
+        except UnavailableError as error:
+            log.warning("signals.undecided_unreadable", code=error.code)
+
+    async def run_once(self) -> int:
+        """Do what `tick` does and wait for the signals; return how many were taken on.
+
+        Raises `UnavailableError` when they cannot be read.
+        """
+        begun = await self._begin()
+        await asyncio.gather(*begun)
+        return len(begun)
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Wait for signals under way; return how many had to be given up. They stay undecided."""
+        return await self._tasks.drain(timeout_seconds)
+
+    async def _begin(self) -> list[asyncio.Task[None]]:
+        now = self._clock.monotonic()
+        resting = {signal_id for signal_id, (_, until) in self._rests.items() if until > now}
+        signals = await self._store.undecided(
+            older_than_seconds=ANNOUNCED_WITHIN_SECONDS,
+            besides=self._process.in_flight | self._begun | resting,
+            limit=MOST_AT_ONCE,
+        )
+        begun: list[asyncio.Task[None]] = []
+        # Nothing is awaited between asking whether somebody has it and taking it.
+        for signal in signals:
+            if signal.id in self._begun:
+                continue
+            if self._process.owes_record(signal.id):
+                step = self._process.record_again
+            elif self._process.take(signal.id):
+                step = self._process.resume
+            else:
+                continue
+            self._begun.add(signal.id)
+            begun.append(self._tasks.start(self._run(signal, step), name=f"undecided.{signal.id}"))
+        return begun
+
+    async def _run(self, signal: Signal, step: Callable[[Signal], Awaitable[None]]) -> None:
+        try:
+            async with self._places:
+                await step(signal)
+        except UnavailableError as error:
+            # Nobody could answer: the next pass asks again.
+            log.warning("signal.postponed", signal_id=signal.id, code=error.code)
+        except Exception:
+            times = self._rests.get(signal.id, (0, 0.0))[0]
+            pause = REST_SECONDS[min(times, len(REST_SECONDS) - 1)]
+            self._rests[signal.id] = (times + 1, self._clock.monotonic() + pause)
+            log.exception("signal.resume_failed", signal_id=signal.id, rest_seconds=pause)
+        else:
+            self._rests.pop(signal.id, None)
+        finally:
+            self._begun.discard(signal.id)

@@ -1,0 +1,250 @@
+"""A signal that nobody decided on is found and decided on, once, whatever became of its announcement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.signals.events import SignalReceived
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalTrade
+from nexgent.domain.trading import process_signal
+from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.watch.undecided_signals import (
+    ANNOUNCED_WITHIN_SECONDS,
+    REST_SECONDS,
+    UndecidedSignals,
+)
+from nexgent.infrastructure.database.connection import DatabaseUnavailableError
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import AgentId, IntentId, SignalId
+from tests.builders import TOKEN, USER, a_draft, an_agent
+from tests.fakes.engine import FakeEngine
+from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
+from tests.fakes.signals import FakeSignals
+from tests.patience import PATIENCE_SECONDS, until
+
+MAX_AGE_SECONDS = 300
+EXECUTED, FAILED = DecisionOutcome.EXECUTED, DecisionOutcome.FAILED
+
+
+class Store(FakeSignals):
+    """Signals in memory whose answers may be held back, and whose decisions may be refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = asyncio.Event()
+        self.answer = asyncio.Event()
+        self.answer.set()
+        self.unreachable = False
+        self.unwritable = False
+
+    async def undecided(
+        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+    ) -> Sequence[Signal]:
+        if self.unreachable:
+            raise DatabaseUnavailableError("away")
+        found = await super().undecided(older_than_seconds=older_than_seconds, besides=besides, limit=limit)
+        self.read.set()
+        await self.answer.wait()
+        return found
+
+    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+        if self.unwritable:
+            raise DatabaseUnavailableError("away")
+        await super().record_decisions(signal_id, decisions)
+
+
+class Trades(FakeSignalTrades):
+    """Trades of signals, some of which cannot be looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: set[SignalId] = set()
+
+    async def of_signal(self, signal_id: SignalId) -> Mapping[AgentId, SignalTrade]:
+        if signal_id in self.broken:
+            raise ZeroDivisionError("no error of ours")
+        return await super().of_signal(signal_id)
+
+
+class Deciding:
+    """An engine whose agents decide on signals of one store."""
+
+    def __init__(self) -> None:
+        self.engine, self.store, self.trades = FakeEngine(), Store(), Trades()
+        self.store.clock = self.engine.clock
+        self.agents: list[Agent] = []
+        self.process = ProcessSignal(
+            directory=self.engine.directory,
+            purchases=self.engine.purchases,
+            store=self.store,
+            trades=self.trades,
+            metrics=FakeTokenMetrics(),
+            latest_prices=self.engine.latest_prices,
+            clock=self.engine.clock,
+            publish=self.engine.events.append,
+            max_age_seconds=MAX_AGE_SECONDS,
+        )
+        self.undecided = UndecidedSignals(process=self.process, store=self.store, clock=self.engine.clock)
+
+    @classmethod
+    async def start(cls, *, agents: int = 1, balance_sol: int = 10) -> Deciding:
+        it = cls()
+        it.agents = [await it.engine.add_agent(an_agent(), Decimal(balance_sol)) for _ in range(agents)]
+        return it
+
+    async def stored(self, token: str = TOKEN, *, seconds_ago: float = ANNOUNCED_WITHIN_SECONDS) -> Signal:
+        """Store a signal that was announced to nobody."""
+        draft = a_draft(USER, token)
+        signal = await self.store.add(draft, duplicate_window_seconds=0)
+        assert signal is not None
+        self.engine.clock.advance(seconds_ago)
+        return signal
+
+    def outcomes(self, signal: Signal) -> list[DecisionOutcome]:
+        return [one.outcome for one in self.store.by_signal.get(signal.id, [])]
+
+
+async def test_a_signal_whose_announcement_was_lost_is_decided_on() -> None:
+    it = await Deciding.start()
+    signal = await it.stored(seconds_ago=ANNOUNCED_WITHIN_SECONDS / 2)
+    assert await it.undecided.run_once() == 0, "it may still be on its way"
+
+    it.engine.clock.advance(ANNOUNCED_WITHIN_SECONDS)
+
+    assert await it.undecided.run_once() == 1
+    assert it.outcomes(signal) == [EXECUTED]
+    assert await it.undecided.run_once() == 0
+    # Its announcement arrives after all.
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+    assert len(it.engine.positions(it.agents[0])) == 1
+
+
+async def test_an_old_signal_is_recorded_as_not_processed() -> None:
+    it = await Deciding.start(agents=2)
+    signal = await it.stored(seconds_ago=MAX_AGE_SECONDS + 1)
+
+    assert await it.undecided.run_once() == 1
+
+    decisions = it.store.by_signal[signal.id]
+    assert [one.code for one in decisions] == ["SIGNAL_EXPIRED"] * 2
+    assert not any(it.engine.positions(agent) for agent in it.agents)
+
+
+async def test_what_is_under_way_is_left_alone_and_nobody_waits_for_it() -> None:
+    it = await Deciding.start()
+    slow, left = await it.stored(), await it.stored("Other")
+    it.engine.swaps.gate = gate = asyncio.Event()
+    it.process.on_received(SignalReceived(slow, 0.0))
+    await until(lambda: len(it.engine.swaps.requests) == 1, "a quote is asked for")
+
+    await it.undecided.tick()
+    await it.undecided.tick()
+    await it.engine.settle()
+    assert len(it.engine.swaps.requests) == 2
+
+    gate.set()
+    await it.process.drain(PATIENCE_SECONDS)
+    await it.undecided.drain(PATIENCE_SECONDS)
+    assert it.outcomes(slow) == it.outcomes(left) == [EXECUTED]
+    assert len(it.engine.swaps.requests) == 2
+
+
+async def test_a_signal_that_is_announced_while_it_is_being_read_is_decided_on_once() -> None:
+    it = await Deciding.start()
+    signal = await it.stored()
+    it.store.answer.clear()
+    reading = asyncio.create_task(it.undecided.run_once())
+    await it.store.read.wait()
+
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+    it.store.answer.set()
+
+    assert await reading == 0
+    assert it.outcomes(signal) == [EXECUTED]
+    assert len(it.engine.swaps.requests) == 1
+
+
+async def test_decisions_that_could_not_be_recorded_are_recorded_later_and_not_decided_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process_signal, "RECORD_RETRY_SECONDS", (0.0,))
+    it = await Deciding.start(balance_sol=0)
+    signal = await it.stored()
+    it.store.unwritable = True
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+    assert it.outcomes(signal) == []
+
+    # By now the agent could buy.
+    await it.engine.deposit(it.agents[0].wallets[0], Decimal(10))
+    assert await it.undecided.run_once() == 1
+    assert it.outcomes(signal) == []
+    it.store.unwritable = False
+    assert await it.undecided.run_once() == 1
+
+    assert it.outcomes(signal) == [FAILED]
+    assert not it.engine.positions(it.agents[0])
+    assert await it.undecided.run_once() == 0
+
+
+async def test_one_signal_that_cannot_be_processed_does_not_hold_the_others_back_and_is_tried_again() -> None:
+    it = await Deciding.start()
+    broken, sound = await it.stored(), await it.stored("Other")
+    it.trades.broken.add(broken.id)
+
+    assert await it.undecided.run_once() == 2
+    assert (it.outcomes(broken), it.outcomes(sound)) == ([], [EXECUTED])
+
+    it.trades.broken.clear()
+    assert await it.undecided.run_once() == 0, "it rests"
+    it.engine.clock.advance(REST_SECONDS[0])
+    assert await it.undecided.run_once() == 1
+    assert it.outcomes(broken) == [EXECUTED]
+
+
+async def test_a_store_that_is_away_is_asked_again() -> None:
+    it = await Deciding.start()
+    signal = await it.stored()
+    it.store.unreachable = True
+    await it.undecided.tick()
+
+    it.store.unreachable = False
+    await it.undecided.tick()
+    await it.undecided.drain(PATIENCE_SECONDS)
+
+    assert it.outcomes(signal) == [EXECUTED]
+
+
+async def test_what_was_let_go_for_another_engine_may_be_taken_on_again() -> None:
+    it = await Deciding.start()
+    signal = await it.stored()
+    it.engine.swaps.gate = gate = asyncio.Event()
+    await it.undecided.tick()
+    await until(lambda: len(it.engine.swaps.requests) == 1, "a quote is asked for")
+
+    await it.undecided.drain(0)
+    await it.process.abandon()
+    gate.set()
+    await it.engine.recovery.run_once()
+    (position,) = it.engine.positions(it.agents[0])
+    trade = SignalTrade(
+        agent_id=it.agents[0].id,
+        intent_id=IntentId(new_id()),
+        status="settled",
+        transaction_id=None,
+        position_id=position.id,
+        code=None,
+        reason=None,
+    )
+    it.trades.trades[signal.id] = {it.agents[0].id: trade}
+
+    assert await it.undecided.run_once() == 1
+    assert it.outcomes(signal) == [EXECUTED]
+    assert it.engine.positions(it.agents[0]) == [position]
