@@ -115,6 +115,7 @@ class Engine:
         await self.process_signal.abandon()
         await self.exits.abandon()
         await self.operations.abandon()
+        await self.ledger.abandon()
 
     def forget_price(self, token: TokenAddress) -> None:
         """Drop prices and doubts about a token when nobody holds it any more: nobody would ever confirm or renew them.

@@ -8,7 +8,7 @@ the other one ends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -42,7 +42,9 @@ class EngineRole:
         poll_seconds: float,
         watch: LoopWatch,
         on_tick: Callable[[], None] = lambda: None,
+        by_hand: Sequence[Callable[[float], Awaitable[object]]] = (),
     ) -> None:
+        """Of what people have begun `by_hand` everything is given up that has not ended in so many seconds."""
         self._engine = engine
         self._lease = lease
         self._load = load
@@ -50,6 +52,7 @@ class EngineRole:
         self._poll_seconds = poll_seconds
         self._watch = watch
         self._on_tick = on_tick
+        self._by_hand = by_hand
         self.settled = asyncio.Event()
         """Set when the first attempt to become the engine is over, either way."""
         self.engaged = asyncio.Event()
@@ -103,7 +106,7 @@ class EngineRole:
                 for sign in signs:
                     sign.cancel()
                 if held is not None and self._lease.taken.is_set():
-                    await self._engine.step_down()
+                    await self._step_down()
                     held = None
                     self._reload.set()
                 if self._reload.is_set():
@@ -113,9 +116,15 @@ class EngineRole:
         finally:
             waiting.cancel()
         if held is not None and epoch != held + 1:
-            await self._engine.step_down()
+            await self._step_down()
         await self._load_as_engine()
         return epoch
+
+    async def _step_down(self) -> None:
+        """Leave everything under way to the engine there is now. Whoever waits for it here is told so."""
+        for give_up in self._by_hand:
+            await give_up(0.0)
+        await self._engine.step_down()
 
     async def _load_as_engine(self) -> None:
         """Read everything once more: only now nobody else writes, nor does this process before it knows everything.
@@ -157,6 +166,7 @@ class EngineRole:
         self.engaged.set()
         # Requests are served from here on; what was left open is ended, and old signals are traded, beside them.
         self.settled.set()
+        engine.exits.resume()
         loops = [
             self._start(UNDECIDED_SECONDS, engine.undecided.tick, "undecided-signals"),
             self._start(RECOVERY_SECONDS, engine.recovery.tick, "recovery"),

@@ -22,6 +22,9 @@ PRICE_AGE_SECONDS = 30.0
 WORKER_START_SECONDS = 15.0
 """How long a worker that starts together with this process may take until its first sign of life."""
 SHOWN_WALLETS = 20
+OLDER_ENGINE = (
+    "an engine of an older version trades on this database; stop it, and this process goes on in its place"
+)
 
 
 class WorkerSilentError(UnavailableError):
@@ -115,7 +118,8 @@ class EngineHealth:
         if not self._role.settled.is_set():
             return None
         compared = self._reconciliation.problem() if self._role.active else None
-        return self._problem() or compared
+        older = OLDER_ENGINE if self._lease.status.older_engine else None
+        return self._problem() or compared or older
 
     def reconciliation(self) -> ReconciliationHealth | None:
         """Return how it stands with the live wallets, None where this process does not look at any."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import structlog
 
 from nexgent.shared.clock import Clock
-from nexgent.shared.errors import NexgentError
+from nexgent.shared.errors import NexgentError, UnavailableError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -127,6 +127,17 @@ async def end_of_burst(more: asyncio.Event, *, quiet_seconds: float, longest_sec
     more.clear()
 
 
+class LeftUnfinishedError(UnavailableError):
+    """What was begun here is left to another process, or to the next start. It may have been carried out."""
+
+    code = "LEFT_UNFINISHED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "It was begun and is ended by whichever process is the engine next; see what became of it before you repeat it"
+        )
+
+
 class TaskSet:
     """Background tasks that are kept alive, logged when they fail, and awaited at shutdown."""
 
@@ -147,9 +158,17 @@ class TaskSet:
     async def finish(self, coroutine: Coroutine[Any, Any, T], *, name: str) -> T:
         """Return what the coroutine brings. It goes on to its end when the caller is cancelled.
 
-        A `NexgentError` is an answer, also when nobody waits for it any more.
+        A `NexgentError` is an answer, also when nobody waits for it any more. Raises `LeftUnfinishedError` when it was given up
+        (`drain`) while somebody waits.
         """
-        result = await asyncio.shield(self.start(_answer(coroutine), name=name))
+        task = self.start(_answer(coroutine), name=name)
+        try:
+            result = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if task.cancelled() and caller is not None and not caller.cancelling():
+                raise LeftUnfinishedError from None
+            raise
         if isinstance(result, NexgentError):
             raise result
         answer: T = result

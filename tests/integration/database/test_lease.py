@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import asyncpg
 import pytest
 
 from nexgent.domain.ledger.errors import NotTheEngineError
+from nexgent.infrastructure.database import lease as lease_module
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.infrastructure.database.journal.journal import APPEND_LOCK, PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
@@ -21,6 +23,10 @@ LONG = 600.0
 """A lease that does not end during a test, however slow the machine is."""
 SHORT = 0.5
 EXPIRE = "UPDATE engine_lease SET expires_at = clock_timestamp()"
+LATER = """
+UPDATE engine_lease SET renewed_at = renewed_at - make_interval(secs => $1), expires_at = expires_at - make_interval(secs => $1)
+"""
+"""Let so many seconds of the lease go by."""
 
 
 @pytest.fixture
@@ -72,20 +78,141 @@ async def test_a_waiting_engine_takes_over_what_is_released(first: EngineLease, 
     assert await asyncio.wait_for(waiting, PATIENCE_SECONDS) == 2
 
 
-async def test_an_engine_whose_session_is_gone_is_followed_long_before_its_lease_ends(
+async def test_an_engine_whose_session_is_gone_is_followed_halfway_and_not_before(
     first: EngineLease, second: EngineLease, connection: Connection
 ) -> None:
     await first.acquire()
     first.enable()
     await _cut(connection)
+    # It may have lost no more than a connection, and has the time to renew over another one.
+    assert await second.try_acquire() is None
+    await connection.execute(LATER, LONG / 2)
 
-    assert await asyncio.wait_for(second.acquire(), PATIENCE_SECONDS) == 2
+    assert await second.try_acquire() == 2
 
     # The first one believes in it until it asks.
     with pytest.raises(NotTheEngineError):
         await first.confirm()
     assert not first.is_held
     await first.wait_lost()
+
+
+async def test_an_engine_whose_session_lives_is_not_followed_halfway(
+    first: EngineLease, second: EngineLease, connection: Connection
+) -> None:
+    await first.acquire()
+    await connection.execute(LATER, LONG - 60)
+
+    assert await second.try_acquire() is None
+
+
+async def test_a_renewal_that_fails_is_tried_again_at_once(
+    database_url: str, second: EngineLease, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = EngineLease(database_url, owner="cut", seconds=LONG)
+    await lease.acquire()
+    await connection.execute(LATER, 1)
+    before = await connection.fetchval("SELECT renewed_at FROM engine_lease")
+    monkeypatch.setattr(lease_module, "_REPLY_TIMEOUT_SECONDS", 0.5)
+    session = lease._session.name
+    async with _holding_the_row(database_url):
+        # One round, and no second one that would do.
+        lease.alive()
+        await until(lambda: lease._session.name != session, "another session is tried")
+    monkeypatch.undo()
+
+    async def renewed() -> bool:
+        return bool(await connection.fetchval("SELECT renewed_at > $1 FROM engine_lease", before))
+
+    await until(renewed, "the lease is renewed over another session")
+    await connection.execute(LATER, LONG / 2)
+    assert await second.try_acquire() is None, "the new session is known"
+    await lease.release()
+
+
+async def test_a_renewal_that_had_to_wait_lasts_no_longer_for_that(
+    database_url: str, connection: Connection
+) -> None:
+    lease = EngineLease(database_url, owner="late", seconds=LONG)
+    await lease.acquire()
+    async with _holding_the_row(database_url):
+        lease.alive()
+        round_at = await connection.fetchval("SELECT clock_timestamp()")
+        await until(lambda: _somebody_waits(connection), "the renewal waits for the row")
+        await connection.execute("SELECT pg_sleep(0.2)")
+
+    async def renewed() -> bool:
+        return bool(await connection.fetchval("SELECT renewed_at > acquired_at FROM engine_lease"))
+
+    await until(renewed, "the lease is renewed")
+    ends = await connection.fetchval("SELECT expires_at FROM engine_lease")
+    assert (ends - round_at).total_seconds() < LONG + 0.15
+    await lease.release()
+
+
+async def test_a_lease_that_is_renewed_while_it_is_being_taken_stays_where_it_is(
+    database_url: str, first: EngineLease, second: EngineLease, connection: Connection
+) -> None:
+    await first.acquire()
+    await connection.execute(EXPIRE)
+    renewal = "SET renewed_at = clock_timestamp(), expires_at = clock_timestamp() + interval '1 h'"
+    async with _holding_the_row(database_url, renewal):
+        taking = asyncio.create_task(second.try_acquire())
+        await until(
+            lambda: _somebody_waits(connection), "it has seen a lease that has expired, and waits for the row"
+        )
+
+    assert await taking is None
+    assert await connection.fetchval("SELECT epoch FROM engine_lease") == 1
+
+
+async def test_a_lease_that_was_taken_without_an_answer_is_free_for_the_one_who_took_it(
+    first: EngineLease, second: EngineLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = first._take
+
+    async def unanswered(connection: Connection) -> int | None:
+        await take(connection)
+        raise TimeoutError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first, "_take", unanswered)
+        with pytest.raises(DatabaseUnavailableError):
+            await first.try_acquire()
+
+    assert await second.try_acquire() is None
+    assert await first.try_acquire() == 2
+    assert await second.try_acquire() is None
+
+
+async def test_an_engine_older_than_this_kind_of_lease_is_waited_for(
+    database_url: str, first: EngineLease, second: EngineLease, connection: Connection
+) -> None:
+    older = await asyncpg.connect(database_url)
+    await older.execute("SELECT pg_advisory_lock(6271830004)")
+
+    assert await first.try_acquire() is None
+    seen = first.status
+    assert seen.older_engine
+    # One that starts beside an engine of today bumps the epoch: that one stops, and waits as well.
+    await older.execute("SELECT pg_advisory_unlock(6271830004)")
+    assert await first.try_acquire() is not None
+    first.enable()
+    seen = first.status
+    assert not seen.older_engine
+    await older.execute("SELECT pg_advisory_lock(6271830004)")
+    await older.execute("UPDATE engine_lease SET epoch = epoch + 1, owner = 'older'")
+    with pytest.raises(NotTheEngineError):
+        await first.confirm()
+    await connection.execute(EXPIRE)
+    for lease in (first, second):
+        assert await lease.try_acquire() is None
+        assert (lease.status.older_engine, lease.status.holder) == (True, "older")
+
+    await older.close()
+
+    assert await asyncio.wait_for(second.acquire(), PATIENCE_SECONDS) is not None
+    assert not second.status.older_engine
 
 
 async def test_rounds_of_the_loop_keep_it(database_url: str, second: EngineLease) -> None:
@@ -300,6 +427,22 @@ async def _cut(connection: Connection) -> None:
     await connection.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name ~ '^nexgent-lease-[0-9a-f]+$'"
     )
+
+
+@asynccontextmanager
+async def _holding_the_row(database_url: str, change: str = "SET owner = owner") -> AsyncIterator[None]:
+    """Have a change of the lease's row under way, that is committed at the end."""
+    other: Connection = await asyncpg.connect(database_url)
+    try:
+        async with other.transaction():
+            await other.execute(f"UPDATE engine_lease {change}")
+            yield
+    finally:
+        await other.close()
+
+
+async def _somebody_waits(connection: Connection) -> bool:
+    return bool(await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
 
 async def _until_waiting(connection: Connection) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.ledger.models import Submission
-from nexgent.domain.trading.errors import SwapNotSentError
+from nexgent.domain.trading.errors import SwapHeldBackError, SwapNotSentError
 from nexgent.domain.trading.models import Landed, NeverLanded, Quote, Reverted, StillUnknown
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.infrastructure.external.jupiter.live import EXPIRY_MARGIN_BLOCKS, SEND_WITHIN_SECONDS
@@ -267,7 +267,7 @@ async def test_nothing_is_posted_that_the_lease_does_not_allow(
     assert submission is not None
     trader.leave.refusal = refusal
 
-    with pytest.raises(SwapNotSentError):
+    with pytest.raises(SwapHeldBackError):
         await trader.gateway.execute(quote, submission)
     # Nor again by recovery, in this process or another one.
     for gateway in (trader.gateway, trader.restarted()):

@@ -13,7 +13,7 @@ from nexgent.bootstrap import engine_role
 from nexgent.bootstrap.engine_role import EngineRole
 from nexgent.infrastructure.database.lease import LeaseStatus
 from nexgent.shared.clock import SystemClock
-from nexgent.shared.loops import LoopWatch
+from nexgent.shared.loops import LeftUnfinishedError, LoopWatch, TaskSet
 from tests.patience import until
 
 
@@ -70,6 +70,8 @@ class AnEngine:
     def __init__(self) -> None:
         self.recovery = self.dead_tokens = self.poller = self
         self.undecided = Counting()
+        self.exits = self
+        self.resumed = 0
         self.gate = asyncio.Event()
         self.stepped_down = 0
 
@@ -79,6 +81,9 @@ class AnEngine:
     async def stop(self) -> None:
         pass
 
+    def resume(self) -> None:
+        self.resumed += 1
+
     async def step_down(self) -> None:
         self.stepped_down += 1
 
@@ -86,6 +91,7 @@ class AnEngine:
 class ARole:
     def __init__(self) -> None:
         self.engine, self.lease, self.loads = AnEngine(), ALease(), 0
+        self.by_hand = TaskSet("by hand")
         self.readable = asyncio.Event()
         self.readable.set()
         clock = SystemClock()
@@ -98,6 +104,7 @@ class ARole:
             clock=clock,
             poll_seconds=0.01,
             watch=LoopWatch(clock),
+            by_hand=[self.by_hand.drain],
         )
 
     async def load(self) -> None:
@@ -155,6 +162,7 @@ async def test_an_engine_whose_database_was_away_keeps_its_exits(it: ARole) -> N
     await until(lambda: it.role.active, "it is the engine again")
 
     assert it.engine.stepped_down == 0
+    assert it.engine.resumed == 2, "what could not be sold meanwhile is, now"
 
 
 async def test_an_engine_that_missed_another_one_lets_go_as_well(it: ARole) -> None:
@@ -217,3 +225,28 @@ async def test_undecided_signals_are_looked_for_as_long_as_it_is_the_engine(
     for _ in range(5):
         await asyncio.sleep(0.01)
     assert it.engine.undecided.ticks == ticks
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_who_asked_for_a_trade_hears_that_it_was_left_to_another_engine(it: ARole, taken: bool) -> None:
+    it.lease.epochs.put_nowait(1)
+    await until(lambda: it.role.active, "it is the engine")
+    end = asyncio.Event()
+    waiting = asyncio.ensure_future(it.by_hand.finish(_hold(end), name="a purchase"))
+    await asyncio.sleep(0)
+
+    it.lease.lose(taken=taken)
+
+    if taken:
+        with pytest.raises(LeftUnfinishedError):
+            await waiting
+        return
+    await until(lambda: not it.role.active, "it is not")
+    assert len(it.by_hand) == 1, "nobody else trades: it may yet go on"
+    end.set()
+    assert await waiting == "done"
+
+
+async def _hold(end: asyncio.Event) -> str:
+    await end.wait()
+    return "done"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from nexgent.bootstrap.health import WORKER_START_SECONDS, EngineHealth, ServerHealth, WorkerSilentError
+from nexgent.infrastructure.database.lease import LeaseStatus
 from tests.fakes.clock import FakeClock
 
 
@@ -58,12 +60,12 @@ async def test_a_worker_that_falls_silent_is_a_problem_at_once() -> None:
         await health.check_queue()
 
 
-async def test_a_loop_that_keeps_failing_is_what_health_says() -> None:
-    trouble: list[str] = []
+def an_engine(trouble: list[str], *, older_engine: bool = False) -> EngineHealth:
     nothing: Any = None
-    health = EngineHealth(
+    lease: Any = SimpleNamespace(status=LeaseStatus(False, "other:1", 1, None, older_engine))
+    return EngineHealth(
         role=Settled(),  # type: ignore[arg-type]
-        lease=nothing,
+        lease=lease,
         recovery=nothing,
         poller=nothing,
         reconciliation=nothing,
@@ -71,6 +73,18 @@ async def test_a_loop_that_keeps_failing_is_what_health_says() -> None:
         stopping=lambda: False,
     )
 
+
+async def test_a_loop_that_keeps_failing_is_what_health_says() -> None:
+    trouble: list[str] = []
+    health = an_engine(trouble)
+
     assert health.late() is None
     trouble.append("recovery has failed 3 times in a row (TypeError)")
     assert health.late() == "recovery has failed 3 times in a row (TypeError)"
+
+
+async def test_a_replica_says_that_it_waits_for_an_engine_of_an_older_version() -> None:
+    said = an_engine([], older_engine=True).late()
+
+    assert said is not None
+    assert "older version" in said

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from nexgent.domain.ledger.errors import StaleWalletError
+from nexgent.domain.ledger.errors import NotTheEngineError, StaleWalletError
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting, TradeFailed, TradeIntended
@@ -133,6 +133,34 @@ async def test_what_was_staged_on_top_of_a_refused_entry_is_never_written() -> N
     }
     assert journal.entries == [theirs]
     assert ledger.head(ONE) == journal.replay(ONE)
+
+
+async def test_what_is_not_being_written_yet_when_another_engine_takes_over_is_never_written() -> None:
+    journal, events = SlowJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+    journal.go_on.set()
+    await ledger.fresh(OTHER)
+    journal.go_on.clear()
+    journal.busy.clear()
+    writing = asyncio.create_task(ledger.commit(ledger.stage(ONE, BODY, PAID_IN)))
+    await journal.busy.wait()
+    waiting = asyncio.create_task(ledger.commit(ledger.stage(OTHER, BODY, PAID_IN)))
+    ledger.stage(OTHER, BODY, PAID_IN)
+    await asyncio.sleep(0)
+
+    leaving = asyncio.create_task(ledger.abandon())
+    with pytest.raises(NotTheEngineError):
+        await waiting
+    assert not leaving.done()
+    journal.go_on.set()
+    await leaving
+    await writing
+
+    assert [entry.wallet_address for entry in journal.entries] == [ONE]
+    # The next decision is taken on what is in the journal, and can be written.
+    assert (await ledger.fresh(OTHER)).balance_raw(SOL_MINT) == 0
+    await ledger.commit(ledger.stage(OTHER, BODY, PAID_IN))
+    assert [entry.wallet_address for entry in journal.entries] == [ONE, OTHER]
 
 
 async def test_a_gap_between_what_was_written_and_what_is_known_has_the_wallet_read_again() -> None:

@@ -281,6 +281,34 @@ async def test_an_exit_that_could_not_be_recorded_comes_back_soon_and_as_it_was(
     assert await tasks.drain(1) == 0
 
 
+@pytest.mark.parametrize("fails", ["the journal", "the market"])
+async def test_who_becomes_the_engine_goes_on_at_once_with_exits_that_could_not_be_recorded(
+    fails: str,
+) -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    engine.policy = ExitPolicy(unrecorded_pause_seconds=3_600)
+    engine.journal.fenced = fails == "the journal"
+    if fails == "the market":
+        engine.swaps.unsellable = SwapUnavailableError("429", retry_after_seconds=3_600)
+    tasks = ExitTasks(
+        close=engine.sales, policy=engine.policy, clock=engine.clock, publish=engine.events.append
+    )
+    tasks.start(position, CloseReason.STOP_LOSS, None)
+    await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
+
+    engine.journal.fenced, engine.swaps.unsellable = False, None
+    tasks.resume()
+
+    if fails == "the market":
+        await engine.settle()
+        assert engine.positions(agent), "what the market asked to wait for is waited for"
+        await tasks.drain(1)
+        return
+    await until(lambda: not engine.positions(agent))
+    assert await tasks.drain(1) == 0
+
+
 # --- Locked wallets ---
 
 
@@ -299,6 +327,9 @@ async def test_an_exit_waits_for_its_wallets_key_and_goes_on_the_moment_it_is_th
     assert isinstance(failed, ExitAttemptFailed)
     # A missing key is no reason to sell with more slippage later.
     assert (failed.attempts, failed.retry_seconds) == (0, 60)
+    (kept,) = engine.positions(agent)
+    assert kept.pending_exit is not None
+    assert kept.pending_exit.attempts == 1
     tasks.hurry(WalletAddress("another"))
     await engine.settle(50)
     assert engine.positions(agent)

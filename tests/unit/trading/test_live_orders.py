@@ -25,16 +25,24 @@ from nexgent.domain.ledger.models import (
     TradeSubmitted,
 )
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.trading.errors import SwapInDoubtError, SwapNotSentError, UnsafeSwapError
+from nexgent.domain.trading.errors import (
+    SwapHeldBackError,
+    SwapInDoubtError,
+    SwapNotSentError,
+    UnsafeSwapError,
+)
+from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
+from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
 from tests.builders import TOKEN, a_config, a_live_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeLiveSwaps, Fate
+from tests.patience import until
 
 KINDS = (TradeKind.PURCHASE, TradeKind.SALE, TradeKind.TAKE_PROFIT, TradeKind.DCA_BUY)
 RISEN = Decimal("0.0015")
@@ -247,6 +255,90 @@ async def test_what_certainly_never_left_is_failed_at_once(kind: TradeKind) -> N
     assert len(desk.bodies(TradeFailed)) == 1
     assert desk.swaps.asked == []
     assert desk.intents() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_this_process_may_not_post_is_failed_and_said_to_be_held_back(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    desk.swaps.unsent = SwapHeldBackError("The swap was not sent: nobody can say who is the engine")
+
+    assert await desk.trade() == SwapHeldBackError.code
+
+    assert desk.raw == before
+    assert len(desk.bodies(TradeFailed)) == 1
+    assert (desk.swaps.asked, desk.intents()) == ([], 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_another_engine_may_still_post_is_not_called_failed(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+
+    def taken_over(_: Submission) -> None:
+        desk.engine.journal.fenced = True
+        raise SwapHeldBackError("The swap was not sent: another process is the engine")
+
+    desk.swaps.on_send = taken_over
+
+    assert await desk.trade() == SwapHeldBackError.code
+    assert desk.bodies(TradeFailed) == []
+
+    desk.engine.journal.fenced = False
+    # Whoever becomes the engine reads everything first.
+    await desk.engine.ledger.refresh([desk.agent.wallets[0].address])
+    assert await desk.engine.recovery.run_once() == 1
+    assert (desk.raw, desk.intents()) == (before, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_failure_that_cannot_be_recorded_is_in_doubt(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+
+    def lost(_: Submission) -> None:
+        desk.engine.journal.down = True
+        raise SwapNotSentError("The swap was not sent: refused")
+
+    desk.swaps.on_send = lost
+
+    if kind is TradeKind.PURCHASE:
+        (result,) = await desk.engine.buy([desk.agent], size_sol=Decimal(1))
+        assert (result.in_doubt, result.code) == (True, SwapNotSentError.code)
+    else:
+        assert await desk.trade() == SwapInDoubtError.code
+    assert desk.bodies(TradeFailed) == []
+
+
+async def test_an_exit_that_is_held_back_does_not_count_as_an_attempt_and_goes_on_when_it_may() -> None:
+    desk = await a_desk(TradeKind.SALE)
+    engine, position = desk.engine, desk.position
+    assert position is not None
+
+    def held_back(_: Submission) -> None:
+        raise SwapHeldBackError("The swap was not sent: nobody can say who is the engine")
+
+    desk.swaps.on_send = held_back
+    engine.policy = ExitPolicy(first_pause_seconds=60, unrecorded_pause_seconds=0.001)
+    tasks = ExitTasks(
+        close=engine.sales, policy=engine.policy, clock=engine.clock, publish=engine.events.append
+    )
+
+    def failures() -> list[ExitAttemptFailed]:
+        return [event for event in engine.events if isinstance(event, ExitAttemptFailed)]
+
+    tasks.start(position, CloseReason.STOP_LOSS, None)
+    await until(lambda: len(failures()) >= 6)
+
+    told = {(event.code, event.attempts, event.retry_seconds) for event in failures()}
+    assert told == {(SwapHeldBackError.code, 0, 0.001)}
+    assert {request.slippage_bps for request in desk.swaps.requests[1:]} == {None}
+    (kept,) = engine.positions(desk.agent)
+    # Nor does whoever goes on after a restart sell worse for it.
+    assert kept.pending_exit is not None
+    assert kept.pending_exit.attempts == 1
+    desk.swaps.on_send = lambda _: None
+    await until(lambda: not engine.positions(desk.agent))
+    assert await tasks.drain(1) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

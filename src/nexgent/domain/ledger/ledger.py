@@ -249,6 +249,23 @@ class Ledger:
                 self._outcomes.pop(entry_id, None)
         return failures
 
+    async def abandon(self) -> None:
+        """Give up what is staged and not written yet: its states are not the newest any more, as another process writes now.
+
+        What is being written is waited for. Whoever waits for the rest hears `NotTheEngineError`.
+        """
+        void, self._staged = self._staged, {}
+        for entry in void.values():
+            if (stream := self._streams.get(entry.wallet_address)) is not None:
+                stream.stale = True
+            outcome = self._outcomes.get(entry.id)
+            if outcome is not None and not outcome.done():
+                outcome.set_exception(NotTheEngineError())
+                # Whoever staged it may have been given up before.
+                outcome.exception()
+        async with self._appending:
+            pass
+
     async def written(self) -> None:
         """Return when everything staged so far has been written or refused."""
         self.begin()

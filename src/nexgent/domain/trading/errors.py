@@ -80,6 +80,15 @@ class SwapNotSentError(UpstreamError):
     code = "SWAP_FAILED"
 
 
+class SwapHeldBackError(UnavailableError):
+    """The signed swap was not posted: this process is not the engine (any more), or nobody could tell whether it is.
+
+    Unless its failure is recorded, whoever is the engine may still post it.
+    """
+
+    code = "SWAP_HELD_BACK"
+
+
 class UnsafeSwapError(SwapNotSentError):
     """The transaction offered is not the swap that was ordered, so it was not signed. The code names the rule."""
 

@@ -31,7 +31,8 @@ class SwapGateway(Protocol):
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
         """Carry the swap out. Posting the same submission again is safe. An ambiguous answer is `StillUnknown`.
 
-        Raises `SwapNotSentError` when it certainly did not and will not happen.
+        Raises `SwapNotSentError` when it certainly did not and will not happen, `SwapHeldBackError` when it did not because this
+        process may not trade.
         """
 
     async def resolve(

@@ -28,7 +28,7 @@ from nexgent.domain.signals.models import (
 )
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
 from nexgent.domain.trading.book.position_book import age_ms
-from nexgent.domain.trading.errors import named
+from nexgent.domain.trading.errors import SwapHeldBackError, named
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview, PurchaseResult
 from nexgent.shared.clock import Clock
@@ -42,6 +42,10 @@ log = structlog.get_logger(__name__)
 METRICS_TIMEOUT_SECONDS = 8.0
 REMEMBERED_SIGNALS = 50_000
 RECORD_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+_NOT_OURS = frozenset({NotTheEngineError.code, SwapHeldBackError.code})
+"""Refusals of a process that may not trade. Nothing is said of such a signal: what became of it is the next engine's to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,7 @@ class ProcessSignal:
             self.let_go(signal.id)
             self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
             raise
-        if any(result.code == NotTheEngineError.code for result in results):
+        if any(result.code in _NOT_OURS for result in results):
             # Whoever is the engine next finds it undecided, with the trades that were made, and decides for the others.
             self.let_go(signal.id)
             log.warning("signal.left", signal_id=signal.id, hint="this process is no longer the engine")

@@ -2,7 +2,8 @@
 
 A row of `engine_lease` says who holds it, until when by the database's clock, and by which session of the database. Only the
 price loop renews it (`alive`): an engine whose loop is stuck, whose process stands still or whose database is out of reach loses
-it. It is free when it has expired or when the holder's session has ended, so that a killed engine is followed at once.
+it. It is free when it has expired, and half-way when the holder's session has ended: a killed engine is followed sooner, and one
+that only lost a connection has the time to renew over another.
 
 Its epoch grows with every holder. Whoever appends to the journal or posts a swap says under which epoch, and the database
 compares (`journal.py`, `confirm`): what an old holder still does, when it wakes up, is refused. So is what a new one does before
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 import structlog
@@ -36,6 +37,7 @@ RENEWALS_PER_LEASE = 5
 CONFIRM_SECONDS = 1.5
 """The longest a swap waits for the answer whether it may still be posted."""
 _POLL_SECONDS = 0.25
+_RETRY_SECONDS = 0.1
 _REPLY_TIMEOUT_SECONDS = 3.0
 # How fast the server notices that the holder's machine is gone (TCP only): 3 + 3 × 2 seconds.
 _SERVER_SETTINGS = {
@@ -45,26 +47,35 @@ _SERVER_SETTINGS = {
     "idle_session_timeout": "0",
 }
 
+_OLDER_ENGINE_LOCK = 6_271_830_004
+"""What an engine older than this kind of lease holds, by its session, for as long as it lives."""
 _READ = """
-SELECT epoch, owner, extract(epoch FROM clock_timestamp() - renewed_at)::float8 AS age,
-       expires_at IS NULL OR expires_at <= clock_timestamp() OR NOT EXISTS (
-           SELECT 1 FROM pg_stat_activity AS a WHERE a.application_name = engine_lease.session
-       ) AS free
+SELECT epoch, owner, extract(epoch FROM clock_timestamp() - renewed_at)::float8 AS age, EXISTS (
+    SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+    WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND l.granted
+          AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = $2
+) AS older
 FROM engine_lease WHERE id = $1
 """
 _CREATE = "INSERT INTO engine_lease (id) VALUES ($1) ON CONFLICT DO NOTHING"
-# Whoever has read the same epoch may try; one succeeds.
+# Whether it is free is decided in the statement that takes it: of several that try, the others find the row as the first one
+# leaves it, and so does whoever comes at the same instant as a renewal.
 _TAKE = """
 UPDATE engine_lease SET
-    epoch = epoch + 1, owner = $3, session = $4, acquired_at = clock_timestamp(), renewed_at = clock_timestamp(),
-    expires_at = clock_timestamp() + make_interval(secs => $5)
-WHERE id = $1 AND epoch = $2
+    epoch = epoch + 1, owner = $2, session = $3, acquired_at = clock_timestamp(), renewed_at = statement_timestamp(),
+    expires_at = statement_timestamp() + make_interval(secs => $4)
+WHERE id = $1 AND (
+    expires_at IS NULL OR expires_at <= clock_timestamp() OR session = $5
+    OR renewed_at + (expires_at - renewed_at) / 2 <= clock_timestamp()
+       AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.application_name = engine_lease.session)
+)
 RETURNING epoch
 """
-# One that nobody has taken meanwhile may be renewed late: nothing has been done in its name.
+# One that nobody has taken meanwhile may be renewed late: nothing has been done in its name. Time spent waiting for the row is
+# not added to the lease.
 _RENEW = """
 UPDATE engine_lease SET
-    session = $3, renewed_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => $4)
+    session = $3, renewed_at = statement_timestamp(), expires_at = statement_timestamp() + make_interval(secs => $4)
 WHERE id = $1 AND epoch = $2
 RETURNING epoch
 """
@@ -84,6 +95,8 @@ class LeaseStatus:
     holder: str | None
     epoch: int
     age_seconds: float | None
+    older_engine: bool = False
+    """Whether an engine of a version that knows no such lease trades: this process waits until it is stopped."""
 
 
 class EngineLease:
@@ -104,6 +117,12 @@ class EngineLease:
         self._known_at = time.monotonic()
         self._renewed = 0.0
         """When (monotonic) the last renewal that succeeded was sent."""
+        self._round = 0.0
+        """When (monotonic) the trading loop last made a round. The lease ends so long after that, whenever it is renewed."""
+        self._until = 0.0
+        """When (monotonic) the lease ends that was last obtained."""
+        self._unsure = ""
+        """The session in which the lease may have been taken without this process learning of it."""
         self._lost = asyncio.Event()
         self._alive = asyncio.Event()
         self._renewing: asyncio.Task[None] | None = None
@@ -129,10 +148,11 @@ class EngineLease:
         known = self._known
         age = known.age_seconds
         since = time.monotonic() - self._known_at
-        return LeaseStatus(False, known.holder, known.epoch, age + since if age is not None else None)
+        return replace(known, age_seconds=age + since if age is not None else None)
 
     def alive(self) -> None:
         """Note that the trading loop has made a round. Nothing else renews the lease."""
+        self._round = time.monotonic()
         self._alive.set()
 
     def enable(self) -> None:
@@ -153,13 +173,15 @@ class EngineLease:
                     async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS):
                         epoch = await self._take(await self._session.get())
             except BaseException:
-                # Whether it was taken is unknown. With the session it is free again.
-                self._session.abandon()
+                # Whether it was taken is unknown. Nobody acts under it, so it is free for the next attempt.
+                self._unsure = self._session.abandon()
                 raise
             if epoch is None:
                 return None
             self._epoch = self._last_epoch = epoch
-            self._renewed = asked
+            self._unsure = ""
+            self._renewed = self._round = asked
+            self._until = asked + self._seconds
             self._lost = asyncio.Event()
             self.taken.clear()
             self._alive.clear()
@@ -234,22 +256,30 @@ class EngineLease:
         await self._checks.close()
 
     async def _take(self, connection: asyncpg.Connection[asyncpg.Record]) -> int | None:
-        row = await connection.fetchrow(_READ, SHARD)
+        row = await connection.fetchrow(_READ, SHARD, _OLDER_ENGINE_LOCK)
         if row is None:
             await connection.execute(_CREATE, SHARD)
-            row = await connection.fetchrow(_READ, SHARD)
+            row = await connection.fetchrow(_READ, SHARD, _OLDER_ENGINE_LOCK)
         if row is None:
             return None
-        if not row["free"]:
-            self._see(row)
-            return None
-        epoch: int | None = await connection.fetchval(
-            _TAKE, SHARD, row["epoch"], self._owner, self._session.name, self._seconds
-        )
-        return epoch
+        if not row["older"]:
+            epoch: int | None = await connection.fetchval(
+                _TAKE, SHARD, self._owner, self._session.name, self._seconds, self._unsure
+            )
+            if epoch is not None:
+                return epoch
+        self._see(row)
+        return None
 
     def _see(self, row: asyncpg.Record) -> None:
-        self._known = LeaseStatus(False, row["owner"], row["epoch"], row["age"])
+        older: bool = row["older"]
+        if older and not self._known.older_engine:
+            log.warning(
+                "lease.older_engine",
+                holder=row["owner"],
+                hint="an engine of an older version trades; stop it, and this one goes on in its place",
+            )
+        self._known = LeaseStatus(False, row["owner"], row["epoch"], None if older else row["age"], older)
         self._known_at = time.monotonic()
         if self._last_epoch and row["epoch"] != self._last_epoch:
             self.taken.set()
@@ -257,43 +287,51 @@ class EngineLease:
     async def _keep(self, epoch: int) -> None:
         """Renew after rounds of the trading loop; without one in time the lease is lost."""
         while self._epoch == epoch:
-            left = self._renewed + self._seconds - time.monotonic()
+            left = self._until - time.monotonic()
             try:
                 async with asyncio.timeout(max(0.0, left)):
                     await self._alive.wait()
             except TimeoutError:
                 if not self._alive.is_set():
-                    log.error(
-                        "lease.not_renewed", epoch=epoch, hint="the price loop did not come round in time"
-                    )
-                    self._forget()
+                    self._end(epoch)
                     return
-            if self._epoch != epoch:
-                return
             self._alive.clear()
-            await self._renew(epoch)
+            while self._epoch == epoch and not await self._renew(epoch):
+                # There is time left, or the loop goes on and nobody has taken it: another session may get through.
+                await asyncio.sleep(_RETRY_SECONDS)
             await asyncio.sleep(self._seconds / RENEWALS_PER_LEASE)
 
-    async def _renew(self, epoch: int) -> None:
+    async def _renew(self, epoch: int) -> bool:
+        """Tell whether it was renewed, or lost: False is to be tried again."""
         asked = time.monotonic()
+        # It ends where it would have ended had the database been asked right after the round.
+        seconds = self._seconds - (asked - self._round)
+        if seconds <= 0:
+            self._end(epoch)
+            return True
         try:
             with translated_errors("renew the engine lease"):
-                async with asyncio.timeout(min(_REPLY_TIMEOUT_SECONDS, self._seconds / 2)):
+                async with asyncio.timeout(min(_REPLY_TIMEOUT_SECONDS, self._seconds / 3)):
                     connection = await self._session.get()
-                    renewed = await connection.fetchval(
-                        _RENEW, SHARD, epoch, self._session.name, self._seconds
-                    )
-        except DatabaseUnavailableError:
+                    renewed = await connection.fetchval(_RENEW, SHARD, epoch, self._session.name, seconds)
+        except Exception as error:
+            if not isinstance(error, DatabaseUnavailableError):
+                log.exception("lease.renewal_failed", epoch=epoch)
             self._session.abandon()
-            # The next round tries again, while there is time.
-            return
+            return False
         if self._epoch != epoch:
-            return
+            return True
         if renewed is None:
             self.taken.set()
             self._forget()
         else:
-            self._renewed = asked
+            self._renewed, self._until = asked, asked + seconds
+        return True
+
+    def _end(self, epoch: int) -> None:
+        """Give up a lease that the trading loop did not keep."""
+        log.error("lease.not_renewed", epoch=epoch, hint="the price loop did not come round in time")
+        self._forget()
 
     def _forget(self, *, released: bool = False) -> None:
         if self._epoch is not None:

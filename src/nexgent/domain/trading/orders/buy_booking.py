@@ -201,14 +201,30 @@ class PurchaseBooking:
         return newest_sol_usd(self._sol_price, self._clock.now())
 
     async def _record_failures(self, failed: Sequence[Durable]) -> None:
-        """Release the reservations of trades that will not happen."""
-        entries: list[Entry] = []
+        """Release the reservations of trades that will not happen.
+
+        What cannot be recorded is in doubt: recovery finds an intent that may still be carried out.
+        """
+        staged: list[tuple[PurchaseResult, Entry]] = []
         for result, intent in failed:
             body = TradeFailed(intent.id, result.code or "EXECUTION_FAILED", result.reason or "")
             try:
-                entries.append(self._ledger.stage(intent.wallet_address, body))
+                staged.append((result, self._ledger.stage(intent.wallet_address, body)))
             except Exception as error:
-                code = named(error).code
-                log.warning("purchase.failure_not_recorded", intent_id=str(intent.id), code=code)
-        if entries:
-            await self._ledger.commit_each(entries)
+                self._leave_open(result, error)
+        if staged:
+            failures = await self._ledger.commit_each([entry for _, entry in staged])
+            for result, entry in staged:
+                if entry.id in failures:
+                    self._leave_open(result, failures[entry.id])
+
+    @staticmethod
+    def _leave_open(result: PurchaseResult, error: Exception) -> None:
+        result.in_doubt = True
+        code = named(error).code
+        log.warning(
+            "purchase.failure_not_recorded",
+            intent_id=str(result.buyer.intent_id),
+            failure=result.code,
+            code=code,
+        )

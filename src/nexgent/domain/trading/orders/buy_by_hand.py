@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -14,6 +14,7 @@ from nexgent.domain.signals.errors import SignalNotFoundError
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.trading.errors import (
     QuoteFailedError,
+    SwapHeldBackError,
     SwapInDoubtError,
     SwapUnavailableError,
     TokenUnavailableError,
@@ -146,17 +147,18 @@ class BuyByHand:
         return wallet
 
 
-_UNAVAILABLE: dict[str, type[NexgentError]] = {
+_UNAVAILABLE: dict[str, Callable[[str], NexgentError]] = {
     SwapUnavailableError.code: SwapUnavailableError,
     TokenUnavailableError.code: TokenUnavailableError,
     QuoteFailedError.code: QuoteFailedError,
     NotTheEngineError.code: NotTheEngineError,
+    SwapHeldBackError.code: SwapHeldBackError,
 }
 
 
 def _refusal(result: PurchaseResult) -> NexgentError:
     """Return a purchase result as the error of its kind: a client tries again after some, not after others."""
-    if result.in_doubt:
+    if result.in_doubt and result.code != SwapHeldBackError.code:
         return SwapInDoubtError()
     code, reason = result.code or "EXECUTION_FAILED", result.reason or "The trade could not be carried out"
     if code == JournalUnavailableError.code:

@@ -34,7 +34,7 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
-from nexgent.domain.trading.errors import SwapInDoubtError, TradeRejectedError, named
+from nexgent.domain.trading.errors import SwapHeldBackError, SwapInDoubtError, TradeRejectedError, named
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
@@ -221,8 +221,12 @@ class PositionOrders:
             error = TradeRejectedError(outcome.code, outcome.reason)
             if outcome.recorded:
                 self._finished(intent, started, outcome.code)
-            else:
-                await self._fail(intent, error, started)
+                raise error
+            ended = await self._fail(intent, error, started)
+            if outcome.held_back:
+                raise SwapHeldBackError(outcome.reason)
+            if not ended:
+                raise SwapInDoubtError(position.id)
             raise error
         return await self._book_own(position, intent, outcome, started)
 
@@ -279,15 +283,19 @@ class PositionOrders:
             evidence=plan.evidence,
         )
 
-    async def _fail(self, intent: Intent, error: NexgentError, started: float) -> None:
-        """Release the reservation; should that fail as well, recovery does it when the journal is back."""
+    async def _fail(self, intent: Intent, error: NexgentError, started: float) -> bool:
+        """Release the reservation; tell whether that is recorded.
+
+        If it is not, recovery ends the intent when the journal is back, and what was signed may still be sent.
+        """
         body = TradeFailed(intent.id, error.code, error.message)
         try:
             await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
         except NexgentError:
-            return
+            return False
         finally:
             self._finished(intent, started, error.code)
+        return True
 
     def _finished(self, intent: Intent, started: float, code: str | None) -> None:
         seconds = self._clock.monotonic() - started

@@ -30,6 +30,8 @@ class ClosePositionRequest:
     position_id: PositionId
     reason: CloseReason
     persistent: bool = False
+    attempt: int | None = None
+    """Which attempt of a persistent exit this is; left out, the one after the last that was recorded."""
     evidence: PriceEvidence | None = None
     slippage_bps: int | None = None
     priority_fee_lamports: int | None = None
@@ -110,6 +112,8 @@ class _Sale:
         pending = position.pending_exit
         if not self._request.persistent:
             return pending
-        if pending is None:
-            return PendingExit(self._request.reason, 1, self._clock.now())
-        return PendingExit(self._request.reason, pending.attempts + 1, pending.since)
+        since = pending.since if pending is not None else self._clock.now()
+        attempt = self._request.attempt
+        if attempt is None:
+            attempt = pending.attempts + 1 if pending is not None else 1
+        return PendingExit(self._request.reason, attempt, since)

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Intent, Submission, TradeFailed, TradeSubmitted
-from nexgent.domain.trading.errors import SwapNotSentError, named
+from nexgent.domain.trading.errors import SwapHeldBackError, SwapNotSentError, named
 from nexgent.domain.trading.models import (
     Fill,
     Landed,
@@ -27,12 +27,14 @@ RESOLVE_PAUSES_SECONDS = (0.5, 1.0, 2.0, 2.0, 4.0, 4.0, 8.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No fill: a code and a reason. `recorded` when the intent's end is already in the journal."""
+    """No fill: a code and a reason. `recorded` when the intent's end is already in the journal, `held_back` when the market was
+    not asked because this process may not trade."""
 
     code: str
     reason: str
     recorded: bool = False
     in_doubt: bool = False
+    held_back: bool = False
 
 
 class SwapExecution:
@@ -57,6 +59,8 @@ class SwapExecution:
             return Refusal(known.code, known.message)
         try:
             outcome = await self._gateway.execute(quote, submission)
+        except SwapHeldBackError as error:
+            return Refusal(error.code, error.message, held_back=True)
         except Exception as error:
             known = named(error)
             if submission is None or isinstance(error, SwapNotSentError):

@@ -13,7 +13,7 @@ from nexgent.domain.ledger.errors import JournalUnavailableError, UnknownWalletE
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.trading.errors import SwapUnavailableError, WalletNotLoadedError, named
+from nexgent.domain.trading.errors import SwapHeldBackError, SwapUnavailableError, WalletNotLoadedError, named
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.sell import ClosePosition, ClosePositionRequest
@@ -81,6 +81,8 @@ class _Exit:
     remembered: bool = False
     code: str | None = None
     """Of the newest attempt that failed."""
+    barred: bool = False
+    """Whether the newest attempt did not reach the market because this process could not record it, or may not trade."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when waiting for the next attempt makes no sense any more."""
 
@@ -136,6 +138,12 @@ class ExitTasks:
             if exit_.position.wallet_address == wallet:
                 exit_.wake.set()
 
+    def resume(self) -> None:
+        """Try those at once that could not be tried for want of the lease or the journal: both are there again."""
+        for exit_ in self._leaving.values():
+            if exit_.barred:
+                exit_.wake.set()
+
     async def drain(self, timeout_seconds: float) -> int:
         """Start nothing new, let running attempts finish; what is left is durable and goes on at the next start."""
         self._stopping.set()
@@ -172,6 +180,7 @@ class ExitTasks:
         """Try once; return how long to wait before the next attempt, or None when the position is gone."""
         request = self._request(exit_)
         exit_.attempts += 1
+        exit_.barred = False
         try:
             await self._close.execute(request)
             return None
@@ -209,9 +218,10 @@ class ExitTasks:
             # No slippage and no fee makes up for a missing key, and asking for offers is in vain until it is there.
             exit_.attempts -= 1
             pause = self._policy.longest_pause_seconds
-        elif isinstance(error, JournalUnavailableError):
-            # The market was not asked: that is no reason to sell worse, or late, once the journal is there again.
+        elif isinstance(error, JournalUnavailableError | SwapHeldBackError):
+            # The market was not asked: that is no reason to sell worse, or late, once the journal or the lease is there again.
             exit_.attempts -= 1
+            exit_.barred = True
             pause = self._policy.unrecorded_pause_seconds
         if isinstance(error, SwapUnavailableError) and error.retry_after_seconds is not None:
             pause = max(pause, error.retry_after_seconds)
@@ -256,6 +266,7 @@ class ExitTasks:
             position_id=position.id,
             reason=exit_.reason,
             persistent=True,
+            attempt=exit_.attempts + 1,
             evidence=exit_.evidence,
             slippage_bps=self._policy.slippage_at(exit_.attempts),
             priority_fee_lamports=self._policy.fee_at(exit_.attempts),

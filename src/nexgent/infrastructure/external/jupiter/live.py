@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from nexgent.domain.ledger.models import Submission
-from nexgent.domain.trading.errors import SwapNotSentError
+from nexgent.domain.trading.errors import SwapHeldBackError, SwapNotSentError
 from nexgent.domain.trading.models import (
     Landed,
     NeverLanded,
@@ -139,7 +139,8 @@ class LiveSwapGateway:
         return submission
 
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
-        """Post the signed swap once and look it up on the chain. Raises `SwapNotSentError` when nothing left the process.
+        """Post the signed swap once and look it up on the chain. Raises `SwapNotSentError` when nothing left the process,
+        and `SwapHeldBackError` when this process may not post it.
 
         An answer only starts the look-up: whatever it says, what has left the process can land.
         """
@@ -156,7 +157,7 @@ class LiveSwapGateway:
         except _HeldBackError as error:
             if first:
                 self._forget(submission)
-                raise SwapNotSentError(f"The swap was not sent: {error.reason}") from None
+                raise SwapHeldBackError(f"The swap was not sent: {error.reason}") from None
             return StillUnknown(reason=error.reason)
         except UpstreamCallError as error:
             if first and error.nothing_left:
