@@ -28,20 +28,23 @@ from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.errors import (
     SwapHeldBackError,
     SwapInDoubtError,
+    SwapLeftError,
     SwapNotSentError,
     UnsafeSwapError,
 )
 from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.orders.average_down import AverageDownRequest
+from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
-from tests.builders import TOKEN, a_config, a_live_agent
+from tests.builders import TOKEN, USER, a_config, a_live_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeLiveSwaps, Fate
+from tests.fakes.signals import FakeSignals
 from tests.patience import until
 
 KINDS = (TradeKind.PURCHASE, TradeKind.SALE, TradeKind.TAKE_PROFIT, TradeKind.DCA_BUY)
@@ -281,7 +284,8 @@ async def test_what_another_engine_may_still_post_is_not_called_failed(kind: Tra
 
     desk.swaps.on_send = taken_over
 
-    assert await desk.trade() == SwapHeldBackError.code
+    left = SwapHeldBackError if kind is TradeKind.PURCHASE else SwapLeftError
+    assert await desk.trade() == left.code
     assert desk.bodies(TradeFailed) == []
 
     desk.engine.journal.fenced = False
@@ -307,6 +311,26 @@ async def test_a_failure_that_cannot_be_recorded_is_in_doubt(kind: TradeKind) ->
     else:
         assert await desk.trade() == SwapInDoubtError.code
     assert desk.bodies(TradeFailed) == []
+
+
+@pytest.mark.parametrize(("fenced", "told"), [(False, SwapHeldBackError), (True, SwapLeftError)])
+async def test_who_buys_by_hand_is_told_whether_what_was_held_back_may_still_happen(
+    fenced: bool, told: type[SwapHeldBackError]
+) -> None:
+    desk = await a_desk(TradeKind.PURCHASE)
+    engine = desk.engine
+    by_hand = BuyByHand(directory=engine.directory, purchases=engine.purchases, signals=FakeSignals())
+
+    def held_back(_: Submission) -> None:
+        engine.journal.fenced = fenced
+        raise SwapHeldBackError("The swap was not sent: nobody can say who is the engine")
+
+    desk.swaps.on_send = held_back
+    request = BuyByHandRequest(agent_id=desk.agent.id, user_id=USER, token_address=TOKEN, size_sol=Decimal(1))
+
+    with pytest.raises(SwapHeldBackError) as refused:
+        await by_hand.execute(request)
+    assert type(refused.value) is told
 
 
 async def test_an_exit_that_is_held_back_does_not_count_as_an_attempt_and_goes_on_when_it_may() -> None:

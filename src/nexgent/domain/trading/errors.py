@@ -13,6 +13,7 @@ from nexgent.shared.errors import (
     UnavailableError,
     UpstreamError,
 )
+from nexgent.shared.loops import LeftUnfinishedError
 from nexgent.shared.types import PositionId, VenueName
 
 log = structlog.get_logger(__name__)
@@ -81,12 +82,15 @@ class SwapNotSentError(UpstreamError):
 
 
 class SwapHeldBackError(UnavailableError):
-    """The signed swap was not posted: this process is not the engine (any more), or nobody could tell whether it is.
-
-    Unless its failure is recorded, whoever is the engine may still post it.
-    """
+    """The signed swap was not posted: this process is not the engine (any more), or nobody could tell whether it is."""
 
     code = "SWAP_HELD_BACK"
+
+
+class SwapLeftError(SwapHeldBackError):
+    """It was not posted here and that is not recorded, so whoever is the engine may still post it."""
+
+    code = LeftUnfinishedError.code
 
 
 class UnsafeSwapError(SwapNotSentError):

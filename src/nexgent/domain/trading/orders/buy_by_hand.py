@@ -16,6 +16,7 @@ from nexgent.domain.trading.errors import (
     QuoteFailedError,
     SwapHeldBackError,
     SwapInDoubtError,
+    SwapLeftError,
     SwapUnavailableError,
     TokenUnavailableError,
     TradeRejectedError,
@@ -158,8 +159,9 @@ _UNAVAILABLE: dict[str, Callable[[str], NexgentError]] = {
 
 def _refusal(result: PurchaseResult) -> NexgentError:
     """Return a purchase result as the error of its kind: a client tries again after some, not after others."""
-    if result.in_doubt and result.code != SwapHeldBackError.code:
-        return SwapInDoubtError()
+    if result.in_doubt:
+        held_back = result.code == SwapHeldBackError.code
+        return SwapLeftError(result.reason or "") if held_back else SwapInDoubtError()
     code, reason = result.code or "EXECUTION_FAILED", result.reason or "The trade could not be carried out"
     if code == JournalUnavailableError.code:
         return JournalUnavailableError()

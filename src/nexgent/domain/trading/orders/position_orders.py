@@ -34,7 +34,13 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
-from nexgent.domain.trading.errors import SwapHeldBackError, SwapInDoubtError, TradeRejectedError, named
+from nexgent.domain.trading.errors import (
+    SwapHeldBackError,
+    SwapInDoubtError,
+    SwapLeftError,
+    TradeRejectedError,
+    named,
+)
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
@@ -224,7 +230,7 @@ class PositionOrders:
                 raise error
             ended = await self._fail(intent, error, started)
             if outcome.held_back:
-                raise SwapHeldBackError(outcome.reason)
+                raise SwapHeldBackError(outcome.reason) if ended else SwapLeftError(outcome.reason)
             if not ended:
                 raise SwapInDoubtError(position.id)
             raise error
