@@ -192,7 +192,7 @@ class Service:
             poll_seconds=settings.prices.poll_seconds,
             watch=self.loops,
             on_tick=self.punctuality.ticked,
-            by_hand=(self.buy_by_hand.drain, self.close_by_hand.drain, self.reconciliation.rent.drain),
+            by_hand=(self.by_hand.buy.drain, self.by_hand.close.drain, self.reconciliation.rent.drain),
         )
         self.bridge = EventBridge(
             redis=self.redis,
