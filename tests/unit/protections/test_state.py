@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +15,7 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.events import AgentDeleted
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
-from nexgent.domain.ledger.models import ClosedTradeRemoved, TradeIntended, WalletReset
+from nexgent.domain.ledger.models import ClosedTradeRemoved, Entry, TradeIntended, WalletReset
 from nexgent.domain.ledger.state import emptying
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.protections.describe_protections import DescribeProtections
@@ -32,8 +34,8 @@ from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.shared.errors import ForbiddenError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
-from nexgent.shared.types import TokenAddress, UserId
-from tests.builders import TOKEN, USER, a_kill_switch, an_agent
+from nexgent.shared.types import EntryId, TokenAddress, UserId
+from tests.builders import T0, TOKEN, USER, a_kill_switch, an_agent, an_intent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.protections import FakeProtectionStore
 
@@ -465,6 +467,32 @@ async def test_a_deleted_agent_leaves_nothing_behind() -> None:
     await world.trade()
     world.engine.bus.publish(AgentDeleted(world.agent.id))
     assert not world.check().blocked
+
+
+def test_purchases_nobody_asks_about_are_forgotten_after_the_hour() -> None:
+    """An agent without limits is never checked; what it has bought does not pile up in memory."""
+    protections, agent = ProtectionState(), an_agent()
+    wallet, bought = agent.wallets[0].address, list[weakref.ref[object]]()
+    for number in range(1, 181):
+        intent = an_intent(agent_id=agent.id, wallet_address=wallet)
+        bought.append(weakref.ref(intent.id))
+        at = T0 + timedelta(minutes=number)
+        entry = Entry(
+            id=EntryId(new_id()),
+            wallet_address=wallet,
+            agent_id=agent.id,
+            seq=number,
+            at=at,
+            body=TradeIntended(intent),
+        )
+        protections.on_entries(EntriesRecorded([entry], (), number))
+    del intent, entry
+    gc.collect()
+
+    kept = [reference() for reference in bought if reference() is not None]
+
+    assert 0 < len(kept) <= 61
+    assert kept[-1] is bought[-1]()
 
 
 async def test_an_owner_sees_how_the_agent_stands() -> None:

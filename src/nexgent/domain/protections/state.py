@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from heapq import heappop, heappush
 
 from nexgent.domain.agents.config_models import NO_PROTECTIONS
 from nexgent.domain.agents.events import AgentDeleted
@@ -66,6 +67,8 @@ class _Record:
     closed_at: dict[TokenAddress, datetime] = field(default_factory=dict)
     # In the order they were made: old ones leave at the front.
     entries: dict[IntentId, datetime] = field(default_factory=dict)
+    # When those were made that are settled: a heap. Their ids would be most of what an hour of trading takes in memory.
+    settled: list[datetime] = field(default_factory=list)
 
     def close(self, trade: ClosedTrade) -> None:
         profit = trade.profit_loss_sol
@@ -86,24 +89,34 @@ class _Record:
             self.closed_at = {token: at for token, at in self.closed_at.items() if at > oldest}
         self.closed_at[trade.token_address] = trade.sale_time
 
+    def enter(self, intent_id: IntentId, at: datetime) -> None:
+        # Without protections nobody ever counts them, and they would pile up.
+        self.forget_before(at - HOUR)
+        self.entries[intent_id] = at
+
+    def settle(self, intent_id: IntentId) -> None:
+        at = self.entries.pop(intent_id, None)
+        if at is not None:
+            heappush(self.settled, at)
+
     def forget(self, *, entries: bool) -> None:
         self.profit_sol = self.peak_profit_sol = self.day_profit_sol = _ZERO
         self.day, self.loss_streak, self.last_loss_at = None, 0, None
         self.closed_at = {}
         if entries:
-            self.entries = {}
+            self.entries, self.settled = {}, []
 
     def profit_on(self, day: date) -> Decimal:
         return self.day_profit_sol if self.day == day else _ZERO
 
-    def recent_entries(self, now: datetime) -> dict[IntentId, datetime]:
-        oldest = now - HOUR
+    def forget_before(self, oldest: datetime) -> None:
         while self.entries:
             first = next(iter(self.entries))
             if self.entries[first] > oldest:
                 break
             del self.entries[first]
-        return self.entries
+        while self.settled and self.settled[0] <= oldest:
+            heappop(self.settled)
 
 
 class ProtectionState:
@@ -230,14 +243,14 @@ class ProtectionState:
         record = self._records.get(state.wallet_address)
         if record is None:
             record = _Record(agent.id)
-        recent = record.recent_entries(now)
-        entries, under_way = len(recent), 0
+        record.forget_before(now - HOUR)
+        entries, under_way = len(record.entries) + len(record.settled), 0
         for open_intent in state.intents.values():
             intent = open_intent.intent
             if intent.kind in ENTRY_KINDS:
                 under_way += intent.amount_raw
                 # Once it is recorded it is among the recent ones.
-                entries += intent.id not in recent
+                entries += intent.id not in record.entries
         cost = sum(position.cost_basis_lamports for position in state.positions.values())
         return ProtectionFacts(
             system_switch=self._system,
@@ -269,12 +282,14 @@ class ProtectionState:
             match body:
                 case TradeIntended(intent) if intent.kind in ENTRY_KINDS:
                     if reset_at is None or entry.at > reset_at:
-                        record.entries[intent.id] = entry.at
+                        record.enter(intent.id, entry.at)
                 case TradeFailed() | TradeExpired():
                     record.entries.pop(body.intent_id, None)
                 case TradeSettled(closed=ClosedTrade() as trade):
                     if reset_at is None or trade.sale_time > reset_at:
                         record.close(trade)
+                case TradeSettled():
+                    record.settle(body.intent_id)
                 case WalletReset():
                     # What was bought within the hour was bought all the same.
                     record.forget(entries=False)
