@@ -201,6 +201,27 @@ async def test_refusals_from_before_the_evidence_do_not_count() -> None:
     assert closed.profit_loss_sol > Decimal("-0.01")
 
 
+async def test_a_dead_token_whose_sale_is_rarely_tried_is_written_off_all_the_same() -> None:
+    """Its price is still told, so that the refused sales alone make it suspicious."""
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    engine.swaps.unsellable = QuoteFailedError("no route")
+    for probe in engine.probes:
+        probe.verdict = MarketVerdict.DEAD
+    written_off = 0
+    for half_minute in range(2 * 15):
+        engine.clock.advance(30)
+        engine.move_to(Decimal("0.001"))
+        if half_minute % 4 == 0:
+            engine.dead_tokens.on_exit_attempt_failed(
+                ExitAttemptFailed(position.id, CloseReason.STOP_LOSS, half_minute, "QUOTE_FAILED", 120.0)
+            )
+        written_off += await engine.dead_tokens.tick()
+        await engine.settle(50)
+
+    assert written_off == 1
+
+
 async def test_a_write_off_takes_no_more_than_what_nobody_has_reserved() -> None:
     engine, agent = await an_engine()
     (position,) = engine.positions(agent)

@@ -89,10 +89,19 @@ class DeadTokens:
             self._evidence[token] = evidence
             for held in self._book.holders(token):
                 if before.polls == 0:
-                    # Refusals from before the evidence began may have had any cause.
-                    self._refused.pop(held.position.id, None)
+                    self._forget_refusals(held.position.id, is_suspect=evidence.polls > 0)
                 written_off += await self._act(held, evidence, now)
         return written_off
+
+    def _forget_refusals(self, position_id: PositionId, *, is_suspect: bool) -> None:
+        """Count anew: refusals from before the evidence began may have had any cause.
+
+        They stay what makes the token suspicious while something else speaks against it: the next sale may be tried late.
+        """
+        if not is_suspect:
+            self._refused.pop(position_id, None)
+        elif position_id in self._refused:
+            self._refused[position_id] = 0
 
     async def _act(self, held: HeldPosition, evidence: DeadMarketEvidence, now: datetime) -> bool:
         position = held.position
