@@ -2,7 +2,10 @@
 
 The product knows nothing of this: functions of it are wrapped before it starts. The file that `CHAOS_FILE` names arms a point as
 `{"point", "moment", "kill"}`. The first call that gets there renames the file to `….hit`; then the process kills itself, or the
-call waits as long as that file exists, while somebody outside does what is to be done.
+call waits as long as that file exists, while somebody outside does what is to be done. With `"behind": point` it is armed by the
+first call that has passed that other point.
+
+What is no accident is only faster here: a token is written off after seconds, not after ten minutes of evidence.
 """
 
 from __future__ import annotations
@@ -15,11 +18,16 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from nexgent.bootstrap import engine_role
 from nexgent.cli.main import main
 from nexgent.domain.ledger import models
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.trading.rules.write_off import WriteOffRules
+from nexgent.domain.trading.watch import dead_tokens
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
@@ -29,6 +37,9 @@ from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
 from nexgent.shared.events import EventBus
 
 _POLL_SECONDS = 0.005
+_WRITTEN_OFF = CloseReason.WRITE_OFF
+_SOON = WriteOffRules(min_polls=2, min_duration=timedelta(seconds=1), min_refused_sales=1)
+_DEAD_TOKEN_SECONDS = 0.5
 
 
 class Failpoints:
@@ -42,6 +53,10 @@ class Failpoints:
             plan: dict[str, Any] = json.loads(self._file.read_bytes())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
+        if "behind" in plan:
+            if (plan.pop("behind"), "after") == (point, moment):
+                self._replace(plan)
+            return None
         if (plan["point"], plan["moment"]) != (point, moment):
             return None
         try:
@@ -51,6 +66,11 @@ class Failpoints:
         if plan["kill"]:
             os.kill(os.getpid(), signal.SIGKILL)
         return plan
+
+    def _replace(self, plan: dict[str, Any]) -> None:
+        draft = self._file.with_suffix(".next")
+        draft.write_text(json.dumps(plan))
+        draft.rename(self._file)
 
     @property
     def _is_held(self) -> bool:
@@ -106,6 +126,8 @@ def install(file: Path) -> None:
 
     def commit_of(_: object, entries: Any) -> str | None:
         bodies = [entry.body for entry in entries]
+        if any(isinstance(body, models.TradeSettled) and body.reason is _WRITTEN_OFF for body in bodies):
+            return "written off"
         if any(isinstance(body, ends) for body in bodies):
             return "settled"
         if any(isinstance(body, models.TradeSubmitted) for body in bodies):
@@ -115,6 +137,8 @@ def install(file: Path) -> None:
     def event_of(_: object, event: object) -> str | None:
         return "publish" if type(event).__name__.startswith("Position") else None
 
+    dead_tokens.WriteOffRules = lambda: _SOON  # type: ignore[assignment, attr-defined, misc]
+    engine_role.DEAD_TOKEN_SECONDS = _DEAD_TOKEN_SECONDS
     points = Failpoints(file)
     points.around(PostgresJournal, "append", commit_of)
     points.around(live, "sign_order", lambda *_: "sign")

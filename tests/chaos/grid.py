@@ -20,7 +20,8 @@ POINTS = (
     "broadcast",
 )
 """In the order a trade gets there. `intent`, `submitted` and `settled` are commits of the journal."""
-LIVE_ONLY = frozenset({"sign", "submitted", "submit"})
+SENDING = frozenset({"sign", "submitted", "submit"})
+"""Points on the way to the chain: a trade on paper has none of them, nor has a write-off, whose sales find no offer."""
 MOMENTS = ("before", "after")
 
 
@@ -39,6 +40,7 @@ class Operation(StrEnum):
     STOP_LOSS = "stop loss"
     TAKE_PROFIT = "take profit"
     DCA = "dca"
+    WRITE_OFF = "write-off"
 
 
 class Fault(StrEnum):
@@ -75,9 +77,14 @@ class Cell:
         """The cell in words."""
         return f"{self.mode}, {self.operation}: {self.fault}, {self.moment} {self.point}"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a sample shall have of each."""
+        return self.mode, self.operation, self.fault, self.point
+
 
 def all_cells() -> list[Cell]:
-    """Return every cell that makes sense: paper trades sign and send nothing, and only what is sent can be dropped."""
+    """Return every cell that makes sense: only live trades sign and send, and only what is sent can be dropped."""
     return [
         cell
         for cell in (Cell(*one) for one in product(Mode, Operation, POINTS, MOMENTS, Fault))
@@ -86,7 +93,13 @@ def all_cells() -> list[Cell]:
 
 
 def _makes_sense(cell: Cell) -> bool:
-    if cell.mode is Mode.SIMULATION and (cell.point in LIVE_ONLY or cell.fault is Fault.KILL_EXPIRED):
+    if cell.mode is Mode.SIMULATION and cell.fault is Fault.KILL_EXPIRED:
+        return False
+    sends = cell.mode is Mode.LIVE and cell.operation is not Operation.WRITE_OFF
+    if cell.point in SENDING and not sends:
+        return False
+    if cell.operation is Operation.WRITE_OFF and (cell.point, cell.moment) == ("quote", "after"):
+        # There is no offer.
         return False
     if cell.fault in DROPS:
         return (cell.point, cell.moment) == ("submit", "before")
@@ -94,18 +107,16 @@ def _makes_sense(cell: Cell) -> bool:
 
 
 def sample(seed: int, count: int, cells: Sequence[Cell] | None = None) -> Sequence[Cell]:
-    """Return that many cells at random, so that modes, operations and faults come up evenly."""
+    """Return that many cells at random, so that modes, operations, faults and points come up evenly."""
     chance = random.Random(seed)
     left = list(all_cells() if cells is None else cells)
     chance.shuffle(left)
     times: dict[object, int] = {}
     chosen: list[Cell] = []
     while left and len(chosen) < count:
-        cell = min(
-            left, key=lambda one: sum(times.get(part, 0) for part in (one.mode, one.operation, one.fault))
-        )
+        cell = min(left, key=lambda one: sum(times.get(part, 0) for part in one.parts))
         left.remove(cell)
         chosen.append(cell)
-        for part in (cell.mode, cell.operation, cell.fault):
+        for part in cell.parts:
             times[part] = times.get(part, 0) + 1
     return chosen

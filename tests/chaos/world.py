@@ -24,6 +24,11 @@ from tests.e2e.product import Product, flush_redis, until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LEASE_SECONDS = 3
+WRITTEN_OFF = "written off"
+"""The failpoint of the commit that is a write-off."""
+BEHIND_THE_BOOKS = frozenset({"publish", "cache", "broadcast"})
+DRAINED_SOL = Decimal("0.0001")
+"""What is left in the pool of a token that is dead."""
 CONFIG: dict[Operation, dict[str, Any]] = {
     Operation.TAKE_PROFIT: {
         "takeProfit": {
@@ -65,11 +70,12 @@ class StruckProduct(Product):
             "ENGINE_LEASE_SECONDS": str(LEASE_SECONDS),
         }
 
-    def arm(self, point: str, moment: str, *, kill: bool) -> None:
-        """Let the next call at that point be struck."""
+    def arm(self, point: str, moment: str, *, kill: bool, behind: str | None = None) -> None:
+        """Let the next call at that point be struck, or the next after another point was passed."""
         self.disarm()
         draft = self.arming.with_suffix(".new")
-        draft.write_text(json.dumps({"point": point, "moment": moment, "kill": kill}))
+        plan = {"point": point, "moment": moment, "kill": kill} | ({"behind": behind} if behind else {})
+        draft.write_text(json.dumps(plan))
         draft.rename(self.arming)
 
     def disarm(self) -> None:
@@ -100,11 +106,13 @@ class World:
             if cell.operation is not Operation.BUY:
                 signals.append(await trader.buy())
                 await trader.opened()
+            lives = cell.mode is Mode.LIVE
+            lost = await trader.holdings() if lives and cell.operation is Operation.WRITE_OFF else {}
             if cell.fault in DROPS:
                 kind = "drop_before" if cell.fault is Fault.DROP_BEFORE else "drop_after"
                 await control.fault(kind, "execute", times=1)
             family = self.product.family()
-            self.product.arm(cell.point, cell.moment, kill=cell.fault in KILLS)
+            self._arm(cell)
             trigger = asyncio.create_task(self._trigger(trader, cell.operation))
             try:
                 await until(self._reached, f"{cell.moment} {cell.point} is reached")
@@ -114,8 +122,16 @@ class World:
                 with suppress(httpx.HTTPError, AssertionError):
                     found = await asyncio.wait_for(trigger, 120)
                     signals += [found] if found is not None else []
-            await self._judge(trader, cell, signals)
+            await self._judge(trader, cell, signals, lost.get(trader.mint, 0))
             await control.clear_faults()
+
+    def _arm(self, cell: Cell) -> None:
+        point, behind = cell.point, None
+        if cell.operation is Operation.WRITE_OFF:
+            # Before it is written off its sale is tried, which passes by most points as well.
+            point = WRITTEN_OFF if point == "settled" else point
+            behind = WRITTEN_OFF if point in BEHIND_THE_BOOKS else None
+        self.product.arm(point, cell.moment, kill=cell.fault in KILLS, behind=behind)
 
     async def _trader(self, control: SandboxControl, cell: Cell) -> Trader:
         self._number += 1
@@ -134,6 +150,10 @@ class World:
             position = await trader.opened()
             path = f"/agent-positions/{trader.agent['id']}/{position['id']}/close"
             await self.product.call("POST", path, {})
+        elif operation is Operation.WRITE_OFF:
+            # The pool is drained, the price falls through the stop, and nobody makes an offer any more.
+            await trader.control.fault("missing_token", "order", mint=trader.mint)
+            await trader.control.set_price(trader.mint, trader.price / 2, liquidity_sol=DRAINED_SOL)
         else:
             await trader.control.set_price(trader.mint, trader.price * TRIGGER[operation])
         return None
@@ -168,13 +188,20 @@ class World:
             case Fault.DROP_BEFORE | Fault.DROP_AFTER:
                 pass
 
-    async def _judge(self, trader: Trader, cell: Cell, signals: list[int]) -> None:
-        """Wait until everything has come to rest and agrees; then leave what is held, and look once more."""
+    async def _judge(self, trader: Trader, cell: Cell, signals: list[int], lost_raw: int) -> None:
+        """Wait until everything has come to rest and agrees; then leave what is held, and look once more.
+
+        `lost_raw` is what the chain holds of a token that the books will have written off.
+        """
         product = self.product
         await until(self._ready, "the service is ready")
         for signal_id in signals:
             await until(partial(self._decided, trader, signal_id), f"signal {signal_id} is decided")
-        await self._agrees(trader, cell)
+        if cell.operation is Operation.WRITE_OFF:
+            await trader.flat()
+            reasons = [trade["closeReason"] for trade in await product.closed(trader.agent["id"])]
+            assert reasons == ["write_off"], f"closed by {reasons}"
+        await self._agrees(trader, cell, lost_raw)
         if cell.operation is Operation.BUY and cell.mode is Mode.LIVE:
             assert len(await trader.landed()) <= 1, "bought twice"
         if await trader.position() is not None:
@@ -182,7 +209,7 @@ class World:
             if cell.fault is Fault.DROP_BEFORE:
                 await trader.control.advance_slots(PAST_EXPIRY_SLOTS)
             await trader.flat()
-            await self._agrees(trader, cell)
+            await self._agrees(trader, cell, lost_raw)
         if cell.operation is Operation.STOP_LOSS:
             assert await product.closed(trader.agent["id"]), "an exit that was triggered is forgotten"
 
@@ -194,14 +221,14 @@ class World:
         decisions = await self.product.decisions(signal_id)
         return any(one["agentId"] == trader.agent["id"] for one in decisions)
 
-    async def _agrees(self, trader: Trader, cell: Cell) -> None:
+    async def _agrees(self, trader: Trader, cell: Cell, lost_raw: int) -> None:
         """Chain = journal = tables = REST = the snapshot on the WebSocket."""
         differences = "nothing was compared"
 
         async def agreed() -> bool:
             nonlocal differences
             try:
-                differences = await self._differences(trader, cell)
+                differences = await self._differences(trader, cell, lost_raw)
             except httpx.HTTPError as error:
                 differences = repr(error)
             return not differences
@@ -211,9 +238,11 @@ class World:
         except AssertionError:
             raise AssertionError(differences) from None
 
-    async def _differences(self, trader: Trader, cell: Cell) -> str:
+    async def _differences(self, trader: Trader, cell: Cell, lost_raw: int) -> str:
         if cell.mode is Mode.LIVE:
             booked, chain = await trader.booked(), await trader.holdings()
+            if lost_raw:
+                booked[trader.mint] = booked.get(trader.mint, 0) + lost_raw
             if booked != chain:
                 return f"booked {booked}, on the chain {chain}"
             swaps, landed = await trader.swaps(), await trader.landed()

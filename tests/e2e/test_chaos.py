@@ -26,7 +26,7 @@ async def test_books_and_chain_agree_after_a_fault_at_any_point(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_sample_has_every_mode_operation_and_fault(seed: int) -> None:
+def test_a_sample_has_every_mode_operation_fault_and_point(seed: int) -> None:
     cells = sample(seed, 20)
-    for part in ("mode", "operation", "fault"):
+    for part in ("mode", "operation", "fault", "point"):
         assert {getattr(cell, part) for cell in cells} == {getattr(cell, part) for cell in all_cells()}
