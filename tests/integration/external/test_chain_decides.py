@@ -106,6 +106,8 @@ async def test_one_absence_is_none(trader: Trader) -> None:
 
     outcomes = [await trader.again(submission, quote.request) for _ in range(3)]
     assert [type(outcome) for outcome in outcomes] == [StillUnknown] * 3
+    # What has expired is not posted again, although nobody has called it lost yet.
+    assert (await trader.control.requests())["counts"]["execute"] == 1
     trader.clock.ahead_seconds += ABSENCE_SECONDS
     assert isinstance(await trader.again(submission, quote.request), NeverLanded)
 

@@ -44,6 +44,16 @@ def test_slippage_and_fee_grow_up_to_their_caps() -> None:
     assert policy.pause_seconds(1_000) == policy.longest_pause_seconds
 
 
+def test_how_hard_an_exit_is_tried() -> None:
+    policy = ExitPolicy()
+
+    assert [policy.slippage_at(attempts) for attempts in range(6)] == [None, 100, 200, 400, 800, 800]
+    fees = [policy.fee_at(attempts) for attempts in range(6)]
+    assert fees == [None, None, 500_000, 1_000_000, 2_000_000, 2_000_000]
+    pauses = [policy.pause_seconds(attempts) for attempts in range(1, 10)]
+    assert pauses == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
 async def test_a_retry_after_is_respected() -> None:
     engine, agent = await an_engine()
     engine.swaps.failures.append(SwapUnavailableError("429", retry_after_seconds=3_600))
