@@ -82,7 +82,8 @@ def _generated(table: Table, options: argparse.Namespace) -> list[Mutant]:
     chosen = []
     for area in table.areas:
         close = replace(area, tests=area.tests[: options.closest])
-        mutants = list(_within(generate(close), options.area))
+        own = (mutant for mutant in generate(close) if _area_of(mutant, table.areas) == area.path)
+        mutants = list(_within(own, options.area))
         chosen += _some(mutants, options.each, options.seed)
     return _some(chosen, options.sample, options.seed)
 
@@ -100,7 +101,8 @@ def _within(mutants: Iterable[Mutant], areas: Sequence[str] | None) -> Iterator[
 
 def _try_all(folder: Path, mutants: Sequence[Mutant], table: Table) -> int:
     files = {mutant.file for mutant in table.named}
-    areas = [area.path for area in table.areas]
+    paths = [area.path for area in table.areas]
+    areas = [path for path in paths if not any(path.startswith(f"{other}/") for other in paths)]
     # What is not below the code, such as a migration, runs for all tests or for none.
     outside = sorted(file for file in files if not file.startswith((*areas, "..")))
     code = [(CODE / path).as_posix() for path in (*areas, *outside)]
@@ -157,8 +159,9 @@ def _print_table(trials: Sequence[Trial], table: Table) -> None:
 
 
 def _area_of(mutant: Mutant, areas: Sequence[Area]) -> str:
-    inside = (area.path for area in areas if mutant.file.startswith(area.path))
-    return next(inside, str(Path(mutant.file).parent))
+    """Return the innermost area a mutant is in, else its package."""
+    inside = [area.path for area in areas if mutant.file.startswith(area.path)]
+    return max(inside, key=len, default=str(Path(mutant.file).parent))
 
 
 if __name__ == "__main__":
