@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, FunctionType
 
@@ -58,7 +58,8 @@ class Bench:
 
     def try_all(self, mutants: Sequence[Mutant]) -> None:
         """Tell of each mutant what became of it, those that need no other process first."""
-        inside = [mutant for mutant in mutants if mutant.function is not None]
+        inside = [mutant for mutant in mutants if mutant.function is not None and self.witnesses(mutant)]
+        names = {mutant.name for mutant in inside}
         nodes = sorted({node for mutant in inside for node in self.witnesses(mutant)})
         if nodes:
             here = Path.cwd()
@@ -70,8 +71,14 @@ class Bench:
             finally:
                 os.chdir(here)
         for mutant in mutants:
-            if mutant.function is None or not nodes:
-                self.tell(mutant, *self.on_import(mutant))
+            if mutant.name not in names:
+                self._try_outside(mutant)
+
+    def _try_outside(self, mutant: Mutant) -> None:
+        """Try what acts on import. That may be a function as well: one that no test runs, but the module itself."""
+        verdict, seconds = self.on_import(replace(mutant, function=None))
+        unreached = mutant.function is not None and verdict == SURVIVED
+        self.tell(mutant, UNREACHED if unreached else verdict, seconds)
 
     def tell(self, mutant: Mutant, verdict: str, seconds: float) -> None:
         self._told(Trial(mutant, verdict, seconds, len(self.witnesses(mutant))))
@@ -197,9 +204,7 @@ class _Forks:
             found = functions.get((str(self._bench.source(mutant)), mutant.function), [])
             code = _code(self._bench.source(mutant), mutant) if found else None
             began = time.monotonic()
-            if not chosen:
-                self._bench.tell(mutant, UNREACHED, 0.0)
-            elif code is None or any(len(f.__code__.co_freevars) != len(code.co_freevars) for f in found):
+            if code is None or any(len(f.__code__.co_freevars) != len(code.co_freevars) for f in found):
                 self._bench.tell(mutant, *self._bench.on_import(mutant))
             else:
                 self._start_servers(chosen)
@@ -217,11 +222,12 @@ class _Forks:
 
     @staticmethod
     def _another(item: pytest.Item) -> pytest.Item | None:
-        """Return a test after which nothing is left of this one but what belongs to the whole session."""
-        others = [other for other in item.session.items if other is not item]
-        return next((other for other in others if other.path.parent != item.path.parent), None) or next(
-            iter(others), None
-        )
+        """Return the test that shares least with this one: what belongs to folders of both would stay set up, and be in the way
+        of tests of other folders, which then fail whatever the code is like.
+        """
+        own = set(item.listchain())
+        others = (other for other in item.session.items if other is not item)
+        return min(others, key=lambda other: len(own.intersection(other.listchain())), default=None)
 
     def _verdict(self, functions: list[FunctionType], code: CodeType, chosen: Sequence[pytest.Item]) -> str:
         while chosen:

@@ -117,11 +117,18 @@ def never(value: int) -> int:
 
 def doubled(value: int) -> int:
     return value * 2
+
+
+def made(a: int, b: int) -> int:
+    return a * b
+
+
+MADE = made(MOST, MOST)
 """
 _TESTS = """
 from pathlib import Path
 
-from nexgent.a import counted, doubled, grown, is_more
+from nexgent.a import MADE, counted, doubled, grown, is_more
 
 
 def test_grown() -> None:
@@ -140,6 +147,10 @@ def test_counted() -> None:
 
 def test_that_fails_anyway() -> None:
     assert grown(1) == 3
+
+
+def test_made() -> None:
+    assert grown(MADE) == 10
 
 
 def test_that_fails_from_the_second_time_on() -> None:
@@ -186,17 +197,19 @@ def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None
     lines = done.stdout.splitlines()
     assert "FAILING ['tests/test_a.py::test_that_fails_anyway']" in lines, done.stderr
     assert [line.removeprefix("TRIAL ") for line in lines if line.startswith("TRIAL ")] == [
-        "killed 1 a.py grown: `value + 1`, + → -",
-        "killed 1 a.py grown: `1` → `2`",
+        "killed 2 a.py grown: `value + 1`, + → -",
+        "killed 2 a.py grown: `1` → `2`",
         "SURVIVED 1 a.py is_more: `value > MOST`, > → >=",
         "killed 1 a.py counted: `0` → `1`",
         "killed 1 a.py counted: `value < most`, < → <=",
         # Never ends, which is noticed as well.
         "killed 1 a.py counted: `value + 1`, + → -",
         "killed 1 a.py counted: `1` → `2`",
-        "UNREACHED 0 a.py never: `-value` → `(value)`",
         # A test that fails on the unchanged code as well has noticed nothing.
         "SURVIVED 1 a.py doubled: `value * 2`, * → //",
         "SURVIVED 1 a.py doubled: `2` → `3`",
-        "killed 4 a.py: `3` → `4`",
+        "killed 5 a.py: `3` → `4`",
+        "UNREACHED 0 a.py never: `-value` → `(value)`",
+        # No test runs it, but the module does.
+        "killed 0 a.py made: `a * b`, * → //",
     ]
