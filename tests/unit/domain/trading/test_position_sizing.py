@@ -121,6 +121,18 @@ def test_the_reason_of_the_calculator_is_kept() -> None:
     assert (result.code, result.cause) == ("POSITION_CALCULATION_ERROR", "INSUFFICIENT_BALANCE_FOR_MINIMUM")
 
 
+def test_nothing_is_taken_for_granted_that_is_not_said() -> None:
+    facts = PurchaseFacts(
+        config=DEFAULT_CONFIG, wallet_mode="live", agent_mode="live", available_sol=Decimal(6)
+    )
+    refused = validate_purchase(facts)
+
+    assert isinstance(refused, PurchaseRefused)
+    assert refused.code == "WALLET_NOT_LOADED"
+    on_paper = replace(facts, wallet_mode="simulation", agent_mode="simulation", random_unit=Decimal("0.5"))
+    assert isinstance(validate_purchase(on_paper), PurchaseApproved)
+
+
 def test_a_size_that_is_no_number_is_refused() -> None:
     result = validate_purchase(replace(FACTS, requested_size_sol=Decimal("NaN")))
 
