@@ -67,7 +67,7 @@ class StruckProduct(Product):
             **super().environment,
             "CHAOS_FILE": str(self.arming),
             "PYTHONPATH": str(REPOSITORY),
-            "ENGINE_LEASE_SECONDS": str(LEASE_SECONDS),
+            "ENGINE_LEASE_SECONDS": self.settings.get("ENGINE_LEASE_SECONDS", str(LEASE_SECONDS)),
         }
 
     def arm(self, point: str, moment: str, *, kill: bool, behind: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -14,11 +15,13 @@ from redis.asyncio import Redis
 from solders.keypair import Keypair
 
 from nexgent.sandbox.control import SandboxControl
+from tests.chaos.world import StruckProduct
+from tests.e2e.cable import Cable, a_cable
+from tests.e2e.live import START_PRICE, live_agent, only_token
 from tests.e2e.product import Product, until
 from tests.e2e.test_trade import bought, check_the_books
 
 LEASE_SECONDS = 5
-FUNDS_LAMPORTS = 10 * 10**9
 
 
 @pytest.fixture
@@ -27,12 +30,18 @@ def key() -> Keypair:
 
 
 @pytest.fixture
+async def cable(database_url: str) -> AsyncIterator[Cable]:
+    """The engine's way to the database; the standby has one of its own."""
+    async with a_cable(database_url) as cable:
+        yield cable
+
+
+@pytest.fixture
 async def pair(
-    tmp_path: Path, database_url: str, redis_url: str, redis: Redis, key: Keypair
-) -> AsyncIterator[tuple[Product, Product]]:
+    tmp_path: Path, cable: Cable, database_url: str, redis_url: str, redis: Redis, key: Keypair
+) -> AsyncIterator[tuple[StruckProduct, StruckProduct]]:
     """An engine and a standby with one market and the same live key."""
     shared = {
-        "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "WALLET_1": str(key),
         "ENGINE_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -40,7 +49,10 @@ async def pair(
     folders = [tmp_path / name for name in ("engine", "standby")]
     for folder in folders:
         folder.mkdir()
-    engine, standby = (Product(folder, shared) for folder in folders)
+    engine, standby = (
+        StruckProduct(folder, {**shared, "DATABASE_URL": url})
+        for folder, url in zip(folders, (cable.url, database_url), strict=True)
+    )
     await engine.start_sandbox()
     standby.sandbox_port, standby.sandbox_url = engine.sandbox_port, engine.sandbox_url
     try:
@@ -50,6 +62,9 @@ async def pair(
         yield engine, standby
     finally:
         engine.service.resume()
+        engine.disarm()
+        standby.disarm()
+        cable.mend()
         await standby.stop()
         await engine.stop()
 
@@ -76,7 +91,7 @@ async def orders(control: SandboxControl, kind: str = "order") -> int:
 
 
 async def test_the_standby_sells_and_the_engine_that_wakes_up_writes_nothing(
-    pair: tuple[Product, Product], database_url: str
+    pair: tuple[StruckProduct, StruckProduct], database_url: str
 ) -> None:
     engine, standby = pair
     agents = [await engine.agent(f"Agent {number}") for number in range(6)]
@@ -139,22 +154,14 @@ async def test_the_standby_sells_and_the_engine_that_wakes_up_writes_nothing(
     assert (late, failed) == (0, 0)
 
 
-async def test_the_engine_that_wakes_up_posts_nothing(pair: tuple[Product, Product], key: Keypair) -> None:
+async def test_the_engine_that_wakes_up_posts_nothing(
+    pair: tuple[StruckProduct, StruckProduct], key: Keypair
+) -> None:
     engine, standby = pair
     wallet = str(key.pubkey())
     async with SandboxControl(engine.sandbox_url) as control:
-        mint = (
-            await control.add_tokens(
-                [{"symbol": "LIVE", "priceSol": "0.001", "liquiditySol": "1000", "decimals": 6}]
-            )
-        )[0]["mint"]
-        await control.fund(wallet, lamports=FUNDS_LAMPORTS)
-        agent = await engine.call("POST", "/agents", {"name": "Live", "tradingMode": "live"}, expect=201)
-        config = {"positionCalculator": {"randomization": {"enabled": False}}}
-        await engine.call("PATCH", f"/agents/{agent['id']}/config", {"config": config})
-        body = {"agentId": agent["id"], "walletAddress": wallet, "walletType": "live"}
-        await engine.call("POST", "/wallets/assign", body, expect=201)
-        await engine.call("POST", f"/wallets/{wallet}/check-deposits", {"agentId": agent["id"]})
+        mint, config = await only_token(control, "LIVE")
+        agent = await live_agent(engine, control, wallet, "Live", config)
 
         before = await orders(control)
         await control.fault("delay", "order", seconds=4, times=1)
@@ -189,3 +196,104 @@ async def test_the_engine_that_wakes_up_posts_nothing(pair: tuple[Product, Produ
         expect=503,
     )
     assert refused["code"] == "NOT_THE_ENGINE", refused
+
+
+async def hold(product: Product, token: str, agents: list[dict[str, Any]], kind: str) -> None:
+    """Have agents buy a token."""
+    await product.signal(token, kind=kind)
+    await all_hold(product, token, agents)
+
+
+async def all_hold(product: Product, token: str | None, agents: list[dict[str, Any]]) -> None:
+    """Wait until each of the agents holds just that token, or nothing."""
+
+    async def so() -> bool:
+        held = [[one["tokenAddress"] for one in await product.positions(agent["id"])] for agent in agents]
+        return all(tokens == ([token] if token is not None else []) for tokens in held)
+
+    await until(so, f"the agents hold {token or 'nothing'}")
+
+
+async def test_a_cut_network_and_a_blocked_loop_are_followed_and_do_nothing_afterwards(
+    pair: tuple[StruckProduct, StruckProduct], cable: Cable, database_url: str, key: Keypair
+) -> None:
+    """First the engine loses its database, then the one that followed it blocks: each time the other one sells."""
+    first, second = pair
+    wallet = str(key.pubkey())
+    database = await asyncpg.connect(database_url)
+    async with SandboxControl(first.sandbox_url) as control:
+        mint, config = await only_token(control, "LIVE")
+        live = await live_agent(first, control, wallet, "Live", config)
+        paper = [await first.agent("Paper")]
+        agents = [live, *paper]
+        other = (await first.tokens())[0]["mint"]
+
+        # A lost connection alone is no reason: the lease has time left, and is renewed over another one.
+        await hold(first, mint, agents, "ONE")
+        renewed = await database.fetchval("SELECT renewed_at FROM engine_lease")
+        await database.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name ~ '^nexgent-lease-[0-9a-f]+$'"
+        )
+
+        async def goes_on() -> bool:
+            return bool(await database.fetchval("SELECT renewed_at > $1 FROM engine_lease", renewed))
+
+        await until(goes_on, "the lease is renewed")
+        assert await database.fetchval("SELECT epoch FROM engine_lease") == 1
+
+        # Nothing gets through to the database any more. Prices do: it sees that it should sell.
+        cable.cut()
+        began = time.monotonic()
+        await control.set_price(mint, START_PRICE / 2)
+        await all_hold(second, None, agents)
+        print(f"sold {time.monotonic() - began:.2f} s after the cut, lease {LEASE_SECONDS} s")
+        assert await orders(control, "execute") == 2
+        cable.mend()
+        await until(lambda: is_replica(first), "whoever was cut off is a replica")
+
+        # The new engine blocks as a whole while it announces a purchase; the first one is the standby now.
+        await control.set_price(mint, START_PRICE)
+        await hold(second, mint, agents, "TWO")
+        second.arm("publish", "before", kill=False)
+        signalling = asyncio.create_task(second.signal(other))
+        await until(lambda: asyncio.sleep(0, second.struck), "it blocks")
+        began = time.monotonic()
+        await control.set_price(mint, START_PRICE / 2)
+        await all_hold(first, None, [live])
+        await all_hold(first, other, paper)
+        print(f"sold {time.monotonic() - began:.2f} s after the loop blocked, lease {LEASE_SECONDS} s")
+        assert await is_engine(first)
+        second.disarm()
+        signal_id = await signalling
+        await until(lambda: is_replica(second), "whoever was blocked is a replica")
+
+        async def decided() -> bool:
+            outcomes = sorted(one["outcome"] for one in await first.decisions(signal_id))
+            return outcomes == ["EXECUTED", "SKIPPED"]
+
+        await until(decided, "the signal is carried out")
+        assert await orders(control, "execute") == 4
+
+        # A signal that is announced to nobody is decided on all the same.
+        await control.set_price(mint, START_PRICE)
+        await database.execute(
+            """
+            SELECT FROM add_trading_signals(ARRAY[$1::uuid], ARRAY[$2], ARRAY['LIVE'], ARRAY['THREE'], ARRAY['because'],
+                                            ARRAY[3], ARRAY['test'], ARRAY[60], ARRAY['nowhere'])
+            """,
+            await database.fetchval("SELECT user_id FROM agents LIMIT 1"),
+            mint,
+        )
+        await all_hold(first, mint, [live])
+        account = (await control.state())["accounts"][wallet]
+        assert [mint for mint, amount in account["tokens"].items() if int(amount)] == [mint]
+    late = await database.fetchval(
+        """
+        SELECT count(*) FROM journal AS a
+        WHERE epoch > 0 AND EXISTS (SELECT FROM journal AS b WHERE b.epoch > a.epoch AND b.id < a.id)
+        """
+    )
+    await database.close()
+    assert late == 0
+    code, report = await first.verify()
+    assert code == 0, report

@@ -120,7 +120,7 @@ class Service:
         self.trail_store = PostgresTrailStore(storage.database_url)
         self.projector = Projector(storage.database_url)
         self.agents = PostgresAgentRepository(pool)
-        self.signal_store = PostgresSignalStore(pool)
+        self.signal_store = PostgresSignalStore(pool, lease=self.lease)
         self.wallet_keys = self._build_wallet_keys()
         self.market = self._build_market()
         self.guard = ProtectionState()

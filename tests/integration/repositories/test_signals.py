@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
+from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.infrastructure.database.pool import PoolUse, create_pool
+from nexgent.infrastructure.database.stores import signals as signals_store
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.signals import (
@@ -341,3 +346,66 @@ async def test_looking_for_undecided_signals_reads_no_others(pool: Pool, user_id
         top = json.loads(plan)[0]["Plan"]
         assert "trading_signals_unprocessed_idx" in plan, plan
         assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] <= 5, plan
+
+
+async def test_decisions_are_recorded_under_the_lease_only(
+    database_url: str, pool: Pool, user_id: UserId
+) -> None:
+    """Whoever has lost it may have decided otherwise than the engine that decides now."""
+    first, second = (EngineLease(database_url, owner=name, seconds=600) for name in ("first", "second"))
+    store, queries = PostgresSignalStore(pool, lease=first), PostgresSignalQueries(pool)
+    agent = an_agent(user_id=user_id)
+    await PostgresAgentRepository(pool).add(agent)
+    early, late = await stored(store, a_draft(user_id)), await stored(store, a_draft(user_id, "Other"))
+    refused = [a_decision(one.id, agent.id, DecisionOutcome.FAILED) for one in (early, late)]
+    try:
+        await first.acquire()
+        first.enable()
+        await store.record_decisions(early.id, refused[:1])
+        await pool.execute("UPDATE engine_lease SET expires_at = clock_timestamp()")
+        assert await second.try_acquire() == 2
+
+        with pytest.raises(NotTheEngineError):
+            await store.record_decisions(late.id, refused[1:])
+        assert not first.is_held
+        # Now it knows.
+        with pytest.raises(NotTheEngineError):
+            await store.record_decisions(late.id, refused[1:])
+    finally:
+        await first.release()
+        await second.release()
+
+    assert len(await queries.decisions(early.id)) == 1
+    assert list(await queries.decisions(late.id)) == []
+    assert await pool.fetchval("SELECT count(*) FROM signal_executions") == 1
+    assert list(await store.undecided()) == [late]
+
+
+async def test_many_decisions_are_recorded_in_several_statements(
+    pool: Pool, user_id: UserId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals_store, "MAX_DECISIONS", 3)
+    store, agents = PostgresSignalStore(pool), [an_agent(user_id=user_id) for _ in range(2)]
+    for agent in agents:
+        await PostgresAgentRepository(pool).add(agent)
+    signals = [await stored(store, a_draft(user_id, f"Token{number}")) for number in range(5)]
+    groups: list[int] = []
+    record = store._record
+
+    async def counted(group: Sequence[Any]) -> None:
+        groups.append(len(group))
+        await record(group)
+
+    monkeypatch.setattr(store, "_record", counted)
+
+    await asyncio.gather(
+        *(
+            store.record_decisions(
+                one.id, [a_decision(one.id, a.id, DecisionOutcome.SKIPPED) for a in agents]
+            )
+            for one in signals
+        )
+    )
+
+    assert groups == [1] * 5
+    assert await pool.fetchval("SELECT count(*) FROM signal_decisions") == 10

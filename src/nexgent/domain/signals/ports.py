@@ -34,7 +34,10 @@ class SignalStore(Protocol):
         """
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
-        """Store the decisions of all agents and mark the signal processed, in one transaction; repeating it changes nothing."""
+        """Store the decisions of all agents and mark the signal processed, in one transaction; repeating it changes nothing.
+
+        Raises `UnavailableError` when they cannot be stored, or not by this process, as it is not the engine.
+        """
 
 
 class SignalEdits(Protocol):

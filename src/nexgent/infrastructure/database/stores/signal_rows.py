@@ -113,6 +113,9 @@ def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalD
             return replace(decision, outcome=DecisionOutcome.PENDING, intent_id=trade.intent_id)
 
 
+_DECISION_COLUMNS = 14
+
+
 def decision_columns(decisions: Iterable[SignalDecision]) -> tuple[list[object], ...]:
     """Return decisions column by column, in the order of the table's without the signal's id."""
     rows = [
@@ -134,4 +137,6 @@ def decision_columns(decisions: Iterable[SignalDecision]) -> tuple[list[object],
         )
         for decision in decisions
     ]
-    return tuple(list(column) for column in zip(*rows, strict=True))
+    return tuple(list(column) for column in zip(*rows, strict=True)) or tuple(
+        [] for _ in range(_DECISION_COLUMNS)
+    )

@@ -10,8 +10,10 @@ from uuid import UUID
 
 import asyncpg
 
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalDraft
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
+from nexgent.infrastructure.database.lease import SHARD, EngineLease
 from nexgent.infrastructure.database.stores.signal_rows import decision_columns, read_signal
 from nexgent.shared.errors import NotFoundError
 from nexgent.shared.ids import derived_id
@@ -19,6 +21,7 @@ from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import SignalId
 
 MAX_GROUP = 500
+MAX_DECISIONS = 4_000
 TIMEOUT_SECONDS = 10.0
 DECISION_PAUSE_SECONDS = 0.04
 
@@ -37,30 +40,38 @@ WHERE processed_at IS NULL AND created_at <= clock_timestamp() - make_interval(s
 ORDER BY id LIMIT $3
 """
 
-_FINISHED = """
-UPDATE trading_signals s SET processed_at = COALESCE(d.processed_at, statement_timestamp())
-FROM unnest($1::int[], $2::timestamptz[]) AS d (id, processed_at)
-WHERE s.id = d.id AND s.processed_at IS NULL
-"""
-
-# Agents and signals that were deleted meanwhile have no decision any more.
-_INSERT_DECISIONS = """
-INSERT INTO signal_decisions (signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id,
-                              size_sol, price_sol, price_source, price_age_ms, latency, decided_at)
-SELECT d.*
-FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::uuid[],
-            $10::numeric[], $11::numeric[], $12::text[], $13::int[], $14::jsonb[], $15::timestamptz[])
-  AS d (signal_id, agent_id)
-JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
-ON CONFLICT DO NOTHING
-"""
-_INSERT_EXECUTIONS = """
-INSERT INTO signal_executions (id, signal_id, agent_id, status, error, executed_at)
-SELECT d.id, s.id, d.agent_id, 'FAILED', d.error, d.executed_at
-FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
-  AS d (signal_id, id, agent_id, error, executed_at)
-JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
-ON CONFLICT DO NOTHING
+# One statement, so that nothing is left half done by a process that stands still in between, and that holds no locks then. As
+# with the journal, the lease is compared under its row's lock: whoever has lost it says nothing of a signal that another engine
+# may be deciding on. Agents and signals that were deleted meanwhile have no decision any more.
+_RECORD = """
+WITH lease AS MATERIALIZED (
+    SELECT held.expires_at FROM engine_lease AS held WHERE held.id = $1 AND held.epoch = $2 FOR SHARE OF held
+),
+open AS MATERIALIZED (SELECT WHERE $2::bigint = 0 OR (SELECT expires_at FROM lease) > clock_timestamp()),
+decided AS (
+    INSERT INTO signal_decisions (signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id,
+                                  size_sol, price_sol, price_source, price_age_ms, latency, decided_at)
+    SELECT d.*
+    FROM open, unnest($3::int[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::uuid[],
+                      $11::uuid[], $12::numeric[], $13::numeric[], $14::text[], $15::int[], $16::jsonb[], $17::timestamptz[])
+      AS d (signal_id, agent_id)
+    JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
+    ON CONFLICT DO NOTHING
+),
+executed AS (
+    INSERT INTO signal_executions (id, signal_id, agent_id, status, error, executed_at)
+    SELECT d.id, s.id, d.agent_id, 'FAILED', d.error, d.executed_at
+    FROM open, unnest($18::int[], $19::uuid[], $20::uuid[], $21::text[], $22::timestamptz[])
+      AS d (signal_id, id, agent_id, error, executed_at)
+    JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
+    ON CONFLICT DO NOTHING
+),
+finished AS (
+    UPDATE trading_signals s SET processed_at = COALESCE(d.processed_at, statement_timestamp())
+    FROM open, unnest($23::int[], $24::timestamptz[]) AS d (id, processed_at)
+    WHERE s.id = d.id AND s.processed_at IS NULL
+)
+SELECT EXISTS (SELECT FROM open)
 """
 
 _Key = tuple[UUID, str, str, int]
@@ -92,10 +103,14 @@ class _Decided:
 
 
 class PostgresSignalStore:
-    """Implements `SignalStore`. All methods raise `UnavailableError` when the database cannot be reached."""
+    """Implements `SignalStore`. All methods raise `UnavailableError` when the database cannot be reached.
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    With a `lease`, decisions are recorded by the process that holds it only. Without one nothing is compared: tools and tests.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], *, lease: EngineLease | None = None) -> None:
         self._pool = pool
+        self._lease = lease
         self._waiting: list[_Waiting] = []
         self._adding = False
         self._decided: list[_Decided] = []
@@ -131,7 +146,8 @@ class PostgresSignalStore:
         """Store the decisions of all agents and mark the signal processed, in one transaction.
 
         Repeating it changes nothing. An eligible agent that was refused before it had an intent also gets its execution row
-        here; those of agents with an intent are written when the journal is projected.
+        here; those of agents with an intent are written when the journal is projected. Raises `NotTheEngineError` when this
+        process has lost the lease; nothing was written then.
         """
         decided = _Decided(signal_id, decisions, asyncio.get_running_loop().create_future())
         self._decided.append(decided)
@@ -149,13 +165,23 @@ class PostgresSignalStore:
         try:
             while self._decided:
                 await asyncio.sleep(DECISION_PAUSE_SECONDS)
-                group, self._decided = self._decided[:MAX_GROUP], self._decided[MAX_GROUP:]
-                await self._record_group(group)
+                await self._record_group(self._next_group())
         finally:
             self._recording = False
             for decided in self._decided:
                 _fail(decided, DatabaseUnavailableError("The decisions could not be stored; try again"))
             self._decided.clear()
+
+    def _next_group(self) -> Sequence[_Decided]:
+        """Take out what is written next: the lease cannot be renewed meanwhile, so it must not take long."""
+        size = decisions = 0
+        for decided in self._decided[:MAX_GROUP]:
+            decisions += len(decided.decisions)
+            if size and decisions > MAX_DECISIONS:
+                break
+            size += 1
+        group, self._decided = self._decided[:size], self._decided[size:]
+        return group
 
     async def _record_group(self, group: Sequence[_Decided]) -> None:
         try:
@@ -181,25 +207,29 @@ class PostgresSignalStore:
     async def _record(self, group: Sequence[_Decided]) -> None:
         decisions = [decision for decided in group for decision in decided.decisions]
         refused = [d for d in decisions if d.outcome is DecisionOutcome.FAILED and d.intent_id is None]
-        async with (
-            asyncio.timeout(TIMEOUT_SECONDS),
-            self._pool.acquire() as connection,
-            connection.transaction(),
-        ):
-            if decisions:
-                signals = [decision.signal_id for decision in decisions]
-                await connection.execute(_INSERT_DECISIONS, signals, *decision_columns(decisions))
-            if refused:
-                await connection.execute(
-                    _INSERT_EXECUTIONS,
-                    [d.signal_id for d in refused],
-                    [derived_id("execution", d.signal_id, d.agent_id) for d in refused],
-                    [d.agent_id for d in refused],
-                    [d.reason or d.code for d in refused],
-                    [d.decided_at for d in refused],
-                )
-            last = [max((d.decided_at for d in one.decisions), default=None) for one in group]
-            await connection.execute(_FINISHED, [one.signal_id for one in group], last)
+        last = [max((d.decided_at for d in one.decisions), default=None) for one in group]
+        epoch = self._lease.epoch if self._lease is not None else 0
+        if self._lease is not None and not epoch:
+            raise self._lease.refusal()
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            is_recorded = await self._pool.fetchval(
+                _RECORD,
+                SHARD,
+                epoch,
+                [decision.signal_id for decision in decisions],
+                *decision_columns(decisions),
+                [d.signal_id for d in refused],
+                [derived_id("execution", d.signal_id, d.agent_id) for d in refused],
+                [d.agent_id for d in refused],
+                [d.reason or d.code for d in refused],
+                [d.decided_at for d in refused],
+                [one.signal_id for one in group],
+                last,
+            )
+        if not is_recorded:
+            if self._lease is not None:
+                self._lease.refused(epoch)
+            raise NotTheEngineError
 
     async def _add_waiting(self) -> None:
         try:
