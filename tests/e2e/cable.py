@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,7 @@ class Cable:
     """Passes bytes on between a port of its own and a database. `url` is the database at this end."""
 
     def __init__(self, database_url: str) -> None:
-        self._upstream: dict[str, Any] = normalise_url(database_url).connect_kwargs
+        self._upstream: Mapping[str, Any] = normalise_url(database_url).connect_kwargs
         self._port = free_port()
         self._whole = True
         self._ends: set[asyncio.StreamWriter] = set()
