@@ -14,6 +14,7 @@ from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.infrastructure.database.schema import (  # noqa: F401 -- they add their tables to the metadata
     audit,
     idempotency,
+    price_history,
     protections,
     reconciliation,
     shadow,

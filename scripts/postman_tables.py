@@ -19,6 +19,7 @@ FOLDERS = {
     "api-keys": "API Keys",
     "protections": "Protections",
     "price feeds": "Price Feeds",
+    "price history": "Price History",
     "data sources": "Data Sources",
     "metrics": "Metrics",
     "webhooks": "Webhooks",
@@ -64,6 +65,7 @@ ID_OF_TAG = {
     "signal webhooks": "webhook_id",
 }
 FIELDS = {
+    "mint": "token_address",
     "agentId": "agent_id",
     "walletAddress": "wallet_address",
     "positionId": "position_id",

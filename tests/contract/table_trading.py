@@ -279,6 +279,23 @@ TRADING = (
         ),
     ),
     Contract(
+        "GET /price-history/{mint}", "history", 200,
+        {
+            "mint": TEXT, "resolution": one_of("1s", "1m", "1h"),
+            "candles": [dict.fromkeys(("open", "high", "low", "close"), DECIMAL) | {"time": TIME, "source": Nullable(TEXT)}],
+            "markers": [
+                {
+                    "time": TIME, "kind": one_of("signal", "entry", "average_down", "partial_sale", "exit"),
+                    "agentId": Nullable(UUID), "signalId": Nullable(INT), "transactionId": Nullable(UUID),
+                    "price": Nullable(DECIMAL), "amountSol": Nullable(DECIMAL), "profitLossSol": Nullable(DECIMAL),
+                    "reason": Nullable(TEXT),
+                }
+            ],
+        },
+        {"mint": "@token"}, query={"resolution": "1s"},
+        refusals=(Refusal(400, "mint", ids={"mint": "x"}), Refusal(400, "1s, 1m or 1h", query={"resolution": "5m"})),
+    ),
+    Contract(
         "GET /agent-historical-swaps/export", "history", 200, None, query=AGENT_ID, foreign=403,
         refusals=(*QUERY_AGENT, Refusal(400, "", query={"signalId": "x"})), media_type="text/csv; charset=utf-8",
     ),

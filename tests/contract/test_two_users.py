@@ -48,6 +48,8 @@ UNSTEADY_TABLES = {
     "engine_lease",
     "journal_watermark",
     "position_marks",
+    "price_candles",
+    "price_seconds",
 }
 """What the engine writes by itself."""
 
@@ -226,6 +228,8 @@ PROBES: dict[str, list[Probe]] = {
             }
         )
     ],
+    # That prices of a token are recorded would tell that somebody holds it.
+    "GET /price-history/{mint}": [alike(200, path={"mint": "{token}"})],
     "GET /agent-historical-swaps/{id}": [forbidden(path={"id": "{swap}"})],
     "GET /agent-positions/{agentId}/take-profit-summary": [hidden(path=OF_AGENT)],
     "GET /wallets/agent/{agentId}": [hidden(path=OF_AGENT)],
@@ -371,7 +375,11 @@ class World:
     def missing(self) -> dict[str, str]:
         """Ids of nobody, of the same shape."""
         numbers = {"signal": "2147480000"}
-        addresses = {"wallet": f"sim_{'2' * 36}", "vault": "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"}
+        addresses = {
+            "wallet": f"sim_{'2' * 36}",
+            "vault": "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM",
+            "token": "9n4nbM75f5Ui33ZbPYXn59EwSgE8CGsHtAeTH5YFeJ9E",
+        }
         return {name: numbers.get(name) or addresses.get(name) or str(new_id()) for name in self.theirs}
 
     async def ask(
@@ -511,6 +519,7 @@ async def _furnish(world: World) -> None:
     world.theirs = {
         "agent": agent["id"],
         "position": position["id"],
+        "token": position["tokenAddress"],
         "wallet": agent["wallet"],
         "vault": vault["walletAddress"],
         "signal": str(signal),
@@ -521,7 +530,7 @@ async def _furnish(world: World) -> None:
         "webhook": webhook["id"],
         "session": (await product.call("GET", "/auth/sessions"))["items"][0]["id"],
     }
-    world.secrets = {value for name, value in world.theirs.items() if name != "signal"}
+    world.secrets = {value for name, value in world.theirs.items() if name not in {"signal", "token"}}
     world.secrets |= {me["id"], ADMIN_EMAIL, key["key"], webhook["secret"], first, second}
     await _furnish_the_other(world)
 

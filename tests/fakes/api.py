@@ -63,6 +63,7 @@ from tests.fakes.encrypted_wallets import World
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.live_market import FakeLiveMarket
+from tests.fakes.price_history import FakePriceHistory
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.reconciliation import ReconciliationWorld
 from tests.fakes.requests import FakeAnswers
@@ -506,6 +507,7 @@ class FakeApi:
         self.protection_state = engine.protections
         self.protection_store = FakeProtectionStore()
         self.figures = FakeFigures()
+        self.prices = FakePriceHistory()
         self.copies = FakeCopies()
         self.live_market = FakeLiveMarket()
         self.shadow_fills = FakeShadowFills()
@@ -520,6 +522,7 @@ class FakeApi:
                 closed_trades=self.closed_trades,
                 hand_entries=self.hand_entries,
                 figures=self.figures,
+                recorded_prices=self.prices,
                 shadow_fills=self.shadow_fills,
                 projections=self.projections,
                 answers=self.answers,

@@ -35,6 +35,7 @@ from nexgent.api.v1.performance.router import router as performance
 from nexgent.api.v1.positions.router import router as positions
 from nexgent.api.v1.positions.views import PositionFragments
 from nexgent.api.v1.price_feeds.router import router as price_feeds
+from nexgent.api.v1.price_history.router import router as price_history
 from nexgent.api.v1.protections.router import router as protections
 from nexgent.api.v1.reconciliation.router import router as reconciliation
 from nexgent.api.v1.signal_webhooks.router import router as signal_webhooks
@@ -71,6 +72,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit,
     websocket,
     price_feeds,
+    price_history,
     data_sources,
     metrics,
 )

@@ -26,6 +26,7 @@ from nexgent.domain.live_check.check import LiveCheck
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
+from nexgent.domain.price_history.price_chart import PriceChart
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.protections.describe_protections import DescribeProtections
@@ -174,6 +175,7 @@ class ApiServices:
     describe_shadow: DescribeShadow
     agent_performance: AgentPerformance
     balance_history: BalanceHistory
+    price_chart: PriceChart
     list_wallets: ListWallets
     assign_wallet: AssignWallet
     reset_wallet: ResetWallet

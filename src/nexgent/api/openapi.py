@@ -69,6 +69,7 @@ _TAGS = {
     "historical swaps": "Closed trades, from the first purchase to the last sale.",
     "metrics": "Figures for Prometheus.",
     "positions": "Open positions.",
+    "price history": "What tokens cost over time, and what was traded meanwhile.",
     "price feeds": "The SOL price as the engine knows it.",
     "protections": "What stops agents from buying: loss limits, cooldowns and the kill switch.",
     "signals": "Trading signals: what makes agents buy.",

@@ -37,6 +37,8 @@ from nexgent.domain.live_check.wallet_trial import WalletTrial
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.performance.ports import PerformanceQueries
+from nexgent.domain.price_history.ports import PriceHistoryQueries
+from nexgent.domain.price_history.price_chart import PriceChart
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.shadow.ports import ShadowFills
 from nexgent.domain.shadow.report import DescribeShadow
@@ -52,6 +54,7 @@ from nexgent.domain.users.web_links import WebLinks
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
+from nexgent.infrastructure.database.stores.price_history import PostgresPriceHistory
 from nexgent.infrastructure.database.stores.queries import (
     PostgresClosedTradeQueries,
     PostgresSignalQueries,
@@ -76,6 +79,7 @@ class ApiPorts:
     closed_trades: ClosedTradeQueries
     hand_entries: HandEntries
     figures: PerformanceQueries
+    recorded_prices: PriceHistoryQueries
     shadow_fills: ShadowFills
     projections: Projections
     answers: AnswerStore
@@ -112,6 +116,7 @@ def api_ports(
         closed_trades=PostgresClosedTradeQueries(pool),
         hand_entries=PostgresHandEntries(pool),
         figures=PostgresPerformance(pool),
+        recorded_prices=PostgresPriceHistory(pool),
         shadow_fills=PostgresShadowFills(pool),
         projections=projections,
         answers=answers,
@@ -231,6 +236,9 @@ def build_api_services(
             clock=clock,
         ),
         balance_history=BalanceHistory(directory=directory, queries=ports.figures, clock=clock),
+        price_chart=PriceChart(
+            directory=directory, book=engine.book, queries=ports.recorded_prices, clock=clock
+        ),
         list_wallets=wallets.listing,
         assign_wallet=wallets.assign,
         reset_wallet=wallets.reset,

@@ -8,6 +8,7 @@ import signal
 import structlog
 
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
+from nexgent.bootstrap.price_history import kept_prices, record_prices
 from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
 from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 LONGEST_STOP_SECONDS = 20
 """Longer than an orderly end takes while servers are away; what is left undone then is done again by the next worker."""
+LONGEST_LAST_WRITE_SECONDS = 5
+"""What was heard of prices is written at the end as well, unless the database is away."""
 
 
 async def run_worker(settings: Settings) -> None:
@@ -41,7 +44,9 @@ async def run_worker(settings: Settings) -> None:
                             storage.database_url, keys=CacheKeys(settings.storage.redis_key_prefix)
                         ),
                         retention_cron(
-                            storage.database_url, audit_days=settings.logging.audit_retention_days
+                            storage.database_url,
+                            audit_days=settings.logging.audit_retention_days,
+                            prices=kept_prices(settings.prices),
                         ),
                         shadow_cron(
                             storage.database_url,
@@ -51,6 +56,7 @@ async def run_worker(settings: Settings) -> None:
                 )
             )
         )
+        recording = asyncio.create_task(record_prices(settings, storage), name="price-history")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, working)
@@ -58,6 +64,8 @@ async def run_worker(settings: Settings) -> None:
         tune_garbage_collection()
         log.info("worker.ready")
         await asyncio.gather(working, return_exceptions=True)
+        recording.cancel()
+        await asyncio.wait([recording], timeout=LONGEST_LAST_WRITE_SECONDS)
     log.info("worker.stopped")
 
 

@@ -469,6 +469,15 @@ class PriceSettings(Section):
         le=3600,
         allow_inf_nan=False,
     )
+    history_seconds_hours: int = setting(
+        "PRICE_HISTORY_SECONDS_HOURS", default=24, allowed="a number of hours from 0 to 720", ge=0, le=720
+    )
+    history_minutes_days: int = setting(
+        "PRICE_HISTORY_MINUTES_DAYS", default=30, allowed="a number of days from 0 to 3650", ge=0, le=3650
+    )
+    history_hours_days: int = setting(
+        "PRICE_HISTORY_HOURS_DAYS", default=365, allowed="a number of days from 0 to 3650", ge=0, le=3650
+    )
 
 
 class TradingSettings(Section):

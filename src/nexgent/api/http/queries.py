@@ -23,7 +23,7 @@ _MOST_DIGITS = 15
 _FORMATS = ("csv", "json")
 
 
-class _Whole:
+class Whole:
     """Reads a whole number from a text, and tells the documentation its bounds."""
 
     def __init__(self, least: int) -> None:
@@ -49,10 +49,10 @@ class _Whole:
 class PageQuery(Query):
     """Which page of a list: `limit` and `offset` as ever, or `limit` and the `cursor` an earlier page came with."""
 
-    limit: Annotated[int, _Whole(1)] = Field(
+    limit: Annotated[int, Whole(1)] = Field(
         default=100, description=f"At most so many, up to {_MOST_ROWS} (default 100)"
     )
-    offset: Annotated[int, _Whole(0)] = Field(
+    offset: Annotated[int, Whole(0)] = Field(
         default=0, description="Leave out the first so many; not together with cursor"
     )
     cursor: OptionalText = Field(

@@ -34,7 +34,7 @@ class PoolUse:
 
 
 # All sizes are here: a service has at most 20 connections of pools, two of its own besides (the journal's writer, the lease), and
-# its worker at most 9. A PostgreSQL as it comes takes 100.
+# its worker at most 10. A PostgreSQL as it comes takes 100.
 REQUESTS = PoolUse(most=10, least=1)
 JOURNAL_READS = PoolUse(most=3, application_name="nexgent-journal-read")
 TRAILS = PoolUse(most=2, application_name="nexgent-trails")
@@ -45,6 +45,10 @@ PROJECTOR = PoolUse(
 )
 # Live swaps ask before each post; nobody else's work may make them wait.
 LEASE_CHECKS = PoolUse(most=2, application_name="nexgent-lease-checks")
+# What is lost of a chart when a server crashes is not worth waiting for the disk every few seconds.
+PRICE_HISTORY = PoolUse(
+    most=1, application_name="nexgent-price-history", server_settings={"synchronous_commit": "off"}
+)
 RETENTION = PoolUse(most=1, application_name="nexgent-retention")
 SHADOWS = PoolUse(most=1, application_name="nexgent-shadows")
 SNAPSHOTS = PoolUse(most=1, application_name="nexgent-snapshots")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
@@ -14,6 +15,7 @@ from nexgent.infrastructure.database.pool import RETENTION, close_pool, create_p
 from nexgent.infrastructure.database.stores.audit import forget_old_entries
 from nexgent.infrastructure.database.stores.idempotency import forget_old_answers
 from nexgent.infrastructure.database.stores.login_attempts import forget_old_attempts
+from nexgent.infrastructure.database.stores.price_history import forget_old_prices
 from nexgent.infrastructure.database.stores.sessions import forget_old_sessions
 from nexgent.infrastructure.database.stores.trails import forget_stray_trails
 from nexgent.infrastructure.database.stores.webhooks import forget_old_alerts
@@ -28,9 +30,19 @@ RETRY_SECONDS = 60
 TIMEOUT_SECONDS = 120
 
 
-def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
+@dataclass(frozen=True, slots=True)
+class PriceHistoryKept:
+    """How long recorded prices stay."""
+
+    seconds: timedelta = timedelta(days=1)
+    minutes: timedelta = timedelta(days=30)
+    hours: timedelta = timedelta(days=365)
+
+
+def retention_cron(database_url: str, *, audit_days: int, prices: PriceHistoryKept | None = None) -> CronJob:
     """Return the cron job for `worker_settings(cron_jobs=...)`: half past every hour. Any number of workers may have it."""
     clock = SystemClock()
+    kept = prices if prices is not None else PriceHistoryKept()
 
     async def retain(_: Context) -> int:
         pool = await create_pool(database_url, RETENTION)
@@ -41,11 +53,14 @@ def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
             alerts = await forget_old_alerts(pool, clock.now())
             entries = await forget_old_entries(pool, clock.now(), audit_days)
             trails = await forget_stray_trails(pool)
+            old_prices = await forget_old_prices(
+                pool, clock.now(), seconds=kept.seconds, minutes=kept.minutes, hours=kept.hours
+            )
         except UnavailableError as error:
             raise Retry(RETRY_SECONDS) from error
         finally:
             await close_pool(pool)
-        deleted = keys + alerts + attempts + sessions + entries + trails
+        deleted = keys + alerts + attempts + sessions + entries + trails + old_prices
         if deleted:
             log.info(
                 "retention.deleted",
@@ -55,6 +70,7 @@ def retention_cron(database_url: str, *, audit_days: int) -> CronJob:
                 audit_entries=entries,
                 sessions=sessions,
                 trails=trails,
+                prices=old_prices,
             )
         return deleted
 

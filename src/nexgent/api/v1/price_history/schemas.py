@@ -1,0 +1,115 @@
+"""Shapes of charts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from nexgent.api.encoding import iso
+from nexgent.api.http.models import ApiModel, Query
+from nexgent.api.http.problems import problem
+from nexgent.api.http.queries import Whole
+from nexgent.api.http.types import DecimalText, GivenMint, Instant, Mint, OptionalTime
+from nexgent.domain.price_history.models import CandleRow, Marker, MarkerKind, Resolution
+from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.money import plain
+
+MOST_CANDLES = 2000
+MintInPath = Annotated[GivenMint, Path(alias="mint")]
+
+
+def _resolution(value: object) -> object:
+    given = value.strip() if isinstance(value, str) else value
+    if given in {None, ""}:
+        return Resolution.MINUTE
+    if given not in set(Resolution):
+        raise problem("it must be 1s, 1m or 1h")
+    return given
+
+
+class PriceHistoryQuery(Query):
+    """Which part of a chart."""
+
+    resolution: Annotated[
+        Resolution, BeforeValidator(_resolution), WithJsonSchema({"type": "string", "examples": ["1m"]})
+    ] = Field(default=Resolution.MINUTE, description="1s, 1m (the default) or 1h: what a candle covers")
+    from_: OptionalTime = Field(
+        default=None, alias="from", description="Not before (default: so many candles before `to`)"
+    )
+    to: OptionalTime = Field(default=None, description="Not after (default: now)")
+    limit: Annotated[int, Whole(1)] = Field(
+        default=500, description=f"The newest so many, up to {MOST_CANDLES} (default 500)"
+    )
+
+    def check(self) -> None:
+        """Raise `InvalidInputError` for a period that ends before it begins."""
+        if self.from_ is not None and self.to is not None and self.from_ > self.to:
+            raise InvalidInputError("Invalid from: it must not be after to")
+
+
+class CandleOut(ApiModel):
+    """Prices in SOL per token from `time` on; of seconds all four are the last one, and `source` is null."""
+
+    time: Instant
+    open: DecimalText
+    high: DecimalText
+    low: DecimalText
+    close: DecimalText
+    source: str | None
+
+
+class MarkerOut(ApiModel):
+    """What happened: a signal, or a trade with its price in SOL per token. An exit says why, and what it brought."""
+
+    time: Instant
+    kind: MarkerKind
+    agent_id: UUID | None
+    signal_id: int | None
+    transaction_id: UUID | None
+    price: DecimalText | None
+    amount_sol: DecimalText | None
+    profit_loss_sol: DecimalText | None
+    reason: str | None
+
+
+class PriceHistoryOut(ApiModel):
+    """The chart of a token, oldest first. A period without an accepted price has no candle."""
+
+    mint: Mint
+    resolution: Resolution
+    candles: list[CandleOut]
+    markers: list[MarkerOut]
+
+
+def candle(row: CandleRow) -> dict[str, object]:
+    """Return a candle as it is sent: up to two thousand at once, hence without a model."""
+    return {
+        "time": iso(row.time),
+        "open": row.open,
+        "high": row.high,
+        "low": row.low,
+        "close": row.close,
+        "source": row.source,
+    }
+
+
+def marker(one: Marker) -> dict[str, object]:
+    """Return a marker as it is sent."""
+
+    def text(value: object) -> object:
+        return None if value is None else str(value)
+
+    return {
+        "time": iso(one.time),
+        "kind": one.kind.value,
+        "agentId": text(one.agent_id),
+        "signalId": one.signal_id,
+        "transactionId": text(one.transaction_id),
+        "price": None if one.price_sol is None else plain(one.price_sol),
+        "amountSol": None if one.amount_sol is None else plain(one.amount_sol),
+        "profitLossSol": None if one.profit_loss_sol is None else plain(one.profit_loss_sol),
+        "reason": one.reason,
+    }

@@ -1,0 +1,1 @@
+"""Prices over time: recorded by the worker, shown as charts."""

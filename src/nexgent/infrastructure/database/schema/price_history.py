@@ -1,0 +1,35 @@
+"""Recorded prices of tokens, in SOL per token."""
+
+from __future__ import annotations
+
+from sqlalchemy import ARRAY, Column, Index, Numeric, PrimaryKeyConstraint, SmallInteger, String, Table
+
+from nexgent.infrastructure.database.schema.tables import MINT, TIME, metadata
+
+# A row is a minute with the last price of each of its 60 seconds, null where there was none: a sixtieth of the rows and of the
+# index that a row for each second would take.
+price_seconds = Table(
+    "price_seconds",
+    metadata,
+    Column("token_address", MINT, nullable=False),
+    Column("minute", TIME, nullable=False),
+    Column("closes", ARRAY(Numeric), nullable=False),
+    PrimaryKeyConstraint("token_address", "minute"),
+    # For who deletes what is old.
+    Index(None, "minute"),
+)
+# Candles of a minute (60) and of an hour (3600).
+price_candles = Table(
+    "price_candles",
+    metadata,
+    Column("token_address", MINT, nullable=False),
+    Column("seconds", SmallInteger, nullable=False),
+    Column("opened_at", TIME, nullable=False),
+    Column("open", Numeric, nullable=False),
+    Column("high", Numeric, nullable=False),
+    Column("low", Numeric, nullable=False),
+    Column("close", Numeric, nullable=False),
+    Column("source", String(50), nullable=False),
+    PrimaryKeyConstraint("token_address", "seconds", "opened_at"),
+    Index(None, "seconds", "opened_at"),
+)

@@ -1,0 +1,229 @@
+"""Recorded prices in PostgreSQL.
+
+Raw asyncpg: what is written are hundreds of rows as arrays every few seconds, put together with what is there by PostgreSQL's own
+functions, and a second is an element of an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import chain
+
+import asyncpg
+
+from nexgent.domain.price_history.models import (
+    Candle,
+    CandleRow,
+    Marker,
+    MarkerKind,
+    Place,
+    Recorded,
+    Resolution,
+)
+from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.pool import LazyPool
+from nexgent.shared.money import CONTEXT, SOL_MINT
+from nexgent.shared.types import AgentId, TokenAddress, UserId
+
+_SECONDS = 60
+_DEADLINE = 30.0
+# PostgreSQL's arrays of arrays unnest to their elements: each minute takes its sixty of one long list.
+_ADD_SECONDS = """
+INSERT INTO price_seconds AS known (token_address, minute, closes)
+SELECT given.token_address, given.minute, ($3::numeric[])[(given.n - 1) * 60 + 1 : given.n * 60]
+FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS given (token_address, minute, n)
+ORDER BY given.token_address, given.minute
+ON CONFLICT (token_address, minute) DO UPDATE SET closes = (
+    SELECT array_agg(coalesce(new.price, old.price) ORDER BY place.n)
+    FROM generate_series(1, 60) AS place (n),
+         LATERAL (SELECT excluded.closes[place.n] AS price) new,
+         LATERAL (SELECT known.closes[place.n] AS price) old
+)
+"""
+_ADD_CANDLES = """
+INSERT INTO price_candles AS known (token_address, seconds, opened_at, open, high, low, close, source)
+SELECT given.token_address, $1::smallint, given.opened_at, given.open, given.high, given.low, given.close, given.source
+FROM unnest($2::text[], $3::timestamptz[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[], $8::text[])
+    AS given (token_address, opened_at, open, high, low, close, source)
+ORDER BY given.token_address, given.opened_at
+ON CONFLICT (token_address, seconds, opened_at) DO UPDATE SET
+    high = greatest(known.high, excluded.high),
+    low = least(known.low, excluded.low),
+    close = excluded.close,
+    source = excluded.source
+"""
+_OF_SECONDS = """
+SELECT time, price::text AS close
+FROM (
+    SELECT minute + make_interval(secs => place.n - 1) AS time, place.price
+    FROM price_seconds, unnest(closes) WITH ORDINALITY AS place (price, n)
+    WHERE token_address = $1 AND minute > $2::timestamptz - interval '1 minute' AND minute <= $3 AND place.price IS NOT NULL
+) each
+WHERE time >= $2 AND time <= $3
+ORDER BY time DESC LIMIT $4
+"""
+_OF_CANDLES = """
+SELECT opened_at AS time, open::text, high::text, low::text, close::text, source
+FROM price_candles
+WHERE token_address = $1 AND seconds = $2 AND opened_at >= $3 AND opened_at <= $4
+ORDER BY opened_at DESC LIMIT $5
+"""
+_DEALT_WITH = """
+SELECT EXISTS (SELECT FROM agent_historical_swaps WHERE agent_id = ANY ($3) AND token_address = $1)
+    OR EXISTS (SELECT FROM agent_positions WHERE agent_id = ANY ($3) AND token_address = $1)
+    OR EXISTS (SELECT FROM trading_signals WHERE token_address = $1 AND user_id = $2)
+"""
+# A position written off is burned; whatever closed one stands beside its last transaction.
+_TRADES = """
+SELECT t.transaction_time AS time, t.agent_id, t.signal_id, t.id, t.is_dca, t.is_take_profit,
+       t.input_mint, t.input_amount, t.output_mint, t.output_amount, closed.profit_loss_sol, closed.close_reason
+FROM agent_transactions t
+LEFT JOIN LATERAL (
+    SELECT h.profit_loss_sol, h.close_reason FROM agent_historical_swaps h WHERE h.sale_transaction_id = t.id LIMIT 1
+) closed ON true
+WHERE t.agent_id = ANY ($1) AND t.transaction_time >= $2 AND t.transaction_time <= $3
+  AND t.transaction_type IN ('SWAP', 'BURN') AND (t.output_mint = $4 OR t.input_mint = $4)
+ORDER BY t.transaction_time DESC LIMIT $5
+"""
+_SIGNALS = """
+SELECT id, created_at, signal_type FROM trading_signals
+WHERE token_address = $1 AND user_id = $2 AND created_at >= $3 AND created_at <= $4
+ORDER BY created_at DESC LIMIT $5
+"""
+
+
+class PostgresPriceRecords:
+    """Implements `PriceHistoryStore`, for the worker."""
+
+    def __init__(self, pool: LazyPool) -> None:
+        self._pool = pool
+
+    async def add(self, recorded: Recorded) -> None:
+        """Put what was recorded together with what is there, in one transaction."""
+        with translated_errors("record prices"):
+            pool = await self._pool.get()
+            async with pool.acquire() as connection, connection.transaction():
+                if recorded.seconds:
+                    await connection.execute(_ADD_SECONDS, *_seconds(recorded.seconds), timeout=_DEADLINE)
+                for length, candles in ((60, recorded.minutes), (3600, recorded.hours)):
+                    if candles:
+                        await connection.execute(_ADD_CANDLES, length, *_columns(candles), timeout=_DEADLINE)
+
+
+class PostgresPriceHistory:
+    """Implements `PriceHistoryQueries`."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def candles(
+        self, token: TokenAddress, resolution: Resolution, start: datetime, end: datetime, limit: int
+    ) -> Sequence[CandleRow]:
+        """Return the newest candles that begin in a period, bounds included, oldest first."""
+        with translated_errors("read prices"):
+            if resolution is Resolution.SECOND:
+                rows = await self._pool.fetch(_OF_SECONDS, token, start, end, limit)
+                return [CandleRow(time, close, close, close, close) for time, close in reversed(rows)]
+            rows = await self._pool.fetch(_OF_CANDLES, token, resolution.seconds, start, end, limit)
+        return [CandleRow(*row) for row in reversed(rows)]
+
+    async def dealt_with(self, token: TokenAddress, user_id: UserId, agents: Collection[AgentId]) -> bool:
+        """Tell whether one of the agents ever held a token, or the user ever had a signal for it."""
+        with translated_errors("read prices"):
+            return bool(await self._pool.fetchval(_DEALT_WITH, token, user_id, list(agents)))
+
+    async def markers(
+        self,
+        token: TokenAddress,
+        user_id: UserId,
+        agents: Collection[AgentId],
+        start: datetime,
+        end: datetime,
+        limit: int,
+    ) -> Sequence[Marker]:
+        """Return the newest trades of the agents and signals of the user in a period, oldest first."""
+        with translated_errors("read trades"):
+            trades = await self._pool.fetch(_TRADES, list(agents), start, end, token, limit)
+            signals = await self._pool.fetch(_SIGNALS, token, user_id, start, end, limit)
+        found = [_trade(row, token) for row in trades]
+        found += [
+            Marker(time=at, kind=MarkerKind.SIGNAL, signal_id=number, reason=kind)
+            for number, at, kind in signals
+        ]
+        found.sort(key=lambda marker: marker.time)
+        return found[-limit:]
+
+
+async def forget_old_prices(
+    pool: asyncpg.Pool[asyncpg.Record],
+    now: datetime,
+    *,
+    seconds: timedelta,
+    minutes: timedelta,
+    hours: timedelta,
+) -> int:
+    """Delete prices that are older than they are to be kept; return how many rows. Raises `UnavailableError`."""
+    with translated_errors("delete old prices"):
+        done = [
+            await pool.execute("DELETE FROM price_seconds WHERE minute < $1", now - seconds),
+            *[
+                await pool.execute(
+                    "DELETE FROM price_candles WHERE seconds = $1 AND opened_at < $2", length, now - kept
+                )
+                for length, kept in ((60, minutes), (3600, hours))
+            ],
+        ]
+    return sum(int(one.rpartition(" ")[2]) for one in done)
+
+
+def _seconds(
+    given: dict[Place, dict[int, Decimal]],
+) -> tuple[list[str], list[datetime], list[Decimal | None]]:
+    closes = chain.from_iterable(
+        [minute.get(second) for second in range(_SECONDS)] for minute in given.values()
+    )
+    return [token for token, _ in given], [_moment(start) for _, start in given], list(closes)
+
+
+def _columns(given: dict[Place, Candle]) -> tuple[list[object], ...]:
+    candles = list(given.values())
+    return (
+        [token for token, _ in given],
+        [_moment(start) for _, start in given],
+        [one.open for one in candles],
+        [one.high for one in candles],
+        [one.low for one in candles],
+        [one.close for one in candles],
+        [one.source for one in candles],
+    )
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _trade(row: asyncpg.Record, token: TokenAddress) -> Marker:
+    buying = row["output_mint"] == token
+    if buying:
+        kind = MarkerKind.AVERAGE_DOWN if row["is_dca"] else MarkerKind.ENTRY
+    else:
+        closed = row["close_reason"] is not None or row["profit_loss_sol"] is not None
+        kind = MarkerKind.EXIT if closed or not row["is_take_profit"] else MarkerKind.PARTIAL_SALE
+    sol, tokens = (
+        (row["input_amount"], row["output_amount"]) if buying else (row["output_amount"], row["input_amount"])
+    )
+    if row["input_mint" if buying else "output_mint"] != SOL_MINT:
+        sol = None
+    return Marker(
+        time=row["time"],
+        kind=kind,
+        agent_id=row["agent_id"],
+        signal_id=row["signal_id"],
+        transaction_id=row["id"],
+        price_sol=CONTEXT.divide(sol, tokens) if sol is not None and tokens else None,
+        amount_sol=sol,
+        profit_loss_sol=row["profit_loss_sol"],
+        reason=row["close_reason"],
+    )
