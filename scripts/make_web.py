@@ -18,11 +18,13 @@ import tempfile
 from pathlib import Path
 
 from nexgent.api.app import create_api
+from scripts.config_form import config_form
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _WEB = _REPOSITORY / "web"
 _STATIC = _REPOSITORY / "src" / "nexgent" / "web" / "static"
 _TYPES = _WEB / "src" / "api" / "schema.d.ts"
+_FORM = _WEB / "src" / "config" / "form.json"
 _INSTALLED = _WEB / "node_modules" / ".installed"
 _LOCK = _WEB / "package-lock.json"
 _OLDEST_NODE = (20, 19)
@@ -46,10 +48,12 @@ def main(arguments: list[str]) -> int:
         document.write_text(json.dumps(create_api().openapi()), encoding="utf-8")
         _install()
         _run("node", "scripts/types.mjs", str(document), str(types))
-        if check and types.read_bytes() != _TYPES.read_bytes():
-            print("web/src/api/schema.d.ts is not up to date; run: make web", file=sys.stderr)
-            return 1
-        shutil.copyfile(types, _TYPES)
+        form = json.dumps(config_form(), indent=1) + "\n"
+        for path, text in ((_TYPES, types.read_text(encoding="utf-8")), (_FORM, form)):
+            if check and path.read_text(encoding="utf-8") != text:
+                print(f"{path.relative_to(_REPOSITORY)} is not up to date; run: make web", file=sys.stderr)
+                return 1
+            path.write_text(text, encoding="utf-8")
         _run("npm", "run", "--silent", "check")
         _run("npm", "run", "--silent", "test")
         _run("npm", "run", "--silent", "bundle", out=built)

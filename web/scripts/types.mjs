@@ -13,6 +13,8 @@ for (const operations of Object.values(api.paths))
     for (const status of Object.keys(responses)) if (!status.startsWith('2')) delete responses[status]
 const nodes = await openapi(api, {
   alphabetize: true,
+  // What has a default may be left out of a request.
+  defaultNonNullable: false,
   transform: (schema) => (schema.type === 'number' ? ts.factory.createTypeReferenceNode('Decimal') : undefined),
 })
 const text = astToString(nodes).replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, '')

@@ -1186,6 +1186,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/web/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["dashboard.use_link.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/web/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["dashboard.make_link.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/web/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["dashboard.log_in.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/web/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["dashboard.log_out.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/web/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["dashboard.refresh.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhooks/test": {
         parameters: {
             query?: never;
@@ -1240,10 +1320,10 @@ export interface components {
             tokenAddress: string;
         };
         AgentChangesIn: {
-            automatedTradingLive: boolean;
-            automatedTradingSimulation: boolean;
-            name: string;
-            tradingMode: components["schemas"]["TradingMode"];
+            automatedTradingLive?: boolean;
+            automatedTradingSimulation?: boolean;
+            name?: string;
+            tradingMode?: components["schemas"]["TradingMode"];
         };
         AgentDeletedOut: {
             message: string;
@@ -1252,7 +1332,7 @@ export interface components {
         };
         AgentIn: {
             name: string;
-            tradingMode: components["schemas"]["TradingMode"];
+            tradingMode?: components["schemas"]["TradingMode"];
         };
         AgentOut: {
             automatedTradingLive: boolean;
@@ -1399,7 +1479,7 @@ export interface components {
             transactionId: string;
         };
         CloseIn: {
-            reason: "manual" | "stop_loss" | "" | null;
+            reason?: "manual" | "stop_loss" | "" | null;
         };
         CloseReason: "manual" | "stop_loss" | "take_profit" | "stale_trade" | "write_off" | "panic" | "external";
         ConfigIn: {
@@ -1423,7 +1503,7 @@ export interface components {
             agentId: string;
             passphrase?: string | null;
             privateKey?: string | number[] | null;
-            walletType: components["schemas"]["TradingMode"];
+            walletType?: components["schemas"]["TradingMode"];
         };
         CurrentOut: {
             priceNative: Decimal;
@@ -1440,11 +1520,11 @@ export interface components {
             signalGeneration: components["schemas"]["ConfiguredOut"];
         };
         DcaConfig: {
-            cooldownSeconds: number | Decimal;
-            enabled: boolean;
-            levels: components["schemas"]["DcaLevel"][];
-            maxDCACount: number | Decimal;
-            mode: "aggressive" | "moderate" | "conservative" | "custom";
+            cooldownSeconds?: number | Decimal;
+            enabled?: boolean;
+            levels?: components["schemas"]["DcaLevel"][];
+            maxDCACount?: number | Decimal;
+            mode?: "aggressive" | "moderate" | "conservative" | "custom";
         };
         DcaLevel: {
             buyPercent: number | Decimal;
@@ -1517,10 +1597,10 @@ export interface components {
         };
         EngineOut: {
             ageSeconds?: Decimal | null;
-            epoch: number;
+            epoch?: number;
             holder?: string | null;
             role: "engine" | "replica" | "starting";
-            unresolved: number;
+            unresolved?: number;
             unresolvedWallets?: string[] | null;
         };
         Error: {
@@ -1627,7 +1707,7 @@ export interface components {
             walletAddress: string | null;
         };
         IgnoreIn: {
-            ignored: boolean;
+            ignored?: boolean;
             tokenAddress: string;
         };
         KillSwitchesOut: {
@@ -1644,6 +1724,14 @@ export interface components {
             engaged: boolean;
             flatten: boolean;
             reason: string | null;
+        };
+        LinkIn: {
+            token: string;
+        };
+        LinkOut: {
+            expiresAt: string;
+            path: string;
+            token: string;
         };
         LiveCheckOut: {
             agentId: string;
@@ -1668,15 +1756,15 @@ export interface components {
         LoginIn: {
             email: string;
             password: string;
-            rememberMe: boolean;
+            rememberMe?: boolean;
         };
         LogoutIn: {
             refreshToken?: string | null;
         };
         MoonBagConfig: {
-            enabled: boolean;
-            retainPercent: number | Decimal;
-            triggerPercent: number | Decimal;
+            enabled?: boolean;
+            retainPercent?: number | Decimal;
+            triggerPercent?: number | Decimal;
         };
         NewApiKeyOut: {
             createdAt: string;
@@ -1743,7 +1831,7 @@ export interface components {
             wallets: components["schemas"]["OwnWalletOut"][];
         };
         PanicIn: {
-            flatten: boolean;
+            flatten?: boolean;
             reason?: string | null;
             scope?: ("user" | "system") | string | null;
         };
@@ -1772,9 +1860,9 @@ export interface components {
             winRate: Decimal;
         };
         PositionCalculatorConfig: {
-            positionSizes: components["schemas"]["PositionSizes"];
-            randomization: components["schemas"]["RandomizationConfig"];
-            solBalanceThresholds: components["schemas"]["SolBalanceThresholds"];
+            positionSizes?: components["schemas"]["PositionSizes"];
+            randomization?: components["schemas"]["RandomizationConfig"];
+            solBalanceThresholds?: components["schemas"]["SolBalanceThresholds"];
         };
         PositionOut: {
             agentId: string;
@@ -1792,9 +1880,9 @@ export interface components {
             walletAddress: string;
         };
         PositionSizes: {
-            large: components["schemas"]["SizeRange"];
-            medium: components["schemas"]["SizeRange"];
-            small: components["schemas"]["SizeRange"];
+            large?: components["schemas"]["SizeRange"];
+            medium?: components["schemas"]["SizeRange"];
+            small?: components["schemas"]["SizeRange"];
         };
         ProfitLossOut: {
             native: Decimal;
@@ -1803,7 +1891,7 @@ export interface components {
             usd: Decimal;
         };
         ProtectionsConfig: {
-            lossStreakPauseMinutes: number | Decimal;
+            lossStreakPauseMinutes?: number | Decimal;
             maxDailyLossPercent?: (number | Decimal) | null;
             maxDailyLossSol?: (number | Decimal) | null;
             maxDrawdownPercent?: (number | Decimal) | null;
@@ -1825,9 +1913,9 @@ export interface components {
             success: boolean;
         };
         PurchaseLimitsConfig: {
-            maxPriceImpact: (number | Decimal) | null;
-            maxPurchasePerToken: number | Decimal;
-            minimumAgentBalance: number | Decimal;
+            maxPriceImpact?: (number | Decimal) | null;
+            maxPurchasePerToken?: number | Decimal;
+            minimumAgentBalance?: number | Decimal;
         };
         PurchaseOut: {
             amount: Decimal;
@@ -1841,7 +1929,7 @@ export interface components {
             time: string;
         };
         RandomizationConfig: {
-            enabled: boolean;
+            enabled?: boolean;
         };
         ReadyOut: {
             degraded?: boolean | null;
@@ -1881,7 +1969,7 @@ export interface components {
         };
         RefreshIn: {
             refreshToken: string;
-            rotate: boolean;
+            rotate?: boolean;
         };
         RefusalOut: {
             code: string;
@@ -1954,7 +2042,7 @@ export interface components {
             items: components["schemas"]["SessionRecordOut"][];
         };
         ShadowConfig: {
-            enabled: boolean;
+            enabled?: boolean;
         };
         ShadowFigureOut: {
             buys: number;
@@ -2011,16 +2099,16 @@ export interface components {
             updatedAt: string;
         };
         SignalsConfig: {
-            allowedSignalTypes: string[];
+            allowedSignalTypes?: string[];
             holderCountMax?: number | null;
             holderCountMin?: number | null;
             liquidityMax?: (number | Decimal) | null;
             liquidityMin?: (number | Decimal) | null;
             marketCapMax?: (number | Decimal) | null;
             marketCapMin?: (number | Decimal) | null;
-            minScore: number;
-            tokenFilterMode: "none" | "blacklist" | "whitelist";
-            tokenList: string[];
+            minScore?: number;
+            tokenFilterMode?: "none" | "blacklist" | "whitelist";
+            tokenList?: string[];
         };
         SignalsDeletedOut: {
             deletedCount: number;
@@ -2038,9 +2126,9 @@ export interface components {
             unrealizedPnLSol: string;
         };
         SolBalanceThresholds: {
-            large: number | Decimal;
-            medium: number | Decimal;
-            minimum: number | Decimal;
+            large?: number | Decimal;
+            medium?: number | Decimal;
+            minimum?: number | Decimal;
         };
         SolPriceOut: {
             isStale: boolean;
@@ -2054,26 +2142,26 @@ export interface components {
             worst: string;
         };
         StaleTradeConfig: {
-            enabled: boolean;
-            maxProfitPercent: number | Decimal;
-            minHoldTimeMinutes: number | Decimal;
-            minProfitPercent: number | Decimal;
+            enabled?: boolean;
+            maxProfitPercent?: number | Decimal;
+            minHoldTimeMinutes?: number | Decimal;
+            minProfitPercent?: number | Decimal;
         };
         StopLossConfig: {
-            defaultPercentage: number | Decimal;
-            enabled: boolean;
-            mode: "fixed" | "exponential" | "zones" | "custom";
-            trailingLevels: components["schemas"]["TrailingLevel"][];
+            defaultPercentage?: number | Decimal;
+            enabled?: boolean;
+            mode?: "fixed" | "exponential" | "zones" | "custom";
+            trailingLevels?: components["schemas"]["TrailingLevel"][];
         };
         StopLossOut: {
             peakPrice: Decimal;
             percentage: Decimal;
         };
         TakeProfitConfig: {
-            enabled: boolean;
-            levels: components["schemas"]["TakeProfitLevel"][];
-            mode: "aggressive" | "moderate" | "conservative" | "custom";
-            moonBag: components["schemas"]["MoonBagConfig"];
+            enabled?: boolean;
+            levels?: components["schemas"]["TakeProfitLevel"][];
+            mode?: "aggressive" | "moderate" | "conservative" | "custom";
+            moonBag?: components["schemas"]["MoonBagConfig"];
         };
         TakeProfitLevel: {
             sellPercent: number | Decimal;
@@ -2144,15 +2232,15 @@ export interface components {
             transactionId: string;
         };
         TradingConfig: {
-            dca: components["schemas"]["DcaConfig"];
-            positionCalculator: components["schemas"]["PositionCalculatorConfig"];
-            protections: components["schemas"]["ProtectionsConfig"];
-            purchaseLimits: components["schemas"]["PurchaseLimitsConfig"];
-            shadow: components["schemas"]["ShadowConfig"];
-            signals: components["schemas"]["SignalsConfig"];
-            staleTrade: components["schemas"]["StaleTradeConfig"];
-            stopLoss: components["schemas"]["StopLossConfig"];
-            takeProfit: components["schemas"]["TakeProfitConfig"];
+            dca?: components["schemas"]["DcaConfig"];
+            positionCalculator?: components["schemas"]["PositionCalculatorConfig"];
+            protections?: components["schemas"]["ProtectionsConfig"];
+            purchaseLimits?: components["schemas"]["PurchaseLimitsConfig"];
+            shadow?: components["schemas"]["ShadowConfig"];
+            signals?: components["schemas"]["SignalsConfig"];
+            staleTrade?: components["schemas"]["StaleTradeConfig"];
+            stopLoss?: components["schemas"]["StopLossConfig"];
+            takeProfit?: components["schemas"]["TakeProfitConfig"];
         };
         TradingMode: "simulation" | "live";
         TrailingLevel: {
@@ -2332,6 +2420,11 @@ export interface components {
         };
         WebhooksOut: {
             items: components["schemas"]["WebhookOut"][];
+        };
+        WebSessionOut: {
+            accessToken: string;
+            expiresIn: number;
+            user: components["schemas"]["UserOut"];
         };
     };
     responses: never;
@@ -5172,6 +5265,137 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssignOut"];
+                };
+            };
+        };
+    };
+    "dashboard.use_link.post": {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Nexgent-Web"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebSessionOut"];
+                };
+            };
+        };
+    };
+    "dashboard.make_link.post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkOut"];
+                };
+            };
+        };
+    };
+    "dashboard.log_in.post": {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Nexgent-Web"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebSessionOut"];
+                };
+            };
+        };
+    };
+    "dashboard.log_out.post": {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Nexgent-Web"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneOut"];
+                };
+            };
+        };
+    };
+    "dashboard.refresh.post": {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Nexgent-Web"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebSessionOut"];
                 };
             };
         };
