@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.summary import ClosedTradeTotals
+from nexgent.domain.transactions.queries import ClosedTradeRow
 from nexgent.domain.users.api_keys import ApiKeyRecord
 from nexgent.domain.users.models import ApiKey
 from nexgent.shared.types import AgentId, UserId, WalletAddress
@@ -54,26 +56,49 @@ class FakeKeyRows:
 
 
 class FakeFigures:
-    """Sums and snapshots that a test puts in."""
+    """Closed trades and snapshots that a test puts in, summed up and chosen as the tables are."""
 
     def __init__(self) -> None:
-        self.totals = ClosedTradeTotals()
+        self.trades: list[ClosedTradeRow] = []
+        self.kept: dict[tuple[AgentId, WalletAddress, datetime], Snapshot] = {}
         self.asked: list[tuple[WalletAddress | None, datetime | None]] = []
-        self.snapshots: list[Snapshot] = []
-        self.daily: list[Snapshot] = []
         self.since: datetime | None = None
 
     async def closed_totals(
         self, agent_id: AgentId, wallet: WalletAddress | None, since: datetime | None
     ) -> ClosedTradeTotals:
         self.asked.append((wallet, since))
-        return self.totals
+        chosen = [
+            trade
+            for trade in self.trades
+            if trade.agent_id == agent_id
+            and wallet in (None, trade.wallet_address)
+            and (since is None or trade.sale_time >= since)
+        ]
+        return ClosedTradeTotals(
+            len(chosen),
+            sum(trade.profit_loss_sol > 0 for trade in chosen),
+            sum((trade.profit_loss_sol for trade in chosen), Decimal(0)),
+            sum((trade.change_percent for trade in chosen), Decimal(0)),
+        )
 
     async def snapshots_since(
         self, agent_id: AgentId, wallet: WalletAddress, since: datetime
     ) -> Sequence[Snapshot]:
         self.since = since
-        return self.snapshots
+        return [one for one in self._of(agent_id, wallet) if one.hour >= since]
 
     async def daily_snapshots(self, agent_id: AgentId, wallet: WalletAddress) -> Sequence[Snapshot]:
-        return self.daily
+        hourly = self._of(agent_id, wallet)
+        return [one for one in hourly if one.hour.astimezone(UTC).hour == 0] or hourly[:24]
+
+    async def save(self, snapshots: Sequence[Snapshot]) -> int:
+        for one in snapshots:
+            self.kept[one.agent_id, one.wallet_address, one.hour] = one
+        return len(snapshots)
+
+    def _of(self, agent_id: AgentId, wallet: WalletAddress) -> list[Snapshot]:
+        own = [
+            one for (agent, address, _), one in self.kept.items() if (agent, address) == (agent_id, wallet)
+        ]
+        return sorted(own, key=lambda one: one.hour)

@@ -23,6 +23,8 @@ from nexgent.bootstrap.api_services import ApiPorts, build_api_services
 from nexgent.bootstrap.engine import build_orders_by_hand
 from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.users import UserPorts, build_users
+from nexgent.domain.agents.config import DEFAULT_CONFIG
+from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
@@ -34,10 +36,19 @@ from nexgent.domain.transactions.queries import (
     TransactionRow,
 )
 from nexgent.domain.users.errors import LoginBusyError
-from nexgent.domain.users.login_guard import OF_NETWORK, Attempt
+from nexgent.domain.users.login_guard import (
+    FORGET_AFTER,
+    LONGEST_LOCK,
+    OF_NETWORK,
+    OF_STRANGERS,
+    STRANGERS,
+    Attempt,
+    LockRule,
+)
 from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
 from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.session_records import SessionRecord
+from nexgent.infrastructure.database.stores.agents import AgentConflictError
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.middleware.client_address import ClientAddresses
@@ -82,7 +93,7 @@ EMAIL = "a@b.co"
 
 
 class FakeAgents:
-    """Agents in a dict."""
+    """Agents in a dict, as the table keeps them: the configuration only when somebody stored one."""
 
     def __init__(self) -> None:
         self.stored: dict[AgentId, Agent] = {}
@@ -91,10 +102,10 @@ class FakeAgents:
         self.failure: Exception | None = None
 
     async def list_all(self) -> Sequence[Agent]:
-        return list(self.stored.values())
+        return sorted(self.stored.values(), key=lambda agent: agent.created_at)
 
     async def list_deleted(self) -> Sequence[Agent]:
-        return list(self.gone.values())
+        return sorted(self.gone.values(), key=lambda agent: agent.created_at)
 
     async def get(self, agent_id: AgentId) -> Agent | None:
         return self.stored.get(agent_id)
@@ -102,19 +113,32 @@ class FakeAgents:
     async def add(self, agent: Agent) -> None:
         if self.failure is not None:
             raise self.failure
-        self.stored[agent.id] = agent
+        taken = {wallet.address for one in self.stored.values() for wallet in one.wallets}
+        if agent.id in self.stored or taken & {wallet.address for wallet in agent.wallets}:
+            raise AgentConflictError("taken")
+        self.stored[agent.id] = replace(agent, config=DEFAULT_CONFIG)
 
     async def save(self, agent: Agent, *, store_config: bool | None = None) -> None:
         if self.failure is not None:
             raise self.failure
-        self.stored[agent.id] = agent
+        known = self.stored.get(agent.id)
+        if known is None:
+            raise AgentNotFoundError(agent.id)
+        config = {True: agent.config, False: DEFAULT_CONFIG, None: known.config}[store_config]
+        self.stored[agent.id] = replace(
+            agent,
+            config=config,
+            user_id=known.user_id,
+            wallets=known.wallets,
+            created_at=known.created_at,
+        )
         if store_config is not None:
             self.config_stored[agent.id] = store_config
 
     async def delete(self, agent_id: AgentId) -> None:
         agent = self.stored.pop(agent_id, None)
         if agent is not None:
-            self.gone[agent_id] = agent
+            self.gone[agent_id] = replace(agent, wallets=())
 
 
 class FakeUsers:
@@ -168,33 +192,85 @@ class FakeUsers:
         return set(users) - set(self.by_id)
 
 
+@dataclass
+class _Count:
+    """Attempts under one row, as the table counts them."""
+
+    attempts: int
+    updated_at: datetime
+    locks: int = 0
+    locked_until: datetime | None = None
+
+
 class FakeAttempts:
-    """Attempts in a dict, with the rule of one network."""
+    """Attempts in a dict: a row for each network of an account, and one for all strangers together."""
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[bytes, str], tuple[int, datetime | None]] = {}
+        self.counts: dict[tuple[bytes, str], _Count] = {}
+        self.known: set[tuple[UserId, str]] = set()
 
     async def claim(
         self, account: bytes, network: str, user_id: UserId | None, now: datetime
     ) -> Attempt | datetime:
-        count, until = self.counts.get((account, network), (0, None))
-        if until is not None and until > now:
+        known = user_id is not None and (user_id, network) in self.known
+        rows = {(account, network): OF_NETWORK}
+        if not known:
+            rows[account, STRANGERS] = OF_STRANGERS
+        locks = {name: self._locked_until(name, now) for name in rows}
+        until = locks[account, network] or locks.get((account, STRANGERS))
+        if until is not None:
             return until
-        count = 1 if until is not None else count + 1
-        lock = now + OF_NETWORK.lock if count >= OF_NETWORK.limit else None
-        self.counts[account, network] = count, lock
-        return Attempt(account, network, known=False)
+        for name, rule in rows.items():
+            self._count(name, rule, now)
+        return Attempt(account, network, known)
+
+    def _locked_until(self, name: tuple[bytes, str], now: datetime) -> datetime | None:
+        row = self.counts.get(name)
+        until = row.locked_until if row is not None else None
+        return until if until is not None and until > now else None
+
+    def _count(self, name: tuple[bytes, str], rule: LockRule, now: datetime) -> None:
+        row = self.counts.get(name)
+        if row is None:
+            self.counts[name] = _Count(1, now)
+            return
+        old = row.updated_at < now - FORGET_AFTER
+        was_locked, row.locked_until = row.locked_until, None
+        if old and (was_locked or row.updated_at) < now - FORGET_AFTER:
+            row.locks = 0
+        row.attempts = 1 if old or was_locked is not None else row.attempts + 1
+        row.updated_at = now
+        if was_locked is None and not old and row.attempts >= rule.limit:
+            row.locked_until = now + min(rule.lock * rule.growth ** min(row.locks, 16), LONGEST_LOCK)
+            row.locks += 1
+
+    def _take_back(self, name: tuple[bytes, str], rule: LockRule, count: int) -> None:
+        row = self.counts.get(name)
+        if row is None:
+            return
+        left = row.attempts - count
+        if left < rule.limit:
+            row.locks = max(0, row.locks - (row.locked_until is not None))
+            row.locked_until = None
+        row.attempts = max(0, left)
+        if not row.attempts:
+            del self.counts[name]
 
     async def withdraw(self, attempt: Attempt) -> None:
-        count, _ = self.counts.pop((attempt.account, attempt.network))
-        self.counts[attempt.account, attempt.network] = count - 1, None
+        if not attempt.known:
+            self._take_back((attempt.account, STRANGERS), OF_STRANGERS, 1)
+        self._take_back((attempt.account, attempt.network), OF_NETWORK, 1)
 
     async def succeeded(self, attempt: Attempt, user_id: UserId, now: datetime) -> None:
-        self.counts.pop((attempt.account, attempt.network), None)
+        mine = self.counts.pop((attempt.account, attempt.network), None)
+        if not attempt.known:
+            count = mine.attempts if mine is not None else 0
+            self._take_back((attempt.account, STRANGERS), OF_STRANGERS, count)
+        self.known.add((user_id, attempt.network))
 
     async def unlock(self, account: bytes, now: datetime) -> bool:
-        locks = [self.counts.pop(name)[1] for name in list(self.counts) if name[0] == account]
-        return any(until is not None and until > now for until in locks)
+        gone = [self.counts.pop(name) for name in list(self.counts) if name[0] == account]
+        return any(row.locked_until is not None and row.locked_until > now for row in gone)
 
 
 class FakeRecords:

@@ -89,7 +89,7 @@ class FakeHandEntries:
             self.behind -= 1
             stream = stream[:-1]
         about = []
-        for entry in stream:
+        for entry in (one for one in stream if one.agent_id == agent_id):
             match entry.body:
                 case WalletReset():
                     about.append(entry)

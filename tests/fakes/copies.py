@@ -24,8 +24,8 @@ class FakeCopies:
 
     async def clear(self) -> int:
         self._check()
-        self.now = NOTHING
-        return 12
+        was, self.now = self.now, NOTHING
+        return was.positions + was.balances + was.configs + was.prices + was.agents + was.active_agents
 
     async def warm(self) -> CacheCounts:
         self._check()

@@ -9,9 +9,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 from nexgent.bootstrap.wallets import WalletPorts, build_wallets
+from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import TradeIntended
 from nexgent.domain.wallets.environment import EnvironmentWallets
+from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletInUseError
 from nexgent.domain.wallets.ports import WalletRows
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
@@ -66,10 +68,19 @@ class FakeWallets:
         return self.rows
 
     async def add_wallet(self, wallet: Wallet) -> None:
+        if wallet.address in self.engine.journal.wallets:
+            raise WalletInUseError(wallet.address)
+        if self.engine.directory.find(wallet.agent_id) is None:
+            raise AgentNotFoundError(wallet.agent_id)
         self.engine.journal.add_wallet(wallet.address, wallet.agent_id)
 
     async def replace_wallet(self, old: WalletAddress, new: Wallet) -> None:
-        del self.engine.journal.wallets[old]
+        known = self.engine.journal.wallets
+        if old not in known:
+            raise UnknownWalletAddressError
+        if new.address in known:
+            raise WalletInUseError(new.address)
+        del known[old]
         await self.add_wallet(new)
 
     async def remove_wallet(self, address: WalletAddress) -> bool:

@@ -5,52 +5,79 @@ The unit tests trust their fakes; what keeps a fake from telling something else 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Protocol
 
 import pytest
 from pydantic import SecretStr
 
+from nexgent.domain.administration.cache_copies import CacheCopies
+from nexgent.domain.agents.config import DEFAULT_CONFIG
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.audit.ports import AuditLog
+from nexgent.domain.bookkeeping.ports import HandEntries
 from nexgent.domain.idempotency.ports import AnswerStore
 from nexgent.domain.ledger.ports import Journal
+from nexgent.domain.performance.models import Snapshot
+from nexgent.domain.performance.ports import PerformanceQueries
 from nexgent.domain.protections.ports import ProtectionStore
 from nexgent.domain.signals.ports import SignalEdits, SignalStore
 from nexgent.domain.signals.queries import SignalQueries
 from nexgent.domain.signals.webhooks.ports import WebhookRepository
 from nexgent.domain.trading.ports import TrailStore
+from nexgent.domain.transactions.queries import ClosedTradeRow
 from nexgent.domain.users.api_keys import ApiKeyRepository
-from nexgent.domain.users.ports import ApiKeyStore, SessionStore
+from nexgent.domain.users.login_guard import LoginAttempts
+from nexgent.domain.users.ports import ApiKeyStore, SessionStore, UserRepository
 from nexgent.domain.users.session_records import SessionRecords
 from nexgent.domain.users.socket_tickets import TicketStore
+from nexgent.domain.wallets.ports import WalletRepository
+from nexgent.infrastructure.cache.admin import RedisCopies
+from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.cache.mirror import RedisMirror
+from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
 from nexgent.infrastructure.database.stores.idempotency import PostgresAnswerStore
+from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
+from nexgent.infrastructure.database.stores.performance import PostgresPerformance
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.stores.signal_edits import PostgresSignalEdits
 from nexgent.infrastructure.database.stores.signals import PostgresSignalStore
 from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
-from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore
+from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
+from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
 from nexgent.infrastructure.database.stores.webhooks import PostgresWebhooks
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore
+from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.fakes.account import FakeKeyRows
-from tests.fakes.api import FakeKeys, FakeRecords, FakeSessionStore
+from tests.builders import an_agent
+from tests.fakes.account import FakeFigures, FakeKeyRows
+from tests.fakes.api import FakeAgents, FakeAttempts, FakeKeys, FakeRecords, FakeSessionStore, FakeUsers
 from tests.fakes.audit import FakeAuditLog
-from tests.fakes.bookkeeping import FakeSignalEdits
+from tests.fakes.bookkeeping import FakeHandEntries, FakeSignalEdits
 from tests.fakes.clock import FakeClock
-from tests.fakes.journal import FakeJournal
+from tests.fakes.copies import NOTHING, FakeCopies
+from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeTrails
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.requests import FakeAnswers
 from tests.fakes.signals import FakeSignals
 from tests.fakes.tickets import FakeTickets
+from tests.fakes.wallets import FakeWallets
 from tests.fakes.webhooks import FakeWebhooks
 from tests.integration.database.conftest import journal
 from tests.integration.database.story import Story, add_owners
@@ -61,12 +88,24 @@ __all__ = ["journal", "pool"]
 SECRET = SecretStr("a secret of tests, 32 characters long")
 
 
+class Snapshots(Protocol):
+    """Where the hourly job leaves its snapshots."""
+
+    async def save(self, snapshots: Sequence[Snapshot]) -> int:
+        """Keep them; return how many."""
+        ...
+
+
 class Stores(Protocol):
     """What stands behind the ports, all over one database or one memory."""
 
+    agents: AgentRepository
     answers: AnswerStore
+    attempts: LoginAttempts
     audit: AuditLog
     edits: SignalEdits
+    figures: PerformanceQueries
+    hand_entries: HandEntries
     journal: Journal
     keys: ApiKeyRepository
     known_keys: ApiKeyStore
@@ -74,8 +113,19 @@ class Stores(Protocol):
     queries: SignalQueries
     sessions: SessionRecords
     signals: SignalStore
+    snapshots: Snapshots
     trails: TrailStore
+    users: UserRepository
+    wallets: WalletRepository
     webhooks: WebhookRepository
+
+    async def agent(self) -> Agent:
+        """Add a user with an agent that has a paper wallet."""
+        ...
+
+    async def sold(self, trade: ClosedTradeRow) -> None:
+        """Let the tables know a closed trade."""
+        ...
 
     async def user(self) -> UserId:
         """Add a user."""
@@ -91,7 +141,16 @@ class FakeStores:
 
     def __init__(self) -> None:
         known, signals = FakeKeys(), FakeSignals()
-        self._journal = FakeJournal()
+        self._engine = FakeEngine()
+        self._journal = self._engine.journal
+        self._figures = FakeFigures()
+        self.agents: AgentRepository = FakeAgents()
+        self.attempts: LoginAttempts = FakeAttempts()
+        self.figures: PerformanceQueries = self._figures
+        self.snapshots: Snapshots = self._figures
+        self.hand_entries: HandEntries = FakeHandEntries(self._journal)
+        self.users: UserRepository = FakeUsers()
+        self.wallets: WalletRepository = FakeWallets(self._engine)
         self.answers: AnswerStore = FakeAnswers()
         self.audit: AuditLog = FakeAuditLog()
         self.edits: SignalEdits = FakeSignalEdits(signals.rows)
@@ -104,6 +163,15 @@ class FakeStores:
         self.signals: SignalStore = signals
         self.trails: TrailStore = FakeTrails()
         self.webhooks: WebhookRepository = FakeWebhooks()
+
+    async def agent(self) -> Agent:
+        agent = replace(an_agent(), config=DEFAULT_CONFIG)
+        await self.agents.add(agent)
+        await self._engine.add_agent(agent, Decimal(0))
+        return agent
+
+    async def sold(self, trade: ClosedTradeRow) -> None:
+        self._figures.trades.append(trade)
 
     async def user(self) -> UserId:
         return UserId(new_id())
@@ -119,6 +187,14 @@ class RealStores:
 
     def __init__(self, pool: Pool, journal: PostgresJournal, trails: PostgresTrailStore) -> None:
         self._pool = pool
+        performance = PostgresPerformance(pool)
+        self.agents: AgentRepository = PostgresAgentRepository(pool)
+        self.attempts: LoginAttempts = PostgresLoginAttempts(pool)
+        self.figures: PerformanceQueries = performance
+        self.snapshots: Snapshots = performance
+        self.hand_entries: HandEntries = PostgresHandEntries(pool)
+        self.users: UserRepository = PostgresUserRepository(pool)
+        self.wallets: WalletRepository = PostgresWalletRepository(pool)
         self.answers: AnswerStore = PostgresAnswerStore(pool, Sealer(SECRET, "idempotency"), FakeClock())
         self.audit: AuditLog = PostgresAuditLog(pool)
         self.edits: SignalEdits = PostgresSignalEdits(pool)
@@ -131,6 +207,31 @@ class RealStores:
         self.signals: SignalStore = PostgresSignalStore(pool)
         self.trails: TrailStore = trails
         self.webhooks: WebhookRepository = PostgresWebhooks(pool, Sealer(SECRET, "signal-webhook"))
+
+    async def agent(self) -> Agent:
+        agent = replace(an_agent(user_id=await self.user()), config=DEFAULT_CONFIG)
+        await self.agents.add(agent)
+        return agent
+
+    async def sold(self, trade: ClosedTradeRow) -> None:
+        await self._pool.execute(
+            "INSERT INTO agent_historical_swaps (id, agent_id, wallet_address, token_address, token_symbol, amount,"
+            " purchase_price, sale_price, change_percent, profit_loss_usd, profit_loss_sol, purchase_time, sale_time)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            trade.id,
+            trade.agent_id,
+            trade.wallet_address,
+            trade.token_address,
+            trade.token_symbol,
+            trade.amount,
+            trade.purchase_price,
+            trade.sale_price,
+            trade.change_percent,
+            trade.profit_loss_usd,
+            trade.profit_loss_sol,
+            trade.purchase_time,
+            trade.sale_time,
+        )
 
     async def user(self) -> UserId:
         return await add_user(self._pool)
@@ -168,3 +269,38 @@ def tokens(request: pytest.FixtureRequest) -> SessionStore:
     if request.param == "fake":
         return FakeSessionStore()
     return RedisSessionStore(request.getfixturevalue("request_redis"), "test:")
+
+
+@dataclass
+class Copies:
+    """The copies, nothing copied yet, and `filling`: while it is entered somebody copies what there is."""
+
+    copies: CacheCopies
+    filling: Callable[[], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture(params=["fake", "real"])
+def copied(request: pytest.FixtureRequest) -> Copies:
+    if request.param == "fake":
+        fake = FakeCopies()
+        fake.now = NOTHING
+        return Copies(fake, nullcontext)
+    keys = CacheKeys("test:")
+    redis, request_redis = request.getfixturevalue("redis"), request.getfixturevalue("request_redis")
+
+    @asynccontextmanager
+    async def filling() -> AsyncIterator[None]:
+        engine = FakeEngine()
+        agents = [await engine.add_agent(an_agent()) for _ in range(2)]
+        await engine.buy(agents)
+        held = [(one.position, one.trail) for one in engine.book.all()]
+        content = MirrorContent(states=list(engine.ledger.states()), agents=agents, positions=held, prices=[])
+        mirror = RedisMirror(redis=redis, keys=keys, content=lambda: content)
+        running = asyncio.create_task(mirror.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    return Copies(RedisCopies(request_redis, keys, SystemClock()), filling)

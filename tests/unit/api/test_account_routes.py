@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,13 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import SwapUnavailableError
 from nexgent.domain.users.authenticate import key_hash
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
 from nexgent.shared.types import UserId
-from tests.builders import T0, TOKEN, USER, a_snapshot, an_agent
+from tests.builders import T0, TOKEN, USER, a_closed_trade_row, a_snapshot, an_agent
 from tests.fakes.api import FakeApi
 from tests.fakes.wallets import LIVE, LIVE_2
 from tests.patience import until
@@ -91,7 +90,10 @@ async def test_performance_has_eight_numbers(site: Site) -> None:
     agent = await an_agent_of(site)
     await site.engine.buy([agent], size_sol=Decimal(1))
     site.engine.price(Decimal("0.0015"))
-    site.figures.totals = ClosedTradeTotals(4, 2, Decimal("0.4"), Decimal(40))
+    site.figures.trades = [
+        a_closed_trade_row(agent, profit_loss_sol=Decimal(profit), change_percent=Decimal(change))
+        for profit, change in (("0.1", "10"), ("-0.2", "-20"), ("0.5", "50"), ("0", "0"))
+    ]
 
     async with site.client() as client:
         response = await client.get(f"/api/v1/agents/{agent.id}/performance")
@@ -141,18 +143,17 @@ async def test_performance_checks_in_order(
 
 async def test_balance_history_is_text(site: Site) -> None:
     agent = await an_agent_of(site)
-    site.figures.snapshots = [
-        a_snapshot(
-            agent.id,
-            agent.wallets[0].address,
-            datetime(2026, 1, 1, 11, tzinfo=UTC),
-            portfolio_balance_sol=Decimal("12.500000000000000000"),
-            sol_balance=Decimal("0E-18"),
-            positions_value_sol=Decimal("2.5E-12"),
-            unrealized_pnl_sol=Decimal("-1.10"),
-        )
-    ]
-    site.figures.daily = []
+    hour = site.engine.clock.now().replace(minute=0, second=0, microsecond=0)
+    snapshot = a_snapshot(
+        agent.id,
+        agent.wallets[0].address,
+        hour,
+        portfolio_balance_sol=Decimal("12.500000000000000000"),
+        sol_balance=Decimal("0E-18"),
+        positions_value_sol=Decimal("2.5E-12"),
+        unrealized_pnl_sol=Decimal("-1.10"),
+    )
+    await site.figures.save([snapshot])
     params = {"walletAddress": agent.wallets[0].address, "days": "3"}
     url = f"/api/v1/agents/{agent.id}/balance-history"
 
@@ -165,7 +166,7 @@ async def test_balance_history_is_text(site: Site) -> None:
         "timeframe": "24h",
         "snapshots": [
             {
-                "timestamp": "2026-01-01T11:00:00.000Z",
+                "timestamp": f"{hour:%Y-%m-%dT%H}:00:00.000Z",
                 "portfolioBalanceSol": "12.5",
                 "solBalance": "0",
                 "positionsValueSol": "0.0000000000025",
@@ -174,7 +175,8 @@ async def test_balance_history_is_text(site: Site) -> None:
         ],
     }
     assert site.figures.since == site.engine.clock.now() - timedelta(hours=25)
-    assert everything.json() == {"agentId": str(agent.id), "timeframe": "all", "snapshots": []}
+    # Before the first midnight there are only the hours.
+    assert everything.json() == {**day.json(), "timeframe": "all"}
 
 
 @pytest.mark.parametrize(
