@@ -90,6 +90,8 @@ class FakeEngine:
         venues: SwapVenues | None = None,
         rules: Sequence[PositionRule] = PRECEDENCE,
         clock: FakeClock | None = None,
+        signals: FakeSignals | None = None,
+        signal_trades: FakeSignalTrades | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
         self.journal = journal or FakeJournal()
@@ -103,8 +105,8 @@ class FakeEngine:
         self.policy = ExitPolicy(first_pause_seconds=0.001, longest_pause_seconds=0.01)
         self.probes = [FakeProbe("dexscreener"), FakeProbe("jupiter")]
         self.feed = FakeFeed(self.clock)
-        self.signals = FakeSignals()
-        self.signal_trades = FakeSignalTrades()
+        self.signals = signals or FakeSignals()
+        self.signal_trades = signal_trades or FakeSignalTrades()
         self.token_metrics = FakeTokenMetrics()
         self.protections = ProtectionState()
         nobody: Any = Nobody()

@@ -45,7 +45,7 @@ from nexgent.domain.signals.webhooks.manage import SignalWebhooks
 from nexgent.domain.signals.webhooks.receive_alert import ReceiveAlert
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand
-from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.preview_signal import PreviewSignal
 from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQueries
 from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator
@@ -159,7 +159,7 @@ class ApiServices:
     bookkeeping: Bookkeeping
     create_signal: CreateSignal
     edit_signals: EditSignals
-    preview_signal: ProcessSignal
+    preview_signal: PreviewSignal
     signal_webhooks: SignalWebhooks
     receive_alert: ReceiveAlert
     signals: SignalQueries

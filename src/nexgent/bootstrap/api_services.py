@@ -205,7 +205,7 @@ def build_api_services(
             projections=ports.projections,
         ),
         create_signal=engine.create_signal,
-        preview_signal=engine.process_signal,
+        preview_signal=engine.preview_signal,
         signal_webhooks=SignalWebhooks(webhooks=ports.webhooks, clock=clock),
         receive_alert=ReceiveAlert(webhooks=ports.webhooks, create_signal=engine.create_signal, clock=clock),
         edit_signals=EditSignals(store=ports.signal_edits),

@@ -35,9 +35,13 @@ from nexgent.domain.trading.orders.quotes import PurchaseOffers
 from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.ports import MarketProbe, TokenDecimals, TrailStore, WalletKeys
+from nexgent.domain.trading.preview_signal import PreviewSignal
 from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.resume_signal import ResumeSignal
 from nexgent.domain.trading.rules.precedence import PRECEDENCE
 from nexgent.domain.trading.rules.rule import PositionRule
+from nexgent.domain.trading.signal_candidates import SignalCandidates
+from nexgent.domain.trading.signal_decisions import SignalDecisions
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.domain.trading.watch.book_keeper import BookKeeper
 from nexgent.domain.trading.watch.dead_tokens import DeadTokens
@@ -103,6 +107,7 @@ class Engine:
     sales: ClosePosition
     create_signal: CreateSignal
     process_signal: ProcessSignal
+    preview_signal: PreviewSignal
     undecided: UndecidedSignals
     recovery: Recovery
     dead_tokens: DeadTokens
@@ -233,15 +238,22 @@ def build_engine(
         observer=ports.poll_observer,
         patience_seconds=prices.patience_seconds,
     )
+    candidates = SignalCandidates(directory=directory, metrics=ports.token_metrics)
+    decisions = SignalDecisions(latest_prices=latest_prices, clock=clock)
     process_signal = ProcessSignal(
-        directory=directory,
+        candidates=candidates,
         purchases=purchases,
+        decisions=decisions,
         store=ports.signals,
-        trades=ports.signal_trades,
-        metrics=ports.token_metrics,
-        latest_prices=latest_prices,
         clock=clock,
         publish=publish,
+    )
+    resume_signal = ResumeSignal(
+        process=process_signal,
+        candidates=candidates,
+        decisions=decisions,
+        trades=ports.signal_trades,
+        clock=clock,
         max_age_seconds=trading.signal_max_age_seconds,
     )
     recovery = Recovery(
@@ -279,7 +291,12 @@ def build_engine(
         sales=sales,
         create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish),
         process_signal=process_signal,
-        undecided=UndecidedSignals(process=process_signal, store=ports.signals, clock=clock),
+        preview_signal=PreviewSignal(
+            candidates=candidates, purchases=purchases, decisions=decisions, clock=clock
+        ),
+        undecided=UndecidedSignals(
+            process=process_signal, resume=resume_signal, store=ports.signals, clock=clock
+        ),
         recovery=recovery,
         dead_tokens=DeadTokens(
             book=book,

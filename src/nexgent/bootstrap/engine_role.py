@@ -8,8 +8,8 @@ the other one ends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -29,29 +29,78 @@ LOADING_SECONDS = 120.0
 """The longest the lease is kept for reading everything again; the price loop cannot run before."""
 
 
-class EngineRole:
-    """Runs the engine's loops while this process holds the lease."""
+class EngineLoops:
+    """What the engine does again and again. Its price loop, and nothing else, keeps the lease."""
 
     def __init__(
         self,
         *,
         engine: Engine,
         lease: EngineLease,
-        load: Callable[[], Awaitable[None]],
         clock: Clock,
         poll_seconds: float,
         watch: LoopWatch,
         on_tick: Callable[[], None] = lambda: None,
-        by_hand: Sequence[Callable[[float], Awaitable[object]]] = (),
     ) -> None:
-        """Of what people have begun `by_hand` everything is given up that has not ended in so many seconds."""
         self._engine = engine
         self._lease = lease
-        self._load = load
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._watch = watch
         self._on_tick = on_tick
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Have them run as long as this is entered."""
+        engine = self._engine
+        loops = [
+            self._start(UNDECIDED_SECONDS, engine.undecided.tick, "undecided-signals"),
+            self._start(RECOVERY_SECONDS, engine.recovery.tick, "recovery"),
+            self._start(DEAD_TOKEN_SECONDS, engine.dead_tokens.tick, "dead-tokens"),
+            self._start(self._poll_seconds, self._tick, "prices"),
+        ]
+        try:
+            yield
+        finally:
+            for loop in loops:
+                loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*loops, return_exceptions=True)
+            await engine.recovery.stop()
+
+    def _start(
+        self, seconds: float, step: Callable[[], Awaitable[object]], name: str
+    ) -> asyncio.Future[None]:
+        return asyncio.ensure_future(
+            run_every(seconds, step, name=name, clock=self._clock, watch=self._watch)
+        )
+
+    async def _tick(self) -> None:
+        self._on_tick()
+        await self._engine.poller.tick()
+        # This and nothing else keeps the lease: an engine that looks at no prices is none.
+        self._lease.alive()
+
+
+class EngineRole:
+    """Holds the lease, follows whoever has it, and has the loops run while it is ours."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        loops: EngineLoops,
+        lease: EngineLease,
+        load: Callable[[], Awaitable[None]],
+        clock: Clock,
+        by_hand: Sequence[Callable[[float], Awaitable[object]]] = (),
+    ) -> None:
+        """Of what people have begun `by_hand` everything is given up that has not ended in so many seconds."""
+        self._engine = engine
+        self._loops = loops
+        self._lease = lease
+        self._load = load
+        self._clock = clock
         self._by_hand = by_hand
         self.settled = asyncio.Event()
         """Set when the first attempt to become the engine is over, either way."""
@@ -161,38 +210,14 @@ class EngineRole:
                 await asyncio.sleep(LOAD_RETRY_SECONDS)
 
     async def _be_the_engine(self) -> None:
-        engine = self._engine
         self.released.clear()
         self.engaged.set()
         # Requests are served from here on; what was left open is ended, and old signals are traded, beside them.
         self.settled.set()
-        engine.exits.resume()
-        loops = [
-            self._start(UNDECIDED_SECONDS, engine.undecided.tick, "undecided-signals"),
-            self._start(RECOVERY_SECONDS, engine.recovery.tick, "recovery"),
-            self._start(DEAD_TOKEN_SECONDS, engine.dead_tokens.tick, "dead-tokens"),
-            self._start(self._poll_seconds, self._tick, "prices"),
-        ]
-        try:
-            await self._lease.wait_lost()
-        finally:
-            self.engaged.clear()
-            self.released.set()
-            for loop in loops:
-                loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*loops, return_exceptions=True)
-            await engine.recovery.stop()
-
-    def _start(
-        self, seconds: float, step: Callable[[], Awaitable[object]], name: str
-    ) -> asyncio.Future[None]:
-        return asyncio.ensure_future(
-            run_every(seconds, step, name=name, clock=self._clock, watch=self._watch)
-        )
-
-    async def _tick(self) -> None:
-        self._on_tick()
-        await self._engine.poller.tick()
-        # This and nothing else keeps the lease: an engine that looks at no prices is none.
-        self._lease.alive()
+        self._engine.exits.resume()
+        async with self._loops.running():
+            try:
+                await self._lease.wait_lost()
+            finally:
+                self.engaged.clear()
+                self.released.set()

@@ -14,7 +14,7 @@ import structlog
 from nexgent.api.rate_limits import SHARE_SECONDS, RateLimits
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine, build_orders_by_hand
-from nexgent.bootstrap.engine_role import EngineRole
+from nexgent.bootstrap.engine_role import EngineLoops, EngineRole
 from nexgent.bootstrap.health import EngineHealth, ServerHealth
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
@@ -186,12 +186,17 @@ class Service:
         )
         self.role = EngineRole(
             engine=self.engine,
+            loops=EngineLoops(
+                engine=self.engine,
+                lease=self.lease,
+                clock=self.clock,
+                poll_seconds=settings.prices.poll_seconds,
+                watch=self.loops,
+                on_tick=self.punctuality.ticked,
+            ),
             lease=self.lease,
             load=self._load,
             clock=self.clock,
-            poll_seconds=settings.prices.poll_seconds,
-            watch=self.loops,
-            on_tick=self.punctuality.ticked,
             by_hand=(self.by_hand.buy.drain, self.by_hand.close.drain, self.reconciliation.rent.drain),
         )
         self.bridge = EventBridge(

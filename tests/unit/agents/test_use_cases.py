@@ -29,6 +29,7 @@ OTHER = TokenAddress("8xQv4nYw1wJ9zK2mT7rB5cD3eF6gH1jL9pN4sV2uWyZa")
 async def test_changes_of_name_and_configuration_at_once_both_stay() -> None:
     engine, agents = FakeEngine(), FakeAgents()
     agent = await engine.add_agent(an_agent())
+    await agents.add(agent)
 
     class Interfering(FakeAgents):
         async def save(self, agent, *, store_config=None):  # type: ignore[no-untyped-def]

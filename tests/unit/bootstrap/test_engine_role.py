@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nexgent.bootstrap import engine_role
-from nexgent.bootstrap.engine_role import EngineRole
+from nexgent.bootstrap.engine_role import EngineLoops, EngineRole
 from nexgent.infrastructure.database.lease import LeaseStatus
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.loops import LeftUnfinishedError, LoopWatch, TaskSet
@@ -99,11 +99,12 @@ class ARole:
         lease: Any = self.lease
         self.role = EngineRole(
             engine=engine,
+            loops=EngineLoops(
+                engine=engine, lease=lease, clock=clock, poll_seconds=0.01, watch=LoopWatch(clock)
+            ),
             lease=lease,
             load=self.load,
             clock=clock,
-            poll_seconds=0.01,
-            watch=LoopWatch(clock),
             by_hand=[self.by_hand.drain],
         )
 

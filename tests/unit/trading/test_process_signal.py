@@ -8,29 +8,12 @@ from decimal import Decimal
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.signals.models import DecisionOutcome, TokenMetrics
-from nexgent.domain.trading.process_signal import ProcessSignal
 from tests.builders import TOKEN, a_signal, an_agent
 from tests.fakes.engine import FakeEngine
-from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
-from tests.fakes.signals import FakeSignals
 from tests.patience import PATIENCE_SECONDS
 from tests.unit.trading.test_undecided_signals import Deciding
 
 A_SIGNAL = a_signal()
-
-
-def a_process(engine: FakeEngine, metrics: FakeTokenMetrics) -> ProcessSignal:
-    return ProcessSignal(
-        directory=engine.directory,
-        purchases=engine.purchases,
-        store=FakeSignals(),
-        trades=FakeSignalTrades(),
-        metrics=metrics,
-        latest_prices=engine.latest_prices,
-        clock=engine.clock,
-        publish=engine.events.append,
-        max_age_seconds=300,
-    )
 
 
 def with_filters(**filters: object) -> TradingConfig:
@@ -38,7 +21,8 @@ def with_filters(**filters: object) -> TradingConfig:
 
 
 async def test_agents_with_the_same_filters_get_the_same_gates_and_others_their_own() -> None:
-    engine, metrics = FakeEngine(), FakeTokenMetrics()
+    engine = FakeEngine()
+    metrics = engine.token_metrics
     metrics.figures[TOKEN] = TokenMetrics(
         market_cap_usd=Decimal(500), liquidity_usd=Decimal(500), holder_count=5
     )
@@ -53,7 +37,7 @@ async def test_agents_with_the_same_filters_get_the_same_gates_and_others_their_
     agents = [await engine.add_agent(an_agent(config)) for config in configs]
     off = await engine.add_agent(replace(an_agent(TradingConfig()), automated_trading_simulation=False))
 
-    decisions = await a_process(engine, metrics).execute(A_SIGNAL, 0.0)
+    decisions = await engine.parts.process_signal.execute(A_SIGNAL, 0.0)
 
     by_agent = {decision.agent_id: decision for decision in decisions}
     outcomes = [by_agent[agent.id].outcome for agent in (*agents, off)]
@@ -66,12 +50,13 @@ async def test_agents_with_the_same_filters_get_the_same_gates_and_others_their_
 
 
 async def test_figures_are_not_asked_for_when_only_an_agent_that_is_off_has_bounds() -> None:
-    engine, metrics = FakeEngine(), FakeTokenMetrics()
+    engine = FakeEngine()
+    metrics = engine.token_metrics
     bounded = an_agent(with_filters(liquidityMin=400))
     await engine.add_agent(replace(bounded, automated_trading_simulation=False))
     await engine.add_agent(an_agent(TradingConfig()))
 
-    decisions = await a_process(engine, metrics).execute(A_SIGNAL, 0.0)
+    decisions = await engine.parts.process_signal.execute(A_SIGNAL, 0.0)
 
     assert sorted(decision.outcome for decision in decisions) == ["EXECUTED", "SKIPPED"]
     assert metrics.asked == 0

@@ -12,18 +12,16 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalTrade
 from nexgent.domain.trading import process_signal
-from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.trading.watch.undecided_signals import (
     ANNOUNCED_WITHIN_SECONDS,
     REST_SECONDS,
-    UndecidedSignals,
 )
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, IntentId, SignalId
 from tests.builders import TOKEN, USER, a_draft, an_agent
 from tests.fakes.engine import FakeEngine
-from tests.fakes.signal_sources import FakeSignalTrades, FakeTokenMetrics
+from tests.fakes.signal_sources import FakeSignalTrades
 from tests.fakes.signals import FakeSignals
 from tests.patience import PATIENCE_SECONDS, until
 
@@ -75,21 +73,11 @@ class Deciding:
     """An engine whose agents decide on signals of one store."""
 
     def __init__(self) -> None:
-        self.engine, self.store, self.trades = FakeEngine(), Store(), Trades()
+        self.store, self.trades = Store(), Trades()
+        self.engine = FakeEngine(signals=self.store, signal_trades=self.trades)
         self.store.clock = self.engine.clock
         self.agents: list[Agent] = []
-        self.process = ProcessSignal(
-            directory=self.engine.directory,
-            purchases=self.engine.purchases,
-            store=self.store,
-            trades=self.trades,
-            metrics=FakeTokenMetrics(),
-            latest_prices=self.engine.latest_prices,
-            clock=self.engine.clock,
-            publish=self.engine.events.append,
-            max_age_seconds=MAX_AGE_SECONDS,
-        )
-        self.undecided = UndecidedSignals(process=self.process, store=self.store, clock=self.engine.clock)
+        self.process, self.undecided = self.engine.parts.process_signal, self.engine.parts.undecided
 
     @classmethod
     async def start(cls, *, agents: int = 1, balance_sol: int = 10) -> Deciding:

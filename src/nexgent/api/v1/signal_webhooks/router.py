@@ -123,7 +123,7 @@ async def test_webhook(
     rendered = rendered_alert(webhook, alert)
     refusal = why_refused(webhook, rendered, services.clock.now())
     draft = draft_of(webhook, rendered)
-    return TestOut.of(draft, await services.preview_signal.preview(draft), refusal)
+    return TestOut.of(draft, await services.preview_signal.execute(draft), refusal)
 
 
 @router.post(
@@ -137,4 +137,4 @@ async def test_signal(body: SignalIn, caller: SignalsCaller, services: Services)
     Runs all gates, protections and the sizing with the balances of this moment, and asks for a quote.
     """
     draft = body.draft(caller.user_id)
-    return TestOut.of(draft, await services.preview_signal.preview(draft))
+    return TestOut.of(draft, await services.preview_signal.execute(draft))

@@ -15,6 +15,7 @@ import structlog
 from nexgent.domain.signals.models import Signal
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.resume_signal import ResumeSignal
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.loops import TaskSet
@@ -35,8 +36,11 @@ REST_SECONDS = (2.0, 5.0, 15.0, 60.0)
 class UndecidedSignals:
     """Look for signals without decisions and process each."""
 
-    def __init__(self, *, process: ProcessSignal, store: SignalStore, clock: Clock) -> None:
+    def __init__(
+        self, *, process: ProcessSignal, resume: ResumeSignal, store: SignalStore, clock: Clock
+    ) -> None:
         self._process = process
+        self._resume = resume
         self._store = store
         self._clock = clock
         self._rests: dict[SignalId, tuple[int, float]] = {}
@@ -81,7 +85,7 @@ class UndecidedSignals:
             if self._process.owes_record(signal.id):
                 step = self._process.record_again
             elif self._process.take(signal.id):
-                step = self._process.resume
+                step = self._resume.execute
             else:
                 continue
             self._begun.add(signal.id)

@@ -1,0 +1,76 @@
+"""A signal that was left behind, by a crash or by an engine that lost its lease: a fresh one is traded, an old one is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalTrade
+from nexgent.domain.signals.ports import SignalTrades
+from nexgent.domain.trading.process_signal import ProcessSignal
+from nexgent.domain.trading.signal_candidates import Candidate, SignalCandidates
+from nexgent.domain.trading.signal_decisions import SignalDecisions
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import AgentId
+
+log = structlog.get_logger(__name__)
+
+
+class ResumeSignal:
+    """Looks first what was traded for it before."""
+
+    def __init__(
+        self,
+        *,
+        process: ProcessSignal,
+        candidates: SignalCandidates,
+        decisions: SignalDecisions,
+        trades: SignalTrades,
+        clock: Clock,
+        max_age_seconds: float,
+    ) -> None:
+        self._process = process
+        self._candidates = candidates
+        self._decisions = decisions
+        self._trades = trades
+        self._clock = clock
+        self._max_age = timedelta(seconds=max_age_seconds)
+
+    async def execute(self, signal: Signal) -> None:
+        """Decide on a signal that this process has taken.
+
+        Raises what keeps it from being decided; the signal has been let go then.
+        """
+        with self._process.at_work(signal.id):
+            try:
+                already = await self._trades.of_signal(signal.id)
+                if self._clock.now() - signal.created_at > self._max_age:
+                    await self._expire(signal, already)
+                    return
+            except BaseException:
+                self._process.let_go(signal.id)
+                raise
+        await self._process.execute(signal, self._clock.monotonic(), already)
+
+    async def _expire(self, signal: Signal, done: Mapping[AgentId, SignalTrade]) -> None:
+        """Record for every agent that the signal was too old to act on when it was reached."""
+        reason = f"the signal was older than {self._max_age.total_seconds():.0f} s when it was reached"
+
+        def decision(agent: Agent) -> SignalDecision:
+            if agent.id in done:
+                return self._decisions.earlier(signal, Candidate(agent, (), None), done[agent.id])
+            return SignalDecision(
+                signal_id=signal.id,
+                agent_id=agent.id,
+                outcome=DecisionOutcome.SKIPPED,
+                code="SIGNAL_EXPIRED",
+                reason=reason,
+                gates=(),
+                decided_at=self._clock.now(),
+            )
+
+        await self._process.record(signal, [decision(agent) for agent in self._candidates.agents(signal)])
+        log.warning("signal.expired", signal_id=signal.id)
