@@ -138,7 +138,7 @@ def _reason(trial: Trial, table: Table) -> str:
 
 
 def _print_table(trials: Sequence[Trial], table: Table) -> None:
-    """Print the figures of each area, and every mutant that was not killed."""
+    """Print the figures of each area, the killed in percent of those without a reason, and every mutant that was not killed."""
     places = dict.fromkeys(_area_of(trial.mutant, table.areas) for trial in trials)
     width = max((len(place) for place in (*places, "package")), default=0)
     print(f"\n{'package':<{width}}  tried  killed  survived  with a reason      %  seconds each")
@@ -147,7 +147,8 @@ def _print_table(trials: Sequence[Trial], table: Table) -> None:
         killed = sum(trial.verdict == KILLED for trial in own)
         excused = sum(bool(_reason(trial, table)) for trial in own)
         each = sum(trial.seconds for trial in own) / max(len(own), 1)
-        rate = 100 * killed / max(len(own), 1)
+        # What no test can notice says nothing about the tests.
+        rate = 100 * killed / max(len(own) - excused, 1)
         print(
             f"{place:<{width}}  {len(own):5}  {killed:6}  {len(own) - killed:8}  {excused:13}  {rate:5.1f}  {each:12.1f}"
         )
