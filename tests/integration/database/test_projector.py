@@ -328,6 +328,52 @@ async def test_an_unreadable_entry_does_not_stop_the_others(
     assert [state.wallet_address for state in await journal.load()] == [story.wallet]
 
 
+async def test_a_batch_that_breaks_sets_aside_what_broke_it_and_what_cannot_be_read(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    broken, poisoned, story = Story(), Story(), Story()
+    await add_owners(connection, [broken, poisoned, story])
+    await connection.execute(
+        f"ALTER TABLE agent_transactions ADD CONSTRAINT poison CHECK (agent_id <> '{poisoned.agent_id}')"
+    )
+    await connection.execute(
+        "INSERT INTO journal (entry_id, wallet_address, agent_id, seq, at, kind, postings, body)"
+        " VALUES (gen_random_uuid(), $1, $2, 1, now(), 'unheard of', '[]', '{}')",
+        broken.wallet,
+        broken.agent_id,
+    )
+    await journal.append([poisoned.deposit(), story.deposit()])
+
+    assert await projector.project_all() == 3
+
+    failures = await connection.fetch(
+        "SELECT wallet_address, error FROM projection_failures ORDER BY journal_id"
+    )
+    assert [row["wallet_address"] for row in failures] == [broken.wallet, poisoned.wallet]
+    assert all(row["error"] for row in failures)
+    assert await connection.fetchval("SELECT wallet_address FROM agent_balances") == story.wallet
+
+
+async def test_a_round_that_has_had_its_time_ends_with_the_batch_it_is_at(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    entries = [story.deposit() for _ in range(5)]
+    head = await journal.append(entries)
+    before = await projector.backlog()
+    assert (before.position, before.head, before.oldest_at) == (0, head, entries[0].at)
+
+    assert await projector.project_all(2, within_seconds=0) == 2
+
+    behind = await projector.backlog()
+    assert (behind.position, behind.head, behind.oldest_at) == (head - 3, head, entries[2].at)
+    assert await projector.project_all(2, within_seconds=60) == 3
+    done = await projector.backlog()
+    assert (done.position, done.oldest_at, done.failures) == (head, None, 0)
+    assert await projector.project_all(2, within_seconds=0) == 0
+
+
 async def test_foreign_text_cannot_break_a_row(
     journal: PostgresJournal, projector: Projector, connection: Connection
 ) -> None:
