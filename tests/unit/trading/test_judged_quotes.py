@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.prices.models import FetchResult, PriceSource
+from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource, SolPrice
 from nexgent.domain.trading.errors import TradeRejectedError
 from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.judged_quotes import (
@@ -22,7 +22,7 @@ from nexgent.domain.trading.rules.quote_plausibility import STUBBORN, is_plausib
 from nexgent.infrastructure.external.jupiter.simulation import SimulationSwapGateway
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
-from tests.builders import TOKEN, a_price, a_quote, an_observation, some_fees
+from tests.builders import T0, TOKEN, a_price, a_quote, an_observation, some_fees
 from tests.fakes.clock import FakeClock
 
 PRICE = Decimal("0.001")
@@ -215,3 +215,107 @@ def test_a_sale_that_was_refused_is_believed_within_more(refusals: int, least: s
     assert believed(str(Decimal(least) / 2), "1")
     assert believed("0.0001", "1") is stubborn
     assert not believed("-0.0001", "1")
+
+
+async def test_an_answer_serves_quotes_for_a_second() -> None:
+    desk = Desk("0.001", newest=None)
+    await desk.buy()
+    desk.clock.advance(0.999)
+    await desk.buy()
+    assert desk.witness.asked == 1
+
+    desk.clock.advance(0.001)
+    await desk.buy()
+    assert desk.witness.asked == 2
+
+
+async def test_a_price_judges_up_to_its_age_and_not_beyond() -> None:
+    for seconds, believed in ((10, False), (10.001, True)):
+        desk = Desk("0.0001", witness=None)
+        desk.clock.advance(seconds)
+        if believed:
+            assert (await desk.sell()).out_amount_raw > 0
+        else:
+            with pytest.raises(TradeRejectedError):
+                await desk.sell()
+
+
+async def test_refusals_in_a_row_are_forgotten_after_a_minute_or_a_sale_that_was_believed() -> None:
+    """At 0.0006 the first attempt is refused, and the second one right after is believed."""
+    desk = Desk("0.0006")
+
+    async def refused() -> bool:
+        try:
+            await desk.sell()
+        except TradeRejectedError:
+            return True
+        return False
+
+    assert await refused()
+    desk.clock.advance(60)
+    assert await refused()
+    desk.clock.advance(59.9)
+    assert not await refused()
+    assert await refused()
+
+
+async def test_purchases_that_were_refused_make_no_sale_more_believable() -> None:
+    desk = Desk("0.0006")
+    for _ in range(3):
+        with pytest.raises(TradeRejectedError):
+            await desk.buy()
+
+    with pytest.raises(TradeRejectedError):
+        await desk.sell()
+
+
+class Teller(Witness):
+    """Tells what the test wants it to."""
+
+    def __init__(self, *found: PriceObservation) -> None:
+        super().__init__(FakeClock(), None)
+        self.found = found
+
+    async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
+        return FetchResult(self.found, frozenset(), frozenset())
+
+
+class SolPriceOf150(NoSolPrice):
+    def current(self, now: object) -> SolPrice:  # type: ignore[override]
+        return SolPrice(Decimal(150), T0, PriceSource("pyth"))
+
+
+@pytest.mark.parametrize(
+    ("observation", "sol_price", "price"),
+    [
+        (an_observation(Decimal("0.001")), NoSolPrice(), "0.001"),
+        (an_observation(None, price_usd=Decimal("0.3")), SolPriceOf150(), "0.002"),
+        (an_observation(Decimal("0.001"), price_usd=Decimal("0.3")), SolPriceOf150(), "0.001"),
+        (an_observation(None, price_usd=Decimal("0.3")), NoSolPrice(), None),
+        (an_observation(None), SolPriceOf150(), None),
+        (an_observation(Decimal(0)), NoSolPrice(), None),
+        (an_observation(Decimal(-1)), NoSolPrice(), None),
+        (an_observation(Decimal("NaN")), NoSolPrice(), None),
+        (an_observation(Decimal(1), token=TokenAddress("another")), NoSolPrice(), None),
+    ],
+)
+async def test_what_the_other_source_says_is_a_price_in_sol_or_nothing(
+    observation: PriceObservation, sol_price: NoSolPrice, price: str | None
+) -> None:
+    judge = PriceJudge(
+        newest=lambda _: None, witness=Teller(observation), sol_price=sol_price, clock=FakeClock()
+    )
+
+    assert await judge.ask(TOKEN) == (Decimal(price) if price is not None else None)
+
+
+async def test_a_source_that_does_not_answer_knows_no_price() -> None:
+    class Away(Witness):
+        async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
+            raise ZeroDivisionError
+
+    judge = PriceJudge(
+        newest=lambda _: None, witness=Away(FakeClock(), None), sol_price=NoSolPrice(), clock=FakeClock()
+    )
+
+    assert await judge.ask(TOKEN) is None
