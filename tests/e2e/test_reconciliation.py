@@ -133,6 +133,27 @@ async def verify_chain(product: Product) -> tuple[int, dict[str, Any]]:
     return await nexgent(product, "verify", "--chain")
 
 
+async def settled(product: Product, *owners: Owner) -> None:
+    """Wait until a look at the owners' wallets finds nothing any more. A look costs less than a command, which is a process."""
+
+    async def nothing() -> bool:
+        for owner in owners:
+            answer = await product.http.post(
+                f"{product.url}/api/v1/wallets/{owner.wallet}/reconcile",
+                json={},
+                headers={"Authorization": f"Bearer {product.token()}"},
+            )
+            found = answer.json()
+            if answer.status_code == 409:  # a trade has just ended
+                return False
+            assert answer.status_code == 200, found
+            if found["waiting"] or found["booked"] or found["differences"]:
+                return False
+        return True
+
+    await until(nothing, "nothing is found any more", SETTLED_SECONDS)
+
+
 async def looked(control: SandboxControl) -> None:
     """Wait until the product has looked at its wallets once more."""
 
@@ -266,12 +287,9 @@ async def test_what_happens_elsewhere_is_booked_once(live: Product, keys: list[K
         assert Decimal(adopted["costSol"]) == Decimal("0.007")
 
         # Everything agrees, and looking again writes nothing.
-        async def agrees() -> bool:
-            code, _ = await verify_chain(live)
-            return code == 0
-
-        await until(agrees, "verify --chain finds nothing", SETTLED_SECONDS)
-        _, report = await verify_chain(live)
+        await settled(live, moved, part, sold, bought, late, orphan, given)
+        code, report = await verify_chain(live)
+        assert code == 0, report
         entries = report["entries"]
         for owner in (moved, part, sold, late, given):
             answer = await live.call("POST", f"/wallets/{owner.wallet}/reconcile", {})
@@ -291,12 +309,10 @@ async def test_a_node_that_says_nothing_true_is_not_believed(live: Product, keys
         await owner.bought()
         before = await owner.ledger()
 
-        async def can_be_compared() -> bool:
-            code, report = await verify_chain(live)
-            return code == 0 and bool(report["chain"])
-
-        await until(can_be_compared, "the trade has settled", SETTLED_SECONDS)
-        _, report = await verify_chain(live)
+        await settled(live, owner)
+        code, report = await verify_chain(live)
+        assert code == 0, report
+        assert report["chain"]
         entries = report["entries"]
         await control.fault("empty", "rpc", method="getTokenAccountsByOwner")
         code, report = await verify_chain(live)
@@ -345,34 +361,37 @@ async def test_deposits_come_back_and_commands_tell(tmp_path: Path) -> None:
             # An exit leaves the account empty, and it is closed by itself.
             await control.set_price(owner.mint, Decimal("0.0005"))
 
-            async def closed() -> bool:
-                accounts = (await nexgent(product, "rent"))[1][0]["accounts"]
-                return await owner.position() is None and not accounts
+            async def came_back() -> bool:
+                return [row["transactionType"] for row in await owner.rows()][3:] == ["DEPOSIT"]
 
-            await until(closed, "the account was closed", SETTLED_SECONDS)
+            await until(came_back, "the account was closed", SETTLED_SECONDS)
             await owner.agree()
+            assert await owner.position() is None
+            assert (await nexgent(product, "rent"))[1][0]["accounts"] == []
             (trade,) = await product.closed(owner.agent["id"])
             rows = await owner.rows()
             assert [row["transactionType"] for row in rows] == ["DEPOSIT", "SWAP", "SWAP", "DEPOSIT"]
             earned = (await owner.ledger())[SOL_MINT] - FUNDS
-            came_back = Decimal(rows[-1]["inputAmount"])
-            assert came_back == Decimal("0.00148844") - Decimal("0.000005")
-            assert Decimal(trade["profitLossSol"]) + came_back == Decimal(earned).scaleb(-9)
+            rent = Decimal(rows[-1]["inputAmount"])
+            assert rent == Decimal("0.00148844") - Decimal("0.000005")
+            assert Decimal(trade["profitLossSol"]) + rent == Decimal(earned).scaleb(-9)
 
             # Tokens somebody sends are listed and adopted from the command line.
             await control.fund(owner.wallet, mint=owner.mint, amount=3_000_000)
 
-            async def listed() -> list[dict[str, Any]]:
-                found: list[dict[str, Any]] = (await nexgent(product, "adopt"))[1][0]["orphans"]
-                return found
+            async def listed() -> bool:
+                answer = await product.call("GET", f"/wallets/{owner.wallet}/reconciliation")
+                return bool(answer["orphans"])
 
-            (orphan,) = await until(listed, "the orphan is listed", SETTLED_SECONDS)
+            await until(listed, "the orphan is listed", SETTLED_SECONDS)
+            (orphan,) = (await nexgent(product, "adopt"))[1][0]["orphans"]
             assert orphan["amount"] == "3"
             code, adopted = await nexgent(product, "adopt", owner.mint, "--cost", "0.0015")
             assert (code, adopted["costSol"]) == (0, "0.0015")
             assert await owner.position() is not None
 
             # With the service down nothing is booked, and the difference is told by the exit code.
+            await settled(product, owner)
             product.kill_service()
             await control.fund(owner.wallet, lamports=10**9)
 
