@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.mutants import mistakes
 from scripts.mutants.mistakes import ROOT, Area, Function, generate, mutated, read_table
+from scripts.mutants.runner import _Forks
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -213,3 +215,35 @@ def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None
         # No test runs it, but the module does.
         "killed 0 a.py made: `a * b`, * → //",
     ]
+
+
+class _Session:
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+
+class _Item:
+    """A test below some folders."""
+
+    def __init__(self, session: _Session, *folders: str) -> None:
+        self.session = session
+        self._folders = folders
+        session.items.append(self)
+
+    def listchain(self) -> list[object]:
+        return [self.session, *self._folders, self]
+
+
+def test_what_a_test_leaves_set_up_belongs_to_as_few_others_as_possible() -> None:
+    session = _Session()
+    first: Any = _Item(session, "integration", "database")
+    _Item(session, "integration", "database")
+    _Item(session, "integration", "queue")
+    unit = _Item(session, "unit")
+    another: Any = _Forks._another
+
+    assert another(first) is unit
+    session.items.remove(unit)
+    assert another(first) is session.items[2]
+    session.items[:] = [first]
+    assert another(first) is None

@@ -1,0 +1,151 @@
+"""Purchases of several at once: who trades with whom, what is told, and what a preview leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.ledger.models import FIRST_VENUE, TradeKind
+from nexgent.domain.trading.errors import QuoteFailedError
+from nexgent.domain.trading.events import TradeFinished
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview
+from nexgent.domain.trading.venues import SwapVenues, Venue
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import IntentId
+from tests.builders import TOKEN, a_config, a_live_agent, an_agent
+from tests.fakes.engine import FakeEngine
+from tests.fakes.market import FakeLiveSwaps, FakeSwaps
+from tests.patience import until
+
+ORDER = PurchaseOrder(TOKEN, "EXM", None, "manual")
+
+
+async def an_engine(paper: int, live: int = 0) -> tuple[FakeEngine, list[Agent]]:
+    swaps = FakeSwaps()
+    venues = SwapVenues(
+        [
+            Venue(FIRST_VENUE, TradingMode.SIMULATION, swaps),
+            Venue(FIRST_VENUE, TradingMode.LIVE, FakeLiveSwaps("live")),
+        ]
+    )
+    engine = FakeEngine(swaps=swaps, venues=venues)
+    agents = [an_agent(a_config()) for _ in range(paper)] + [a_live_agent(a_config()) for _ in range(live)]
+    for agent in agents:
+        await engine.add_agent(agent)
+        if agent.trading_mode is TradingMode.LIVE:
+            engine.keys.loaded.add(agent.wallets[0].address)
+    return engine, agents
+
+
+def _told(engine: FakeEngine) -> list[tuple[TradeKind, bool, str | None]]:
+    events = [event for event in engine.events if isinstance(event, TradeFinished)]
+    return [(event.kind, event.succeeded, event.code) for event in events]
+
+
+async def _previews(
+    engine: FakeEngine, agents: Sequence[Agent], size: str | None = "1"
+) -> list[PurchasePreview]:
+    size_sol = Decimal(size) if size is not None else None
+    buyers = [Buyer(agent, agent.wallets[0], IntentId(new_id()), size_sol) for agent in agents]
+    return await engine.purchases.preview(ORDER, buyers)
+
+
+@pytest.mark.parametrize(("paper", "live"), [(0, 0), (2, 0), (0, 1), (0, 2), (1, 2)])
+async def test_paper_and_live_wallets_buy_side_by_side(paper: int, live: int) -> None:
+    engine, agents = await an_engine(paper, live)
+
+    results = await engine.buy(agents, size_sol=Decimal(1))
+
+    assert {result.buyer.agent.id for result in results} == {agent.id for agent in agents}
+    assert [result.code for result in results] == [None] * (paper + live)
+    assert all(len(engine.positions(agent)) == 1 for agent in agents)
+
+
+@pytest.mark.parametrize("count", [25, 26, 51])
+async def test_a_burst_of_any_size_is_bought_by_everybody_once(count: int) -> None:
+    engine, agents = await an_engine(count)
+
+    results = await engine.buy(agents, size_sol=Decimal(1))
+
+    assert len(results) == count
+    assert all(result.position is not None for result in results)
+    assert all(len(engine.positions(agent)) == 1 for agent in agents)
+    assert set(results[0].stages_ms) == {"intended", "quoted", "recorded"}
+
+
+async def test_how_a_purchase_ended_is_told_once_it_had_begun() -> None:
+    engine, (agent, poor) = await an_engine(2)
+    await engine.buy([agent], size_sol=Decimal(1))
+    engine.swaps.failures.append(QuoteFailedError("no route"))
+    await engine.buy([poor], size_sol=Decimal(1))
+    # What was refused before it began is a decision, and no trade.
+    await engine.buy([poor], size_sol=Decimal(1_000))
+
+    assert _told(engine) == [
+        (TradeKind.PURCHASE, True, None),
+        (TradeKind.PURCHASE, False, "QUOTE_FAILED"),
+    ]
+
+
+async def test_a_purchase_that_recovery_carries_on_is_told_as_well() -> None:
+    engine, (agent,) = await an_engine(1)
+    engine.swaps.gate = asyncio.Event()
+    buying = asyncio.create_task(engine.buy([agent], size_sol=Decimal(1)))
+    await until(lambda: bool(engine.swaps.requests) and len(engine.journal.entries) == 2)
+    buying.cancel()
+    await asyncio.gather(buying, return_exceptions=True)
+    engine.swaps.gate = None
+    assert _told(engine) == []
+
+    assert await engine.recovery.run_once() == 1
+
+    assert _told(engine) == [(TradeKind.PURCHASE, True, None)]
+    (position,) = engine.positions(agent)
+    assert position.quantity_raw == 1_000_000_000
+
+
+async def test_a_preview_decides_and_quotes_and_leaves_nothing_behind() -> None:
+    engine, agents = await an_engine(2, 2)
+    entries = len(engine.journal.entries)
+
+    previews = await _previews(engine, agents)
+
+    assert {preview.result.buyer.agent.id for preview in previews} == {agent.id for agent in agents}
+    for preview in previews:
+        assert preview.quote is not None
+        assert (preview.quote.in_amount_raw, preview.decimals) == (1_000_000_000, 6)
+        assert (preview.result.size_sol, preview.result.code) == (Decimal(1), None)
+    assert len(engine.journal.entries) == entries
+    assert not any(engine.ledger.head(agent.wallets[0].address).intents for agent in agents)
+
+
+async def test_a_preview_says_why_not() -> None:
+    engine, (agent, other) = await an_engine(2)
+
+    (poor,) = await _previews(engine, [agent], "1000")
+    assert (poor.quote, poor.result.code) == (None, "POSITION_SIZE_EXCEEDS_BALANCE")
+    assert engine.swaps.requests == []
+
+    engine.swaps.failures.append(QuoteFailedError("no route"))
+    (unquoted,) = await _previews(engine, [other])
+    assert (unquoted.quote, unquoted.result.code) == (None, "QUOTE_FAILED")
+
+    engine.journal.down = True
+    elsewhere = FakeEngine(engine.journal)
+    elsewhere.directory.load([agent])
+    (away,) = await _previews(elsewhere, [agent])
+    assert (away.quote, away.result.code) == (None, "JOURNAL_UNAVAILABLE")
+
+
+async def test_who_is_refused_in_a_preview_keeps_nobody_else_from_a_quote() -> None:
+    engine, agents = await an_engine(2)
+    await engine.buy(agents[:1], size_sol=Decimal(1))
+
+    refused, quoted = await _previews(engine, agents, None)
+
+    assert (refused.quote, refused.result.code) == (None, "POSITION_EXISTS")
+    assert quoted.quote is not None
