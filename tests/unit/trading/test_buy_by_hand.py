@@ -77,6 +77,17 @@ async def test_a_foreign_wallet_is_not_found() -> None:
     with pytest.raises(TradeRejectedError) as refused:
         await use_case.execute(replace(request, wallet_address=WalletAddress("sim_other")))
     assert refused.value.code == "WALLET_NOT_FOUND"
+    assert refused.value.message == "Wallet not found: it is not one of the agent's"
+
+
+async def test_an_agent_without_a_wallet_of_its_mode_buys_nothing() -> None:
+    engine, use_case, request = await prepared()
+    (agent,) = engine.directory.all()
+    engine.bus.publish(AgentSaved(replace(agent, trading_mode=TradingMode.LIVE)))
+
+    with pytest.raises(TradeRejectedError) as refused:
+        await use_case.execute(request)
+    assert refused.value.message == "Wallet not found: the agent has no live wallet"
 
 
 async def test_outages_are_told_from_refusals() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ import pytest
 from nexgent.config.sections import TradingSettings
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.ledger.errors import InsufficientBalanceError, StaleWalletError
+from nexgent.domain.ledger.errors import InsufficientBalanceError, JournalUnavailableError, StaleWalletError
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS
 from nexgent.domain.ledger.models import (
     FIRST_VENUE,
@@ -299,3 +300,14 @@ async def test_a_purchase_that_is_overtaken_is_decided_again_but_not_for_ever() 
     (refused,) = await engine.buy(agents[1:], size_sol=Decimal(1))
     assert (refused.code, refused.intended) == (StaleWalletError.code, False)
     assert journal.busy == 0
+
+
+async def test_a_journal_that_is_away_ends_an_order_whose_quote_is_still_on_its_way() -> None:
+    desk = await a_desk()
+    desk.engine.swaps.gate = asyncio.Event()
+    desk.engine.journal.down = True
+
+    with pytest.raises(JournalUnavailableError):
+        await desk.close()
+
+    assert (desk.intents, len(desk.engine.positions(desk.agent))) == (0, 1)
