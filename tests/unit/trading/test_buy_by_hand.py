@@ -12,6 +12,8 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.errors import AgentNotFoundError
+from nexgent.domain.agents.events import AgentSaved
+from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.errors import JournalUnavailableError
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError

@@ -6,8 +6,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from nexgent.domain.agents.config import TradingConfig, update_config
-from nexgent.domain.signals.events import SignalReceived
-from nexgent.domain.signals.models import DecisionOutcome, TokenMetrics
+from nexgent.domain.signals.events import SignalProcessed, SignalReceived
+from nexgent.domain.signals.models import DecisionOutcome, SignalTrade, TokenMetrics
+from nexgent.shared.ids import purchase_intent_id
+from nexgent.shared.types import SignalId
 from tests.builders import TOKEN, a_signal, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.patience import PATIENCE_SECONDS
@@ -77,3 +79,47 @@ async def test_a_process_that_is_no_longer_the_engine_leaves_the_signal_to_the_n
     assert await it.undecided.run_once() == 1
     assert it.outcomes(signal) == [DecisionOutcome.EXECUTED] * 3
     assert all(len(it.engine.positions(agent)) == 1 for agent in it.agents)
+
+
+async def test_a_signal_that_is_told_twice_is_taken_on_once() -> None:
+    it = await Deciding.start()
+    signal = await it.stored()
+
+    for _ in range(2):
+        it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+
+    assert len([event for event in it.engine.events if isinstance(event, SignalProcessed)]) == 1
+    assert len(it.engine.swaps.requests) == 1
+
+
+async def test_whoever_has_bought_for_a_signal_does_not_buy_again_after_a_restart() -> None:
+    it = await Deciding.start(agents=2)
+    signal = await it.stored()
+    bought, other = it.agents
+    intent_id = purchase_intent_id(bought.id, signal.id)
+    earlier = SignalTrade(
+        agent_id=bought.id,
+        intent_id=intent_id,
+        status="settled",
+        transaction_id=None,
+        position_id=None,
+        code=None,
+        reason=None,
+    )
+    it.trades.trades[signal.id] = {bought.id: earlier}
+
+    assert await it.undecided.run_once() == 1
+
+    assert it.outcomes(signal) == [DecisionOutcome.EXECUTED] * 2
+    assert (len(it.engine.positions(bought)), len(it.engine.positions(other))) == (0, 1)
+
+
+def test_an_agent_has_one_intent_for_a_signal() -> None:
+    agent, other = an_agent(), an_agent()
+
+    assert purchase_intent_id(agent.id, SignalId(1)) == purchase_intent_id(agent.id, SignalId(1))
+    assert purchase_intent_id(agent.id, SignalId(1)) != purchase_intent_id(agent.id, SignalId(2))
+    assert purchase_intent_id(agent.id, SignalId(1)) != purchase_intent_id(other.id, SignalId(1))

@@ -10,9 +10,11 @@ import pytest
 
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import FIRST_VENUE, TradeKind
+from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.errors import QuoteFailedError
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import IntentId
@@ -149,3 +151,39 @@ async def test_who_is_refused_in_a_preview_keeps_nobody_else_from_a_quote() -> N
 
     assert (refused.quote, refused.result.code) == (None, "POSITION_EXISTS")
     assert quoted.quote is not None
+
+
+async def test_a_purchase_that_is_under_way_is_not_begun_again() -> None:
+    engine, (agent,) = await an_engine(1)
+    engine.swaps.gate = asyncio.Event()
+    buyer = Buyer(agent, agent.wallets[0], IntentId(new_id()), Decimal(1))
+    first = asyncio.create_task(engine.purchases.execute(ORDER, [buyer]))
+    await until(lambda: bool(engine.swaps.requests))
+
+    (again,) = await engine.purchases.execute(ORDER, [buyer])
+
+    assert (again.code, again.intended) == ("PURCHASE_IN_PROGRESS", False)
+    engine.swaps.gate.set()
+    (bought,) = await first
+    assert bought.position is not None
+
+
+async def test_how_long_a_trade_took_is_told() -> None:
+    engine, (agent,) = await an_engine(1)
+    engine.clock.advance(5)
+    (bought,) = await engine.buy([agent], size_sol=Decimal(1))
+    assert bought.position is not None
+    engine.clock.advance(5)
+    await engine.sales.execute(
+        ClosePositionRequest(
+            wallet_address=bought.position.wallet_address,
+            position_id=bought.position.id,
+            reason=CloseReason.MANUAL,
+        )
+    )
+
+    told = [event for event in engine.events if isinstance(event, TradeFinished)]
+    assert [(event.kind, event.seconds) for event in told] == [
+        (TradeKind.PURCHASE, 0.0),
+        (TradeKind.SALE, 0.0),
+    ]
