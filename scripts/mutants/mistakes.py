@@ -85,6 +85,27 @@ def mutated(source: bytes, mutant: Mutant) -> bytes:
     return source[: mutant.start] + mutant.new.encode() + source[mutant.end :]
 
 
+def run_by_module(source: bytes) -> set[str]:
+    """Return the names of what a module runs itself when it is imported, functions that only other functions call included."""
+    body = ast.parse(source).body
+    functions = {
+        node.name: _names_in(node)
+        for node in body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    plain = (
+        node for node in body if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    )
+    reached = {name for node in plain for name in _names_in(node)}
+    while more := {name for one in reached & functions.keys() for name in functions[one]} - reached:
+        reached |= more
+    return reached & functions.keys()
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
 def _function_around(source: bytes, lines: range) -> Function | None:
     """Return the function in whose body all of the lines are."""
     finder = _Finder(source)

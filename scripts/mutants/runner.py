@@ -25,7 +25,7 @@ from types import CodeType, FunctionType
 import pytest
 
 from scripts.mutants.measure import PYTEST, Measured, environment, few_examples
-from scripts.mutants.mistakes import CODE, Function, Mutant, mutated
+from scripts.mutants.mistakes import CODE, Function, Mutant, mutated, run_by_module
 
 KILLED, SURVIVED, UNREACHED, BROKEN = "killed", "SURVIVED", "UNREACHED", "BROKEN"
 # Passed; failed; interrupted, or nothing found to run, as when a module cannot be imported any more; never ended.
@@ -76,9 +76,12 @@ class Bench:
 
     def _try_outside(self, mutant: Mutant) -> None:
         """Try what acts on import. That may be a function as well: one that no test runs, but the module itself."""
+        function = mutant.function
+        if function is not None and function.name not in run_by_module(self.source(mutant).read_bytes()):
+            self.tell(mutant, UNREACHED, 0.0)
+            return
         verdict, seconds = self.on_import(replace(mutant, function=None))
-        unreached = mutant.function is not None and verdict == SURVIVED
-        self.tell(mutant, UNREACHED if unreached else verdict, seconds)
+        self.tell(mutant, verdict, seconds)
 
     def tell(self, mutant: Mutant, verdict: str, seconds: float) -> None:
         self._told(Trial(mutant, verdict, seconds, len(self.witnesses(mutant))))

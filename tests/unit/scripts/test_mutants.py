@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.mutants import mistakes
-from scripts.mutants.mistakes import ROOT, Area, Function, generate, mutated, read_table
+from scripts.mutants.mistakes import ROOT, Area, Function, generate, mutated, read_table, run_by_module
 from scripts.mutants.runner import _Forks
 from tests.patience import PATIENCE_SECONDS
 
@@ -71,6 +71,12 @@ def test_small_mistakes_are_made_up_where_something_is_decided(tmp_path: Path) -
         "    if not a <= b and b:\n        go(a)\n    return a - 1\n",
         "    if not a <= b and b:\n        go(a)\n    return a + 2\n",
     }
+
+
+def test_what_a_module_runs_itself_is_known() -> None:
+    source = b"def a(): b()\ndef b(): ...\ndef c(): a()\nclass D:\n    x = c()\nX = [a() for _ in Y]\n"
+
+    assert run_by_module(source) == {"a", "b"}
 
 
 def test_a_mistake_knows_its_function_and_the_lines_that_do_something(tmp_path: Path) -> None:

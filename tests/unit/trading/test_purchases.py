@@ -141,6 +141,8 @@ async def test_a_preview_says_why_not() -> None:
     elsewhere.directory.load([agent])
     (away,) = await _previews(elsewhere, [agent])
     assert (away.quote, away.result.code) == (None, "JOURNAL_UNAVAILABLE")
+    (refused,) = await elsewhere.buy([agent], size_sol=Decimal(1))
+    assert (refused.code, refused.intended) == ("JOURNAL_UNAVAILABLE", False)
 
 
 async def test_who_is_refused_in_a_preview_keeps_nobody_else_from_a_quote() -> None:
