@@ -8,6 +8,7 @@ FOLDERS = {
     "auth": "Authentication",
     "dashboard": "Dashboard",
     "agents": "Agents",
+    "overview": "Overview",
     "balances": "Agent Balances",
     "transactions": "Agent Transactions",
     "signals": "Trading Signals",

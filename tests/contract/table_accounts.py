@@ -116,6 +116,42 @@ ACCOUNTS = (
         headers={"x-nexgent-machine-key": "@machine_key"},
         refusals=(Refusal(403, "Forbidden", without_headers=True, code="NOT_THE_MACHINE"),),
     ),
+    # --- all agents together
+    Contract(
+        "GET /overview", SESSION, 200,
+        {
+            "mode": MODE, "agents": INT, "openPositions": INT, "portfolioBalanceSol": DECIMAL, "solBalance": DECIMAL,
+            "positionsValueSol": DECIMAL, "unrealizedProfitLossSol": DECIMAL,
+            "periods": [
+                {
+                    "period": one_of("today", "7d", "30d", "all"), "since": Nullable(TIME), "closedTrades": INT, "wins": INT,
+                    "winRate": NUMBER, "profitLossSol": DECIMAL, "profitLossUsd": DECIMAL,
+                }
+            ],
+        },
+        query={"timezone": "Europe/Berlin"},
+        refusals=(Refusal(400, "mode", query={"mode": "paper"}), Refusal(400, "timezone", query={"timezone": "Mars"})),
+    ),
+    Contract(
+        "GET /overview/equity", SESSION, 200,
+        {
+            "mode": MODE, "timeframe": one_of("24h", "7d", "30d", "all"),
+            "points": [{"time": TIME, "portfolioBalanceSol": DECIMAL, "wallets": INT}],
+        },
+        refusals=(Refusal(400, "timeframe", query={"timeframe": "1y"}),),
+    ),
+    Contract(
+        "GET /overview/attention", SESSION, 200,
+        {
+            "items": [
+                dict.fromkeys(("code", "agentName", "walletAddress", "tokenAddress", "tokenSymbol"), Nullable(TEXT))
+                | {
+                    "kind": TEXT, "severity": one_of("danger", "warning", "info"), "text": TEXT, "agentId": Nullable(UUID),
+                    "positionId": Nullable(UUID), "since": Nullable(TIME),
+                }
+            ]
+        },
+    ),
     # --- wallets
     Contract(
         "GET /wallets/agent/{agentId}", SESSION, 200,

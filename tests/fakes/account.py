@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from nexgent.domain.performance.models import Snapshot
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.performance.models import EquityPoint, PeriodTotals, Snapshot
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.domain.transactions.queries import ClosedTradeRow
 from nexgent.domain.users.api_keys import ApiKeyRecord
@@ -102,3 +103,38 @@ class FakeFigures:
             one for (agent, address, _), one in self.kept.items() if (agent, address) == (agent_id, wallet)
         ]
         return sorted(own, key=lambda one: one.hour)
+
+
+class FakeOverview:
+    """Sums and curves over several agents that a test puts in; what was asked for is kept."""
+
+    def __init__(self) -> None:
+        self.points: list[EquityPoint] = []
+        self.first: datetime | None = None
+        self.asked: list[tuple[TradingMode, datetime, datetime, timedelta]] = []
+        self.starts: Mapping[str, datetime | None] = {}
+
+    async def totals_by_period(
+        self, agents: Sequence[AgentId], mode: TradingMode, starts: Mapping[str, datetime | None]
+    ) -> Sequence[PeriodTotals]:
+        self.starts = starts
+        return [
+            PeriodTotals(
+                period=name,
+                since=since,
+                count=3,
+                wins=1,
+                profit_loss_sol=Decimal("0.5"),
+                profit_loss_usd=Decimal(75),
+            )
+            for name, since in starts.items()
+        ]
+
+    async def equity(
+        self, agents: Sequence[AgentId], mode: TradingMode, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[EquityPoint]:
+        self.asked.append((mode, start, end, step))
+        return self.points
+
+    async def first_snapshot(self, agents: Sequence[AgentId], mode: TradingMode) -> datetime | None:
+        return self.first

@@ -60,7 +60,7 @@ from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, UserId
 from tests.builders import USER
-from tests.fakes.account import FakeFigures, FakeKeyRows
+from tests.fakes.account import FakeFigures, FakeKeyRows, FakeOverview
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.bookkeeping import (
     FakeHandEntries,
@@ -583,6 +583,7 @@ class FakeApi:
         self.protection_state = engine.protections
         self.protection_store = FakeProtectionStore()
         self.figures = FakeFigures()
+        self.all_figures = FakeOverview()
         self.prices = FakePriceHistory()
         self.copies = FakeCopies()
         self.live_market = FakeLiveMarket()
@@ -598,6 +599,7 @@ class FakeApi:
                 closed_trades=self.closed_trades,
                 hand_entries=self.hand_entries,
                 figures=self.figures,
+                all_figures=self.all_figures,
                 recorded_prices=self.prices,
                 shadow_fills=self.shadow_fills,
                 projections=self.projections,

@@ -31,6 +31,7 @@ from nexgent.api.v1.health.router import router as health
 from nexgent.api.v1.historical_swaps.router import router as historical_swaps
 from nexgent.api.v1.live.router import router as live
 from nexgent.api.v1.metrics.router import router as metrics
+from nexgent.api.v1.overview.router import router as overview
 from nexgent.api.v1.performance.router import router as performance
 from nexgent.api.v1.positions.router import router as positions
 from nexgent.api.v1.positions.views import PositionFragments
@@ -55,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     positions,
     agents,
     performance,
+    overview,
     trades,
     balances,
     transactions,

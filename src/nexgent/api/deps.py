@@ -16,6 +16,7 @@ from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
+from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
@@ -26,6 +27,7 @@ from nexgent.domain.live_check.check import LiveCheck
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
+from nexgent.domain.performance.overview import DescribeOverview
 from nexgent.domain.price_history.price_chart import PriceChart
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.ports import SolPriceFeed
@@ -176,6 +178,8 @@ class ApiServices:
     agent_performance: AgentPerformance
     balance_history: BalanceHistory
     price_chart: PriceChart
+    describe_overview: DescribeOverview
+    list_notices: ListNotices
     list_wallets: ListWallets
     assign_wallet: AssignWallet
     reset_wallet: ResetWallet

@@ -68,6 +68,7 @@ _TAGS = {
     "health": "For load balancers and supervisors; public.",
     "historical swaps": "Closed trades, from the first purchase to the last sale.",
     "metrics": "Figures for Prometheus.",
+    "overview": "All agents of a user together, and what needs attention.",
     "positions": "Open positions.",
     "price history": "What tokens cost over time, and what was traded meanwhile.",
     "price feeds": "The SOL price as the engine knows it.",

@@ -10,6 +10,7 @@ import asyncpg
 from nexgent.api.deps import ApiServices, ApiValues, EngineProbe, ServerProbe
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
+from nexgent.bootstrap.attention import build_attention
 from nexgent.bootstrap.engine import Engine, OrdersByHand
 from nexgent.bootstrap.market import Market
 from nexgent.bootstrap.protections import ProtectionParts
@@ -36,7 +37,8 @@ from nexgent.domain.live_check.ports import LiveMarket
 from nexgent.domain.live_check.wallet_trial import WalletTrial
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
-from nexgent.domain.performance.ports import PerformanceQueries
+from nexgent.domain.performance.overview import DescribeOverview
+from nexgent.domain.performance.ports import OverviewQueries, PerformanceQueries
 from nexgent.domain.price_history.ports import PriceHistoryQueries
 from nexgent.domain.price_history.price_chart import PriceChart
 from nexgent.domain.prices.ports import SolPriceFeed
@@ -53,6 +55,7 @@ from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQ
 from nexgent.domain.users.web_links import WebLinks
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
+from nexgent.infrastructure.database.stores.overview import PostgresOverview
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
 from nexgent.infrastructure.database.stores.price_history import PostgresPriceHistory
 from nexgent.infrastructure.database.stores.queries import (
@@ -79,6 +82,7 @@ class ApiPorts:
     closed_trades: ClosedTradeQueries
     hand_entries: HandEntries
     figures: PerformanceQueries
+    all_figures: OverviewQueries
     recorded_prices: PriceHistoryQueries
     shadow_fills: ShadowFills
     projections: Projections
@@ -116,6 +120,7 @@ def api_ports(
         closed_trades=PostgresClosedTradeQueries(pool),
         hand_entries=PostgresHandEntries(pool),
         figures=PostgresPerformance(pool),
+        all_figures=PostgresOverview(pool),
         recorded_prices=PostgresPriceHistory(pool),
         shadow_fills=PostgresShadowFills(pool),
         projections=projections,
@@ -236,6 +241,23 @@ def build_api_services(
             clock=clock,
         ),
         balance_history=BalanceHistory(directory=directory, queries=ports.figures, clock=clock),
+        describe_overview=DescribeOverview(
+            directory=directory,
+            ledger=ledger,
+            latest_prices=engine.latest_prices,
+            queries=ports.all_figures,
+            clock=clock,
+        ),
+        list_notices=build_attention(
+            engine,
+            keys=ports.keys,
+            protections=protections.state,
+            reconciliation=reconciliation.loop,
+            health=health,
+            sol_price=ports.sol_price,
+            max_price_age_seconds=max_price_age_seconds,
+            clock=clock,
+        ),
         price_chart=PriceChart(
             directory=directory, book=engine.book, queries=ports.recorded_prices, clock=clock
         ),

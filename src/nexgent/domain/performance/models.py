@@ -37,6 +37,27 @@ class WalletDue:
     last_hour: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodTotals:
+    """What the closed trades of a period brought; `since` is where it begins, None for all there ever were."""
+
+    period: str
+    since: datetime | None
+    count: int
+    wins: int
+    profit_loss_sol: Decimal
+    profit_loss_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityPoint:
+    """What some wallets were worth together at an exact hour, in SOL; `wallets` counts those that had a snapshot."""
+
+    time: datetime
+    portfolio_balance_sol: Decimal
+    wallets: int
+
+
 def hour_of(moment: datetime) -> datetime:
     """Return the UTC hour a moment lies in."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

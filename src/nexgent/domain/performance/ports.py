@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import Entry
-from nexgent.domain.performance.models import Snapshot, WalletDue
+from nexgent.domain.performance.models import EquityPoint, PeriodTotals, Snapshot, WalletDue
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
@@ -28,6 +29,26 @@ class PerformanceQueries(Protocol):
 
     async def daily_snapshots(self, agent_id: AgentId, wallet: WalletAddress) -> Sequence[Snapshot]:
         """Return the snapshots of UTC midnights, oldest first; the hourly ones as long as there is no midnight yet."""
+
+
+class OverviewQueries(Protocol):
+    """The same over several agents, in one mode. The caller has checked whose they are."""
+
+    async def totals_by_period(
+        self, agents: Sequence[AgentId], mode: TradingMode, starts: Mapping[str, datetime | None]
+    ) -> Sequence[PeriodTotals]:
+        """Return the sums over closed trades since each start, in the order of the starts."""
+        ...
+
+    async def equity(
+        self, agents: Sequence[AgentId], mode: TradingMode, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[EquityPoint]:
+        """Return what all wallets were worth at each step, bounds included; steps before the first snapshot are left out."""
+        ...
+
+    async def first_snapshot(self, agents: Sequence[AgentId], mode: TradingMode) -> datetime | None:
+        """Return the hour of the oldest snapshot."""
+        ...
 
 
 class SnapshotStore(Protocol):

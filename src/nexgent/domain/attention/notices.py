@@ -1,0 +1,90 @@
+"""What somebody should look after, from whoever knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent
+from nexgent.shared.clock import Clock
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, UserId, WalletAddress
+
+
+class NoticeKind(StrEnum):
+    """What it is about."""
+
+    EXIT_DELAYED = "exit_delayed"
+    PRICE_STALE = "price_stale"
+    SOL_PRICE_STALE = "sol_price_stale"
+    WALLET_LOCKED = "wallet_locked"
+    WALLET_UNRECONCILED = "wallet_unreconciled"
+    ORPHAN_TOKEN = "orphan_token"  # noqa: S105 -- a token of the chain
+    PROTECTION = "protection"
+    KILL_SWITCH = "kill_switch"
+    ENGINE_ELSEWHERE = "engine_elsewhere"
+    ENGINE_NOT_READY = "engine_not_ready"
+    ENGINE_LATE = "engine_late"
+
+
+class Severity(StrEnum):
+    """How much it matters: money is in danger, something does not work, or it is good to know."""
+
+    DANGER = "danger"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing, in words for people, with what it concerns. `since` is when it began, where that is known."""
+
+    kind: NoticeKind
+    severity: Severity
+    text: str
+    code: str | None = None
+    agent_id: AgentId | None = None
+    agent_name: str | None = None
+    wallet_address: WalletAddress | None = None
+    position_id: PositionId | None = None
+    token_address: TokenAddress | None = None
+    token_symbol: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, and when."""
+
+    user_id: UserId
+    agents: Sequence[Agent]
+    now: datetime
+
+
+class NoticeSource(Protocol):
+    """Somebody who knows of one kind of trouble. It looks at memory only."""
+
+    def of(self, asked: Asked) -> Iterable[Notice]:
+        """Return what concerns a user."""
+        ...
+
+
+_ORDER = list(Severity)
+
+
+class ListNotices:
+    """All of a user's, what matters most first."""
+
+    def __init__(self, *, directory: AgentDirectory, sources: Sequence[NoticeSource], clock: Clock) -> None:
+        self._directory = directory
+        self._sources = sources
+        self._clock = clock
+
+    def execute(self, user_id: UserId) -> list[Notice]:
+        """Return them."""
+        asked = Asked(user_id, self._directory.of_user(user_id), self._clock.now())
+        found = [notice for source in self._sources for notice in source.of(asked)]
+        return sorted(found, key=lambda notice: _ORDER.index(notice.severity))

@@ -1,0 +1,112 @@
+"""All agents of a user together, in one mode: what they hold, what they earned, and what they were worth over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Literal
+
+from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.errors import UnknownWalletError
+from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.performance.models import HOUR, EquityPoint, PeriodTotals, hour_of, position_figures
+from nexgent.domain.performance.ports import OverviewQueries
+from nexgent.domain.performance.summary import ClosedTradeTotals, PerformanceSummary, summarise_totals
+from nexgent.domain.prices.latest import LatestPrices
+from nexgent.shared.clock import Clock
+from nexgent.shared.money import SOL_MINT, sol
+from nexgent.shared.types import UserId
+
+EquityTimeframe = Literal["24h", "7d", "30d", "all"]
+_LENGTHS: dict[EquityTimeframe, timedelta] = {
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The figures of this moment, and what closed trades brought today, in 7 and 30 days, and in all."""
+
+    agents: int
+    summary: PerformanceSummary
+    periods: Sequence[PeriodTotals]
+
+
+class DescribeOverview:
+    """Paper and live money are never added up."""
+
+    def __init__(
+        self,
+        *,
+        directory: AgentDirectory,
+        ledger: Ledger,
+        latest_prices: LatestPrices,
+        queries: OverviewQueries,
+        clock: Clock,
+    ) -> None:
+        self._directory = directory
+        self._ledger = ledger
+        self._latest_prices = latest_prices
+        self._queries = queries
+        self._clock = clock
+
+    async def execute(self, user_id: UserId, mode: TradingMode, zone: tzinfo) -> Overview:
+        """Return the overview; today begins at midnight in `zone`. Raises `UnavailableError`."""
+        agents = list(self._directory.each_of_user(user_id))
+        lamports, figures = 0, []
+        for agent in agents:
+            wallet = agent.wallet_for(mode)
+            if wallet is None:
+                continue
+            try:
+                state = await self._ledger.fresh(wallet.address)
+            except UnknownWalletError:
+                continue
+            lamports += state.balance_raw(SOL_MINT)
+            for position in state.positions.values():
+                price = self._latest_prices.get(position.token_address)
+                figures.append(position_figures(position, price.price_sol if price is not None else None))
+        now = self._clock.now()
+        starts = {
+            "today": now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0),
+            "7d": now - _LENGTHS["7d"],
+            "30d": now - _LENGTHS["30d"],
+            "all": None,
+        }
+        periods = await self._queries.totals_by_period([agent.id for agent in agents], mode, starts)
+        whole = next((one for one in periods if one.period == "all"), None)
+        closed = (
+            ClosedTradeTotals(whole.count, whole.wins, whole.profit_loss_sol)
+            if whole is not None
+            else ClosedTradeTotals()
+        )
+        return Overview(len(agents), summarise_totals(sol(lamports), closed, figures), periods)
+
+    async def equity(
+        self, user_id: UserId, mode: TradingMode, timeframe: EquityTimeframe
+    ) -> Sequence[EquityPoint]:
+        """Return what all wallets were worth together: every hour, for `all` every midnight (UTC), oldest first.
+
+        A wallet without a snapshot of an hour counts with its last one of two days. Raises `UnavailableError`.
+        """
+        agents = [agent.id for agent in self._directory.each_of_user(user_id)]
+        until = hour_of(self._clock.now())
+        length = _LENGTHS.get(timeframe)
+        if length is not None:
+            return await self._queries.equity(agents, mode, until - length, until, HOUR)
+        first = await self._queries.first_snapshot(agents, mode)
+        if first is None:
+            return ()
+        midnight = until.replace(hour=0)
+        if midnight - first < 2 * _DAY:
+            return await self._queries.equity(agents, mode, first, until, HOUR)
+        return await self._queries.equity(agents, mode, _midnight_after(first), midnight, _DAY)
+
+
+def _midnight_after(moment: datetime) -> datetime:
+    return hour_of(moment).replace(hour=0) + _DAY
