@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -27,6 +29,9 @@ LATER = """
 UPDATE engine_lease SET renewed_at = renewed_at - make_interval(secs => $1), expires_at = expires_at - make_interval(secs => $1)
 """
 """Let so many seconds of the lease go by."""
+
+
+HERE = socket.gethostname()
 
 
 @pytest.fixture
@@ -95,6 +100,38 @@ async def test_an_engine_whose_session_is_gone_is_followed_halfway_and_not_befor
         await first.confirm()
     assert not first.is_held
     await first.wait_lost()
+
+
+@pytest.mark.parametrize(
+    ("host", "alive", "session_ends", "followed"),
+    [
+        (HERE, False, True, True),
+        (HERE, False, False, False),
+        (HERE, True, True, False),
+        ("elsewhere.example", False, True, False),
+    ],
+)
+async def test_an_engine_that_was_killed_here_is_followed_at_once(
+    database_url: str,
+    second: EngineLease,
+    connection: Connection,
+    *,
+    host: str,
+    alive: bool,
+    session_ends: bool,
+    followed: bool,
+) -> None:
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
+    lease = EngineLease(database_url, owner=f"{host}:{os.getpid() if alive else process.pid}", seconds=LONG)
+    try:
+        await lease.acquire()
+        if session_ends:
+            await _cut(connection)
+
+        assert await second.try_acquire() == (2 if followed else None)
+    finally:
+        await lease.release()
 
 
 async def test_an_engine_whose_session_lives_is_not_followed_halfway(

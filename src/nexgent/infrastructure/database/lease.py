@@ -3,7 +3,8 @@
 A row of `engine_lease` says who holds it, until when by the database's clock, and by which session of the database. Only the
 price loop renews it (`alive`): an engine whose loop is stuck, whose process stands still or whose database is out of reach loses
 it. It is free when it has expired, and half-way when the holder's session has ended: a killed engine is followed sooner, and one
-that only lost a connection has the time to renew over another.
+that only lost a connection has the time to renew over another. One that is started again where it was killed need not wait: it
+sees that the process is gone.
 
 Its epoch grows with every holder. Whoever appends to the journal or posts a swap says under which epoch, and the database
 compares (`journal.py`, `confirm`): what an old holder still does, when it wakes up, is refused. So is what a new one does before
@@ -13,6 +14,8 @@ it has read everything (`enable`).
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -66,7 +69,7 @@ UPDATE engine_lease SET
     expires_at = statement_timestamp() + make_interval(secs => $4)
 WHERE id = $1 AND (
     expires_at IS NULL OR expires_at <= clock_timestamp() OR session = $5
-    OR renewed_at + (expires_at - renewed_at) / 2 <= clock_timestamp()
+    OR (owner = $6 OR renewed_at + (expires_at - renewed_at) / 2 <= clock_timestamp())
        AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.application_name = engine_lease.session)
 )
 RETURNING epoch
@@ -100,7 +103,7 @@ class LeaseStatus:
 
 
 class EngineLease:
-    """The right to be the engine. `owner` is a name for people (host and process), `seconds` how long it lives unrenewed."""
+    """The right to be the engine. `owner` names host and process, `seconds` is how long it lives unrenewed."""
 
     def __init__(self, database_url: str, *, owner: str, seconds: float) -> None:
         self._session = DedicatedConnection(
@@ -264,7 +267,13 @@ class EngineLease:
             return None
         if not row["older"]:
             epoch: int | None = await connection.fetchval(
-                _TAKE, SHARD, self._owner, self._session.name, self._seconds, self._unsure
+                _TAKE,
+                SHARD,
+                self._owner,
+                self._session.name,
+                self._seconds,
+                self._unsure,
+                _gone(row["owner"]),
             )
             if epoch is not None:
                 return epoch
@@ -341,3 +350,20 @@ class EngineLease:
             self._enabled = False
             self._known = LeaseStatus(False, None, self._last_epoch, None)
             self._lost.set()
+
+
+def _gone(owner: str | None) -> str | None:
+    """Return an owner that was a process of this host and is none any more, or None.
+
+    Two machines of one name could take each other for that. Their sessions and epochs keep them apart all the same.
+    """
+    host, _, pid = (owner or "").rpartition(":")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return owner
+    except (OSError, OverflowError):
+        return None
+    return None
