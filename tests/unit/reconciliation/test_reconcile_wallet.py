@@ -21,6 +21,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.reconciliation.compare import BLOCK_CLOCK_MARGIN, SETTLED_AT_LEAST
 from nexgent.domain.reconciliation.entries import Prices, sol_line
 from nexgent.domain.reconciliation.errors import (
     InconsistentNodeError,
@@ -381,6 +382,46 @@ async def test_nothing_is_compared_while_a_trade_is_under_way(world: Reconciliat
     # Its balances changed a moment ago: a node may still answer with those from before.
     with pytest.raises(WalletMovingError):
         await world.reconcile.execute(WALLET)
+    assert world.entries == before
+
+
+@pytest.mark.parametrize("stolen_sol", [0, 1])
+async def test_a_wallet_that_trades_all_the_time_is_compared_all_the_same(
+    world: ReconciliationWorld, stolen_sol: int
+) -> None:
+    wallet = world.engine.directory.all()[0].wallets[0]
+    await world.loop.tick()
+    world.chain.held[SOL_MINT] -= stolen_sol * SOL
+    ages: list[float] = []
+
+    for second in range(600):
+        world.engine.clock.advance(1)
+        if second % 10 == 0:
+            await world.engine.deposit(wallet, Decimal("0.001"))
+            world.chain.held[SOL_MINT] += SOL // 1_000
+            world.chain.slot += 1
+        await world.loop.tick()
+        ages.append(world.loop.age_seconds() or 0.0)
+
+    assert 60 < max(ages) < 300
+    assert len(recorded(world)) - 60 == stolen_sol
+    assert world.loop.differences() == 0
+    assert world.balance() == world.chain.held[SOL_MINT]
+
+
+async def test_a_node_that_may_be_behind_is_not_believed_of_a_wallet_that_trades_all_the_time(
+    world: ReconciliationWorld,
+) -> None:
+    wallet = world.engine.directory.all()[0].wallets[0]
+    await world.engine.deposit(wallet, Decimal(1))
+    before, world.chain.stuck_at = world.entries, world.engine.clock.now()
+    world.engine.clock.advance(SETTLED_AT_LEAST.total_seconds())
+    world.chain.stuck_at += BLOCK_CLOCK_MARGIN
+
+    with pytest.raises(WalletMovingError):
+        await world.reconcile.execute(WALLET)
+    with pytest.raises(InconsistentNodeError, match="is behind"):
+        await world.reconcile.execute(WALLET, overdue=True)
     assert world.entries == before
 
 

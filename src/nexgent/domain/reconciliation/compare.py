@@ -16,6 +16,10 @@ DUST_LAMPORTS = 10_000
 """SOL that comes in without anybody's doing: strangers advertise with payments of a few lamports."""
 SETTLING = timedelta(seconds=20)
 """So long after a trade a node may still answer with the balance from before it."""
+SETTLED_AT_LEAST = timedelta(seconds=5)
+"""The same for a wallet that is hardly ever quiet for longer; what a node says of it needs more proof."""
+BLOCK_CLOCK_MARGIN = timedelta(seconds=2)
+"""How far the clock of blocks may be ahead of ours, where less than `SETTLING` has passed since a trade."""
 
 
 def busy_mints(state: WalletState, now: datetime, settling: timedelta = SETTLING) -> set[TokenAddress]:
@@ -28,13 +32,13 @@ def busy_mints(state: WalletState, now: datetime, settling: timedelta = SETTLING
     return busy | {b.mint for b in state.balances.values() if now - b.updated_at < settling}
 
 
-def require_newer_block(state: WalletState, block_time: datetime) -> None:
-    """Raise `InconsistentNodeError` unless a block is newer than the last change of the ledger.
+def require_newer_block(state: WalletState, block_time: datetime, margin: timedelta = timedelta(0)) -> None:
+    """Raise `InconsistentNodeError` unless a block is newer, by more than a margin, than the last change of the ledger.
 
     Only then can what it lacks be called missing: a node that is behind shows a wallet as it was before its last trade, however
     often it is asked.
     """
-    if any(balance.updated_at >= block_time for balance in state.balances.values()):
+    if any(balance.updated_at + margin >= block_time for balance in state.balances.values()):
         raise InconsistentNodeError("The node is behind: its newest block is older than the last change")
 
 

@@ -70,33 +70,35 @@ class ReconcileWallet:
         self._pause = pause
         self._locks: dict[WalletAddress, asyncio.Lock] = {}
 
-    async def execute(self, wallet: WalletAddress) -> WalletReport:
-        """Look, and book what is certain; return what was found.
+    async def execute(self, wallet: WalletAddress, *, overdue: bool = False) -> WalletReport:
+        """Look, and book what is certain; return what was found. One that trades all the time is compared when `overdue`.
 
         Raises `WalletMovingError` while trades move the wallet, `InconsistentNodeError`, `UnavailableError`, `UpstreamError`:
         then nothing was written.
         """
         async with self._locks.setdefault(wallet, asyncio.Lock()):
-            return await self._reconcile(wallet)
+            return await self._reconcile(wallet, overdue)
 
-    async def _reconcile(self, wallet: WalletAddress) -> WalletReport:
+    async def _reconcile(self, wallet: WalletAddress, overdue: bool) -> WalletReport:
         before = await self._ledger.fresh(wallet)
         last = await self._store.find(wallet)
         if last is not None and last.agent_id != before.agent_id:
             # Another agent's life of the wallet: what happened then is in nobody's books here.
             last = None
         ignored = last.ignored if last is not None else frozenset()
-        snapshot, state = await self._look.at(wallet, last, last.slot if last is not None else 0)
+        snapshot, state = await self._look.at(
+            wallet, last, last.slot if last is not None else 0, overdue=overdue
+        )
         findings = compare(state, snapshot, ignored=ignored)
         if not any(finding.to_book for finding in findings):
             await self._agreed(state, snapshot, findings)
             return _report(snapshot, findings, 0)
         await self._pause(CONFIRM_SECONDS)
-        again, state = await self._look.at(wallet, last, snapshot.slot)
+        again, state = await self._look.at(wallet, last, snapshot.slot, overdue=overdue)
         confirmed = compare(state, again, ignored=ignored)
         if not same(findings, confirmed):
             return _report(again, confirmed, 0, waiting=True)
-        await self._look.confirm(state, again, {f.mint for f in confirmed if f.to_book})
+        await self._look.confirm(state, again, {f.mint for f in confirmed if f.to_book}, overdue=overdue)
         return await self._book(state, again, confirmed, last)
 
     async def _book(

@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 5.0
 """How soon a wallet is looked at again that could not be compared, or that somebody has doubts about."""
 MOVING_SECONDS = 10.0
+OVERDUE_AFTER = 3
+"""So many intervals without a comparison, and a wallet need not be quiet for as long as others any more."""
+OVERDUE_MOVING_SECONDS = 1.0
+"""How soon it is tried again then: its pauses may be short."""
 SIDE_BY_SIDE = 8
 STALE_AFTER = 10
 """So many intervals without a comparison are no accident."""
@@ -152,11 +156,12 @@ class Reconciliation:
         if standing is None:
             return
         standing.tried_at = self._clock.monotonic()
+        overdue = standing.tried_at - standing.good_at > OVERDUE_AFTER * self._interval
         booked = 0
         try:
-            report = await self._reconcile.execute(wallet)
+            report = await self._reconcile.execute(wallet, overdue=overdue)
         except WalletMovingError as error:
-            standing.code, pause = error.code, MOVING_SECONDS
+            standing.code, pause = error.code, OVERDUE_MOVING_SECONDS if overdue else MOVING_SECONDS
         except Exception as error:
             known = named(error)
             standing.code, pause = known.code, AGAIN_SECONDS

@@ -7,7 +7,13 @@ from datetime import timedelta
 
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, require_newer_block
+from nexgent.domain.reconciliation.compare import (
+    BLOCK_CLOCK_MARGIN,
+    SETTLED_AT_LEAST,
+    SETTLING,
+    busy_mints,
+    require_newer_block,
+)
 from nexgent.domain.reconciliation.errors import InconsistentNodeError, WalletMovingError
 from nexgent.domain.reconciliation.models import ChainSnapshot, Reconciled
 from nexgent.domain.reconciliation.ports import WalletChain
@@ -27,17 +33,21 @@ class WalletLook:
         self._settling = settling
 
     async def at(
-        self, wallet: WalletAddress, last: Reconciled | None, min_slot: int
+        self, wallet: WalletAddress, last: Reconciled | None, min_slot: int, *, overdue: bool = False
     ) -> tuple[ChainSnapshot, WalletState]:
         """Return what a node says of the wallet, and the state it can be compared with.
 
+        One that is `overdue` need not have been quiet for as long as others.
+
         Raises `WalletMovingError`, `InconsistentNodeError`, `UnavailableError`, `UpstreamError`.
         """
+        settling = min(self._settling, SETTLED_AT_LEAST) if overdue else self._settling
         before = await self._ledger.fresh(wallet)
+        if busy_mints(before, self._clock.now(), settling):
+            raise WalletMovingError(wallet)
         snapshot = await self._chain.snapshot(wallet, min_slot=min_slot)
         state = await self._ledger.fresh(wallet)
-        now = self._clock.now()
-        if busy_mints(before, now, self._settling) | busy_mints(state, now, self._settling):
+        if busy_mints(state, self._clock.now(), settling) or state.seq != before.seq:
             raise WalletMovingError(wallet)
         if snapshot.slot < min_slot:
             raise InconsistentNodeError("The node's slot went back: it is behind, or another chain")
@@ -46,10 +56,16 @@ class WalletLook:
         return snapshot, state
 
     async def confirm(
-        self, state: WalletState, snapshot: ChainSnapshot, mints: Collection[TokenAddress]
+        self,
+        state: WalletState,
+        snapshot: ChainSnapshot,
+        mints: Collection[TokenAddress],
+        *,
+        overdue: bool = False,
     ) -> None:
         """Have a look confirmed account by account. Raises `InconsistentNodeError`, `UnavailableError`, `UpstreamError`."""
         if not await self._chain.confirms(snapshot, mints):
             raise InconsistentNodeError("The node's lists of accounts and the accounts themselves differ")
         # The cursor's slot is no proof: a node may be stuck between it and the wallet's last trade.
-        require_newer_block(state, await self._chain.block_time(snapshot.slot))
+        margin = BLOCK_CLOCK_MARGIN if overdue else timedelta(0)
+        require_newer_block(state, await self._chain.block_time(snapshot.slot), margin)
