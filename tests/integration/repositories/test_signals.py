@@ -409,3 +409,30 @@ async def test_many_decisions_are_recorded_in_several_statements(
 
     assert groups == [1] * 5
     assert await pool.fetchval("SELECT count(*) FROM signal_decisions") == 10
+
+
+async def test_a_purchase_that_was_booked_late_into_a_position_shows_that_position(
+    pool: Pool, user_id: UserId
+) -> None:
+    store, queries, agent = PostgresSignalStore(pool), PostgresSignalQueries(pool), an_agent(user_id=user_id)
+    await PostgresAgentRepository(pool).add(agent)
+    signal = await stored(store, a_draft(user_id))
+    intent_id, position_id = purchase_intent_id(agent.id, signal.id), new_id()
+    expired = a_decision(signal.id, agent.id, DecisionOutcome.FAILED, intent_id=intent_id)
+    await store.record_decisions(signal.id, [replace(expired, code="SWAP_EXPIRED")])
+    await pool.execute(
+        """
+        INSERT INTO trade_intents (id, agent_id, wallet_address, kind, token_address, token_symbol, cause, generation,
+                                   input_mint, amount_raw, reserved_raw, status, intent, transaction_id, position_id, updated_at)
+        VALUES ($1, $2, $3, 'dca_buy', 'TokenAAA', 'TKN', 'late', 0, 'So1', 1, 0, 'settled', '{}', $4, $5, now())
+        """,
+        late_intent_id(intent_id),
+        agent.id,
+        agent.wallets[0].address,
+        new_id(),
+        position_id,
+    )
+
+    (decision,) = await queries.decisions(signal.id)
+
+    assert (decision.outcome, decision.position_id) == (DecisionOutcome.EXECUTED, position_id)

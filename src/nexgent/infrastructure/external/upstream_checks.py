@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -66,6 +67,42 @@ class Upstreams:
         url = self._market.solana_rpc_url.get_secret_value()
         return await self._ask("Solana RPC", "POST", url, {}, {}, None, "")
 
+    async def witnesses(self) -> list[Finding]:
+        """Ask each further node, and whether it serves the chain that the first one does."""
+        urls = self._market.witness_urls
+        if not urls:
+            return []
+        first, *theirs = await asyncio.gather(
+            self._genesis(self._market.solana_rpc_url.get_secret_value()), *map(self._genesis, urls)
+        )
+        asked = await asyncio.gather(
+            *(
+                self._ask(_witness_name(number, len(urls)), "POST", url, {}, {}, None, "")
+                for number, url in enumerate(urls, 1)
+            )
+        )
+        return [
+            replace(
+                finding,
+                verdict=Verdict.FAIL,
+                found=f"{finding.found}, but not from the chain of SOLANA_RPC_URL",
+                advice="Correct SOLANA_RPC_WITNESS_URL: a node of another chain confirms nothing",
+            )
+            if finding.verdict is Verdict.OK and first is not None and genesis != first
+            else finding
+            for finding, genesis in zip(asked, theirs, strict=True)
+        ]
+
+    async def _genesis(self, url: str) -> str | None:
+        """Return what tells a node's chain from others, None when it does not say."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": "getGenesisHash"}
+        try:
+            async with asyncio.timeout(SECONDS):
+                told = (await self._http.post(url, json=body)).json()["result"]
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError, KeyError, TypeError):
+            return None
+        return str(told)
+
     async def _ask(
         self,
         name: str,
@@ -119,6 +156,10 @@ class Upstreams:
         except (KeyError, ValueError, TypeError):
             return
         self.offsets[host] = time.time() - theirs
+
+
+def _witness_name(number: int, of: int) -> str:
+    return "Solana witness" if of == 1 else f"Solana witness {number}"
 
 
 def _pyth_refused(answer: httpx.Response, has_key: bool) -> tuple[Verdict, str]:

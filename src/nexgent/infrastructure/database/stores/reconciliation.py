@@ -37,22 +37,22 @@ UPDATE wallet_reconciliations SET ignored = array_remove(ignored, $2) || $3::tex
                          WHERE NOT ($4 AND one->>'kind' = 'orphan' AND one->>'mint' = $2)), '[]'::jsonb)
 WHERE wallet_address = $1
 """
-# Whoever waited for the swap records its failure, recovery that it expired.
-_WAS_EXPIRED = "(status = 'expired' OR (status = 'failed' AND code = 'SWAP_EXPIRED'))"
-# What was sent and has ended is in the books, the fee of what was reverted as well; only what expired is not.
-_KNOWN = f"""
+# What was sent and has ended is in the books, the fee of what was reverted as well; only what expired is not: whoever waited for
+# the swap records its failure, recovery that it expired.
+_KNOWN = """
 SELECT transaction_hash AS signature FROM agent_transactions WHERE wallet_address = $1 AND transaction_hash = ANY($3)
 UNION
 SELECT submission->>'signature' FROM trade_intents
-WHERE agent_id = $2 AND wallet_address = $1 AND NOT {_WAS_EXPIRED} AND submission->>'signature' = ANY($3)
-"""  # noqa: S608 -- constants only  # nosec B608
+WHERE agent_id = $2 AND wallet_address = $1 AND submission->>'signature' = ANY($3)
+  AND NOT (status = 'expired' OR (status = 'failed' AND code = 'SWAP_EXPIRED'))
+"""
 _BEHIND = """
 SELECT EXISTS (SELECT FROM journal WHERE id > (SELECT position FROM journal_watermark) AND wallet_address = $1)
 """
-_EXPIRED = f"""
+_EXPIRED = """
 SELECT i.intent, i.submission, i.updated_at FROM trade_intents i
-WHERE i.agent_id = $2 AND i.wallet_address = $1 AND {_WAS_EXPIRED} AND i.updated_at >= $3 AND i.created_at >= $3
-  AND i.submission IS NOT NULL
+WHERE i.agent_id = $2 AND i.wallet_address = $1 AND i.updated_at >= $3 AND i.created_at >= $3 AND i.submission IS NOT NULL
+  AND (i.status = 'expired' OR (i.status = 'failed' AND i.code = 'SWAP_EXPIRED'))
   AND NOT EXISTS (SELECT FROM trade_intents o WHERE o.agent_id = $2 AND o.wallet_address = $1 AND o.id <> i.id
                   AND o.created_at >= $3 AND o.status = 'settled'
                   AND o.submission->>'signature' = i.submission->>'signature')
@@ -60,7 +60,7 @@ WHERE i.agent_id = $2 AND i.wallet_address = $1 AND {_WAS_EXPIRED} AND i.updated
                   AND t.transaction_hash = i.submission->>'signature')
   AND NOT EXISTS (SELECT FROM journal j WHERE j.wallet_address = $1 AND j.kind = 'reset' AND j.at > i.created_at)
 ORDER BY i.updated_at LIMIT 20
-"""  # noqa: S608 -- constants only  # nosec B608
+"""
 
 _findings = msgspec.json.Decoder(tuple[Finding, ...])
 

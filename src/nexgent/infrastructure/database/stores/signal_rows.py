@@ -73,12 +73,14 @@ def read_decision(row: asyncpg.Record) -> SignalDecision:
 def read_trade(row: asyncpg.Record) -> SignalTrade:
     """Return a trade of the row of an intent."""
     transaction_id, status = row["transaction_id"], row["status"]
+    # One that was booked late may have added to a position there was; otherwise a purchase opens one.
+    position_id = row["position_id"] or derived_id("opened", row["id"])
     return SignalTrade(
         agent_id=AgentId(row["agent_id"]),
         intent_id=IntentId(row["id"]),
         status=status,
         transaction_id=TransactionId(transaction_id) if transaction_id is not None else None,
-        position_id=PositionId(derived_id("opened", row["id"])) if status == "settled" else None,
+        position_id=PositionId(position_id) if status == "settled" else None,
         code=row["code"],
         reason=row["reason"],
     )

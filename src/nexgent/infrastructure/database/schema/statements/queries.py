@@ -171,7 +171,13 @@ DECISIONS = statement(
 # Of the projected intents that bought for a signal.
 _intent = trade_intents.c
 _signal_trades = select(
-    _intent.id, _intent.agent_id, _intent.status, _intent.code, _intent.reason, _intent.transaction_id
+    _intent.id,
+    _intent.agent_id,
+    _intent.status,
+    _intent.code,
+    _intent.reason,
+    _intent.transaction_id,
+    _intent.position_id,
 )
 SIGNAL_TRADES = statement(_signal_trades.where(_intent.id == any_(given_all(_intent.id, "ids"))), "ids")
 TRADES_OF_SIGNAL = statement(

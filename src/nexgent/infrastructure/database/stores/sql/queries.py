@@ -124,13 +124,13 @@ trading_signals
 )
 SIGNAL_TRADES: Final = """
 SELECT trade_intents.id, trade_intents.agent_id, trade_intents.status, trade_intents.code, trade_intents.reason,
-trade_intents.transaction_id FROM trade_intents WHERE trade_intents.id = ANY ($1::UUID[])
+trade_intents.transaction_id, trade_intents.position_id FROM trade_intents WHERE trade_intents.id = ANY ($1::UUID[])
 """
 """Arguments: ids."""
 TRADES_OF_SIGNAL: Final = """
 SELECT trade_intents.id, trade_intents.agent_id, trade_intents.status, trade_intents.code, trade_intents.reason,
-trade_intents.transaction_id FROM trade_intents WHERE trade_intents.signal_id = $1::INTEGER AND
-trade_intents.position_id IS NULL
+trade_intents.transaction_id, trade_intents.position_id FROM trade_intents WHERE trade_intents.signal_id = $1::INTEGER
+AND trade_intents.position_id IS NULL
 """
 """Arguments: signal_id."""
 TRANSACTION: Final = """
