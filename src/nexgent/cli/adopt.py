@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
-from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.live_wallets import add_wallet_options, find_wallet, find_wallets, path_of
-from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.running import answer
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
 from nexgent.shared.errors import InvalidInputError
@@ -38,10 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked and print the answer."""
     if arguments.token is None and (arguments.ignore or arguments.unignore or arguments.cost):
         raise InvalidInputError("Say which token: nexgent adopt TOKEN")
-    settings = load_settings(level="error")
-    lines, document = run_async(_act(arguments, settings))
-    print(json.dumps(document, indent=2) if arguments.json else "\n".join(lines))
-    return exit_codes.OK
+    return answer(arguments, _act)
 
 
 async def _act(arguments: argparse.Namespace, settings: Settings) -> tuple[list[str], Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from nexgent.bootstrap.limits import forbid_memory_dumps
+from nexgent.cli import exit_codes
 from nexgent.config.sections import LogFormat
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.logging.setup import configure_logging
@@ -39,3 +42,13 @@ def load_settings(*, level: str | None = None, without: Callable[[str], bool] | 
         environment=settings.server.environment.value,
     )
     return settings
+
+
+def answer(
+    arguments: argparse.Namespace,
+    act: Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, tuple[Sequence[str], object]]],
+) -> int:
+    """Do what was asked and print the answer: lines for people, or with `--json` the document. Return the exit code."""
+    lines, document = run_async(act(arguments, load_settings(level="error")))
+    print(json.dumps(document, indent=2) if arguments.json else "\n".join(lines))
+    return exit_codes.OK

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import orjson
 
 from nexgent.sandbox.constants import LAMPORTS_PER_SOL, SOL_MINT, USDC_MINT
-from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price, told_price
+from nexgent.sandbox.faults import BENT_PRICES, FaultRule, first, for_mint, garbled_price, told_price
 from nexgent.sandbox.http import Reply, Request, json_reply
 from nexgent.sandbox.market import Market
 from nexgent.sandbox.state import SandboxState
@@ -19,15 +19,6 @@ MAX_ADDRESSES = 30
 _SOL_POOL = "8sLbNZoA1cfnvMJLPfp98ZLAnFSYCFApfJKMbiXNLwxj"
 _SOL_POOL_USD = 25_000_000
 _SOL_POOL_SINCE_MS = 1_620_000_000_000
-_BENT = (
-    "missing_token",
-    "zero_price",
-    "absurd_price",
-    "other_price",
-    "frozen_price",
-    "garbled_price",
-    "null_fields",
-)
 
 
 def handle(state: SandboxState, request: Request) -> Reply:
@@ -60,7 +51,7 @@ def _pairs(market: Market, addresses: Sequence[str], faults: Sequence[FaultRule]
                 _, told = told_price(frozen, address, Decimal(1), sol_usd)
                 pairs.append(orjson.dumps(_sol_pair(told)))
             continue
-        bent = for_mint(faults, address, *_BENT)
+        bent = for_mint(faults, address, *BENT_PRICES)
         if bent is None:
             pairs.append(encoded_pair(token, market.price_sol(token), sol_usd))
         elif bent.kind != "missing_token":

@@ -47,6 +47,18 @@ CONTENT_KINDS: Final = frozenset(KINDS) - TRANSPORT_KINDS
 _SENDING_KINDS: Final = frozenset({"vanish", "land_later"})
 
 
+BENT_PRICES = (
+    "missing_token",
+    "zero_price",
+    "absurd_price",
+    "other_price",
+    "frozen_price",
+    "garbled_price",
+    "null_fields",
+)
+"""What a source of prices may get wrong about a token."""
+
+
 @dataclass(slots=True)
 class FaultRule:
     """One rule. `times` None strikes for ever; `after` lets the request take effect before the fault shows.

@@ -11,7 +11,7 @@ import orjson
 from nexgent.sandbox.chain import is_address
 from nexgent.sandbox.constants import LAMPORTS_PER_SOL, SOL_MINT, TOKEN_PROGRAM
 from nexgent.sandbox.dexscreener import significant
-from nexgent.sandbox.faults import FaultRule, first, for_mint, garbled_price, told_price
+from nexgent.sandbox.faults import BENT_PRICES, FaultRule, first, for_mint, garbled_price, told_price
 from nexgent.sandbox.http import Reply, Request, json_reply
 from nexgent.sandbox.orders_json import order_json
 from nexgent.sandbox.state import SandboxState
@@ -24,15 +24,6 @@ _TEXT_SEARCH_RESULTS = 20
 _MAX_AMOUNT = 2**64 - 1
 _SOL_LIQUIDITY_USD = 621_679_197.67
 _SOL_CREATED_AT = "2024-06-05T08:55:25.527Z"
-_BENT = (
-    "missing_token",
-    "zero_price",
-    "absurd_price",
-    "other_price",
-    "frozen_price",
-    "garbled_price",
-    "null_fields",
-)
 _OPTIONAL = (
     "receiver",
     "slippageBps",
@@ -61,7 +52,7 @@ def price(state: SandboxState, request: Request) -> Reply:
     block = state.chain.slots.slot()
     answer: dict[str, object] = {}
     for mint in ids:
-        bent = for_mint(request.faults, mint, *_BENT)
+        bent = for_mint(request.faults, mint, *BENT_PRICES)
         if bent is not None and bent.kind == "missing_token":
             continue
         token = market.tokens.get(mint)

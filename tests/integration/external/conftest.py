@@ -20,6 +20,7 @@ from nexgent.infrastructure.external.jupiter.live import (
 from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
 from nexgent.infrastructure.external.jupiter.swap import JupiterSwapClient
 from nexgent.infrastructure.external.solana.rpc import SolanaRpc
+from nexgent.infrastructure.external.solana.wallet_chain import SolanaWalletChain
 from nexgent.infrastructure.wallets.keys import EnvironmentWalletKeys
 from nexgent.sandbox.control import SandboxControl
 from nexgent.sandbox.server import run_sandbox
@@ -128,6 +129,13 @@ class Trader:
         return QuoteRequest(
             input_mint=self.mint, output_mint=SOL_MINT, amount_raw=amount_raw, taker=self.wallet
         )
+
+    async def held(self) -> dict[TokenAddress, int]:
+        """Return the raw amount of every token the wallet has an account of."""
+        held: dict[TokenAddress, int] = {}
+        for account in (await SolanaWalletChain(self.rpc, ()).snapshot(self.wallet)).accounts:
+            held[account.mint] = held.get(account.mint, 0) + account.amount_raw
+        return held
 
     async def quoted(self, request: QuoteRequest | None = None) -> Quote:
         return await self.gateway.quote(request or self.buy())

@@ -187,7 +187,7 @@ async def _landed_unknown(trader: Trader) -> tuple[Quote, Submission]:
 async def _books_are_right(trader: Trader, outcome: Landed) -> None:
     """Hold the fill of a buy against the chain, to the unit."""
     fill = outcome.fill
-    assert await trader.rpc.token_balances(trader.wallet) == {trader.mint: fill.out_amount_raw}
+    assert await trader.held() == {trader.mint: fill.out_amount_raw}
     assert fill.total_in_raw is not None
     left = await trader.rpc.balance_lamports(trader.wallet)
     assert left == START_LAMPORTS - fill.total_in_raw - fill.fees.network_and_rent_lamports

@@ -41,7 +41,7 @@ async def _request(trader: Trader, direction: str) -> QuoteRequest:
 
 async def _refused(trader: Trader, request: QuoteRequest) -> str:
     """Prepare an order that has to be refused, and return the code. Nothing may have happened by it."""
-    tokens = await trader.rpc.token_balances(trader.wallet)
+    tokens = await trader.held()
     quote = await trader.quoted(request)
 
     with pytest.raises(UnsafeSwapError) as refusal:
@@ -50,7 +50,7 @@ async def _refused(trader: Trader, request: QuoteRequest) -> str:
     assert "execute" not in (await trader.control.requests())["counts"]
     assert await trader.transactions() == []
     assert await trader.rpc.balance_lamports(trader.wallet) == START_LAMPORTS
-    assert await trader.rpc.token_balances(trader.wallet) == tokens
+    assert await trader.held() == tokens
     return refusal.value.code
 
 

@@ -37,7 +37,7 @@ async def test_a_buy_lands_with_the_amounts_the_chain_booked(trader: Trader) -> 
     assert fill.fees.network_fee_lamports == NETWORK_LAMPORTS
     assert fill.fees.rent_lamports == RENT_LAMPORTS
     assert fill.slippage_bps == 50
-    held = await trader.rpc.token_balances(trader.wallet)
+    held = await trader.held()
     assert held == {trader.mint: fill.out_amount_raw}
     left = await trader.rpc.balance_lamports(trader.wallet)
     assert left == START_LAMPORTS - 100_000_000 - fill.fees.network_and_rent_lamports

@@ -66,7 +66,7 @@ async def test_a_new_wallet_is_its_agents_and_locked() -> None:
 
     wallet = await world.all.create.execute(a_request(agent))
 
-    assert (wallet.source, wallet.is_unlocked, wallet.is_available) == (WalletSource.ENCRYPTED, False, False)
+    assert (wallet.source, wallet.is_unlocked) == (WalletSource.ENCRYPTED, False)
     now = world.engine.directory.owned(agent.id, USER)
     live = now.wallet_for(TradingMode.LIVE)
     assert live is not None
@@ -162,7 +162,7 @@ async def test_unlocked_it_signs_and_locked_it_does_not() -> None:
     assert opened.unlocked_until is not None
     assert world.keys.sign(wallet.address, b"m") == bytes(keypair.sign_message(b"m"))
     seen = await world.all.views.of(wallet.address, USER)
-    assert (seen.is_available, seen.unlocked_until) == (True, opened.unlocked_until)
+    assert (seen.is_unlocked, seen.unlocked_until) == (True, opened.unlocked_until)
     assert WalletUnlocked(wallet.address, opened.unlocked_until) in world.engine.events
     await world.all.lock.execute(wallet.address, USER)
     await world.all.lock.execute(wallet.address, USER)
@@ -225,7 +225,7 @@ async def test_wallets_without_a_stored_key() -> None:
         await world.all.delete.execute(paper, USER, None)
 
     gone = World(engine=world.engine)
-    assert (await gone.all.views.of(live, USER)).is_available is False
+    assert (await gone.all.views.of(live, USER)).is_unlocked is False
     with pytest.raises(WalletNotLoadedError):
         await gone.all.unlock.execute(live, USER, None)
 

@@ -40,8 +40,6 @@ class Settlement:
 
     body: TradeSettled
     postings: tuple[Posting, ...]
-    sol_change_lamports: int
-    """Net change of the wallet's SOL: negative for a buy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +133,7 @@ def settle_purchase(
         closed=None,
         reason=None,
     )
-    return Settlement(body, buy_postings(_token(intent, context), fill, debit), -debit)
+    return Settlement(body, buy_postings(_token(intent, context), fill, debit))
 
 
 def settle_dca(
@@ -198,7 +196,7 @@ def settle_dca(
         closed=None,
         reason=None,
     )
-    return Settlement(body, buy_postings(_token(intent, context), fill, debit), -debit)
+    return Settlement(body, buy_postings(_token(intent, context), fill, debit))
 
 
 def settle_sale(
@@ -223,7 +221,7 @@ def settle_sale(
     if left <= 0:
         closed = close_trade(position, record.id, position.received_lamports + credit, reason, context)
         body = TradeSettled(intent.id, record, position.id, None, closed, reason)
-        return Settlement(body, postings, credit)
+        return Settlement(body, postings)
     basis_sold = lamports(
         cost_basis_of_part(
             sol(position.cost_basis_lamports),
@@ -249,7 +247,7 @@ def settle_sale(
         updated_at=context.now,
         pending_take_profit=None,
     )
-    return Settlement(TradeSettled(intent.id, record, position.id, changed, None, reason), postings, credit)
+    return Settlement(TradeSettled(intent.id, record, position.id, changed, None, reason), postings)
 
 
 def settle_write_off(intent: Intent, context: SettlementContext, position: Position) -> Settlement:
@@ -258,7 +256,7 @@ def settle_write_off(intent: Intent, context: SettlementContext, position: Posit
     postings = burn_postings(_token(intent, context), position.quantity_raw)
     closed = close_trade(position, record.id, position.received_lamports, CloseReason.WRITE_OFF, context)
     body = TradeSettled(intent.id, record, position.id, None, closed, CloseReason.WRITE_OFF)
-    return Settlement(body, postings, 0)
+    return Settlement(body, postings)
 
 
 def settle_moved(
@@ -275,7 +273,7 @@ def settle_moved(
     if left <= 0:
         at_cost = position.received_lamports + position.cost_basis_lamports
         closed = close_trade(position, record.id, at_cost, reason, context)
-        return Settlement(TradeSettled(intent.id, record, position.id, None, closed, reason), postings, 0)
+        return Settlement(TradeSettled(intent.id, record, position.id, None, closed, reason), postings)
     basis = lamports(
         cost_basis_of_part(
             sol(position.cost_basis_lamports), position.quantity, from_raw(moved_raw, position.decimals)
@@ -291,7 +289,7 @@ def settle_moved(
         moon_bag_raw=min(position.moon_bag_raw, left) if position.moon_bag_raw is not None else None,
         updated_at=context.now,
     )
-    return Settlement(TradeSettled(intent.id, record, position.id, changed, None, reason), postings, 0)
+    return Settlement(TradeSettled(intent.id, record, position.id, changed, None, reason), postings)
 
 
 def close_trade(

@@ -17,6 +17,7 @@ from nexgent.domain.users.events import ApiKeyCreated, ApiKeyDeleted
 from nexgent.domain.users.models import Scope
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError, NotFoundError
+from nexgent.shared.events import nobody_listens
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
 
@@ -77,10 +78,6 @@ class ApiKeyNotFoundError(NotFoundError):
         super().__init__("API key not found")
 
 
-def _nobody_listens(_event: object) -> None:
-    pass
-
-
 class CreateApiKey:
     """Make a key of 24 random bytes for a user."""
 
@@ -89,7 +86,7 @@ class CreateApiKey:
         *,
         keys: ApiKeyRepository,
         clock: Clock,
-        publish: Callable[[object], None] = _nobody_listens,
+        publish: Callable[[object], None] = nobody_listens,
         most: int = MAX_KEYS,
     ) -> None:
         self._keys = keys
@@ -158,7 +155,7 @@ class DeleteApiKey:
         *,
         keys: ApiKeyRepository,
         forget: Callable[[UUID], None],
-        publish: Callable[[object], None] = _nobody_listens,
+        publish: Callable[[object], None] = nobody_listens,
     ) -> None:
         """`forget` drops a key from the memory of the authenticator."""
         self._keys = keys

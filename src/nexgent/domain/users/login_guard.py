@@ -23,6 +23,7 @@ from nexgent.domain.users.models import LOCK_DURATION, MAX_FAILED_LOGINS
 from nexgent.domain.users.origin import Origin
 from nexgent.shared.addresses import MACHINE
 from nexgent.shared.clock import Clock
+from nexgent.shared.events import nobody_listens
 from nexgent.shared.types import UserId
 
 log = structlog.get_logger(__name__)
@@ -82,15 +83,11 @@ def account_key(email: str) -> bytes:
     return hashlib.sha256(email.strip().lower().encode("utf-8", "surrogatepass")).digest()
 
 
-def _nobody_listens(_event: object) -> None:
-    pass
-
-
 class LoginGuard:
     """Lets passwords be tried, within limits."""
 
     def __init__(
-        self, *, attempts: LoginAttempts, clock: Clock, publish: Callable[[object], None] = _nobody_listens
+        self, *, attempts: LoginAttempts, clock: Clock, publish: Callable[[object], None] = nobody_listens
     ) -> None:
         self._attempts = attempts
         self._clock = clock

@@ -31,6 +31,7 @@ from nexgent.domain.users.ports import SessionStore, TokenCodec, UserRepository
 from nexgent.domain.users.session_records import SessionRecord, SessionRecords
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
+from nexgent.shared.events import nobody_listens
 from nexgent.shared.types import UserId
 
 log = structlog.get_logger(__name__)
@@ -49,10 +50,6 @@ class Refreshed:
         return "Refreshed(…)"
 
 
-def _nobody_listens(_event: object) -> None:
-    pass
-
-
 class Sessions:
     """The life of a session: it lives from its refresh token."""
 
@@ -65,7 +62,7 @@ class Sessions:
         revoked: RevokedTokens,
         records: SessionRecords,
         clock: Clock,
-        publish: Callable[[object], None] = _nobody_listens,
+        publish: Callable[[object], None] = nobody_listens,
     ) -> None:
         self._users = users
         self._tokens = tokens

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import msgspec
-from redis.exceptions import RedisError
-
 from nexgent.domain.users.web_links import LinkHolder
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
+from nexgent.infrastructure.cache.single_use import SingleUseStore
 from nexgent.shared.errors import UnavailableError
-
-_holders = msgspec.json.Decoder(LinkHolder)
 
 
 class LinksUnavailableError(UnavailableError):
@@ -25,36 +19,8 @@ class LinksUnavailableError(UnavailableError):
         )
 
 
-class RedisLinkStore:
-    """Implements `LinkStore`. Key: `{prefix}web_link:{hash}`, which Redis drops after the link's life.
-
-    Commands have no deadline here: the client for requests has one.
-    """
+class RedisLinkStore(SingleUseStore[LinkHolder]):
+    """Implements `LinkStore`. Key: `{prefix}web_link:{hash}`, which Redis drops after the link's life."""
 
     def __init__(self, redis: ImpatientRedis, prefix: str) -> None:
-        self._redis = redis
-        self._prefix = f"{prefix}web_link:"
-
-    async def put(self, link_hash: str, holder: LinkHolder, lifetime: timedelta) -> None:
-        """Keep a link for so long."""
-        try:
-            await self._redis.set(self._prefix + link_hash, msgspec.json.encode(holder), ex=lifetime)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise LinksUnavailableError from error
-
-    async def take(self, link_hash: str) -> LinkHolder | None:
-        """Return a link's holder and forget the link, both in one transaction of the server."""
-        name = self._prefix + link_hash
-        try:
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.get(name)
-            pipeline.delete(name)
-            found, _ = await pipeline.execute()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise LinksUnavailableError from error
-        if found is None:
-            return None
-        try:
-            return _holders.decode(found)
-        except msgspec.MsgspecError:
-            return None
+        super().__init__(redis, f"{prefix}web_link:", LinkHolder, LinksUnavailableError)

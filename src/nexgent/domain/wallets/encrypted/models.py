@@ -118,8 +118,3 @@ class OwnWallet:
     created_at: datetime
     updated_at: datetime
     stored: EncryptedWallet | None = field(default=None, repr=False)
-
-    @property
-    def is_available(self) -> bool:
-        """Tell whether the wallet can trade at present."""
-        return self.is_unlocked

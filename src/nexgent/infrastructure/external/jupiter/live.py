@@ -33,6 +33,7 @@ from nexgent.infrastructure.external.jupiter.signing import (
 from nexgent.infrastructure.external.jupiter.swap import Execution, JupiterSwapClient, signature_in
 from nexgent.infrastructure.external.solana.rpc import RpcError, SolanaRpc
 from nexgent.infrastructure.external.solana.swap_facts import signatures_in, swap_facts
+from nexgent.infrastructure.external.solana.transaction_errors import error_in_words
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import WalletAddress
@@ -277,7 +278,7 @@ class LiveSwapGateway:
         if facts.failed:
             return Reverted(
                 code=_FAILED_CODE,
-                reason=f"The swap failed on chain: {_describe(facts.err)}",
+                reason=f"The swap failed on chain: {error_in_words(facts.err, _PROGRAM_ERRORS)}",
                 network_fee_lamports=facts.network_fee_lamports,
             )
         if facts.total_in_raw <= 0 or facts.total_out_raw <= 0:
@@ -423,16 +424,3 @@ def _said(execution: Execution) -> str:
     reason = _REFUSALS.get(code or 0) or execution.error
     said = f": {reason}" if reason else ""
     return f"Jupiter does not say that the swap landed (code {code}{said}); the chain decides"
-
-
-def _describe(err: object) -> str:
-    """Return a transaction error in words; the program's number is the last of nested values."""
-    match err:
-        case {"InstructionError": [_, {"Custom": int(code)}]}:
-            return f"{_PROGRAM_ERRORS.get(code, 'the program refused')} (error {code})"
-        case {"InstructionError": [_, str(name)]}:
-            return name
-        case str(name):
-            return name
-        case _:
-            return "transaction error"

@@ -35,6 +35,7 @@ from nexgent.infrastructure.external.jupiter.inspection import (
 )
 from nexgent.infrastructure.external.jupiter.signing import parse_order_transaction
 from nexgent.infrastructure.external.solana.rpc import RpcError, SolanaRpc
+from nexgent.infrastructure.external.solana.transaction_errors import error_in_words
 from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -185,7 +186,9 @@ class SwapPreflight:
                 "STALE_BLOCKHASH", "The transaction's blockhash is not one of the chain of now"
             )
         if err is not None:
-            raise UnsafeSwapError("SIMULATION_FAILED", f"The swap would fail on the chain: {_text(err)}")
+            raise UnsafeSwapError(
+                "SIMULATION_FAILED", f"The swap would fail on the chain: {error_in_words(err)}"
+            )
         found = list_of(simulation.get("accounts"))
         if len(found) != len(own):
             raise UnsafeSwapError("SIMULATION_FAILED", "The node does not tell what the swap would change")
@@ -226,15 +229,3 @@ def _is_key(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _text(err: object) -> str:
-    match err:
-        case {"InstructionError": [_, {"Custom": int(code)}]}:
-            return f"error {code}"
-        case {"InstructionError": [_, str(name)]}:
-            return name
-        case str(name):
-            return name
-        case _:
-            return "transaction error"

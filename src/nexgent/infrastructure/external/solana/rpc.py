@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from nexgent.infrastructure.external.json_values import (
     BadJsonError,
     decode_object,
     int_of,
-    list_of,
     mapping_of,
     text_of,
 )
@@ -26,7 +24,7 @@ from nexgent.infrastructure.external.upstream import Upstream
 from nexgent.shared.backoff import Backoff
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UpstreamError
-from nexgent.shared.types import TokenAddress, WalletAddress
+from nexgent.shared.types import WalletAddress
 
 DEFAULT_URL = "https://api.mainnet-beta.solana.com"
 TOKEN_PROGRAM = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S105 -- the address of a program
@@ -174,29 +172,6 @@ class SolanaRpc:
         """Return the lamports of an address, 0 for an unknown one."""
         result = await self.call("getBalance", [wallet, _COMMITMENT])
         return self._int("getBalance", mapping_of(result).get("value"))
-
-    async def token_balances(self, wallet: WalletAddress) -> dict[TokenAddress, int]:
-        """Return the raw amount of every token the wallet holds, its accounts of both token programs summed.
-
-        Wrapped SOL is one of them; empty accounts count with 0.
-        """
-        method = "getTokenAccountsByOwner"
-        options = {"encoding": "jsonParsed", **_COMMITMENT}
-        results = await asyncio.gather(
-            *(self.call(method, [wallet, {"programId": program}, options]) for program in TOKEN_PROGRAMS)
-        )
-        balances: dict[TokenAddress, int] = {}
-        for result in results:
-            for item in list_of(self._value(method, result)):
-                account = mapping_of(mapping_of(mapping_of(item).get("account")).get("data"))
-                info = mapping_of(mapping_of(account.get("parsed")).get("info"))
-                mint = text_of(info.get("mint"))
-                if mint is None:
-                    raise self._bad_answer(method)
-                amount = self._int(method, mapping_of(info.get("tokenAmount")).get("amount"))
-                token = TokenAddress(mint)
-                balances[token] = balances.get(token, 0) + amount
-        return balances
 
     async def account(
         self, address: str, *, priority: Priority = Priority.RECONCILE
