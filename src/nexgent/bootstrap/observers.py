@@ -93,6 +93,7 @@ class EngineObserver:
         status = "success" if event.succeeded else "failed"
         self._metrics.trade_execution_seconds.labels(event.kind.value, status).observe(event.seconds)
         self._metrics.trade_execution_total.labels(event.kind.value, status).inc()
+        self._metrics.trade_own_seconds.labels(event.kind.value).observe(event.own_seconds)
         if not event.succeeded:
             self._metrics.error("trading", event.code or "EXECUTION_FAILED")
         elif event.kind is TradeKind.TAKE_PROFIT:

@@ -25,7 +25,7 @@ def test_sales_in_part_and_dca_buys_are_counted_as_such(kind: TradeKind, counted
     observer = EngineObserver(metrics)
 
     for succeeded in (True, False):
-        observer.on_trade_finished(TradeFinished(kind, succeeded, None, 0.25, AgentId(new_id())))
+        observer.on_trade_finished(TradeFinished(kind, succeeded, None, 0.25, 0.002, AgentId(new_id())))
 
     lines = set(metrics.exposition().decode().splitlines())
     names = ("take_profit_trigger_total", "dca_trigger_total", "dca_execution_latency_seconds_count")

@@ -17,6 +17,8 @@ class TradeFinished:
     succeeded: bool
     code: str | None
     seconds: float
+    own_seconds: float
+    """Without the time that somebody at the market was waited for."""
     agent_id: AgentId
 
 

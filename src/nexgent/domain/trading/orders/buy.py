@@ -19,6 +19,7 @@ from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.buy_booking import PurchaseBooking
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.own_time import TradeTime, counted
 from nexgent.domain.trading.orders.purchase_decision import PurchaseDecisions
 from nexgent.domain.trading.orders.purchases import (
     SHARE,
@@ -71,7 +72,8 @@ class BuyToken:
         started = self._clock.monotonic()
         results = {buyer.intent_id: PurchaseResult(buyer) for buyer in buyers}
         todo = list(results.values())
-        with self._in_flight.hold({buyer.intent_id: buyer.wallet.address for buyer in buyers}):
+        addresses = {buyer.intent_id: buyer.wallet.address for buyer in buyers}
+        with counted(self._clock) as time, self._in_flight.hold(addresses):
             try:
                 for attempt in range(DECISION_ATTEMPTS):
                     last = attempt == DECISION_ATTEMPTS - 1
@@ -80,7 +82,7 @@ class BuyToken:
                         break
             except Exception as error:
                 await self._booking.give_up(list(results.values()), named(error))
-        self._tell(list(results.values()), started)
+        self._tell(list(results.values()), time)
         return list(results.values())
 
     async def preview(self, order: PurchaseOrder, buyers: Sequence[Buyer]) -> list[PurchasePreview]:
@@ -120,13 +122,13 @@ class BuyToken:
         started = self._clock.monotonic()
         result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), intended=True)
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
-        with self._in_flight.hold({intent.id: intent.wallet_address}):
+        with counted(self._clock) as time, self._in_flight.hold({intent.id: intent.wallet_address}):
             try:
                 offers = await self._offers.fetch(buyer.wallet.mode, [(intent, _impact_limit(result))])
                 await self._booking.carry_out(order, [(result, intent)], offers, started)
             except Exception as error:
                 await self._booking.give_up([result], named(error))
-        self._tell([result], started)
+        self._tell([result], time)
         return result
 
     async def book_landed(self, buyer: Buyer, intent: Intent, fill: Fill) -> PurchaseResult:
@@ -134,19 +136,22 @@ class BuyToken:
         started = self._clock.monotonic()
         result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), intended=True, fill=fill)
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
-        with self._in_flight.hold({intent.id: intent.wallet_address}):
+        with counted(self._clock) as time, self._in_flight.hold({intent.id: intent.wallet_address}):
             decimals = await self._offers.decimals(intent.token_address)
             await self._booking.book_landed(order, result, intent, fill, decimals, started)
-        self._tell([result], started)
+        self._tell([result], time)
         return result
 
-    def _tell(self, results: Sequence[PurchaseResult], started: float) -> None:
-        seconds = self._clock.monotonic() - started
+    def _tell(self, results: Sequence[PurchaseResult], time: TradeTime) -> None:
         for result in results:
             if result.intended and not result.in_doubt:
                 done = result.position is not None
                 agent_id = result.buyer.agent.id
-                self._publish(TradeFinished(TradeKind.PURCHASE, done, result.code, seconds, agent_id))
+                self._publish(
+                    TradeFinished(
+                        TradeKind.PURCHASE, done, result.code, time.seconds, time.own_seconds, agent_id
+                    )
+                )
 
     async def _try(
         self,

@@ -44,6 +44,7 @@ from nexgent.domain.trading.errors import (
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
+from nexgent.domain.trading.orders.own_time import TradeTime, at_the_market, counted
 from nexgent.domain.trading.orders.position_booking import PositionBooking, PositionOrderDone
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
 from nexgent.domain.trading.venues import SwapVenues, Venue
@@ -110,26 +111,31 @@ class PositionOrders:
         with, `SwapInDoubtError` (sent, outcome not known yet; recovery books it), or the gateway's errors. After an error the
         position is as it was.
         """
-        started = self._clock.monotonic()
+        with counted(self._clock) as time:
+            return await self._run(wallet, position_id, operation, time)
+
+    async def _run(
+        self, wallet: WalletAddress, position_id: PositionId, operation: Operation, time: TradeTime
+    ) -> PositionOrderDone:
         for attempt in range(DECISION_ATTEMPTS):
             position, intent, entry = await self._intend(wallet, position_id, operation)
             with self._in_flight.hold({intent.id: wallet}):
                 try:
-                    return await self._carry_out(position, intent, entry, operation, started)
+                    return await self._carry_out(position, intent, entry, operation, time)
                 except _NotIntendedError as error:
                     if attempt == DECISION_ATTEMPTS - 1:
                         raise StaleWalletError(wallet) from error
         raise AssertionError("unreachable")
 
-    async def book(self, intent: Intent, fill: Fill, started: float | None = None) -> PositionOrderDone:
+    async def book(self, intent: Intent, fill: Fill, time: TradeTime | None = None) -> PositionOrderDone:
         """Book a swap that landed, in the lane of its wallet.
 
         Raises as `PositionBooking.book` does.
         """
-        begun = self._clock.monotonic() if started is None else started
+        time = time or TradeTime(self._clock)
         with self._in_flight.hold({intent.id: intent.wallet_address}):
             done = await self._booking.book(intent, fill)
-            self._finished(intent, begun, None)
+            self._finished(intent, time, None)
             return done
 
     async def write_off(
@@ -139,7 +145,7 @@ class PositionOrders:
 
         Raises `PositionNotFoundError`, `PositionLockedError`, `JournalUnavailableError`.
         """
-        started = self._clock.monotonic()
+        time = TradeTime(self._clock)
 
         async def step() -> tuple[Intent, TradeSettled]:
             state, position = await self._free_position(wallet, position_id)
@@ -162,7 +168,7 @@ class PositionOrders:
             return intent, settlement.body
 
         intent, settled = await self._ledger.decide(step)
-        self._finished(intent, started, None)
+        self._finished(intent, time, None)
         return settled
 
     async def remember_exit(
@@ -212,13 +218,13 @@ class PositionOrders:
         return position, intent, entry
 
     async def _carry_out(
-        self, position: Position, intent: Intent, entry: Entry, operation: Operation, started: float
+        self, position: Position, intent: Intent, entry: Entry, operation: Operation, time: TradeTime
     ) -> PositionOrderDone:
         venue = self._venue(intent.wallet_address)
         try:
             quote = await self._commit_and_quote(entry, operation, intent, venue)
         except _QuoteRefusedError as refused:
-            await self._fail(intent, refused.error, started)
+            await self._fail(intent, refused.error, time)
             raise refused.error from None
         outcome = await SwapExecution(self._ledger, venue).run(intent, quote)
         if isinstance(outcome, Refusal):
@@ -226,21 +232,21 @@ class PositionOrders:
                 raise SwapInDoubtError(position.id)
             error = TradeRejectedError(outcome.code, outcome.reason)
             if outcome.recorded:
-                self._finished(intent, started, outcome.code)
+                self._finished(intent, time, outcome.code)
                 raise error
-            ended = await self._fail(intent, error, started)
+            ended = await self._fail(intent, error, time)
             if outcome.held_back:
                 raise SwapHeldBackError(outcome.reason) if ended else SwapLeftError(outcome.reason)
             if not ended:
                 raise SwapInDoubtError(position.id)
             raise error
-        return await self._book_own(position, intent, outcome, started)
+        return await self._book_own(position, intent, outcome, time)
 
     async def _book_own(
-        self, position: Position, intent: Intent, fill: Fill, started: float
+        self, position: Position, intent: Intent, fill: Fill, time: TradeTime
     ) -> PositionOrderDone:
         try:
-            return await self.book(intent, fill, started)
+            return await self.book(intent, fill, time)
         except (PositionNotFoundError, StaleWalletError, JournalUnavailableError):
             # Booked elsewhere, or the journal cannot tell at present: recovery ends it.
             raise
@@ -249,14 +255,14 @@ class PositionOrders:
             if fill.signature is not None:
                 # It landed: whatever keeps it from being booked now, it is not a failed trade. Recovery tries again.
                 raise SwapInDoubtError(position.id) from error
-            await self._fail(intent, known, started)
+            await self._fail(intent, known, time)
             raise known from None
 
     async def _commit_and_quote(
         self, entry: Entry, operation: Operation, intent: Intent, venue: Venue
     ) -> Quote:
         """Make the intent durable while the quote is fetched: asking a price moves no money."""
-        quoting = asyncio.ensure_future(operation.quote(intent, venue))
+        quoting = asyncio.ensure_future(_quoted(operation, intent, venue))
         try:
             await self._ledger.commit(entry)
         except BaseException as error:
@@ -289,7 +295,7 @@ class PositionOrders:
             evidence=plan.evidence,
         )
 
-    async def _fail(self, intent: Intent, error: NexgentError, started: float) -> bool:
+    async def _fail(self, intent: Intent, error: NexgentError, time: TradeTime) -> bool:
         """Release the reservation; tell whether that is recorded.
 
         If it is not, recovery ends the intent when the journal is back, and what was signed may still be sent.
@@ -300,12 +306,13 @@ class PositionOrders:
         except NexgentError:
             return False
         finally:
-            self._finished(intent, started, error.code)
+            self._finished(intent, time, error.code)
         return True
 
-    def _finished(self, intent: Intent, started: float, code: str | None) -> None:
-        seconds = self._clock.monotonic() - started
-        self._publish(TradeFinished(intent.kind, code is None, code, seconds, intent.agent_id))
+    def _finished(self, intent: Intent, time: TradeTime, code: str | None) -> None:
+        self._publish(
+            TradeFinished(intent.kind, code is None, code, time.seconds, time.own_seconds, intent.agent_id)
+        )
 
 
 class _NotIntendedError(Exception):
@@ -318,6 +325,11 @@ class _QuoteRefusedError(Exception):
     def __init__(self, error: NexgentError) -> None:
         super().__init__(error.code)
         self.error = error
+
+
+async def _quoted(operation: Operation, intent: Intent, venue: Venue) -> Quote:
+    with at_the_market():
+        return await operation.quote(intent, venue)
 
 
 def _operated(planned: Position, before: Position) -> Position:

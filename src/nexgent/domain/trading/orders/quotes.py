@@ -16,6 +16,7 @@ from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import Intent
 from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError, named
 from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.domain.trading.orders.own_time import at_the_market
 from nexgent.domain.trading.ports import TokenDecimals
 from nexgent.domain.trading.rules.price_impact import ImpactAccepted, ImpactTooHigh, decide_price_impact
 from nexgent.domain.trading.venues import SwapVenues, Venue
@@ -48,7 +49,10 @@ class PurchaseOffers:
     async def fetch(self, mode: TradingMode, wanted: Sequence[tuple[Intent, Decimal | None]]) -> Offers:
         """Return the offers for intents of one token and their limits of price impact."""
         quotes = PurchaseQuotes(self._venues.of_mode(mode))
-        return Offers(*await asyncio.gather(quotes.fetch(wanted), self._known(wanted[0][0].token_address)))
+        with at_the_market():
+            return Offers(
+                *await asyncio.gather(quotes.fetch(wanted), self._known(wanted[0][0].token_address))
+            )
 
     async def decimals(self, token: TokenAddress) -> int:
         """Return the decimals of a token. Raises as `TokenDecimals` does."""

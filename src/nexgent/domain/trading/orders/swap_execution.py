@@ -18,6 +18,7 @@ from nexgent.domain.trading.models import (
     StillUnknown,
     SwapOutcome,
 )
+from nexgent.domain.trading.orders.own_time import at_the_market
 from nexgent.domain.trading.swap_postings import SOL
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.errors import NexgentError
@@ -48,7 +49,8 @@ class SwapExecution:
     async def run(self, intent: Intent, quote: Quote) -> Fill | Refusal:
         """Return the fill, or why there is none. What is sent is durable first, so a crash at any point can be resolved."""
         try:
-            submission = await self._gateway.prepare(quote, intent.wallet_address)
+            with at_the_market():
+                submission = await self._gateway.prepare(quote, intent.wallet_address)
             if submission is not None:
                 submission = replace(submission, venue=self._venue.name)
                 entry = self._ledger.stage(intent.wallet_address, TradeSubmitted(intent.id, submission))
@@ -58,7 +60,8 @@ class SwapExecution:
             known = named(error)
             return Refusal(known.code, known.message)
         try:
-            outcome = await self._gateway.execute(quote, submission)
+            with at_the_market():
+                outcome = await self._gateway.execute(quote, submission)
         except SwapHeldBackError as error:
             return Refusal(error.code, error.message, held_back=True)
         except Exception as error:
@@ -68,7 +71,8 @@ class SwapExecution:
             # It may have been sent: only the chain can tell.
             outcome = StillUnknown(reason=known.message)
         if submission is not None:
-            outcome = await self._wait_for_the_chain(intent, quote, submission, outcome)
+            with at_the_market():
+                outcome = await self._wait_for_the_chain(intent, quote, submission, outcome)
         return await self.conclude(intent, outcome)
 
     async def conclude(self, intent: Intent, outcome: SwapOutcome) -> Fill | Refusal:
