@@ -40,6 +40,10 @@ def test_a_switch_says_whose_it_is_and_why() -> None:
     assert mine.reason == "the kill switch stops all agents of this user"
 
 
+def test_a_switch_that_does_not_say_so_sells_nothing() -> None:
+    assert not KillSwitch(user_id=None, engaged=True, reason=None, changed_at=NOW).flatten
+
+
 def test_nothing_is_on_by_default() -> None:
     facts = ProtectionFacts(
         profit_today_sol=Decimal(-1000), loss_streak=99, last_loss_at=NOW, exposure_sol=Decimal(10**6)
