@@ -156,6 +156,10 @@ ALSO_FINE = {
         404: "it was closed a moment ago",
         409: "it is being sold",
     },
+    "POST /agents/{id}/positions/{positionId}/sell-part": {
+        404: "it was closed a moment ago",
+        409: "it is being sold",
+    },
     "POST /web/link": {401: "a link is good once"},
     "POST /web/links": {403: "only for commands on the service's own machine"},
     "POST /wallets": {409: "the agent has a live wallet"},

@@ -83,6 +83,15 @@ POSITION = {
     "createdAt": TIME,
     "updatedAt": TIME,
 }
+PART_SOLD = {
+    "success": BOOL,
+    "transactionId": UUID,
+    "positionId": UUID,
+    "inputAmount": NUMBER,
+    "outputAmount": NUMBER,
+    "remainingAmount": NUMBER,
+    "transactionHash": Nullable(TEXT),
+}
 CLOSED = {
     "success": TRUE,
     "transactionId": UUID,

@@ -7,6 +7,7 @@ from tests.contract.answers import (
     BALANCE,
     CLOSED,
     CONFIG,
+    PART_SOLD,
     PERFORMANCE,
     POSITION,
     SIGNAL,
@@ -211,6 +212,19 @@ TRADING = (
         "POST /agents/{id}/positions/{positionId}/close", SESSION, 200, CLOSED,
         {"id": "@agent", "positionId": "@new_position"}, body={"reason": "stop_loss"}, foreign=403,
         refusals=(BAD_AGENT, NO_AGENT, *SOLD),
+    ),
+    Contract(
+        "POST /agents/{id}/positions/{positionId}/sell-part", SESSION, 200, PART_SOLD,
+        {"id": "@agent", "positionId": "@new_position"}, body={"percent": 25}, foreign=403,
+        refusals=(
+            BAD_AGENT,
+            NO_AGENT,
+            *SOLD[:2],
+            Refusal(400, "percent", body={"percent": None}),
+            Refusal(400, "percent", body={"percent": 0}),
+            Refusal(400, "percent", body={"percent": 100}),
+            Refusal(400, "percent", body={"percent": "half"}),
+        ),
     ),
     # --- transactions
     Contract(

@@ -133,6 +133,10 @@ PROBES: dict[str, list[Probe]] = {
         forbidden(path={"id": "{agent}", "positionId": "{position}"}, body={}),
         hidden(path={"id": "{my_agent}", "positionId": "{position}"}, body={}),
     ],
+    "POST /agents/{id}/positions/{positionId}/sell-part": [
+        forbidden(path={"id": "{agent}", "positionId": "{position}"}, body={"percent": 50}),
+        hidden(path={"id": "{my_agent}", "positionId": "{position}"}, body={"percent": 50}),
+    ],
     "POST /trades/execute": [
         hidden(body={"agentId": "{agent}", "tokenAddress": MINT}),
         hidden(body={"agentId": "{my_agent}", "tokenAddress": MINT, "walletAddress": "{wallet}"}),

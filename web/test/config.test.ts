@@ -66,7 +66,7 @@ describe('the form of the configuration', () => {
     ])
     expect(Object.keys(patchOf(changes, config))).toEqual(['stopLoss', 'takeProfit'])
     expect(fullLabel('takeProfit.moonBag.enabled')).toBe('Take profit › Moon bag: a part that is kept › Keep a part')
-    expect(valueText('stopLoss.defaultPercentage', -20.5)).toBe('-20.5%')
+    expect(valueText('stopLoss.defaultPercentage', -20.5)).toBe('−20.5%')
     expect(valueText('takeProfit.levels', [{ targetPercent: 50, sellPercent: 25 }])).toBe('50% → 25%')
   })
 

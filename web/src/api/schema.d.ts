@@ -386,6 +386,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/positions/{positionId}/sell-part": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["positions.sell_part_of_position.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/protections": {
         parameters: {
             query?: never;
@@ -698,6 +714,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["price_feeds.sol_price.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/price-history/{mint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["price_history.price_history.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1441,6 +1473,14 @@ export interface components {
             counts: components["schemas"]["CountsOut"];
             keyPrefix: string;
         };
+        CandleOut: {
+            close: string;
+            high: string;
+            low: string;
+            open: string;
+            source: string | null;
+            time: string;
+        };
         ChangePasswordIn: {
             currentPassword: string;
             newPassword: string;
@@ -1761,6 +1801,18 @@ export interface components {
         LogoutIn: {
             refreshToken?: string | null;
         };
+        MarkerKind: "signal" | "entry" | "average_down" | "partial_sale" | "exit";
+        MarkerOut: {
+            agentId: string | null;
+            amountSol: string | null;
+            kind: components["schemas"]["MarkerKind"];
+            price: string | null;
+            profitLossSol: string | null;
+            reason: string | null;
+            signalId: number | null;
+            time: string;
+            transactionId: string | null;
+        };
         MoonBagConfig: {
             enabled?: boolean;
             retainPercent?: number | Decimal;
@@ -1883,6 +1935,12 @@ export interface components {
             large?: components["schemas"]["SizeRange"];
             medium?: components["schemas"]["SizeRange"];
             small?: components["schemas"]["SizeRange"];
+        };
+        PriceHistoryOut: {
+            candles: components["schemas"]["CandleOut"][];
+            markers: components["schemas"]["MarkerOut"][];
+            mint: string;
+            resolution: components["schemas"]["Resolution"];
         };
         ProfitLossOut: {
             native: Decimal;
@@ -2014,7 +2072,11 @@ export interface components {
             success: boolean;
             walletAddress: string;
         };
+        Resolution: "1s" | "1m" | "1h";
         Scope: "signals" | "signals_read" | "agents" | "positions" | "balances" | "transactions" | "history" | "full_access";
+        SellPartIn: {
+            percent: string | Decimal;
+        };
         ServiceOut: {
             latency?: number | null;
             status: "healthy" | "unhealthy";
@@ -2129,6 +2191,15 @@ export interface components {
             large?: number | Decimal;
             medium?: number | Decimal;
             minimum?: number | Decimal;
+        };
+        SoldPartOut: {
+            inputAmount: Decimal;
+            outputAmount: Decimal;
+            positionId: string;
+            remainingAmount: Decimal;
+            success: boolean;
+            transactionHash: string | null;
+            transactionId: string;
         };
         SolPriceOut: {
             isStale: boolean;
@@ -3548,6 +3619,39 @@ export interface operations {
             };
         };
     };
+    "positions.sell_part_of_position.post": {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+                positionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SellPartIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SoldPartOut"];
+                };
+            };
+        };
+    };
     "protections.get_protections.get": {
         parameters: {
             query?: never;
@@ -4127,6 +4231,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SolPriceOut"];
+                };
+            };
+        };
+    };
+    "price_history.price_history.get": {
+        parameters: {
+            query?: {
+                from?: string;
+                limit?: number;
+                resolution?: string;
+                to?: string;
+            };
+            header?: never;
+            path: {
+                mint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceHistoryOut"];
                 };
             };
         };

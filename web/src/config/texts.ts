@@ -129,5 +129,6 @@ export function valueText(path: string, value: unknown): string {
   }
   if (typeof value === 'string') return choiceText(path, value)
   const unit = textOf(path).unit
-  return unit ? `${String(value)}${unit.startsWith('%') ? '' : ' '}${unit.startsWith('%') ? '%' : unit}` : String(value)
+  const number = String(value).replace('-', '−')
+  return unit ? `${number}${unit.startsWith('%') ? '' : ' '}${unit.startsWith('%') ? '%' : unit}` : number
 }

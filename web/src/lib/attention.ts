@@ -69,7 +69,8 @@ export function noticesOf({ health, wallets, agents, protections, killSwitches, 
       )
   for (const one of protections)
     for (const wallet of one.wallets)
-      if (wallet.blocked)
+      // What the emergency stop holds back is said once, below.
+      if (wallet.blocked && !(wallet.code === 'KILL_SWITCH' && (killSwitches?.user.engaged || killSwitches?.system.engaged)))
         add(
           `protection-${wallet.walletAddress}`,
           'warning',

@@ -24,6 +24,7 @@ export interface PositionFrame {
   moonBagAmount: Decimal | null
   createdAt: string
   updatedAt: string
+  /** What the part that is held has cost; in frames of changes it stands beside the position. */
   costBasisSol?: Decimal
   currentPrice?: Decimal
   positionValueSol?: Decimal
@@ -47,7 +48,7 @@ export type Frame =
   | { type: 'initial_data'; data: Numbered & { positions: PositionFrame[]; timestamp: string } }
   | {
       type: 'position_update'
-      data: Numbered & { eventType: string; version: number; position?: PositionFrame; positionId?: string }
+      data: Numbered & { eventType: string; version: number; costBasisSol?: Decimal; position?: PositionFrame; positionId?: string }
     }
   | { type: 'price_update_batch'; data: { updates: PriceUpdate[]; timestamp: string } }
   | { type: 'ping' | 'pong'; timestamp: string }

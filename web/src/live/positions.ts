@@ -117,7 +117,9 @@ function take(feed: Held, frame: Frame): void {
       return
     }
     case 'position_update': {
-      const { position, positionId } = frame.data
+      const { positionId, costBasisSol } = frame.data
+      const position =
+        frame.data.position && costBasisSol !== undefined ? { ...frame.data.position, costBasisSol } : frame.data.position
       const all = feed.positions.value
       if (position !== undefined) {
         const known = all.get(position.id)

@@ -10,6 +10,7 @@ from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import iso_time, open_position_view
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.json_text import encode_json
+from nexgent.shared.money import sol
 from nexgent.shared.types import AgentId, PositionId
 
 
@@ -41,6 +42,8 @@ def position_update(event: str, position: Position, trail: PositionTrail, epoch:
         "eventType": event,
         "position": open_position_view(position, trail),
         "version": position.version,
+        # What the part that is held has cost, fees included: with it a client reckons the profit at any price.
+        "costBasisSol": sol(position.cost_basis_lamports),
         "epoch": epoch,
         "seq": seq,
     }

@@ -13,7 +13,14 @@ from nexgent.api.http.refusals import FOREIGN, LOCKED, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import AgentIdInPath, PositionIdInPath, ThatAgentIdInPath
-from nexgent.api.v1.positions.schemas import ClosedOut, CloseIn, PositionOut, PositionsQuery
+from nexgent.api.v1.positions.schemas import (
+    ClosedOut,
+    CloseIn,
+    PositionOut,
+    PositionsQuery,
+    SellPartIn,
+    SoldPartOut,
+)
 from nexgent.api.v1.positions.views import positions_of
 
 router = APIRouter(tags=["positions"], route_class=ApiRoute)
@@ -79,3 +86,21 @@ async def close_position(
     """Close a position."""
     done = await services.close_position.execute(agent_id, position_id, caller.user_id, body.reason)
     return ClosedOut.of(done)
+
+
+@router.post(
+    "/agents/{id}/positions/{positionId}/sell-part",
+    summary="Sell a part of a position",
+    dependencies=[NOT_AUDITED],
+    responses=_SALE,
+)
+async def sell_part_of_position(
+    agent_id: AgentIdInPath,
+    position_id: PositionIdInPath,
+    body: SellPartIn,
+    caller: SessionCaller,
+    services: Services,
+) -> SoldPartOut:
+    """Sell so many percent of what the position holds now. It stays open with its rules and take-profit levels."""
+    done = await services.close_position.sell_part(agent_id, position_id, caller.user_id, body.percent)
+    return SoldPartOut.of(done)

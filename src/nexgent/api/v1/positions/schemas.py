@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -10,9 +11,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from nexgent.api.fields import shown
 from nexgent.api.http.models import ApiModel, Body, Query
 from nexgent.api.http.problems import problem
-from nexgent.api.http.types import DecimalNumber, Instant, OptionalText
+from nexgent.api.http.types import DecimalNumber, GivenNumber, Instant, OptionalText
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.wallets.close_by_hand import ClosedTradeResult
+from nexgent.domain.wallets.close_by_hand import ClosedTradeResult, PartSold
 
 
 class PositionsQuery(Query):
@@ -147,3 +148,28 @@ class ClosedOut(ApiModel):
     def of(cls, done: ClosedTradeResult) -> ClosedOut:
         """Return what a sale brought."""
         return cls.showing(done, success=True, historical_swap_id=done.closed_trade_id)
+
+
+class SellPartIn(Body):
+    """How much is sold, in percent of what the position holds now: above 0 and below 100."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"percent": 25}]})
+
+    percent: Annotated[Decimal, GivenNumber(below=Decimal(100), more_than=Decimal(0))]
+
+
+class SoldPartOut(ApiModel):
+    """What the sale of a part brought; `remainingAmount` is what the position still holds, in tokens."""
+
+    success: bool
+    transaction_id: UUID
+    position_id: UUID
+    input_amount: DecimalNumber
+    output_amount: DecimalNumber
+    remaining_amount: DecimalNumber
+    transaction_hash: str | None
+
+    @classmethod
+    def of(cls, done: PartSold) -> SoldPartOut:
+        """Return what a sale brought."""
+        return cls.showing(done, success=True)

@@ -1,0 +1,81 @@
+"""Sell a part of a position because its owner says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from nexgent.domain.ledger.models import Intent, TradeKind
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position
+from nexgent.domain.trading.errors import ZeroBalanceError
+from nexgent.domain.trading.models import Quote, QuoteRequest
+from nexgent.domain.trading.orders.errors import ExitPendingError
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
+from nexgent.domain.trading.orders.quotes import sale_quote
+from nexgent.domain.trading.venues import Venue
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import PositionId, WalletAddress
+
+_HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SellPartRequest:
+    """What to sell a part of. `percent` is of what is held now, above 0 and below 100."""
+
+    wallet_address: WalletAddress
+    position_id: PositionId
+    percent: Decimal
+
+
+class SellPart:
+    """One sale of a part. It is booked as take profit that reaches no level: the levels still to come stay as they are."""
+
+    def __init__(self, *, operations: PositionOrders) -> None:
+        self._operations = operations
+
+    async def execute(self, request: SellPartRequest) -> PositionOrderDone:
+        """Sell and book; the position stays open.
+
+        Raises `ValueError` for a percentage that is no part, `PositionNotFoundError`, `PositionLockedError`,
+        `ExitPendingError` (the position is being left), `ZeroBalanceError` (the part is less than one base unit),
+        `SwapInDoubtError`, or the gateway's errors.
+        """
+        if not 0 < request.percent < _HUNDRED:
+            raise ValueError(f"a part is above 0 and below 100 percent, got {request.percent}")
+        return await self._operations.run(request.wallet_address, request.position_id, _Part(request.percent))
+
+
+class _Part:
+    def __init__(self, percent: Decimal) -> None:
+        self._percent = percent
+
+    def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
+        del venue
+        if position.pending_exit is not None:
+            raise ExitPendingError(position.id)
+        held_raw = min(position.quantity_raw, state.available_raw(position.token_address))
+        numerator, denominator = (self._percent / _HUNDRED).as_integer_ratio()
+        sell_raw = held_raw * numerator // denominator
+        if sell_raw <= 0:
+            raise ZeroBalanceError(position.id)
+        return Plan(
+            kind=TradeKind.TAKE_PROFIT,
+            cause=CloseReason.TAKE_PROFIT.value,
+            input_mint=position.token_address,
+            amount_raw=sell_raw,
+            reserved_raw=sell_raw,
+            position=replace(position, pending_take_profit=PendingTakeProfit(0, None)),
+            evidence=None,
+        )
+
+    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+        ask = QuoteRequest(
+            input_mint=intent.input_mint,
+            output_mint=SOL_MINT,
+            amount_raw=intent.amount_raw,
+            taker=intent.wallet_address if venue.live else None,
+        )
+        return await sale_quote(venue, ask, urgent=True)
