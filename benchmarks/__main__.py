@@ -1,4 +1,6 @@
-"""`python -m benchmarks [ticks] [product] [ws] [storm] [floods]`: print the table of our own times; without a name, all of them.
+"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods]`: print the table of our own times.
+
+Without a name, all of them.
 
 `ws` by name listens for a minute; as one of all, for a shorter time.
 """
@@ -10,7 +12,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from benchmarks import floods, product, sockets, storm, table, ticks
+from benchmarks import floods, product, restart, sockets, storm, table, ticks
 from nexgent.shared.money import install_decimal_context
 
 
@@ -23,6 +25,7 @@ def main() -> int:
         "product": lambda: uvloop.run(product.run()),
         "ws": lambda: uvloop.run(sockets.run(seconds=seconds)),
         "storm": lambda: uvloop.run(storm.run()),
+        "restart": lambda: uvloop.run(restart.run()),
         "floods": lambda: uvloop.run(floods.run()),
     }
     names = sys.argv[1:] or list(known)

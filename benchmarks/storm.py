@@ -72,8 +72,8 @@ async def run() -> list[Row]:
 
 
 async def _storm(product: Product) -> list[Row]:
-    mints = await _tokens(product)
-    agents = [await _agent(product, mints, number) for number in range(_AGENTS)]
+    mints = await storm_tokens(product, TOKENS)
+    agents = await storm_agents(product, mints, AGENTS_PER_TOKEN)
     expected = TOKENS * AGENTS_PER_TOKEN
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
@@ -105,27 +105,33 @@ async def _storm(product: Product) -> list[Row]:
     ]
 
 
-_AGENTS = TOKENS // TOKENS_PER_AGENT * AGENTS_PER_TOKEN
-
-
-async def _tokens(product: Product) -> list[str]:
+async def storm_tokens(product: Product, count: int) -> list[str]:
+    """Return the mints of that many new tokens; there are no others any more."""
     tokens = [
         {"symbol": f"ST{number}", "priceSol": "0.001", "liquiditySol": "10000", "decimals": 6}
-        for number in range(TOKENS)
+        for number in range(count)
     ]
     body = {"tokens": tokens, "replace": True}
     answer = (await product.http.post(f"{product.sandbox_url}/control/tokens", json=body)).json()
     return [token["mint"] for token in answer["tokens"]]
 
 
-async def _agent(product: Product, mints: list[str], number: int) -> dict[str, Any]:
-    """Return an agent that buys its quarter of the tokens."""
-    start = number // AGENTS_PER_TOKEN * TOKENS_PER_AGENT
+async def storm_agents(product: Product, mints: list[str], per_token: int) -> list[dict[str, Any]]:
+    """Return agents of which `per_token` buy each of the tokens, and each buys as many as one may hold."""
+    lots = [mints[start : start + TOKENS_PER_AGENT] for start in range(0, len(mints), TOKENS_PER_AGENT)]
+    return [
+        await _agent(product, lot, f"Storm {number} {copy}")
+        for number, lot in enumerate(lots)
+        for copy in range(per_token)
+    ]
+
+
+async def _agent(product: Product, mints: list[str], name: str) -> dict[str, Any]:
     config = {
         "positionCalculator": {"randomization": {"enabled": False}},
-        "signals": {"tokenFilterMode": "whitelist", "tokenList": mints[start : start + TOKENS_PER_AGENT]},
+        "signals": {"tokenFilterMode": "whitelist", "tokenList": mints},
     }
-    return await product.agent(f"Storm {number}", "100", config)
+    return await product.agent(name, "100", config)
 
 
 async def _first_seen(product: Product) -> float:

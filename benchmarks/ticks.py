@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
@@ -15,7 +18,8 @@ from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import PriceEvidence
-from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
+from nexgent.domain.ledger.state import WalletState
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionTrail
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.domain.trading.book.position_book import PositionBook
@@ -29,7 +33,10 @@ from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import install_decimal_context
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, TransactionId, UserId, WalletAddress
+from tests.fakes.engine import FakeEngine
 
+PENDING_EXITS = 50
+POSITIONS_A_WALLET = 25
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -173,13 +180,43 @@ def _apart(measure: Callable[[], list[Row]]) -> list[Row]:
 
 def _plain_million() -> list[Row]:
     install_decimal_context()
-    return _million([an_agent() for _ in range(100)], "1 000 000 positions over 10 000 tokens")
+    rows, book = _million([an_agent() for _ in range(100)], "1 000 000 positions over 10 000 tokens")
+    return rows + recovery_rows([held.position for token in book.tokens() for held in book.holders(token)])
+
+
+def recovery_rows(positions: Sequence[Position]) -> list[Row]:
+    """Measure what recovery costs beside that many positions, a few of which wait for their exit."""
+    engine = FakeEngine()
+    waiting = PendingExit(CloseReason.STOP_LOSS, 1, T0)
+    states = list[WalletState]()
+    for start in range(0, len(positions), POSITIONS_A_WALLET):
+        held = list(positions[start : start + POSITIONS_A_WALLET])
+        if len(states) < PENDING_EXITS:
+            held[0] = replace(held[0], pending_exit=waiting)
+        wallet = WalletAddress(f"sim_{len(states)}")
+        states.append(WalletState(wallet, held[0].agent_id, positions={one.id: one for one in held}))
+    started = time.perf_counter()
+    engine.ledger.load(states, 0)
+    loading = time.perf_counter() - started
+    assert len(engine.ledger.unfinished()) == min(PENDING_EXITS, len(states))
+    with asyncio.Runner() as runner:
+        ticking = median_seconds(lambda: runner.run(engine.recovery.tick()), repeat=100)
+    name = f"{len(positions):,}".replace(",", " ")
+    return [
+        Row(
+            f"recovery, every 2 s beside {name} positions, {PENDING_EXITS} exits pending",
+            ticking * 1000,
+            "ms",
+        ),
+        Row("the same, once at start", loading * 1000, "ms"),
+    ]
 
 
 def _mixed_million() -> list[Row]:
     install_decimal_context()
     agents = [an_agent(config) for config in mixed_configs() for _ in range(4)]
-    return _million(agents, "the same, mixed stop modes, take profit, DCA, stale close")
+    rows, _ = _million(agents, "the same, mixed stop modes, take profit, DCA, stale close")
+    return rows
 
 
 def mixed_configs() -> list[TradingConfig]:
@@ -205,7 +242,7 @@ def mixed_configs() -> list[TradingConfig]:
     ]
 
 
-def _million(agents: Sequence[Agent], name: str) -> list[Row]:
+def _million(agents: Sequence[Agent], name: str) -> tuple[list[Row], PositionBook]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     keeper, watcher, book = a_watcher(agents)
     tokens = [TokenAddress(f"TokenMint{number:05}") for number in range(10_000)]
@@ -219,7 +256,8 @@ def _million(agents: Sequence[Agent], name: str) -> list[Row]:
     calm = prices(tokens, Decimal("0.00099"))
     seconds = median_seconds(lambda: watcher.on_prices(calm), repeat=20)
     assert len(book) == 1_000_000
-    return [
+    rows = [
         Row(f"poll, {name}", seconds * 1000, "ms", None, 50),
         Row("memory per position", (after - before) * 1024 / 1_000_000, "bytes"),
     ]
+    return rows, book
