@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+
 import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
@@ -9,6 +12,7 @@ from alembic.script import ScriptDirectory
 from nexgent.infrastructure.database.schema import migration
 from nexgent.infrastructure.database.schema.migration import (
     SCHEMA_REVISION,
+    MigrationFailedError,
     current_revision,
     migrate,
     migration_config,
@@ -51,10 +55,49 @@ async def test_a_new_database_is_migrated_and_then_left_alone(
         await migrate(url)
         assert await current_revision(url) == SCHEMA_REVISION
         # A service that starts does not even load what migrates.
-        monkeypatch.setattr(migration, "_upgrade", None)
+        monkeypatch.setattr(migration, "_upgrade_apart", None)
         await migrate(url)
     finally:
         await connection.execute("DROP DATABASE from_nothing WITH (FORCE)")
+        await connection.close()
+
+
+async def test_what_cannot_be_migrated_says_why(postgres_url: str) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("CREATE DATABASE taken")
+    url = with_database(postgres_url, "taken")
+    try:
+        other = await asyncpg.connect(url)
+        await other.execute("CREATE TABLE users (what text)")
+        await other.close()
+        with pytest.raises(MigrationFailedError, match=SCHEMA_REVISION) as failed:
+            await migrate(url)
+        assert "users" in failed.value.message
+    finally:
+        await connection.execute("DROP DATABASE taken WITH (FORCE)")
+        await connection.close()
+
+
+async def test_a_process_that_migrates_does_not_keep_what_it_took(postgres_url: str) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("CREATE DATABASE apart")
+    program = (
+        "import asyncio, sys\n"
+        "from nexgent.infrastructure.database.schema.migration import migrate\n"
+        "asyncio.run(migrate(sys.argv[1]))\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules} & {'alembic', 'mako', 'sqlalchemy'}))\n"
+    )
+    url = with_database(postgres_url, "apart")
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, url, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        assert output.decode().splitlines()[-1] == ""
+        assert await current_revision(url) == SCHEMA_REVISION
+    finally:
+        await connection.execute("DROP DATABASE apart WITH (FORCE)")
         await connection.close()
 
 
