@@ -6,11 +6,12 @@ under way is read from the wallet's newest state, staged entries included, so tw
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from heapq import heappop, heappush
 
 from nexgent.domain.agents.config_models import NO_PROTECTIONS
 from nexgent.domain.agents.events import AgentDeleted
@@ -67,8 +68,8 @@ class _Record:
     closed_at: dict[TokenAddress, datetime] = field(default_factory=dict)
     # In the order they were made: old ones leave at the front.
     entries: dict[IntentId, datetime] = field(default_factory=dict)
-    # When those were made that are settled: a heap. Their ids would be most of what an hour of trading takes in memory.
-    settled: list[datetime] = field(default_factory=list)
+    # When those were made that are settled, in order, as seconds since 1970: an hour of trading takes eight bytes an entry.
+    settled: array[float] = field(default_factory=lambda: array("d"))
 
     def close(self, trade: ClosedTrade) -> None:
         profit = trade.profit_loss_sol
@@ -97,14 +98,14 @@ class _Record:
     def settle(self, intent_id: IntentId) -> None:
         at = self.entries.pop(intent_id, None)
         if at is not None:
-            heappush(self.settled, at)
+            insort(self.settled, at.timestamp())
 
     def forget(self, *, entries: bool) -> None:
         self.profit_sol = self.peak_profit_sol = self.day_profit_sol = _ZERO
         self.day, self.loss_streak, self.last_loss_at = None, 0, None
         self.closed_at = {}
         if entries:
-            self.entries, self.settled = {}, []
+            self.entries, self.settled = {}, array("d")
 
     def profit_on(self, day: date) -> Decimal:
         return self.day_profit_sol if self.day == day else _ZERO
@@ -115,8 +116,7 @@ class _Record:
             if self.entries[first] > oldest:
                 break
             del self.entries[first]
-        while self.settled and self.settled[0] <= oldest:
-            heappop(self.settled)
+        del self.settled[: bisect_right(self.settled, oldest.timestamp())]
 
 
 class ProtectionState:
