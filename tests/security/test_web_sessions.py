@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -118,6 +120,26 @@ async def test_a_link_of_the_command_logs_in_once_whoever_asks_at_the_same_time(
     assert refused.json()["code"] == "LINK_OVER"
     assert (await post(page, "refresh")).json()["user"]["email"] == ADMIN_EMAIL
     assert await keys_of(product) == {}
+
+
+async def test_who_can_write_to_redis_makes_no_links(product: Product, page: httpx.AsyncClient) -> None:
+    token = await link_of(product)
+    [(name, sealed)] = (await keys_of(product)).items()
+    assert ADMIN_EMAIL.encode() not in sealed
+    prefix, _, _ = name.rpartition(":")
+    me = str((await product.call("GET", "/auth/me"))["id"])
+    later = int(time.time()) + 600
+    forged = json.dumps({"user_id": me, "issued_at": later - 600, "good_until": later}).encode()
+    servers = running_servers(product.folder / "data")
+    assert servers is not None
+    assert servers.redis_url is not None
+    async with Redis.from_url(servers.redis_url) as redis:
+        for text, value in (("plain", forged), ("moved", sealed), ("empty", b"")):
+            await redis.set(f"{prefix}:{hashlib.sha256(text.encode()).hexdigest()}", value)
+
+    for text in ("plain", "moved", "empty"):
+        assert (await post(page, "link", {"token": text})).json()["code"] == "LINK_OVER"
+    assert (await post(page, "link", {"token": token})).status_code == 200
 
 
 async def test_what_was_done_is_in_the_audit_log_without_its_secrets(

@@ -159,6 +159,7 @@ class Service:
                 self.request_redis,
                 key_prefix=settings.storage.redis_key_prefix,
                 passwords=self.passwords,
+                link_sealer=Sealer(self.jwt_secret, "web-link"),
             ),
             jwt_secret=self.jwt_secret,
             allow_registration=settings.auth.allow_registration,

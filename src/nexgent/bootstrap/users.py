@@ -33,6 +33,7 @@ from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyReposi
 from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.stores.sessions import PostgresSessionRecords
 from nexgent.infrastructure.database.stores.users import PostgresApiKeyStore, PostgresUserRepository
+from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.infrastructure.websocket.tickets import RedisTicketStore
@@ -126,7 +127,12 @@ class UserParts:
 
 
 def user_ports(
-    pool: asyncpg.Pool[asyncpg.Record], redis: ImpatientRedis, *, key_prefix: str, passwords: PasswordHasher
+    pool: asyncpg.Pool[asyncpg.Record],
+    redis: ImpatientRedis,
+    *,
+    key_prefix: str,
+    passwords: PasswordHasher,
+    link_sealer: Sealer,
 ) -> UserPorts:
     """Return the real ones."""
     return UserPorts(
@@ -138,7 +144,7 @@ def user_ports(
         keys=PostgresApiKeyStore(pool),
         key_records=PostgresApiKeyRepository(pool),
         tickets=RedisTicketStore(redis, key_prefix),
-        web_links=RedisLinkStore(redis, key_prefix),
+        web_links=RedisLinkStore(redis, key_prefix, link_sealer),
     )
 
 

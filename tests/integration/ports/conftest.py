@@ -36,12 +36,14 @@ from nexgent.domain.users.login_guard import LoginAttempts
 from nexgent.domain.users.ports import ApiKeyStore, SessionStore, UserRepository
 from nexgent.domain.users.session_records import SessionRecords
 from nexgent.domain.users.socket_tickets import TicketStore
+from nexgent.domain.users.web_links import LinkStore
 from nexgent.domain.wallets.ports import WalletRepository
 from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.sessions import RedisSessionStore
+from nexgent.infrastructure.cache.web_links import RedisLinkStore
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
@@ -78,6 +80,7 @@ from tests.fakes.requests import FakeAnswers
 from tests.fakes.signals import FakeSignals
 from tests.fakes.tickets import FakeTickets
 from tests.fakes.wallets import FakeWallets
+from tests.fakes.web_links import FakeLinks
 from tests.fakes.webhooks import FakeWebhooks
 from tests.integration.database.conftest import journal
 from tests.integration.database.story import Story, add_owners
@@ -262,6 +265,14 @@ def tickets(request: pytest.FixtureRequest) -> TicketStore:
     if request.param == "fake":
         return FakeTickets()
     return RedisTicketStore(request.getfixturevalue("request_redis"), "test:")
+
+
+@pytest.fixture(params=["fake", "real"])
+def links(request: pytest.FixtureRequest) -> LinkStore:
+    if request.param == "fake":
+        return FakeLinks()
+    sealer = Sealer(SecretStr("a-secret-for-tests-only-0123456789abcdef"), "web-link")
+    return RedisLinkStore(request.getfixturevalue("request_redis"), "test:", sealer)
 
 
 @pytest.fixture(params=["fake", "real"])

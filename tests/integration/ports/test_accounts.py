@@ -13,6 +13,7 @@ from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.ports import SessionStore
 from nexgent.domain.users.session_records import SessionRecord
 from nexgent.domain.users.socket_tickets import TicketHolder, TicketStore
+from nexgent.domain.users.web_links import LinkHolder, LinkStore
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import UserId
@@ -114,6 +115,15 @@ async def test_a_refresh_token_is_replaced_once(stores: Stores) -> None:
     assert (record.token_id, record.previous_token_id, record.rotated_at) == ("s-2", "s-1", T0 + MINUTE)
     await sessions.end(user, T0 + MINUTE)
     assert not await sessions.rotate("s", "s-2", "s-3", T0 + MINUTE)
+
+
+async def test_a_link_is_taken_once_and_is_no_other(links: LinkStore) -> None:
+    holder = LinkHolder(UserId(new_id()), 1_800_000_000, 1_800_000_600.5)
+    await links.put("hash", holder, timedelta(minutes=10))
+
+    assert await links.take("other") is None
+    assert await links.take("hash") == holder
+    assert await links.take("hash") is None
 
 
 async def test_a_ticket_is_taken_once(tickets: TicketStore) -> None:

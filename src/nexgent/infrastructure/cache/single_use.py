@@ -30,8 +30,9 @@ class SingleUseStore(Generic[H]):
 
     async def put(self, secret_hash: str, holder: H, lifetime: timedelta) -> None:
         """Keep a holder for so long."""
+        kept = self._encoded(secret_hash, holder)
         try:
-            await self._redis.set(self._name + secret_hash, msgspec.json.encode(holder), ex=lifetime)
+            await self._redis.set(self._name + secret_hash, kept, ex=lifetime)
         except (RedisError, OSError, TimeoutError) as error:
             raise self._unavailable from error
 
@@ -45,9 +46,13 @@ class SingleUseStore(Generic[H]):
             found, _ = await pipeline.execute()
         except (RedisError, OSError, TimeoutError) as error:
             raise self._unavailable from error
-        if found is None:
-            return None
+        return None if found is None else self._decoded(secret_hash, found)
+
+    def _encoded(self, _secret_hash: str, holder: H) -> bytes:
+        return msgspec.json.encode(holder)
+
+    def _decoded(self, _secret_hash: str, kept: bytes) -> H | None:
         try:
-            return self._holders.decode(found)
+            return self._holders.decode(kept)
         except msgspec.MsgspecError:
             return None
