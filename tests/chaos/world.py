@@ -235,8 +235,8 @@ class World:
 
         try:
             await until(agreed, "chain, journal, tables, REST and WebSocket agree")
-        except AssertionError:
-            raise AssertionError(differences) from None
+        except AssertionError as error:
+            raise AssertionError(f"{differences} ({error})") from None
 
     async def _differences(self, trader: Trader, cell: Cell, lost_raw: int) -> str:
         if cell.mode is Mode.LIVE:
