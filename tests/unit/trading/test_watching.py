@@ -215,3 +215,27 @@ async def test_one_trail_that_cannot_be_stored_keeps_no_other_from_it() -> None:
     await keeper.drain(PATIENCE_SECONDS)
 
     assert set(store.saved) == {good.position_id}
+
+
+async def test_what_prices_did_to_a_position_outlives_a_trade_that_does_not_know_of_it() -> None:
+    engine, agent, position = await an_engine()
+    engine.price(Decimal("0.0014"))
+    risen = engine.held(agent).trail
+    assert risen.peak_price_sol == Decimal("0.0014")
+
+    engine.bus.publish(PositionUpdated(replace(position, version=position.version + 1), position.base_trail))
+
+    assert engine.held(agent).trail == risen
+
+
+async def test_a_position_nobody_has_told_of_is_watched_from_its_first_change_on() -> None:
+    engine, agent, position = await an_engine()
+    engine.book.remove(position.id)
+    changed = replace(position, version=position.version + 1)
+    trail = replace(position.base_trail, peak_price_sol=Decimal("0.002"))
+
+    engine.bus.publish(PositionUpdated(changed, trail))
+
+    held = engine.held(agent)
+    assert held.position is changed
+    assert held.trail.peak_price_sol == Decimal("0.002")
