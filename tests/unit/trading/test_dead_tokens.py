@@ -8,8 +8,10 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.rules.liquidity import MarketVerdict
 from tests.builders import TOKEN, a_config, an_agent
 from tests.fakes.engine import FakeEngine
+from tests.patience import PATIENCE_SECONDS
 
 
 async def an_engine() -> tuple[FakeEngine, Agent]:
@@ -99,3 +101,20 @@ async def test_sources_that_are_away_say_nothing() -> None:
     assert len(engine.positions(agent)) == 1
     assert not len(engine.exits)
     assert engine.book.is_held(TOKEN)
+
+
+async def test_two_refused_sales_prove_nothing_and_a_third_one_does() -> None:
+    engine, agent = await an_engine()
+    for probe in engine.probes:
+        probe.verdict = MarketVerdict.DEAD
+    # Nobody tries to sell but this test.
+    await engine.exits.drain(PATIENCE_SECONDS)
+    for _ in range(30):
+        await _asked(engine, 30)
+
+    for refusals in (1, 2):
+        engine.dead_tokens.on_exit_attempt_failed(_refused(engine, agent))
+        assert await engine.dead_tokens.tick() == 0, refusals
+    engine.dead_tokens.on_exit_attempt_failed(_refused(engine, agent))
+    assert await engine.dead_tokens.tick() == 1
+    assert engine.positions(agent) == []

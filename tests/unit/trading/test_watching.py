@@ -12,10 +12,13 @@ from nexgent.domain.agents.config import update_config
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.positions.events import PositionUpdated
-from nexgent.domain.positions.models import Position
+from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.book.trigger_index import NEVER
+from nexgent.domain.trading.errors import QuoteFailedError
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.rules.rule import PositionOrderKind
 from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import TokenAddress
@@ -239,3 +242,20 @@ async def test_a_position_nobody_has_told_of_is_watched_from_its_first_change_on
     held = engine.held(agent)
     assert held.position is changed
     assert held.trail.peak_price_sol == Decimal("0.002")
+
+
+async def test_a_closed_position_leaves_no_rest_behind() -> None:
+    engine, _, position = await an_engine()
+    engine.swaps.failures.append(QuoteFailedError("no route"))
+    engine.price(Decimal("0.0008"))
+    now = engine.clock.now()
+    await until(lambda: not len(engine.operations))
+    assert engine.operations.resting_until(position.id, PositionOrderKind.DCA, now) is not None
+
+    await engine.sales.execute(
+        ClosePositionRequest(
+            wallet_address=position.wallet_address, position_id=position.id, reason=CloseReason.MANUAL
+        )
+    )
+
+    assert engine.operations.resting_until(position.id, PositionOrderKind.DCA, now) is None
