@@ -17,7 +17,7 @@ from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.rules.liquidity import MarketVerdict
-from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
+from nexgent.domain.trading.watch.exits import ExitPolicy, ExitProgress, ExitTasks
 from nexgent.shared.types import WalletAddress
 from tests.builders import TOKEN, an_agent, an_intent
 from tests.fakes.engine import FakeEngine
@@ -90,6 +90,22 @@ async def test_a_retry_after_is_waited_for_however_often_others_try_meanwhile() 
     assert [event.position_id for event in failures()].count(waiting[0]) == 1
     assert len({event.position_id for event in failures()}) == 2
     await engine.exits.drain(PATIENCE_SECONDS)
+
+
+async def test_people_are_told_how_an_exit_is_going() -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    assert engine.exits.progress(position.id) is None
+    engine.swaps.failures.append(SwapUnavailableError("429", retry_after_seconds=3_600))
+
+    engine.move_to(Decimal("0.0005"))
+    assert engine.exits.progress(position.id) == ExitProgress(CloseReason.STOP_LOSS, 0, None)
+    await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
+
+    assert engine.exits.progress(position.id) == ExitProgress(CloseReason.STOP_LOSS, 1, "SWAP_UNAVAILABLE")
+    engine.exits.hurry(agent.wallets[0].address)
+    await until(lambda: not engine.positions(agent))
+    await until(lambda: engine.exits.progress(position.id) is None)
 
 
 async def test_an_overdue_exit_is_told_once() -> None:

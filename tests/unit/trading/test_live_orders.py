@@ -403,3 +403,25 @@ async def test_a_journal_that_is_down_keeps_a_signed_swap_from_being_sent(kind: 
     assert await desk.engine.recovery.run_once() == 1
     assert moved(kind, before, desk.raw) if kind is TradeKind.PURCHASE else desk.raw == before
     assert desk.intents() == 0
+
+
+async def test_recovery_asks_less_and_less_often_about_what_stays_unknown() -> None:
+    desk = await a_desk(TradeKind.PURCHASE)
+    desk.swaps.silent = 1_000
+    assert await desk.trade() == SwapInDoubtError.code
+
+    waited: list[float] = []
+    for _ in range(6):
+        asked, seconds = len(desk.swaps.asked), 0.0
+        while True:
+            assert await desk.engine.recovery.run_once() == 0
+            if len(desk.swaps.asked) > asked:
+                break
+            desk.engine.clock.advance(0.5)
+            seconds += 0.5
+        waited.append(seconds)
+
+    assert waited == [0, 0, 2, 4, 8, 15]
+    desk.swaps.silent = 0
+    desk.engine.clock.advance(15)
+    assert await desk.engine.recovery.run_once() == 1
