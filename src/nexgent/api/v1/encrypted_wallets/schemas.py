@@ -160,7 +160,12 @@ class OwnWalletOut(ApiModel):
     @classmethod
     def of(cls, wallet: OwnWallet) -> OwnWalletOut:
         """Return a wallet of the user."""
-        return cls.showing(wallet, wallet_address=wallet.address, wallet_type=wallet.mode)
+        return cls.showing(
+            wallet,
+            wallet_address=wallet.address,
+            wallet_type=wallet.mode,
+            is_available=wallet.is_unlocked,
+        )
 
 
 class OwnWalletsOut(ApiModel):
