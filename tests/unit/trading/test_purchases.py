@@ -13,6 +13,7 @@ from nexgent.domain.ledger.models import FIRST_VENUE, TradeKind
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.errors import QuoteFailedError
 from nexgent.domain.trading.events import TradeFinished
+from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
@@ -189,3 +190,18 @@ async def test_how_long_a_trade_took_is_told() -> None:
         (TradeKind.PURCHASE, 0.0),
         (TradeKind.SALE, 0.0),
     ]
+
+
+async def test_the_stages_of_a_purchase_are_told_in_milliseconds() -> None:
+    engine, (agent,) = await an_engine(1)
+    ask = engine.swaps.quote
+
+    async def slow(request: QuoteRequest, *, urgent: bool = False) -> Quote:
+        engine.clock.advance(2)
+        return await ask(request, urgent=urgent)
+
+    engine.swaps.quote = slow  # type: ignore[method-assign]
+
+    (bought,) = await engine.buy([agent], size_sol=Decimal(1))
+
+    assert bought.stages_ms == {"intended": 2_000, "quoted": 2_000, "recorded": 2_000}
