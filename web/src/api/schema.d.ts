@@ -706,6 +706,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["overview.overview.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["overview.attention.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["overview.equity.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/price-feeds/sol-usd": {
         parameters: {
             query?: never;
@@ -1643,6 +1691,16 @@ export interface components {
             unresolved?: number;
             unresolvedWallets?: string[] | null;
         };
+        EquityOut: {
+            mode: components["schemas"]["TradingMode"];
+            points: components["schemas"]["EquityPointOut"][];
+            timeframe: "24h" | "7d" | "30d" | "all";
+        };
+        EquityPointOut: {
+            portfolioBalanceSol: string;
+            time: string;
+            wallets: number;
+        };
         Error: {
             code?: string;
             currentBalance?: string;
@@ -1862,12 +1920,39 @@ export interface components {
             walletAddress: string;
         };
         NothingIn: Record<string, never>;
+        NoticeKind: "exit_delayed" | "price_stale" | "sol_price_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_token" | "protection" | "kill_switch" | "engine_elsewhere" | "engine_not_ready" | "engine_late";
+        NoticeOut: {
+            agentId: string | null;
+            agentName: string | null;
+            code: string | null;
+            kind: components["schemas"]["NoticeKind"];
+            positionId: string | null;
+            severity: components["schemas"]["Severity"];
+            since: string | null;
+            text: string;
+            tokenAddress: string | null;
+            tokenSymbol: string | null;
+            walletAddress: string | null;
+        };
+        NoticesOut: {
+            items: components["schemas"]["NoticeOut"][];
+        };
         OrphanOut: {
             amount: string;
             tokenAddress: string;
             tokenSymbol: string;
         };
         Outcome: "ok" | "failed" | "locked";
+        OverviewOut: {
+            agents: number;
+            mode: components["schemas"]["TradingMode"];
+            openPositions: number;
+            periods: components["schemas"]["PeriodOut"][];
+            portfolioBalanceSol: string;
+            positionsValueSol: string;
+            solBalance: string;
+            unrealizedProfitLossSol: string;
+        };
         OwnWalletOut: {
             agentId: string | null;
             createdAt: string;
@@ -1910,6 +1995,15 @@ export interface components {
             totalProfitLossSol: Decimal;
             unrealizedProfitLossSol: Decimal;
             winRate: Decimal;
+        };
+        PeriodOut: {
+            closedTrades: number;
+            period: string;
+            profitLossSol: string;
+            profitLossUsd: string;
+            since: string | null;
+            winRate: Decimal;
+            wins: number;
         };
         PositionCalculatorConfig: {
             positionSizes?: components["schemas"]["PositionSizes"];
@@ -2103,6 +2197,7 @@ export interface components {
         SessionsOut: {
             items: components["schemas"]["SessionRecordOut"][];
         };
+        Severity: "danger" | "warning" | "info";
         ShadowConfig: {
             enabled?: boolean;
         };
@@ -4207,6 +4302,84 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    "overview.overview.get": {
+        parameters: {
+            query?: {
+                mode?: string;
+                timezone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewOut"];
+                };
+            };
+        };
+    };
+    "overview.attention.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticesOut"];
+                };
+            };
+        };
+    };
+    "overview.equity.get": {
+        parameters: {
+            query?: {
+                mode?: string;
+                timeframe?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EquityOut"];
                 };
             };
         };
