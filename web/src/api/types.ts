@@ -4,6 +4,7 @@ import type { components } from '@/api/schema'
 type Schemas = components['schemas']
 
 export type Agent = Schemas['AgentOut']
+export type ApiKey = Schemas['ApiKeyOut']
 export type Balance = Schemas['BalanceOut']
 export type ClosedTrade = Schemas['HistoricalSwapOut']
 export type Health = Schemas['HealthOut']

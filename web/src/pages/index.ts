@@ -11,6 +11,8 @@ export const PAGES: Partial<Record<PageName, Component>> = {
   overview: load(() => import('@/pages/overview/OverviewPage.vue')),
   agents: load(() => import('@/pages/agents/AgentsPage.vue')),
   agent: load(() => import('@/pages/agent/AgentPage.vue')),
+  access: load(() => import('@/pages/access/AccessPage.vue')),
+  system: load(() => import('@/pages/system/SystemPage.vue')),
 }
 
 interface NavigationItem {
@@ -24,4 +26,6 @@ interface NavigationItem {
 export const NAVIGATION: readonly NavigationItem[] = [
   { path: '/', label: 'Overview', icon: 'overview', names: ['overview'] },
   { path: '/agents', label: 'Agents', icon: 'agents', names: ['agents', 'agent'] },
+  { path: '/access', label: 'Access', icon: 'key', names: ['access'] },
+  { path: '/system', label: 'System', icon: 'system', names: ['system'] },
 ]

@@ -1,0 +1,19 @@
+// What an API key may do, in words.
+import type { ApiKey } from '@/api/types'
+
+export type Scope = ApiKey['scopes'][number]
+
+export const SCOPES: readonly (readonly [Scope, string, string])[] = [
+  ['signals', 'Send signals', 'Sends, changes and deletes trading signals. Your agents buy on them, so treat such a key like money.'],
+  ['signals_read', 'Read signals', 'Sees signals and what agents made of them. Changes nothing.'],
+  ['agents', 'Agents', 'Sees agents, their rules and figures. Changes nothing.'],
+  ['positions', 'Positions', 'Sees open positions.'],
+  ['balances', 'Balances', 'Sees what wallets hold.'],
+  ['transactions', 'Transactions', 'Sees purchases, sales and deposits.'],
+  ['history', 'History', 'Sees closed trades and recorded prices.'],
+  ['full_access', 'Everything of the above', 'All of these. Never wallets, other API keys or your password.'],
+]
+
+const NAMES = new Map<string, string>(SCOPES.map(([scope, name]) => [scope, name]))
+
+export const scopeName = (scope: string): string => NAMES.get(scope) ?? scope
