@@ -9,6 +9,7 @@ export type PageName =
   | 'token'
   | 'signals'
   | 'signal'
+  | 'webhooks'
   | 'history'
   | 'access'
   | 'system'
@@ -32,6 +33,7 @@ const ROUTES: readonly (readonly [string, PageName])[] = [
   ['/tokens', 'tokens'],
   ['/tokens/:mint', 'token'],
   ['/signals', 'signals'],
+  ['/signals/webhooks', 'webhooks'],
   ['/signals/:id', 'signal'],
   ['/history', 'history'],
   ['/history/:tab', 'history'],

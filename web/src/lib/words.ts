@@ -22,3 +22,48 @@ export function spelled(code: string): string {
     .toLowerCase()
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
+
+const GATES: Record<string, string> = {
+  signal_user: 'Signal is yours',
+  agent_active: 'Agent is switched on',
+  automated_trading: 'Trades on its own',
+  configuration_available: 'Has rules',
+  signal_strength: 'Strength of the signal',
+  signal_type: 'Type of the signal',
+  token_address: 'Token list',
+  market_cap_usd: 'Market cap, in USD',
+  liquidity_usd: 'Liquidity, in USD',
+  holder_count: 'Holders',
+  price_impact: 'Price impact',
+  purchase_validation: 'Purchase allowed',
+}
+
+/** What a check looks at. */
+export const gateName = (code: string): string => GATES[code] ?? spelled(code)
+
+const OUTCOMES: Record<string, { text: string; tone: 'gain' | 'loss' | 'warn' | '' }> = {
+  EXECUTED: { text: 'Bought', tone: 'gain' },
+  WOULD_BUY: { text: 'Would buy', tone: 'gain' },
+  PENDING: { text: 'Sent, not confirmed yet', tone: 'warn' },
+  FAILED: { text: 'Not bought', tone: 'loss' },
+  SKIPPED: { text: 'Passed over', tone: '' },
+}
+
+/** What an agent made of a signal. */
+export function outcome(code: string, trial = false): { text: string; tone: 'gain' | 'loss' | 'warn' | '' } {
+  const known = OUTCOMES[code] ?? { text: spelled(code), tone: '' as const }
+  if (trial && (code === 'FAILED' || code === 'SKIPPED')) return { ...known, text: 'Would not buy' }
+  return known
+}
+
+const STAGES: Record<string, string> = {
+  intended: 'Decided to buy',
+  quoted: 'Quote received',
+  signed: 'Signed',
+  sent: 'Sent',
+  confirmed: 'Confirmed',
+  recorded: 'Recorded',
+}
+
+/** A step from the signal to the recorded purchase. */
+export const stageName = (code: string): string => STAGES[code] ?? spelled(code)

@@ -11,6 +11,9 @@ export const PAGES: Partial<Record<PageName, Component>> = {
   overview: load(() => import('@/pages/overview/OverviewPage.vue')),
   agents: load(() => import('@/pages/agents/AgentsPage.vue')),
   agent: load(() => import('@/pages/agent/AgentPage.vue')),
+  signals: load(() => import('@/pages/signals/SignalsPage.vue')),
+  signal: load(() => import('@/pages/signals/SignalPage.vue')),
+  webhooks: load(() => import('@/pages/signals/WebhooksPage.vue')),
   access: load(() => import('@/pages/access/AccessPage.vue')),
   system: load(() => import('@/pages/system/SystemPage.vue')),
 }
@@ -26,6 +29,7 @@ interface NavigationItem {
 export const NAVIGATION: readonly NavigationItem[] = [
   { path: '/', label: 'Overview', icon: 'overview', names: ['overview'] },
   { path: '/agents', label: 'Agents', icon: 'agents', names: ['agents', 'agent'] },
+  { path: '/signals', label: 'Signals', icon: 'signals', names: ['signals', 'signal', 'webhooks'] },
   { path: '/access', label: 'Access', icon: 'key', names: ['access'] },
   { path: '/system', label: 'System', icon: 'system', names: ['system'] },
 ]
