@@ -2,3 +2,4 @@
 import { defineAsyncComponent } from 'vue'
 
 export const LineChart = defineAsyncComponent(() => import('@/charts/LineChart.vue'))
+export const CandleChart = defineAsyncComponent(() => import('@/charts/CandleChart.vue'))

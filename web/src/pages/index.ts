@@ -14,6 +14,8 @@ export const PAGES: Partial<Record<PageName, Component>> = {
   signals: load(() => import('@/pages/signals/SignalsPage.vue')),
   signal: load(() => import('@/pages/signals/SignalPage.vue')),
   webhooks: load(() => import('@/pages/signals/WebhooksPage.vue')),
+  tokens: load(() => import('@/pages/tokens/TokensPage.vue')),
+  token: load(() => import('@/pages/tokens/TokenPage.vue')),
   history: load(() => import('@/pages/history/HistoryPage.vue')),
   access: load(() => import('@/pages/access/AccessPage.vue')),
   system: load(() => import('@/pages/system/SystemPage.vue')),
@@ -30,6 +32,7 @@ interface NavigationItem {
 export const NAVIGATION: readonly NavigationItem[] = [
   { path: '/', label: 'Overview', icon: 'overview', names: ['overview'] },
   { path: '/agents', label: 'Agents', icon: 'agents', names: ['agents', 'agent'] },
+  { path: '/tokens', label: 'Tokens', icon: 'tokens', names: ['tokens', 'token'] },
   { path: '/signals', label: 'Signals', icon: 'signals', names: ['signals', 'signal', 'webhooks'] },
   { path: '/history', label: 'History', icon: 'history', names: ['history'] },
   { path: '/access', label: 'Access', icon: 'key', names: ['access'] },
