@@ -1,1 +1,0 @@
-import{T as a}from"./TabLinks-BoZoG6mC.js";import{d as n,o as r,f as o}from"./index-BcHF4Ibf.js";const p=n({__name:"SignalsTabs",props:{current:{}},setup(e){const s=[{path:"/signals",label:"Received"},{path:"/signals/webhooks",label:"Webhooks"}];return(t,c)=>(r(),o(a,{tabs:s,current:e.current,label:"Parts of signals"},null,8,["current"]))}});export{p as _};
