@@ -35,6 +35,6 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { path: '/tokens', label: 'Tokens', icon: 'tokens', names: ['tokens', 'token'] },
   { path: '/signals', label: 'Signals', icon: 'signals', names: ['signals', 'signal', 'webhooks'] },
   { path: '/history', label: 'History', icon: 'history', names: ['history'] },
-  { path: '/access', label: 'Access', icon: 'key', names: ['access'] },
+  { path: '/access', label: 'Wallets', icon: 'access', names: ['access'] },
   { path: '/system', label: 'System', icon: 'system', names: ['system'] },
 ]
