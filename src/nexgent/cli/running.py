@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from nexgent.bootstrap.limits import forbid_memory_dumps
@@ -18,6 +20,8 @@ from nexgent.shared.money import install_decimal_context
 
 T = TypeVar("T")
 
+CANCEL_AGAIN_SECONDS = 0.5
+
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, on uvloop where there is one."""
@@ -28,6 +32,21 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
     import uvloop  # noqa: PLC0415 -- does not exist on every platform
 
     return uvloop.run(main)
+
+
+def end_on_signals() -> None:
+    """Cancel the present task on SIGINT and SIGTERM, and again until it has ended: libraries lose such a request at times."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+
+    def cancel() -> None:
+        if not task.done():
+            task.cancel()
+            loop.call_later(CANCEL_AGAIN_SECONDS, cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, cancel)
 
 
 def load_settings(*, level: str | None = None, without: Callable[[str], bool] | None = None) -> Settings:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -28,7 +27,7 @@ from nexgent.cli.api_client import (
     ServiceUnreachableError,
     add_connection_options,
 )
-from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.running import end_on_signals, load_settings, run_async
 from nexgent.cli.watch_view import RESERVED_LINES, AgentView, render, render_screen, status_line
 from nexgent.config.settings import Settings
 from nexgent.shared.backoff import Backoff
@@ -72,11 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _watch(arguments: argparse.Namespace, settings: Settings) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    with suppress(NotImplementedError):
-        # As with Ctrl-C: the terminal is left as it was found.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    # The terminal is left as it was found.
+    end_on_signals()
     console = Console(highlight=False)
     async with ApiClient.of(arguments, settings) as api:
         agent = await find_agent(api, arguments.agent, any_will_do=True)
