@@ -155,7 +155,8 @@ async def outcome(trader: Trader, signal_id: int) -> tuple[str, str | None]:
 
     async def decided() -> dict[str, Any] | None:
         decisions = await trader.product.decisions(signal_id)
-        return next((one for one in decisions if one["agentId"] == trader.agent["id"]), None)
+        own = [one for one in decisions if one["agentId"] == trader.agent["id"]]
+        return own[0] if own and own[0]["outcome"] != "PENDING" else None
 
     decision = await until(decided, "the signal is decided")
     return decision["outcome"], decision["code"]

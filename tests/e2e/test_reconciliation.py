@@ -384,6 +384,7 @@ async def test_deposits_come_back_and_commands_tell(tmp_path: Path) -> None:
                 return bool(answer["orphans"])
 
             await until(listed, "the orphan is listed", SETTLED_SECONDS)
+            await settled(product, owner)
             (orphan,) = (await nexgent(product, "adopt"))[1][0]["orphans"]
             assert orphan["amount"] == "3"
             code, adopted = await nexgent(product, "adopt", owner.mint, "--cost", "0.0015")
