@@ -44,6 +44,16 @@ async def test_a_taken_place_refuses_the_whole_batch(journal: PostgresJournal) -
     assert [line.entry for line in await journal.entries_after(0, 10)] == [first]
 
 
+async def test_an_entry_is_written_once_wherever_it_stands(journal: PostgresJournal) -> None:
+    story = Story()
+    entry = story.deposit()
+    await journal.append([entry])
+
+    with pytest.raises(JournalConflictError):
+        await journal.append([replace(entry, seq=2)])
+    assert await journal.head_position() == 1
+
+
 async def test_find_tells_what_was_written(journal: PostgresJournal) -> None:
     story = Story()
     written, other = story.deposit(), story.deposit()
