@@ -183,7 +183,12 @@ class Shell:
         finally:
             watchdog.cancel()
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=PATIENCE_SECONDS)
+            try:
+                process.communicate(timeout=PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                raise
 
     def close(self) -> None:
         """End the shell."""

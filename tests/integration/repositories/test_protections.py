@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import AgentId, UserId
+from nexgent.shared.types import AgentId, UserId, WalletAddress
 from tests.builders import a_kill_switch
 from tests.integration.database.story import Story, add_owners, add_signal
 from tests.integration.repositories.conftest import Pool
@@ -100,7 +101,21 @@ async def test_projected_or_not_the_start_knows_the_same(
 
     started.load(await PostgresProtectionStore(pool).history(story.now), story.now)
 
-    assert started._records == present._records
+    assert _timed(started) == _timed(present)
+
+
+def _timed(state: ProtectionState) -> dict[WalletAddress, object]:
+    """Return the records with when entries were made: whether each is known to be settled counts nowhere."""
+    return {
+        wallet: replace(
+            record,
+            entries={},
+            settled=array(
+                "d", sorted([*record.settled, *(at.timestamp() for at in record.entries.values())])
+            ),
+        )
+        for wallet, record in state._records.items()
+    }
 
 
 @pytest.mark.parametrize("names_a_sale", [False, True])

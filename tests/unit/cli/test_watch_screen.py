@@ -14,6 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,18 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # Draws a position of an agent whose service is away, on a real terminal.
 PROGRAM = """
 import asyncio
+from nexgent.cli.running import end_on_signals
 from nexgent.cli.watch import _live_console, follow_live
 from tests.unit.cli.conftest import FakeApi
 from tests.unit.cli.test_watch import started
-asyncio.run(follow_live(FakeApi("http://127.0.0.1:1"), started(), _live_console()))
+
+
+async def watch():
+    end_on_signals()
+    await follow_live(FakeApi("http://127.0.0.1:1"), started(), _live_console())
+
+
+asyncio.run(watch())
 """
 
 
@@ -129,6 +138,18 @@ class Terminal:
             if select.select([self.ours], [], [], 0.1)[0]:
                 self.seen += os.read(self.ours, 65_536).decode(errors="replace")
 
+    def end(self) -> int:
+        """Press Ctrl-C and read what is still printed, which waits for that; return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (code := self.process.poll()) is None:
+            assert time.monotonic() < deadline, self.seen[-3000:]
+            if select.select([self.ours], [], [], 0.1)[0]:
+                # At the end of the program there is nobody to read from.
+                with suppress(OSError):
+                    self.seen += os.read(self.ours, 65_536).decode(errors="replace")
+        return code
+
     def pictures(self) -> list[str]:
         # The last one may still be under way.
         return [ESCAPES.sub("", part) for part in self.seen.split("\x1b[H")[1:-1]]
@@ -145,8 +166,7 @@ def test_a_changed_size_is_filled_with_whole_pictures(tmp_path: Path) -> None:
 
             terminal.until(fills)
         assert "TIRA" in terminal.pictures()[-1]
-        terminal.process.send_signal(signal.SIGINT)
-        assert terminal.process.wait(DEADLINE_SECONDS) != 0
+        assert terminal.end() != 0
     finally:
         if terminal.process.poll() is None:
             terminal.process.kill()

@@ -15,7 +15,7 @@ from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
 from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
-from nexgent.shared.money import SOL_MINT
+from nexgent.shared.money import SOL_MINT, plain
 from nexgent.shared.types import PositionId, WalletAddress
 
 _HUNDRED = Decimal(100)
@@ -44,7 +44,7 @@ class SellPart:
         `SwapInDoubtError`, or the gateway's errors.
         """
         if not 0 < request.percent < _HUNDRED:
-            raise ValueError(f"a part is above 0 and below 100 percent, got {request.percent}")
+            raise ValueError(f"a part is above 0 and below 100 percent, got {plain(request.percent)}")
         return await self._operations.run(request.wallet_address, request.position_id, _Part(request.percent))
 
 
