@@ -102,7 +102,13 @@ async def _restart(product: Product, control: SandboxControl, positions: int, un
     answering = time.perf_counter()
     resolved = await after(none_left, "all are resolved", answering)
     code, report = await product.verify("--chain")
-    note = "" if code == 0 else f"verify: {report}"
+    # Wallets that have just traded are compared later.
+    differs = [one["wallet_address"] for one in report["chain"] if one["state"] == "differs"]
+    note = (
+        ""
+        if code == 0 or not (report["differences"] or differs)
+        else f"verify: {report['differences']} {differs}"
+    )
     name = f"kill -9 with {positions} open positions and {unresolved} unresolved intents:"
     return [
         Row(f"{name} to live", is_live, "s"),
