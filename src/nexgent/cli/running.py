@@ -35,7 +35,10 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
 
 
 def end_on_signals() -> None:
-    """Cancel the present task on SIGINT and SIGTERM, and again until it has ended: libraries lose such a request at times."""
+    """Cancel the present task on SIGINT and SIGTERM, and again until it has ended.
+
+    Also where a script has started the command in the background: its shell has it ignore SIGINT, and Python keeps to that.
+    """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
 

@@ -11,6 +11,20 @@ import pytest
 from nexgent.cli import running
 
 
+def test_a_command_that_a_script_started_in_the_background_ends_too() -> None:
+    async def command() -> None:
+        running.end_on_signals()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(3600)
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(command())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_ends_although_its_first_cancelling_is_lost(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
