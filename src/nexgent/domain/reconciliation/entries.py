@@ -23,6 +23,7 @@ from nexgent.domain.ledger.models import (
     TradeSettled,
     TradeSubmitted,
 )
+from nexgent.domain.ledger.postings import SOL, Token
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.reconciliation.models import ExpiredSwap, Finding, Movement
@@ -37,7 +38,7 @@ from nexgent.domain.trading.settlement import (
     settle_purchase,
     settle_sale,
 )
-from nexgent.domain.trading.swap_postings import SOL, Token, burn_postings
+from nexgent.domain.trading.swap_postings import burn_postings
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
 from nexgent.shared.ids import derived_id, late_intent_id, position_intent_id
 from nexgent.shared.money import (

@@ -23,6 +23,7 @@ from nexgent.domain.ledger.models import (
     TradeKind,
     TradeSubmitted,
 )
+from nexgent.domain.ledger.postings import SOL
 from nexgent.domain.ledger.state import OpenIntent, WalletState
 from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.reconciliation.entries import Prices
@@ -34,7 +35,6 @@ from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.models import NeverLanded
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.settlement import transaction_id_for
-from nexgent.domain.trading.swap_postings import SOL
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
 from nexgent.shared.clock import Clock
 from nexgent.shared.ids import derived_id

@@ -13,11 +13,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from nexgent.domain.ledger.models import Intent, Posting, TradeSettled
+from nexgent.domain.ledger.postings import Token
 from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.trading.models import Fill
 from nexgent.domain.trading.rules.dca import average_after_dca
 from nexgent.domain.trading.rules.profit_loss import cost_basis_of_part, full_profit_loss
-from nexgent.domain.trading.swap_postings import Token, burn_postings, buy_postings, sale_postings
+from nexgent.domain.trading.swap_postings import burn_postings, buy_postings, sale_postings
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.shared.ids import derived_id
 from nexgent.shared.money import (

@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nexgent.domain.ledger.models import Account, Posting
+from nexgent.domain.ledger.postings import SOL, Token
 from nexgent.domain.trading.models import Fill
-from nexgent.shared.money import SOL_DECIMALS, SOL_MINT, SOL_SYMBOL
-from nexgent.shared.types import TokenAddress
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """The token of a swap."""
-
-    mint: TokenAddress
-    symbol: str
-    decimals: int
-
-    def posting(self, account: Account, amount_raw: int) -> Posting:
-        """Return what an account gains of it."""
-        return Posting(account, self.mint, amount_raw, self.symbol, self.decimals)
-
-
-SOL = Token(SOL_MINT, SOL_SYMBOL, SOL_DECIMALS)
 
 
 def burn_postings(token: Token, amount_raw: int) -> tuple[Posting, ...]:

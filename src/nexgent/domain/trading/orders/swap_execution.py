@@ -8,6 +8,7 @@ from typing import assert_never
 
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Intent, Submission, TradeFailed, TradeSubmitted
+from nexgent.domain.ledger.postings import SOL
 from nexgent.domain.trading.errors import SwapHeldBackError, SwapNotSentError, named
 from nexgent.domain.trading.models import (
     Fill,
@@ -19,7 +20,6 @@ from nexgent.domain.trading.models import (
     SwapOutcome,
 )
 from nexgent.domain.trading.orders.own_time import at_the_market
-from nexgent.domain.trading.swap_postings import SOL
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.errors import NexgentError
 
