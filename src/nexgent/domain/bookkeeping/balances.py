@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -11,7 +10,6 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.bookkeeping.errors import UnknownBalanceError
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Posting
 from nexgent.domain.ledger.state import Balance
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.ids import derived_id
@@ -68,11 +66,3 @@ def raw_amount(amount: Decimal, decimals: int) -> int:
     if amount > from_raw(MAX_RAW, decimals):
         raise InvalidInputError("Invalid balance: it is larger than any amount of this token can be")
     return to_raw(amount, decimals)
-
-
-def adjustment(mint: TokenAddress, amount_raw: int, symbol: str, decimals: int) -> Sequence[Posting]:
-    """Return the postings that change a balance by an amount, perhaps zero, against the adjustment account."""
-    return (
-        Posting(Account.WALLET, mint, amount_raw, symbol, decimals),
-        Posting(Account.ADJUSTMENT, mint, -amount_raw, symbol, decimals),
-    )

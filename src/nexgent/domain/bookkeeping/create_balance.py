@@ -8,11 +8,12 @@ from decimal import Decimal
 import structlog
 
 from nexgent.domain.agents.models import Wallet
-from nexgent.domain.bookkeeping.balances import BY_HAND, OwnedBalance, adjustment, raw_amount
+from nexgent.domain.bookkeeping.balances import BY_HAND, OwnedBalance, raw_amount
 from nexgent.domain.bookkeeping.booking import book
 from nexgent.domain.bookkeeping.errors import BalanceExistsError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Adjusted, EntryBody, Posting
+from nexgent.domain.ledger.models import Account, Adjusted, EntryBody, Posting
+from nexgent.domain.ledger.postings import Token
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.trading.ports import TokenDecimals
 from nexgent.shared.money import SOL_DECIMALS, SOL_MINT
@@ -41,7 +42,9 @@ class CreateBalance:
         def decide(state: WalletState) -> tuple[EntryBody, Sequence[Posting]]:
             if mint in state.balances:
                 raise BalanceExistsError(wallet.address, mint)
-            return Adjusted(mint, BY_HAND), adjustment(mint, amount_raw, symbol, decimals)
+            return Adjusted(mint, BY_HAND), Token(mint, symbol, decimals).moved(
+                amount_raw, Account.ADJUSTMENT
+            )
 
         entry = await book(self._ledger, wallet.address, decide)
         log.info("balance.created", wallet_address=wallet.address, token=mint)

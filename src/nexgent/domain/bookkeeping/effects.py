@@ -9,6 +9,7 @@ from decimal import Decimal
 from nexgent.domain.bookkeeping.errors import BalanceNotFoundError
 from nexgent.domain.ledger.errors import InsufficientBalanceError
 from nexgent.domain.ledger.models import Account, Posting
+from nexgent.domain.ledger.postings import Token
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
 from nexgent.shared.errors import InvalidInputError
@@ -161,7 +162,4 @@ def _check_room(funds: Funds, leg: Leg, amount_raw: int, name: str) -> None:
 
 
 def _pair(leg: Leg, decimals: int, amount_raw: int, counterpart: Account) -> list[Posting]:
-    return [
-        Posting(Account.WALLET, leg.mint, amount_raw, leg.symbol, decimals),
-        Posting(counterpart, leg.mint, -amount_raw, leg.symbol, decimals),
-    ]
+    return list(Token(leg.mint, leg.symbol, decimals).moved(amount_raw, counterpart))

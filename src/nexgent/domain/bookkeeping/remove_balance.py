@@ -7,12 +7,12 @@ from uuid import UUID
 
 import structlog
 
-from nexgent.domain.bookkeeping.balances import BY_HAND, BalanceFinder, adjustment
+from nexgent.domain.bookkeeping.balances import BY_HAND, BalanceFinder
 from nexgent.domain.bookkeeping.booking import book
 from nexgent.domain.bookkeeping.errors import UnknownBalanceError
 from nexgent.domain.bookkeeping.update_balance import require_free
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import BalanceRemoved, EntryBody, Posting
+from nexgent.domain.ledger.models import Account, BalanceRemoved, EntryBody, Posting
 from nexgent.domain.ledger.state import WalletState
 from nexgent.shared.types import UserId
 
@@ -39,9 +39,7 @@ class RemoveBalance:
             if held is None:
                 raise UnknownBalanceError
             require_free(state, mint, held, 0)
-            return BalanceRemoved(mint, BY_HAND), adjustment(
-                mint, -held.amount_raw, held.symbol, held.decimals
-            )
+            return BalanceRemoved(mint, BY_HAND), held.token.moved(-held.amount_raw, Account.ADJUSTMENT)
 
         await book(self._ledger, found.wallet_address, decide)
         log.info("balance.removed", wallet_address=found.wallet_address, token=mint)

@@ -9,17 +9,11 @@ from uuid import UUID
 
 import structlog
 
-from nexgent.domain.bookkeeping.balances import (
-    BY_HAND,
-    BalanceFinder,
-    OwnedBalance,
-    adjustment,
-    raw_amount,
-)
+from nexgent.domain.bookkeeping.balances import BY_HAND, BalanceFinder, OwnedBalance, raw_amount
 from nexgent.domain.bookkeeping.booking import book
 from nexgent.domain.bookkeeping.errors import BalanceInUseError, UnknownBalanceError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Adjusted, EntryBody, Posting
+from nexgent.domain.ledger.models import Account, Adjusted, EntryBody, Posting
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.shared.money import from_raw
 from nexgent.shared.types import TokenAddress, UserId
@@ -55,7 +49,7 @@ class UpdateBalance:
             if after_raw < held.amount_raw:
                 require_free(state, mint, held, after_raw)
             after = replace(held, symbol=symbol or held.symbol, amount_raw=after_raw)
-            postings = adjustment(mint, after_raw - held.amount_raw, held.symbol, held.decimals)
+            postings = held.token.moved(after_raw - held.amount_raw, Account.ADJUSTMENT)
             return Adjusted(mint, BY_HAND, symbol), postings
 
         entry = await book(self._ledger, found.wallet_address, decide)

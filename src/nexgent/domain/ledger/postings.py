@@ -21,5 +21,9 @@ class Token:
         """Return what an account gains of it."""
         return Posting(account, self.mint, amount_raw, self.symbol, self.decimals)
 
+    def moved(self, amount_raw: int, counterpart: Account) -> tuple[Posting, Posting]:
+        """Return the postings of what the wallet gains from another account; negative when it gives."""
+        return self.posting(Account.WALLET, amount_raw), self.posting(counterpart, -amount_raw)
+
 
 SOL = Token(SOL_MINT, SOL_SYMBOL, SOL_DECIMALS)

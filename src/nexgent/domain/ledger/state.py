@@ -32,6 +32,7 @@ from nexgent.domain.ledger.models import (
     TransactionRemoved,
     WalletReset,
 )
+from nexgent.domain.ledger.postings import Token
 from nexgent.domain.positions.models import Position
 from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
@@ -45,6 +46,11 @@ class Balance:
     decimals: int
     amount_raw: int
     updated_at: datetime
+
+    @property
+    def token(self) -> Token:
+        """Return what it is of."""
+        return Token(self.mint, self.symbol, self.decimals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +246,5 @@ def emptying(balances: Iterable[Balance]) -> list[Posting]:
     postings: list[Posting] = []
     for balance in balances:
         if balance.amount_raw:
-            amount, mint = balance.amount_raw, balance.mint
-            postings += [
-                Posting(Account.WALLET, mint, -amount, balance.symbol, balance.decimals),
-                Posting(Account.ADJUSTMENT, mint, amount, balance.symbol, balance.decimals),
-            ]
+            postings += balance.token.moved(-balance.amount_raw, Account.ADJUSTMENT)
     return postings

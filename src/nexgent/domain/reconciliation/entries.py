@@ -156,8 +156,7 @@ def book_purchase_elsewhere(
         SOL.posting(Account.MARKET, paid),
         SOL.posting(Account.NETWORK_FEE, movement.network_fee_lamports),
         SOL.posting(Account.RENT, max(movement.rent_lamports, 0)),
-        Posting(Account.WALLET, token.mint, bought, token.symbol, token.decimals),
-        Posting(Account.MARKET, token.mint, -bought, token.symbol, token.decimals),
+        *token.token.moved(bought, Account.MARKET),
     ]
     return Booking(lines=((Recorded(record), tuple(p for p in postings if p.amount_raw)),))
 
@@ -219,7 +218,7 @@ def moved_tokens(
             input_amount=from_raw(from_free, balance.decimals),
             input_price=Decimal(0),
         )
-        postings = burn_postings(Token(mint, balance.symbol, balance.decimals), from_free)
+        postings = burn_postings(balance.token, from_free)
         bookings.append(Booking(lines=((Recorded(record), postings),)))
     if position is not None and amount_raw > from_free:
         moved = amount_raw - from_free
@@ -327,10 +326,7 @@ def book_adoption(
         destination_address=state.wallet_address,
     )
     missing = max(finding.chain_raw - finding.ledger_raw, 0)
-    postings = (
-        Posting(Account.WALLET, finding.mint, missing, finding.symbol, finding.decimals),
-        Posting(Account.EXTERNAL, finding.mint, -missing, finding.symbol, finding.decimals),
-    )
+    postings = Token(finding.mint, finding.symbol, finding.decimals).moved(missing, Account.EXTERNAL)
     body = replace(settlement.body, transaction=record)
     return Booking(lines=((TradeIntended(intent), ()), (body, postings if missing else ())))
 
@@ -375,8 +371,7 @@ def _sale_elsewhere(
         network_fee_sol=sol(fees.network_and_rent_lamports),
     )
     postings = [
-        Posting(Account.WALLET, mint, -amount_raw, balance.symbol, balance.decimals),
-        Posting(Account.MARKET, mint, amount_raw, balance.symbol, balance.decimals),
+        *balance.token.moved(-amount_raw, Account.MARKET),
         SOL.posting(Account.WALLET, movement.change(SOL_MINT)),
         SOL.posting(Account.MARKET, -received),
         SOL.posting(Account.NETWORK_FEE, fees.network_fee_lamports),

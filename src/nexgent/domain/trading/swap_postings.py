@@ -9,7 +9,7 @@ from nexgent.domain.trading.models import Fill
 
 def burn_postings(token: Token, amount_raw: int) -> tuple[Posting, ...]:
     """Return the postings of tokens that are given up."""
-    return (token.posting(Account.WALLET, -amount_raw), token.posting(Account.EXTERNAL, amount_raw))
+    return token.moved(-amount_raw, Account.EXTERNAL)
 
 
 def fee_postings(fill: Fill) -> list[Posting]:
@@ -31,8 +31,7 @@ def buy_postings(token: Token, fill: Fill, debit_lamports: int) -> tuple[Posting
     if protocol:
         postings.append(SOL.posting(Account.PROTOCOL_FEE, protocol))
     postings += fee_postings(fill)
-    postings.append(token.posting(Account.WALLET, fill.out_amount_raw))
-    postings.append(token.posting(Account.MARKET, -fill.out_amount_raw))
+    postings += token.moved(fill.out_amount_raw, Account.MARKET)
     return tuple(postings)
 
 
@@ -41,8 +40,7 @@ def sale_postings(token: Token, fill: Fill, credit_lamports: int) -> tuple[Posti
     swap = credit_lamports + fill.fees.network_and_rent_lamports
     protocol = max(fill.out_amount_raw - swap, 0)
     postings = [
-        token.posting(Account.WALLET, -fill.in_amount_raw),
-        token.posting(Account.MARKET, fill.in_amount_raw),
+        *token.moved(-fill.in_amount_raw, Account.MARKET),
         SOL.posting(Account.WALLET, credit_lamports),
         SOL.posting(Account.MARKET, -(swap + protocol)),
     ]

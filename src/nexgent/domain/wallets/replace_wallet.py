@@ -10,7 +10,7 @@ from __future__ import annotations
 from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting
+from nexgent.domain.ledger.models import Account, Adjusted, Entry
 from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.wallets.errors import OpenPositionsError, WalletBusyError
@@ -76,9 +76,5 @@ class WalletReplacement:
         *,
         by: Alone | None = None,
     ) -> Entry:
-        mint, symbol, decimals = balance.mint, balance.symbol, balance.decimals
-        postings = [
-            Posting(Account.WALLET, mint, amount_raw, symbol, decimals),
-            Posting(Account.ADJUSTMENT, mint, -amount_raw, symbol, decimals),
-        ]
-        return self._ledger.stage(wallet, Adjusted(mint, reason), postings, by=by)
+        postings = balance.token.moved(amount_raw, Account.ADJUSTMENT)
+        return self._ledger.stage(wallet, Adjusted(balance.mint, reason), postings, by=by)
