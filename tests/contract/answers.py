@@ -20,7 +20,7 @@ MODE = one_of("simulation", "live")
 NETWORK = one_of("testnet", "mainnet")
 TRUE = one_of(True)
 DONE = {"success": TRUE, "message": TEXT}
-USER = {"id": UUID, "email": TEXT, "createdAt": TIME}
+USER = {"id": UUID, "email": TEXT, "createdAt": TIME, "administrator": BOOL}
 TOKENS = {"accessToken": TEXT, "refreshToken": TEXT, "user": USER}
 AGENT = {
     "id": UUID,

@@ -22,6 +22,7 @@ from tests.contract.contract import (
     BODY_AGENT,
     NO_AGENT_ID,
     NO_WALLET,
+    PAGE,
     PUBLIC,
     SESSION,
     UNCONFIRMED,
@@ -65,6 +66,8 @@ DIFFERENCE = {
     "chainAmount": DECIMAL, "difference": DECIMAL, "positionId": Nullable(UUID),
 }
 RENT_ACCOUNT = {"address": TEXT, "tokenAddress": TEXT, "closes": BOOL, "deposit": DECIMAL, "reclaimable": DECIMAL}
+WEAK = Refusal(400, "too weak", body={"password": "all-lower-case-1"}, code="WEAK_PASSWORD")
+NOT_MINE = Refusal(409, "your own account", ids={"id": "@admin"}, code="OWN_ACCOUNT")
 WEB_SESSION = {"accessToken": TEXT, "expiresIn": INT, "user": USER}
 OUR_PAGE = {"x-nexgent-web": "1"}
 NOT_OUR_PAGE = Refusal(403, "Forbidden: only the dashboard", without_headers=True, code="NOT_THE_DASHBOARD")
@@ -430,6 +433,35 @@ ACCOUNTS = (
         refusals=(Refusal(400, "scope", query={"scope": "all"}),),
     ),
     Contract("GET /auth/audit", SESSION, 200, [AUDIT], query={"limit": "5"}),
+    Contract(
+        "GET /admin/users", SESSION, 200,
+        [
+            {
+                "id": UUID, "email": TEXT, "createdAt": TIME, "administrator": BOOL, "active": BOOL, "agents": INT,
+                "apiKeys": INT, "lastUsedAt": Nullable(TIME),
+            }
+        ],
+        foreign=403, refusals=(*PAGE, Refusal(400, "cursor", query={"cursor": "x"})),
+    ),
+    Contract(
+        "POST /admin/users", SESSION, 201, USER, body={"email": "@new_email", "password": "A-strong-one-1"}, foreign=403,
+        refusals=(
+            Refusal(400, "Validation failed", without="email"),
+            Refusal(400, "Validation failed", body={"email": "no address"}),
+            Refusal(400, "Validation failed", body={"password": "short"}),
+            WEAK,
+            Refusal(409, "already", body={"email": "@email"}, code="EMAIL_IN_USE"),
+        ),
+    ),
+    Contract(
+        "POST /admin/users/{id}/reset-password", SESSION, 200, {"success": TRUE, "message": TEXT}, {"id": "@new_user"},
+        body={"password": "Another-strong-1"}, foreign=403,
+        refusals=(*bad_id("User"), Refusal(400, "Validation failed", without="password"), WEAK, NOT_MINE),
+    ),
+    Contract(
+        "POST /admin/users/{id}/deactivate", SESSION, 200, {"success": TRUE, "message": TEXT}, {"id": "@new_user"}, foreign=403,
+        refusals=(*bad_id("User"), NOT_MINE),
+    ),
     Contract(
         "GET /admin/cache/status", SESSION, 200,
         {

@@ -300,6 +300,10 @@ PROBES: dict[str, list[Probe]] = {
     "POST /signal-webhooks/{id}/in": [
         alike(403, path={"id": "{webhook}"}, body={"tokenAddress": MINT, "secret": "whs_guessed"})
     ],
+    "POST /admin/users/{id}/reset-password": [
+        alike(403, path={"id": "{user}"}, body={"password": "Stolen-one-1"})
+    ],
+    "POST /admin/users/{id}/deactivate": [alike(403, path={"id": "{user}"}, body={})],
     "GET /admin/audit": [alike(403, query={"userId": "{agent}"})],
     "DELETE /auth/sessions/{id}": [hidden(path={"id": "{session}"})],
     "GET /api-keys/{id}": [hidden(path={"id": "{key}"})],
@@ -331,6 +335,8 @@ NO_IDS: dict[str, str] = {
     "POST /auth/register": "makes a user, where that is allowed; whether an address is known is not told",
     "POST /webhooks/test": "gives back what was sent",
     "GET /auth/audit": "the caller's own",
+    "GET /admin/users": "the administrator's, see below",
+    "POST /admin/users": "the administrator's, see below",
     "GET /admin/cache/status": "the administrator's, see below",
     "POST /admin/cache/warm": "the administrator's, see below",
     "POST /admin/cache/clear": "the administrator's, see below",
@@ -524,6 +530,7 @@ async def _furnish(world: World) -> None:
     vault = await product.call("POST", "/wallets", body, expect=201)
     me = await product.call("GET", "/auth/me")
     world.theirs = {
+        "user": me["id"],
         "agent": agent["id"],
         "position": position["id"],
         "token": position["tokenAddress"],

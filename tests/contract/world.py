@@ -52,6 +52,7 @@ class World(Names):
         agent = self._agent()
         self._known: dict[str, Any] = {
             "email": ADMIN_EMAIL,
+            "admin": login["user"]["id"],
             "password": ADMIN_PASSWORD,
             "passphrase": PASSPHRASE,
             "refresh_token": login["refreshToken"],
@@ -81,10 +82,9 @@ class World(Names):
             return self._known[name]
         number = next(self._numbers)
         match name:
-            case "new_address":
-                return str(Pubkey.from_bytes(number.to_bytes(32, "big")))
-            case "new_sim_address":
-                return f"sim_contract{number}"
+            case "new_address" | "new_sim_address":
+                address = Pubkey.from_bytes(number.to_bytes(32, "big"))
+                return str(address) if name == "new_address" else f"sim_contract{number}"
             case "new_token":
                 return next(self._tokens)
             case "new_agent":
@@ -112,6 +112,9 @@ class World(Names):
                     "signalStrength": 1,
                 }
                 return self._post("/trading-signals", signal)["id"]
+            case "new_email" | "new_user":
+                email = f"contract{number}@example.com"
+                return email if name == "new_email" else self._user(email)
             case "new_key":
                 return self._post("/api-keys", {"name": "Made", "scopes": ["agents"]})["id"]
         raise KeyError(name)
@@ -133,6 +136,9 @@ class World(Names):
 
     def _agent(self) -> str:
         return str(self._post("/agents", {"name": "Contract"})["id"])
+
+    def _user(self, email: str) -> str:
+        return str(self._post("/admin/users", {"email": email, "password": "A-strong-one-1"})["id"])
 
     def _deposit(self, amount: str) -> str:
         return str(self._post("/agent-transactions", self.fill({**DEPOSIT, "inputAmount": amount}))["id"])

@@ -45,7 +45,7 @@ from nexgent.domain.users.login_guard import (
     Attempt,
     LockRule,
 )
-from nexgent.domain.users.models import ApiKey, Claims, TokenType, User
+from nexgent.domain.users.models import ApiKey, Claims, TokenType, User, UserOverview
 from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.session_records import SessionRecord
 from nexgent.infrastructure.database.stores.agents import AgentConflictError
@@ -142,10 +142,14 @@ class FakeAgents:
 
 
 class FakeUsers:
-    """Users in a dict, with the lock rule of the real table."""
+    """Users in a dict; what else they have is within reach where a test gives it."""
 
     def __init__(self) -> None:
         self.by_id: dict[UserId, User] = {}
+        self.agents: FakeAgents | None = None
+        self.keys: FakeKeyRows | None = None
+        self.records: FakeRecords | None = None
+        self.webhooks: FakeWebhooks | None = None
 
     async def get(self, user_id: UserId) -> User | None:
         return self.by_id.get(user_id)
@@ -180,6 +184,45 @@ class FakeUsers:
         seeded = user.seeded_password_hash or user.password_hash if user.seeded else None
         self.by_id[user_id] = replace(
             user, password_hash=password_hash, sessions_from=now, seeded_password_hash=seeded
+        )
+
+    async def close(self, user_id: UserId, now: datetime) -> None:
+        user = self.by_id.get(user_id)
+        if user is None:
+            return
+        seeded = user.seeded_password_hash or user.password_hash if user.seeded else None
+        self.by_id[user_id] = replace(
+            user, password_hash=None, sessions_from=now, seeded_password_hash=seeded
+        )
+        for row in await self.keys.of_user(user_id) if self.keys is not None else ():
+            assert self.keys is not None
+            await self.keys.delete(row.id, user_id)
+        for webhook in await self.webhooks.of_user(user_id) if self.webhooks is not None else ():
+            assert self.webhooks is not None
+            await self.webhooks.remove(webhook.id, user_id)
+
+    async def list(
+        self, *, limit: int, offset: int = 0, after: PageCursor[UserId] | None = None
+    ) -> Sequence[UserOverview]:
+        users = sorted(self.by_id.values(), key=lambda user: (user.created_at, user.id), reverse=True)
+        users = [
+            user for user in users if after is None or (user.created_at, user.id) < (after.time, after.id)
+        ]
+        return [await self._overview(user) for user in users[offset : offset + limit]]
+
+    async def _overview(self, user: User) -> UserOverview:
+        agents = self.agents.stored.values() if self.agents is not None else ()
+        records = self.records.rows.values() if self.records is not None else ()
+        return UserOverview(
+            id=user.id,
+            email=user.email,
+            created_at=user.created_at,
+            active=user.password_hash is not None,
+            agents=sum(agent.user_id == user.id for agent in agents),
+            api_keys=len(await self.keys.of_user(user.id)) if self.keys is not None else 0,
+            last_used_at=max(
+                (record.last_used_at for record in records if record.user_id == user.id), default=None
+            ),
         )
 
     async def adopt(self, user_id: UserId, now: datetime) -> None:
@@ -544,13 +587,15 @@ class FakeApi:
         self.key_rows = FakeKeyRows(self.keys)
         self.tickets = FakeTickets()
         self.links = FakeLinks()
+        records = FakeRecords()
+        self.users.agents, self.users.keys, self.users.records = self.agents, self.key_rows, records
         users = build_users(
             UserPorts(
                 accounts=self.users,
                 login_attempts=FakeAttempts(),
                 passwords=self.passwords,
                 session_store=self.store,
-                session_records=FakeRecords(),
+                session_records=records,
                 keys=self.keys,
                 key_records=self.key_rows,
                 tickets=self.tickets,

@@ -20,6 +20,7 @@ from nexgent.api.errors import not_found_response
 from nexgent.api.fragments import FragmentCache
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.api.v1.admin.router import router as admin
+from nexgent.api.v1.admin.users import router as admin_users
 from nexgent.api.v1.agents.router import router as agents
 from nexgent.api.v1.api_keys.router import router as api_keys
 from nexgent.api.v1.audit.router import router as audit
@@ -71,6 +72,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_keys,
     webhooks,
     admin,
+    admin_users,
     audit,
     websocket,
     price_feeds,

@@ -53,6 +53,8 @@ from nexgent.domain.users.api_keys import CreateApiKey, DeleteApiKey, ListApiKey
 from nexgent.domain.users.authenticate import Authenticator
 from nexgent.domain.users.change_password import ChangePassword
 from nexgent.domain.users.log_in import LogIn
+from nexgent.domain.users.manage_users import ManageUsers
+from nexgent.domain.users.ports import UserRepository
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.sessions import Sessions
 from nexgent.domain.users.socket_tickets import SocketTickets
@@ -145,6 +147,8 @@ class ApiServices:
     sessions: Sessions
     register: Register
     change_password: ChangePassword
+    manage_users: ManageUsers
+    accounts: UserRepository
     cache_copies: CacheCopies
     directory: AgentDirectory
     ledger: Ledger

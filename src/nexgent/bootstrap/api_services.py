@@ -179,6 +179,8 @@ def build_api_services(
         log_in=users.log_in,
         sessions=users.sessions,
         change_password=users.change_password,
+        manage_users=users.manage,
+        accounts=users.ports.accounts,
         register=users.register,
         cache_copies=ports.cache_copies,
         directory=directory,

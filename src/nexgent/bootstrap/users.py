@@ -17,8 +17,10 @@ from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.users.api_keys import ApiKeyRepository, CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.change_password import ChangePassword
+from nexgent.domain.users.events import ApiKeyDeleted
 from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import LoginAttempts, LoginGuard
+from nexgent.domain.users.manage_users import ManageUsers
 from nexgent.domain.users.ports import ApiKeyStore, PasswordHasher, SessionStore, UserRepository
 from nexgent.domain.users.register import Register
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
@@ -68,6 +70,7 @@ class UserParts:
     log_in: LogIn
     register: Register
     change_password: ChangePassword
+    manage: ManageUsers
     create_api_key: CreateApiKey
     list_api_keys: ListApiKeys
     delete_api_key: DeleteApiKey
@@ -177,6 +180,10 @@ def build_users(
         authenticator.forget_key(key_id)
         on_key_deleted(key_id)
 
+    def closed_with_account(event: ApiKeyDeleted) -> None:
+        forget_key(event.key_id)
+        publish(event)
+
     return UserParts(
         ports=ports,
         revoked=revoked,
@@ -188,6 +195,15 @@ def build_users(
         ),
         change_password=ChangePassword(
             users=accounts, passwords=passwords, guard=guard, sessions=sessions, clock=clock, publish=publish
+        ),
+        manage=ManageUsers(
+            users=accounts,
+            passwords=passwords,
+            sessions=sessions,
+            attempts=ports.login_attempts,
+            keys=ports.key_records,
+            clock=clock,
+            forget_key=closed_with_account,
         ),
         create_api_key=CreateApiKey(keys=ports.key_records, clock=clock, publish=publish),
         list_api_keys=ListApiKeys(keys=ports.key_records),

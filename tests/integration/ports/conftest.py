@@ -152,20 +152,22 @@ class FakeStores:
         self.figures: PerformanceQueries = self._figures
         self.snapshots: Snapshots = self._figures
         self.hand_entries: HandEntries = FakeHandEntries(self._journal)
-        self.users: UserRepository = FakeUsers()
+        users, keys, webhooks = FakeUsers(), FakeKeyRows(known), FakeWebhooks()
+        users.keys, users.webhooks = keys, webhooks
+        self.users: UserRepository = users
         self.wallets: WalletRepository = FakeWallets(self._engine)
         self.answers: AnswerStore = FakeAnswers()
         self.audit: AuditLog = FakeAuditLog()
         self.edits: SignalEdits = FakeSignalEdits(signals.rows)
         self.journal: Journal = self._journal
-        self.keys: ApiKeyRepository = FakeKeyRows(known)
+        self.keys: ApiKeyRepository = keys
         self.known_keys: ApiKeyStore = known
         self.protections: ProtectionStore = FakeProtectionStore()
         self.queries: SignalQueries = signals
         self.sessions: SessionRecords = FakeRecords()
         self.signals: SignalStore = signals
         self.trails: TrailStore = FakeTrails()
-        self.webhooks: WebhookRepository = FakeWebhooks()
+        self.webhooks: WebhookRepository = webhooks
 
     async def agent(self) -> Agent:
         agent = replace(an_agent(), config=DEFAULT_CONFIG)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from nexgent.domain.signals.webhooks.models import NewSecret
+from nexgent.domain.users.api_keys import ApiKeyRecord
 from nexgent.domain.users.login_guard import (
     FORGET_AFTER,
     LONGEST_LOCK,
@@ -14,10 +17,11 @@ from nexgent.domain.users.login_guard import (
     LoginAttempts,
     account_key,
 )
-from nexgent.domain.users.models import User
+from nexgent.domain.users.models import Scope, User
 from nexgent.shared.ids import new_id
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import UserId
-from tests.builders import T0
+from tests.builders import T0, a_webhook
 from tests.integration.ports.conftest import Stores
 
 ACCOUNT = account_key("a@example.com")
@@ -85,6 +89,55 @@ async def test_a_new_password_ends_what_was_before(stores: Stores) -> None:
     adopted = await users.get(registered.id)
     assert adopted is not None
     assert adopted.seeded
+
+
+async def test_a_closed_account_lets_nobody_in_and_keeps_what_it_owns(stores: Stores) -> None:
+    users, agent = stores.users, await stores.agent()
+    closed, other = await users.get(agent.user_id), a_user("other@example.com", seeded=True)
+    if closed is None:
+        # The fake has agents without users.
+        closed = replace(a_user(), id=agent.user_id)
+        await users.add(closed)
+    await users.add(other)
+    for owner in (closed, other):
+        record = ApiKeyRecord(
+            id=new_id(), user_id=owner.id, name="bot", prefix="nex_", scopes=(Scope.SIGNALS,), created_at=T0
+        )
+        assert await stores.keys.add(record, f"hash of {owner.id}", most=5)
+        await stores.webhooks.add(NewSecret(a_webhook(owner.id), "whs_x"))
+
+    await users.close(closed.id, T0 + SECOND)
+
+    after, untouched = await users.get(closed.id), await users.get(other.id)
+    assert after is not None
+    assert (after.password_hash, after.sessions_from) == (None, T0 + SECOND)
+    assert untouched == other
+    assert list(await stores.keys.of_user(closed.id)) == []
+    assert len(await stores.keys.of_user(other.id)) == 1
+    assert list(await stores.webhooks.of_user(closed.id)) == []
+    assert len(await stores.webhooks.of_user(other.id)) == 1
+    assert await stores.agents.get(agent.id) is not None
+    shown = {row.id: row for row in await users.list(limit=10)}
+    assert (shown[closed.id].active, shown[closed.id].api_keys) == (False, 0)
+    assert (shown[other.id].active, shown[other.id].api_keys, shown[other.id].agents) == (True, 1, 0)
+    # The password of the settings does not come back by itself.
+    await users.close(other.id, T0)
+    own = await users.get(other.id)
+    assert own is not None
+    assert (own.password_hash, own.seeded_password_hash) == (None, "one")
+
+
+async def test_users_are_listed_from_the_newest_in_pages(stores: Stores) -> None:
+    users = [replace(a_user(f"{n}@example.com"), created_at=T0 + (n // 2) * SECOND) for n in range(5)]
+    for user in users:
+        assert await stores.users.add(user)
+    in_order = sorted(users, key=lambda user: (user.created_at, user.id), reverse=True)
+
+    first = await stores.users.list(limit=2)
+    rest = await stores.users.list(limit=9, after=PageCursor(first[-1].created_at, first[-1].id))
+
+    assert [row.id for row in (*first, *rest)] == [user.id for user in in_order]
+    assert [row.id for row in await stores.users.list(limit=1, offset=1)] == [in_order[1].id]
 
 
 async def test_five_from_one_network_close_it_for_a_while(stores: Stores) -> None:

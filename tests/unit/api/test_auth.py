@@ -26,7 +26,7 @@ async def test_a_session_from_login_to_logout(anonymous: httpx.AsyncClient) -> N
     assert login.status_code == 200
     body = login.json()
     assert set(body) == {"accessToken", "refreshToken", "user"}
-    assert set(body["user"]) == {"id", "email", "createdAt"}
+    assert set(body["user"]) == {"id", "email", "createdAt", "administrator"}
     assert login.headers["cache-control"] == "no-store"
     headers = {"authorization": f"Bearer {body['accessToken']}"}
 

@@ -154,6 +154,7 @@ IGNORE_BODIES = {
     "/ws/ticket",
     "/webhooks/test",
     "/admin/cache/warm",
+    "/admin/users/{id}/deactivate",
     "/web/logout",
 }
 NEED_NO_BODY = {"/agents/{id}", "/protections/panic", *IGNORE_BODIES}

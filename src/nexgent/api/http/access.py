@@ -63,6 +63,7 @@ class AdminFrom(Admits):
         return caller
 
 
+AdminCaller = Annotated[Caller, Depends(AdminFrom(Access.SESSION))]
 SessionCaller = Annotated[Caller, Depends(CallerFrom(Access.SESSION))]
 AgentsCaller = Annotated[Caller, Depends(CallerFrom(Scope.AGENTS))]
 BalancesCaller = Annotated[Caller, Depends(CallerFrom(Scope.BALANCES))]

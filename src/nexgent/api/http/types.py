@@ -83,6 +83,7 @@ BalanceIdInPath = Annotated[UUID, _uuid_of("balance"), _OTHER_SCHEMA, Path(alias
 TransactionIdInPath = Annotated[TransactionId, _uuid_of("transaction"), _TRANSACTION_SCHEMA, Path(alias="id")]
 ClosedTradeIdInPath = Annotated[ClosedTradeId, _uuid_of("historical swap"), _OTHER_SCHEMA, Path(alias="id")]
 SessionIdInPath = Annotated[UUID, _uuid_of("session"), _OTHER_SCHEMA, Path(alias="id")]
+UserIdInPath = Annotated[UserId, _uuid_of("user"), _OTHER_SCHEMA, Path(alias="id")]
 KeyIdInPath = Annotated[UUID, _uuid_of("API key"), _OTHER_SCHEMA, Path(alias="id")]
 WalletInPath = Annotated[
     WalletAddress,

@@ -131,6 +131,21 @@ class WeakPasswordError(InvalidInputError):
         self.problems = problems
 
 
+class EmailInUseError(ConflictError):
+    """There is an account with that address, which the administrator may know."""
+
+    code = "EMAIL_IN_USE"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"There is an account {email} already")
+
+
+class OwnAccountError(ConflictError):
+    """The administrator's account is not managed by its own administrator."""
+
+    code = "OWN_ACCOUNT"
+
+
 class EmailTakenError(InvalidInputError):
     """There is an account with that address, which is nobody's business."""
 

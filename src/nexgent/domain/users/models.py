@@ -60,6 +60,20 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserOverview:
+    """A user as the administrator sees them. `last_used_at` is the last login or refresh that is still known of."""
+
+    id: UserId
+    email: str
+    created_at: datetime
+    active: bool
+    """False without a password: nobody can log in, until there is a new one."""
+    agents: int
+    api_keys: int
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
     """What a token says. Times are seconds since 1970.
 

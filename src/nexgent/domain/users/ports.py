@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from nexgent.domain.users.models import ApiKey, Claims, User
+from nexgent.domain.users.models import ApiKey, Claims, User, UserOverview
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import UserId
 
 
@@ -33,6 +34,14 @@ class UserRepository(Protocol):
 
     async def change_password(self, user_id: UserId, password_hash: str, now: datetime) -> None:
         """Replace the password as its user wants, not the settings, and end all sessions that began before."""
+
+    async def close(self, user_id: UserId, now: datetime) -> None:
+        """Take the password away, end all sessions, and delete the API keys and webhooks of a user. Nothing else goes."""
+
+    async def list(
+        self, *, limit: int, offset: int = 0, after: PageCursor[UserId] | None = None
+    ) -> Sequence[UserOverview]:
+        """Return users with what they have, newest first."""
 
     async def adopt(self, user_id: UserId, now: datetime) -> None:
         """Make a registered user one of the settings; API keys and webhooks of before are deleted, sessions end."""

@@ -3,12 +3,53 @@
 from __future__ import annotations
 
 from typing import ClassVar, Literal
+from uuid import UUID
 
 from pydantic import ConfigDict
 
 from nexgent.api.http.confirmation import ConfirmedBody, to_confirm
-from nexgent.api.http.models import ApiModel, Body
+from nexgent.api.http.models import ApiModel, Body, SchemaBody
+from nexgent.api.http.types import Instant
+from nexgent.api.v1.auth.schemas import NewEmail, NewPassword
 from nexgent.domain.administration.cache_copies import CacheCounts
+from nexgent.domain.users.models import UserOverview
+
+
+class NewUserIn(SchemaBody):
+    """Who gets an account. The password is as good as one to register with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "trader@example.com", "password": "Correct-horse-1"}]}
+    )
+
+    email: NewEmail
+    password: NewPassword
+
+
+class NewPasswordIn(SchemaBody):
+    """A user's new password, which has to be as good as one to register with."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "Another-horse-2"}]})
+
+    password: NewPassword
+
+
+class ManagedUserOut(ApiModel):
+    """A user with what they have. `lastUsedAt` is the last login or refresh that is still known of."""
+
+    id: UUID
+    email: str
+    created_at: Instant
+    administrator: bool
+    active: bool
+    agents: int
+    api_keys: int
+    last_used_at: Instant | None
+
+    @classmethod
+    def of(cls, user: UserOverview, admin_email: str) -> ManagedUserOut:
+        """Return a user; `admin_email` is the administrator's, in lower case."""
+        return cls.showing(user, administrator=bool(admin_email) and user.email == admin_email)
 
 
 class ClearIn(ConfirmedBody, Body):

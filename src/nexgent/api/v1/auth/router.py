@@ -60,7 +60,8 @@ FromWhere = Annotated[Origin, Depends(_origin)]
 async def log_in(body: LoginIn, origin: FromWhere, services: Services) -> SessionOut:
     """Return a new session."""
     return SessionOut.of(
-        await services.log_in.execute(body.email, body.password, remember=body.remember_me, origin=origin)
+        await services.log_in.execute(body.email, body.password, remember=body.remember_me, origin=origin),
+        services.values.admin_email,
     )
 
 
@@ -73,7 +74,9 @@ async def log_in(body: LoginIn, origin: FromWhere, services: Services) -> Sessio
 )
 async def register(body: RegisterIn, origin: FromWhere, services: Services) -> SessionOut:
     """Create a user and return a session."""
-    return SessionOut.of(await services.register.execute(body.email, body.password, origin))
+    return SessionOut.of(
+        await services.register.execute(body.email, body.password, origin), services.values.admin_email
+    )
 
 
 # Every quarter of an hour for each dashboard; what ends a session is in the log.
@@ -106,7 +109,7 @@ async def log_out(body: LogoutIn, claims: SessionClaims, services: Services) -> 
 @router.get("/me", summary="The user of the session", responses=refusals(UNKNOWN_USER))
 async def me(caller: SessionCaller, services: Services) -> UserOut:
     """Return the user."""
-    return UserOut.of(await services.sessions.user(caller.user_id))
+    return UserOut.of(await services.sessions.user(caller.user_id), services.values.admin_email)
 
 
 @router.post(
@@ -128,7 +131,8 @@ async def change_password(
     those of a login. For the administrator the new password stays until `ADMIN_PASSWORD` is changed.
     """
     return SessionOut.of(
-        await services.change_password.execute(claims, body.current_password, body.new_password, origin)
+        await services.change_password.execute(claims, body.current_password, body.new_password, origin),
+        services.values.admin_email,
     )
 
 

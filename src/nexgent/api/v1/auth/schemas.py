@@ -99,16 +99,17 @@ class LogoutIn(Body):
 
 
 class UserOut(ApiModel):
-    """A user."""
+    """A user. The `administrator` of the installation has endpoints of their own, under `/admin`."""
 
     id: UUID
     email: str
     created_at: Instant
+    administrator: bool
 
     @classmethod
-    def of(cls, user: User) -> UserOut:
-        """Return what a user sees of himself."""
-        return cls.model_construct(id=user.id, email=user.email, created_at=user.created_at)
+    def of(cls, user: User, admin_email: str) -> UserOut:
+        """Return what a user sees of himself; `admin_email` is the administrator's, in lower case."""
+        return cls.showing(user, administrator=bool(admin_email) and user.email == admin_email)
 
 
 class SessionOut(ApiModel):
@@ -119,12 +120,12 @@ class SessionOut(ApiModel):
     user: UserOut
 
     @classmethod
-    def of(cls, session: Session) -> SessionOut:
+    def of(cls, session: Session, admin_email: str) -> SessionOut:
         """Return a session with its tokens."""
         return cls.model_construct(
             access_token=session.access_token,
             refresh_token=session.refresh_token,
-            user=UserOut.of(session.user),
+            user=UserOut.of(session.user, admin_email),
         )
 
 

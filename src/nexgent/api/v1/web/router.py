@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from nexgent.api.deps import ApiServices
 from nexgent.api.encoding import dumped, json_response
 from nexgent.api.http.access import CALLER_KEY, SessionClaims
 from nexgent.api.http.declared import NOT_AUDITED, NOT_KEPT, NOT_STORED, audited, limited
@@ -34,7 +35,8 @@ _ELSEWHERE = Refusal(403, "Forbidden: only the dashboard of this service may cal
 def _session(
     request: Request, access_token: str, user: User, refresh_token: str, kept_for: timedelta | None
 ) -> Response:
-    response = json_response(dumped(WebSessionOut.of(access_token, user)))
+    services: ApiServices = request.app.state.services
+    response = json_response(dumped(WebSessionOut.of(access_token, user, services.values.admin_email)))
     set_cookie(request, response, refresh_token, kept_for)
     return response
 

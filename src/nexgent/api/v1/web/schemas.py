@@ -30,12 +30,12 @@ class WebSessionOut(ApiModel):
     user: UserOut
 
     @classmethod
-    def of(cls, access_token: str, user: User) -> WebSessionOut:
+    def of(cls, access_token: str, user: User, admin_email: str) -> WebSessionOut:
         """Return a token just made, with its user."""
         return cls.model_construct(
             access_token=access_token,
             expires_in=int(ACCESS_LIFETIME.total_seconds()),
-            user=UserOut.of(user),
+            user=UserOut.of(user, admin_email),
         )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
 
-from nexgent.domain.users.models import ApiKey, User
+from nexgent.domain.users.models import ApiKey, User, UserOverview
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.stores.sql import users as sql
+from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import UserId
 
 
@@ -64,6 +65,18 @@ class PostgresUserRepository:
         """Replace the password as its user wants, and end all sessions that began before."""
         with translated_errors("store a password"):
             await self._pool.execute(sql.CHANGE, user_id, password_hash, now)
+
+    async def close(self, user_id: UserId, now: datetime) -> None:
+        """Take away the password, the sessions, the API keys and the webhooks of a user."""
+        with translated_errors("close an account"):
+            await self._pool.execute(sql.CLOSE, user_id, now)
+
+    async def list(
+        self, *, limit: int, offset: int = 0, after: PageCursor[UserId] | None = None
+    ) -> Sequence[UserOverview]:
+        """Return users with what they have, newest first."""
+        rows = await sql.OVERVIEW.fetch(self._pool, None, limit=limit, offset=offset, after=after)
+        return [UserOverview(**dict(row)) for row in rows]
 
     async def adopt(self, user_id: UserId, now: datetime) -> None:
         """Make a registered user one of the settings; whatever acts for them from before ends."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import any_, case, delete, exists, func, null, select, true, update
+from sqlalchemy import any_, case, delete, exists, func, null, select, true, tuple_, update
 
 from nexgent.infrastructure.database.schema.statements import (
+    Listing,
     adding,
     given,
     given_all,
@@ -13,6 +14,7 @@ from nexgent.infrastructure.database.schema.statements import (
     word,
 )
 from nexgent.infrastructure.database.schema.tables import (
+    agents,
     api_keys,
     login_attempts,
     login_networks,
@@ -80,6 +82,56 @@ CHANGE = statement(
     "id",
     "password_hash",
     "now",
+)
+
+_closed = (
+    update(users)
+    .where(_user.id == given(_user.id))
+    .values(
+        password_hash=null(),
+        sessions_from=given(_user.sessions_from, "now"),
+        seeded_password_hash=case(
+            (_user.seeded, func.coalesce(_user.seeded_password_hash, _user.password_hash))
+        ),
+    )
+    .returning(_user.id)
+    .cte("closed")
+)
+CLOSE = statement(
+    delete(api_keys)
+    .where(api_keys.c.user_id.in_(select(_closed.c.id)))
+    .add_cte(
+        delete(signal_webhooks).where(signal_webhooks.c.user_id.in_(select(_closed.c.id))).cte("webhooks")
+    ),
+    "id",
+    "now",
+)
+OVERVIEW = Listing(
+    select(
+        _user.id,
+        _user.email,
+        _user.created_at,
+        _user.password_hash.is_not(None).label("active"),
+        select(func.count())
+        .select_from(agents)
+        .where(agents.c.user_id == _user.id, agents.c.deleted_at.is_(None))
+        .scalar_subquery()
+        .label("agents"),
+        select(func.count())
+        .select_from(api_keys)
+        .where(api_keys.c.user_id == _user.id)
+        .scalar_subquery()
+        .label("api_keys"),
+        select(func.max(user_sessions.c.last_used_at))
+        .where(user_sessions.c.user_id == _user.id)
+        .scalar_subquery()
+        .label("last_used_at"),
+    ),
+    (
+        tuple_(_user.created_at, _user.id)
+        < tuple_(given(_user.created_at, "after_time"), given(_user.id, "after_id")),
+    ),
+    (_user.created_at.desc(), _user.id.desc()),
 )
 
 # Everything by which somebody else could act for the account.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from nexgent.infrastructure.database.stores.listing import Condition, Listing
+
 ADD: Final = """
 INSERT INTO users (id, email, password_hash, created_at, failed_login_attempts, locked_until, seeded) VALUES ($1::UUID,
 $2::VARCHAR, $3::VARCHAR, $4::TIMESTAMP WITH TIME ZONE, $5::INTEGER, $6::TIMESTAMP WITH TIME ZONE, $7::BOOLEAN) ON
@@ -26,6 +28,13 @@ UPDATE users SET password_hash=$2::VARCHAR, sessions_from=$3::TIMESTAMP WITH TIM
 users.seeded THEN coalesce(users.seeded_password_hash, users.password_hash) END WHERE users.id = $1::UUID
 """
 """Arguments: id, password_hash, now."""
+CLOSE: Final = """
+WITH closed AS (UPDATE users SET password_hash=NULL, sessions_from=$2::TIMESTAMP WITH TIME ZONE,
+seeded_password_hash=CASE WHEN users.seeded THEN coalesce(users.seeded_password_hash, users.password_hash) END WHERE
+users.id = $1::UUID RETURNING users.id), webhooks AS (DELETE FROM signal_webhooks WHERE signal_webhooks.user_id IN
+(SELECT closed.id FROM closed)) DELETE FROM api_keys WHERE api_keys.user_id IN (SELECT closed.id FROM closed)
+"""
+"""Arguments: id, now."""
 FIND: Final = """
 SELECT users.id, users.email, users.password_hash, users.created_at, users.failed_login_attempts, users.locked_until,
 users.seeded, users.sessions_from, users.seeded_password_hash FROM users WHERE users.email = $1::VARCHAR
@@ -48,6 +57,18 @@ KNOWN: Final = """
 SELECT users.id FROM users WHERE users.id = ANY ($1::UUID[])
 """
 """Arguments: ids."""
+OVERVIEW: Final = Listing(
+    selected="""
+SELECT users.id, users.email, users.created_at, users.password_hash IS NOT NULL AS active, (SELECT count(*) AS count_1
+FROM agents WHERE agents.user_id = users.id AND agents.deleted_at IS NULL) AS agents, (SELECT count(*) AS count_2 FROM
+api_keys WHERE api_keys.user_id = users.id) AS api_keys, (SELECT max(user_sessions.last_used_at) AS max_1 FROM
+user_sessions WHERE user_sessions.user_id = users.id) AS last_used_at FROM users
+""",
+    conditions=(
+        Condition('(users.created_at, users.id) < ({after_time}::TIMESTAMP WITH TIME ZONE, {after_id}::UUID)', ("after_time", "after_id",)),
+    ),
+    order="users.created_at DESC, users.id DESC",
+)
 RENEW: Final = """
 WITH renewed AS (UPDATE users SET password_hash=$2::VARCHAR, failed_login_attempts=0, locked_until=NULL,
 sessions_from=$3::TIMESTAMP WITH TIME ZONE, seeded_password_hash=NULL WHERE users.id = $1::UUID RETURNING users.email)
