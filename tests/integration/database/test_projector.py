@@ -15,12 +15,14 @@ from nexgent.domain.ledger.models import ExitAsked, Recorded
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.database.pool import PROJECTOR
 from nexgent.infrastructure.database.projection.projector import PROJECTOR_LOCK, Projector, TablesBehindError
 from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, SignalId, TokenAddress, WalletAddress
 from tests.builders import TOKEN
 from tests.integration.database.story import QUANTITY_RAW, Story, add_owners, add_signal
+from tests.patience import until
 
 MINT = TokenAddress("9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin")
 OTHER_MINT = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
@@ -236,6 +238,118 @@ async def test_a_reset_leaves_nothing_but_history(
         == 1
     )
     assert (await journal.load([story.wallet]))[0] == story.state
+    assert (await verify(database_url)).is_clean
+
+
+async def test_a_wallet_whose_agent_goes_holds_nothing_and_keeps_its_history(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    story, other = Story(), Story()
+    await add_owners(connection, [story, other])
+    await journal.append([story.deposit(), *story.buy(), *story.sell(), *story.buy()])
+    await journal.append([other.deposit(), *other.buy()])
+    await projector.project_all()
+    (held,) = story.state.positions
+    await connection.execute(
+        "INSERT INTO position_marks (position_id, position_version, peak_price_sol, lowest_price_sol, updated_at)"
+        " VALUES ($1, 1, 1, 1, now())",
+        held,
+    )
+
+    await journal.append([story.reset(keep_history=True)])
+    await projector.project_all()
+
+    async def count(table: str) -> int:
+        rows: int = await connection.fetchval(
+            f"SELECT count(*) FROM {table} WHERE wallet_address = $1", story.wallet
+        )
+        return rows
+
+    assert [await count(table) for table in ("agent_positions", "agent_balances")] == [0, 0]
+    assert [await count(table) for table in ("agent_transactions", "agent_historical_swaps")] == [4, 1]
+    assert await connection.fetchval("SELECT count(*) FROM position_marks") == 0
+    assert await connection.fetchval("SELECT wallet_address FROM agent_positions") == other.wallet
+    assert await connection.fetchval("SELECT count(*) FROM agent_balances") == 2
+
+
+async def test_what_was_read_ahead_is_not_applied_when_somebody_else_has_applied_it(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    await journal.append([story.deposit(3), story.deposit(4)])
+    ahead = await projector._read_ahead(None, 10)
+    assert await projector.project(1) == 1
+
+    assert await projector.project(10, ahead) == 1
+
+    assert await connection.fetchval("SELECT balance_raw FROM agent_balances") == 7
+    assert await projector.project(10, ahead) == 0
+    assert await connection.fetchval("SELECT balance_raw FROM agent_balances") == 7
+
+
+async def test_a_closed_projector_leaves_no_session(
+    journal: PostgresJournal, connection: Connection, database_url: str
+) -> None:
+    projector = Projector(database_url)
+    story = Story()
+    await add_owners(connection, [story])
+    await journal.append([story.deposit()])
+
+    async def sessions() -> int:
+        own: int = await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1",
+            PROJECTOR.application_name,
+        )
+        return own
+
+    tasks = asyncio.all_tasks()
+    assert await projector.project_all() == 1
+    # Nor a task: the batch it was reading ahead has been let go of.
+    assert asyncio.all_tasks() == tasks
+    assert await sessions() > 0
+
+    await projector.close()
+
+    async def gone() -> bool:
+        return await sessions() == 0
+
+    await until(gone, "its sessions are gone")
+
+
+async def test_a_wallet_is_rebuilt_when_nobody_projects_and_from_its_journal_alone(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story, other = Story(), Story()
+    await add_owners(connection, [story, other])
+    await journal.append([story.deposit(), *story.buy(), other.deposit(), *other.buy()])
+    await projector.project_all()
+    (held,) = story.state.positions
+    await connection.execute("UPDATE agent_positions SET id = gen_random_uuid() WHERE id = $1", held)
+    await connection.execute(
+        "UPDATE agent_balances SET token_address = 'nothing of it' WHERE wallet_address = $1 AND token_address = $2",
+        story.wallet,
+        TOKEN,
+    )
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", PROJECTOR_LOCK)
+
+    rebuilt = asyncio.create_task(projector.rebuild(story.wallet))
+
+    async def waits() -> bool:
+        waiting: bool = await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())"
+        )
+        return waiting or rebuilt.done()
+
+    await until(waits, "it waits for who projects")
+    assert not rebuilt.done()
+    await transaction.commit()
+    assert await rebuilt == 3
+    positions = await connection.fetch("SELECT id FROM agent_positions")
+    assert {row["id"] for row in positions} == {held, *other.state.positions}
     assert (await verify(database_url)).is_clean
 
 

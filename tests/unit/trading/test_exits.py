@@ -385,3 +385,28 @@ async def test_an_exit_waits_for_its_wallets_key_and_goes_on_the_moment_it_is_th
 
     await until(lambda: not engine.positions(agent))
     assert await tasks.drain(1) == 0
+
+
+# --- Started once, and not any more ---
+
+
+async def test_an_exit_that_is_under_way_is_not_started_again_and_none_while_stopping() -> None:
+    engine, agent = await an_engine()
+    other = await engine.add_agent(an_agent(TradingConfig()))
+    await engine.buy([other], size_sol=Decimal(1))
+    (position,), (later,) = engine.positions(agent), engine.positions(other)
+    engine.swaps.failures.append(SwapUnavailableError("429", retry_after_seconds=3_600))
+    before = len(engine.swaps.requests)
+
+    engine.exits.start(position, CloseReason.STOP_LOSS, None)
+    engine.exits.start(position, CloseReason.MANUAL, None)
+    await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
+    engine.exits.start(position, CloseReason.MANUAL, None)
+    await engine.settle(50)
+    assert of_type(engine, ExitTriggered) == [ExitTriggered(position.id, CloseReason.STOP_LOSS)]
+    assert len(engine.swaps.requests) - before == 1
+
+    assert await engine.exits.drain(PATIENCE_SECONDS) == 0
+    engine.exits.start(later, CloseReason.MANUAL, None)
+    assert later.id not in engine.exits
+    assert len(of_type(engine, ExitTriggered)) == 1

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.ledger.models import FIRST_VENUE, TradeKind
+from nexgent.domain.ledger.models import FIRST_VENUE, Submission, TradeFailed, TradeKind
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.trading.errors import QuoteFailedError
+from nexgent.domain.trading.errors import QuoteFailedError, WalletNotLoadedError
 from nexgent.domain.trading.events import TradeFinished
-from nexgent.domain.trading.models import Quote, QuoteRequest
+from nexgent.domain.trading.models import Landed, Quote, QuoteRequest, SwapOutcome
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchasePreview
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.ids import new_id
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import IntentId
 from tests.builders import TOKEN, a_config, a_live_agent, an_agent
 from tests.fakes.engine import FakeEngine
@@ -205,3 +207,64 @@ async def test_the_stages_of_a_purchase_are_told_in_milliseconds() -> None:
     (bought,) = await engine.buy([agent], size_sol=Decimal(1))
 
     assert bought.stages_ms == {"intended": 2_000, "quoted": 2_000, "recorded": 2_000}
+
+
+class EmptySwaps(FakeLiveSwaps):
+    """What is executed is said to have moved nothing; asked later, the venue tells what it moved."""
+
+    async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
+        outcome = await super().execute(quote, submission)
+        assert isinstance(outcome, Landed)
+        return Landed(fill=replace(outcome.fill, out_amount_raw=0))
+
+
+async def _an_engine_of_empty_swaps(mode: TradingMode) -> tuple[FakeEngine, Agent]:
+    engine = FakeEngine(venues=SwapVenues([Venue(FIRST_VENUE, mode, EmptySwaps("empty"))]))
+    agent = a_live_agent(a_config()) if mode is TradingMode.LIVE else an_agent(a_config())
+    await engine.add_agent(agent)
+    engine.keys.loaded.add(agent.wallets[0].address)
+    return engine, agent
+
+
+async def test_a_paper_fill_that_cannot_be_settled_is_a_failed_trade_that_reserves_nothing() -> None:
+    engine, agent = await _an_engine_of_empty_swaps(TradingMode.SIMULATION)
+
+    (result,) = await engine.buy([agent], size_sol=Decimal(1))
+
+    assert (result.code, result.in_doubt, result.position) == ("INVALID_TRANSACTION", False, None)
+    state = engine.ledger.head(agent.wallets[0].address)
+    assert not state.intents
+    assert state.available_raw(SOL_MINT) == state.balance_raw(SOL_MINT)
+    body = engine.journal.entries[-1].body
+    assert isinstance(body, TradeFailed)
+    assert body.code == "INVALID_TRANSACTION"
+    assert _told(engine) == [(TradeKind.PURCHASE, False, "INVALID_TRANSACTION")]
+
+
+async def test_a_landed_fill_that_cannot_be_settled_is_in_doubt_until_recovery_books_it() -> None:
+    engine, agent = await _an_engine_of_empty_swaps(TradingMode.LIVE)
+
+    (result,) = await engine.buy([agent], size_sol=Decimal(1))
+
+    assert (result.code, result.in_doubt, result.position) == ("INVALID_TRANSACTION", True, None)
+    assert list(engine.ledger.head(agent.wallets[0].address).intents) == [result.buyer.intent_id]
+    assert not any(isinstance(entry.body, TradeFailed) for entry in engine.journal.entries)
+    # It has not ended, so nobody is told that it has.
+    assert _told(engine) == []
+    assert await engine.recovery.run_once() == 1
+    assert len(engine.positions(agent)) == 1
+
+
+async def test_a_live_wallet_needs_its_key_and_a_paper_wallet_none() -> None:
+    engine, (paper, live) = await an_engine(1, 1)
+    engine.keys.loaded.clear()
+
+    bought, refused = await engine.buy([paper, live], size_sol=Decimal(1))
+
+    assert (bought.code, refused.code) == (None, WalletNotLoadedError.code)
+    assert (len(engine.positions(paper)), len(engine.positions(live))) == (1, 0)
+    assert not engine.ledger.head(live.wallets[0].address).intents
+    # One that is loaded buys.
+    engine.keys.loaded.add(live.wallets[0].address)
+    (bought,) = await engine.buy([live], size_sol=Decimal(1))
+    assert (bought.code, len(engine.positions(live))) == (None, 1)

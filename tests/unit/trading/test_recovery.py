@@ -182,3 +182,43 @@ async def test_an_engine_that_steps_down_lets_go_of_everything(
     # Should it become the engine again, it begins anew.
     swaps.open.set()
     assert await engine.recovery.run_once() == 2
+
+
+async def test_a_pass_does_not_begin_again_what_an_earlier_one_is_at(
+    swaps: UnclearSwaps, in_doubt: Callable[[int], Any]
+) -> None:
+    engine, wallets = await in_doubt(2)
+    swaps.open.clear()
+    await engine.recovery.tick()
+    await until(lambda: swaps.at_once == 2, "both are asked about")
+
+    await engine.recovery.tick()
+    await engine.settle(50)
+
+    assert sorted(swaps.asked) == sorted(wallets)
+    assert set(engine.recovery.unresolved.values()) == set(wallets)
+    await engine.recovery.stop()
+
+
+@pytest.mark.parametrize(("count", "turns"), [(2, 0), (3, 1), (7, 2)])
+async def test_others_get_their_turn_after_so_many_wallets(
+    in_doubt: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch, count: int, turns: int
+) -> None:
+    engine, wallets = await in_doubt(count)
+    monkeypatch.setattr("nexgent.domain.trading.watch.recovery.BREATH", 3)
+    had = 0
+
+    async def another() -> None:
+        nonlocal had
+        while True:
+            had += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(another())
+    await asyncio.sleep(0)
+    before = had
+    await engine.recovery.tick()
+    assert had - before == turns
+    beside.cancel()
+    await engine.recovery.stop()
+    assert len(wallets) == count
