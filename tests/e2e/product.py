@@ -45,8 +45,12 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
+class NotNowError(AssertionError):
+    """The service answered 503, and nobody expected it to."""
+
+
 async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
-    """Poll until the condition gives something true; fail saying what did not happen."""
+    """Poll until the condition gives something true; fail saying what did not happen. Being told to try again is no failure."""
     deadline = time.monotonic() + seconds
     last: object = None
     while time.monotonic() < deadline:
@@ -54,7 +58,7 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: flo
             last = await condition()
             if last:
                 return last
-        except (httpx.HTTPError, KeyError, IndexError) as error:
+        except (httpx.HTTPError, NotNowError, KeyError, IndexError) as error:
             last = error
         await asyncio.sleep(0.02)
     raise AssertionError(f"did not happen within {seconds} s: {what} (last: {last!r})")
@@ -237,7 +241,10 @@ class Product:
             json=body,
             headers={"Authorization": f"Bearer {self._tokens[user]}"},
         )
-        assert response.status_code == expect, f"{method} {path}: {response.status_code} {response.text}"
+        said = f"{method} {path}: {response.status_code} {response.text}"
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE != expect:
+            raise NotNowError(said)
+        assert response.status_code == expect, said
         return response.json(parse_float=Decimal) if response.content else None
 
     def token(self, user: str = ADMIN_EMAIL) -> str:
