@@ -16,7 +16,7 @@ from solders.keypair import Keypair
 
 from nexgent.sandbox.control import SandboxControl
 from tests.chaos.world import StruckProduct
-from tests.e2e.cable import Cable, a_cable
+from tests.e2e.cable import DatabaseCable, opened
 from tests.e2e.live import START_PRICE, live_agent, only_token
 from tests.e2e.product import Product, until
 from tests.e2e.test_trade import bought, check_the_books
@@ -30,15 +30,15 @@ def key() -> Keypair:
 
 
 @pytest.fixture
-async def cable(database_url: str) -> AsyncIterator[Cable]:
+async def cable(database_url: str) -> AsyncIterator[DatabaseCable]:
     """The engine's way to the database; the standby has one of its own."""
-    async with a_cable(database_url) as cable:
+    async with opened(DatabaseCable(database_url)) as cable:
         yield cable
 
 
 @pytest.fixture
 async def pair(
-    tmp_path: Path, cable: Cable, database_url: str, redis_url: str, redis: Redis, key: Keypair
+    tmp_path: Path, cable: DatabaseCable, database_url: str, redis_url: str, redis: Redis, key: Keypair
 ) -> AsyncIterator[tuple[StruckProduct, StruckProduct]]:
     """An engine and a standby with one market and the same live key."""
     shared = {
@@ -213,10 +213,38 @@ async def all_hold(product: Product, token: str | None, agents: list[dict[str, A
     await until(so, f"the agents hold {token or 'nothing'}")
 
 
+async def requests_end(product: Product, agent_id: str, token: str) -> None:
+    """Ask a process whose database has fallen silent: each request ends, and says what is the matter."""
+
+    async def ask(method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+        response = await product.http.request(
+            method,
+            f"{product.url}/api/v1{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {product.token()}"},
+        )
+        return response.status_code, response.json()
+
+    signal = {"tokenAddress": token, "signalType": "SILENCE", "signalStrength": 3}
+    live, ready, health, created, *records = await asyncio.gather(
+        ask("GET", "/health/live"),
+        ask("GET", "/health/ready"),
+        ask("GET", "/health"),
+        ask("POST", "/trading-signals", signal),
+        *(ask("GET", f"/agent-transactions?agentId={agent_id}&limit={limit}") for limit in range(1, 21)),
+    )
+    assert (live[0], live[1]["alive"]) == (200, True)
+    assert (ready[0], ready[1]["message"]) == (503, "The database does not answer")
+    assert (health[0], health[1]["services"]["database"]) == (503, {"status": "unhealthy"})
+    assert (created[0], created[1]["code"]) == (503, "DATABASE_UNAVAILABLE")
+    assert {(status, body["code"]) for status, body in records} == {(503, "DATABASE_UNAVAILABLE")}
+
+
 async def test_a_cut_network_and_a_blocked_loop_are_followed_and_do_nothing_afterwards(
-    pair: tuple[StruckProduct, StruckProduct], cable: Cable, database_url: str, key: Keypair
+    pair: tuple[StruckProduct, StruckProduct], cable: DatabaseCable, database_url: str, key: Keypair
 ) -> None:
-    """First the engine loses its database, then the one that followed it blocks: each time the other one sells."""
+    """First the engine loses its database, then the one that followed it blocks, then a database falls silent: each time the
+    other one sells."""
     first, second = pair
     wallet = str(key.pubkey())
     database = await asyncpg.connect(database_url)
@@ -286,6 +314,23 @@ async def test_a_cut_network_and_a_blocked_loop_are_followed_and_do_nothing_afte
         await all_hold(first, mint, [live])
         account = (await control.state())["accounts"][wallet]
         assert [mint for mint, amount in account["tokens"].items() if int(amount)] == [mint]
+
+        # Its database neither answers nor closes any more: packets vanish.
+        await second.login()
+        cable.swallow()
+        began = time.monotonic()
+        await control.set_price(mint, START_PRICE / 2)
+        asking = asyncio.create_task(requests_end(first, live["id"], mint))
+        await all_hold(second, None, [live])
+        print(f"sold {time.monotonic() - began:.2f} s after the silence, lease {LEASE_SECONDS} s")
+        assert await is_engine(second)
+        await asking
+        assert await orders(control, "execute") == 6
+        cable.mend()
+        await until(lambda: is_replica(first), "whoever heard nothing is a replica")
+        await all_hold(first, None, [live])
+        account = (await control.state())["accounts"][wallet]
+        assert not any(int(amount) for amount in account["tokens"].values())
     late = await database.fetchval(
         """
         SELECT count(*) FROM journal AS a

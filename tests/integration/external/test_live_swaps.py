@@ -12,6 +12,7 @@ from nexgent.domain.ledger.models import Submission
 from nexgent.domain.trading.errors import SwapHeldBackError, SwapNotSentError
 from nexgent.domain.trading.models import Landed, NeverLanded, Quote, Reverted, StillUnknown
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
+from nexgent.infrastructure.external.jupiter import live
 from nexgent.infrastructure.external.jupiter.live import EXPIRY_MARGIN_BLOCKS, SEND_WITHIN_SECONDS
 from nexgent.shared.errors import UnavailableError
 from tests.integration.external.conftest import API_KEY, LIFETIME_BLOCKS, START_LAMPORTS, Trader
@@ -172,6 +173,25 @@ async def test_a_swap_that_landed_behind_a_timeout_is_found_once(trader: Trader)
     await trader.control.fault("timeout", "execute", times=1, seconds=PATIENCE_SECONDS, after=True)
 
     unknown = await trader.restarted(patience_seconds=0.5).execute(quote, submission)
+    outcome = await trader.gateway.resolve(submission, trader.wallet, quote.request)
+
+    assert isinstance(unknown, StillUnknown)
+    assert isinstance(outcome, Landed)
+    assert await trader.transactions() == [submission.signature]
+
+
+async def test_posting_again_is_not_waited_for_as_long_as_the_first_time(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever hangs on to one swap holds up those behind it, and the chain says what became of it anyway."""
+    quote, submission = await _prepared(trader)
+    monkeypatch.setattr(live, "REPOST_TIMEOUT_SECONDS", 0.2)
+    await trader.control.fault("timeout", "execute", times=1, seconds=10 * PATIENCE_SECONDS)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        unknown = await trader.restarted(10 * PATIENCE_SECONDS).resolve(
+            submission, trader.wallet, quote.request
+        )
     outcome = await trader.gateway.resolve(submission, trader.wallet, quote.request)
 
     assert isinstance(unknown, StillUnknown)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from nexgent.domain.ledger.errors import NotTheEngineError, StaleWalletError
+from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError, StaleWalletError
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting, TradeFailed, TradeIntended
@@ -35,10 +35,12 @@ class SlowJournal(FakeJournal):
 
     def __init__(self) -> None:
         super().__init__()
+        self.loads = 0
         self.busy = asyncio.Event()
         self.go_on = asyncio.Event()
 
     async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
+        self.loads += 1
         await self._wait()
         return await super().load(wallets)
 
@@ -74,6 +76,48 @@ async def test_a_commit_does_not_depend_on_another_that_comes_after_a_wallet_was
         await reading
         await committing
     assert journal.entries == [entry]
+
+
+async def test_who_waits_for_a_journal_that_turns_out_to_be_away_hears_of_it_at_once() -> None:
+    """Each attempt may take as long as a deadline: a hundred readers do not find out one after the other."""
+    journal = SlowJournal()
+    ledger = a_ledger(journal, [])
+    wallets = [WalletAddress(f"wallet {number}") for number in range(100)]
+    for wallet in wallets:
+        journal.add_wallet(wallet, AgentId(new_id()))
+    journal.down = True
+    reading: list[asyncio.Task[object]] = [
+        *(asyncio.create_task(ledger.fresh(wallet)) for wallet in wallets[:50]),
+        *(asyncio.create_task(ledger.refresh([wallet])) for wallet in wallets[50:]),
+    ]
+    await journal.busy.wait()
+    await asyncio.sleep(0)
+    journal.go_on.set()
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        answers = await asyncio.gather(*reading, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {JournalUnavailableError}
+    assert journal.loads == 1
+
+    # Whoever comes later asks.
+    journal.down = False
+    assert (await ledger.fresh(wallets[0])).wallet_address == wallets[0]
+
+
+async def test_a_failed_append_tells_those_who_wait_to_read() -> None:
+    journal = SlowJournal()
+    ledger = a_ledger(journal, [])
+    journal.down = True
+    committing = asyncio.create_task(ledger.commit(ledger.stage(ONE, BODY, PAID_IN)))
+    await journal.busy.wait()
+    reading = asyncio.create_task(ledger.fresh(OTHER))
+    await asyncio.sleep(0)
+    journal.go_on.set()
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        answers = await asyncio.gather(committing, reading, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [JournalUnavailableError] * 2
+    assert journal.loads == 0
 
 
 async def test_what_is_begun_is_written_while_its_owner_goes_on() -> None:

@@ -123,6 +123,34 @@ async def test_intents_that_hang_hold_no_other_one_up_and_are_given_up_for_now(
     assert all(ended(engine, wallet) for wallet in wallets)
 
 
+async def test_what_rests_is_tried_again_as_soon_as_another_one_is_ended(
+    swaps: UnclearSwaps, in_doubt: Callable[[int], Any]
+) -> None:
+    """Somebody answers again: nobody has to sit his rest out."""
+    engine, wallets = await in_doubt(SIDE_BY_SIDE + 5)
+    swaps.broken = {wallet: NexgentError("nobody answers") for wallet in wallets}
+    for _ in range(5):
+        engine.clock.advance(60)
+        assert await engine.recovery.run_once() == 0
+    swaps.broken = {wallets[0]: swaps.broken[wallets[0]]}
+    swaps.asked.clear()
+    assert await engine.recovery.run_once() == 0
+    assert swaps.asked == []
+
+    agent = await engine.add_agent(an_agent())
+    await engine.buy([agent])
+    assert await engine.recovery.run_once() == 1
+    assert ended(engine, agent.wallets[0].address)
+
+    assert await engine.recovery.run_once() == len(wallets) - 1
+    # When nobody else is ended any more, whoever fails rests.
+    await engine.recovery.run_once()
+    swaps.asked.clear()
+    assert await engine.recovery.run_once() == 0
+    assert swaps.asked == []
+    assert not ended(engine, wallets[0])
+
+
 async def test_so_many_at_once_and_no_more(swaps: UnclearSwaps, in_doubt: Callable[[int], Any]) -> None:
     engine, wallets = await in_doubt(SIDE_BY_SIDE + 5)
     swaps.open.clear()

@@ -79,6 +79,8 @@ class Ledger:
         self._appending = asyncio.Lock()
         self._begun = False
         self._reloading = asyncio.Lock()
+        self._outages = 0
+        """How often the journal was found to be away. Whoever waited for the answer then has it as well."""
         self._tasks = TaskSet("ledger")
         self._journal_position = 0
 
@@ -135,8 +137,7 @@ class Ledger:
         """
         stream = self._streams.get(wallet)
         if stream is None or stream.stale:
-            async with self._appending:
-                await self._reload([wallet])
+            await self._reload_in_turn([wallet])
             stream = self._streams.get(wallet)
             if stream is None:
                 raise UnknownWalletError(wallet)
@@ -160,8 +161,7 @@ class Ledger:
         """Read several wallets again where that is needed: unknown or stale ones, in one go."""
         wanted = [w for w in wallets if (stream := self._streams.get(w)) is None or stream.stale]
         if wanted:
-            async with self._appending:
-                await self._reload(wanted)
+            await self._reload_in_turn(wanted)
 
     def on_touched(self, event: WalletsTouched) -> None:
         """Note that another process wrote to wallets; they are read again before their next use."""
@@ -351,6 +351,7 @@ class Ledger:
             if fenced is None:
                 await self._reload(list(wallets))
         except UnavailableError:
+            self._outages += 1
             # Nobody can say what was written until the journal is back: the wallets stay stale and are read again then.
             log.warning("ledger.unreachable", wallets=len(wallets))
         for entry in (*batch, *void):
@@ -378,6 +379,14 @@ class Ledger:
             ]
             self._publish(EntriesRecorded(recorded, states, self._journal_position, before))
 
+    async def _reload_in_turn(self, wallets: Sequence[WalletAddress]) -> None:
+        """Read wallets again behind whoever writes or reads; an outage that shows meanwhile is not waited for once more."""
+        outages = self._outages
+        async with self._appending:
+            if self._outages != outages:
+                raise JournalUnavailableError
+            await self._reload(wallets)
+
     async def _reload(self, wallets: Sequence[WalletAddress]) -> None:
         async with self._reloading:
             wanted = [w for w in wallets if (stream := self._streams.get(w)) is None or stream.stale]
@@ -386,6 +395,7 @@ class Ledger:
             try:
                 states = await self._journal.load(wanted)
             except UnavailableError as error:
+                self._outages += 1
                 raise JournalUnavailableError from error
             for state in states:
                 self._streams[state.wallet_address] = _Stream(state)

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 import structlog
+from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
 from nexgent.infrastructure.database.engine import normalise_url
 
 log = structlog.get_logger(__name__)
 
 CLOSE_TIMEOUT_SECONDS = 5.0
+WAIT_SECONDS = 10.0
+"""How long anybody waits for a connection: for one to become free, and for a new one to be answered."""
+LET_GO_SECONDS = 1.0
+"""How long a statement that was given up may take to end, before its connection is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class PoolUse:
 
     most: int
     least: int = 0
+    wait_seconds: float = WAIT_SECONDS
     application_name: str | None = None
     server_settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,6 +60,40 @@ RETENTION = PoolUse(most=1, application_name="nexgent-retention")
 SHADOWS = PoolUse(most=1, application_name="nexgent-shadows")
 SNAPSHOTS = PoolUse(most=1, application_name="nexgent-snapshots")
 COMMAND = PoolUse(most=1, least=1)
+
+
+class _Pool(asyncpg.Pool):
+    """A pool in which nobody waits for a server that has fallen silent.
+
+    asyncpg waits without end for a connection, and half a minute for the server to confirm that a statement was given up.
+    """
+
+    __slots__ = ("_wait_seconds",)
+
+    def __init__(self, use: PoolUse, **connect_kwargs: Any) -> None:
+        super().__init__(
+            min_size=use.least,
+            max_size=use.most,
+            reset=_leave_as_is,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            loop=None,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
+            **connect_kwargs,
+        )
+        self._wait_seconds = use.wait_seconds
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext[asyncpg.Record]:
+        """Return a connection, to be awaited or entered. Raises `TimeoutError`."""
+        return super().acquire(timeout=self._wait_seconds if timeout is None else timeout)
+
+    async def release(
+        self, connection: PoolConnectionProxy[asyncpg.Record], *, timeout: float | None = None
+    ) -> None:
+        """Give a connection back. One that does not come to rest is cut, which is nobody's error."""
+        with suppress(TimeoutError):
+            await super().release(connection, timeout=LET_GO_SECONDS if timeout is None else timeout)
 
 
 class LazyPool:
@@ -87,7 +128,7 @@ async def create_pool(database_url: str, use: PoolUse) -> asyncpg.Pool[asyncpg.R
     kwargs = dict(normalise_url(database_url).connect_kwargs)
     named = {"application_name": use.application_name} if use.application_name is not None else {}
     kwargs["server_settings"] = {**kwargs["server_settings"], **named, **use.server_settings}
-    return await asyncpg.create_pool(min_size=use.least, max_size=use.most, reset=_leave_as_is, **kwargs)
+    return await _Pool(use, **kwargs)
 
 
 async def close_pool(pool: asyncpg.Pool[asyncpg.Record]) -> None:

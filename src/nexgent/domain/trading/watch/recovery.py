@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -37,6 +38,15 @@ REST_SECONDS = (0.0, 2.0, 4.0, 8.0, 15.0)
 """How long an intent is left alone that could not be ended: once, twice, and so on."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """An intent that could not be ended so many times is left alone `until` then (monotonic), or until another one is ended."""
+
+    times: int
+    until: float
+    endings: int
+
+
 class Recovery:
     """Look for intents nobody works on and bring each to an end."""
 
@@ -59,8 +69,9 @@ class Recovery:
         self._clock = clock
         self._publish = publish
         self._deadline_seconds = DEADLINE_SECONDS
-        self._rests: dict[IntentId, tuple[int, float]] = {}
-        """How often an intent could not be ended, and until when (monotonic) it is left alone."""
+        self._rests: dict[IntentId, _Rest] = {}
+        self._endings = 0
+        """How many intents have been ended. One more shows that somebody answers again, so those that rest are tried at once."""
         self._tasks = TaskSet("recovery")
         self._places = asyncio.Semaphore(SIDE_BY_SIDE)
         self._busy: set[WalletAddress] = set()
@@ -133,7 +144,7 @@ class Recovery:
 
     def _rests_still(self, open_intent: OpenIntent) -> bool:
         rest = self._rests.get(open_intent.intent.id)
-        return rest is not None and rest[1] > self._clock.monotonic()
+        return rest is not None and rest.until > self._clock.monotonic() and rest.endings == self._endings
 
     async def _resolve(self, wallet: WalletAddress, open_intent: OpenIntent) -> bool:
         """Tell whether the intent has been ended; what cannot be ended yet rests for a growing while.
@@ -146,6 +157,7 @@ class Recovery:
             async with asyncio.timeout(self._deadline_seconds) as deadline:
                 if await self._finish(wallet, open_intent):
                     self._unresolved.pop(intent.id, None)
+                    self._endings += 1
                     return True
         except UnavailableError as error:
             # Nobody could answer: the next pass asks again.
@@ -154,9 +166,10 @@ class Recovery:
         except Exception as error:
             code = "RECOVERY_TIMEOUT" if deadline.expired() else named(error).code
         if self._is_open(intent):
-            times = self._rests.get(intent.id, (0, 0.0))[0]
+            before = self._rests.get(intent.id)
+            times = before.times if before is not None else 0
             pause = REST_SECONDS[min(times, len(REST_SECONDS) - 1)]
-            self._rests[intent.id] = (times + 1, self._clock.monotonic() + pause)
+            self._rests[intent.id] = _Rest(times + 1, self._clock.monotonic() + pause, self._endings)
             self._postponed(intent, code)
         else:
             self._unresolved.pop(intent.id, None)

@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 APPEND_LOCK = 6_271_830_002
 APPEND_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 30.0
+WALLETS_TIMEOUT_SECONDS = 10.0
+"""For some wallets, which somebody is waiting for; all of them are read when the engine starts."""
 
 # The lock is taken before the first id is drawn: ids come from the target list, which is computed on top of the join with
 # `turn`. It is held until the transaction is committed and visible. Hence, over all processes, a line with a higher id
@@ -185,7 +187,7 @@ class PostgresJournal:
         pool = await self._pool.get()
         with translated_errors("read wallets"):
             async with (
-                asyncio.timeout(READ_TIMEOUT_SECONDS),
+                asyncio.timeout(READ_TIMEOUT_SECONDS if wallets is None else WALLETS_TIMEOUT_SECONDS),
                 pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):

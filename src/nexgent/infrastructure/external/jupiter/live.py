@@ -41,6 +41,8 @@ from nexgent.shared.types import WalletAddress
 log = structlog.get_logger(__name__)
 
 REPOST_SECONDS = 120.0
+REPOST_TIMEOUT_SECONDS = 5.0
+"""How long the answer is waited for when the same bytes are posted again: they are out then, and the chain tells the rest."""
 SEND_WITHIN_SECONDS = 20.0
 """An older order is not sent any more: with short slots it may expire on its way, and its price is of long ago."""
 EXPIRY_MARGIN_BLOCKS = 40
@@ -182,7 +184,7 @@ class LiveSwapGateway:
         if not isinstance(outcome, StillUnknown) or not self._may_post(sent):
             return outcome
         try:
-            execution = await self._post(submission, sent)
+            execution = await self._post(submission, sent, timeout_seconds=REPOST_TIMEOUT_SECONDS)
         except _HeldBackError as error:
             log.info("swap.held_back", signature=submission.signature, reason=error.reason)
             return outcome
@@ -199,7 +201,9 @@ class LiveSwapGateway:
             return False
         return sent.first_post is None or self._clock.monotonic() - sent.first_post < REPOST_SECONDS
 
-    async def _post(self, submission: Submission, sent: _Sent) -> Execution:
+    async def _post(
+        self, submission: Submission, sent: _Sent, *, timeout_seconds: float | None = None
+    ) -> Execution:
         """Post and count; a post of which nothing left the process does not count."""
         sent.posts += 1
         try:
@@ -208,6 +212,7 @@ class LiveSwapGateway:
                 submission.request_id,
                 submission.last_valid_block_height,
                 before=self._require_leave,
+                timeout_seconds=timeout_seconds,
             )
         except _HeldBackError:
             sent.posts -= 1

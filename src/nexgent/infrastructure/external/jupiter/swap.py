@@ -97,6 +97,7 @@ class JupiterSwapClient:
         last_valid_block_height: int | None,
         *,
         before: Callable[[], Awaitable[None]] | None = None,
+        timeout_seconds: float | None = None,
     ) -> Execution:
         """Post a signed swap once. Raises `UpstreamCallError` for an answer without a code of its own, and what `before` raises,
         which is asked last of all: then nothing was posted."""
@@ -109,7 +110,7 @@ class JupiterSwapClient:
                 msgspec.json.encode(body),
                 operation="execute",
                 priority=Priority.EXIT,
-                timeout_seconds=self._execute_timeout_seconds,
+                timeout_seconds=timeout_seconds or self._execute_timeout_seconds,
                 budget=self._api.execute_budget,
                 before=before,
             )
