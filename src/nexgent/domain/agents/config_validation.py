@@ -20,8 +20,6 @@ from pydantic import BaseModel
 from nexgent.domain.agents.config_errors import InvalidConfigError
 from nexgent.domain.agents.config_models import (
     DcaConfig,
-    ProtectionsConfig,
-    ShadowConfig,
     SignalsConfig,
     SizeRange,
     SolBalanceThresholds,
@@ -101,7 +99,10 @@ def _wrong(path: str, wanted: str, value: object, problems: _Problems) -> _Wrong
 
 # --- Readers, built once per model from its fields ---
 
-_YOUNGER = (ProtectionsConfig, ShadowConfig)
+_YOUNGER = frozenset(
+    info.annotation for info in TradingConfig.model_fields.values() if info.exclude_if is not None
+)
+"""Sections that are written only when they say something: whatever was stored or sent before may lack them."""
 
 
 @dataclass(frozen=True, slots=True)
