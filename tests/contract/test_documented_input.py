@@ -13,13 +13,14 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from nexgent.api.app import ENDPOINTS, create_api
+from nexgent.api.app import ENDPOINTS
 from nexgent.api.body import parse_document
 from nexgent.api.encoding import encode
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.shared.errors import NexgentError
+from tests.openapi import openapi_document
 
-DOCUMENT: dict[str, Any] = create_api().openapi()
+DOCUMENT = openapi_document()
 WITH_BODY = [route for route in ENDPOINTS if route.has_body]
 WRONG: tuple[object, ...] = (None, True, "", " ", "x", -7, 7, Decimal("1.5"), [], {}, [[]])
 

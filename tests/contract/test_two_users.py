@@ -24,7 +24,7 @@ import pytest_asyncio
 import websockets
 from pydantic import SecretStr
 
-from nexgent.api.app import ENDPOINTS, create_api
+from nexgent.api.app import ENDPOINTS
 from nexgent.api.http.access import Access
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import Claims, Scope, TokenType
@@ -32,6 +32,7 @@ from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
 from tests.e2e.product import ADMIN_EMAIL, Product, until
+from tests.openapi import openapi_document
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -606,7 +607,7 @@ async def test_every_endpoint_is_in_the_table() -> None:
     assert not set(PROBES) & set(NO_IDS)
 
 
-DOCUMENT: dict[str, Any] = create_api().openapi()
+DOCUMENT = openapi_document()
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)

@@ -9,13 +9,14 @@ from uuid import UUID
 import httpx
 import pytest
 
-from nexgent.api.app import ENDPOINTS, create_api
+from nexgent.api.app import ENDPOINTS
 from nexgent.api.http.access import Access
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.agents.models import Agent
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from tests.fakes.api import FakeApi
+from tests.openapi import openapi_document
 
 WRITING = [endpoint for endpoint in ENDPOINTS if endpoint.method != "GET"]
 READING = [endpoint for endpoint in ENDPOINTS if endpoint.method == "GET"]
@@ -500,7 +501,7 @@ async def test_nul_in_a_path(client: httpx.AsyncClient, agent: Agent, endpoint: 
 
 QUERIES = [
     (path, parameter["name"])
-    for path, methods in create_api().openapi()["paths"].items()
+    for path, methods in openapi_document()["paths"].items()
     for parameter in methods.get("get", {}).get("parameters", [])
     if parameter["in"] == "query"
 ]

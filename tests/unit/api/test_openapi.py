@@ -7,12 +7,13 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from nexgent.api.app import ENDPOINTS, create_api
+from nexgent.api.app import ENDPOINTS
 from nexgent.api.http.access import Access
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import Scope
+from tests.openapi import openapi_document
 
-DOCUMENT: dict[str, Any] = create_api().openapi()
+DOCUMENT = openapi_document()
 
 
 def named(endpoint: ApiRoute) -> str:
