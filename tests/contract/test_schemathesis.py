@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,10 @@ from schemathesis.checks import CHECKS
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
-from nexgent.api.app import create_api
+from nexgent.api.app import ENDPOINTS
+from nexgent.api.http.route import PREFIX
 from tests.contract.service import Service, running_service, some_address
+from tests.openapi import openapi_document
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 SEED = int(os.environ.get("FUZZ_SEED", "20260101"))
@@ -43,18 +46,21 @@ AMONG_IDS = {
     "/api/v1/wallets/assign",
 }
 
-schema = schemathesis.openapi.from_dict(
-    create_api().openapi(),
-    config=SchemathesisConfig(
-        projects=ProjectsConfig(
-            default=ProjectConfig(
-                generation=GenerationConfig(
-                    modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE], with_security_parameters=False
-                )
+CONFIG = SchemathesisConfig(
+    projects=ProjectsConfig(
+        default=ProjectConfig(
+            generation=GenerationConfig(
+                modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE], with_security_parameters=False
             )
         )
-    ),
+    )
 )
+OPERATIONS = [f"{one.method} {PREFIX}{one.path}" for one in ENDPOINTS]
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return schemathesis.openapi.from_dict(deepcopy(openapi_document()), config=CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +90,6 @@ def is_uuid(value: object) -> bool:
         return False
 
 
-@schema.parametrize()
 @seed(SEED)
 @settings(
     max_examples=EXAMPLES,
@@ -93,7 +98,7 @@ def is_uuid(value: object) -> bool:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_operation(case: schemathesis.Case[Any], service: Service, agent_id: str) -> None:
+def answers_as_documented(case: schemathesis.Case[Any], service: Service, agent_id: str) -> None:
     # Every other well-formed agent is one that exists, or nothing but 404 would be seen.
     parts: list[Any] = [case.path_parameters, case.query, case.body]
     for values in (part for part in parts if isinstance(part, dict)):
@@ -103,3 +108,25 @@ def test_every_operation(case: schemathesis.Case[Any], service: Service, agent_i
     # The check that leaves the session away knows the header by exactly this name.
     headers = {"Authorization": f"Bearer {service.token()}", "X-Forwarded-For": some_address()}
     case.call_and_validate(base_url=service.url, headers=headers, excluded_checks=left_out(case))
+
+
+def test_the_operations_are_those_of_the_document() -> None:
+    paths = openapi_document()["paths"]
+    assert sorted(OPERATIONS) == sorted(
+        f"{method.upper()} {path}" for path, methods in paths.items() for method in methods
+    )
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation(
+    operation: str, schema: Any, service: Service, agent_id: str, request: pytest.FixtureRequest
+) -> None:
+    # Making up the requests takes a while. Left to `schema.parametrize()` it is done when tests are collected, by every test
+    # process and for all operations; so the item that comes of it is made, and run, here.
+    test = schema.include(name=operation).parametrize()(answers_as_documented)
+    module = request.node.parent
+    [item] = module.ihook.pytest_pycollect_makeitem(
+        collector=module, name="test_operation", obj=test
+    ).collect()
+    item.funcargs = {"service": service, "agent_id": agent_id}
+    item.ihook.pytest_pyfunc_call(pyfuncitem=item)
