@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.ledger.models import FIRST_VENUE, Intent
+from nexgent.domain.ledger.models import FIRST_VENUE, Intent, TradeKind
 from nexgent.domain.trading.errors import SwapUnavailableError, TradeRejectedError
 from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.quotes import Offer, PurchaseQuotes, sale_quote
@@ -168,8 +168,8 @@ async def test_a_sale_has_to_bring_something() -> None:
     async def sale(given: int) -> Quote:
         swaps = Venues(out_amount_raw=given)
         venue = Venue(FIRST_VENUE, TradingMode.SIMULATION, swaps)
-        request = QuoteRequest(input_mint=TOKEN, output_mint=SOL_MINT, amount_raw=10, taker=None)
-        quote = await sale_quote(venue, request, urgent=True)
+        intent = an_intent(kind=TradeKind.SALE, input_mint=TOKEN, amount_raw=10)
+        quote = await sale_quote(venue, intent, urgent=True, slippage_bps=5, priority_fee_lamports=7)
         assert swaps.urgent == [True]
         return quote
 
@@ -178,3 +178,19 @@ async def test_a_sale_has_to_bring_something() -> None:
         with pytest.raises(TradeRejectedError) as refusal:
             await sale(nothing)
         assert refusal.value.code == "INVALID_SALE_PRICE"
+
+
+@pytest.mark.parametrize("mode", TradingMode)
+async def test_a_live_sale_names_its_wallet_its_slippage_and_its_fee(mode: TradingMode) -> None:
+    swaps = FakeSwaps()
+    intent = an_intent(kind=TradeKind.SALE, input_mint=TOKEN, amount_raw=1_000_000)
+
+    await sale_quote(
+        Venue(FIRST_VENUE, mode, swaps), intent, urgent=False, slippage_bps=5, priority_fee_lamports=7
+    )
+
+    live = mode is TradingMode.LIVE
+    (request,) = swaps.requests
+    assert (request.input_mint, request.output_mint, request.amount_raw) == (TOKEN, SOL_MINT, 1_000_000)
+    assert request.taker == (intent.wallet_address if live else None)
+    assert (request.slippage_bps, request.priority_fee_lamports) == ((5, 7) if live else (None, None))

@@ -21,7 +21,7 @@ from nexgent.domain.trading.ports import TokenDecimals
 from nexgent.domain.trading.rules.price_impact import ImpactAccepted, ImpactTooHigh, decide_price_impact
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.money import CONTEXT, lamports, sol
+from nexgent.shared.money import CONTEXT, SOL_MINT, lamports, sol
 from nexgent.shared.types import IntentId, TokenAddress, WalletAddress
 
 SHARE_ABOVE = 4
@@ -141,8 +141,26 @@ class PurchaseQuotes:
             quote = answer
 
 
-async def sale_quote(venue: Venue, request: QuoteRequest, *, urgent: bool) -> Quote:
-    """Return an offer for tokens. Raises as the gateway does, and `TradeRejectedError` when it offers nothing."""
+async def sale_quote(
+    venue: Venue,
+    intent: Intent,
+    *,
+    urgent: bool,
+    slippage_bps: int | None = None,
+    priority_fee_lamports: int | None = None,
+) -> Quote:
+    """Return an offer for the tokens of an intent; slippage and fee are for live swaps, None leaves them to the provider.
+
+    Raises as the gateway does, and `TradeRejectedError` when it offers nothing.
+    """
+    request = QuoteRequest(
+        input_mint=intent.input_mint,
+        output_mint=SOL_MINT,
+        amount_raw=intent.amount_raw,
+        taker=intent.wallet_address if venue.live else None,
+        slippage_bps=slippage_bps if venue.live else None,
+        priority_fee_lamports=priority_fee_lamports if venue.live else None,
+    )
     quote = await venue.gateway.quote(request, urgent=urgent)
     if quote.out_amount_raw <= 0:
         raise TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")

@@ -8,14 +8,13 @@ from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.trading.errors import ZeroBalanceError
-from nexgent.domain.trading.models import Fill, Quote, QuoteRequest
+from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
 from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
-from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import PositionId, WalletAddress
 
 
@@ -98,15 +97,13 @@ class _Sale:
 
     async def quote(self, intent: Intent, venue: Venue) -> Quote:
         request = self._request
-        ask = QuoteRequest(
-            input_mint=intent.input_mint,
-            output_mint=SOL_MINT,
-            amount_raw=intent.amount_raw,
-            taker=intent.wallet_address if venue.live else None,
-            slippage_bps=request.slippage_bps if venue.live else None,
-            priority_fee_lamports=request.priority_fee_lamports if venue.live else None,
+        return await sale_quote(
+            venue,
+            intent,
+            urgent=request.urgent,
+            slippage_bps=request.slippage_bps,
+            priority_fee_lamports=request.priority_fee_lamports,
         )
-        return await sale_quote(venue, ask, urgent=request.urgent)
 
     def _pending(self, position: Position) -> PendingExit | None:
         pending = position.pending_exit

@@ -9,13 +9,13 @@ from nexgent.domain.ledger.models import Intent, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position
 from nexgent.domain.trading.errors import ZeroBalanceError
-from nexgent.domain.trading.models import Quote, QuoteRequest
+from nexgent.domain.trading.models import Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
 from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
-from nexgent.shared.money import SOL_MINT, plain
+from nexgent.shared.money import plain
 from nexgent.shared.types import PositionId, WalletAddress
 
 _HUNDRED = Decimal(100)
@@ -72,10 +72,4 @@ class _Part:
         )
 
     async def quote(self, intent: Intent, venue: Venue) -> Quote:
-        ask = QuoteRequest(
-            input_mint=intent.input_mint,
-            output_mint=SOL_MINT,
-            amount_raw=intent.amount_raw,
-            taker=intent.wallet_address if venue.live else None,
-        )
-        return await sale_quote(venue, ask, urgent=True)
+        return await sale_quote(venue, intent, urgent=True)

@@ -10,7 +10,7 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position
-from nexgent.domain.trading.models import Quote, QuoteRequest
+from nexgent.domain.trading.models import Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
@@ -22,7 +22,7 @@ from nexgent.domain.trading.rules.take_profit import (
     take_profit_state,
 )
 from nexgent.domain.trading.venues import Venue
-from nexgent.shared.money import SOL_MINT, to_raw
+from nexgent.shared.money import to_raw
 from nexgent.shared.types import PositionId, WalletAddress
 
 FULLY_SOLD_BELOW = Decimal("1e-9")
@@ -117,10 +117,4 @@ class _TakeProfit:
         )
 
     async def quote(self, intent: Intent, venue: Venue) -> Quote:
-        ask = QuoteRequest(
-            input_mint=intent.input_mint,
-            output_mint=SOL_MINT,
-            amount_raw=intent.amount_raw,
-            taker=intent.wallet_address if venue.live else None,
-        )
-        return await sale_quote(venue, ask, urgent=True)
+        return await sale_quote(venue, intent, urgent=True)

@@ -13,6 +13,7 @@ from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSou
 from nexgent.infrastructure.external.budget import Priority, RateBudget
 from nexgent.infrastructure.external.errors import UpstreamCallError
 from nexgent.infrastructure.external.http import HttpClient
+from nexgent.infrastructure.external.price_batches import fetch_in_batches
 from nexgent.infrastructure.external.upstream import Upstream
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT
@@ -99,14 +100,7 @@ class DexScreenerPriceFeed:
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         """Ask for the tokens in batches of 30, a few at once."""
-        wanted = list(dict.fromkeys(tokens))
-        batches = [wanted[start : start + MAX_TOKENS] for start in range(0, len(wanted), MAX_TOKENS)]
-        results = await asyncio.gather(*(self._fetch_batch(batch) for batch in batches))
-        return FetchResult(
-            observations=tuple(observation for result in results for observation in result.observations),
-            absent=frozenset().union(*(result.absent for result in results)),
-            failed=frozenset().union(*(result.failed for result in results)),
-        )
+        return await fetch_in_batches(tokens, MAX_TOKENS, self._fetch_batch)
 
     async def sol_price(self) -> SolPrice | None:
         """Return USD per SOL from its deepest pool, or None when it cannot be had."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +19,7 @@ from nexgent.infrastructure.external.json_values import (
     mapping_of,
 )
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
+from nexgent.infrastructure.external.price_batches import fetch_in_batches
 from nexgent.infrastructure.external.solana.decimals import SolanaTokenDecimals
 from nexgent.infrastructure.external.upstream import Upstream
 from nexgent.shared.clock import Clock
@@ -71,15 +71,7 @@ class JupiterPriceFeed:
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         """Ask for the tokens in batches of 49 and SOL, all at once."""
-        wanted = list(dict.fromkeys(tokens))
-        size = MAX_IDS - 1
-        batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-        results = await asyncio.gather(*(self._fetch_batch(batch) for batch in batches))
-        return FetchResult(
-            observations=tuple(observation for result in results for observation in result.observations),
-            absent=frozenset().union(*(result.absent for result in results)),
-            failed=frozenset().union(*(result.failed for result in results)),
-        )
+        return await fetch_in_batches(tokens, MAX_IDS - 1, self._fetch_batch)
 
     async def sol_price(self) -> SolPrice | None:
         """Return USD per SOL, from the last batch when that is recent, or None when it cannot be had."""
