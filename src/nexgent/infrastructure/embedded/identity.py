@@ -15,6 +15,8 @@ from nexgent.infrastructure.embedded.errors import EmbeddedServerError
 # Each lets a process enter and read every folder; the first does no more than that.
 _CAP_DAC_READ_SEARCH = 2
 _CAP_DAC_OVERRIDE = 1
+# Keeping a capability across the change of user takes this one.
+_CAP_SETPCAP = 8
 _UNPRIVILEGED_USERS = ("nobody", "daemon")
 
 
@@ -52,7 +54,7 @@ def choose_identity(data_dir: Path, programs: Iterable[Path]) -> Identity:
         return Identity(uid, gid)
     permitted = _permitted_capabilities()
     for capability in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE):
-        if permitted & (1 << capability):
+        if permitted & (1 << capability) and permitted & (1 << _CAP_SETPCAP):
             return Identity(uid, gid, capability)
     raise EmbeddedServerError(
         f"PostgreSQL does not run as root, and the unprivileged user {uid} may not enter {closed}. Start as an ordinary"

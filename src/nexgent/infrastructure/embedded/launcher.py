@@ -19,7 +19,9 @@ from typing import TypedDict
 FAILURE_EXIT_CODE = 126
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_GET_SECUREBITS = 27
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
@@ -52,11 +54,22 @@ class _CapabilityData(ctypes.Structure):
     )
 
 
-def _prctl(libc: ctypes.CDLL, option: int, *arguments: int) -> None:
+def _prctl(libc: ctypes.CDLL, option: int, *arguments: int) -> int:
     padded = [*arguments, 0, 0, 0, 0][:4]
-    if libc.prctl(ctypes.c_int(option), *(ctypes.c_ulong(value) for value in padded)) < 0:
+    answer: int = libc.prctl(ctypes.c_int(option), *(ctypes.c_ulong(value) for value in padded))
+    if answer < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"prctl({option}): {os.strerror(code)}")
+    return answer
+
+
+def _keep_across_change_of_user(libc: ctypes.CDLL) -> None:
+    """Have a change of user leave capabilities alone, and access(2) respect them.
+
+    PostgreSQL asks access(2) whether its own programs may be run. The kernel answers an ordinary user as if he had no
+    capability at all, unless this bit is set: then programs in /root/... would be "Permission denied".
+    """
+    _prctl(libc, _PR_SET_SECUREBITS, _prctl(libc, _PR_GET_SECUREBITS) | _SECBIT_NO_SETUID_FIXUP)
 
 
 def _keep_only(libc: ctypes.CDLL, capability: int) -> None:
@@ -78,7 +91,7 @@ def launch(spec: LaunchSpec) -> None:
     uid, gid, capability = spec["uid"], spec["gid"], spec["capability"]
     if uid is not None and gid is not None:
         if capability is not None:
-            _prctl(libc, _PR_SET_KEEPCAPS, 1)
+            _keep_across_change_of_user(libc)
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
