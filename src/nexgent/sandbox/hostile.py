@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -28,7 +29,7 @@ def _key(name: str) -> Pubkey:
 
 
 STRANGER: Final = _key("stranger")
-_TABLE: Final = _key("lookup-table")
+_TABLE_ENTRIES: Final = 256
 _OTHER_MINT: Final = _key("other-mint")
 
 
@@ -44,9 +45,11 @@ class Draft:
     extra: dict[str, object] = field(default_factory=dict)
     fills_half: bool = False
 
-    def transaction(self, version: int) -> tuple[VersionedTransaction, dict[str, tuple[str, ...]]]:
-        """Return the transaction and the lookup tables it uses."""
-        tables = [AddressLookupTableAccount(_TABLE, self.tabled)] if self.tabled else []
+    def transaction(
+        self, version: int, known: Mapping[str, Sequence[str]]
+    ) -> tuple[VersionedTransaction, dict[str, tuple[str, ...]]]:
+        """Return the transaction and the lookup tables it uses. Those that are known have grown, where they had to."""
+        tables = [_grown(self.tabled, known)] if self.tabled else []
         transaction = compile_transaction(
             self.payer,
             [*self.more, *swap_instructions(self.terms)],
@@ -56,6 +59,17 @@ class Draft:
             tables=tables,
         )
         return transaction, {str(table.key): tuple(map(str, table.addresses)) for table in tables}
+
+
+def _grown(wanted: Sequence[Pubkey], known: Mapping[str, Sequence[str]]) -> AddressLookupTableAccount:
+    """Return the first table that has room for accounts, with them behind what it holds: no entry ever changes."""
+    for number in itertools.count(1):
+        key = _key(f"lookup-table-{number}")
+        held = map(Pubkey.from_string, known.get(str(key), ()))
+        entries = list(dict.fromkeys((*held, *wanted)))
+        if len(entries) <= _TABLE_ENTRIES:
+            return AddressLookupTableAccount(key, entries)
+    raise AssertionError("unreachable")
 
 
 def _transfer(draft: Draft) -> None:

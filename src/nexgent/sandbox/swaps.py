@@ -215,7 +215,7 @@ class SwapDesk:
         hostile = first(faults, "hostile")
         if hostile is not None:
             VARIANTS[hostile.message or "extra_transfer"](draft)
-        transaction, tables = draft.transaction(self._chain.terms.order_version)
+        transaction, tables = draft.transaction(self._chain.terms.order_version, self._chain.lookup_tables)
         self._chain.lookup_tables.update(tables)
         fixed = None
         if quote.script is not None and (quote.script.out_amount or quote.script.fill_out_amount):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from nexgent.domain.trading.errors import UnsafeSwapError
 from nexgent.domain.trading.models import Landed, QuoteRequest
+from nexgent.infrastructure.external.budget import Priority
+from nexgent.infrastructure.external.jupiter import preflight
+from nexgent.infrastructure.external.jupiter.preflight import SwapPreflight
+from nexgent.infrastructure.external.solana.rpc import SolanaRpc
 from tests.integration.external.conftest import START_LAMPORTS, Trader
 
 HELD_RAW = 5_000_000_000
@@ -104,6 +112,68 @@ async def test_an_honest_lookup_table_is_read_once(trader: Trader) -> None:
     # One for the table, and one for each of the two swaps.
     assert counts["rpc.getMultipleAccounts"] == 3
     assert counts["rpc.simulateTransaction"] == 2
+
+
+async def test_a_lookup_table_that_has_grown_is_read_again(trader: Trader) -> None:
+    await trader.control.fault("hostile", "order", message="lookup_table")
+    quote = await trader.quoted()
+    submission = await trader.gateway.prepare(quote, trader.wallet)
+    assert isinstance(await trader.gateway.execute(quote, submission), Landed)
+
+    # Another token has a pool and an account of its own, behind what the table held.
+    (other,) = await trader.control.add_tokens([{"symbol": "MORE", "priceSol": "0.001", "decimals": 6}])
+    for _ in range(2):
+        quote = await trader.quoted(replace(trader.buy(), output_mint=other["mint"]))
+        submission = await trader.gateway.prepare(quote, trader.wallet)
+        assert isinstance(await trader.gateway.execute(quote, submission), Landed)
+
+    counts = (await trader.control.requests())["counts"]
+    assert counts["rpc.getMultipleAccounts"] == 2 + 3
+
+
+class BentNode(SolanaRpc):
+    """The sandbox's node, whose answers are bent where the test says so."""
+
+    def __init__(self, node: SolanaRpc) -> None:
+        vars(self).update(vars(node))
+        self.owner: str | None = None
+        self.tells = True
+
+    async def raw_accounts(
+        self,
+        addresses: Sequence[str],
+        *,
+        min_context_slot: int | None = None,
+        priority: Priority = Priority.ENTRY,
+    ) -> list[Mapping[str, Any] | None]:
+        accounts = await super().raw_accounts(addresses, min_context_slot=min_context_slot, priority=priority)
+        return [{**one, "owner": self.owner} if one and self.owner else one for one in accounts]
+
+    async def simulate(
+        self, transaction: str, accounts: Sequence[str], *, priority: Priority = Priority.ENTRY
+    ) -> Mapping[str, Any]:
+        simulation = await super().simulate(transaction, accounts, priority=priority)
+        return simulation if self.tells else {**simulation, "accounts": None}
+
+
+async def test_what_the_node_says_has_to_make_sense(trader: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
+    await trader.control.fault("hostile", "order", message="lookup_table")
+    quote = await trader.quoted()
+
+    async def refused(node: BentNode) -> str:
+        with pytest.raises(UnsafeSwapError) as refusal:
+            await SwapPreflight(node).check(quote, trader.wallet)
+        return f"{refusal.value.code}: {refusal.value.message}"
+
+    node = BentNode(trader.rpc)
+    await SwapPreflight(node).check(quote, trader.wallet)
+    node.owner = trader.wallet
+    assert await refused(node) == "UNRESOLVED_LOOKUP: The transaction names a lookup table that is none"
+    node.owner, node.tells = None, False
+    assert await refused(node) == "SIMULATION_FAILED: The node does not tell what the swap would change"
+    node.tells = True
+    monkeypatch.setattr(preflight, "_MOST_ACCOUNTS", 2)
+    assert (await refused(node)).startswith("TOO_MANY_ACCOUNTS")
 
 
 async def test_a_lookup_table_that_cannot_be_read_refuses(trader: Trader) -> None:

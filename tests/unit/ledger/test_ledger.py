@@ -250,6 +250,24 @@ async def test_a_wallet_is_unfinished_while_a_trade_of_it_is_open() -> None:
     assert ledger.unfinished() == []
 
 
+async def test_what_may_not_have_been_written_is_not_the_state_of_a_wallet() -> None:
+    """Copies are made of it, and recovery looks there for what is open."""
+    journal = FakeJournal()
+    ledger = a_ledger(journal, [])
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    intent = an_intent(wallet_address=ONE, amount_raw=3, reserved_raw=3)
+    await ledger.commit(ledger.stage(ONE, TradeIntended(intent)))
+
+    journal.down = True
+    with pytest.raises(JournalUnavailableError):
+        await ledger.commit(ledger.stage(ONE, TradeFailed(intent.id, "X", "")))
+
+    assert [list(state.intents) for state in ledger.states()] == [[intent.id]]
+    assert [state.wallet_address for state in ledger.unfinished()] == [ONE]
+    journal.down = False
+    assert list((await ledger.fresh(ONE)).intents) == [intent.id]
+
+
 async def test_wallets_that_others_wrote_to_are_read_again_in_one_go() -> None:
     journal = FakeJournal()
     ledger, theirs = a_ledger(journal, []), a_ledger(journal, [])

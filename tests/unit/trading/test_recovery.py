@@ -151,6 +151,30 @@ async def test_what_rests_is_tried_again_as_soon_as_another_one_is_ended(
     assert not ended(engine, wallets[0])
 
 
+async def test_a_trade_whose_booking_failed_with_the_journal_is_ended_though_nobody_touches_its_wallet() -> (
+    None
+):
+    class Unlucky(FakeSwaps):
+        lucky = False
+
+        async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
+            engine.journal.down, self.lucky = not self.lucky, True
+            return await super().execute(quote, submission)
+
+    engine = FakeEngine(swaps=Unlucky())
+    agent = await engine.add_agent(an_agent())
+    (result,) = await engine.buy([agent])
+    assert result.code == "JOURNAL_UNAVAILABLE"
+    assert await engine.recovery.run_once() == 0
+
+    engine.journal.down = False
+    assert await engine.recovery.run_once() == 1
+
+    assert ended(engine, agent.wallets[0].address)
+    assert not engine.journal.replay(agent.wallets[0].address).intents
+    assert len(engine.positions(agent)) == 1
+
+
 async def test_so_many_at_once_and_no_more(swaps: UnclearSwaps, in_doubt: Callable[[int], Any]) -> None:
     engine, wallets = await in_doubt(SIDE_BY_SIDE + 5)
     swaps.open.clear()

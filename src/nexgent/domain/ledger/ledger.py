@@ -62,6 +62,14 @@ class _Stream:
         self.head = state
         self.stale = False
 
+    def take_back(self) -> None:
+        """Forget what was staged: nobody knows whether it was written. The wallet has to be read again.
+
+        Until then its last certain state is the newest: what is open there is looked after, and copied.
+        """
+        self.stale = True
+        self.head = self.durable
+
 
 class Ledger:
     """The one writer of entries in this process."""
@@ -257,7 +265,7 @@ class Ledger:
         void, self._staged = self._staged, {}
         for entry in void.values():
             if (stream := self._streams.get(entry.wallet_address)) is not None:
-                stream.stale = True
+                stream.take_back()
             outcome = self._outcomes.get(entry.id)
             if outcome is not None and not outcome.done():
                 outcome.set_exception(NotTheEngineError())
@@ -331,7 +339,7 @@ class Ledger:
         known: dict[WalletAddress, WalletState] = {}
         for wallet in wallets:
             if (stream := self._streams.get(wallet)) is not None:
-                stream.stale = True
+                stream.take_back()
                 known[wallet] = stream.durable
         void = [entry for entry in self._staged.values() if entry.wallet_address in wallets]
         for entry in void:

@@ -45,11 +45,15 @@ class DecodedTransaction:
         return self.keys[0]
 
 
-def tables_of(message: AnyMessage) -> tuple[str, ...]:
-    """Return the lookup tables a message takes accounts from."""
+def tables_of(message: AnyMessage) -> dict[str, int]:
+    """Return the lookup tables a message takes accounts from, and how many entries of each it presumes."""
     if not isinstance(message, MessageV0):
-        return ()
-    return tuple(str(lookup.account_key) for lookup in message.address_table_lookups)
+        return {}
+    return {
+        str(lookup.account_key): 1
+        + max((*bytes(lookup.writable_indexes), *bytes(lookup.readonly_indexes)), default=-1)
+        for lookup in message.address_table_lookups
+    }
 
 
 def decode(message: AnyMessage, tables: LookupTables) -> DecodedTransaction:

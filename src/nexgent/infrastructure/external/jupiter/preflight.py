@@ -123,9 +123,14 @@ class SwapPreflight:
         reason = error.message if isinstance(error, UpstreamCallError | RpcError) else "no answer in time"
         log.warning("swap.not_simulated", wallet=order.wallet, reason=reason)
 
-    async def _resolved(self, addresses: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """Return the contents of lookup tables, asking for those that are not remembered."""
-        missing = [address for address in dict.fromkeys(addresses) if address not in self._tables]
+    async def _resolved(self, entries: Mapping[str, int]) -> Mapping[str, Sequence[str]]:
+        """Return the contents of lookup tables of so many entries, asking for those that are not remembered.
+
+        A table never changes but grows: one that is too short is read again.
+        """
+        missing = [
+            address for address, least in entries.items() if len(self._tables.get(address, ())) < least
+        ]
         if missing:
             for address, account in zip(missing, await self._rpc.raw_accounts(missing), strict=True):
                 data = account_data(account)
@@ -133,12 +138,13 @@ class SwapPreflight:
                     raise UnsafeSwapError(
                         "UNRESOLVED_LOOKUP", "The transaction names a lookup table that is none"
                     )
-                entries = data[LOOKUP_TABLE_META_SIZE:]
-                whole = len(entries) - len(entries) % _KEY_BYTES
+                held = data[LOOKUP_TABLE_META_SIZE:]
+                whole = len(held) - len(held) % _KEY_BYTES
                 self._tables[address] = tuple(
-                    str(Pubkey(entries[place : place + _KEY_BYTES])) for place in range(0, whole, _KEY_BYTES)
+                    str(Pubkey(held[place : place + _KEY_BYTES])) for place in range(0, whole, _KEY_BYTES)
                 )
-        found = {address: self._tables[address] for address in addresses}
+                self._tables.move_to_end(address)
+        found = {address: self._tables[address] for address in entries}
         while len(self._tables) > _REMEMBERED_TABLES:
             self._tables.popitem(last=False)
         return found
