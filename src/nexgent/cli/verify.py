@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -41,22 +42,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare journal, tables and Redis."""
     settings = load_settings(level="error")
-    report, wallets = run_async(_verify(settings, chain=arguments.chain))
+    report, wallets = run_async(verify_books(settings, chain=arguments.chain))
+    code, document = report_of(report, wallets)
     if arguments.json:
-        document = {"clean": report.is_clean and is_clean(wallets or []), **dataclasses.asdict(report)}
-        if wallets is not None:
-            document["chain"] = [_wallet_document(one) for one in wallets]
         print(json.dumps(document, default=str))
     else:
         _show(report)
         if wallets is not None:
             print("\n".join(chain_lines(wallets, line_width())))
+    return code
+
+
+def report_of(report: VerifyReport, wallets: Sequence[WalletCheck] | None) -> tuple[int, dict[str, Any]]:
+    """Return the exit code and the document of `--json`."""
+    document = {"clean": report.is_clean and is_clean(wallets or []), **dataclasses.asdict(report)}
+    if wallets is not None:
+        document["chain"] = [_wallet_document(one) for one in wallets]
     if not report.is_clean or any(one.state == DIFFERS for one in wallets or ()):
-        return exit_codes.FAILURE
-    return exit_codes.OK if is_clean(wallets or []) else exit_codes.CANNOT_START
+        return exit_codes.FAILURE, document
+    return exit_codes.OK if is_clean(wallets or []) else exit_codes.CANNOT_START, document
 
 
-async def _verify(settings: Settings, *, chain: bool) -> tuple[VerifyReport, list[WalletCheck] | None]:
+async def verify_books(settings: Settings, *, chain: bool) -> tuple[VerifyReport, list[WalletCheck] | None]:
+    """Hold the books against the journal, and with `chain` every live wallet against the chain."""
     async with existing_books(settings.storage) as storage:
         redis = connect_redis(storage.redis_url)
         keys = CacheKeys(settings.storage.redis_key_prefix)
