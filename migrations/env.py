@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.infrastructure.database.schema import (  # noqa: F401 -- they add their tables to the metadata
     audit,
+    config_history,
     idempotency,
     price_history,
     protections,

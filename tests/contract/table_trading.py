@@ -38,6 +38,7 @@ from tests.contract.contract import (
     bad_id,
 )
 from tests.contract.shapes import (
+    ANY,
     BOOL,
     DECIMAL,
     INT,
@@ -100,6 +101,11 @@ TRADING = (
             ),
         )
         for method in ("PUT", "PATCH")
+    ),
+    Contract(
+        "GET /agents/{id}/config/history", "agents", 200,
+        [{"id": INT, "savedAt": TIME, "savedBy": Nullable(TEXT), "changed": [TEXT], "config": ANY}], ID, foreign=404,
+        refusals=(BAD_AGENT, NO_AGENT, *PAGE),
     ),
     Contract("GET /agents/{id}/positions", "agents", 200, [POSITION], ID, foreign=404, refusals=(BAD_AGENT, NO_AGENT)),
     Contract(
@@ -303,6 +309,12 @@ TRADING = (
                     "agentId": Nullable(UUID), "signalId": Nullable(INT), "transactionId": Nullable(UUID),
                     "price": Nullable(DECIMAL), "amountSol": Nullable(DECIMAL), "profitLossSol": Nullable(DECIMAL),
                     "reason": Nullable(TEXT),
+                }
+            ],
+            "lines": [
+                {
+                    "positionId": UUID, "agentId": UUID,
+                    "points": [{"time": TIME, "stopPrice": Nullable(DECIMAL), "peakPrice": DECIMAL}],
                 }
             ],
         },

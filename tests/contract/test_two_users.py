@@ -49,6 +49,7 @@ UNSTEADY_TABLES = {
     "engine_lease",
     "journal_watermark",
     "position_marks",
+    "position_lines",
     "price_candles",
     "price_seconds",
 }
@@ -147,6 +148,7 @@ PROBES: dict[str, list[Probe]] = {
     "PUT /agents/{id}": [hidden(path=AGENT, body={"name": "Stolen"})],
     "DELETE /agents/{id}": [hidden(path=AGENT)],
     "GET /agents/{id}/config": [hidden(path=AGENT)],
+    "GET /agents/{id}/config/history": [hidden(path=AGENT)],
     "PUT /agents/{id}/config": [hidden(path=AGENT, body=CONFIG)],
     "PATCH /agents/{id}/config": [hidden(path=AGENT, body=CONFIG)],
     "GET /agents/{id}/positions": [

@@ -23,7 +23,8 @@ from nexgent.bootstrap.api_services import ApiPorts, build_api_services
 from nexgent.bootstrap.engine import build_orders_by_hand
 from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.users import UserPorts, build_users
-from nexgent.domain.agents.config import DEFAULT_CONFIG
+from nexgent.domain.agents.config import DEFAULT_CONFIG, TradingConfig, to_json_dict
+from nexgent.domain.agents.config_history import MOST_VERSIONS, ConfigVersion
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.audit.trail import AuditTrail
@@ -99,6 +100,7 @@ class FakeAgents:
         self.stored: dict[AgentId, Agent] = {}
         self.config_stored: dict[AgentId, bool] = {}
         self.gone: dict[AgentId, Agent] = {}
+        self.versions: dict[AgentId, list[ConfigVersion]] = {}
         self.failure: Exception | None = None
 
     async def list_all(self) -> Sequence[Agent]:
@@ -117,8 +119,22 @@ class FakeAgents:
         if agent.id in self.stored or taken & {wallet.address for wallet in agent.wallets}:
             raise AgentConflictError("taken")
         self.stored[agent.id] = replace(agent, config=DEFAULT_CONFIG)
+        self._keep(agent.id, DEFAULT_CONFIG, agent.created_at, "")
 
-    async def save(self, agent: Agent, *, store_config: bool | None = None) -> None:
+    def _keep(self, agent_id: AgentId, config: TradingConfig, at: datetime, by: str) -> None:
+        kept, shown = self.versions.setdefault(agent_id, []), to_json_dict(config)
+        if not kept or kept[-1].config != shown:
+            number = kept[-1].id + 1 if kept else 1
+            kept.append(ConfigVersion(id=number, saved_at=at, saved_by=by, config=shown))
+            del kept[:-MOST_VERSIONS]
+
+    async def config_versions(
+        self, agent_id: AgentId, *, limit: int, offset: int = 0, before: int | None = None
+    ) -> Sequence[ConfigVersion]:
+        kept = [one for one in self.versions.get(agent_id, ()) if before is None or one.id < before]
+        return kept[::-1][offset : offset + limit]
+
+    async def save(self, agent: Agent, *, store_config: bool | None = None, saved_by: str = "") -> None:
         if self.failure is not None:
             raise self.failure
         known = self.stored.get(agent.id)
@@ -134,6 +150,7 @@ class FakeAgents:
         )
         if store_config is not None:
             self.config_stored[agent.id] = store_config
+            self._keep(agent.id, config, agent.updated_at, saved_by)
 
     async def delete(self, agent_id: AgentId) -> None:
         agent = self.stored.pop(agent_id, None)
@@ -637,6 +654,7 @@ class FakeApi:
         self.services = build_api_services(
             ApiPorts(
                 agents=self.agents,
+                config_history=self.agents,
                 signals=self.signals,
                 signal_edits=FakeSignalEdits(self.signals.rows),
                 webhooks=self.webhooks,

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
 from nexgent.domain.administration.cache_copies import CacheCopies
+from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.directory import AgentDirectory
@@ -159,6 +160,7 @@ class ApiServices:
     update_agent: UpdateAgent
     delete_agent: DeleteAgent
     update_config: UpdateConfig
+    config_history: ConfigHistory
     buy_by_hand: BuyByHand
     close_position: CloseByHand
     record_transaction: RecordTransaction

@@ -19,6 +19,7 @@ from nexgent.bootstrap.users import UserParts
 from nexgent.bootstrap.wallets import WalletParts
 from nexgent.config.settings import Settings
 from nexgent.domain.administration.cache_copies import CacheCopies
+from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.ports import AgentRepository
@@ -55,6 +56,7 @@ from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQ
 from nexgent.domain.users.web_links import WebLinks
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
+from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.overview import PostgresOverview
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
 from nexgent.infrastructure.database.stores.price_history import PostgresPriceHistory
@@ -75,6 +77,7 @@ class ApiPorts:
     """Everything the HTTP interface needs from outside, beside what its parts have already."""
 
     agents: AgentRepository
+    config_history: ConfigHistory
     signals: SignalQueries
     signal_edits: SignalEdits
     webhooks: WebhookRepository
@@ -101,7 +104,7 @@ def api_ports(
     pool: asyncpg.Pool[asyncpg.Record],
     market: Market,
     *,
-    agents: AgentRepository,
+    agents: PostgresAgentRepository,
     projections: Projections,
     webhook_sealer: Sealer,
     answers: AnswerStore,
@@ -113,6 +116,7 @@ def api_ports(
     """Return the real ones."""
     return ApiPorts(
         agents=agents,
+        config_history=agents,
         signals=PostgresSignalQueries(pool),
         signal_edits=PostgresSignalEdits(pool),
         webhooks=PostgresWebhooks(pool, webhook_sealer),
@@ -199,6 +203,7 @@ def build_api_services(
             patience_seconds=deletion_patience_seconds,
         ),
         update_config=UpdateConfig(agents=ports.agents, directory=directory, clock=clock, publish=publish),
+        config_history=ports.config_history,
         buy_by_hand=by_hand.buy,
         close_position=by_hand.close,
         record_transaction=RecordTransaction(ledger=ledger, decimals=ports.decimals),

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from nexgent.domain.administration.cache_copies import CacheCopies
 from nexgent.domain.agents.config import DEFAULT_CONFIG
+from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.audit.ports import AuditLog
@@ -103,6 +104,7 @@ class Stores(Protocol):
     """What stands behind the ports, all over one database or one memory."""
 
     agents: AgentRepository
+    config_history: ConfigHistory
     answers: AnswerStore
     attempts: LoginAttempts
     audit: AuditLog
@@ -147,7 +149,9 @@ class FakeStores:
         self._engine = FakeEngine()
         self._journal = self._engine.journal
         self._figures = FakeFigures()
-        self.agents: AgentRepository = FakeAgents()
+        agents = FakeAgents()
+        self.agents: AgentRepository = agents
+        self.config_history: ConfigHistory = agents
         self.attempts: LoginAttempts = FakeAttempts()
         self.figures: PerformanceQueries = self._figures
         self.snapshots: Snapshots = self._figures
@@ -193,7 +197,9 @@ class RealStores:
     def __init__(self, pool: Pool, journal: PostgresJournal, trails: PostgresTrailStore) -> None:
         self._pool = pool
         performance = PostgresPerformance(pool)
-        self.agents: AgentRepository = PostgresAgentRepository(pool)
+        agents = PostgresAgentRepository(pool)
+        self.agents: AgentRepository = agents
+        self.config_history: ConfigHistory = agents
         self.attempts: LoginAttempts = PostgresLoginAttempts(pool)
         self.figures: PerformanceQueries = performance
         self.snapshots: Snapshots = performance

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.agents.config import DEFAULT_CONFIG, update_config
+from nexgent.domain.agents.config import DEFAULT_CONFIG, to_json_dict, update_config
+from nexgent.domain.agents.config_history import MOST_VERSIONS
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.ledger.models import (
@@ -64,6 +65,42 @@ async def test_what_is_saved_of_an_agent(stores: Stores) -> None:
     assert await agents.get(agent.id) == replace(changed, config=DEFAULT_CONFIG)
     with pytest.raises(AgentNotFoundError):
         await agents.save(replace(agent, id=AgentId(new_id())))
+
+
+async def test_every_configuration_that_was_another_one_is_kept(stores: Stores) -> None:
+    agents, history, agent = stores.agents, stores.config_history, await stores.agent()
+    other = replace(agent, config=OTHER_CONFIG, updated_at=T0 + HOUR)
+    await agents.save(other, store_config=True, saved_by="a@b.co")
+    await agents.save(replace(other, updated_at=T0 + 2 * HOUR), store_config=True, saved_by="again@b.co")
+    await agents.save(replace(other, name="Renamed", updated_at=T0 + 3 * HOUR), saved_by="nobody@b.co")
+    back = replace(agent, updated_at=T0 + 4 * HOUR)
+    await agents.save(back, store_config=False, saved_by="b@b.co")
+
+    kept = await history.config_versions(agent.id, limit=9)
+
+    assert [(one.saved_at, one.saved_by) for one in kept] == [
+        (T0 + 4 * HOUR, "b@b.co"),
+        (T0 + HOUR, "a@b.co"),
+        (agent.created_at, ""),
+    ]
+    defaults, changed = to_json_dict(DEFAULT_CONFIG), to_json_dict(OTHER_CONFIG)
+    assert [one.config for one in kept] == [defaults, changed, defaults]
+    assert list(await history.config_versions(agent.id, limit=1, before=kept[0].id)) == [kept[1]]
+    assert list(await history.config_versions(agent.id, limit=1, offset=2)) == [kept[2]]
+    assert list(await history.config_versions((await stores.agent()).id, limit=9)) != kept
+
+
+async def test_the_oldest_configurations_are_dropped(stores: Stores) -> None:
+    agents, agent = stores.agents, await stores.agent()
+    for number in range(MOST_VERSIONS + 2):
+        config = OTHER_CONFIG if number % 2 else DEFAULT_CONFIG
+        saved = replace(agent, config=config, updated_at=T0 + number * HOUR)
+        await agents.save(saved, store_config=True, saved_by=str(number))
+
+    kept = await stores.config_history.config_versions(agent.id, limit=1000)
+
+    assert len(kept) == MOST_VERSIONS
+    assert kept[0].saved_by == str(MOST_VERSIONS + 1)
 
 
 async def test_a_deleted_agent_has_no_wallets(stores: Stores) -> None:

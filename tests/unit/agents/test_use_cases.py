@@ -32,7 +32,7 @@ async def test_changes_of_name_and_configuration_at_once_both_stay() -> None:
     await agents.add(agent)
 
     class Interfering(FakeAgents):
-        async def save(self, agent, *, store_config=None):  # type: ignore[no-untyped-def]
+        async def save(self, agent, *, store_config=None, saved_by=""):  # type: ignore[no-untyped-def]
             await UpdateConfig(
                 agents=agents, directory=engine.directory, clock=engine.clock, publish=engine.bus.publish
             ).execute(agent.id, USER, {"signals": {"minScore": 3}})

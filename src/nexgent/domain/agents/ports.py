@@ -24,10 +24,11 @@ class AgentRepository(Protocol):
     async def add(self, agent: Agent) -> None:
         """Store a new agent together with its wallets, all or nothing. Its stored configuration is empty (defaults apply)."""
 
-    async def save(self, agent: Agent, *, store_config: bool | None = None) -> None:
+    async def save(self, agent: Agent, *, store_config: bool | None = None, saved_by: str = "") -> None:
         """Store name, mode, toggles and `updated_at`.
 
-        `store_config` True stores the effective configuration, False clears it (back to defaults), None leaves it alone.
+        `store_config` True stores the effective configuration, False clears it (back to defaults), None leaves it alone. What is
+        stored and is another one than before becomes part of the agent's history, as saved at `updated_at` by `saved_by`.
         """
 
     async def delete(self, agent_id: AgentId) -> None:

@@ -30,15 +30,18 @@ class UpdateConfig:
         self._clock = clock
         self._publish = publish
 
-    async def execute(self, agent_id: AgentId, user_id: UserId, patch: object | None) -> Agent:
+    async def execute(
+        self, agent_id: AgentId, user_id: UserId, patch: object | None, *, saved_by: str = ""
+    ) -> Agent:
         """Return the agent with its new effective configuration; `patch` None clears what is stored.
 
+        `saved_by` is who is written down for it in the agent's history.
         Raises `AgentNotFoundError`, `InvalidConfigError` with everything that is wrong, `UnavailableError`.
         """
         agent = self._directory.owned(agent_id, user_id)
         config = DEFAULT_CONFIG if patch is None else update_config(agent.config, patch)
         changed = replace(agent, config=config, updated_at=self._clock.now())
-        await self._agents.save(changed, store_config=patch is not None)
+        await self._agents.save(changed, store_config=patch is not None, saved_by=saved_by)
         # Name, mode or toggles may have changed while this was being stored: keep those.
         current = self._directory.owned(agent_id, user_id)
         changed = replace(current, config=config, updated_at=changed.updated_at)

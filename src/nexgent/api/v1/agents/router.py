@@ -11,10 +11,12 @@ from nexgent.api.encoding import JsonBytes, encode, json_array, json_response
 from nexgent.api.fragments import FragmentCache
 from nexgent.api.http.access import AgentsCaller, SessionCaller
 from nexgent.api.http.declared import audited
+from nexgent.api.http.queries import PageQuery
 from nexgent.api.http.refusals import MOVED_ON, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import AgentIdInPath
+from nexgent.api.paging import NEXT_PAGE, Paging
 from nexgent.api.v1.agents.schemas import (
     AgentChangesIn,
     AgentDeletedOut,
@@ -23,16 +25,20 @@ from nexgent.api.v1.agents.schemas import (
     AgentsQuery,
     ConfigIn,
     ConfigOut,
+    ConfigVersionOut,
     DeletionQuery,
 )
 from nexgent.api.v1.positions.schemas import PositionOut, PositionsQuery
 from nexgent.api.v1.positions.views import positions_of
 from nexgent.domain.agents.config import to_json_dict
+from nexgent.domain.agents.config_history import MOST_VERSIONS
 from nexgent.domain.agents.create_agent import NewAgent
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.update_agent import AgentChanges
+from nexgent.shared.paging import PageCursor
 
 router = APIRouter(prefix="/agents", tags=["agents"], route_class=ApiRoute)
+_VERSIONS = Paging("configurations", int)
 
 
 def _encoded(agent: Agent) -> bytes:
@@ -143,8 +149,39 @@ async def update_config(
 
     Arrays are replaced as a whole. A key that is no setting is refused, with the one that was probably meant.
     """
-    agent = await services.update_config.execute(agent_id, caller.user_id, body.config)
+    by = caller.claims.email if caller.claims is not None else ""
+    agent = await services.update_config.execute(agent_id, caller.user_id, body.config, saved_by=by)
     return json_response({"config": to_json_dict(agent.config)})
+
+
+@router.get(
+    "/{id}/config/history",
+    summary="Configurations an agent has had, newest first",
+    description=f"Each with who saved it when and which settings it changed; the newest {MOST_VERSIONS} are kept. The first is "
+    f"the one in force. To go back to one, send its `config` to `PUT /agents/{{id}}/config`. {NEXT_PAGE}",
+    response_model=list[ConfigVersionOut],
+)
+async def config_history(
+    agent_id: AgentIdInPath,
+    query: Annotated[PageQuery, Query()],
+    caller: AgentsCaller,
+    services: Services,
+) -> Response:
+    """Return a page of versions."""
+    services.directory.owned(agent_id, caller.user_id)
+    page = _VERSIONS.page(query)
+    rows = await services.config_history.config_versions(
+        agent_id,
+        limit=page.asked,
+        offset=page.offset,
+        before=page.after.id if page.after is not None else None,
+    )
+    shown = [
+        ConfigVersionOut.of(row, rows[at + 1] if at + 1 < len(rows) else None) for at, row in enumerate(rows)
+    ]
+    return await _VERSIONS.answer(
+        shown, page, view=lambda one: one, mark=lambda one: PageCursor(one.saved_at, one.id)
+    )
 
 
 @router.get("/{id}/positions", summary="Open positions of an agent", response_model=list[PositionOut])

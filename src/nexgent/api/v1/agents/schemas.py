@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, Strict
+from pydantic import ConfigDict, Field, Strict, WithJsonSchema
 
 from nexgent.api.http.models import ApiModel, Body, Query, SchemaBody
 from nexgent.api.http.types import Instant, Stripped
+from nexgent.domain.agents.config_history import ConfigVersion, changed_settings
 from nexgent.domain.agents.config_models import TradingConfig
 from nexgent.domain.agents.models import Agent, TradingMode
 
@@ -99,3 +101,23 @@ class ConfigOut(ApiModel):
     """The complete effective configuration."""
 
     config: TradingConfig
+
+
+class ConfigVersionOut(ApiModel):
+    """A configuration from the moment it was saved until the next one was.
+
+    `savedBy` is an e-mail address, null where nobody chose it: a new agent, or what was there before there was a history.
+    `changed` are the settings it changed, such as `stopLoss.defaultPercentage`; empty for the oldest that is kept.
+    """
+
+    id: int
+    saved_at: Instant
+    saved_by: str | None
+    changed: list[str]
+    config: Annotated[Mapping[str, object], WithJsonSchema({"type": "object"})]
+
+    @classmethod
+    def of(cls, version: ConfigVersion, earlier: ConfigVersion | None) -> ConfigVersionOut:
+        """Return a version beside the one before it, None for the oldest."""
+        changed = [] if earlier is None else changed_settings(earlier.config, version.config)
+        return cls.showing(version, saved_by=version.saved_by or None, changed=changed)

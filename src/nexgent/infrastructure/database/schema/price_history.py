@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, Column, Index, Numeric, PrimaryKeyConstraint, SmallInteger, String, Table
+from sqlalchemy import ARRAY, Column, Index, Numeric, PrimaryKeyConstraint, SmallInteger, String, Table, Uuid
 
 from nexgent.infrastructure.database.schema.tables import MINT, TIME, metadata
 
@@ -32,4 +32,20 @@ price_candles = Table(
     Column("source", String(50), nullable=False),
     PrimaryKeyConstraint("token_address", "seconds", "opened_at"),
     Index(None, "seconds", "opened_at"),
+)
+
+# Stop and peak of open positions as they moved, at most a row a minute for each.
+position_lines = Table(
+    "position_lines",
+    metadata,
+    Column("position_id", Uuid, nullable=False),
+    Column("minute", TIME, nullable=False),
+    # No foreign keys: what a chart shows stays when the position is closed.
+    Column("agent_id", Uuid, nullable=False),
+    Column("token_address", MINT, nullable=False),
+    Column("stop_price_sol", Numeric),
+    Column("peak_price_sol", Numeric, nullable=False),
+    PrimaryKeyConstraint("position_id", "minute"),
+    Index(None, "token_address", "minute"),
+    Index(None, "minute"),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +17,7 @@ from nexgent.domain.agents.config import (
     parse_config,
     to_json_dict,
 )
+from nexgent.domain.agents.config_history import MOST_VERSIONS, ConfigVersion
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.infrastructure.database.connection import translated_errors
@@ -40,8 +42,13 @@ class AgentConflictError(ConflictError):
     code = "AGENT_CONFLICT"
 
 
+@dataclass(frozen=True, slots=True)
+class _VersionsOf:
+    agent_id: AgentId
+
+
 class PostgresAgentRepository:
-    """Implements `AgentRepository`. All methods raise `UnavailableError` when the database cannot be reached.
+    """Implements `AgentRepository` and `ConfigHistory`. All methods raise `UnavailableError` when the database cannot be reached.
 
     An agent whose stored configuration is no longer valid does not stop anybody else's start: it is handed out with the
     default configuration and both automated toggles off, and the problem is logged. The table keeps what it has until
@@ -88,32 +95,54 @@ class PostgresAgentRepository:
                         agent.automated_trading_live,
                     )
                     await connection.execute(sql.ADD_WALLETS, *_wallet_columns(agent.wallets))
+                    await connection.execute(sql.ADD_VERSION, agent.id, agent.created_at, "", None)
             except asyncpg.UniqueViolationError as error:
                 raise _conflict(error) from error
 
-    async def save(self, agent: Agent, *, store_config: bool | None = None) -> None:
-        """Store name, mode, toggles and `updated_at`, and the configuration as `store_config` says.
+    async def save(self, agent: Agent, *, store_config: bool | None = None, saved_by: str = "") -> None:
+        """Store name, mode, toggles and `updated_at`, and the configuration as `store_config` says, with its history.
 
         True stores the effective configuration, False clears it, None leaves it alone. Raises `AgentNotFoundError`.
         """
         keeps_broken = store_config is None and agent.id in self._broken
+        config = _encode(agent.config) if store_config else None
         with translated_errors("change an agent"):
-            done = await self._pool.execute(
-                sql.SAVE,
-                agent.id,
-                agent.name,
-                agent.trading_mode,
-                agent.updated_at,
-                agent.automated_trading_simulation,
-                agent.automated_trading_live,
-                store_config is not None,
-                keeps_broken,
-                _encode(agent.config) if store_config else None,
-            )
+            async with self._pool.acquire() as connection, connection.transaction():
+                done = await connection.execute(
+                    sql.SAVE,
+                    agent.id,
+                    agent.name,
+                    agent.trading_mode,
+                    agent.updated_at,
+                    agent.automated_trading_simulation,
+                    agent.automated_trading_live,
+                    store_config is not None,
+                    keeps_broken,
+                    config,
+                )
+                if done != "UPDATE 0" and store_config is not None:
+                    await connection.execute(sql.ADD_VERSION, agent.id, agent.updated_at, saved_by, config)
+                    await connection.execute(sql.CUT_VERSIONS, agent.id, MOST_VERSIONS)
         if done == "UPDATE 0":
             raise AgentNotFoundError(agent.id)
         if not keeps_broken:
             self._broken.discard(agent.id)
+
+    async def config_versions(
+        self, agent_id: AgentId, *, limit: int, offset: int = 0, before: int | None = None
+    ) -> Sequence[ConfigVersion]:
+        """Return the versions of an agent, newest first, older than that with the id `before`."""
+        wanted = _VersionsOf(agent_id)
+        rows = await sql.VERSIONS.fetch(self._pool, wanted, limit=limit, offset=offset, after_id=before)
+        return [
+            ConfigVersion(
+                id=row["id"],
+                saved_at=row["saved_at"],
+                saved_by=row["saved_by"],
+                config=_public(row["config"]),
+            )
+            for row in rows
+        ]
 
     async def delete(self, agent_id: AgentId) -> None:
         """Remove the agent with its wallets, balances and positions; what it did stays on record. Unknown ids are ignored."""
@@ -215,6 +244,17 @@ def _decode(stored: str | None, agent_id: AgentId) -> TradingConfig | None:
     except (InvalidConfigError, msgspec.DecodeError) as error:
         log.error("agent.config_invalid", agent_id=str(agent_id), problem=str(error))
         return None
+
+
+def _public(stored: str | None) -> Mapping[str, object]:
+    """Return a configuration in its public form, complete, or as it is when it is not valid any more."""
+    if stored is None:
+        return to_json_dict(DEFAULT_CONFIG)
+    decoded: Mapping[str, object] = msgspec.json.decode(stored)
+    try:
+        return to_json_dict(parse_config(decoded))
+    except InvalidConfigError:
+        return decoded
 
 
 def _encode(config: TradingConfig) -> str:

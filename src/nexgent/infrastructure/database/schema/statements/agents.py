@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Integer,
     Select,
     Text,
     and_,
@@ -14,15 +15,25 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     false,
     func,
+    insert,
     null,
     or_,
     select,
     update,
 )
 
-from nexgent.infrastructure.database.schema.statements import adding, adding_rows, given, statement
+from nexgent.infrastructure.database.schema.config_history import agent_config_history
+from nexgent.infrastructure.database.schema.statements import (
+    Listing,
+    adding,
+    adding_rows,
+    given,
+    number,
+    statement,
+)
 from nexgent.infrastructure.database.schema.tables import (
     agent_historical_swaps,
     agent_positions,
@@ -108,6 +119,54 @@ SAVE = statement(
     "sets_config",
     "keeps_broken",
     "trading_config",
+)
+
+_version = agent_config_history.c
+_new_version = ("agent_id", "saved_at", "saved_by", "config")
+_present_version = (
+    select(_version.config)
+    .where(_version.agent_id == given(_version.agent_id))
+    .order_by(_version.id.desc())
+    .limit(number(1))
+    .subquery("present")
+)
+# A configuration that is the same as before is no version of its own. The agent's row is locked by SAVE, so two that save at
+# once come one after the other.
+ADD_VERSION = statement(
+    insert(agent_config_history).from_select(
+        list(_new_version),
+        select(*(given(_version[name]) for name in _new_version)).where(
+            ~exists(
+                select(_present_version.c.config).where(
+                    _present_version.c.config.is_not_distinct_from(given(_version.config))
+                )
+            )
+        ),
+        include_defaults=False,
+    ),
+    *_new_version,
+)
+_last_version = (
+    select(_version.id)
+    .where(_version.agent_id == given(_version.agent_id))
+    .order_by(_version.id.desc())
+    .offset(bindparam("most", type_=Integer))
+    .limit(number(1))
+)
+CUT_VERSIONS = statement(
+    delete(agent_config_history).where(
+        _version.agent_id == given(_version.agent_id), _version.id <= _last_version.scalar_subquery()
+    ),
+    "agent_id",
+    "most",
+)
+VERSIONS = Listing(
+    select(_version.id, _version.saved_at, _version.saved_by, cast(_version.config, Text).label("config")),
+    (
+        _version.agent_id == given(_version.agent_id),
+        _version.id < given(_version.id, "after_id"),
+    ),
+    (_version.id.desc(),),
 )
 
 _of_agent = select(_wallet.wallet_address).where(_wallet.agent_id == given(_wallet.agent_id))

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from nexgent.infrastructure.database.stores.listing import Condition, Listing
+
 ADD: Final = """
 INSERT INTO agents (id, user_id, name, trading_mode, created_at, updated_at, automated_trading_simulation,
 automated_trading_live) VALUES ($1::UUID, $2::UUID, $3::VARCHAR, $4::VARCHAR, $5::TIMESTAMP WITH TIME ZONE,
 $6::TIMESTAMP WITH TIME ZONE, $7::BOOLEAN, $8::BOOLEAN)
 """
 """Arguments: id, user_id, name, trading_mode, created_at, updated_at, automated_trading_simulation, automated_trading_live."""
+ADD_VERSION: Final = """
+INSERT INTO agent_config_history (agent_id, saved_at, saved_by, config) SELECT $1::UUID AS anon_1, $2::TIMESTAMP WITH
+TIME ZONE AS anon_2, $3::VARCHAR AS anon_3, $4::JSONB AS anon_4 WHERE NOT (EXISTS (SELECT present.config FROM (SELECT
+agent_config_history.config AS config FROM agent_config_history WHERE agent_config_history.agent_id = $1::UUID ORDER BY
+agent_config_history.id DESC LIMIT 1) AS present WHERE present.config IS NOT DISTINCT FROM $4::JSONB))
+"""
+"""Arguments: agent_id, saved_at, saved_by, config."""
 ADD_WALLET: Final = """
 INSERT INTO agent_wallets (wallet_address, agent_id, wallet_type, created_at, updated_at) VALUES ($1::VARCHAR, $2::UUID,
 $3::VARCHAR, $4::TIMESTAMP WITH TIME ZONE, $5::TIMESTAMP WITH TIME ZONE)
@@ -22,6 +31,12 @@ $3::TEXT[], $4::TIMESTAMP WITH TIME ZONE[], $5::TIMESTAMP WITH TIME ZONE[]) AS a
 wallet_type, created_at, updated_at)
 """
 """Arguments: wallet_address, agent_id, wallet_type, created_at, updated_at."""
+CUT_VERSIONS: Final = """
+DELETE FROM agent_config_history WHERE agent_config_history.agent_id = $1::UUID AND agent_config_history.id <= (SELECT
+agent_config_history.id FROM agent_config_history WHERE agent_config_history.agent_id = $1::UUID ORDER BY
+agent_config_history.id DESC LIMIT 1 OFFSET $2::INTEGER)
+"""
+"""Arguments: agent_id, most."""
 DELETE: Final = """
 UPDATE agents SET updated_at=CURRENT_TIMESTAMP, automated_trading_simulation=false, automated_trading_live=false,
 deleted_at=CURRENT_TIMESTAMP WHERE agents.id = $1::UUID AND agents.deleted_at IS NULL
@@ -82,3 +97,14 @@ $8::BOOLEAN AND agents.automated_trading_simulation), automated_trading_live=($6
 agents.automated_trading_live) WHERE agents.id = $1::UUID AND agents.deleted_at IS NULL
 """
 """Arguments: id, name, trading_mode, updated_at, automated_trading_simulation, automated_trading_live, sets_config, keeps_broken, trading_config."""
+VERSIONS: Final = Listing(
+    selected="""
+SELECT agent_config_history.id, agent_config_history.saved_at, agent_config_history.saved_by,
+CAST(agent_config_history.config AS TEXT) AS config FROM agent_config_history
+""",
+    conditions=(
+        Condition('agent_config_history.agent_id = {agent_id}::UUID', ("agent_id",)),
+        Condition('agent_config_history.id < {after_id}::BIGINT', ("after_id",)),
+    ),
+    order="agent_config_history.id DESC",
+)
