@@ -37,9 +37,14 @@ async def test_a_trade_has_a_chart(product: Product) -> None:
 
     async def seconds_are_there() -> dict[str, Any] | None:
         found = await chart("1s")
-        return found if len(found["candles"]) >= 2 else None
+        return found if len(found["candles"]) >= 2 and found["lines"] else None
 
-    before = await until(seconds_are_there, "seconds are recorded")
+    before = await until(seconds_are_there, "seconds and the stop are recorded")
+    [line] = before["lines"]
+    [held] = await product.positions(agent["id"])
+    assert (line["positionId"], line["agentId"]) == (held["id"], agent["id"])
+    stop = Decimal(held["purchasePrice"]) * (1 + Decimal(str(held["currentStopLossPercentage"])) / 100)
+    assert abs(Decimal(line["points"][-1]["stopPrice"]) - stop) < stop / 1000
     product.worker().kill()
     killed_at = datetime.now(UTC)
 
@@ -76,4 +81,5 @@ async def test_a_trade_has_a_chart(product: Product) -> None:
     )
     headers = {"Authorization": f"Bearer {registered.json()['accessToken']}"}
     theirs = await product.http.get(f"{product.url}/api/v1/price-history/{mint}", headers=headers)
-    assert (theirs.json()["candles"], theirs.json()["markers"]) == ([], [])
+    body = theirs.json()
+    assert (body["candles"], body["markers"], body["lines"]) == ([], [], [])

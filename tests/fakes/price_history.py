@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from nexgent.domain.price_history.models import CandleRow, Marker, Recorded, Resolution
+from nexgent.domain.price_history.models import CandleRow, Marker, PositionLines, Recorded, Resolution
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import AgentId, TokenAddress, UserId
 
@@ -17,6 +17,7 @@ class FakePriceHistory:
         self.written: list[Recorded] = []
         self.rows: list[CandleRow] = []
         self.happened: list[Marker] = []
+        self.moved: list[PositionLines] = []
         self.known: set[tuple[UserId, TokenAddress]] = set()
         self.asked: list[tuple[Resolution, datetime, datetime, int]] = []
         self.away = False
@@ -51,3 +52,14 @@ class FakePriceHistory:
     ) -> Sequence[Marker]:
         self._check()
         return [one for one in self.happened if start <= one.time <= end][-limit:]
+
+    async def lines(
+        self,
+        token: TokenAddress,
+        agents: Collection[AgentId],
+        start: datetime,
+        end: datetime,
+        limit: int,
+    ) -> Sequence[PositionLines]:
+        self._check()
+        return [one for one in self.moved if one.agent_id in agents]

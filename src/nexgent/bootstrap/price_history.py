@@ -10,6 +10,7 @@ import structlog
 from nexgent.bootstrap.storage import Storage
 from nexgent.config.sections import PriceSettings
 from nexgent.config.settings import Settings
+from nexgent.domain.price_history.line_recorder import LINES_SECONDS, LineRecorder
 from nexgent.domain.price_history.recorder import FLUSH_SECONDS, PriceRecorder
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.infrastructure.cache.bridge import EventBridge
@@ -41,8 +42,10 @@ async def record_prices(settings: Settings, storage: Storage) -> None:
     clock = SystemClock()
     pool = LazyPool(storage.database_url, PRICE_HISTORY)
     redis = connect_redis(storage.redis_url, max_connections=2)
+    records = PostgresPriceRecords(pool)
+    lines = LineRecorder(store=records, clock=clock)
     recorder = PriceRecorder(
-        store=PostgresPriceRecords(pool),
+        store=records,
         seconds=bool(kept.seconds),
         minutes=bool(kept.minutes),
         hours=bool(kept.hours),
@@ -62,11 +65,16 @@ async def record_prices(settings: Settings, storage: Storage) -> None:
     hearing = asyncio.create_task(
         keep_running(bridge.receive_forever, name="price-history.hear"), name="price-history.hear"
     )
+    looking = asyncio.create_task(
+        run_every(LINES_SECONDS, lines.look, name="price-history.lines", clock=clock),
+        name="price-history.lines",
+    )
     try:
         await run_every(FLUSH_SECONDS, recorder.flush, name="price-history", clock=clock)
     finally:
         hearing.cancel()
-        await asyncio.wait([hearing], timeout=1.0)
+        looking.cancel()
+        await asyncio.wait([hearing, looking], timeout=1.0)
         await recorder.flush()
         await pool.close()
         await redis.aclose()

@@ -185,3 +185,70 @@ async def test_markers_are_the_trades_and_signals_of_the_user(pool: Pool) -> Non
     assert not await queries.dealt_with(B, user, agents), (
         "bought by hand of a transaction, and never a position"
     )
+
+
+async def test_stops_and_peaks_are_noted_once_a_minute_as_they_move(
+    pool: Pool, records: PostgresPriceRecords
+) -> None:
+    story = Story()
+    async with pool.acquire() as connection:
+        await add_owners(connection, [story])  # type: ignore[arg-type]  # A pooled one serves as well.
+    position, bought = new_id(), new_id()
+    base = datetime.now(UTC).replace(second=30)
+    await pool.execute(
+        "INSERT INTO agent_transactions (id, agent_id, wallet_address, transaction_type, transaction_value_usd,"
+        " transaction_time, updated_at) VALUES ($1, $2, $3, 'SWAP', 0, now(), now())",
+        bought,
+        story.agent_id,
+        story.wallet,
+    )
+    await pool.execute(
+        "INSERT INTO agent_positions (id, agent_id, wallet_address, token_address, token_symbol, purchase_transaction_id,"
+        " purchase_price, purchase_amount, current_stop_loss_percentage, peak_price,"
+        " version, base_version, state, created_at, updated_at)"
+        " VALUES ($1, $2, $3, 'A', 'A', $4, 2, 10, -10, 2, 1, 1, '{}', $5, now())",
+        position,
+        story.agent_id,
+        story.wallet,
+        bought,
+        base - timedelta(minutes=3),
+    )
+
+    async def moves(minutes_ago: int, stop_pct: int, peak: int) -> None:
+        await pool.execute(
+            "INSERT INTO position_marks (position_id, position_version, peak_price_sol, lowest_price_sol, stop_loss_pct,"
+            " updated_at) VALUES ($1, 1, $2, 1, $3, $4) ON CONFLICT (position_id) DO UPDATE"
+            " SET peak_price_sol = $2, stop_loss_pct = $3, updated_at = excluded.updated_at",
+            position,
+            Decimal(peak),
+            Decimal(stop_pct),
+            base - timedelta(minutes=minutes_ago),
+        )
+
+    assert await records.add_lines(60) == 0
+    assert await records.add_lines(600) == 1
+    assert await records.add_lines(600) == 0
+    await moves(2, 5, 3)
+    assert await records.add_lines(600) == 1
+    await moves(2, 50, 4)
+    assert await records.add_lines(600) == 1
+
+    queries, now = PostgresPriceHistory(pool), datetime.now(UTC)
+    [line] = await queries.lines(A, [story.agent_id], now - DAY, now, 100)
+    assert (line.position_id, line.agent_id) == (position, story.agent_id)
+    assert [(one.stop_price_sol, one.peak_price_sol) for one in line.points] == [
+        (Decimal("1.8"), Decimal(2)),
+        (Decimal(3), Decimal(4)),
+    ]
+    first, second = [one.minute for one in line.points]
+    assert second - first == timedelta(minutes=1)
+    # A period begins with where the line comes from.
+    [part] = await queries.lines(A, [story.agent_id], second, now, 100)
+    assert list(part.points) == list(line.points)
+    [newest] = await queries.lines(A, [story.agent_id], now - DAY, now, 1)
+    assert list(newest.points) == list(line.points)[1:]
+    assert await queries.lines(B, [story.agent_id], now - DAY, now, 100) == []
+    assert await queries.lines(A, [Story().agent_id], now - DAY, now, 100) == []
+
+    await forget_old_prices(pool, second, seconds=DAY, minutes=timedelta(0), hours=DAY)
+    assert await pool.fetchval("SELECT min(minute) FROM position_lines") == second

@@ -10,8 +10,16 @@ import httpx
 import pytest
 
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.price_history.models import CandleRow, Marker, MarkerKind, Resolution
-from nexgent.shared.types import SignalId, TokenAddress
+from nexgent.domain.price_history.models import (
+    CandleRow,
+    LinePoint,
+    Marker,
+    MarkerKind,
+    PositionLines,
+    Resolution,
+)
+from nexgent.shared.ids import new_id
+from nexgent.shared.types import PositionId, SignalId, TokenAddress
 from tests.builders import USER
 from tests.fakes.api import FakeApi
 from tests.unit.api.conftest import STRANGER
@@ -72,6 +80,33 @@ async def test_a_chart_has_candles_and_what_happened(
     ]
 
 
+async def test_a_chart_has_how_stop_and_peak_moved(
+    api: FakeApi, client: httpx.AsyncClient, agent: Agent, foreign: Agent
+) -> None:
+    position = PositionId(new_id())
+    points = [
+        LinePoint(NOON, None, Decimal("1e-9")),
+        LinePoint(NOON + timedelta(minutes=1), Decimal("0.5"), Decimal(2)),
+    ]
+    api.prices.moved = [
+        PositionLines(position, agent.id, points),
+        PositionLines(PositionId(new_id()), foreign.id, points),
+    ]
+
+    answer = await ask(client)
+
+    assert answer.json()["lines"] == [
+        {
+            "positionId": str(position),
+            "agentId": str(agent.id),
+            "points": [
+                {"time": "2026-01-01T12:00:00.000Z", "stopPrice": None, "peakPrice": "0.000000001"},
+                {"time": "2026-01-01T12:01:00.000Z", "stopPrice": "0.5", "peakPrice": "2"},
+            ],
+        }
+    ]
+
+
 @pytest.mark.parametrize(("resolution", "seconds"), [("1s", 1), ("1m", 60), ("1h", 3600), ("", 60)])
 async def test_without_a_period_it_is_the_newest(
     api: FakeApi, client: httpx.AsyncClient, resolution: str, seconds: int
@@ -114,6 +149,7 @@ async def test_what_others_deal_with_looks_like_what_nobody_recorded(api: FakeAp
         "resolution": Resolution.MINUTE.value,
         "candles": [],
         "markers": [],
+        "lines": [],
     }
     assert api.prices.asked == []
 

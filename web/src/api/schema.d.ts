@@ -370,6 +370,22 @@ export interface paths {
         patch: operations["agents.update_config.patch"];
         trace?: never;
     };
+    "/api/v1/agents/{id}/config/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["agents.config_history.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/live-check": {
         parameters: {
             query?: never;
@@ -1627,6 +1643,13 @@ export interface components {
         ConfiguredOut: {
             configured: boolean;
         };
+        ConfigVersionOut: {
+            changed: string[];
+            config: Record<string, never>;
+            id: number;
+            savedAt: string;
+            savedBy: string | null;
+        };
         CountsOut: {
             activeAgents: number;
             agents: number;
@@ -1871,6 +1894,11 @@ export interface components {
             flatten: boolean;
             reason: string | null;
         };
+        LinePointOut: {
+            peakPrice: string;
+            stopPrice: string | null;
+            time: string;
+        };
         LinkIn: {
             token: string;
         };
@@ -2075,6 +2103,11 @@ export interface components {
             randomization?: components["schemas"]["RandomizationConfig"];
             solBalanceThresholds?: components["schemas"]["SolBalanceThresholds"];
         };
+        PositionLinesOut: {
+            agentId: string;
+            points: components["schemas"]["LinePointOut"][];
+            positionId: string;
+        };
         PositionOut: {
             agentId: string;
             createdAt: string;
@@ -2097,6 +2130,7 @@ export interface components {
         };
         PriceHistoryOut: {
             candles: components["schemas"]["CandleOut"][];
+            lines: components["schemas"]["PositionLinesOut"][];
             markers: components["schemas"]["MarkerOut"][];
             mint: string;
             resolution: components["schemas"]["Resolution"];
@@ -3768,6 +3802,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConfigOut"];
+                };
+            };
+        };
+    };
+    "agents.config_history.get": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigVersionOut"][];
                 };
             };
         };

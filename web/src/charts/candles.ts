@@ -41,3 +41,28 @@ export function placed(marks: readonly Mark[], candles: readonly Candle[], secon
   }
   return result
 }
+
+/** A value that moved: where it stood from each moment on, null while there was none. */
+export interface Step {
+  time: number
+  price: number | null
+}
+
+export interface StepLine {
+  key: string
+  kind: 'stop' | 'peak'
+  steps: readonly Step[]
+}
+
+/** The value of a line at each candle from its first step on, ended at `until` (seconds since 1970; null goes on). */
+export function stepped(steps: readonly Step[], candles: readonly Candle[], seconds: number, until: number | null): Step[] {
+  const result: Step[] = []
+  let at = -1
+  for (const candle of candles) {
+    if (until !== null && candle.time > until) break
+    // A step within a candle is where the line stands at the candle's end.
+    while (at + 1 < steps.length && (steps[at + 1]?.time ?? Infinity) < candle.time + seconds) at++
+    if (at >= 0) result.push({ time: candle.time, price: steps[at]?.price ?? null })
+  }
+  return result
+}

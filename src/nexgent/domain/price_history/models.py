@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from nexgent.shared.types import AgentId, SignalId, TokenAddress, TransactionId
+from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress, TransactionId
 
 
 class Resolution(StrEnum):
@@ -98,3 +99,21 @@ class Marker:
     amount_sol: Decimal | None = None
     profit_loss_sol: Decimal | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinePoint:
+    """Where stop and peak of a position stood at the end of a minute, in SOL per token. There may be no stop."""
+
+    minute: datetime
+    stop_price_sol: Decimal | None
+    peak_price_sol: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLines:
+    """How stop and peak of a position moved, oldest first; a minute in which neither did has no point."""
+
+    position_id: PositionId
+    agent_id: AgentId
+    points: Sequence[LinePoint]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from nexgent.domain.price_history.models import CandleRow, Marker, Recorded, Resolution
+from nexgent.domain.price_history.models import CandleRow, Marker, PositionLines, Recorded, Resolution
 from nexgent.shared.types import AgentId, TokenAddress, UserId
 
 
@@ -41,4 +41,18 @@ class PriceHistoryQueries(Protocol):
         limit: int,
     ) -> Sequence[Marker]:
         """Return the newest trades of the agents and signals of the user in a period, oldest first."""
+        ...
+
+    async def lines(
+        self,
+        token: TokenAddress,
+        agents: Collection[AgentId],
+        start: datetime,
+        end: datetime,
+        limit: int,
+    ) -> Sequence[PositionLines]:
+        """Return how stops and peaks of the agents' positions moved in a period: the newest points, oldest first.
+
+        The point before the period is part of it, as the line begins with it.
+        """
         ...

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.price_history.models import CandleRow, Marker, Resolution
+from nexgent.domain.price_history.models import CandleRow, Marker, PositionLines, Resolution
 from nexgent.domain.price_history.ports import PriceHistoryQueries
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import TokenAddress, UserId
 
 MOST_MARKERS = 500
+MOST_POINTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Candles and markers of a period, oldest first."""
+    """Candles, markers and lines of a period, oldest first."""
 
     candles: Sequence[CandleRow]
     markers: Sequence[Marker]
+    lines: Sequence[PositionLines]
 
 
 class PriceChart:
@@ -58,7 +60,8 @@ class PriceChart:
         agents = [agent.id for agent in self._directory.each_of_user(user_id)]
         held = any(self._book.holds(agent, token) for agent in agents)
         if not held and not await self._queries.dealt_with(token, user_id, agents):
-            return Chart((), ())
+            return Chart((), (), ())
         candles = await self._queries.candles(token, resolution, since, until, limit)
         markers = await self._queries.markers(token, user_id, agents, since, until, MOST_MARKERS)
-        return Chart(candles, markers)
+        lines = await self._queries.lines(token, agents, since, until, MOST_POINTS)
+        return Chart(candles, markers, lines)

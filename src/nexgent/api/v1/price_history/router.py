@@ -17,6 +17,7 @@ from nexgent.api.v1.price_history.schemas import (
     PriceHistoryOut,
     PriceHistoryQuery,
     candle,
+    lines,
     marker,
 )
 
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/price-history", tags=["price history"], route_class=
 async def price_history(
     mint: MintInPath, query: Annotated[PriceHistoryQuery, Query()], caller: HistoryCaller, services: Services
 ) -> Response:
-    """Return candles of accepted prices, and markers of the caller's signals and trades.
+    """Return candles of accepted prices, markers of the caller's signals and trades, and how stops and peaks moved.
 
     Prices are recorded while somebody holds a token: each second for a day, each minute for 30 days, each hour for a year, unless
     the installation says otherwise. A token the caller never held and never had a signal for has no candles.
@@ -49,5 +50,6 @@ async def price_history(
             "resolution": query.resolution.value,
             "candles": [candle(one) for one in chart.candles],
             "markers": [marker(one) for one in chart.markers],
+            "lines": [lines(one) for one in chart.lines],
         }
     )

@@ -13,7 +13,14 @@ from nexgent.api.http.models import ApiModel, Query
 from nexgent.api.http.problems import problem
 from nexgent.api.http.queries import Whole
 from nexgent.api.http.types import DecimalText, GivenMint, Instant, Mint, OptionalTime
-from nexgent.domain.price_history.models import CandleRow, Marker, MarkerKind, Resolution
+from nexgent.domain.price_history.models import (
+    CandleRow,
+    LinePoint,
+    Marker,
+    MarkerKind,
+    PositionLines,
+    Resolution,
+)
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.money import plain
 
@@ -75,13 +82,33 @@ class MarkerOut(ApiModel):
     reason: str | None
 
 
+class LinePointOut(ApiModel):
+    """Where stop and peak of a position stood at the end of a minute, in SOL per token; null is no stop."""
+
+    time: Instant
+    stop_price: DecimalText | None
+    peak_price: DecimalText
+
+
+class PositionLinesOut(ApiModel):
+    """How stop and peak of a position moved, oldest first. A minute in which neither did has no point."""
+
+    position_id: UUID
+    agent_id: UUID
+    points: list[LinePointOut]
+
+
 class PriceHistoryOut(ApiModel):
-    """The chart of a token, oldest first. A period without an accepted price has no candle."""
+    """The chart of a token, oldest first. A period without an accepted price has no candle.
+
+    `lines` are those of the caller's positions, open and closed, as long as candles of a minute are kept.
+    """
 
     mint: Mint
     resolution: Resolution
     candles: list[CandleOut]
     markers: list[MarkerOut]
+    lines: list[PositionLinesOut]
 
 
 def candle(row: CandleRow) -> dict[str, object]:
@@ -112,4 +139,21 @@ def marker(one: Marker) -> dict[str, object]:
         "amountSol": None if one.amount_sol is None else plain(one.amount_sol),
         "profitLossSol": None if one.profit_loss_sol is None else plain(one.profit_loss_sol),
         "reason": one.reason,
+    }
+
+
+def lines(one: PositionLines) -> dict[str, object]:
+    """Return the lines of a position as they are sent."""
+    return {
+        "positionId": str(one.position_id),
+        "agentId": str(one.agent_id),
+        "points": [_point(point) for point in one.points],
+    }
+
+
+def _point(one: LinePoint) -> dict[str, object]:
+    return {
+        "time": iso(one.minute),
+        "stopPrice": None if one.stop_price_sol is None else plain(one.stop_price_sol),
+        "peakPrice": plain(one.peak_price_sol),
     }

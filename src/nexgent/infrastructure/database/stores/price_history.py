@@ -16,16 +16,18 @@ import asyncpg
 from nexgent.domain.price_history.models import (
     Candle,
     CandleRow,
+    LinePoint,
     Marker,
     MarkerKind,
     Place,
+    PositionLines,
     Recorded,
     Resolution,
 )
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.pool import LazyPool
 from nexgent.shared.money import CONTEXT, SOL_MINT
-from nexgent.shared.types import AgentId, TokenAddress, UserId
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, UserId
 
 _SECONDS = 60
 _DEADLINE = 30.0
@@ -92,6 +94,34 @@ SELECT id, created_at, signal_type FROM trading_signals
 WHERE token_address = $1 AND user_id = $2 AND created_at >= $3 AND created_at <= $4
 ORDER BY created_at DESC LIMIT $5
 """
+# What a trail says is newer than the row of its position. Whatever was not written while no worker ran is a straight line.
+_ADD_LINES = """
+INSERT INTO position_lines AS known (position_id, minute, agent_id, token_address, stop_price_sol, peak_price_sol)
+SELECT p.id, date_trunc('minute', moved.at), p.agent_id, p.token_address,
+       round(p.purchase_price * (1 + coalesce(m.stop_loss_pct, p.current_stop_loss_percentage) / 100), 18),
+       coalesce(m.peak_price_sol, p.peak_price, p.purchase_price)
+FROM agent_positions p
+LEFT JOIN position_marks m ON m.position_id = p.id
+CROSS JOIN LATERAL (SELECT coalesce(greatest(m.updated_at, p.created_at), p.created_at) AS at) moved
+WHERE moved.at > now() - make_interval(secs => $1)
+ORDER BY p.id
+ON CONFLICT (position_id, minute) DO UPDATE SET
+    stop_price_sol = excluded.stop_price_sol, peak_price_sol = excluded.peak_price_sol
+WHERE (known.stop_price_sol, known.peak_price_sol) IS DISTINCT FROM (excluded.stop_price_sol, excluded.peak_price_sol)
+"""
+_LINES = """
+SELECT position_id, agent_id, minute, stop_price_sol, peak_price_sol FROM (
+    SELECT * FROM position_lines
+    WHERE token_address = $1 AND agent_id = ANY ($2) AND minute >= $3 AND minute <= $4
+    UNION ALL
+    SELECT * FROM (
+        SELECT DISTINCT ON (position_id) * FROM position_lines
+        WHERE token_address = $1 AND agent_id = ANY ($2) AND minute < $3
+        ORDER BY position_id, minute DESC
+    ) before
+) shown
+ORDER BY minute DESC LIMIT $5
+"""
 
 
 class PostgresPriceRecords:
@@ -110,6 +140,13 @@ class PostgresPriceRecords:
                 for length, candles in ((60, recorded.minutes), (3600, recorded.hours)):
                     if candles:
                         await connection.execute(_ADD_CANDLES, length, *_columns(candles), timeout=_DEADLINE)
+
+    async def add_lines(self, back_seconds: float) -> int:
+        """Note where stop and peak of positions stand that have moved in the last so many seconds; return how many have."""
+        with translated_errors("record stops"):
+            pool = await self._pool.get()
+            done = await pool.execute(_ADD_LINES, back_seconds, timeout=_DEADLINE)
+        return int(done.rpartition(" ")[2])
 
 
 class PostgresPriceHistory:
@@ -155,6 +192,23 @@ class PostgresPriceHistory:
         found.sort(key=lambda marker: marker.time)
         return found[-limit:]
 
+    async def lines(
+        self,
+        token: TokenAddress,
+        agents: Collection[AgentId],
+        start: datetime,
+        end: datetime,
+        limit: int,
+    ) -> Sequence[PositionLines]:
+        """Return how stops and peaks of the agents' positions moved in a period: the newest points, oldest first."""
+        with translated_errors("read stops"):
+            rows = await self._pool.fetch(_LINES, token, list(agents), start, end, limit)
+        points: dict[tuple[PositionId, AgentId], list[LinePoint]] = {}
+        for row in reversed(rows):
+            of = points.setdefault((row["position_id"], row["agent_id"]), [])
+            of.append(LinePoint(row["minute"], row["stop_price_sol"], row["peak_price_sol"]))
+        return [PositionLines(position, agent, line) for (position, agent), line in points.items()]
+
 
 async def forget_old_prices(
     pool: asyncpg.Pool[asyncpg.Record],
@@ -168,6 +222,7 @@ async def forget_old_prices(
     with translated_errors("delete old prices"):
         done = [
             await pool.execute("DELETE FROM price_seconds WHERE minute < $1", now - seconds),
+            await pool.execute("DELETE FROM position_lines WHERE minute < $1", now - minutes),
             *[
                 await pool.execute(
                     "DELETE FROM price_candles WHERE seconds = $1 AND opened_at < $2", length, now - kept

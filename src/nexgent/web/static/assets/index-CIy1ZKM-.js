@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-iaIMbF9E.js","./index-BQDhddWw.js","./index-zs2yjoEf.css","./LineChart-CaCKniBs.css","./CandleChart-Bl8iEg6Z.js","./CandleChart-jj_CcNbi.css"])))=>i.map(i=>d[i]);
-import{Q as t,R as o}from"./index-BQDhddWw.js";const e=t(()=>o(()=>import("./LineChart-iaIMbF9E.js"),__vite__mapDeps([0,1,2,3]),import.meta.url)),_=t(()=>o(()=>import("./CandleChart-Bl8iEg6Z.js"),__vite__mapDeps([4,1,2,5]),import.meta.url));export{_ as C,e as L};
