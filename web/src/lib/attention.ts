@@ -1,5 +1,5 @@
-// What needs a person's attention, put together from what the service says about itself.
-import type { Agent, Health, KillSwitches, Protections, Wallet } from '@/api/types'
+// What needs a person's attention: what the service has noticed, in words for traders, and what it stands on.
+import type { Attention, Health, KillSwitches } from '@/api/types'
 import { counted, shortAddress } from '@/lib/format'
 
 export interface Notice {
@@ -13,81 +13,65 @@ export interface Notice {
 
 interface Sources {
   health: Health | null
-  wallets: readonly Wallet[]
-  agents: readonly Agent[]
-  protections: readonly Protections[]
+  served: readonly Attention[]
   killSwitches: KillSwitches | null
-  solPriceIsStale: boolean
 }
 
-export function noticesOf({ health, wallets, agents, protections, killSwitches, solPriceIsStale }: Sources): Notice[] {
+export function noticesOf({ health, served, killSwitches }: Sources): Notice[] {
   const notices: Notice[] = []
-  const add = (key: string, severity: Notice['severity'], title: string, text: string, href?: string): void => {
-    notices.push({ key, severity, title, text, ...(href ? { href } : {}) })
-  }
-  const names = new Map(agents.map((agent) => [agent.id, agent.name]))
-
   if (health !== null) {
     for (const [name, service] of Object.entries(health.services))
       if (service.status !== 'healthy')
-        add(`service-${name}`, 'problem', `${SERVICES[name] ?? name} does not answer`, SERVICE_EFFECT[name] ?? '')
-    const engine = health.engine
-    if (engine?.role === 'replica')
-      add('engine', 'warning', 'Trading runs in another process', `This one only shows it; ${engine.holder ?? 'the other'} trades.`)
-    if (engine?.role === 'starting') add('engine', 'warning', 'The service is starting', 'It trades as soon as it is ready.')
-    if (engine?.unresolved)
-      add(
-        'unresolved',
-        'problem',
-        `${counted(engine.unresolved, 'trade')} without a known outcome`,
-        'They were sent before a restart. The service looks them up on the chain; funds stay reserved until then.',
-      )
-    if (health.message) add('health', 'problem', 'The service reports', health.message)
-    if (health.reconciliation?.orphans)
-      add(
-        'orphans',
-        'warning',
-        `${counted(health.reconciliation.orphans, 'token')} in live wallets that no position accounts for`,
-        'Nexgent did not buy them, or does not know that it did. They are yours to adopt or to ignore.',
-      )
-    if (health.reconciliation?.differences)
-      add(
-        'differences',
-        'warning',
-        `${counted(health.reconciliation.differences, 'difference')} between the books and the chain`,
-        'The service books what is certain by itself; what stays here wants a look.',
-      )
+        notices.push({ key: `service-${name}`, severity: 'problem', title: `${SERVICES[name] ?? name} does not answer`, text: SERVICE_EFFECT[name] ?? '' })
+    const waiting = health.engine?.unresolved
+    if (waiting)
+      notices.push({
+        key: 'unresolved',
+        severity: 'problem',
+        title: `${counted(waiting, 'trade')} without a known outcome`,
+        text: 'They were sent before a restart. The service looks them up on the chain; funds stay reserved until then.',
+      })
   }
-  if (solPriceIsStale) add('sol', 'warning', 'The price of SOL is old', 'Amounts in USD are only approximate.')
-  for (const wallet of wallets)
-    if (wallet.walletType === 'live' && wallet.agentId !== null && !wallet.isAvailable)
-      add(
-        `wallet-${wallet.walletAddress}`,
-        'problem',
-        `Live wallet ${shortAddress(wallet.walletAddress)} is ${wallet.isUnlocked ? 'not available' : 'locked'}`,
-        `${names.get(wallet.agentId) ?? 'Its agent'} can neither buy nor sell until it is unlocked.`,
-      )
-  for (const one of protections)
-    for (const wallet of one.wallets)
-      // What the emergency stop holds back is said once, below.
-      if (wallet.blocked && !(wallet.code === 'KILL_SWITCH' && (killSwitches?.user.engaged || killSwitches?.system.engaged)))
-        add(
-          `protection-${wallet.walletAddress}`,
-          'warning',
-          `${names.get(one.agentId) ?? 'An agent'} has stopped buying (${wallet.walletType})`,
-          wallet.reason ?? 'One of its protections has been reached.',
-          `#/agents/${one.agentId}/protections`,
-        )
+  // The switches are known at once from the button at the top.
+  for (const one of served) if (one.kind !== 'kill_switch') notices.push(inWords(one))
   if (killSwitches?.system.engaged)
-    add('system-kill', 'problem', 'Buying is stopped for the whole system', killSwitches.system.reason ?? 'By the administrator.')
+    notices.push({ key: 'system-kill', severity: 'problem', title: 'Buying is stopped for the whole system', text: killSwitches.system.reason ?? 'By the administrator.' })
   if (killSwitches?.user.engaged)
-    add(
-      'kill',
-      'warning',
-      killSwitches.user.flatten ? 'Everything is being sold, and buying is stopped' : 'Buying is stopped',
-      'Allow it again with the button at the top when you are ready.',
-    )
+    notices.push({
+      key: 'kill',
+      severity: 'warning',
+      title: killSwitches.user.flatten ? 'Everything is being sold, and buying is stopped' : 'Buying is stopped',
+      text: 'Allow it again with the button at the top when you are ready.',
+    })
   return notices
+}
+
+/** A notice of the service. Those of a kind that is not known here are shown in its own words. */
+function inWords(one: Attention): Notice {
+  const agent = one.agentName ?? 'An agent'
+  const symbol = one.tokenSymbol ?? 'a token'
+  const wallet = one.walletAddress ? shortAddress(one.walletAddress) : ''
+  const of = (part: string): string | undefined => (one.agentId ? `#/agents/${one.agentId}${part}` : undefined)
+  const told: Record<string, [title: string, text: string, href?: string | undefined]> = {
+    exit_delayed: [`${symbol} could not be sold yet`, `${agent}: ${one.text}.`, of('')],
+    price_stale: [`No usable price of ${symbol}`, `${agent}: ${one.text}.`, one.tokenAddress ? `#/tokens/${one.tokenAddress}` : undefined],
+    wallet_locked: [`Live wallet ${wallet} is locked`, `${agent} can neither buy nor sell until it is unlocked.`, '#/access/wallets'],
+    orphan_token: [`Wallet ${wallet} holds tokens without a position`, `Nexgent did not buy them for ${agent}, or does not know that it did: no stop loss watches them. Make them positions, or ignore them.`, '#/access/wallets'],
+    wallet_unreconciled: [`Wallet ${wallet} differs from the chain`, `${one.text}.`, '#/access/wallets'],
+    protection: [`${agent} has stopped buying`, one.text, of('/protections')],
+    engine_elsewhere: ['Trading runs in another process', `${one.text}.`, '#/system'],
+    engine_not_ready: ['Nothing is traded at present', `${one.text}.`, '#/system'],
+    engine_late: ['The service is held up', `${one.text}.`, '#/system'],
+    sol_price_stale: ['The price of SOL is old', 'Amounts in USD are only approximate.'],
+  }
+  const [title, text, href] = told[one.kind] ?? ['The service reports', one.text]
+  return {
+    key: [one.kind, one.agentId, one.walletAddress, one.positionId].filter(Boolean).join('-'),
+    severity: one.severity === 'danger' ? 'problem' : 'warning',
+    title,
+    text,
+    ...(href ? { href } : {}),
+  }
 }
 
 const SERVICES: Record<string, string> = { database: 'The database', redis: 'Redis', queue: 'The background worker' }
