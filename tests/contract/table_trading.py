@@ -322,6 +322,16 @@ TRADING = (
         refusals=(Refusal(400, "mint", ids={"mint": "x"}), Refusal(400, "1s, 1m or 1h", query={"resolution": "5m"})),
     ),
     Contract(
+        "GET /agent-transactions/export", "transactions", 200, None, query=AGENT_ID, foreign=403,
+        refusals=(
+            *QUERY_AGENT,
+            Refusal(400, "", query={"signalId": "x"}),
+            Refusal(400, "", query={"transactionType": "GIFT"}),
+            Refusal(400, "format", query={"format": "xml"}),
+        ),
+        media_type="text/csv; charset=utf-8",
+    ),
+    Contract(
         "GET /agent-historical-swaps/export", "history", 200, None, query=AGENT_ID, foreign=403,
         refusals=(*QUERY_AGENT, Refusal(400, "", query={"signalId": "x"})), media_type="text/csv; charset=utf-8",
     ),

@@ -43,6 +43,7 @@ AMONG_IDS = {
     "/api/v1/trading-signals/export",
     "/api/v1/trading-signals/test",
     "/api/v1/agent-historical-swaps/export",
+    "/api/v1/agent-transactions/export",
     "/api/v1/wallets/assign",
 }
 

@@ -212,6 +212,9 @@ PROBES: dict[str, list[Probe]] = {
     "GET /agent-transactions": [
         forbidden(query={"agentId": "{agent}", "walletAddress": "{wallet}", "signalId": "{signal}"})
     ],
+    "GET /agent-transactions/export": [
+        forbidden(query={"agentId": "{agent}", "walletAddress": "{wallet}", "signalId": "{signal}"})
+    ],
     "GET /agent-transactions/{id}": [forbidden(path={"id": "{transaction}"})],
     "GET /agent-historical-swaps": [
         forbidden(

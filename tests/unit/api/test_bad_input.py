@@ -370,6 +370,7 @@ async def test_queries_that_must_be_refused(
         ),
         ("/agent-historical-swaps", ("tokenSymbol", "saleTransactionId", "minProfitLossUsd", "to", "cursor")),
         ("/agent-historical-swaps/export", ("format", "timezone", "currency", "solPrice")),
+        ("/agent-transactions/export", ("format", "timezone", "transactionType", "isDca")),
     ],
 )
 async def test_what_a_form_left_empty_is_left_out(
@@ -473,7 +474,9 @@ async def test_sol_is_no_token_to_trade(api: FakeApi, client: httpx.AsyncClient,
     assert api.signals.rows == {}
 
 
-@pytest.mark.parametrize("path", ["/trading-signals/export", "/agent-historical-swaps/export"])
+@pytest.mark.parametrize(
+    "path", ["/trading-signals/export", "/agent-historical-swaps/export", "/agent-transactions/export"]
+)
 async def test_unknown_formats_of_exports(client: httpx.AsyncClient, agent: Agent, path: str) -> None:
     response = await client.get(PREFIX + path, params={"agentId": str(agent.id), "format": "xml"})
 

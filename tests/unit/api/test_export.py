@@ -6,8 +6,11 @@ import asyncio
 import csv
 import io
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,9 +18,11 @@ import pytest
 from nexgent.api import export
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.queries import SignalRow
+from nexgent.domain.transactions.models import TransactionType
+from nexgent.domain.transactions.queries import TransactionRow
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import SignalId, TokenAddress, UserId
+from nexgent.shared.types import SignalId, TokenAddress, TransactionId, UserId
 from tests.builders import TOKEN, a_closed_trade_row, a_signal_row
 from tests.fakes.api import FakeApi
 
@@ -78,6 +83,60 @@ async def test_the_sol_price_converts_prices_only(
     response = await client.get(f"{SWAPS}?agentId={agent.id}&solPrice=150.5&currency=eur")
 
     assert table(response.text)[1][4:7] == ["0.00185802", "0.00301000", "+12.35"]
+
+
+async def test_transactions(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
+    none = dict.fromkeys(field.name for field in fields(TransactionRow))
+    known: dict[str, Any] = {**none, "agent_id": agent.id, "wallet_address": agent.wallets[0].address}
+    known |= {"type": "SWAP", "value_usd": Decimal("12.50"), "is_dca": False, "is_take_profit": False}
+    known |= {"input_symbol": "=SOL", "input_amount": Decimal("1e-9"), "created_at": SOLD, "updated_at": SOLD}
+    rows = [
+        TransactionRow(
+            **{**known, "id": TransactionId(UUID(int=number)), "time": SOLD + timedelta(seconds=number // 2)}
+        )
+        for number in range(2 * export.BATCH_ROWS + 1)
+    ]
+    api.transactions.rows += rows
+    path = f"/api/v1/agent-transactions/export?agentId={agent.id}&transactionType=SWAP&isDca=false&from=2024-01-01T00:00:00Z"
+
+    lines = table((await client.get(f"{path}&timezone=America/New_York")).text)
+    wanted = api.transactions.wanted
+    objects = (await client.get(f"{path}&format=json")).json()
+    listed = (await client.get(f"/api/v1/agent-transactions?agentId={agent.id}&limit=3")).json()
+
+    newest_first = [str(row.id) for row in reversed(rows)]
+    assert [line[-1] for line in lines[1:]] == newest_first
+    assert [one["id"] for one in objects] == newest_first
+    assert objects[:3] == listed
+    assert dict(zip(lines[0], lines[-1], strict=True)) == {
+        "Time": "Jan 15, 2024 03:45:12 PM",
+        "Type": "SWAP",
+        "Value (USD)": "12.5",
+        "Input Symbol": "'=SOL",
+        "Input Amount": "0.000000001",
+        "DCA": "No",
+        "Take Profit": "No",
+        "Wallet": agent.wallets[0].address,
+        "ID": str(rows[0].id),
+        **dict.fromkeys(
+            (
+                "Input Address",
+                "Output Symbol",
+                "Output Address",
+                "Output Amount",
+                "Fees (SOL)",
+                "Slippage (%)",
+            ),
+            "N/A",
+        ),
+        **dict.fromkeys(("Price Impact (%)", "Signal ID", "Transaction Hash"), "N/A"),
+    }
+    assert wanted is not None
+    assert (wanted.type, wanted.is_dca, wanted.start_time) == (
+        TransactionType.SWAP,
+        False,
+        datetime(2024, 1, 1, tzinfo=UTC),
+    )
 
 
 async def test_signals(api: FakeApi, client: httpx.AsyncClient) -> None:

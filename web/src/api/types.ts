@@ -5,6 +5,7 @@ type Schemas = components['schemas']
 
 export type Agent = Schemas['AgentOut']
 export type ApiKey = Schemas['ApiKeyOut']
+export type Attention = Schemas['NoticeOut']
 export type Balance = Schemas['BalanceOut']
 export type ClosedTrade = Schemas['HistoricalSwapOut']
 export type ConfigVersion = Schemas['ConfigVersionOut']

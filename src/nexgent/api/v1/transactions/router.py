@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from nexgent.api.export import EXPORT_ANSWERS, TOOK_TOO_LONG, exported
 from nexgent.api.fields import parse_uuid
 from nexgent.api.http.access import SessionCaller, TransactionsCaller
 from nexgent.api.http.refusals import FOREIGN, MOVED_ON, UNKNOWN_AGENT, refusals
@@ -14,16 +15,18 @@ from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services, check_signal
 from nexgent.api.http.types import TransactionIdInPath
 from nexgent.api.paging import NEXT_PAGE, Paging
+from nexgent.api.v1.transactions.export import table_of
 from nexgent.api.v1.transactions.schemas import (
     TransactionChangesIn,
     TransactionIn,
     TransactionOut,
-    TransactionsQuery,
+    TransactionsExportQuery,
+    TransactionsPageQuery,
 )
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.ownership import readable_agent, visible_agent, wallet_of
 from nexgent.domain.transactions.models import TransactionRecord
-from nexgent.domain.transactions.queries import TransactionFilter, TransactionRow
+from nexgent.domain.transactions.queries import TransactionRow
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
@@ -70,27 +73,35 @@ async def create_transaction(
     response_model=list[TransactionOut],
 )
 async def list_transactions(
-    query: Annotated[TransactionsQuery, Query()], caller: TransactionsCaller, services: Services
+    query: Annotated[TransactionsPageQuery, Query()], caller: TransactionsCaller, services: Services
 ) -> Response:
     """Return matching transactions."""
     readable_agent(services.directory, query.agent_id, caller.user_id)
-    start_time, end_time = query.bounds("start_time", "end_time")
-    wanted = TransactionFilter(
-        agent_id=query.agent_id,
-        wallet_address=WalletAddress(query.wallet_address) if query.wallet_address is not None else None,
-        type=query.transaction_type,
-        start_time=start_time,
-        end_time=end_time,
-        signal_id=query.signal_id,
-        is_dca=query.is_dca,
-        is_take_profit=query.is_take_profit,
-    )
-    page = _PAGING.page(query)
+    wanted, page = query.wanted(), _PAGING.page(query)
     await services.projections.caught_up()
     rows = await services.transactions.list(wanted, limit=page.asked, offset=page.offset, after=page.after)
     return await _PAGING.answer(
         rows, page, view=TransactionOut.of, mark=lambda row: PageCursor(row.time, row.id)
     )
+
+
+# Before the path whose id it would be taken for.
+@router.get(
+    "/export",
+    summary="Transactions of an agent as a CSV file",
+    response_class=StreamingResponse,
+    responses={**EXPORT_ANSWERS, **refusals(FOREIGN, TOOK_TOO_LONG)},
+)
+async def export_transactions(
+    query: Annotated[TransactionsExportQuery, Query()], caller: TransactionsCaller, services: Services
+) -> Response:
+    """Stream matching transactions, newest first, without a limit.
+
+    Amounts are in full. Texts that a spreadsheet would compute get a leading apostrophe. With `format=json`, an array of the
+    objects of the list.
+    """
+    readable_agent(services.directory, query.agent_id, caller.user_id)
+    return await exported(services, table_of(query, services), as_json=query.as_json)
 
 
 @router.get("/{id}", summary="One transaction")

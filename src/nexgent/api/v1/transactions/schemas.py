@@ -14,7 +14,7 @@ from nexgent.api.encoding import encode
 from nexgent.api.fields import parse_decimal, shown
 from nexgent.api.http.models import ApiModel, Body, left_out
 from nexgent.api.http.problems import problem, problem_text
-from nexgent.api.http.queries import PageQuery, PeriodQuery, not_after, not_before
+from nexgent.api.http.queries import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.types import (
     NUMBER_TEXT,
     AgentIdInQuery,
@@ -33,8 +33,9 @@ from nexgent.api.http.types import (
     WalletInQuery,
 )
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
-from nexgent.domain.transactions.queries import TransactionRow
+from nexgent.domain.transactions.queries import TransactionFilter, TransactionRow
 from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.types import WalletAddress
 
 _TYPES = ", ".join(kind.value for kind in TransactionType)
 _VALUE_LIMIT_USD = Decimal(10) ** 20
@@ -92,7 +93,7 @@ Price = Annotated[Decimal | None, GivenNumber(below=Decimal(10) ** 32, least=Dec
 Rate = Annotated[Decimal | None, GivenNumber(below=Decimal(10) ** 12)]
 
 
-class TransactionsQuery(PeriodQuery, PageQuery):
+class TransactionsQuery(PeriodQuery):
     """Which transactions of an agent."""
 
     agent_id: AgentIdInQuery = Field(description="The agent")
@@ -110,6 +111,28 @@ class TransactionsQuery(PeriodQuery, PageQuery):
     signal_id: SignalInQuery = Field(default=None, description="Only of this signal")
     is_dca: FlagInQuery = Field(default=None, description="true or false")
     is_take_profit: FlagInQuery = Field(default=None, description="true or false")
+
+    def wanted(self) -> TransactionFilter:
+        """Return the filter. Raises `InvalidInputError`."""
+        start_time, end_time = self.bounds("start_time", "end_time")
+        return TransactionFilter(
+            agent_id=self.agent_id,
+            wallet_address=WalletAddress(self.wallet_address) if self.wallet_address is not None else None,
+            type=self.transaction_type,
+            start_time=start_time,
+            end_time=end_time,
+            signal_id=self.signal_id,
+            is_dca=self.is_dca,
+            is_take_profit=self.is_take_profit,
+        )
+
+
+class TransactionsPageQuery(TransactionsQuery, PageQuery):
+    """Which page of an agent's transactions."""
+
+
+class TransactionsExportQuery(TransactionsQuery, ExportQuery):
+    """Which transactions of an agent make a file."""
 
 
 class TransactionFacts(Body):

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-CCupqwBo.js","./index-CPq5DqfW.js","./index-zs2yjoEf.css","./LineChart-CaCKniBs.css","./CandleChart-C5Veqx6C.js","./candles-B3hdq5y7.js","./CandleChart-Bu-RMDMi.css"])))=>i.map(i=>d[i]);
-import{Q as t,R as o}from"./index-CPq5DqfW.js";const e=t(()=>o(()=>import("./LineChart-CCupqwBo.js"),__vite__mapDeps([0,1,2,3]),import.meta.url)),_=t(()=>o(()=>import("./CandleChart-C5Veqx6C.js"),__vite__mapDeps([4,5,1,2,6]),import.meta.url));export{_ as C,e as L};
