@@ -64,6 +64,7 @@ from tests.builders import USER
 from tests.fakes.account import FakeFigures, FakeKeyRows, FakeOverview
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.bookkeeping import (
+    FakeEmptyBalances,
     FakeHandEntries,
     FakeSignalEdits,
     journaled_closed_trade,
@@ -632,6 +633,7 @@ class FakeApi:
         self.closed_trades.signals = self.signals
         self.transactions.journal = self.closed_trades.journal = engine.journal
         self.hand_entries = FakeHandEntries(engine.journal)
+        self.empty_balances = FakeEmptyBalances(engine.journal)
         self.projections = FakeProjections()
         self.servers = FakeServers()
         self.health = FakeHealth()
@@ -661,6 +663,7 @@ class FakeApi:
                 transactions=self.transactions,
                 closed_trades=self.closed_trades,
                 hand_entries=self.hand_entries,
+                empty_balances=self.empty_balances,
                 figures=self.figures,
                 all_figures=self.all_figures,
                 recorded_prices=self.prices,

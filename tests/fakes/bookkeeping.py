@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
+from uuid import UUID
 
-from nexgent.domain.bookkeeping.ports import StreamExcerpt
+from nexgent.domain.bookkeeping.ports import OwnedBalance, StreamExcerpt
 from nexgent.domain.ledger.models import (
     ClosedTradeRecorded,
     Recorded,
@@ -13,10 +15,12 @@ from nexgent.domain.ledger.models import (
     TransactionRemoved,
     WalletReset,
 )
+from nexgent.domain.ledger.state import Balance
 from nexgent.domain.signals.models import Signal, SignalChanges
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.transactions.queries import ClosedTradeRow, TransactionRow
 from nexgent.infrastructure.database.projection.project import project
+from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import (
     AgentId,
     ClosedTradeId,
@@ -109,6 +113,39 @@ class FakeHandEntries:
             and entry.wallet_address == wallet
             for entry in self._journal.entries
         )
+
+
+class FakeEmptyBalances:
+    """Implements `EmptyBalances`; `away` makes the tables unreachable."""
+
+    def __init__(self, journal: FakeJournal) -> None:
+        self._journal = journal
+        self.away = False
+
+    async def of_wallets(self, wallets: Collection[WalletAddress]) -> Sequence[OwnedBalance]:
+        return [owned for owned in self._all() if owned.wallet_address in wallets]
+
+    async def find(self, wanted: UUID) -> OwnedBalance | None:
+        return next((owned for owned in self._all() if owned.id == wanted), None)
+
+    def _all(self) -> list[OwnedBalance]:
+        if self.away:
+            raise UnavailableError("The tables are not available at present; try again shortly")
+        return [
+            OwnedBalance(
+                AgentId(row.agent_id),
+                WalletAddress(row.wallet_address),
+                Balance(
+                    TokenAddress(row.token_address),
+                    row.new_symbol or row.token_symbol,
+                    row.decimals,
+                    0,
+                    row.last_updated,
+                ),
+            )
+            for row in project(self._journal.entries).balances.values()
+            if not row.delta_raw
+        ]
 
 
 class FakeSignalEdits:

@@ -27,7 +27,7 @@ from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
-from nexgent.domain.bookkeeping.ports import HandEntries
+from nexgent.domain.bookkeeping.ports import EmptyBalances, HandEntries
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.idempotency.ports import AnswerStore
@@ -57,6 +57,7 @@ from nexgent.domain.users.web_links import WebLinks
 from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.balances import PostgresEmptyBalances
 from nexgent.infrastructure.database.stores.overview import PostgresOverview
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
 from nexgent.infrastructure.database.stores.price_history import PostgresPriceHistory
@@ -84,6 +85,7 @@ class ApiPorts:
     transactions: TransactionQueries
     closed_trades: ClosedTradeQueries
     hand_entries: HandEntries
+    empty_balances: EmptyBalances
     figures: PerformanceQueries
     all_figures: OverviewQueries
     recorded_prices: PriceHistoryQueries
@@ -123,6 +125,7 @@ def api_ports(
         transactions=PostgresTransactionQueries(pool),
         closed_trades=PostgresClosedTradeQueries(pool),
         hand_entries=PostgresHandEntries(pool),
+        empty_balances=PostgresEmptyBalances(pool),
         figures=PostgresPerformance(pool),
         all_figures=PostgresOverview(pool),
         recorded_prices=PostgresPriceHistory(pool),
@@ -212,6 +215,7 @@ def build_api_services(
             ledger=ledger,
             decimals=ports.decimals,
             entries=ports.hand_entries,
+            empty_balances=ports.empty_balances,
             transactions=ports.transactions,
             closed_trades=ports.closed_trades,
             projections=ports.projections,

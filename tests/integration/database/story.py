@@ -58,10 +58,14 @@ class Story:
         self.agent_id = agent_id or AgentId(new_id())
         self.wallet = wallet or WalletAddress(f"sim_{self.agent_id.hex}")
         self.state = WalletState(self.wallet, self.agent_id, seq)
+        self.waited = timedelta(0)
 
     @property
     def now(self) -> datetime:
-        return T0 + timedelta(seconds=self.state.seq, microseconds=7)
+        return T0 + self.waited + timedelta(seconds=self.state.seq, microseconds=7)
+
+    def wait(self, minutes: int) -> None:
+        self.waited += timedelta(minutes=minutes)
 
     def add(self, body: EntryBody, *legs: tuple[Account, TokenAddress, int]) -> Entry:
         postings = tuple(
@@ -263,7 +267,8 @@ class Story:
         return [intended, self.bought(intended, signal_id)]
 
     def sell(self) -> list[Entry]:
-        intended = self.intend(position=next(iter(self.state.positions.values())))
+        position = next(iter(self.state.positions.values()))
+        intended = self.intend(position=position, token=position.token_address)
         return [intended, self.sold(intended)]
 
 

@@ -16,8 +16,8 @@ from nexgent.bootstrap.projections import CaughtUp
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, Wallet
-from nexgent.domain.bookkeeping.balances import balance_id
 from nexgent.domain.bookkeeping.errors import EngineRecordError, TransactionInUseError
+from nexgent.domain.bookkeeping.ports import balance_id
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import Bookkeeping, bookkeeping
 from nexgent.domain.ledger.ledger import Ledger
@@ -30,6 +30,7 @@ from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
+from nexgent.infrastructure.database.stores.balances import PostgresEmptyBalances
 from nexgent.infrastructure.database.stores.queries import (
     PostgresClosedTradeQueries,
     PostgresTransactionQueries,
@@ -150,6 +151,7 @@ async def desk(database_url: str, journal: PostgresJournal, projector: Projector
         ledger=ledger,
         decimals=FakeDecimals(),
         entries=PostgresHandEntries(pool),
+        empty_balances=PostgresEmptyBalances(pool),
         transactions=PostgresTransactionQueries(pool),
         closed_trades=PostgresClosedTradeQueries(pool),
         projections=CaughtUp(projector, ledger),

@@ -135,3 +135,19 @@ async def test_what_lives_on_in_the_wallet_of_a_deleted_agent_is_found(
         ("position", problem),
         ("intent", problem),
     ]
+
+
+async def test_a_copy_that_an_emptied_balance_left_behind_is_found(
+    story: Story, journal: PostgresJournal, database_url: str
+) -> None:
+    more = story.sell()
+    story.wait(minutes=2)
+    await journal.append([*more, story.deposit()])
+    assert TOKEN not in story.state.balances
+
+    async def cached(agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
+        return b'{"balance": "1.5"}' if mint == TOKEN else None
+
+    (difference,) = (await verify(database_url, cached_balance=cached)).differences
+
+    assert (difference.subject, difference.journal, difference.redis) == (TOKEN, "0", "1500000")

@@ -21,7 +21,7 @@ from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.audit.ports import AuditLog
-from nexgent.domain.bookkeeping.ports import HandEntries
+from nexgent.domain.bookkeeping.ports import EmptyBalances, HandEntries
 from nexgent.domain.idempotency.ports import AnswerStore
 from nexgent.domain.ledger.ports import Journal
 from nexgent.domain.performance.models import Snapshot
@@ -47,9 +47,11 @@ from nexgent.infrastructure.cache.sessions import RedisSessionStore
 from nexgent.infrastructure.cache.web_links import RedisLinkStore
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.api_keys import PostgresApiKeyRepository
 from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
+from nexgent.infrastructure.database.stores.balances import PostgresEmptyBalances
 from nexgent.infrastructure.database.stores.idempotency import PostgresAnswerStore
 from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
@@ -71,7 +73,7 @@ from tests.builders import an_agent
 from tests.fakes.account import FakeFigures, FakeKeyRows
 from tests.fakes.api import FakeAgents, FakeAttempts, FakeKeys, FakeRecords, FakeSessionStore, FakeUsers
 from tests.fakes.audit import FakeAuditLog
-from tests.fakes.bookkeeping import FakeHandEntries, FakeSignalEdits
+from tests.fakes.bookkeeping import FakeEmptyBalances, FakeHandEntries, FakeSignalEdits
 from tests.fakes.clock import FakeClock
 from tests.fakes.copies import NOTHING, FakeCopies
 from tests.fakes.engine import FakeEngine
@@ -83,11 +85,11 @@ from tests.fakes.tickets import FakeTickets
 from tests.fakes.wallets import FakeWallets
 from tests.fakes.web_links import FakeLinks
 from tests.fakes.webhooks import FakeWebhooks
-from tests.integration.database.conftest import journal
+from tests.integration.database.conftest import journal, projector
 from tests.integration.database.story import Story, add_owners
 from tests.integration.repositories.conftest import Pool, add_user, pool
 
-__all__ = ["journal", "pool"]
+__all__ = ["journal", "pool", "projector"]
 
 SECRET = SecretStr("a secret of tests, 32 characters long")
 
@@ -109,6 +111,7 @@ class Stores(Protocol):
     attempts: LoginAttempts
     audit: AuditLog
     edits: SignalEdits
+    empty_balances: EmptyBalances
     figures: PerformanceQueries
     hand_entries: HandEntries
     journal: Journal
@@ -136,6 +139,10 @@ class Stores(Protocol):
         """Add a user."""
         ...
 
+    async def projected(self) -> None:
+        """Let the tables contain what is in the journal."""
+        ...
+
     async def story(self) -> Story:
         """Add a user, an agent and its wallet, of which nothing is in the journal yet."""
         ...
@@ -155,6 +162,7 @@ class FakeStores:
         self.attempts: LoginAttempts = FakeAttempts()
         self.figures: PerformanceQueries = self._figures
         self.snapshots: Snapshots = self._figures
+        self.empty_balances: EmptyBalances = FakeEmptyBalances(self._journal)
         self.hand_entries: HandEntries = FakeHandEntries(self._journal)
         users, keys, webhooks = FakeUsers(), FakeKeyRows(known), FakeWebhooks()
         users.keys, users.webhooks = keys, webhooks
@@ -185,6 +193,9 @@ class FakeStores:
     async def user(self) -> UserId:
         return UserId(new_id())
 
+    async def projected(self) -> None:
+        pass
+
     async def story(self) -> Story:
         story = Story()
         self._journal.add_wallet(story.wallet, story.agent_id)
@@ -194,8 +205,10 @@ class FakeStores:
 class RealStores:
     """In PostgreSQL."""
 
-    def __init__(self, pool: Pool, journal: PostgresJournal, trails: PostgresTrailStore) -> None:
-        self._pool = pool
+    def __init__(
+        self, pool: Pool, journal: PostgresJournal, trails: PostgresTrailStore, projector: Projector
+    ) -> None:
+        self._pool, self._projector = pool, projector
         performance = PostgresPerformance(pool)
         agents = PostgresAgentRepository(pool)
         self.agents: AgentRepository = agents
@@ -203,6 +216,7 @@ class RealStores:
         self.attempts: LoginAttempts = PostgresLoginAttempts(pool)
         self.figures: PerformanceQueries = performance
         self.snapshots: Snapshots = performance
+        self.empty_balances: EmptyBalances = PostgresEmptyBalances(pool)
         self.hand_entries: HandEntries = PostgresHandEntries(pool)
         self.users: UserRepository = PostgresUserRepository(pool)
         self.wallets: WalletRepository = PostgresWalletRepository(pool)
@@ -247,6 +261,9 @@ class RealStores:
     async def user(self) -> UserId:
         return await add_user(self._pool)
 
+    async def projected(self) -> None:
+        await self._projector.project_all()
+
     async def story(self) -> Story:
         story = Story()
         async with self._pool.acquire() as connection:
@@ -265,7 +282,7 @@ async def trails(database_url: str) -> AsyncIterator[PostgresTrailStore]:
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
         return FakeStores()
-    return RealStores(*(request.getfixturevalue(name) for name in ("pool", "journal", "trails")))
+    return RealStores(*(request.getfixturevalue(name) for name in ("pool", "journal", "trails", "projector")))
 
 
 @pytest.fixture(params=["fake", "real"])

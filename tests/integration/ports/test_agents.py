@@ -12,19 +12,26 @@ from nexgent.domain.agents.config import DEFAULT_CONFIG, to_json_dict, update_co
 from nexgent.domain.agents.config_history import MOST_VERSIONS
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import TradingMode, Wallet
+from nexgent.domain.bookkeeping.ports import balance_id
 from nexgent.domain.ledger.models import (
+    Account,
+    BalanceRemoved,
     ClosedTradeRecorded,
+    Entry,
     TransactionEdited,
     TransactionRemoved,
     WalletReset,
 )
+from nexgent.domain.ledger.state import Balance
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.domain.transactions.models import ClosedTradeRecord, TransactionType
 from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletInUseError
 from nexgent.shared.errors import ConflictError
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, WalletAddress
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import AgentId, ClosedTradeId, TokenAddress, TransactionId, WalletAddress
 from tests.builders import T0, TOKEN, a_closed_trade_row, a_snapshot, an_agent
+from tests.integration.database.story import DECIMALS
 from tests.integration.ports.conftest import Stores
 
 HOUR = timedelta(hours=1)
@@ -215,3 +222,34 @@ async def test_what_was_entered_by_hand_is_found(stores: Stores) -> None:
     )
     assert await stores.hand_entries.is_recorded_by_hand(story.wallet, closed.id)
     assert not await stores.hand_entries.is_recorded_by_hand(other.wallet, closed.id)
+
+
+async def test_empty_balances_are_listed_and_found_whatever_the_ledger_has_forgotten(stores: Stores) -> None:
+    story, other = await stores.story(), await stores.story()
+    entries: list[Entry] = [story.deposit()]
+    for name in ("A", "B", "C"):
+        entries += story.buy(token=TokenAddress(name * 44))
+        entries += story.sell()
+        story.wait(minutes=2)
+    struck = story.add(
+        BalanceRemoved(TokenAddress("C" * 44), "x"),
+        (Account.WALLET, TokenAddress("C" * 44), 0),
+        (Account.ADJUSTMENT, TokenAddress("C" * 44), 0),
+    )
+    sold = entries[4]
+    await stores.journal.append([*entries, struck, other.deposit(), *other.buy()])
+    await stores.projected()
+
+    found = await stores.empty_balances.of_wallets([story.wallet, other.wallet])
+
+    assert sorted(owned.balance.mint for owned in found) == ["A" * 44, "B" * 44]
+    (first,) = (owned for owned in found if owned.balance.mint == "A" * 44)
+    assert (first.agent_id, first.wallet_address) == (story.agent_id, story.wallet)
+    assert first.balance == Balance(TokenAddress("A" * 44), "TKN", DECIMALS, 0, sold.at)
+    assert await stores.empty_balances.find(first.id) == first
+    assert await stores.empty_balances.find(balance_id(story.wallet, SOL_MINT)) is None
+    assert await stores.empty_balances.of_wallets([other.wallet]) == []
+    # What is read back is what was folded: neither has them any more.
+    (stored,) = await stores.journal.load([story.wallet])
+    assert stored == story.state
+    assert set(stored.balances) == {SOL_MINT}

@@ -150,6 +150,19 @@ def test_only_changed_balances_are_written_and_vanished_ones_deleted() -> None:
     assert set(third.values) == {sol_key}
 
 
+def test_an_emptied_balance_has_no_copy() -> None:
+    state = MirrorState(KEYS)
+    agent_id, wallet, token = AgentId(new_id()), WalletAddress("sim_W"), TokenAddress("Mint")
+    held = Balance(token, "TKN", 6, 7, T0)
+    batch = WriteBatch()
+    for seq, balance in enumerate((held, replace(held, amount_raw=0)), 1):
+        state.absorb(EntriesRecorded((), (WalletState(wallet, agent_id, seq, {token: balance}),), seq))
+        batch = WriteBatch()
+        state.take(10, batch)
+
+    assert commands_of(batch) == [("unlink", {KEYS.balance(agent_id, wallet, token)})]
+
+
 def test_a_state_of_an_older_entry_is_ignored() -> None:
     state = MirrorState(KEYS)
     agent_id, wallet = AgentId(new_id()), WalletAddress("sim_W")

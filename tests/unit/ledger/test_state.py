@@ -20,6 +20,7 @@ from nexgent.domain.ledger.errors import (
 from nexgent.domain.ledger.models import (
     Account,
     Adjusted,
+    BalanceRemoved,
     Entry,
     Intent,
     Posting,
@@ -106,6 +107,51 @@ def test_the_end_of_one_trade_leaves_the_others_open() -> None:
     for body in (TradeExpired(one.id, "again"), TradeFailed(one.id, "X", "again")):
         with pytest.raises(LedgerInvariantError):
             apply(state, an_entry(5, body))
+
+
+def test_what_was_emptied_leaves_the_state_a_minute_later() -> None:
+    story = Story()
+    story.deposit()
+    for number in range(20):
+        story.buy(token=TokenAddress(f"Mint{number}"))
+        story.sell()
+        # A node may still answer with what was there before: what was emptied just now is known.
+        assert story.state.balances[TokenAddress(f"Mint{number}")].amount_raw == 0
+        story.wait(minutes=2)
+
+    assert list(story.state.balances) == [SOL_MINT, TokenAddress("Mint19")]
+    story.deposit()
+    assert list(story.state.balances) == [SOL_MINT]
+    assert story.state.balance_raw(TokenAddress("Mint7")) == 0
+
+
+def test_what_changed_last_stays_however_long_nothing_happens() -> None:
+    story = Story()
+    story.deposit(5)
+    story.wait(minutes=60)
+    emptied = story.add(
+        Adjusted(SOL_MINT, "x"), (Account.WALLET, SOL_MINT, -5), (Account.ADJUSTMENT, SOL_MINT, 5)
+    )
+    story.wait(minutes=60)
+    story.add(Adjusted(MINT, "x"))
+
+    assert {mint: balance.updated_at for mint, balance in story.state.balances.items()} == {
+        SOL_MINT: emptied.at
+    }
+
+
+def test_a_balance_that_left_the_state_can_be_removed_and_comes_back() -> None:
+    story = Story()
+    for amount in (7, -7):
+        story.add(Adjusted(MINT, "x"), (Account.WALLET, MINT, amount), (Account.ADJUSTMENT, MINT, -amount))
+    story.wait(minutes=2)
+    story.deposit()
+    assert MINT not in story.state.balances
+
+    story.add(BalanceRemoved(MINT, "x"), (Account.WALLET, MINT, 0), (Account.ADJUSTMENT, MINT, 0))
+    assert MINT not in story.state.balances
+    story.add(Adjusted(MINT, "x"), (Account.WALLET, MINT, 3), (Account.ADJUSTMENT, MINT, -3))
+    assert story.state.balance_raw(MINT) == 3
 
 
 def test_an_adjustment_renames_a_balance_only_when_it_says_how_and_what() -> None:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.bookkeeping.balances import balance_id
 from nexgent.domain.bookkeeping.booked import booked_transaction
-from nexgent.domain.bookkeeping.errors import UnknownTransactionError
+from nexgent.domain.bookkeeping.errors import BalanceExistsError, UnknownBalanceError, UnknownTransactionError
+from nexgent.domain.bookkeeping.ports import balance_id
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import Bookkeeping, bookkeeping
 from nexgent.domain.ledger.errors import LedgerInvariantError
@@ -29,15 +29,17 @@ from nexgent.domain.ledger.models import (
     WalletReset,
 )
 from nexgent.domain.ledger.state import check_postings
+from nexgent.domain.positions.models import CloseReason
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.transactions.models import TransactionRecord, TransactionType
 from nexgent.domain.wallets.errors import WalletBusyError
-from nexgent.shared.errors import NexgentError
+from nexgent.shared.errors import NexgentError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import EntryId, TokenAddress, TransactionId
+from nexgent.shared.types import EntryId, TokenAddress, TransactionId, UserId
 from tests.builders import T0, TOKEN, USER, an_agent
 from tests.fakes.api import FakeClosedTrades, FakeProjections, FakeTransactions
-from tests.fakes.bookkeeping import FakeHandEntries
+from tests.fakes.bookkeeping import FakeEmptyBalances, FakeHandEntries
 from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeDecimals
 
@@ -51,6 +53,7 @@ class Desk:
     def __init__(self) -> None:
         self.engine = FakeEngine()
         self.entries = FakeHandEntries(self.engine.journal)
+        self.empty = FakeEmptyBalances(self.engine.journal)
         transactions, trades = FakeTransactions(), FakeClosedTrades()
         transactions.journal = trades.journal = self.engine.journal
         self.books: Bookkeeping = bookkeeping(
@@ -58,6 +61,7 @@ class Desk:
             ledger=self.engine.ledger,
             decimals=FakeDecimals(),
             entries=self.entries,
+            empty_balances=self.empty,
             transactions=transactions,
             closed_trades=trades,
             projections=FakeProjections(),
@@ -326,3 +330,65 @@ async def test_a_new_symbol_stays_when_the_balance_moves() -> None:
     assert (renamed.balance.symbol, renamed.balance.amount_raw) == ("wSOL", 10_000_000_000)
     assert (held.symbol, held.amount_raw) == ("wSOL", 11_000_000_000)
     assert isinstance(desk.engine.journal.entries[-2].body, Adjusted)
+
+
+async def desk_that_sold_long_ago() -> tuple[Desk, UUID]:
+    """Return a desk whose ledger has forgotten the balance of a token it sold, and the balance's id."""
+    desk = Desk()
+    agent = await desk.open()
+    await desk.engine.buy([agent], size_sol=Decimal(1))
+    (position,) = desk.engine.positions(agent)
+    await desk.engine.sales.execute(
+        ClosePositionRequest(wallet_address=desk.wallet, position_id=position.id, reason=CloseReason.MANUAL)
+    )
+    desk.engine.clock.advance(120)
+    await desk.record(TransactionType.DEPOSIT, Decimal(1))
+    assert TOKEN not in desk.engine.ledger.head(desk.wallet).balances
+    return desk, balance_id(desk.wallet, TOKEN)
+
+
+async def test_a_balance_that_was_sold_long_ago_is_listed_and_can_be_changed() -> None:
+    desk, wanted = await desk_that_sold_long_ago()
+    books = desk.books
+
+    listed = await books.balances.of_agent(desk.agent)
+    assert [(owned.balance.mint, owned.balance.amount_raw > 0) for owned in listed] == [
+        (SOL_MINT, True),
+        (TOKEN, False),
+    ]
+    found = await books.balances.owned(wanted, USER)
+    with pytest.raises(UnknownBalanceError):
+        await books.balances.owned(wanted, UserId(new_id()))
+    with pytest.raises(BalanceExistsError):
+        await books.create_balance.execute(desk.agent.wallets[0], TOKEN, "EXM", Decimal(1))
+    renamed = await books.update_balance.execute(wanted, USER, amount=None, symbol="NEW")
+    filled = await books.update_balance.execute(wanted, USER, amount=Decimal(2), symbol=None)
+
+    assert (found.balance.amount_raw, renamed.balance.amount_raw) == (0, 0)
+    assert (filled.balance.symbol, filled.balance.amount_raw) == ("NEW", 2_000_000)
+    assert desk.balance(TOKEN) == 2_000_000
+    desk.check()
+
+
+async def test_a_balance_that_was_sold_long_ago_can_be_removed() -> None:
+    desk, wanted = await desk_that_sold_long_ago()
+
+    await desk.books.remove_balance.execute(wanted, USER)
+
+    assert await desk.empty.find(wanted) is None
+    with pytest.raises(UnknownBalanceError):
+        await desk.books.remove_balance.execute(wanted, USER)
+    await desk.books.create_balance.execute(desk.agent.wallets[0], TOKEN, "EXM", Decimal(1))
+    assert desk.balance(TOKEN) == 1_000_000
+    desk.check()
+
+
+async def test_what_is_held_is_listed_without_the_tables() -> None:
+    desk, wanted = await desk_that_sold_long_ago()
+    desk.empty.away = True
+
+    (held,) = await desk.books.balances.of_agent(desk.agent)
+
+    assert held.balance.mint == SOL_MINT
+    with pytest.raises(UnavailableError):
+        await desk.books.balances.owned(wanted, USER)

@@ -2,61 +2,82 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
 from decimal import Decimal
 from uuid import UUID
 
 from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent
 from nexgent.domain.bookkeeping.errors import UnknownBalanceError
+from nexgent.domain.bookkeeping.ports import EmptyBalances, OwnedBalance
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.state import Balance
-from nexgent.shared.errors import InvalidInputError
-from nexgent.shared.ids import derived_id
+from nexgent.domain.ledger.state import Balance, WalletState
+from nexgent.shared.errors import InvalidInputError, UnavailableError
 from nexgent.shared.money import MAX_RAW, from_raw, to_raw
-from nexgent.shared.types import AgentId, TokenAddress, UserId, WalletAddress
+from nexgent.shared.types import TokenAddress, UserId, WalletAddress
 
 BY_HAND = "set by hand"
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedBalance:
-    """A balance and whose it is."""
-
-    agent_id: AgentId
-    wallet_address: WalletAddress
-    balance: Balance
-
-    @property
-    def id(self) -> UUID:
-        """The balance's id in the contract."""
-        return balance_id(self.wallet_address, self.balance.mint)
-
-
-def balance_id(wallet: WalletAddress, mint: TokenAddress) -> UUID:
-    """Return the id of a balance: the same here and in the read tables."""
-    return derived_id("balance", wallet, mint)
-
-
 class BalanceFinder:
-    """Finds a balance of one of the user's agents by its id; a foreign one looks like a missing one."""
+    """Finds balances of agents: what the ledger holds, and beside that the empty ones that only the read tables list."""
 
-    def __init__(self, *, directory: AgentDirectory, ledger: Ledger) -> None:
+    def __init__(self, *, directory: AgentDirectory, ledger: Ledger, empty: EmptyBalances) -> None:
         self._directory = directory
         self._ledger = ledger
+        self._empty = empty
+
+    async def of_agent(self, agent: Agent, only: WalletAddress | None = None) -> list[OwnedBalance]:
+        """Return the balances of an agent's wallets, or of one of them, last changed first.
+
+        While the tables cannot be read, empty ones may be missing. Raises `JournalUnavailableError`.
+        """
+        wallets = [wallet.address for wallet in agent.wallets if only is None or wallet.address == only]
+        found: dict[UUID, OwnedBalance] = {}
+        with suppress(UnavailableError):
+            found = {owned.id: owned for owned in await self._empty.of_wallets(wallets)}
+        for wallet in wallets:
+            found |= {owned.id: owned for owned in await self._held(wallet)}
+        return sorted(
+            found.values(), key=lambda owned: (owned.balance.updated_at, owned.balance.mint), reverse=True
+        )
 
     async def owned(self, wanted: UUID, user_id: UserId) -> OwnedBalance:
-        """Return the balance. Raises `UnknownBalanceError`, `UnavailableError`."""
-        for agent in self._directory.of_user(user_id):
-            for wallet in agent.wallets:
-                try:
-                    state = await self._ledger.fresh(wallet.address)
-                except UnknownWalletError:
-                    continue
-                for mint, balance in state.balances.items():
-                    if balance_id(wallet.address, mint) == wanted:
-                        return OwnedBalance(agent.id, wallet.address, balance)
+        """Return a balance of one of the user's agents by its id; a foreign one looks like a missing one.
+
+        Raises `UnknownBalanceError`, `UnavailableError`.
+        """
+        wallets = [wallet.address for agent in self._directory.of_user(user_id) for wallet in agent.wallets]
+        for wallet in wallets:
+            for owned in await self._held(wallet):
+                if owned.id == wanted:
+                    return owned
+        empty = await self._empty.find(wanted)
+        if empty is None or empty.wallet_address not in wallets:
+            raise UnknownBalanceError
+        return empty
+
+    async def _held(self, wallet: WalletAddress) -> list[OwnedBalance]:
+        """Return what the ledger knows of a wallet; one without any entry holds nothing."""
+        try:
+            state = await self._ledger.fresh(wallet)
+        except UnknownWalletError:
+            return []
+        return [OwnedBalance(state.agent_id, wallet, balance) for balance in state.balances.values()]
+
+
+def balance_now(state: WalletState, found: OwnedBalance) -> Balance:
+    """Return a balance as the newest state has it; one that was found empty may have left the state.
+
+    Raises `UnknownBalanceError` when it was struck off the books meanwhile.
+    """
+    held = state.balances.get(found.balance.mint)
+    if held is not None:
+        return held
+    if found.balance.amount_raw:
         raise UnknownBalanceError
+    return found.balance
 
 
 def raw_amount(amount: Decimal, decimals: int) -> int:

@@ -8,9 +8,10 @@ from decimal import Decimal
 import structlog
 
 from nexgent.domain.agents.models import Wallet
-from nexgent.domain.bookkeeping.balances import BY_HAND, OwnedBalance, raw_amount
+from nexgent.domain.bookkeeping.balances import BY_HAND, raw_amount
 from nexgent.domain.bookkeeping.booking import book
 from nexgent.domain.bookkeeping.errors import BalanceExistsError
+from nexgent.domain.bookkeeping.ports import EmptyBalances, OwnedBalance, balance_id
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, EntryBody, Posting
 from nexgent.domain.ledger.postings import Token
@@ -25,8 +26,9 @@ log = structlog.get_logger(__name__)
 class CreateBalance:
     """The amount, perhaps zero, comes from the adjustment account."""
 
-    def __init__(self, *, ledger: Ledger, decimals: TokenDecimals) -> None:
+    def __init__(self, *, ledger: Ledger, decimals: TokenDecimals, empty: EmptyBalances) -> None:
         self._ledger = ledger
+        self._empty = empty
         self._decimals = decimals
 
     async def execute(self, wallet: Wallet, mint: TokenAddress, symbol: str, amount: Decimal) -> OwnedBalance:
@@ -35,6 +37,8 @@ class CreateBalance:
         Raises `BalanceExistsError`, `InvalidInputError`, `InvalidTokenError`, `ConflictError`, `UnavailableError`.
         """
         if mint in (await self._ledger.fresh(wallet.address)).balances:
+            raise BalanceExistsError(wallet.address, mint)
+        if await self._empty.find(balance_id(wallet.address, mint)) is not None:
             raise BalanceExistsError(wallet.address, mint)
         decimals = SOL_DECIMALS if mint == SOL_MINT else await self._decimals.decimals(mint)
         amount_raw = raw_amount(amount, decimals)

@@ -11,7 +11,7 @@ from nexgent.shared.types import PositionId, TokenAddress, TransactionId, Wallet
 
 
 class BalanceNotFoundError(RejectedError):
-    """The wallet never held the token that a transaction takes from it."""
+    """The wallet holds nothing of the token that a transaction takes from it."""
 
     code = "BALANCE_NOT_FOUND"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from nexgent.domain.ledger.models import Entry
-from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, WalletAddress
+from nexgent.domain.ledger.state import Balance
+from nexgent.shared.ids import derived_id
+from nexgent.shared.types import AgentId, ClosedTradeId, TokenAddress, TransactionId, WalletAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,38 @@ class StreamExcerpt:
 
     seq: int
     entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedBalance:
+    """A balance and whose it is."""
+
+    agent_id: AgentId
+    wallet_address: WalletAddress
+    balance: Balance
+
+    @property
+    def id(self) -> UUID:
+        """The balance's id in the contract."""
+        return balance_id(self.wallet_address, self.balance.mint)
+
+
+def balance_id(wallet: WalletAddress, mint: TokenAddress) -> UUID:
+    """Return the id of a balance: the same here and in the read tables."""
+    return derived_id("balance", wallet, mint)
+
+
+class EmptyBalances(Protocol):
+    """Balances of zero that the read tables list; the ledger forgets them after a while.
+
+    All methods raise `UnavailableError` when the tables cannot be read.
+    """
+
+    async def of_wallets(self, wallets: Collection[WalletAddress]) -> Sequence[OwnedBalance]:
+        """Return those of some wallets, in no order."""
+
+    async def find(self, wanted: UUID) -> OwnedBalance | None:
+        """Return the one with an id, whosever it is."""
 
 
 class HandEntries(Protocol):

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import structlog
 
-from nexgent.domain.bookkeeping.balances import BY_HAND, BalanceFinder, OwnedBalance, raw_amount
+from nexgent.domain.bookkeeping.balances import BY_HAND, BalanceFinder, balance_now, raw_amount
 from nexgent.domain.bookkeeping.booking import book
-from nexgent.domain.bookkeeping.errors import BalanceInUseError, UnknownBalanceError
+from nexgent.domain.bookkeeping.errors import BalanceInUseError
+from nexgent.domain.bookkeeping.ports import OwnedBalance
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, EntryBody, Posting
 from nexgent.domain.ledger.state import Balance, WalletState
@@ -42,9 +43,7 @@ class UpdateBalance:
 
         def decide(state: WalletState) -> tuple[EntryBody, Sequence[Posting]]:
             nonlocal after
-            held = state.balances.get(mint)
-            if held is None:
-                raise UnknownBalanceError
+            held = balance_now(state, found)
             after_raw = held.amount_raw if wanted_raw is None else wanted_raw
             if after_raw < held.amount_raw:
                 require_free(state, mint, held, after_raw)

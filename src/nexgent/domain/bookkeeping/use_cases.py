@@ -10,7 +10,7 @@ from nexgent.domain.bookkeeping.booked import BookedTransactions
 from nexgent.domain.bookkeeping.create_balance import CreateBalance
 from nexgent.domain.bookkeeping.edit_closed_trade import EditClosedTrade
 from nexgent.domain.bookkeeping.edit_transaction import EditTransaction
-from nexgent.domain.bookkeeping.ports import HandEntries
+from nexgent.domain.bookkeeping.ports import EmptyBalances, HandEntries
 from nexgent.domain.bookkeeping.record_closed_trade import RecordClosedTrade
 from nexgent.domain.bookkeeping.remove_balance import RemoveBalance
 from nexgent.domain.bookkeeping.remove_closed_trade import RemoveClosedTrade
@@ -27,6 +27,7 @@ from nexgent.domain.transactions.queries import ClosedTradeQueries, TransactionQ
 class Bookkeeping:
     """The use cases."""
 
+    balances: BalanceFinder
     create_balance: CreateBalance
     update_balance: UpdateBalance
     remove_balance: RemoveBalance
@@ -43,18 +44,20 @@ def bookkeeping(
     ledger: Ledger,
     decimals: TokenDecimals,
     entries: HandEntries,
+    empty_balances: EmptyBalances,
     transactions: TransactionQueries,
     closed_trades: ClosedTradeQueries,
     projections: Projections,
 ) -> Bookkeeping:
     """Return the use cases over one ledger."""
-    finder = BalanceFinder(directory=directory, ledger=ledger)
+    finder = BalanceFinder(directory=directory, ledger=ledger, empty=empty_balances)
     booked = BookedTransactions(ledger=ledger, entries=entries)
     references = TradeReferences(directory=directory, transactions=transactions, projections=projections)
     return Bookkeeping(
-        create_balance=CreateBalance(ledger=ledger, decimals=decimals),
+        balances=finder,
+        create_balance=CreateBalance(ledger=ledger, decimals=decimals, empty=empty_balances),
         update_balance=UpdateBalance(ledger=ledger, finder=finder),
-        remove_balance=RemoveBalance(ledger=ledger, finder=finder),
+        remove_balance=RemoveBalance(ledger=ledger, finder=finder, projections=projections),
         edit_transaction=EditTransaction(ledger=ledger, booked=booked, decimals=decimals),
         remove_transaction=RemoveTransaction(ledger=ledger, booked=booked),
         record_closed_trade=RecordClosedTrade(ledger=ledger, references=references),

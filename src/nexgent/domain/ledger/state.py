@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from nexgent.domain.ledger.errors import LedgerInvariantError
@@ -36,6 +36,9 @@ from nexgent.domain.ledger.postings import Token
 from nexgent.domain.positions.models import Position
 from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
+EMPTY_FOR = timedelta(minutes=1)
+"""So long a balance of zero stays in the state: nodes and read tables may be behind by seconds, not by minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -63,7 +66,12 @@ class OpenIntent:
 
 @dataclass(frozen=True, slots=True)
 class WalletState:
-    """Balances, open intents and open positions of a wallet after entry `seq`."""
+    """Balances, open intents and open positions of a wallet after entry `seq`.
+
+    A mint that is missing from the balances is one the wallet holds nothing of. A balance that became zero leaves with the first
+    posting that comes more than `EMPTY_FOR` later: a state is copied with every posting, and must not grow with all that was
+    ever traded. The balance that changed last is always there, so its time is that of the last change.
+    """
 
     wallet_address: WalletAddress
     agent_id: AgentId
@@ -226,7 +234,12 @@ def _post(state: WalletState, entry: Entry) -> Mapping[TokenAddress, Balance]:
     if not entry.postings:
         return state.balances
     check_postings(entry.postings)
-    balances = dict(state.balances)
+    since = entry.at - EMPTY_FOR
+    balances = {
+        mint: balance
+        for mint, balance in state.balances.items()
+        if balance.amount_raw or balance.updated_at > since
+    }
     for posting in entry.postings:
         if posting.account is not Account.WALLET:
             continue

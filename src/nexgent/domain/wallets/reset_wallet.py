@@ -68,11 +68,11 @@ class ResetWallet:
         await self._projections.caught_up()
         elapsed_ms = round((self._clock.monotonic() - started) * 1000)
         log.info("wallet.reset", wallet_address=address, positions=len(before.positions))
-        # What the ledger had is what it was, even where the tables were behind.
+        # What the ledger had is what it was, even where the tables were behind; empty balances only they have.
         deleted = WalletRows(
             positions=len(before.positions),
             historical_swaps=rows.historical_swaps,
-            balances=len(before.balances),
+            balances=max(rows.balances, len(before.balances)),
             transactions=rows.transactions,
             balance_snapshots=rows.balance_snapshots,
         )

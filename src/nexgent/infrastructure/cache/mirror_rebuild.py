@@ -72,6 +72,7 @@ def _values(keys: CacheKeys, content: MirrorContent) -> Iterator[dict[str, bytes
             )
             for state in states
             for mint, balance in state.balances.items()
+            if balance.amount_raw
         }
         if balances:
             yield balances

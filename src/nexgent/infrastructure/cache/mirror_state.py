@@ -218,10 +218,14 @@ class MirrorState:
         before = self._balances.get(wallet, {})
         for mint, balance in state.balances.items():
             # States share the balances that an entry did not touch.
-            if before.get(mint) is not balance:
-                batch.put(
-                    self._keys.balance(agent_id, wallet, mint), encode_balance(agent_id, wallet, balance)
-                )
+            if before.get(mint) is balance:
+                continue
+            key = self._keys.balance(agent_id, wallet, mint)
+            if balance.amount_raw:
+                batch.put(key, encode_balance(agent_id, wallet, balance))
+            else:
+                batch.delete(key)
+        # Most that has left the state was empty before and has no copy any more; what was removed by hand or reset has.
         for mint in before.keys() - state.balances.keys():
             batch.delete(self._keys.balance(agent_id, wallet, mint))
         self._balances[wallet] = state.balances

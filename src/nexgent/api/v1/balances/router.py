@@ -1,4 +1,7 @@
-"""`/agent-balances`: what wallets hold, straight from the ledger; what is set by hand is an entry of the journal."""
+"""`/agent-balances`: what wallets hold, straight from the ledger; what is set by hand is an entry of the journal.
+
+Balances that have been zero for a while are only in the tables, and listed from there.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,6 @@ from nexgent.api.v1.balances.schemas import (
     BalancesQuery,
 )
 from nexgent.domain.agents.ownership import wallet_of
-from nexgent.domain.bookkeeping.balances import OwnedBalance, balance_id
-from nexgent.domain.ledger.errors import UnknownWalletError
-from nexgent.domain.ledger.state import WalletState
-from nexgent.shared.errors import NotFoundError
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
 
@@ -38,11 +37,8 @@ async def list_balances(
 ) -> list[BalanceOut]:
     """Return the balances of an agent's wallets."""
     agent = services.directory.owned(query.agent_id, caller.user_id)
-    found: list[OwnedBalance] = []
-    for wallet in agent.wallets:
-        if query.wallet_address is None or wallet.address == query.wallet_address:
-            found.extend(await _balances(services, wallet.address))
-    found.sort(key=lambda owned: (owned.balance.updated_at, owned.balance.mint), reverse=True)
+    only = WalletAddress(query.wallet_address) if query.wallet_address is not None else None
+    found = await services.bookkeeping.balances.of_agent(agent, only)
     return [BalanceOut.of(owned, _price_sol(services, owned.balance.mint)) for owned in found]
 
 
@@ -68,12 +64,7 @@ async def create_balance(body: BalanceIn, caller: SessionCaller, services: Servi
 @router.get("/{id}", summary="One balance")
 async def get_balance(wanted: BalanceIdInPath, caller: BalancesCaller, services: Services) -> BalanceOut:
     """Return a balance of any of the user's agents."""
-    for agent in services.directory.of_user(caller.user_id):
-        for wallet in agent.wallets:
-            for owned in await _balances(services, wallet.address):
-                if balance_id(wallet.address, owned.balance.mint) == wanted:
-                    return BalanceOut.of(owned)
-    raise NotFoundError("Balance not found")
+    return BalanceOut.of(await services.bookkeeping.balances.owned(wanted, caller.user_id))
 
 
 @router.put("/{id}", summary="Set a balance or its symbol", responses=refusals(MOVED_ON))
@@ -92,17 +83,6 @@ async def delete_balance(wanted: BalanceIdInPath, caller: SessionCaller, service
     """Remove a balance. Refused with 409 while an open position holds the token or a trade under way has reserved some of it."""
     await services.bookkeeping.remove_balance.execute(wanted, caller.user_id)
     return DoneOut(success=True, message="Balance deleted successfully")
-
-
-async def _balances(services: Services, wallet: WalletAddress) -> list[OwnedBalance]:
-    """Return what a wallet holds; a wallet without any entry holds nothing."""
-    try:
-        state: WalletState = await services.ledger.fresh(wallet)
-    except UnknownWalletError:
-        return []
-    return [
-        OwnedBalance(state.agent_id, state.wallet_address, balance) for balance in state.balances.values()
-    ]
 
 
 def _price_sol(services: Services, mint: TokenAddress) -> Decimal | None:

@@ -24,7 +24,7 @@ from nexgent.api.http.types import (
     Trimmed,
     WalletInQuery,
 )
-from nexgent.domain.bookkeeping.balances import OwnedBalance
+from nexgent.domain.bookkeeping.ports import OwnedBalance
 from nexgent.shared.money import from_raw
 from nexgent.shared.numbers import read_decimal
 

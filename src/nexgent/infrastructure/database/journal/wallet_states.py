@@ -10,7 +10,7 @@ import structlog
 
 from nexgent.domain.ledger.errors import LedgerInvariantError
 from nexgent.domain.ledger.models import Entry
-from nexgent.domain.ledger.state import Balance, OpenIntent, WalletState, apply
+from nexgent.domain.ledger.state import EMPTY_FOR, Balance, OpenIntent, WalletState, apply
 from nexgent.domain.positions.models import Position
 from nexgent.infrastructure.database.journal.codec import (
     CorruptEntryError,
@@ -31,9 +31,16 @@ SELECT w.wallet_address, w.agent_id, coalesce(s.seq, 0) AS seq, s.agent_id AS st
 FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address)
 WHERE $1::text[] IS NULL OR w.wallet_address = ANY($1)
 """
+# Of all the tokens that were ever traded only those a state keeps: what is held, and what was emptied shortly before the last
+# change (`EMPTY_FOR`), in hundredths of the rows after a year.
 _BALANCES = """
-SELECT wallet_address, token_address, token_symbol, decimals, balance_raw::text AS amount_raw, last_updated
-FROM agent_balances WHERE $1::text[] IS NULL OR wallet_address = ANY($1)
+WITH newest AS (
+    SELECT wallet_address, max(last_updated) AS at FROM agent_balances
+    WHERE $1::text[] IS NULL OR wallet_address = ANY($1) GROUP BY wallet_address
+)
+SELECT b.wallet_address, b.token_address, b.token_symbol, b.decimals, b.balance_raw::text AS amount_raw, b.last_updated
+FROM agent_balances b JOIN newest n ON n.wallet_address = b.wallet_address
+WHERE ($1::text[] IS NULL OR b.wallet_address = ANY($1)) AND (b.balance_raw <> 0 OR b.last_updated > n.at - $2::interval)
 """
 _POSITIONS = """
 SELECT wallet_address, state FROM agent_positions
@@ -64,7 +71,7 @@ async def read_states(
     """
     chosen = list(wallets) if wallets is not None else None
     rows = await connection.fetch(_WALLETS, chosen)
-    balances = _by_wallet(await connection.fetch(_BALANCES, chosen))
+    balances = _by_wallet(await connection.fetch(_BALANCES, chosen, EMPTY_FOR))
     positions = _by_wallet(await connection.fetch(_POSITIONS, chosen))
     intents = _by_wallet(await connection.fetch(_INTENTS, chosen))
     unprojected = _by_wallet(await connection.fetch(_UNPROJECTED, chosen))
