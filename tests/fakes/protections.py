@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 
 from nexgent.domain.protections.models import (
     KillSwitch,
@@ -35,7 +35,11 @@ class FakeProtectionStore:
         return ProtectionControls(list(self.switches.values()), dict(self.resets))
 
     async def history(
-        self, now: datetime, wallets: Collection[WalletAddress] | None = None
+        self,
+        now: datetime,
+        wallets: Collection[WalletAddress] | None = None,
+        *,
+        cooldowns: Mapping[AgentId, timedelta] | None = None,
     ) -> ProtectionHistory:
         self.asked.append(wallets)
         return ProtectionHistory(await self.controls(), self.records)

@@ -372,6 +372,7 @@ class Service:
 
     async def _load(self) -> None:
         await load_engine(self.engine, agents=self.agents, journal=self.journal, trails=self.trail_store)
+        self.guard.know(self.engine.directory.all())
         await self.refresh_protections.load()
         # What changed in memory by loading was announced to nobody.
         self.hub.resync()

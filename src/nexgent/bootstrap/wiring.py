@@ -71,6 +71,7 @@ def wire_events(
 
     bus.on(EntriesRecorded, tell_positions)
     bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched)
+    bus.on(AgentSaved, protections.on_agent_saved)
     bus.on(AgentDeleted, protections.on_agent_deleted)
     bus.on(KillSwitchChanged, protections.on_kill_switch)
     bus.on(ProtectionsReset, protections.on_reset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +13,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
-from nexgent.domain.agents.events import AgentDeleted
+from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.models import ClosedTradeRemoved, Entry, TradeIntended, WalletReset
@@ -31,7 +32,7 @@ from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
-from nexgent.shared.errors import ForbiddenError, NotFoundError
+from nexgent.shared.errors import ForbiddenError, NotFoundError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import lamports
 from nexgent.shared.types import EntryId, TokenAddress, UserId
@@ -40,6 +41,19 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.protections import FakeProtectionStore
 
 OTHER = TokenAddress("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
+
+
+class Holding(FakeProtectionStore):
+    """A store with one history; `meanwhile` happens while it is read."""
+
+    def __init__(self, history: ProtectionHistory, meanwhile: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self._history = history
+        self._meanwhile = meanwhile
+
+    async def history(self, *arguments: object, **options: object) -> ProtectionHistory:
+        self._meanwhile()
+        return self._history
 
 
 class World:
@@ -51,6 +65,7 @@ class World:
         self.store = FakeProtectionStore()
         self.agent = an_agent(update_config(TradingConfig(), {"protections": protections}))
         bus = self.engine.bus
+        bus.on(AgentSaved, self.protections.on_agent_saved)
         bus.on(EntriesRecorded, self.protections.on_entries)
         bus.on(KillSwitchChanged, self.protections.on_kill_switch)
         bus.on(ProtectionsReset, self.protections.on_reset)
@@ -359,7 +374,9 @@ async def test_what_the_tables_do_not_contain_yet_counts_when_a_wallet_is_read_a
         [WalletRecord(wallet_address=wallet, agent_id=world.agent.id, seq=seq)],
         [entry for entry in world.engine.journal.entries if entry.seq > seq],
     )
-    world.protections.complete(history, world.engine.clock.now())
+    await RefreshProtections(
+        store=Holding(history), protections=world.protections, clock=world.engine.clock
+    ).tick()
 
     assert world.check().code == "MAX_DAILY_LOSS"
     assert world.protections.incomplete == frozenset()
@@ -421,6 +438,94 @@ async def test_a_record_is_read_again_when_its_history_is_edited() -> None:
 
     assert world.store.asked == [frozenset({wallet})]
     assert not world.check().blocked
+
+
+@pytest.mark.parametrize("same", [False, True])
+async def test_what_others_write_while_records_are_read_makes_them_due_again(same: bool) -> None:
+    world = await World(maxDailyLossSol=0.1).start()
+    other = await world.engine.add_agent(an_agent(world.agent.config))
+    await world.trade()
+    wallet = world.agent.wallets[0].address
+    touched = wallet if same else other.wallets[0].address
+    world.protections.on_touched(WalletsTouched([other.wallets[0].address]))
+    read = WalletRecord(
+        wallet_address=other.wallets[0].address,
+        agent_id=other.id,
+        seq=world.engine.ledger.head(other.wallets[0].address).seq,
+    )
+    store = Holding(
+        ProtectionHistory(ProtectionControls(), [read]),
+        lambda: world.protections.on_touched(WalletsTouched([touched])),
+    )
+
+    await RefreshProtections(store=store, protections=world.protections, clock=world.engine.clock).tick()
+
+    # What is known of a wallet that was not read stays known.
+    assert world.check().code == "MAX_DAILY_LOSS"
+    assert world.protections.incomplete == {touched}
+
+
+async def test_a_read_that_fails_is_due_again() -> None:
+    world = await World().start()
+    wallet = world.agent.wallets[0].address
+    world.protections.on_touched(WalletsTouched([wallet]))
+
+    def away() -> None:
+        raise UnavailableError("away")
+
+    store = Holding(ProtectionHistory(ProtectionControls(), []), away)
+    with pytest.raises(UnavailableError):
+        await RefreshProtections(store=store, protections=world.protections, clock=world.engine.clock).tick()
+
+    assert world.protections.incomplete == {wallet}
+
+
+async def test_tokens_are_remembered_for_the_cooldown_and_not_at_all_without_one() -> None:
+    plain, cooling = await World().start(), await World(tokenCooldownMinutes=10).start()
+    tokens = [TokenAddress(f"{number:044d}") for number in range(8)]
+    for world in (plain, cooling):
+        for token in tokens:
+            await world.trade(token=token)
+            world.engine.clock.advance(200)
+
+    def remembered(world: World) -> list[TokenAddress]:
+        return list(world.protections._records[world.agent.wallets[0].address].closed_at)
+
+    assert remembered(plain) == []
+    assert remembered(cooling) == tokens[-3:]
+    assert [cooling.check(token=token).blocked for token in tokens[-3:]] == [False, True, True]
+    cooling.engine.clock.advance(600)
+    assert not cooling.check().blocked
+    assert remembered(cooling) == []
+
+
+async def test_a_longer_cooldown_asks_the_store_what_was_forgotten() -> None:
+    world = await World(tokenCooldownMinutes=10).start()
+    await world.trade()
+    left_at = world.engine.clock.now()
+    world.engine.clock.advance(3_600)
+    assert not world.check().blocked
+    wallet = world.agent.wallets[0].address
+    longer = replace(
+        world.agent, config=update_config(world.agent.config, {"protections": {"tokenCooldownMinutes": 120}})
+    )
+
+    world.engine.bus.publish(AgentSaved(longer))
+
+    assert world.protections.incomplete == {wallet}
+    assert world.protections.cooldowns == {longer.id: timedelta(hours=2)}
+    seq = world.engine.ledger.head(wallet).seq
+    world.store.records = [
+        WalletRecord(wallet_address=wallet, agent_id=longer.id, seq=seq, closed_at={TOKEN: left_at})
+    ]
+    await RefreshProtections(
+        store=world.store, protections=world.protections, clock=world.engine.clock
+    ).tick()
+    assert world.check(agent=longer).code == "TOKEN_COOLDOWN"
+    world.engine.bus.publish(AgentSaved(world.agent))
+    assert world.protections.incomplete == frozenset()
+    world.engine.bus.publish(AgentDeleted(world.agent.id))
+    assert world.protections.cooldowns == {}
 
 
 async def test_a_record_that_is_behind_is_not_taken_over() -> None:

@@ -82,6 +82,11 @@ def evaluate_protections(
     return ProtectionVerdict(tuple(found.all), code, reason)
 
 
+def cooldown_of(config: ProtectionsConfig) -> timedelta | None:
+    """Return how long a token that was left must not be bought, None without such a protection."""
+    return _minutes(config.token_cooldown_minutes) if config.token_cooldown_minutes is not None else None
+
+
 def _kill_switch(found: _Findings, scope: str, switch: KillSwitch) -> None:
     whose = "all agents" if scope == "system" else "all agents of this user"
     because = f": {switch.reason}" if switch.reason else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from nexgent.domain.protections.models import KillSwitch, ProtectionControls, ProtectionHistory
@@ -23,6 +23,13 @@ class ProtectionStore(Protocol):
         """Return all switches and resets."""
 
     async def history(
-        self, now: datetime, wallets: Collection[WalletAddress] | None = None
+        self,
+        now: datetime,
+        wallets: Collection[WalletAddress] | None = None,
+        *,
+        cooldowns: Mapping[AgentId, timedelta] | None = None,
     ) -> ProtectionHistory:
-        """Return everything the state needs, out of one snapshot of the store; of all wallets for None."""
+        """Return everything the state needs, out of one snapshot of the store; of all wallets for None.
+
+        Tokens that were left are those of the agents with a cooldown, at least as far back as that; None is the longest for all.
+        """

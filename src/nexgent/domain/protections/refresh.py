@@ -16,9 +16,13 @@ class RefreshProtections:
         self._clock = clock
 
     async def load(self) -> None:
-        """Fill the state. Raises `UnavailableError`; nothing may be bought before this has succeeded."""
+        """Fill the state, which knows the agents already.
+
+        Raises `UnavailableError`; nothing may be bought before this has succeeded.
+        """
         now = self._clock.now()
-        self._protections.load(await self._store.history(now), now)
+        history = await self._store.history(now, cooldowns=self._protections.cooldowns)
+        self._protections.load(history, now)
 
     async def tick(self) -> None:
         """Read switches and resets, and the records of wallets others wrote to.
@@ -26,8 +30,14 @@ class RefreshProtections:
         Raises `UnavailableError`; what is known stays in force then.
         """
         wallets = self._protections.incomplete
-        if wallets:
-            now = self._clock.now()
-            self._protections.complete(await self._store.history(now, wallets), now)
-        else:
+        if not wallets:
             self._protections.take_controls(await self._store.controls())
+            return
+        now = self._clock.now()
+        self._protections.being_read(wallets)
+        try:
+            history = await self._store.history(now, wallets, cooldowns=self._protections.cooldowns)
+        except BaseException:
+            self._protections.not_read(wallets)
+            raise
+        self._protections.complete(wallets, history, now)

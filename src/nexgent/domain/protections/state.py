@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from nexgent.domain.agents.config_models import NO_PROTECTIONS
-from nexgent.domain.agents.events import AgentDeleted
+from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
 from nexgent.domain.ledger.models import (
@@ -31,7 +31,7 @@ from nexgent.domain.ledger.models import (
     WalletReset,
 )
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.protections.evaluate import evaluate_protections
+from nexgent.domain.protections.evaluate import cooldown_of, evaluate_protections
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.models import (
     NOTHING_IN_THE_WAY,
@@ -49,7 +49,7 @@ from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId, Wallet
 ENTRY_KINDS = frozenset({TradeKind.PURCHASE, TradeKind.DCA_BUY})
 HOUR = timedelta(hours=1)
 LONGEST_COOLDOWN = timedelta(days=7)
-_FORGET_ABOVE = 500
+_NO_TIME = timedelta(0)
 _ZERO = Decimal(0)
 
 
@@ -59,12 +59,14 @@ class _Record:
 
     agent_id: AgentId
     seq: int = 0
+    cooldown: timedelta = _NO_TIME
     profit_sol: Decimal = _ZERO
     peak_profit_sol: Decimal = _ZERO
     day: date | None = None
     day_profit_sol: Decimal = _ZERO
     loss_streak: int = 0
     last_loss_at: datetime | None = None
+    # Tokens that were left within the cooldown, in that order: one that is over is no longer of interest to anybody.
     closed_at: dict[TokenAddress, datetime] = field(default_factory=dict)
     # In the order they were made: old ones leave at the front.
     entries: dict[IntentId, datetime] = field(default_factory=dict)
@@ -85,10 +87,10 @@ class _Record:
             self.last_loss_at = trade.sale_time
         else:
             self.loss_streak, self.last_loss_at = 0, None
-        if len(self.closed_at) > _FORGET_ABOVE:
-            oldest = trade.sale_time - LONGEST_COOLDOWN
-            self.closed_at = {token: at for token, at in self.closed_at.items() if at > oldest}
-        self.closed_at[trade.token_address] = trade.sale_time
+        self.closed_at.pop(trade.token_address, None)
+        if self.cooldown:
+            self.closed_at[trade.token_address] = trade.sale_time
+            self.cool_down(trade.sale_time)
 
     def enter(self, intent_id: IntentId, at: datetime) -> None:
         # Without protections nobody ever counts them, and they would pile up.
@@ -107,6 +109,14 @@ class _Record:
         if entries:
             self.entries, self.settled = {}, array("d")
 
+    def cool_down(self, now: datetime) -> None:
+        since = now - self.cooldown
+        while self.closed_at:
+            first = next(iter(self.closed_at))
+            if self.closed_at[first] > since:
+                break
+            del self.closed_at[first]
+
     def profit_on(self, day: date) -> Decimal:
         return self.day_profit_sol if self.day == day else _ZERO
 
@@ -120,9 +130,14 @@ class _Record:
 
 
 class ProtectionState:
-    """Records by wallet, switches by user, resets by agent."""
+    """Records by wallet, switches by user, resets and cooldowns by agent.
+
+    Which tokens a wallet has left is remembered for the cooldown of its agent alone. When that becomes longer, the wallet is read
+    again (`incomplete`).
+    """
 
     def __init__(self) -> None:
+        self._cooldowns: dict[AgentId, timedelta] = {}
         self._records: dict[WalletAddress, _Record] = {}
         self._resets: dict[AgentId, datetime] = {}
         self._system: KillSwitch | None = None
@@ -131,30 +146,45 @@ class ProtectionState:
 
     @property
     def incomplete(self) -> frozenset[WalletAddress]:
-        """Wallets that another process has written to: their records have to be read again."""
+        """Wallets of which too little is known here, as others wrote to them: their records have to be read again."""
         return frozenset(self._incomplete)
+
+    @property
+    def cooldowns(self) -> Mapping[AgentId, timedelta]:
+        """For how long tokens have to be remembered, by agent; the others have no cooldown."""
+        return dict(self._cooldowns)
 
     def load(self, history: ProtectionHistory, now: datetime) -> None:
         """Replace everything by what the store says, but for switches that are newer than the store's."""
         self._incomplete = set()
         self._resets = dict(history.controls.resets)
-        self._records = {record.wallet_address: _taken_over(record, now) for record in history.records}
+        self._records = {record.wallet_address: self._taken_over(record, now) for record in history.records}
         self.take_controls(history.controls)
         self._apply(history.unprojected)
 
-    def complete(self, history: ProtectionHistory, now: datetime) -> None:
+    def know(self, agents: Iterable[Agent]) -> None:
+        """Take over the cooldowns of all agents; before `load`, which then reads no more than they need."""
+        for agent in agents:
+            self.on_agent_saved(AgentSaved(agent))
+
+    def being_read(self, wallets: Iterable[WalletAddress]) -> None:
+        """Note that wallets are being read: what makes one incomplete from now on makes it due once more."""
+        self._incomplete.difference_update(wallets)
+
+    def not_read(self, wallets: Iterable[WalletAddress]) -> None:
+        """Note that wallets could not be read: they stay due."""
+        self._incomplete.update(wallets)
+
+    def complete(self, wallets: Collection[WalletAddress], history: ProtectionHistory, now: datetime) -> None:
         """Take over records that were read again, unless this process has recorded more meanwhile: then they stay due."""
         self.take_controls(history.controls)
         before = {
-            wallet: known
-            for wallet in self._incomplete
-            if (known := self._records.pop(wallet, None)) is not None
+            wallet: known for wallet in wallets if (known := self._records.pop(wallet, None)) is not None
         }
         for record in history.records:
-            if record.wallet_address in self._incomplete:
-                self._records[record.wallet_address] = _taken_over(record, now)
-        due, self._incomplete = self._incomplete, set()
-        self._apply(entry for entry in history.unprojected if entry.wallet_address in due)
+            if record.wallet_address in wallets:
+                self._records[record.wallet_address] = self._taken_over(record, now)
+        self._apply(entry for entry in history.unprojected if entry.wallet_address in wallets)
         for wallet, old in before.items():
             new = self._records.get(wallet)
             if new is not None and new.seq < old.seq:
@@ -190,9 +220,26 @@ class ProtectionState:
             if record.agent_id == event.agent_id:
                 record.forget(entries=True)
 
+    def on_agent_saved(self, event: AgentSaved) -> None:
+        """Take over an agent's cooldown."""
+        agent = event.agent
+        cooldown = cooldown_of(agent.config.protections) or _NO_TIME
+        before = self._cooldowns.pop(agent.id, _NO_TIME)
+        if cooldown:
+            self._cooldowns[agent.id] = cooldown
+        for wallet in agent.wallets:
+            record = self._records.get(wallet.address)
+            if record is None or record.agent_id != agent.id:
+                continue
+            record.cooldown = cooldown
+            if cooldown > before:
+                # What was left before and is over by the old cooldown is not known here any more.
+                self._incomplete.add(wallet.address)
+
     def on_agent_deleted(self, event: AgentDeleted) -> None:
         """Forget an agent."""
         self._resets.pop(event.agent_id, None)
+        self._cooldowns.pop(event.agent_id, None)
         self._records = {
             wallet: record for wallet, record in self._records.items() if record.agent_id != event.agent_id
         }
@@ -244,6 +291,7 @@ class ProtectionState:
         if record is None:
             record = _Record(agent.id)
         record.forget_before(now - HOUR)
+        record.cool_down(now)
         entries, under_way = len(record.entries) + len(record.settled), 0
         for open_intent in state.intents.values():
             intent = open_intent.intent
@@ -270,7 +318,9 @@ class ProtectionState:
             record = self._records.get(entry.wallet_address)
             if record is None or record.agent_id != entry.agent_id:
                 seq = entry.seq - 1 if record is None else record.seq
-                record = self._records[entry.wallet_address] = _Record(entry.agent_id, seq)
+                record = self._records[entry.wallet_address] = _Record(
+                    entry.agent_id, seq, self._cooldowns.get(entry.agent_id, _NO_TIME)
+                )
             if entry.seq <= record.seq:
                 continue
             if entry.seq > record.seq + 1:
@@ -310,17 +360,19 @@ class ProtectionState:
         else:
             self._switches[switch.user_id] = switch
 
-
-def _taken_over(record: WalletRecord, now: datetime) -> _Record:
-    return _Record(
-        agent_id=record.agent_id,
-        seq=record.seq,
-        profit_sol=record.profit_sol,
-        peak_profit_sol=record.peak_profit_sol,
-        day=now.astimezone(UTC).date(),
-        day_profit_sol=record.profit_today_sol,
-        loss_streak=record.loss_streak,
-        last_loss_at=record.last_loss_at if record.loss_streak else None,
-        closed_at=dict(record.closed_at),
-        entries=dict(sorted(record.entries.items(), key=lambda item: item[1])),
-    )
+    def _taken_over(self, record: WalletRecord, now: datetime) -> _Record:
+        taken = _Record(
+            agent_id=record.agent_id,
+            seq=record.seq,
+            cooldown=self._cooldowns.get(record.agent_id, _NO_TIME),
+            profit_sol=record.profit_sol,
+            peak_profit_sol=record.peak_profit_sol,
+            day=now.astimezone(UTC).date(),
+            day_profit_sol=record.profit_today_sol,
+            loss_streak=record.loss_streak,
+            last_loss_at=record.last_loss_at if record.loss_streak else None,
+            closed_at=dict(sorted(record.closed_at.items(), key=lambda item: item[1])),
+            entries=dict(sorted(record.entries.items(), key=lambda item: item[1])),
+        )
+        taken.cool_down(now)
+        return taken

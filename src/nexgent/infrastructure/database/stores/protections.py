@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -60,11 +60,17 @@ class PostgresProtectionStore:
                 return await _controls(connection)
 
     async def history(
-        self, now: datetime, wallets: Collection[WalletAddress] | None = None
+        self,
+        now: datetime,
+        wallets: Collection[WalletAddress] | None = None,
+        *,
+        cooldowns: Mapping[AgentId, timedelta] | None = None,
     ) -> ProtectionHistory:
         """Return everything the protections need, out of one snapshot."""
         chosen = list(wallets) if wallets is not None else None
         kinds = [kind.value for kind in ENTRY_KINDS]
+        agents = list(cooldowns) if cooldowns is not None else None
+        longest = LONGEST_COOLDOWN if cooldowns is None else max(cooldowns.values(), default=timedelta(0))
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         with translated_errors("read protections"):
             async with (
@@ -76,7 +82,7 @@ class PostgresProtectionStore:
                 controls = await _controls(connection)
                 rows = await connection.fetch(sql.WALLETS, chosen)
                 results = await connection.fetch(sql.RESULTS, midnight, chosen, timeout=None)
-                closes = await connection.fetch(sql.CLOSES, now - LONGEST_COOLDOWN, chosen)
+                closes = await connection.fetch(sql.CLOSES, now - longest, chosen, agents)
                 entries = await connection.fetch(sql.ENTRIES, now - HOUR, chosen, kinds)
                 unprojected = await connection.fetch(sql.UNPROJECTED, chosen)
         return ProtectionHistory(controls, _records(rows, results, closes, entries), _decoded(unprojected))

@@ -155,13 +155,19 @@ RESULTS = statement(
     "midnight",
     "wallets",
 )
+_agents = given_all(_trade.agent_id, "agents")
 CLOSES = statement(
     select(_trade.wallet_address, _trade.token_address, func.max(_trade.sale_time).label("closed_at"))
     .select_from(_with_resets)
-    .where(_trade.sale_time > given(_trade.sale_time, "after"), *_traded)
+    .where(
+        _trade.sale_time > given(_trade.sale_time, "after"),
+        *_traded,
+        or_(_agents.is_(None), _trade.agent_id == any_(_agents)),
+    )
     .group_by(_trade.wallet_address, _trade.token_address),
     "after",
     "wallets",
+    "agents",
 )
 ENTRIES = statement(
     select(_intent.wallet_address, _intent.id, _intent.created_at)

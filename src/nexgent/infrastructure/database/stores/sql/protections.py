@@ -14,9 +14,10 @@ agent_historical_swaps.sale_time > protection_resets.reset_at) AND agent_histori
 trade_intents.transaction_id FROM trade_intents WHERE trade_intents.status = 'settled') AND NOT (EXISTS (SELECT
 earlier.id FROM agent_historical_swaps AS earlier WHERE earlier.sale_transaction_id =
 agent_historical_swaps.sale_transaction_id AND (earlier.created_at, earlier.id) < (agent_historical_swaps.created_at,
-agent_historical_swaps.id))) GROUP BY agent_historical_swaps.wallet_address, agent_historical_swaps.token_address
+agent_historical_swaps.id))) AND ($3::UUID[] IS NULL OR agent_historical_swaps.agent_id = ANY ($3::UUID[])) GROUP BY
+agent_historical_swaps.wallet_address, agent_historical_swaps.token_address
 """
-"""Arguments: after, wallets."""
+"""Arguments: after, wallets, agents."""
 ENTRIES: Final = """
 SELECT trade_intents.wallet_address, trade_intents.id, trade_intents.created_at FROM trade_intents LEFT OUTER JOIN
 protection_resets ON protection_resets.agent_id = trade_intents.agent_id WHERE trade_intents.created_at > $1::TIMESTAMP
