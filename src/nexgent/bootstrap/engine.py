@@ -56,6 +56,9 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
 from nexgent.shared.types import TokenAddress
 
+SPARE_PRICES = 100
+"""So many tokens more than there are positions may have a price, so that not every poll goes through all of them."""
+
 
 def _random_unit() -> Decimal:
     return Decimal(random.randrange(10**9)).scaleb(-9)
@@ -130,6 +133,14 @@ class Engine:
         if not self.book.is_held(token):
             self.validator.forget(token)
             self.latest_prices.forget(token)
+
+    def tidy_prices(self) -> None:
+        """Drop prices that came in when their token was held no longer: an answer may be under way while the last sale ends."""
+        most = len(self.book) + SPARE_PRICES
+        if len(self.latest_prices) > most or len(self.validator) > most:
+            held = self.book.tokens()
+            self.validator.keep_only(held)
+            self.latest_prices.keep_only(held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,7 @@ def wire_events(
             engine.watcher.on_prices(event)
 
     bus.on(PricesChanged, engine.latest_prices.on_prices, watch_prices, hub.on_prices, *copies)
+    bus.on(PricesChanged, lambda _: engine.tidy_prices())
 
     def trade(event: SignalReceived) -> None:
         # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there.

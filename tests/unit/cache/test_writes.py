@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
@@ -23,7 +24,7 @@ from nexgent.infrastructure.cache.writes import WriteBatch
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
-from tests.builders import T0, a_position, a_price
+from tests.builders import T0, a_position, a_price, an_agent
 
 KEYS = CacheKeys()
 
@@ -196,6 +197,42 @@ def test_a_confirmed_price_is_written_now_and_then(later_seconds: int, changed: 
     state.take(10, batch)
 
     assert (KEYS.price(price.token_address) in batch.values) is written
+
+
+def test_prices_of_tokens_that_nobody_holds_are_dropped_and_their_copies_deleted() -> None:
+    state = MirrorState(KEYS)
+    held = a_position(token_address=TokenAddress("Held"))
+    other = a_position(id=PositionId(new_id()), token_address=TokenAddress("Held"))
+    for position in (held, other):
+        state.absorb(PositionOpened(position, position.base_trail))
+    state.absorb(PositionClosed(other.id, other.agent_id, other.wallet_address, other.token_address, None))
+    batch = WriteBatch()
+    for number in range(150):
+        state.absorb(PricesChanged((a_price(Decimal(1), token=TokenAddress(f"T{number}")),), T0))
+    state.absorb(PricesChanged((a_price(Decimal(1), token=TokenAddress("Held")),), T0))
+
+    state.take(1_000, batch)
+
+    prices = {name for name in batch.values if name.startswith(KEYS.price(TokenAddress("")))}
+    assert len(prices) <= 101
+    assert KEYS.price(TokenAddress("Held")) in prices
+    assert KEYS.price(TokenAddress("T149")) in prices
+    (deleted,) = (names for command, names in commands_of(batch) if command == "unlink")
+    assert {KEYS.price(TokenAddress(f"T{number}")) for number in range(100)} <= deleted
+
+
+def test_a_wallet_that_an_agent_has_no_longer_leaves_no_copies() -> None:
+    state = MirrorState(KEYS)
+    agent, wallet, token = an_agent(), WalletAddress("sim_before"), TokenAddress("Mint")
+    held = Balance(token, "TKN", 6, 7, T0)
+    batch = WriteBatch()
+    state.absorb(EntriesRecorded((), (WalletState(wallet, agent.id, 1, {token: held}),), 1))
+    state.take(10, WriteBatch())
+
+    state.absorb(AgentSaved(agent))
+    state.take(10, batch)
+
+    assert ("unlink", {KEYS.balance(agent.id, wallet, token)}) in commands_of(batch)
 
 
 async def test_listening_costs_microseconds_and_stays_bounded() -> None:

@@ -41,3 +41,16 @@ def test_a_position_that_is_gone_has_no_alarm() -> None:
     alarms.forget(ONE)
 
     assert alarms.due(3) == [OTHER]
+
+
+def test_alarms_of_thousands_that_are_gone_are_not_kept_until_they_would_go_off() -> None:
+    alarms = Alarms()
+    alarms.set(ONE, 1_000_000)
+    for number in range(5_000):
+        gone = PositionId(new_id())
+        alarms.set(gone, 500_000 + number)
+        alarms.forget(gone)
+    alarms.set(OTHER, 600_000)
+
+    assert len(alarms._queue) < 100
+    assert alarms.due(2_000_000) == [OTHER, ONE]

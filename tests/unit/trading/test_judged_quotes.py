@@ -60,7 +60,7 @@ class Witness:
         self.asked += 1
         if self.price is None:
             return FetchResult((), frozenset(tokens), frozenset())
-        found = an_observation(self.price, self.clock.now())
+        found = an_observation(self.price, self.clock.now(), tokens[0])
         return FetchResult((found,), frozenset(), frozenset())
 
 
@@ -319,3 +319,18 @@ async def test_a_source_that_does_not_answer_knows_no_price() -> None:
     )
 
     assert await judge.ask(TOKEN) is None
+
+
+async def test_what_was_asked_and_refused_is_forgotten_when_it_serves_nobody_any_more() -> None:
+    desk = Desk("0.0001")
+    judge = desk.gateway._judge
+    tokens = [TokenAddress(f"{number:044d}") for number in range(50)]
+    for token in tokens:
+        await judge.ask(token)
+        request = QuoteRequest(input_mint=token, output_mint=SOL_MINT, amount_raw=10**9)
+        with pytest.raises(TradeRejectedError):
+            await desk.gateway.quote(request)
+        desk.clock.advance(10)
+
+    assert list(judge._asked) == tokens[-1:]
+    assert list(desk.gateway._refused) == tokens[-6:]

@@ -15,7 +15,7 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.shared.errors import InvalidInputError, UnavailableError
 from nexgent.shared.money import MAX_RAW, from_raw, to_raw
-from nexgent.shared.types import TokenAddress, UserId, WalletAddress
+from nexgent.shared.types import UserId, WalletAddress
 
 BY_HAND = "set by hand"
 

@@ -15,6 +15,9 @@ class LatestPrices:
     def __init__(self) -> None:
         self._prices: dict[TokenAddress, TokenPrice] = {}
 
+    def __len__(self) -> int:
+        return len(self._prices)
+
     def get(self, token: TokenAddress) -> TokenPrice | None:
         """Return the newest accepted price, however old it is by now."""
         return self._prices.get(token)

@@ -113,6 +113,9 @@ class PriceValidator:
         self._freshness = SourceFreshness(self._sources, self._max_age)
         self._tokens: dict[TokenAddress, _TokenState] = {}
 
+    def __len__(self) -> int:
+        return len(self._tokens)
+
     def seed(self, token: TokenAddress, price_sol: Decimal, paid_at: datetime | None = None) -> None:
         """Give the validator something to compare a first observation with: what was paid for the token, last and when."""
         state = self._tokens.setdefault(token, _TokenState())

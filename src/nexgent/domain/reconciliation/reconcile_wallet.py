@@ -9,6 +9,7 @@ is in the books, and nothing is booked twice.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,7 @@ class ReconcileWallet:
         self._clock = clock
         self._pause = pause
         self._locks: dict[WalletAddress, asyncio.Lock] = {}
+        self._waiting: Counter[WalletAddress] = Counter()
 
     async def execute(self, wallet: WalletAddress, *, overdue: bool = False) -> WalletReport:
         """Look, and book what is certain; return what was found. One that trades all the time is compared when `overdue`.
@@ -76,8 +78,15 @@ class ReconcileWallet:
         Raises `WalletMovingError` while trades move the wallet, `InconsistentNodeError`, `UnavailableError`, `UpstreamError`:
         then nothing was written.
         """
-        async with self._locks.setdefault(wallet, asyncio.Lock()):
-            return await self._reconcile(wallet, overdue)
+        lock = self._locks.setdefault(wallet, asyncio.Lock())
+        self._waiting[wallet] += 1
+        try:
+            async with lock:
+                return await self._reconcile(wallet, overdue)
+        finally:
+            self._waiting[wallet] -= 1
+            if not self._waiting[wallet]:
+                del self._waiting[wallet], self._locks[wallet]
 
     async def _reconcile(self, wallet: WalletAddress, overdue: bool) -> WalletReport:
         before = await self._ledger.fresh(wallet)

@@ -55,6 +55,7 @@ CHANNELS: dict[type[Any], str] = {
     TokenRevoked: "sessions",
 }
 OUTBOX_LIMIT = 20_000
+_REMEMBERED_PLACES = 1_000
 BATCH_SIZE = 100
 DEADLINE_SECONDS = 5.0
 LISTEN_SECONDS = 1.0
@@ -235,7 +236,11 @@ class EventBridge:
         except (msgspec.MsgspecError, KeyError, ValueError) as error:
             log.warning("bridge.unreadable", channel=name, error=type(error).__name__)
             return
+        self._heard.pop(place, None)
         self._heard[place] = message.number
+        if len(self._heard) > _REMEMBERED_PLACES:
+            # Each start of a process is an origin of its own: the one that was silent for longest is most likely gone.
+            del self._heard[next(iter(self._heard))]
         if last is not None and message.number > last + 1:
             self._gap("missed messages")
         self._relay(event)

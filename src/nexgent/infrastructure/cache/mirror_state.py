@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -25,6 +26,8 @@ from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddres
 # A price that has not changed is written again after this time, so that readers can tell it is alive.
 CONFIRM_AFTER = timedelta(seconds=5)
 _REMEMBERED_CLOSED = 10_000
+_SPARE_PRICES = 100
+"""So many tokens that nobody holds any more keep their price, so that not every sale goes through all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,12 @@ class _AgentGone:
     agent_id: AgentId
 
 
-_Value = _Open | _Closed | WalletState | _WalletGone | Agent | _AgentGone | TokenPrice
+@dataclass(frozen=True, slots=True)
+class _PriceGone:
+    token_address: TokenAddress
+
+
+_Value = _Open | _Closed | WalletState | _WalletGone | Agent | _AgentGone | TokenPrice | _PriceGone
 _Slot = tuple[str, object]
 Taken = dict[_Slot, _Value]
 
@@ -81,6 +89,7 @@ class MirrorState:
         self._wallets: dict[WalletAddress, _KnownWallet] = {}
         self._balances: dict[WalletAddress, Mapping[TokenAddress, Balance]] = {}
         self._prices: dict[TokenAddress, TokenPrice] = {}
+        self._held: Counter[TokenAddress] = Counter()
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -113,6 +122,7 @@ class MirrorState:
                 self.absorb_prices(event.prices)
             case AgentSaved(agent):
                 self._pending["agent", agent.id] = agent
+                self._forget_wallets(agent.id, {wallet.address for wallet in agent.wallets})
             case AgentDeleted(agent_id):
                 self._forget_agent(agent_id)
             case _:
@@ -122,6 +132,10 @@ class MirrorState:
         """Replace older pending prices."""
         for price in prices:
             self._absorb_price(price)
+        if len(self._prices) > len(self._held) + _SPARE_PRICES:
+            for token in [token for token in self._prices if token not in self._held]:
+                del self._prices[token]
+                self._pending["price", token] = _PriceGone(token)
 
     def take(self, count: int, batch: WriteBatch) -> Taken:
         """Move the oldest pending values into a batch; return them for `put_back`."""
@@ -143,12 +157,18 @@ class MirrorState:
             self._pending.setdefault(slot, value)
 
     def _know(self, position: Position) -> None:
+        if position.id not in self._positions:
+            self._held[position.token_address] += 1
         self._positions[position.id] = _KnownPosition(
             position.agent_id, position.token_address, position.version
         )
 
     def _close(self, position_id: PositionId, agent_id: AgentId, token: TokenAddress) -> None:
-        self._positions.pop(position_id, None)
+        known = self._positions.pop(position_id, None)
+        if known is not None:
+            self._held[known.token_address] -= 1
+            if not self._held[known.token_address]:
+                del self._held[known.token_address]
         self._closed[position_id] = None
         if len(self._closed) > _REMEMBERED_CLOSED:
             del self._closed[next(iter(self._closed))]
@@ -179,7 +199,11 @@ class MirrorState:
         self._pending["agent", agent_id] = _AgentGone(agent_id)
         for position_id, known in [(i, k) for i, k in self._positions.items() if k.agent_id == agent_id]:
             self._close(position_id, agent_id, known.token_address)
-        for wallet in [address for address, known in self._wallets.items() if known.agent_id == agent_id]:
+        self._forget_wallets(agent_id, frozenset())
+
+    def _forget_wallets(self, agent_id: AgentId, kept: Collection[WalletAddress]) -> None:
+        mine = [address for address, known in self._wallets.items() if known.agent_id == agent_id]
+        for wallet in (address for address in mine if address not in kept):
             del self._wallets[wallet]
             mints = frozenset(self._balances.pop(wallet, {}))
             self._pending["wallet", wallet] = _WalletGone(wallet, agent_id, mints)
@@ -208,6 +232,8 @@ class MirrorState:
                 batch.delete(keys.trading_mode(agent_id))
                 for mode in TradingMode:
                     batch.delete(keys.automated_trading(agent_id, mode))
+            case _PriceGone(token):
+                batch.delete(keys.price(token))
             case TokenPrice():
                 batch.put(keys.price(value.token_address), encode_price(value))
             case _:

@@ -13,7 +13,7 @@ from nexgent.domain.agents.errors import WalletNotFoundError
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import enriched_position_view, iso_time
 from nexgent.domain.prices.models import TokenPrice
-from nexgent.domain.trading.book.position_book import HeldPosition
+from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook
 from nexgent.domain.trading.rules.take_profit import take_profit_plan
 from nexgent.shared.money import CONTEXT
 from nexgent.shared.types import AgentId, PositionId, UserId, WalletAddress
@@ -22,7 +22,7 @@ DISPLAY_SOL_USD = Decimal(100)
 """What dashboards are shown for SOL until the first price arrives, as the contract has it. No decision ever uses it."""
 
 _HUNDRED = Decimal(100)
-_MAX_FRAGMENTS = 50_000
+_SPARE_FRAGMENTS = 100
 
 _Kept = tuple[Position, PositionTrail, Decimal | None, Decimal | None, Decimal, bytes, int | None]
 
@@ -58,8 +58,6 @@ class PositionFragments:
         ):
             return kept[5]
         content = encode(position_view(position, trail, price_sol, price_usd, sol_usd, planned_levels))
-        if len(self._kept) >= _MAX_FRAGMENTS:
-            self._kept.clear()
         self._kept[position.id] = (
             position,
             trail,
@@ -70,6 +68,11 @@ class PositionFragments:
             planned_levels,
         )
         return content
+
+    def tidy(self, book: PositionBook) -> None:
+        """Drop what was made of positions that are closed, when there is much of it."""
+        if len(self._kept) > 2 * len(book) + _SPARE_FRAGMENTS:
+            self._kept = {one: kept for one, kept in self._kept.items() if book.get(one) is not None}
 
 
 def positions_of(
@@ -86,6 +89,7 @@ def positions_of(
     latest = services.sol_price.latest()
     sol_usd = latest.price_usd if latest is not None else DISPLAY_SOL_USD
     fragments: PositionFragments = request.app.state.position_fragments
+    fragments.tidy(services.book)
     price_of, fragment = services.latest_prices.get, fragments.get
     rule = agent.config.take_profit
     planned = len(take_profit_plan(rule).levels) if rule.enabled else None

@@ -33,7 +33,6 @@ PATIENCE_SECONDS = 0.75
 SHARED_SECONDS = 1.0
 """How long an answer of the other source serves further quotes of the same token."""
 FORGET_SECONDS = 60.0
-_MAX_REMEMBERED = 10_000
 
 
 class PriceJudge:
@@ -52,6 +51,7 @@ class PriceJudge:
         self._witness = witness
         self._sol_price = sol_price
         self._clock = clock
+        # The longest ago comes first.
         self._asked: dict[TokenAddress, tuple[float, asyncio.Task[Decimal | None]]] = {}
 
     def ask(self, token: TokenAddress) -> asyncio.Task[Decimal | None]:
@@ -60,8 +60,12 @@ class PriceJudge:
         known = self._asked.get(token)
         if known is not None and now - known[0] < SHARED_SECONDS:
             return known[1]
-        if len(self._asked) >= _MAX_REMEMBERED:
-            self._asked.clear()
+        self._asked.pop(token, None)
+        while self._asked:
+            oldest = next(iter(self._asked))
+            if now - self._asked[oldest][0] < SHARED_SECONDS:
+                break
+            del self._asked[oldest]
         task = asyncio.ensure_future(self._read(token))
         self._asked[token] = (now, task)
         return task
@@ -102,7 +106,7 @@ class JudgedSwapGateway:
         self._clock = clock
         self._tolerance = tolerance
         self._refused: dict[TokenAddress, tuple[int, float]] = {}
-        """How often in a row sales of a token were refused, and when the last time."""
+        """How often in a row sales of a token were refused, and when the last time; the longest ago comes first."""
 
     async def quote(self, request: QuoteRequest, *, urgent: bool = False) -> Quote:
         """Return an offer near the judged price.
@@ -132,7 +136,7 @@ class JudgedSwapGateway:
             self._refused.pop(token, None)
             return quote
         if not buying:
-            self._refused[token] = (refusals + 1, self._clock.monotonic())
+            self._note_refusal(token, refusals + 1)
         log.warning(
             "quote.implausible", token=token, quoted=plain(price), judged=plain(judged), buying=buying
         )
@@ -171,6 +175,13 @@ class JudgedSwapGateway:
             log.info("quote.not_judged", token=token, code=named(error).code)
             return None
         return unit_price_sol(lamports, raw, decimals)
+
+    def _note_refusal(self, token: TokenAddress, times: int) -> None:
+        now = self._clock.monotonic()
+        self._refused.pop(token, None)
+        self._refused[token] = (times, now)
+        while now - self._refused[oldest := next(iter(self._refused))][1] >= FORGET_SECONDS:
+            del self._refused[oldest]
 
     def _refusals(self, token: TokenAddress) -> int:
         times, at = self._refused.get(token, (0, 0.0))

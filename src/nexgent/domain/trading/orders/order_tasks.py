@@ -29,6 +29,10 @@ from nexgent.shared.types import PositionId
 
 log = structlog.get_logger(__name__)
 
+FORGET_AFTER = timedelta(minutes=10)
+"""So long after a rest its failures count no longer."""
+_SPARE = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionOrderPolicy:
@@ -65,6 +69,7 @@ class PositionOrderTasks:
         self._clock = clock
         self._running: set[PositionId] = set()
         self._rests: dict[tuple[PositionId, PositionOrderKind], _Rest] = {}
+        self._most_rests = _SPARE
         self._tasks = TaskSet("operations")
         self._stopping = False
         self._on_idle: Callable[[PositionId], None] | None = None
@@ -171,3 +176,8 @@ class PositionOrderTasks:
         failures = before.failures if before is not None else 0
         until = self._clock.now() + timedelta(seconds=seconds)
         self._rests[key] = _Rest(until, failures + 1 if failed else failures)
+        if len(self._rests) > self._most_rests:
+            # An order may fail when its position is closed already, and nobody tells of that again.
+            forgotten = self._clock.now() - FORGET_AFTER
+            self._rests = {key: rest for key, rest in self._rests.items() if rest.until > forgotten}
+            self._most_rests = max(_SPARE, 2 * len(self._rests))

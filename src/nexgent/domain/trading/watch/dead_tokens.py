@@ -139,8 +139,10 @@ class DeadTokens:
                 silent.add(token)
         kept = set(held)
         self._silent_since = {token: at for token, at in self._silent_since.items() if token in kept}
-        refused = (self._book.get(position_id) for position_id in list(self._refused))
-        return silent | {one.position.token_address for one in refused if one is not None}
+        refused = {position_id: self._book.get(position_id) for position_id in self._refused}
+        # A sale may be refused when the position is gone already.
+        self._refused = {one: count for one, count in self._refused.items() if refused[one] is not None}
+        return silent | {one.position.token_address for one in refused.values() if one is not None}
 
     async def _read(self, tokens: Sequence[TokenAddress]) -> dict[TokenAddress, list[MarketReading]]:
         answers = await asyncio.gather(*(self._ask(probe, tokens) for probe in self._probes))

@@ -32,6 +32,9 @@ SIDE_BY_SIDE = 16
 REST_SECONDS = (2.0, 5.0, 15.0, 60.0)
 """How long a signal is left alone whose processing failed unexpectedly: once, twice, and so on."""
 
+FORGET_SECONDS = 600.0
+"""So long after its rest a signal that was not found again is forgotten: somebody else has decided on it, or it is gone."""
+
 
 class UndecidedSignals:
     """Look for signals without decisions and process each."""
@@ -71,6 +74,9 @@ class UndecidedSignals:
 
     async def _begin(self) -> list[asyncio.Task[None]]:
         now = self._clock.monotonic()
+        self._rests = {
+            signal_id: rest for signal_id, rest in self._rests.items() if now - rest[1] < FORGET_SECONDS
+        }
         resting = {signal_id for signal_id, (_, until) in self._rests.items() if until > now}
         signals = await self._store.undecided(
             older_than_seconds=ANNOUNCED_WITHIN_SECONDS,
