@@ -14,7 +14,7 @@ WORKERS ?= 3
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench soak fuzz sql postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench figures soak fuzz sql postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -54,6 +54,7 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python -m scripts.make_sql --check
 	$(BIN)/python -m scripts.licences --check
 	$(BIN)/python -m scripts.summaries --check
+	$(BIN)/python -m scripts.figures --check
 	$(BIN)/python -m scripts.make_web --check
 	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
 
@@ -66,8 +67,11 @@ format: setup-dev ## Format the code and repair what lint can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup-dev ## Measure our own times
+bench: setup-dev ## Measure our own times (ARGS="product --runs 7"); they are kept in benchmarks/figures.json
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+figures: setup-dev ## Write the tables of our own times from what `make bench` kept
+	@exec $(BIN)/python -m scripts.figures $(ARGS)
 
 soak: setup-dev ## Trade for 30 minutes and see whether anything grows (ARGS="--minutes 60")
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)

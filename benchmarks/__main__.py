@@ -1,25 +1,33 @@
-"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods]`: print the table of our own times.
+"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods] [--runs N]`: print the table of our own times.
 
-Without a name, all of them.
+Without a name, all of them. `--runs` measures each so often, one after the other, and gives medians; what was measured is kept in
+`benchmarks/figures.json`, from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
 `ws` by name listens for a minute; as one of all, for a shorter time.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import uvloop
 
-from benchmarks import floods, product, restart, sockets, storm, table, ticks
+from benchmarks import figures, floods, product, restart, sockets, storm, table, ticks
 from nexgent.shared.money import install_decimal_context
 
 
 def main() -> int:
     """Run the benchmarks that were named."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measure our own times.")
+    parser.add_argument("names", nargs="*", help="what to measure; everything by default")
+    parser.add_argument("--runs", type=int, default=1, help="how often (medians are given)")
+    parser.add_argument("--no-file", action="store_true", help="keep no figures")
+    options = parser.parse_args()
     install_decimal_context()
-    seconds = sockets.FULL_SECONDS if "ws" in sys.argv[1:] else sockets.SHORT_SECONDS
+    seconds = sockets.FULL_SECONDS if "ws" in options.names else sockets.SHORT_SECONDS
     known: dict[str, Callable[[], list[table.Row]]] = {
         "ticks": ticks.run,
         "product": lambda: uvloop.run(product.run()),
@@ -28,13 +36,21 @@ def main() -> int:
         "restart": lambda: uvloop.run(restart.run()),
         "floods": lambda: uvloop.run(floods.run()),
     }
-    names = sys.argv[1:] or list(known)
+    names = options.names or list(known)
     unknown = sorted(set(names) - set(known))
-    if unknown:
-        print(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}", file=sys.stderr)
+    if unknown or options.runs < 1:
+        print(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}; at least one run", file=sys.stderr)
         return 2
-    rows = [row for name in names for row in known[name]()]
-    table.show(rows)
+    busy, runs = figures.load(), []
+    for number in range(options.runs):
+        if options.runs > 1:
+            print(f"run {number + 1} of {options.runs}", file=sys.stderr)
+        runs.append([row for name in names for row in known[name]()])
+    table.show(figures.merged(runs))
+    if not options.no_file:
+        today = datetime.now(UTC).date().isoformat()
+        figures.keep(figures.of_runs(runs, measured_on=today, where=figures.machine(), busy=busy))
+        print(f"\nkept in {figures.FILE.name}; `make figures` writes the documents' tables anew")
     return 0
 
 

@@ -77,8 +77,8 @@ async def _http(product: Product) -> list[Row]:
             note=note,
         )
     )
-    rows.append(Row("the same, p50", posted.p50 * 1000, "ms", 59))
-    rows.append(Row("the same, p99", posted.p99 * 1000, "ms", None, 15))
+    rows.append(Row("POST signal, durable, 16 connections, p50", posted.p50 * 1000, "ms", 59))
+    rows.append(Row("POST signal, durable, 16 connections, p99", posted.p99 * 1000, "ms", None, 15))
     return rows
 
 

@@ -112,6 +112,6 @@ async def _restart(product: Product, control: SandboxControl, positions: int, un
     name = f"kill -9 with {positions} open positions and {unresolved} unresolved intents:"
     return [
         Row(f"{name} to live", is_live, "s"),
-        Row("the same, to ready, Jupiter hanging", is_ready, "s", None, 6),
-        Row("all intents resolved after it answers again", resolved, "s", note=note),
+        Row(f"{name} to ready, Jupiter hanging", is_ready, "s", None, 6),
+        Row(f"{name} all intents resolved after it answers again", resolved, "s", note=note),
     ]

@@ -165,7 +165,7 @@ def run(*, large: bool = True) -> list[Row]:
     rows = [Row("tick, 10 000 positions on one token, nothing triggers", seconds * 1e6, "µs", 40_000_000, 50)]
     one_high = prices([token], Decimal("0.0010000005"))
     seconds = median_seconds(lambda: watcher.on_prices(one_high), repeat=50)
-    rows.append(Row("the same, price among the entries", seconds * 1e6, "µs"))
+    rows.append(Row("tick, 10 000 positions on one token, price among the entries", seconds * 1e6, "µs"))
     if large:
         # Each in a process of its own: memory is a process's peak, and the two would share it.
         rows += _apart(_plain_million)
@@ -208,7 +208,7 @@ def recovery_rows(positions: Sequence[Position]) -> list[Row]:
             ticking * 1000,
             "ms",
         ),
-        Row("the same, once at start", loading * 1000, "ms"),
+        Row(f"recovery, once at start, beside {name} positions", loading * 1000, "ms"),
     ]
 
 

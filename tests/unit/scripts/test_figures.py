@@ -1,0 +1,88 @@
+"""The figures of our own times: kept by name with where they are from, and shown in the documents as they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import Figure, keep, of_runs, read
+from benchmarks.table import Row
+from scripts.figures import DOCUMENT, LINES, ROOT, main, table, with_table
+
+PLACE = "before\n<!-- figures: made by `make figures` -->\n\nold\n\n<!-- end of figures -->\nafter\n"
+
+
+def figures_of(
+    *runs: float, name: str = "GET health/live, 16 connections", day: str = "2026-11-29"
+) -> list[Figure]:
+    rows = [[Row(name, value, "/s", 1_000, more_is_better=True)] for value in runs]
+    return of_runs(rows, measured_on=day, where="2 × Fast", busy=0.1)
+
+
+def test_a_figure_is_the_median_of_its_runs_with_how_far_they_lie_apart() -> None:
+    (figure,) = figures_of(3_000, 9_000, 4_000)
+
+    assert (figure.median, figure.lowest, figure.highest, figure.runs) == (4_000, 3_000, 9_000, 3)
+    assert (figure.times_better, figure.load, figure.machine) == (4.0, 0.1, "2 × Fast")
+
+
+def test_what_is_measured_anew_replaces_its_figures_and_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    keep([*figures_of(1), *figures_of(2, name="b")], path)
+
+    keep(figures_of(3, name="b", day="2026-12-01"), path)
+
+    found = read(path)
+    assert [(one.name, one.median, one.measured_on) for one in found.values()] == [
+        ("GET health/live, 16 connections", 1, "2026-11-29"),
+        ("b", 3, "2026-12-01"),
+    ]
+    assert len(path.read_text().splitlines()) == 4
+
+
+def test_the_table_says_median_spread_ratio_and_where_it_is_from() -> None:
+    lines = table(figures_of(3_000, 9_000, 4_000))
+
+    assert lines[2:] == [
+        "| `GET /health/live`, 16 connections | 4 000 a second | 3 000–9 000 | 4.0 |",
+        "",
+        "29 November 2026, 2 × Fast, client, sandbox and servers on the same machine; 3 runs, load 0.1 before.",
+    ]
+
+
+def test_a_spread_that_nobody_noted_is_not_made_up() -> None:
+    (figure,) = figures_of(3_000)
+    taken_over = replace(figure, lowest=None, highest=None, runs=2, load=None, remark="Typed.")
+
+    assert "| not noted |" in table([figure])[2]
+    assert "| not noted |" in table([taken_over])[2]
+    assert table([taken_over])[-1].endswith("2 runs. Typed.")
+
+
+def test_a_line_whose_figures_are_missing_is_left_out_and_the_newest_of_a_kind_counts() -> None:
+    names = LINES[3].names
+    assert len(table([*figures_of(1, name=names[0])])) == 3
+    found = table(
+        [
+            *figures_of(1, name=names[0]),
+            *figures_of(5_000, name="GET positions, 20 open", day="2026-11-01"),
+            *figures_of(6_000, name="GET positions, 24 open"),
+        ]
+    )
+    assert "1.0 / 6 000 a second" in found[2]
+
+
+def test_only_the_table_of_a_document_is_written() -> None:
+    made = with_table(PLACE, ["| new |"])
+
+    assert made == PLACE.replace("old", "| new |")
+    assert with_table(made, ["| new |"]) == made
+    with pytest.raises(ValueError, match="0 places"):
+        with_table("nothing", [])
+
+
+def test_the_document_says_what_the_file_does() -> None:
+    assert main(["--check"]) == 0
+    assert "<!-- figures" in (ROOT / DOCUMENT).read_text()
