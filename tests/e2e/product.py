@@ -23,6 +23,7 @@ import websockets
 from redis.asyncio import Redis
 
 from nexgent.infrastructure.embedded import running_servers
+from tests.e2e.cluster import lay_out_cluster
 from tests.patience import PATIENCE_SECONDS
 
 SOL_MINT = "So11111111111111111111111111111111111111112"
@@ -65,13 +66,19 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: flo
 
 
 class Product:
-    """A sandbox and a service of its own, in a folder of its own. `settings` are added to the service's."""
+    """A sandbox and a service of its own, in a folder of its own. `settings` are added to the service's.
+
+    Its first start finds an empty, migrated database, unless it shall make one itself (`from_scratch`).
+    """
 
     modules: ClassVar[Mapping[str, str]] = {}
     """Commands that another module than the product's own starts."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, *, from_scratch: bool = False
+    ) -> None:
         self.folder = folder
+        self._from_scratch = from_scratch
         self.settings = dict(settings or {})
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -139,6 +146,10 @@ class Product:
 
     async def start_service(self) -> None:
         """Start the service and wait until it is ready."""
+        environment = self.environment
+        data_dir = Path(environment["NEXGENT_DATA_DIR"])
+        if not self._from_scratch and "DATABASE_URL" not in environment and not data_dir.exists():
+            await lay_out_cluster(data_dir)
         process = self.spawn("service", "serve")
 
         async def ready() -> bool:

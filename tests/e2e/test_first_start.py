@@ -8,7 +8,7 @@ from tests.e2e.product import Product, until
 
 
 async def test_without_an_administrator_it_says_what_to_do(tmp_path: Path) -> None:
-    product = Product(tmp_path, {"ADMIN_EMAIL": "", "ADMIN_PASSWORD": ""})
+    product = Product(tmp_path, {"ADMIN_EMAIL": "", "ADMIN_PASSWORD": ""}, from_scratch=True)
     await product.start_sandbox()
     try:
         await product.start_service()
