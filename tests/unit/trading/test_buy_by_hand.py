@@ -113,6 +113,7 @@ async def test_a_second_purchase_of_the_token_is_refused() -> None:
     with pytest.raises(TradeRejectedError) as refused:
         await use_case.execute(once)
     assert refused.value.code == "POSITION_EXISTS"
+    assert refused.value.message == "The agent already holds a position in this token"
 
 
 async def test_who_hangs_up_neither_stops_a_purchase_nor_a_sale() -> None:

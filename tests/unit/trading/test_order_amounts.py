@@ -198,6 +198,8 @@ async def test_a_purchase_of_less_than_a_lamport_is_none() -> None:
         with pytest.raises(TradeRejectedError) as refusal:
             await desk.average_down(amount=nothing)
         assert refusal.value.code == "INVALID_AMOUNT"
+    # A single one is.
+    assert await desk.average_down("2E-12") == 1
     assert await desk.average_down(amount="0.000000001") == 1
 
 

@@ -19,7 +19,7 @@ from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, Purcha
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.ids import new_id
-from nexgent.shared.money import SOL_MINT
+from nexgent.shared.money import SOL_MINT, lamports
 from nexgent.shared.types import IntentId
 from tests.builders import TOKEN, a_config, a_live_agent, an_agent
 from tests.fakes.engine import FakeEngine
@@ -268,3 +268,28 @@ async def test_a_live_wallet_needs_its_key_and_a_paper_wallet_none() -> None:
     engine.keys.loaded.add(live.wallets[0].address)
     (bought,) = await engine.buy([live], size_sol=Decimal(1))
     assert (bought.code, len(engine.positions(live))) == (None, 1)
+
+
+async def test_a_failure_whose_wallet_is_unknown_meanwhile_is_in_doubt_and_keeps_nobody_else_from_buying() -> (
+    None
+):
+    engine, (gone, agent) = await an_engine(2)
+    wallet = gone.wallets[0].address
+    ask = engine.swaps.quote
+
+    async def quote(request: QuoteRequest, *, urgent: bool = False) -> Quote:
+        if request.amount_raw == lamports(Decimal(1)):
+            engine.ledger.forget(wallet)
+            raise QuoteFailedError("no route")
+        return await ask(request, urgent=urgent)
+
+    engine.swaps.quote = quote  # type: ignore[method-assign]
+    buyers = [
+        Buyer(one, one.wallets[0], IntentId(new_id()), Decimal(size)) for one, size in ((gone, 1), (agent, 2))
+    ]
+
+    refused, bought = await engine.purchases.execute(ORDER, buyers)
+
+    # Its intent is in the journal, and so it is for recovery to end it.
+    assert (refused.code, refused.in_doubt) == (QuoteFailedError.code, True)
+    assert (bought.code, bought.in_doubt, len(engine.positions(agent))) == (None, False, 1)
