@@ -16,6 +16,9 @@ from nexgent.domain.ledger.models import TradeIntended, TradeKind, TradeSettled
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, WalletNotLoadedError
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
+from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.trading.orders.sell_part import SellPart, SellPartRequest
 from nexgent.domain.trading.rules.liquidity import MarketVerdict
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitProgress, ExitTasks
 from nexgent.shared.types import WalletAddress
@@ -354,6 +357,37 @@ async def test_who_becomes_the_engine_goes_on_at_once_with_exits_that_could_not_
         return
     await until(lambda: not engine.positions(agent))
     assert await tasks.drain(1) == 0
+
+
+async def test_an_exit_that_waits_for_another_order_is_no_failed_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, agent = await an_engine()
+    (position,) = engine.positions(agent)
+    tried, execute = 0, engine.sales.execute
+
+    async def counted(request: ClosePositionRequest) -> PositionOrderDone:
+        nonlocal tried
+        tried += 1
+        assert request.attempt == 1
+        return await execute(request)
+
+    monkeypatch.setattr(engine.sales, "execute", counted)
+    engine.swaps.gate = asyncio.Event()
+    part = SellPartRequest(
+        wallet_address=position.wallet_address, position_id=position.id, percent=Decimal(10)
+    )
+    selling = asyncio.create_task(SellPart(operations=engine.sales.operations).execute(part))
+    await until(lambda: len(engine.swaps.requests) == 2, "a part is being sold")
+
+    engine.exits.start(position, CloseReason.STOP_LOSS, None)
+    await until(lambda: tried >= 4)
+
+    assert engine.exits.progress(position.id) == ExitProgress(CloseReason.STOP_LOSS, 0, None)
+    assert of_type(engine, ExitAttemptFailed) == []
+    engine.swaps.gate.set()
+    await selling
+    await until(lambda: not engine.positions(agent))
 
 
 # --- Locked wallets ---
