@@ -228,7 +228,7 @@ class Projector:
                 return 0
             position = await connection.fetchval("SELECT position FROM journal_watermark")
             batch = read_before
-            if batch is None or batch.after != position or not batch.rows:
+            if batch is None or batch.after != position:
                 batch = await _read_batch(connection, position, limit)
             rows, lines = batch.rows, batch.lines
             if not rows:

@@ -1,12 +1,13 @@
-"""How somebody who needs the tables up to date waits for them: at work without a pause, else with one between two looks."""
+"""The projector without a database: how long it pauses, and what it keeps of an error."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.projection.projector import Projector, _Line, _record_failure
 from nexgent.shared.errors import UnavailableError
 
 HEAD = 5
@@ -72,3 +73,18 @@ async def test_it_gives_up_when_its_time_is_over_and_not_before_it_has_tried_onc
     assert await late.position() == 1
     assert await Rounds([]).project_until(0, 0)
     assert pauses == []
+
+
+async def test_of_a_long_error_the_beginning_is_kept() -> None:
+    kept: list[Any] = []
+
+    class Connection:
+        async def execute(self, _statement: str, *values: object) -> None:
+            kept.append(values)
+
+    row: Any = {"id": 7, "wallet_address": "w", "agent_id": "a", "seq": 3, "kind": "settled"}
+    connection: Any = Connection()
+
+    await _record_failure(connection, _Line(row, None, None), "x" * 2_000 + "y")
+
+    assert kept == [(7, "w", "a", 3, "settled", "x" * 2_000)]
