@@ -54,6 +54,12 @@ UNSTEADY_TABLES = {
     "price_seconds",
 }
 """What the engine writes by itself."""
+_AT_REST = """
+SELECT (SELECT coalesce(max(id), 0) FROM journal) <= (SELECT position FROM journal_watermark)
+       AND NOT EXISTS (SELECT FROM trade_intents WHERE status IN ('intended', 'submitted'))
+       AND NOT EXISTS (SELECT FROM trading_signals WHERE processed_at IS NULL)
+"""
+"""Whether nothing that was asked for before is still to come: what is behind the tables, a trade, or a decision."""
 
 
 @dataclass(frozen=True)
@@ -437,29 +443,29 @@ class World:
                 text = re.sub(rf"\b{re.escape(ids[name])}\b", f"<{name}>", text)
         return Answer(response.status_code, _without_request(text), response.text)
 
-    async def written(self) -> bool:
-        """Tell whether the tables say all that the journal does."""
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(self.database_url)
-        try:
-            done: bool = await connection.fetchval(
-                "SELECT (SELECT coalesce(max(id), 0) FROM journal) <= (SELECT position FROM journal_watermark)"
-            )
-        finally:
-            await connection.close()
-        return done
-
     async def fingerprint(self) -> dict[str, str]:
-        """Return a digest of every table."""
+        """Return a digest of every table, once they say all that the journal does and no trade is under way.
+
+        All of it is one snapshot: read one after the other, tables would be of different moments.
+        """
         connection: asyncpg.Connection[Any] = await asyncpg.connect(self.database_url)
+
+        async def digests() -> dict[str, str] | None:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                if not await connection.fetchval(_AT_REST):
+                    return None
+                rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+                return {
+                    name: await connection.fetchval(
+                        "SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+                        f" FROM {name} t"
+                    )
+                    for name in sorted({row["tablename"] for row in rows} - UNSTEADY_TABLES)
+                }
+
         try:
-            rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            names = sorted({row["tablename"] for row in rows} - UNSTEADY_TABLES)
-            return {
-                name: await connection.fetchval(
-                    f"SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {name} t"
-                )
-                for name in names
-            }
+            found: dict[str, str] = await until(digests, "the tables say all that the journal does")
+            return found
         finally:
             await connection.close()
 
@@ -582,13 +588,6 @@ async def _furnish_the_other(world: World) -> None:
         "my_transaction": deposit.json()["id"],
         "my_swap": swap.json()["id"],
     }
-
-    async def calm() -> bool:
-        before = await world.fingerprint()
-        await asyncio.sleep(0.5)
-        return await world.written() and await world.fingerprint() == before
-
-    await until(calm, "everything is written")
 
 
 async def _first(call: Any) -> Any:
@@ -772,6 +771,11 @@ async def test_nobody_but_the_administrator_stops_everybody(world: World) -> Non
     assert "my own" not in json.dumps(theirs)
     assert theirs["user"]["engaged"] is False
     assert (await world.product.call("GET", "/protections/panic"))["remainingCount"] > 0
+
+    async def out() -> bool:
+        return bool((await world.ask("GET", "/protections/panic")).json()["remainingCount"] == 0)
+
+    await until(out, "the caller's own positions are sold")
     back = await world.ask("PUT", "/protections/kill-switch", body={"engaged": False})
     assert back.status_code == 200, back.text
 
