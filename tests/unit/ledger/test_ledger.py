@@ -287,6 +287,19 @@ async def test_wallets_that_others_wrote_to_are_read_again_in_one_go() -> None:
     assert ledger.position(ONE, PositionId(new_id())) is None
 
 
+async def test_what_is_staged_keeps_its_place_when_the_wallet_is_read_again() -> None:
+    journal = FakeJournal()
+    ledger = a_ledger(journal, [])
+    first = ledger.stage(ONE, BODY, PAID_IN)
+
+    ledger.on_touched(WalletsTouched([ONE]))
+    await ledger.fresh(ONE)
+    second = ledger.stage(ONE, BODY, PAID_IN)
+
+    assert await ledger.commit_each([first, second]) == {}
+    assert (first.seq, second.seq, ledger.head(ONE).balance_raw(SOL_MINT)) == (1, 2, 10)
+
+
 def test_derived_ids_are_those_of_version_5() -> None:
     """Every release has to derive the same ones: they keep a trade from being made twice."""
     namespace = UUID("6a0cbf0e-54c8-4a0c-9f0e-0a7c0f3f9b11")

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.ledger.models import FIRST_VENUE, Submission, TradeFailed, TradeKind
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.errors import QuoteFailedError, WalletNotLoadedError
@@ -29,12 +30,14 @@ from tests.patience import until
 ORDER = PurchaseOrder(TOKEN, "EXM", None, "manual")
 
 
-async def an_engine(paper: int, live: int = 0) -> tuple[FakeEngine, list[Agent]]:
+async def an_engine(
+    paper: int, live: int = 0, live_swaps: FakeLiveSwaps | None = None
+) -> tuple[FakeEngine, list[Agent]]:
     swaps = FakeSwaps()
     venues = SwapVenues(
         [
             Venue(FIRST_VENUE, TradingMode.SIMULATION, swaps),
-            Venue(FIRST_VENUE, TradingMode.LIVE, FakeLiveSwaps("live")),
+            Venue(FIRST_VENUE, TradingMode.LIVE, live_swaps or FakeLiveSwaps("live")),
         ]
     )
     engine = FakeEngine(swaps=swaps, venues=venues)
@@ -171,6 +174,45 @@ async def test_a_purchase_that_is_under_way_is_not_begun_again() -> None:
     engine.swaps.gate.set()
     (bought,) = await first
     assert bought.position is not None
+
+
+@pytest.mark.parametrize(("paper", "live"), [(3, 0), (0, 1)])
+async def test_news_of_a_wallet_that_come_during_a_purchase_do_not_put_its_end_in_doubt(
+    paper: int, live: int
+) -> None:
+    chain = FakeLiveSwaps("live")
+    engine, agents = await an_engine(paper, live, chain)
+    buyers = [Buyer(agent, agent.wallets[0], IntentId(new_id()), Decimal(1)) for agent in agents]
+    touched = WalletsTouched([buyer.wallet.address for buyer in buyers])
+    quoted = engine.swaps.gate = chain.gate = asyncio.Event()
+    chain.on_send = lambda _: engine.ledger.on_touched(touched)
+    buying = asyncio.create_task(engine.purchases.execute(ORDER, buyers))
+    await until(lambda: all(engine.ledger.head(buyer.wallet.address).intents for buyer in buyers))
+    await engine.ledger.written()
+
+    engine.ledger.on_touched(touched)
+    quoted.set()
+
+    results = await buying
+    assert [(result.code, result.in_doubt) for result in results] == [(None, False)] * len(buyers)
+    assert all(result.position is not None for result in results)
+
+
+async def test_news_of_a_wallet_do_not_keep_a_failure_from_being_recorded() -> None:
+    engine, (agent,) = await an_engine(1)
+    buyer = Buyer(agent, agent.wallets[0], IntentId(new_id()), Decimal(1))
+    engine.swaps.gate = asyncio.Event()
+    engine.swaps.failures.append(QuoteFailedError("nobody sells"))
+    buying = asyncio.create_task(engine.purchases.execute(ORDER, [buyer]))
+    await until(lambda: bool(engine.ledger.head(buyer.wallet.address).intents))
+    await engine.ledger.written()
+
+    engine.ledger.on_touched(WalletsTouched([buyer.wallet.address]))
+    engine.swaps.gate.set()
+
+    (result,) = await buying
+    assert (result.code, result.in_doubt) == (QuoteFailedError.code, False)
+    assert not engine.ledger.head(buyer.wallet.address).intents
 
 
 async def test_how_long_a_trade_took_is_told() -> None:

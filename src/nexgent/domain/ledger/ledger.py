@@ -388,12 +388,20 @@ class Ledger:
             self._publish(EntriesRecorded(recorded, states, self._journal_position, before))
 
     async def _reload_in_turn(self, wallets: Sequence[WalletAddress]) -> None:
-        """Read wallets again behind whoever writes or reads; an outage that shows meanwhile is not waited for once more."""
-        outages = self._outages
-        async with self._appending:
-            if self._outages != outages:
-                raise JournalUnavailableError
-            await self._reload(wallets)
+        """Read wallets again behind whoever writes or reads; an outage that shows meanwhile is not waited for once more.
+
+        What is staged for them is written first: its places would be given away twice otherwise.
+        """
+        outages, wanted = self._outages, set(wallets)
+        while True:
+            async with self._appending:
+                if self._outages != outages:
+                    raise JournalUnavailableError
+                if not any(entry.wallet_address in wanted for entry in self._staged.values()):
+                    await self._reload(wallets)
+                    return
+            self.begin()
+            await asyncio.sleep(0)
 
     async def _reload(self, wallets: Sequence[WalletAddress]) -> None:
         async with self._reloading:

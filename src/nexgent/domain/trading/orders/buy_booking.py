@@ -75,7 +75,7 @@ class PurchaseBooking:
         started: float,
     ) -> None:
         """Book a swap that turned out to have landed. Raises what keeps it from being settled."""
-        entry, body = self._settle(order, result, intent, fill, decimals, self._sol_usd())
+        entry, body = await self._settle(order, result, intent, fill, decimals, self._sol_usd())
         await self._conclude([(result, entry, body)], started)
 
     async def _swap_all(
@@ -105,7 +105,7 @@ class PurchaseBooking:
                             failed.append((result, intent))
                         continue
                     try:
-                        entry, body = self._settle(order, result, intent, outcome, decimals, sol_usd)
+                        entry, body = await self._settle(order, result, intent, outcome, decimals, sol_usd)
                     except Exception as error:
                         if self._is_failed(result, intent, outcome, error):
                             failed.append((result, intent))
@@ -165,7 +165,7 @@ class PurchaseBooking:
             result.stages_ms["recorded"] = recorded_ms
             result.settled, result.position = body, body.position
 
-    def _settle(
+    async def _settle(
         self,
         order: PurchaseOrder,
         result: PurchaseResult,
@@ -176,7 +176,8 @@ class PurchaseBooking:
     ) -> tuple[Entry, TradeSettled]:
         if fill.in_amount_raw <= 0 or fill.out_amount_raw <= 0:
             raise TradeRejectedError("INVALID_TRANSACTION", "The swap moved no tokens")
-        state = self._ledger.head(intent.wallet_address)
+        # Another process may have written to the wallet since the intent, a deposit for instance, or only told of old news.
+        state = await self._ledger.fresh(intent.wallet_address)
         affordable = state.available_raw(SOL_MINT) + intent.reserved_raw
         if result.buyer.wallet.mode is TradingMode.SIMULATION and buy_debit_lamports(fill) > affordable:
             raise TradeRejectedError(
@@ -209,6 +210,7 @@ class PurchaseBooking:
         for result, intent in failed:
             body = TradeFailed(intent.id, result.code or "EXECUTION_FAILED", result.reason or "")
             try:
+                await self._ledger.fresh(intent.wallet_address)
                 staged.append((result, self._ledger.stage(intent.wallet_address, body)))
             except Exception as error:
                 self._leave_open(result, error)

@@ -53,6 +53,8 @@ class SwapExecution:
                 submission = await self._gateway.prepare(quote, intent.wallet_address)
             if submission is not None:
                 submission = replace(submission, venue=self._venue.name)
+                # Whatever others have written to the wallet since the intent is no reason against it: it stays reserved.
+                await self._ledger.fresh(intent.wallet_address)
                 entry = self._ledger.stage(intent.wallet_address, TradeSubmitted(intent.id, submission))
                 await self._ledger.commit(entry)
         except Exception as error:
@@ -91,6 +93,7 @@ class SwapExecution:
                     (SOL.posting(Account.WALLET, -fee), SOL.posting(Account.NETWORK_FEE, fee)) if fee else ()
                 )
                 try:
+                    await self._ledger.fresh(intent.wallet_address)
                     await self._ledger.commit(self._ledger.stage(intent.wallet_address, body, postings))
                 except NexgentError:
                     return Refusal(outcome.code, outcome.reason, in_doubt=True)
