@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from solders.keypair import Keypair
 
+from nexgent.domain.ledger.errors import JournalUnavailableError
 from nexgent.sandbox.control import SandboxControl
 from tests.chaos.world import StruckProduct
 from tests.e2e.cable import DatabaseCable, opened
@@ -90,6 +91,36 @@ async def orders(control: SandboxControl, kind: str = "order") -> int:
     return counts.get(kind, 0)
 
 
+async def agree(database_url: str, pair: Iterable[Product]) -> None:
+    """Every decision is on record as executed, for signals of which every agent made a trade. What else there is, is told.
+
+    Whose append had no answer in time cannot know yet what became of it, and says so.
+    """
+    connection = await asyncpg.connect(database_url)
+    try:
+
+        async def all_decided() -> bool:
+            return bool(
+                await connection.fetchval(
+                    "SELECT NOT EXISTS (SELECT FROM trading_signals WHERE processed_at IS NULL)"
+                )
+            )
+
+        await until(all_decided, "every signal is decided on")
+        wrong = await connection.fetch(
+            "SELECT * FROM signal_decisions WHERE outcome <> 'EXECUTED' AND code IS DISTINCT FROM $1",
+            JournalUnavailableError.code,
+        )
+        told = []
+        if wrong:
+            for table in ("signal_decisions", "trading_signals", "trade_intents", "journal"):
+                told += [table, *map(str, await connection.fetch(f"SELECT * FROM {table}"))]
+            told += [f"{product.folder.name}:\n{product.log('service')}" for product in pair]
+        assert not wrong, "\n".join(told)
+    finally:
+        await connection.close()
+
+
 async def test_the_standby_sells_and_the_engine_that_wakes_up_writes_nothing(
     pair: tuple[StruckProduct, StruckProduct], database_url: str
 ) -> None:
@@ -151,6 +182,7 @@ async def test_the_standby_sells_and_the_engine_that_wakes_up_writes_nothing(
     )
     await connection.close()
     assert late == 0
+    await agree(database_url, pair)
 
 
 async def test_the_engine_that_wakes_up_posts_nothing(

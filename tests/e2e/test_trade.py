@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -67,7 +68,7 @@ async def check_the_books(product: Product, agent: dict[str, Any]) -> None:
                 flow += Decimal(row["outputAmount"]) - Decimal(row["protocolFeeSol"] or 0) - fee
         assert Decimal(trade["profitLossSol"]) == flow
     code, report = await product.verify()
-    assert code == 0, report
+    assert code == 0, json.dumps(report, indent=1)
 
 
 async def test_a_signal_becomes_a_position_and_a_fall_becomes_a_closed_trade(product: Product) -> None:
