@@ -7,7 +7,6 @@ names the endpoints that take none. An endpoint in neither table fails the test.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping

@@ -229,12 +229,12 @@ class Product:
                 left += psutil.Process(process.pid).children(recursive=True)
                 process.send_signal(signal.SIGTERM)
                 try:
-                    await asyncio.to_thread(process.wait, 30)
+                    await asyncio.to_thread(process.wait, PATIENCE_SECONDS)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     stubborn.append(name)
         await self.http.aclose()
-        _, alive = await asyncio.to_thread(psutil.wait_procs, left, 10)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, left, PATIENCE_SECONDS)
         for process_left in alive:
             process_left.kill()
         assert not stubborn, f"did not stop when asked: {stubborn}"

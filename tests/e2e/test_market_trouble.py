@@ -128,6 +128,12 @@ async def told(product: Product, times: int) -> bool:
     return bool(rules[-1]["struck"] >= times)
 
 
+async def asked(product: Product, endpoint: str) -> int:
+    """Return how often a source has been asked."""
+    counts = (await product.http.get(f"{product.sandbox_url}/control/requests")).json()["counts"]
+    return int(counts.get(endpoint, 0))
+
+
 async def one_position(product: Product) -> tuple[str, str, Decimal]:
     """Buy a token; return the agent, the mint and the price."""
     agent = await product.agent(config=STOP_AT_TEN)
@@ -186,11 +192,17 @@ async def test_a_crash_is_sold_though_one_source_is_frozen(impatient: Product, f
     agent_id, mint, price = await one_position(product)
     await fault(product, kind="frozen_price", endpoint=frozen)
 
+    other = {"dexscreener": "price", "price": "dexscreener"}[frozen]
+
+    async def told_again(before: int) -> bool:
+        return await asked(product, other) > before
+
     # The market goes to and fro, which the other source tells.
     async def noticed() -> bool:
         for factor in ("1.02", "0.99", "1.01", "0.98"):
             await product.set_price(mint, format(price * Decimal(factor), "f"))
-            await asyncio.sleep(0.3)
+            before = await asked(product, other)
+            await until(partial(told_again, before), "the other source has told it")
         return "prices.source_frozen" in product.log("service")
 
     await until(noticed, "the frozen source is noticed")

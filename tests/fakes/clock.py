@@ -26,10 +26,17 @@ class FakeClock:
 
 
 class ShiftedClock(SystemClock):
-    """The real time of day and a bit; durations stay real. For servers that run, and for libraries that look at the real time."""
+    """The real time of day and a bit. For servers that run, and for libraries that look at the real time.
+
+    Durations stay real unless `ahead_seconds` says otherwise.
+    """
 
     def __init__(self) -> None:
         self.shift = timedelta()
+        self.ahead_seconds = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_seconds
 
     def now(self) -> datetime:
         return super().now() + self.shift

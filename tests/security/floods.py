@@ -21,6 +21,7 @@ from pathlib import Path
 from websockets.frames import Frame, Opcode
 
 from tests.e2e.product import Product
+from tests.patience import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROBE_SECONDS = 10.0
@@ -165,12 +166,23 @@ async def flooded(
         await attacking
 
 
-async def observe(product: Product, seconds: float, *, fall_of: str | None = None) -> Seen:
-    """Look at the service for so long; in the middle let the price of something that is held fall through its stop."""
-    seen = Seen(seconds=seconds)
+async def observe(product: Product, seconds: float, *, fall_of: str | None = None, at_least: int = 0) -> Seen:
+    """Look at the service for so long; in the middle let the price of something that is held fall through its stop.
+
+    It takes longer where the service has not asked for prices and said that it lives `at_least` so often by then.
+    """
+    seen = Seen()
     began = time.time()
+    first = await _asked(product)
     fallen_at: float | None = None
-    while (now := time.time()) < began + seconds:
+
+    async def is_over(now: float) -> bool:
+        if now < began + seconds:
+            return False
+        is_enough = len(seen.live) >= at_least and await _asked(product) - first >= at_least
+        return is_enough or now > began + PATIENCE_SECONDS
+
+    while not await is_over(now := time.time()):
         if fall_of is not None and fallen_at is None and now > began + seconds / 3:
             prices = {token["mint"]: Decimal(str(token["priceSol"])) for token in await product.tokens()}
             fallen_at = time.time()
@@ -178,10 +190,12 @@ async def observe(product: Product, seconds: float, *, fall_of: str | None = Non
         await _probe(product, seen)
         seen.memory = max(seen.memory, product.service.memory_info().rss)
         await asyncio.sleep(0.1)
+    ended = time.time()
+    seen.seconds = ended - began
     answer = await product.http.get(f"{product.sandbox_url}/control/requests?last=100000")
     log = answer.json()["last"]
     asked = [one["atSeconds"] for one in log if one["endpoint"] == "dexscreener"]
-    inside = [at for at in asked if began <= at <= began + seconds]
+    inside = [at for at in asked if began <= at <= ended]
     before = max((at for at in asked if at < began), default=began)
     seen.ticks = len(inside)
     times = [before, *inside, time.time()]
@@ -193,6 +207,12 @@ async def observe(product: Product, seconds: float, *, fall_of: str | None = Non
             seen.stop_seconds = sold - fallen_at
             seen.stop_ticks = sum(fallen_at < at <= sold for at in asked)
     return seen
+
+
+async def _asked(product: Product) -> int:
+    """Return how often prices have been asked for."""
+    counts = (await product.http.get(f"{product.sandbox_url}/control/requests")).json()["counts"]
+    return int(counts.get("dexscreener", 0))
 
 
 async def _probe(product: Product, seen: Seen) -> None:

@@ -1,7 +1,6 @@
 """While somebody floods the service it goes on looking at prices, sells at stops, says that it lives, and stays small.
 
-How fast all that is depends on the machine: `python -m benchmarks floods` prints the figures. Here the time of the flood is
-compared with the time before it.
+How fast all that is depends on the machine: `python -m benchmarks floods` prints the figures. Here it has to go on at all.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from tests.patience import until
 from tests.security.floods import FLOODS, flooded, observe
 
 SECONDS = 4.0
+AT_LEAST = 5
 
 
 @pytest.fixture
@@ -38,17 +38,15 @@ async def test_a_flood_blinds_nobody(product: Product) -> None:
     for mint in held:
         await bought(product, agent, mint)
     idle = product.service.memory_info().rss
-    calm = await observe(product, SECONDS)
 
     for name, mint in zip(FLOODS, held, strict=True):
         async with flooded(product, name, agent["id"], 300.0) as attacking:
-            seen = await observe(product, SECONDS, fall_of=mint)
+            seen = await observe(product, SECONDS, fall_of=mint, at_least=AT_LEAST)
             await until(partial(_sold, product, agent, mint), f"the stop has fired during {name}")
             assert not attacking.done(), name
 
-        # The attacker takes a processor for itself, of two on a small machine; blind is something else.
-        assert seen.ticks >= calm.ticks / 5, (name, seen, calm)
-        assert len(seen.live) >= 3, (name, seen)
+        assert seen.ticks >= AT_LEAST, (name, seen)
+        assert len(seen.live) >= AT_LEAST, (name, seen)
         assert seen.live_failed <= 1, (name, seen)
         assert seen.memory < 2 * idle, (name, seen, idle)
 

@@ -22,6 +22,7 @@ from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
 from tests.integration.external.conftest import API_KEY
 from tests.integration.external.servers import serve
+from tests.patience import PATIENCE_SECONDS
 
 SECRET = "s3cr3t-rpc-key"
 
@@ -144,9 +145,8 @@ async def test_a_slow_server_costs_its_deadline_and_no_more(http: HttpClient) ->
 
     async with serve(handler) as url:
         with pytest.raises(UpstreamCallError) as caught:
-            await asyncio.wait_for(
-                http.request("GET", url, upstream="X", operation="y", timeout_seconds=0.1), 2
-            )
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await http.request("GET", url, upstream="X", operation="y", timeout_seconds=0.1)
 
     assert caught.value.kind is FailureKind.TIMEOUT
     assert not caught.value.nothing_left
@@ -158,7 +158,7 @@ async def test_a_redirect_is_not_followed_with_the_key(http: HttpClient) -> None
 
     async with serve(handler) as url:
         with pytest.raises(UpstreamCallError) as caught:
-            await http.request("GET", url, upstream="X", operation="y", timeout_seconds=1)
+            await http.request("GET", url, upstream="X", operation="y", timeout_seconds=PATIENCE_SECONDS)
 
     assert caught.value.kind is FailureKind.BAD_ANSWER
 

@@ -15,8 +15,9 @@ from starlette.types import Receive, Scope, Send
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
 from nexgent.infrastructure.server.limits import ServerLimits
+from tests.patience import PATIENCE_SECONDS
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = PATIENCE_SECONDS
 
 
 class _Server(uvicorn.Server):

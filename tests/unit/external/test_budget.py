@@ -140,7 +140,8 @@ def test_nonsense_limits_are_refused(limit: int, seconds: float) -> None:
 
 
 async def test_a_waiting_exit_goes_before_prices_that_came_earlier() -> None:
-    budget = RateBudget("test", limit=1, window_seconds=0.05, clock=SystemClock())
+    clock = FakeClock()
+    budget = RateBudget("test", limit=1, window_seconds=0.05, clock=clock)
     await budget.acquire(Priority.PRICE, timeout_seconds=1)
     order: list[Priority] = []
 
@@ -151,6 +152,12 @@ async def test_a_waiting_exit_goes_before_prices_that_came_earlier() -> None:
     async with asyncio.TaskGroup() as group:
         for priority in (Priority.PRICE, Priority.ENTRY, Priority.RECONCILE, Priority.EXIT):
             group.create_task(call(priority))
+        await asyncio.sleep(0)
+        # The window does not end before all of them are in line.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(order) < 4:
+                clock.advance(0.05)
+                await asyncio.sleep(0.01)
 
     assert order == [Priority.EXIT, Priority.RECONCILE, Priority.ENTRY, Priority.PRICE]
 

@@ -100,7 +100,11 @@ async def test_a_timeout_says_nothing() -> None:
     async with a_market() as trader:
         await trader.control.fault("timeout", "price", seconds=30, times=1)
         with pytest.raises(httpx.ReadTimeout):
-            await trader.http.get(trader.url + "/price/v3", params={"ids": SOL}, timeout=0.1)
+            await trader.http.get(
+                trader.url + "/price/v3",
+                params={"ids": SOL},
+                timeout=httpx.Timeout(PATIENCE_SECONDS, read=0.1),
+            )
 
         assert (await price(trader)).status_code == 200
 
