@@ -267,6 +267,8 @@ class Product:
         response = await self.http.post(
             f"{self.url}/api/v1/auth/login", json={"email": email, "password": password}
         )
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise NotNowError(response.text)
         assert response.status_code == 200, response.text
         self._tokens[email] = response.json()["accessToken"]
         return self._tokens[email]
