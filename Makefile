@@ -16,7 +16,7 @@ WORKERS ?= 3
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench figures soak fuzz sql postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures soak fuzz sql postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -64,6 +64,7 @@ chaos: setup-dev ## Strike trades at any point and hold the books against the ch
 	@exec $(BIN)/python -m tests.chaos $(if $(FULL),--full) $(ARGS)
 
 gate: check test ## Everything that must pass before a commit
+	$(BIN)/python -m benchmarks.compare --gate
 
 format: setup-dev ## Format the code and repair what lint can
 	$(BIN)/ruff check --fix .
@@ -71,6 +72,9 @@ format: setup-dev ## Format the code and repair what lint can
 
 bench: setup-dev ## Measure our own times (ARGS="product --runs 7"); they are kept in benchmarks/figures.json
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+bench-compare: setup-dev ## Measure two commits alternately and print the ratios (BASE=<commit>; ARGS="--rounds 15")
+	@exec $(BIN)/python -m benchmarks.compare $(BASE) $(ARGS)
 
 figures: setup-dev ## Write the tables of our own times from what `make bench` kept
 	@exec $(BIN)/python -m scripts.figures $(ARGS)

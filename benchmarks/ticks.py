@@ -258,6 +258,6 @@ def _million(agents: Sequence[Agent], name: str) -> tuple[list[Row], PositionBoo
     assert len(book) == 1_000_000
     rows = [
         Row(f"poll, {name}", seconds * 1000, "ms", None, 50),
-        Row("memory per position", (after - before) * 1024 / 1_000_000, "bytes"),
+        Row(f"memory per position, {name}", (after - before) * 1024 / 1_000_000, "bytes"),
     ]
     return rows, book
