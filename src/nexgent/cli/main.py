@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from nexgent.cli import exit_codes
@@ -92,6 +94,15 @@ def _load_without_looks() -> None:
             del sys.modules[name]
 
 
+def _load(name: str) -> ModuleType:
+    """Import a command without the garbage collector, which takes a tenth of the time and finds next to nothing."""
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.enable()
+
+
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     """Return the parser; only the chosen command's own options are loaded."""
     parser = argparse.ArgumentParser(
@@ -107,7 +118,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
         if command.name == chosen:
             if command.name in LASTING:
                 _load_without_looks()
-            module = importlib.import_module(command.module)
+            module = _load(command.module)
             module.configure(sub)
     return parser
 

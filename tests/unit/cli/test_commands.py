@@ -349,9 +349,10 @@ def test_a_signal_can_be_tried_without_trading(tmp_path: Path, api: str) -> None
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_what_runs_for_long_loads_nothing_for_looks(command: str) -> None:
     program = f"""
-import sys
+import gc, sys
 from nexgent.cli.main import build_parser
 build_parser({command!r})
+assert gc.isenabled()
 import nexgent.bootstrap.app, nexgent.bootstrap.worker, nexgent.cli.failures
 from nexgent.infrastructure.logging.setup import configure_logging
 configure_logging(level="info", json_lines=False, environment="development")
