@@ -40,7 +40,7 @@ class EngineTrouble:
             yield Notice(
                 kind=NoticeKind.ENGINE_ELSEWHERE,
                 severity=Severity.INFO,
-                text=f"This process is a replica; {holder} trades",
+                text=f"Another process trades ({holder}); this one shows what it does",
             )
         if self._sol_price.current(asked.now) is None:
             latest = self._sol_price.latest()

@@ -137,7 +137,7 @@ class TestAttention:
             ("sol_price_stale", "warning"),
             ("engine_elsewhere", "info"),
         ]
-        assert found[-1]["text"] == "This process is a replica; other:7 trades"
+        assert found[-1]["text"] == "Another process trades (other:7); this one shows what it does"
 
     async def test_others_have_their_own(
         self, api: FakeApi, client: httpx.AsyncClient, foreign: Agent

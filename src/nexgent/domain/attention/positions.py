@@ -66,8 +66,8 @@ class StalePrices:
                     agent,
                     position,
                     NoticeKind.PRICE_STALE,
-                    f"There is no price of {position.token_symbol} since {int((asked.now - since).total_seconds())} seconds; "
-                    "no stop loss and no take profit can act on it",
+                    f"There has been no usable price of {position.token_symbol} for {int((asked.now - since).total_seconds())} "
+                    "seconds; stop loss and take profit act again with the next one",
                     since=since,
                 )
 

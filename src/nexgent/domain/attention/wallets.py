@@ -64,8 +64,8 @@ class UnreconciledWallets:
                     wallet,
                     NoticeKind.ORPHAN_TOKEN,
                     Severity.WARNING,
-                    f"The wallet holds {standing.orphans} token{'' if standing.orphans == 1 else 's'} that no position "
-                    "accounts for; adopt or ignore them",
+                    f"The wallet holds {standing.orphans} token{'' if standing.orphans == 1 else 's'} without a position, "
+                    "which no stop loss watches; adopt or ignore them",
                 )
             if standing.differences or standing.code is not None:
                 yield _about(
@@ -73,10 +73,10 @@ class UnreconciledWallets:
                     wallet,
                     NoticeKind.WALLET_UNRECONCILED,
                     Severity.WARNING,
-                    "The wallet could not be compared with the chain; it is tried again"
+                    "What the wallet holds could not be read from the chain; it is tried again"
                     if standing.code is not None
-                    else f"The chain and the books differ in {standing.differences} amount"
-                    f"{'' if standing.differences == 1 else 's'} that cannot be booked yet",
+                    else f"The wallet holds other amounts than were recorded here: {standing.differences} difference"
+                    f"{'' if standing.differences == 1 else 's'} whose cause is not known yet",
                     code=standing.code,
                 )
 
