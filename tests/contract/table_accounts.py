@@ -401,6 +401,7 @@ ACCOUNTS = (
             "status": one_of("healthy", "degraded"),
             "timestamp": TIME,
             "uptime": INT,
+            "version": TEXT,
             "services": {"database": SERVER, "redis": SERVER, "queue": SERVER},
             "message": Optional(TEXT),
             "engine": ENGINE,
@@ -433,6 +434,24 @@ ACCOUNTS = (
         refusals=(Refusal(400, "scope", query={"scope": "all"}),),
     ),
     Contract("GET /auth/audit", SESSION, 200, [AUDIT], query={"limit": "5"}),
+    Contract(
+        "GET /admin/system", SESSION, 200,
+        {
+            "budgets": [
+                {
+                    "name": TEXT, "limit": INT, "windowSeconds": NUMBER, "left": Nullable(INT), "pausedSeconds": NUMBER,
+                    "waiting": INT,
+                }
+            ],
+            "warnings": [
+                {
+                    "event": TEXT, "level": one_of("warning", "error"), "count": INT, "firstAt": TIME, "lastAt": TIME,
+                    "fields": ANY,
+                }
+            ],
+        },
+        foreign=403,
+    ),
     Contract(
         "GET /admin/users", SESSION, 200,
         [

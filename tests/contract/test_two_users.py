@@ -346,6 +346,7 @@ NO_IDS: dict[str, str] = {
     "POST /auth/register": "makes a user, where that is allowed; whether an address is known is not told",
     "POST /webhooks/test": "gives back what was sent",
     "GET /auth/audit": "the caller's own",
+    "GET /admin/system": "the administrator's, see below",
     "GET /admin/users": "the administrator's, see below",
     "POST /admin/users": "the administrator's, see below",
     "GET /admin/cache/status": "the administrator's, see below",

@@ -23,6 +23,7 @@ from nexgent.bootstrap.api_services import ApiPorts, build_api_services
 from nexgent.bootstrap.engine import build_orders_by_hand
 from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.users import UserPorts, build_users
+from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
 from nexgent.domain.agents.config import DEFAULT_CONFIG, TradingConfig, to_json_dict
 from nexgent.domain.agents.config_history import MOST_VERSIONS, ConfigVersion
 from nexgent.domain.agents.errors import AgentNotFoundError
@@ -638,6 +639,8 @@ class FakeApi:
         self.servers = FakeServers()
         self.health = FakeHealth()
         self.metrics = Metrics()
+        self.budgets: list[UpstreamBudget] = []
+        self.warnings: list[RecentWarning] = []
         self.rate_limits = RateLimits(clock=self.clock, counters=None, enabled=False)
         self.answers = FakeAnswers()
         self.webhooks = FakeWebhooks()
@@ -697,6 +700,8 @@ class FakeApi:
             audit_trail=AuditTrail(store=self.audit_log),
             rate_limits=self.rate_limits,
             metrics=self.metrics.exposition,
+            upstream_budgets=lambda: self.budgets,
+            recent_warnings=lambda: self.warnings,
             servers=self.servers,
             health=self.health,
             values=values if values is not None else ApiValues(jupiter_configured=False, admin_email=EMAIL),

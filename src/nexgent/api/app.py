@@ -20,6 +20,7 @@ from nexgent.api.errors import not_found_response
 from nexgent.api.fragments import FragmentCache
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.api.v1.admin.router import router as admin
+from nexgent.api.v1.admin.system import router as admin_system
 from nexgent.api.v1.admin.users import router as admin_users
 from nexgent.api.v1.agents.router import router as agents
 from nexgent.api.v1.api_keys.router import router as api_keys
@@ -73,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     webhooks,
     admin,
     admin_users,
+    admin_system,
     audit,
     websocket,
     price_feeds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
 from nexgent.domain.administration.cache_copies import CacheCopies
+from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
 from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
@@ -130,6 +131,8 @@ class ApiValues:
     jupiter_configured: bool
     pyth_configured: bool = True
     production: bool = False
+    version: str = ""
+    """Of the service."""
     admin_email: str = ""
     """In lower case; empty when there is no administrator."""
     metrics_token: SecretStr | None = None
@@ -202,6 +205,10 @@ class ApiServices:
     web_links: WebLinks
     audit_log: AuditLog
     audit_trail: AuditTrail
+    upstream_budgets: Callable[[], Sequence[UpstreamBudget]]
+    """How much may still be asked of each upstream."""
+    recent_warnings: Callable[[], Sequence[RecentWarning]]
+    """What this process warned of, newest first."""
     metrics: Callable[[], bytes]
     """Figures of this process in Prometheus' text format."""
     servers: ServerProbe

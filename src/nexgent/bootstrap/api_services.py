@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import asyncpg
 
@@ -19,6 +20,7 @@ from nexgent.bootstrap.users import UserParts
 from nexgent.bootstrap.wallets import WalletParts
 from nexgent.config.settings import Settings
 from nexgent.domain.administration.cache_copies import CacheCopies
+from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
 from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
@@ -149,6 +151,7 @@ def api_values(settings: Settings) -> ApiValues:
         jupiter_configured=settings.market.jupiter_api_key is not None,
         pyth_configured=True,
         production=settings.server.production,
+        version=version("nexgent"),
         admin_email=(settings.auth.admin_email or "").strip().lower(),
         metrics_token=settings.auth.metrics_token,
         metrics_public=settings.auth.metrics_public,
@@ -168,6 +171,8 @@ def build_api_services(
     audit_trail: AuditTrail,
     rate_limits: RateLimits,
     metrics: Callable[[], bytes],
+    upstream_budgets: Callable[[], Sequence[UpstreamBudget]],
+    recent_warnings: Callable[[], Sequence[RecentWarning]],
     servers: ServerProbe,
     health: EngineProbe,
     values: ApiValues,
@@ -295,6 +300,8 @@ def build_api_services(
         audit_log=ports.audit_log,
         audit_trail=audit_trail,
         metrics=metrics,
+        upstream_budgets=upstream_budgets,
+        recent_warnings=recent_warnings,
         servers=servers,
         health=health,
         values=values,

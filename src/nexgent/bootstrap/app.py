@@ -31,6 +31,7 @@ from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
 from nexgent.infrastructure.database.schema.migration import migrate
+from nexgent.infrastructure.logging.recent import recent_warnings
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
@@ -161,6 +162,8 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         audit_trail=service.audit_trail,
         rate_limits=service.rate_limits,
         metrics=service.metrics.exposition,
+        upstream_budgets=lambda: [budget.state() for budget in service.market.budgets],
+        recent_warnings=recent_warnings,
         servers=service.servers,
         health=service.health,
         values=api_values(settings),

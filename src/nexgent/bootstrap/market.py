@@ -11,6 +11,7 @@ from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.trading.ports import MarketProbe
 from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
 from nexgent.domain.trading.venues import SwapVenues
+from nexgent.infrastructure.external.budget import RateBudget
 from nexgent.infrastructure.external.dexscreener.feed import DexScreenerPriceFeed
 from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.jupiter.api import JupiterApi
@@ -48,6 +49,8 @@ class Market:
     """Where prices come from, the preferred source first."""
     probes: tuple[MarketProbe, ...]
     keys: LoadedKeys
+    budgets: tuple[RateBudget, ...]
+    """Of every upstream, for who wants to know how much is left."""
     live: ExternalLiveMarket
     """For those who only look whether live trading can begin."""
 
@@ -92,8 +95,9 @@ def build_market(
     )
     jupiter_prices = JupiterPriceFeed(jupiter, clock, price_url=settings.jupiter_price_url, decimals=decimals)
     pyth_key = settings.pyth_api_key.get_secret_value() if settings.pyth_api_key is not None else None
+    hermes = HermesUpdates(http=http, clock=clock, base_url=settings.pyth_hermes_url, api_key=pyth_key)
     sol_price = PythSolPriceFeed(
-        hermes=HermesUpdates(http=http, clock=clock, base_url=settings.pyth_hermes_url, api_key=pyth_key),
+        hermes=hermes,
         clock=clock,
         max_age_seconds=prices.sol_max_age_seconds,
         fallbacks=[jupiter_prices.sol_price, dexscreener.sol_price],
@@ -118,6 +122,13 @@ def build_market(
         price_feeds=tuple(feeds),
         probes=(DexScreenerMarketProbe(dexscreener.upstream, clock), JupiterMarketProbe(metrics, clock)),
         keys=keys,
+        budgets=(
+            dexscreener.upstream.budget,
+            jupiter.main.budget,
+            jupiter.execute_budget,
+            hermes.budget,
+            *(node.budget for node in (rpc, *witnesses)),
+        ),
         live=ExternalLiveMarket(
             settings=settings,
             requests_per_minute=per_minute,

@@ -88,6 +88,36 @@ def test_calls_of_others_with_the_same_key_count() -> None:
     assert window.take(0.2, Priority.EXIT) > 0
 
 
+def test_what_is_left_counts_calls_of_others_and_pauses() -> None:
+    window = RateWindow(10, 60.0)
+    assert (window.left(0.0), window.paused_seconds(0.0)) == (10, 0.0)
+    window.take(0.0, Priority.EXIT)
+    window.take(30.0, Priority.EXIT)
+    assert window.left(30.0) == 8
+    assert window.left(60.0) == 9, "the oldest call has left the window"
+    window.observe(60.0, EPOCH, 200, _ratelimit(3, 7))
+    assert window.left(60.0) == 3
+    assert window.left(500.0) == 10
+    window.observe(500.0, EPOCH, 429, {"retry-after": "4"})
+    assert window.paused_seconds(502.0) == pytest.approx(2.0, abs=0.01)
+    assert RateWindow(0, 60.0).left(0.0) is None
+
+
+async def test_the_state_of_a_budget_names_who_waits() -> None:
+    clock = FakeClock()
+    budget = RateBudget("Jupiter", limit=1, clock=clock)
+    await budget.acquire(Priority.EXIT, timeout_seconds=0)
+    waiting = asyncio.create_task(budget.acquire(Priority.PRICE, timeout_seconds=100))
+    await asyncio.sleep(0)
+
+    state = budget.state()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+    assert (state.name, state.limit, state.window_seconds, state.left) == ("Jupiter", 1, 60.0, 0)
+    assert (state.waiting, budget.state().waiting) == (1, 0)
+
+
 def test_the_limit_follows_what_the_upstream_says() -> None:
     window = RateWindow(60, 60.0)
     window.take(0.0, Priority.PRICE)

@@ -98,6 +98,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["admin.system.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users": {
         parameters: {
             query?: never;
@@ -1836,6 +1852,7 @@ export interface components {
             status: "healthy" | "degraded" | "unhealthy";
             timestamp: string;
             uptime: number;
+            version: string;
         };
         HistoricalSwapChangesIn: {
             amount?: string | Decimal;
@@ -2216,6 +2233,16 @@ export interface components {
                 [key: string]: string | string[];
             };
         };
+        RecentWarningOut: {
+            count: number;
+            event: string;
+            fields: {
+                [key: string]: string;
+            };
+            firstAt: string;
+            lastAt: string;
+            level: "warning" | "error";
+        };
         ReclaimedOut: {
             accounts: components["schemas"]["RentAccountOut"][];
             fee: string;
@@ -2438,6 +2465,10 @@ export interface components {
             peakPrice: Decimal;
             percentage: Decimal;
         };
+        SystemOut: {
+            budgets: components["schemas"]["UpstreamBudgetOut"][];
+            warnings: components["schemas"]["RecentWarningOut"][];
+        };
         TakeProfitConfig: {
             enabled?: boolean;
             levels?: components["schemas"]["TakeProfitLevel"][];
@@ -2613,6 +2644,14 @@ export interface components {
             success: boolean;
             unlockedUntil: string | null;
             walletAddress: string;
+        };
+        UpstreamBudgetOut: {
+            left: number | null;
+            limit: number;
+            name: string;
+            pausedSeconds: Decimal;
+            waiting: number;
+            windowSeconds: Decimal;
         };
         UserOut: {
             administrator: boolean;
@@ -2888,6 +2927,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WarmedOut"];
+                };
+            };
+        };
+    };
+    "admin.system.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemOut"];
                 };
             };
         };

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 
+from nexgent.domain.administration.insight import UpstreamBudget
 from nexgent.infrastructure.external.rate_headers import rate_headers, retry_after_seconds
 from nexgent.shared.backoff import Backoff
 from nexgent.shared.clock import Clock
@@ -94,6 +95,18 @@ class RateWindow:
             return max(times[index] + self.window_seconds - now, 0.0) + _MARGIN_SECONDS
         return max(self._foreign_until - now, 0.0) + _MARGIN_SECONDS
 
+    def left(self, now: float) -> int | None:
+        """Return how many calls the window still takes, as far as known; None without a limit."""
+        if self.limit == 0:
+            return None
+        horizon = now - self.window_seconds
+        used = sum(at > horizon for at in self._times) + (self._foreign if now < self._foreign_until else 0)
+        return max(0, self.limit - used)
+
+    def paused_seconds(self, now: float) -> float:
+        """Return how long nothing may go because the upstream has asked for a pause."""
+        return max(0.0, self._blocked_until - now)
+
     def observe(self, now: float, epoch_seconds: float, status: int, headers: Mapping[str, str]) -> None:
         """Learn from an answer: the real limit, calls others made with the same key, and pauses asked for."""
         known = rate_headers(headers, epoch_seconds)
@@ -101,7 +114,8 @@ class RateWindow:
             if known.current is not None:
                 if self.limit and known.remaining + known.current > 0:
                     self.limit = known.remaining + known.current
-                self._foreign = max(0, known.current - len(self._times))
+                own = sum(at > now - self.window_seconds for at in self._times)
+                self._foreign = max(0, known.current - own)
                 self._foreign_until = now + self.window_seconds
             if known.remaining <= 0 and known.reset_in_seconds is not None:
                 self._blocked_until = max(self._blocked_until, now + known.reset_in_seconds)
@@ -146,6 +160,18 @@ class RateBudget:
     def window_seconds(self) -> float:
         """Length of the window."""
         return self._window.window_seconds
+
+    def state(self) -> UpstreamBudget:
+        """Return how much is left now."""
+        now = self._clock.monotonic()
+        return UpstreamBudget(
+            name=self.name,
+            limit=self._window.limit,
+            window_seconds=self._window.window_seconds,
+            left=self._window.left(now),
+            paused_seconds=self._window.paused_seconds(now),
+            waiting=sum(not future.done() for _, _, future in self._waiting),
+        )
 
     async def acquire(self, priority: Priority, *, timeout_seconds: float) -> None:
         """Return when the call may go. Raises `BudgetExhaustedError`, at once when waiting is known to be pointless."""

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import orjson
 import structlog
 
+from nexgent.infrastructure.logging.recent import RecentWarnings
 from nexgent.infrastructure.logging.redaction import redact
 from nexgent.infrastructure.logging.sink import LineSink
 
@@ -39,13 +40,14 @@ def configure_logging(
     ]
     last: list[Any]
     if json_lines:
-        last = [structlog.processors.format_exc_info, redact, _Line(environment)]
+        last = [structlog.processors.format_exc_info, redact, RecentWarnings(), _Line(environment)]
     else:
         last = [
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             structlog.processors.format_exc_info,
             redact,
+            RecentWarnings(),
             structlog.dev.ConsoleRenderer(colors=_is_terminal(out), pad_event_to=28),
             _encoded,
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from nexgent.api.http.models import ApiModel, Body, SchemaBody
 from nexgent.api.http.types import Instant
 from nexgent.api.v1.auth.schemas import NewEmail, NewPassword
 from nexgent.domain.administration.cache_copies import CacheCounts
+from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
 from nexgent.domain.users.models import UserOverview
 
 
@@ -141,3 +143,53 @@ class CacheResetOut(ApiModel):
     cleared: int
     warmed: WarmedCountsOut
     duration: int
+
+
+class UpstreamBudgetOut(ApiModel):
+    """Requests to a service outside: `limit` in `windowSeconds`, 0 for unlimited; `left` is null then.
+
+    While `pausedSeconds` is above 0 nothing is sent: the service has asked for a pause. `waiting` requests wait for their turn.
+    """
+
+    name: str
+    limit: int
+    window_seconds: float
+    left: int | None
+    paused_seconds: float
+    waiting: int
+
+    @classmethod
+    def of(cls, budget: UpstreamBudget) -> UpstreamBudgetOut:
+        """Return how much of a budget is left."""
+        return cls.showing(budget)
+
+
+class RecentWarningOut(ApiModel):
+    """Lines of the log of one kind, without secrets: how many there were, and what the last one said."""
+
+    event: str
+    level: Literal["warning", "error"]
+    count: int
+    first_at: Instant
+    last_at: Instant
+    fields: dict[str, str]
+
+    @classmethod
+    def of(cls, warning: RecentWarning) -> RecentWarningOut:
+        """Return a warning."""
+        return cls.showing(warning, fields=dict(warning.fields))
+
+
+class SystemOut(ApiModel):
+    """What this process may still ask of others, and what it warned of since it has started, newest first."""
+
+    budgets: list[UpstreamBudgetOut]
+    warnings: list[RecentWarningOut]
+
+    @classmethod
+    def of(cls, budgets: Sequence[UpstreamBudget], warnings: Sequence[RecentWarning]) -> SystemOut:
+        """Return both."""
+        return cls.model_construct(
+            budgets=[UpstreamBudgetOut.of(one) for one in budgets],
+            warnings=[RecentWarningOut.of(one) for one in warnings],
+        )

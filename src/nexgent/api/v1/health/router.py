@@ -74,6 +74,7 @@ async def health(services: Services) -> Response:
     problem = probe.not_ready() or probe.late()
     answer = HealthOut(
         status="healthy",
+        version=services.values.version,
         timestamp=services.clock.now(),
         uptime=int(servers.uptime_seconds()),
         services=ServicesOut(

@@ -62,9 +62,10 @@ class ReconciliationOut(ApiModel):
 
 
 class HealthOut(ApiModel):
-    """The whole picture; `message` says what is wrong with the engine."""
+    """The whole picture; `message` says what is wrong with the engine, `version` is that of the service."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
     timestamp: Instant
     uptime: int
     services: ServicesOut

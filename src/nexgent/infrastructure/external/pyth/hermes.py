@@ -48,6 +48,11 @@ class HermesUpdates:
             known_suffixes=_KNOWN_SUFFIXES,
         )
 
+    @property
+    def budget(self) -> RateBudget:
+        """What may be asked of it."""
+        return self._upstream.budget
+
     async def latest(self) -> bytes:
         """Return the newest update. Raises `UpstreamCallError`."""
         answer = await self._upstream.get(

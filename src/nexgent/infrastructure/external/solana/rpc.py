@@ -113,6 +113,11 @@ class SolanaRpc:
         self._ids = itertools.count(1)
         self._rents: dict[int, tuple[float, int]] = {}
 
+    @property
+    def budget(self) -> RateBudget:
+        """What may be asked of it."""
+        return self._upstream.budget
+
     async def call(
         self, method: str, params: Sequence[object], *, priority: Priority = Priority.RECONCILE
     ) -> Any:

@@ -1,0 +1,34 @@
+"""What the administrator sees of a running process: how much it may still ask of others, and what it warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamBudget:
+    """How many requests to a service outside are left. Times in seconds; a limit of 0 and `left` None are unlimited."""
+
+    name: str
+    limit: int
+    window_seconds: float
+    left: int | None
+    paused_seconds: float
+    """So long nothing is sent because the service has asked for it."""
+    waiting: int
+    """Requests that wait for their turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentWarning:
+    """Lines of the log of one kind, without secrets: how many, when the last one came and what it said."""
+
+    event: str
+    level: str
+    """`warning` or `error`."""
+    count: int
+    first_at: datetime
+    last_at: datetime
+    fields: Mapping[str, str]

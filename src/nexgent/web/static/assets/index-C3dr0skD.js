@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-BorD5qdu.js","./index-BTKlrWc3.js","./index-LY0MRees.css","./LineChart-CaCKniBs.css","./CandleChart-Cze8ikfC.js","./candles-B3hdq5y7.js","./CandleChart-Bu-RMDMi.css"])))=>i.map(i=>d[i]);
-import{O as t,Q as o}from"./index-BTKlrWc3.js";const e=t(()=>o(()=>import("./LineChart-BorD5qdu.js"),__vite__mapDeps([0,1,2,3]),import.meta.url)),_=t(()=>o(()=>import("./CandleChart-Cze8ikfC.js"),__vite__mapDeps([4,5,1,2,6]),import.meta.url));export{_ as C,e as L};
