@@ -93,12 +93,24 @@ async def test_the_cache_is_compared_and_may_be_missing(story: Story, database_u
         assert (agent_id, wallet) == (story.agent_id, story.wallet)
         return copies.get(mint)
 
-    report = await verify(database_url, cached_balance=cached)
+    report = await verify(database_url, cached_balance=cached, pauses_seconds=())
     copies.clear()
 
     assert [(d.subject, d.redis) for d in report.differences] == [(TOKEN, "1000000")]
     assert report.cached == 2
     assert (await verify(database_url, cached_balance=cached)).is_clean
+
+
+async def test_a_copy_that_is_on_its_way_is_no_difference(story: Story, database_url: str) -> None:
+    copies = [b'{"balance": "10"}', b'{"balance": "8.999895"}']
+
+    async def cached(agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
+        return (copies.pop(0) if len(copies) > 1 else copies[0]) if mint == SOL_MINT else None
+
+    report = await verify(database_url, cached_balance=cached, pauses_seconds=(0.0,))
+
+    assert report.is_clean, report.differences
+    assert report.cached == 1
 
 
 async def test_a_balance_without_entries_is_found(database_url: str, connection: Connection) -> None:
@@ -148,6 +160,6 @@ async def test_a_copy_that_an_emptied_balance_left_behind_is_found(
     async def cached(agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
         return b'{"balance": "1.5"}' if mint == TOKEN else None
 
-    (difference,) = (await verify(database_url, cached_balance=cached)).differences
+    (difference,) = (await verify(database_url, cached_balance=cached, pauses_seconds=())).differences
 
     assert (difference.subject, difference.journal, difference.redis) == (TOKEN, "0", "1500000")
