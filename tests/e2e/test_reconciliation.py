@@ -138,15 +138,11 @@ async def settled(product: Product, *owners: Owner) -> None:
 
     async def nothing() -> bool:
         for owner in owners:
-            answer = await product.http.post(
-                f"{product.url}/api/v1/wallets/{owner.wallet}/reconcile",
-                json={},
-                headers={"Authorization": f"Bearer {product.token()}"},
+            status, found = await product.ask(
+                "POST", f"/wallets/{owner.wallet}/reconcile", {}, expect=(200, 409)
             )
-            found = answer.json()
-            if answer.status_code == 409:  # a trade has just ended
+            if status == 409:  # a trade has just ended
                 return False
-            assert answer.status_code == 200, found
             if found["waiting"] or found["booked"] or found["differences"]:
                 return False
         return True
