@@ -23,7 +23,7 @@ SETTINGS = {
 async def run() -> list[Row]:
     """Measure."""
     with tempfile.TemporaryDirectory(prefix="nexgent-floods-") as folder:
-        product = Product(Path(folder), SETTINGS)
+        product = Product(Path(folder), SETTINGS, from_scratch=True)
         await product.start_sandbox()
         try:
             await product.start_service()

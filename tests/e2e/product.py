@@ -68,7 +68,8 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: flo
 class Product:
     """A sandbox and a service of its own, in a folder of its own. `settings` are added to the service's.
 
-    Its first start finds an empty, migrated database, unless it shall make one itself (`from_scratch`).
+    Its first start finds a migrated database in which the administrator's password has a cheap hash, unless it shall make one
+    itself (`from_scratch`) or has another administrator.
     """
 
     modules: ClassVar[Mapping[str, str]] = {}
@@ -148,8 +149,10 @@ class Product:
         """Start the service and wait until it is ready."""
         environment = self.environment
         data_dir = Path(environment["NEXGENT_DATA_DIR"])
-        if not self._from_scratch and "DATABASE_URL" not in environment and not data_dir.exists():
-            await lay_out_cluster(data_dir)
+        usual = (environment["ADMIN_EMAIL"], environment["ADMIN_PASSWORD"]) == (ADMIN_EMAIL, ADMIN_PASSWORD)
+        scratch = self._from_scratch or not usual or "DATABASE_URL" in environment
+        if not scratch and not data_dir.exists():
+            await lay_out_cluster(data_dir, ADMIN_EMAIL, ADMIN_PASSWORD)
         process = self.spawn("service", "serve")
 
         async def ready() -> bool:

@@ -23,7 +23,9 @@ AT_LEAST = 5
 
 @pytest.fixture
 async def product(tmp_path: Path) -> AsyncIterator[Product]:
-    product = Product(tmp_path, {"RATE_LIMITS": "true", "PRICE_POLL_SECONDS": "0.2", "LOG_LEVEL": "warn"})
+    product = Product(
+        tmp_path, {"RATE_LIMITS": "true", "PRICE_POLL_SECONDS": "0.2", "LOG_LEVEL": "warn"}, from_scratch=True
+    )
     await product.start_sandbox()
     try:
         await product.start_service()

@@ -37,7 +37,7 @@ def a_stranger() -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
     # One proxy is believed, so that a test can come from anywhere.
-    made = Product(tmp_path_factory.mktemp("lockout"), {"TRUSTED_PROXIES": "1"})
+    made = Product(tmp_path_factory.mktemp("lockout"), {"TRUSTED_PROXIES": "1"}, from_scratch=True)
     try:
         await made.start_sandbox()
         await made.start_service()

@@ -28,7 +28,7 @@ PASSWORD, ANOTHER = "Correct-horse-1", "Another-horse-2"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    made = Product(tmp_path_factory.mktemp("sessions"), {"ALLOW_REGISTRATION": "true"})
+    made = Product(tmp_path_factory.mktemp("sessions"), {"ALLOW_REGISTRATION": "true"}, from_scratch=True)
     try:
         await made.start_sandbox()
         await made.start_service()
