@@ -43,6 +43,12 @@ async def test_a_replica_serves_and_takes_over_when_the_engine_dies(pair: tuple[
 
     # What happens on one is seen on the other, and a signal may come in on either.
     await until(lambda: replica.call("GET", f"/agents/{agent['id']}"), "the replica knows the agent")
+    await replica.deposit(agent["id"], "1")
+
+    async def copied() -> bool:
+        return (await engine.verify())[0] == 0
+
+    await until(copied, "the deposit is in the engine's copies as well")
     async with replica.follow(agent["id"]) as frames:
         await frames.next(lambda frame: frame["type"] == "initial_data", "the snapshot")
         await replica.signal(first)

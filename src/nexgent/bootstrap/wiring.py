@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.observers import EngineObserver
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
-from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
@@ -70,7 +70,14 @@ def wire_events(
                 bus.publish(told)
 
     bus.on(EntriesRecorded, tell_positions)
-    bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched)
+
+    def read_again(event: WalletsTouched) -> None:
+        # Only the engine keeps copies.
+        if is_engine():
+            engine.ledger.read_again(event)
+
+    bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched, read_again)
+    bus.on(WalletsRead, mirror.on_event)
     bus.on(AgentSaved, protections.on_agent_saved)
     bus.on(AgentDeleted, protections.on_agent_deleted)
     bus.on(KillSwitchChanged, protections.on_kill_switch)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError, StaleWalletError
-from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting, TradeFailed, TradeIntended
 from nexgent.domain.ledger.state import WalletState
@@ -266,6 +266,29 @@ async def test_what_may_not_have_been_written_is_not_the_state_of_a_wallet() -> 
     assert [state.wallet_address for state in ledger.unfinished()] == [ONE]
     journal.down = False
     assert list((await ledger.fresh(ONE)).intents) == [intent.id]
+
+
+async def test_what_another_process_wrote_is_told_to_whoever_keeps_copies() -> None:
+    journal, events = FakeJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+    elsewhere = a_ledger(journal, [])
+    elsewhere.load(await journal.load(), 0)
+    await elsewhere.commit(elsewhere.stage(ONE, BODY, PAID_IN))
+
+    touched = WalletsTouched([ONE, WalletAddress("of nobody")])
+    ledger.on_touched(touched)
+    ledger.read_again(touched)
+    await ledger.drain(PATIENCE_SECONDS)
+
+    (read,) = [event for event in events if isinstance(event, WalletsRead)]
+    assert [(state.wallet_address, state.balance_raw(SOL_MINT)) for state in read.states] == [(ONE, 5)]
+
+    # Without the journal nobody is told, and nobody hears of it.
+    journal.down = True
+    ledger.on_touched(touched)
+    ledger.read_again(touched)
+    await ledger.drain(PATIENCE_SECONDS)
+    assert len([event for event in events if isinstance(event, WalletsRead)]) == 1
 
 
 async def test_wallets_that_others_wrote_to_are_read_again_in_one_go() -> None:

@@ -23,6 +23,13 @@ class EntriesRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletsRead:
+    """Wallets were read again: what is known of them may have been old."""
+
+    states: Sequence[WalletState]
+
+
+@dataclass(frozen=True, slots=True)
 class WalletsTouched:
     """Another process wrote to these wallets: what is known of them here is old."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -20,7 +21,7 @@ from nexgent.domain.ledger.errors import (
     StaleWalletError,
     UnknownWalletError,
 )
-from nexgent.domain.ledger.events import EntriesRecorded, WalletsTouched
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.ledger.lanes import Alone, WalletClosedError, WalletLanes
 from nexgent.domain.ledger.models import (
     Entry,
@@ -177,6 +178,15 @@ class Ledger:
             stream = self._streams.get(wallet)
             if stream is not None:
                 stream.stale = True
+
+    def read_again(self, event: WalletsTouched) -> None:
+        """Read wallets that another process wrote to as soon as possible, for whoever keeps copies of them."""
+        self._tasks.start(self._read_again(event.wallets), name="ledger.read_again")
+
+    async def _read_again(self, wallets: Sequence[WalletAddress]) -> None:
+        # Without the journal they stay old, and are read before their next use.
+        with suppress(JournalUnavailableError):
+            await self.refresh([wallet for wallet in wallets if self.knows(wallet)])
 
     def forget(self, wallet: WalletAddress) -> None:
         """Drop a wallet that no longer exists."""
@@ -420,6 +430,7 @@ class Ledger:
             missing = set(wanted) - {state.wallet_address for state in states}
             for wallet in missing:
                 self._streams.pop(wallet, None)
+            self._publish(WalletsRead(states))
 
 
 def _is_unfinished(state: WalletState) -> bool:

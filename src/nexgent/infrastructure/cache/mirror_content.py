@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position, PositionTrail
@@ -16,6 +16,7 @@ from nexgent.domain.prices.models import TokenPrice
 
 MirroredEvent = (
     EntriesRecorded
+    | WalletsRead
     | PositionOpened
     | PositionUpdated
     | PositionClosed

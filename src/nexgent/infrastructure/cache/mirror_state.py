@@ -11,7 +11,7 @@ from typing import assert_never
 
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position, PositionTrail
@@ -115,7 +115,7 @@ class MirrorState:
                 self._pending["position", position.id] = _Open(position, trail)
             case PositionClosed(position_id, agent_id, _, token):
                 self._close(position_id, agent_id, token)
-            case EntriesRecorded():
+            case EntriesRecorded() | WalletsRead():
                 for state in event.states:
                     self._absorb_wallet(state)
             case PricesChanged():
