@@ -186,8 +186,10 @@ _LONGEST_FIRST = (
     "e2e/test_live.py",
     "e2e/",
     "security/",
+    "web/",
     "integration/install/",
     "contract/",
+    "unit/scripts/test_mutants.py",
     "integration/",
 )
 
