@@ -295,6 +295,7 @@ async def test_a_landed_fill_that_cannot_be_settled_is_in_doubt_until_recovery_b
     assert _told(engine) == []
     assert await engine.recovery.run_once() == 1
     assert len(engine.positions(agent)) == 1
+    assert _told(engine) == [(TradeKind.PURCHASE, True, None)]
 
 
 async def test_a_live_wallet_needs_its_key_and_a_paper_wallet_none() -> None:
