@@ -156,6 +156,24 @@ async def test_a_group_tells_the_state_after_its_own_last_entry_and_not_after_la
     assert recorded[1].states[0] == journal.replay(ONE)
 
 
+async def test_who_waits_until_all_is_written_waits_for_an_append_that_is_under_way() -> None:
+    journal = SlowJournal()
+    ledger = a_ledger(journal, [])
+    ledger.stage(ONE, BODY, PAID_IN)
+    ledger.begin()
+    await journal.busy.wait()
+
+    waiting = asyncio.create_task(ledger.written())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+
+    journal.go_on.set()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await waiting
+    assert len(journal.entries) == 1
+
+
 async def test_what_was_staged_on_top_of_a_refused_entry_is_never_written() -> None:
     journal = SlowJournal()
     ledger = a_ledger(journal, [])

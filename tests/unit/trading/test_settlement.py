@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.ledger.models import Account, Intent, Posting, TradeIntended
+from nexgent.domain.agents.config import TradingConfig
+from nexgent.domain.ledger.models import Account, Intent, Posting, TradeIntended, TradeKind
 from nexgent.domain.ledger.state import check_postings
-from nexgent.domain.positions.models import CloseReason, Position
+from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position
 from nexgent.domain.trading.models import Fees, Fill
+from nexgent.domain.trading.orders.order_settlement import settle_position_order
 from nexgent.domain.trading.settlement import (
     SettlementContext,
     buy_debit_lamports,
@@ -92,3 +94,25 @@ def test_a_buy_is_debited_with_what_the_chain_says_went_out(total: int | None, s
     assert of_wallet(settled.postings) == -(swap + AFTER_FEES)
     assert settled.body.position is not None
     assert settled.body.position.invested_lamports == swap + AFTER_FEES
+
+
+@pytest.mark.parametrize("levels", [None, 0, 2])
+def test_a_part_that_is_sold_reaches_the_levels_that_were_noted_before_and_none_otherwise(
+    levels: int | None,
+) -> None:
+    sale, position = a_sale()
+    half = position.quantity_raw // 2
+    intent = replace(sale, kind=TradeKind.TAKE_PROFIT, cause=CloseReason.TAKE_PROFIT.value, amount_raw=half)
+    pending = PendingTakeProfit(levels, None) if levels is not None else None
+    position = replace(position, take_profit_levels_hit=1, pending_take_profit=pending)
+
+    settled = settle_position_order(
+        intent, of_chain(half, 2_000_000_000), CONTEXT, position, position.base_trail, TradingConfig()
+    )
+
+    left = settled.body.position
+    assert left is not None
+    assert (left.quantity_raw, left.take_profit_levels_hit) == (
+        position.quantity_raw - half,
+        1 + (levels or 0),
+    )
