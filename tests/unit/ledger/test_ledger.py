@@ -268,6 +268,34 @@ async def test_a_wallet_is_unfinished_while_a_trade_of_it_is_open() -> None:
     assert ledger.unfinished() == []
 
 
+async def test_a_wallet_that_is_read_again_is_unfinished_as_well() -> None:
+    journal = FakeJournal()
+    ledger, elsewhere = a_ledger(journal, []), Ledger(journal=journal, clock=FakeClock(), publish=print)
+    elsewhere.load(await journal.load(), 0)
+    await elsewhere.commit(elsewhere.stage(OTHER, BODY, PAID_IN))
+    intent = an_intent(wallet_address=OTHER, amount_raw=3, reserved_raw=3)
+    await elsewhere.commit(elsewhere.stage(OTHER, TradeIntended(intent)))
+    assert ledger.unfinished() == []
+
+    await ledger.fresh(OTHER)
+
+    assert [state.wallet_address for state in ledger.unfinished()] == [OTHER]
+
+
+async def test_what_turns_out_to_have_been_written_is_told_with_the_states_around_it() -> None:
+    journal, events = FakeJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+    before = ledger.head(ONE)
+    journal.lose_answer = True
+
+    entry = ledger.stage(ONE, BODY, PAID_IN)
+    assert await ledger.commit_each([entry]) == {}
+
+    (recorded,) = [event for event in events if isinstance(event, EntriesRecorded)]
+    assert list(recorded.entries) == [entry]
+    assert (list(recorded.before), list(recorded.states)) == ([before], [journal.replay(ONE)])
+
+
 async def test_what_may_not_have_been_written_is_not_the_state_of_a_wallet() -> None:
     """Copies are made of it, and recovery looks there for what is open."""
     journal = FakeJournal()

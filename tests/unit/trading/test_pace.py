@@ -53,6 +53,26 @@ async def test_a_slow_turn_gives_its_place_away_after_a_moment() -> None:
     await asyncio.wait_for(pace.turn(), PATIENCE_SECONDS)
 
 
+async def test_after_a_moment_all_places_are_free_again_for_as_many_as_wait() -> None:
+    pace = Pace(places=3, moment_seconds=0.001)
+    begun: list[int] = []
+
+    async def one(number: int) -> None:
+        await pace.turn()
+        begun.append(number)
+
+    tasks = [asyncio.create_task(one(number)) for number in range(7)]
+    seen = set[int]()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(begun) < 7:
+            await asyncio.sleep(0)
+            seen.add(len(begun))
+
+    # Nobody gives a place back, and still three go at a time.
+    assert seen - {0} == {3, 6, 7}
+    await asyncio.gather(*tasks)
+
+
 async def test_who_is_cancelled_while_waiting_takes_no_place() -> None:
     pace = Pace(places=1, moment_seconds=60)
     await pace.turn()

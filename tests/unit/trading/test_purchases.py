@@ -336,3 +336,18 @@ async def test_a_failure_whose_wallet_is_unknown_meanwhile_is_in_doubt_and_keeps
     # Its intent is in the journal, and so it is for recovery to end it.
     assert (refused.code, refused.in_doubt) == (QuoteFailedError.code, True)
     assert (bought.code, bought.in_doubt, len(engine.positions(agent))) == (None, False, 1)
+
+
+async def test_a_failure_that_the_journal_does_not_take_is_in_doubt_until_recovery_has_ended_it() -> None:
+    engine, (agent,) = await an_engine(1)
+
+    async def quote(request: QuoteRequest, *, urgent: bool = False) -> Quote:
+        engine.journal.down = True
+        raise QuoteFailedError("no route")
+
+    engine.swaps.quote = quote  # type: ignore[method-assign]
+
+    (refused,) = await engine.buy([agent], size_sol=Decimal(1))
+
+    assert (refused.code, refused.in_doubt) == (QuoteFailedError.code, True)
+    assert _told(engine) == []
