@@ -1,7 +1,8 @@
-// A row of a table as a component of its own, so that a changed value draws its row and not the table.
-import { defineComponent, h, type PropType, type Slots } from 'vue'
+// A row of a table as a component of its own, so that a changed value draws its row and not the table; and only where it is seen.
+import { defineComponent, h, onBeforeUnmount, onMounted, shallowRef, type PropType, type Slots, type VNode } from 'vue'
 
 import type { Column } from '@/components/table'
+import { watchSight } from '@/components/sight'
 
 export default defineComponent({
   name: 'DataRow',
@@ -11,10 +12,20 @@ export default defineComponent({
     cells: { type: Object as PropType<Slots>, required: true },
   },
   setup(props) {
-    return () =>
-      h(
+    const element = shallowRef<Element | null>(null)
+    const isSeen = shallowRef(true)
+    let drawn: VNode | null = null
+    let forget: (() => void) | undefined
+    onMounted(() => {
+      if (element.value) forget = watchSight(element.value, (seen) => (isSeen.value = seen))
+    })
+    onBeforeUnmount(() => forget?.())
+    return () => {
+      // Far from what is seen, the row stays as it was and asks for nothing that changes.
+      if (!isSeen.value && drawn !== null) return drawn
+      drawn = h(
         'tr',
-        { role: 'row' },
+        { role: 'row', ref: element },
         props.columns.map((column) =>
           h(
             column.heading ? 'th' : 'td',
@@ -28,5 +39,7 @@ export default defineComponent({
           ),
         ),
       )
+      return drawn
+    }
   },
 })

@@ -57,8 +57,8 @@ export class Dec {
   over(other: Decimal | Dec, decimals = 12): Dec | null {
     const that = Dec.of(other)
     if (that.units === 0n) return null
-    const raised = this.units * 10n ** BigInt(decimals + that.scale)
-    return new Dec(divideRounded(raised, that.units * 10n ** BigInt(this.scale)), decimals)
+    const raised = this.units * powerOfTen(decimals + that.scale)
+    return new Dec(divideRounded(raised, that.units * powerOfTen(this.scale)), decimals)
   }
 
   negated(): Dec {
@@ -72,7 +72,7 @@ export class Dec {
   /** Round half away from zero. */
   round(decimals: number): Dec {
     if (decimals >= this.scale) return new Dec(this.at(decimals), decimals)
-    return new Dec(divideRounded(this.units, 10n ** BigInt(this.scale - decimals)), decimals)
+    return new Dec(divideRounded(this.units, powerOfTen(this.scale - decimals)), decimals)
   }
 
   compare(other: Decimal | Dec): number {
@@ -118,8 +118,15 @@ export class Dec {
   }
 
   private at(scale: number): bigint {
-    return this.units * 10n ** BigInt(scale - this.scale)
+    return scale === this.scale ? this.units : this.units * powerOfTen(scale - this.scale)
   }
+}
+
+// Reckoned once each: prices of many positions are multiplied and added every second.
+const powers: bigint[] = []
+
+function powerOfTen(exponent: number): bigint {
+  return (powers[exponent] ??= 10n ** BigInt(exponent))
 }
 
 function divideRounded(dividend: bigint, divisor: bigint): bigint {

@@ -7,6 +7,8 @@ import { AgentSocket, type SocketState } from '@/live/socket'
 
 /** Prices of the last minutes that a row draws. */
 const POINTS = 90
+/** How long prices and changes are gathered before they are shown: the frames of many agents come one by one. */
+const GATHER_MS = 100
 
 /** A position with what it is worth at the newest price. Objects stay the same while the position is open. */
 export interface LivePosition {
@@ -23,6 +25,15 @@ export interface LivePosition {
   trend: number[]
   /** Grows with every point of `trend`, which is not reactive itself. */
   ticks: number
+  /** What is reckoned with at every price, read from the frame once. */
+  readonly constants: Constants
+}
+
+interface Constants {
+  held: Dec
+  invested: Dec
+  /** What sold parts have brought, less what the part that is held has cost. */
+  offset: Dec
 }
 
 export interface AgentFeed {
@@ -39,6 +50,9 @@ export interface AgentFeed {
 interface Held extends AgentFeed {
   socket: AgentSocket
   users: number
+  /** Newest prices by token that are not shown yet. */
+  waiting: Map<string, Decimal>
+  hasChanged: boolean
 }
 
 const feeds = new Map<string, Held>()
@@ -60,6 +74,8 @@ export function watchAgent(agentId: string): AgentFeed {
     changes: shallowRef(0),
     loaded: shallowRef(false),
     users: 1,
+    waiting: new Map(),
+    hasChanged: false,
     socket: new AgentSocket(
       agentId,
       (frame) => take(feed, frame),
@@ -109,11 +125,13 @@ function take(feed: Held, frame: Frame): void {
   switch (frame.type) {
     case 'initial_data': {
       const before = feed.positions.value
+      feed.waiting.clear()
       feed.positions.value = new Map(
         frame.data.positions.map((position) => [position.id, put(before.get(position.id), position)]),
       )
+      // What is listed elsewhere has been loaded by itself when this is the first snapshot.
+      if (feed.loaded.value) changed(feed)
       feed.loaded.value = true
-      feed.changes.value++
       return
     }
     case 'position_update': {
@@ -127,16 +145,41 @@ function take(feed: Held, frame: Frame): void {
         if (known === undefined) feed.positions.value = new Map([[kept.id, kept], ...all])
         else triggerRef(feed.positions)
       } else if (positionId !== undefined && all.delete(positionId)) triggerRef(feed.positions)
-      feed.changes.value++
+      changed(feed)
       return
     }
-    case 'price_update_batch': {
-      const prices = new Map(frame.data.updates.map((update) => [update.mint, update.price]))
-      for (const position of feed.positions.value.values()) {
-        const price = prices.get(position.frame.tokenAddress)
-        if (price !== undefined) reprice(position, price)
-      }
+    case 'price_update_batch':
+      for (const update of frame.data.updates) feed.waiting.set(update.mint, update.price)
+      gather()
+  }
+}
+
+function changed(feed: Held): void {
+  feed.hasChanged = true
+  gather()
+}
+
+let gathering: ReturnType<typeof setTimeout> | undefined
+
+function gather(): void {
+  gathering ??= setTimeout(() => {
+    gathering = undefined
+    for (const feed of feeds.values()) show(feed)
+  }, GATHER_MS)
+}
+
+/** Take up what has been gathered. All feeds do so at once: everything that follows from it is then reckoned and drawn once. */
+function show(feed: Held): void {
+  if (feed.waiting.size) {
+    for (const position of feed.positions.value.values()) {
+      const price = feed.waiting.get(position.frame.tokenAddress)
+      if (price !== undefined) reprice(position, price)
     }
+    feed.waiting.clear()
+  }
+  if (feed.hasChanged) {
+    feed.hasChanged = false
+    feed.changes.value++
   }
 }
 
@@ -157,7 +200,12 @@ function put(known: LivePosition | undefined, frame: PositionFrame): LivePositio
       pricedAt: 0,
       trend: [],
       ticks: 0,
+      constants: { held: Dec.ZERO, invested: Dec.ZERO, offset: Dec.ZERO },
     })
+  const held = Dec.of(frame.remainingAmount ?? frame.purchaseAmount)
+  position.constants.held = held
+  position.constants.invested = Dec.of(frame.totalInvestedSol)
+  position.constants.offset = Dec.of(frame.realizedProfitSol).minus(costBasis(frame, held))
   position.frame = frame
   position.stopPrice =
     frame.currentStopLossPercentage === null
@@ -169,22 +217,20 @@ function put(known: LivePosition | undefined, frame: PositionFrame): LivePositio
 }
 
 function reprice(position: LivePosition, price: Decimal): void {
-  const exact = Dec.of(price)
   position.pricedAt = Date.now()
-  position.trend.push(exact.toNumber())
+  position.trend.push(Number(price))
   if (position.trend.length > POINTS) position.trend.shift()
   position.ticks++
-  value(position, exact)
+  value(position, Dec.of(price))
 }
 
 /** What it is worth, and what it has gained: sold parts, plus what is held, minus what that part has cost. */
 function value(position: LivePosition, price: Dec): void {
-  const { frame } = position
-  const held = Dec.of(frame.remainingAmount ?? frame.purchaseAmount)
+  const { held, invested, offset } = position.constants
   position.price = price
   position.valueSol = price.times(held)
-  position.profitSol = Dec.of(frame.realizedProfitSol).plus(position.valueSol).minus(costBasis(frame, held))
-  position.profitPercent = position.profitSol.times(100).over(frame.totalInvestedSol, 6) ?? Dec.ZERO
+  position.profitSol = position.valueSol.plus(offset)
+  position.profitPercent = position.profitSol.times(100).over(invested, 6) ?? Dec.ZERO
 }
 
 function costBasis(frame: PositionFrame, held: Dec): Dec {
