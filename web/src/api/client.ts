@@ -144,8 +144,9 @@ async function checked(response: Response): Promise<Response> {
 
 /** Read the problems of a refusal, whichever of their shapes they have. */
 function problems(details: unknown): string[] {
-  if (!Array.isArray(details)) return []
-  return details.map((one: unknown) => {
+  const list = Array.isArray(details) ? details : ((details ?? {}) as Record<string, unknown>)['errors']
+  if (!Array.isArray(list)) return []
+  return list.map((one: unknown) => {
     if (typeof one === 'string') return one
     const { path, field, message } = (one ?? {}) as Record<string, unknown>
     const where = Array.isArray(path) ? path.join('.') : (path ?? field)

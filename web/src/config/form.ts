@@ -143,10 +143,22 @@ export function changesBetween(before: unknown, after: unknown, fields: readonly
   })
 }
 
-/** The parts of a configuration that have changed, as the service takes them. */
-export function patchOf(changes: readonly Change[], config: Record<string, unknown>): Record<string, unknown> {
-  const sections = new Set(changes.map((change) => change.path.split('.')[0] ?? ''))
-  return Object.fromEntries([...sections].map((section) => [section, config[section]]))
+/** What to send for these changes: their fields alone, so that nothing else is put back to what this page knows. */
+export function patchOf(changes: readonly Change[]): Record<string, unknown> {
+  return withChanges({}, changes)
+}
+
+/** A configuration with these changes made to it. */
+export function withChanges(config: Record<string, unknown>, changes: readonly Change[]): Record<string, unknown> {
+  const changed = structuredClone(config)
+  for (const { path, after } of changes) {
+    const keys = path.split('.')
+    const last = keys.pop() ?? ''
+    let part = changed
+    for (const key of keys) part = (part[key] ??= {}) as Record<string, unknown>
+    part[last] = after
+  }
+  return changed
 }
 
 /** Put the service's refusals ("stopLoss.mode: must be …") to their fields. */
