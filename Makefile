@@ -16,7 +16,7 @@ WORKERS ?= 3
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures soak fuzz sql postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures screenshots soak fuzz sql postman postman-test lock licences audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -78,6 +78,9 @@ bench-compare: setup-dev ## Measure two commits alternately and print the ratios
 
 figures: setup-dev ## Write the tables of our own times from what `make bench` kept
 	@exec $(BIN)/python -m scripts.figures $(ARGS)
+
+screenshots: setup-dev ## Picture every page of the dashboard in both themes (FOLDER=screenshots)
+	@exec env SCREENSHOTS=$(or $(FOLDER),screenshots) $(BIN)/python -m pytest -n 0 tests/web/test_pages.py $(ARGS)
 
 soak: setup-dev ## Trade for 30 minutes and see whether anything grows (ARGS="--minutes 60")
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)

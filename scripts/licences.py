@@ -32,6 +32,7 @@ COMPATIBLE = frozenset(
 # Packages whose metadata says nothing, or that are for other platforms only and so are not installed here.
 BY_HAND = {
     "async-timeout": ("Apache-2.0", "for Pythons before 3.11.3 only; its metadata on the index"),
+    "axe-playwright-python": ("MIT AND MPL-2.0", "its LICENSE, and the header of the axe-core in its wheel"),
     "colorama": ("BSD-3-Clause", "for Windows only; its repository's LICENSE.txt"),
     "httpx2-jsfetch": ("BSD-3-Clause", "for browsers only; its metadata on the index"),
     "jsonalias": (

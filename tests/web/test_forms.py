@@ -1,0 +1,314 @@
+"""Every form with input that cannot be: it says what is wrong, does nothing, and keeps what was typed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.product import ADMIN_EMAIL, Product
+from tests.web.dashboard import NARROW, Dashboard, Window
+from tests.web.furnished import PASSPHRASE, buy, two_tokens
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+_NO_ADDRESS = "not-an-address"
+_NOBODYS = "So11111111111111111111111111111111111111113"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def holder(product: Product) -> dict[str, Any]:
+    """An agent with 10 SOL, one open position and nothing it does by itself."""
+    agent = await product.agent("Holder", "10", {"positionCalculator": {"randomization": {"enabled": False}}})
+    await product.call("PUT", f"/agents/{agent['id']}", {"automatedTradingSimulation": False})
+    token, _ = await two_tokens(product)
+    return {**agent, "token": token, "position": await buy(product, agent["id"], token)}
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def window(dashboard: Dashboard, holder: dict[str, Any]) -> Window:
+    """A phone, logged in: what does not fit there, fits nowhere."""
+    return await dashboard.visitor(f"/agents/{holder['id']}", NARROW)
+
+
+async def _says(where: Any, *texts: str) -> None:
+    """Wait until the form says all of that in one of its alerts."""
+    for text in texts:
+        await where.get_by_role("alert").filter(has_text=text).first.wait_for()
+
+
+def _dialog(window: Window) -> Any:
+    return window.page.get_by_role("dialog")
+
+
+async def test_logging_in_with_a_wrong_password(dashboard: Dashboard) -> None:
+    window = await dashboard.stranger(NARROW)
+    await window.visit("/agents")
+    button = window.page.get_by_role("button", name="Log in")
+    assert await button.is_disabled()
+    await window.log_in(ADMIN_EMAIL, "not-the-Password-1")
+    await _says(window.page, "Invalid email or password")
+    assert await window.page.get_by_label("E-mail").input_value() == ADMIN_EMAIL
+    assert await window.page.locator("input[name=password]").input_value() == "not-the-Password-1"
+    assert await button.is_enabled()
+    await window.log_in("nobody", "x")
+    await _says(window.page, "Invalid email", "Validation failed")
+    assert await window.page.get_by_label("E-mail").input_value() == "nobody"
+    window.check()
+
+
+async def test_an_agent_without_a_name_or_with_one_that_is_too_short(window: Window) -> None:
+    await window.visit("/agents")
+    await window.page.get_by_role("button", name="New agent").click()
+    form = _dialog(window)
+    create = form.get_by_role("button", name="Create agent")
+    await form.get_by_label("Name").fill("   ")
+    assert await create.is_disabled()
+    await form.get_by_label("Name").fill("X")
+    await create.click()
+    await _says(form, "at least 3 character")
+    assert await form.get_by_label("Name").input_value() == "X"
+    window.check()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("0", "Enter an amount of SOL"), ("-3", "Enter an amount of SOL"), ("a lot", "Enter an amount of SOL"),
+     ("0.0000000001", "at most 9 decimals")],
+)  # fmt: skip
+async def test_a_deposit_of_nothing(window: Window, holder: dict[str, Any], typed: str, said: str) -> None:
+    await window.visit(f"/agents/{holder['id']}/wallet")
+    amount = window.page.get_by_label("Deposit made-up SOL")
+    await amount.fill(typed)
+    await _says(window.page, said)
+    assert await window.page.get_by_role("button", name="Deposit", exact=True).is_disabled()
+    assert await amount.get_attribute("aria-invalid") == "true"
+    assert await amount.input_value() == typed
+
+
+async def test_a_deposit_beyond_all_measure_is_refused_with_a_reason(
+    window: Window, holder: dict[str, Any]
+) -> None:
+    await window.visit(f"/agents/{holder['id']}/wallet")
+    amount = window.page.get_by_label("Deposit made-up SOL")
+    await amount.fill("1" + "0" * 40)
+    await window.page.get_by_role("button", name="Deposit", exact=True).click()
+    await window.page.get_by_role("alert").first.wait_for()
+    assert await amount.input_value() == "1" + "0" * 40
+    window.check()
+
+
+async def test_buying_nothing_too_much_or_what_is_no_token(window: Window, holder: dict[str, Any]) -> None:
+    await window.page.get_by_role("button", name="Buy", exact=True).click()
+    form = _dialog(window)
+    token, size = form.get_by_label("Token address"), form.get_by_label("Spend, in SOL")
+    preview = form.get_by_role("button", name="Preview")
+    assert await preview.is_disabled()
+    await token.fill(_NO_ADDRESS)
+    await _says(form, "not the address of a token")
+    for amount in ("0", "-1", "much"):
+        await size.fill(amount)
+        await _says(form, "Enter an amount of SOL")
+    assert await preview.is_disabled()
+
+    await token.fill(_NOBODYS)
+    await size.fill("1")
+    await preview.click()
+    await form.get_by_role("alert").or_(form.get_by_label("Preview")).first.wait_for()
+
+    await token.fill(holder["token"]["mint"])
+    await size.fill("1000")
+    await preview.click()
+    await form.get_by_label("Preview").wait_for()
+    await form.get_by_role("button", name="Buy", exact=True).click()
+    # The first limit that speaks is named with its figure.
+    await form.locator(".problem").filter(has_text=re.compile(r"\d")).wait_for()
+    assert await token.input_value() == holder["token"]["mint"]
+    assert await size.input_value() == "1000"
+    window.check()
+
+
+async def test_selling_more_than_there_is(window: Window) -> None:
+    await window.page.get_by_role("button", name="Sell a part of").click()
+    form = _dialog(window)
+    percent = form.get_by_label("How much, in percent")
+    for typed in ("101", "0", "-5", "half", ""):
+        await percent.fill(typed)
+        await _says(form, "Enter a percentage above 0, up to 100")
+        assert await form.get_by_role("button", name="Sell", exact=False).last.is_disabled()
+        assert await percent.input_value() == typed
+    window.check()
+
+
+async def test_a_signal_for_what_is_no_token(window: Window) -> None:
+    await window.visit("/signals")
+    await window.page.get_by_role("button", name="Send a signal").click()
+    form = _dialog(window)
+    look = form.get_by_role("button", name="See what would happen")
+    assert await look.is_disabled()
+    await form.get_by_label("Token address").fill(_NO_ADDRESS)
+    await _says(form, "not the address of a token")
+    await form.get_by_label("Type").fill(" ")
+    await _says(form, "Give the signal a type")
+    assert await look.is_disabled()
+    assert await form.get_by_label("Token address").input_value() == _NO_ADDRESS
+    window.check()
+
+
+async def test_a_webhook_that_could_not_work(window: Window) -> None:
+    await window.visit("/signals/webhooks")
+    await window.page.get_by_role("button", name="New webhook").first.click()
+    form = _dialog(window)
+    create = form.get_by_role("button", name="Create")
+    age = form.get_by_label("Refuse alerts older than, in seconds")
+    await age.fill("1.5 days")
+    await create.click()
+    await _says(form, "Give it a name", "Enter whole seconds from 1 to 86400")
+    await form.get_by_label("Name").fill("Alerts of mine")
+    await age.fill("60")
+    address = form.locator("input[maxlength='1000']").first
+    await address.fill("{{ticker")
+    await create.click()
+    await form.locator(".problem").wait_for()
+    assert await address.input_value() == "{{ticker"
+    assert await form.get_by_label("Name").input_value() == "Alerts of mine"
+    window.check()
+
+
+async def test_rules_that_contradict_their_limits(window: Window, holder: dict[str, Any]) -> None:
+    await window.visit(f"/agents/{holder['id']}/configuration")
+    most = window.page.get_by_label("Most for one token")
+    await most.fill("plenty")
+    await window.page.locator(".problem").first.wait_for()
+    assert await window.page.get_by_role("button", name="Review and save").is_disabled()
+    assert await most.input_value() == "plenty"
+    await window.page.get_by_role("button", name="Discard").click()
+
+    # What only the service can tell: the range ends before it begins.
+    start, end = (
+        window.page.get_by_label("Market cap at least"),
+        window.page.get_by_label("Market cap at most"),
+    )
+    await start.fill("2000")
+    await end.fill("1000")
+    await window.page.get_by_role("button", name="Review and save").click()
+    await _dialog(window).get_by_role("button", name="Save", exact=True).click()
+    await _says(_dialog(window), "Not saved.")
+    await _dialog(window).get_by_role("button", name="Go on editing").click()
+    assert (await start.input_value(), await end.input_value()) == ("2000", "1000")
+    window.check()
+
+
+@pytest.mark.parametrize(
+    "content", ["not JSON at all", "[1, 2]", '{"kind": "something else"}', '{"config": null}', "null", "3"]
+)
+async def test_a_file_that_is_no_configuration(window: Window, holder: dict[str, Any], content: str) -> None:
+    await window.visit(f"/agents/{holder['id']}/configuration")
+    most = window.page.get_by_label("Most for one token")
+    await most.fill("1.25")
+    file = {"name": "rules.json", "mimeType": "application/json", "buffer": content.encode()}
+    await window.page.get_by_label("Configuration file").set_input_files(file)
+    await window.page.get_by_text("“rules.json” is not a configuration").wait_for()
+    assert await most.input_value() == "1.25"
+    window.check()
+
+
+async def test_a_file_whose_values_are_wrong_is_shown_with_what_is_wrong(
+    window: Window, holder: dict[str, Any]
+) -> None:
+    await window.visit(f"/agents/{holder['id']}/configuration")
+    content = (
+        b'{"purchaseLimits": {"maxPurchasePerToken": "plenty"}, "stopLoss": {"mode": "wishful"}, "dca": []}'
+    )
+    file = {"name": "rules.json", "mimeType": "application/json", "buffer": content}
+    await window.page.get_by_label("Configuration file").set_input_files(file)
+    await (
+        window.page.get_by_text("is in the form. Nothing is saved yet.")
+        .or_(window.page.get_by_text("is not a configuration"))
+        .first.wait_for()
+    )
+    window.check()
+
+
+async def test_an_api_key_without_rights(window: Window) -> None:
+    await window.visit("/access/keys")
+    await window.page.get_by_role("button", name="New key").first.click()
+    form = _dialog(window)
+    create = form.get_by_role("button", name="Create key")
+    await form.get_by_label("Name").fill("Bot")
+    assert await create.is_disabled()
+    await form.get_by_role("checkbox").first.check()
+    await form.get_by_label("Name").fill("  ")
+    assert await create.is_disabled()
+    window.check()
+
+
+async def test_a_weak_password_and_a_wrong_one(window: Window) -> None:
+    await window.visit("/access/sessions")
+    form = window.page.locator("form").filter(has_text="Present password")
+    await form.get_by_label("New password", exact=True).fill("short")
+    await _says(form, "At least 8 characters")
+    await form.get_by_label("New password", exact=True).fill("longer-than-that")
+    await _says(form, "still needs an upper-case letter, a digit")
+    await form.get_by_label("New password", exact=True).fill("Longer-than-that-1")
+    await form.get_by_label("New password again").fill("Longer-than-that-2")
+    await _says(form, "The two are not the same")
+    await form.get_by_label("New password again").fill("Longer-than-that-1")
+    await form.get_by_label("Present password").fill("not-the-Password-1")
+    await form.get_by_role("button", name="Change password").click()
+    await form.locator(".problem").wait_for()
+    assert await form.get_by_label("Present password").input_value() == "not-the-Password-1"
+    assert await form.get_by_label("New password", exact=True).input_value() == "Longer-than-that-1"
+    window.check()
+
+
+async def test_a_wallet_with_a_short_passphrase_or_no_key(window: Window, holder: dict[str, Any]) -> None:
+    await window.visit("/access/wallets")
+    await window.page.get_by_role("button", name="New wallet").click()
+    form = _dialog(window)
+    await form.get_by_text("this moves real money").wait_for()
+    await form.get_by_label("Passphrase", exact=True).fill("too short")
+    await _says(form, "At least 12 characters")
+    await form.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
+    await form.get_by_label("Passphrase again").fill("another one entirely")
+    await _says(form, "The two are not the same")
+    await form.get_by_label("Passphrase again").fill(PASSPHRASE)
+    await form.get_by_text("Import a key").click()
+    for key in ("no key", "[1, 2, 3]", "[1, 2"):
+        await form.get_by_label("Private key").fill(key)
+        await form.get_by_role("button", name="Import wallet").click()
+        await form.locator(".problem").wait_for()
+        assert await form.get_by_label("Private key").input_value() == key
+        # What has been typed wrong may be a key with a slip in it: it must not stand in a message.
+        assert key not in await form.locator(".problem").inner_text()
+        await form.get_by_label("Private key").fill("")
+    window.check()
+
+
+async def test_unlocking_with_a_wrong_passphrase(dashboard: Dashboard, product: Product) -> None:
+    live = await product.call("POST", "/agents", {"name": "Locked", "tradingMode": "live"}, expect=201)
+    wallet = await product.call(
+        "POST", "/wallets", {"agentId": live["id"], "passphrase": PASSPHRASE}, expect=201
+    )
+    window = await dashboard.visitor("/access/wallets", NARROW)
+    card = window.page.get_by_label(f"Wallet {wallet['walletAddress']}")
+    await card.get_by_role("button", name="Unlock").click()
+    form = _dialog(window)
+    assert await form.get_by_role("button", name="Unlock").is_disabled()
+    await form.get_by_label("Passphrase").fill("not the passphrase")
+    await form.get_by_role("button", name="Unlock").click()
+    await form.locator(".problem").wait_for()
+    assert await form.get_by_label("Passphrase").input_value() == "not the passphrase"
+    assert not (await product.call("GET", "/wallets"))["wallets"][0]["isUnlocked"]
+    window.check()
+
+
+async def test_assigning_when_no_wallet_is_free(window: Window) -> None:
+    await window.visit("/access/wallets")
+    await window.page.get_by_role("button", name="Assign").click()
+    form = _dialog(window)
+    await form.get_by_text("No wallet is free").wait_for()
+    assert await form.get_by_role("button", name="Assign").is_disabled()
+    window.check()
