@@ -1,9 +1,9 @@
-"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods] [--runs N]`: print the table of our own times.
+"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods] [dashboard] [--runs N]`: print the table of our own times.
 
 Without a name, all of them. `--runs` measures each so often, one after the other, and gives medians; what was measured is kept in
 `benchmarks/figures.json`, from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
-`ws` by name listens for a minute; as one of all, for a shorter time.
+`ws` by name listens for a minute, `dashboard` watches the browser's memory for ten; as one of all, for a shorter time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import uvloop
 
-from benchmarks import figures, floods, product, restart, sockets, storm, table, ticks
+from benchmarks import dashboard, figures, floods, product, restart, sockets, storm, table, ticks
 from nexgent.shared.money import install_decimal_context
 
 
@@ -28,6 +28,7 @@ def main() -> int:
     options = parser.parse_args()
     install_decimal_context()
     seconds = sockets.FULL_SECONDS if "ws" in options.names else sockets.SHORT_SECONDS
+    minutes = dashboard.FULL_MINUTES if "dashboard" in options.names else dashboard.SHORT_MINUTES
     known: dict[str, Callable[[], list[table.Row]]] = {
         "ticks": ticks.run,
         "product": lambda: uvloop.run(product.run()),
@@ -35,6 +36,7 @@ def main() -> int:
         "storm": lambda: uvloop.run(storm.run()),
         "restart": lambda: uvloop.run(restart.run()),
         "floods": lambda: uvloop.run(floods.run()),
+        "dashboard": lambda: uvloop.run(dashboard.run(minutes=minutes)),
     }
     names = options.names or list(known)
     unknown = sorted(set(names) - set(known))
