@@ -40,8 +40,10 @@ class Furnished:
             "wallets": "/access/wallets",
             "keys": "/access/keys",
             "sessions": "/access/sessions",
+            "users": "/access/users",
             "system": "/system",
             "unknown": "/nowhere",
+            "unknown-agent": "/agents/7d5b210e-51a4-4d2c-956b-f89f771b9181",
         }
 
 
@@ -60,6 +62,9 @@ async def furnish(product: Product) -> Furnished:
     where = f"/agents/{agent['id']}/positions/{position['id']}"
     await product.call("POST", f"{where}/sell-part", {"percent": "40"})
     await product.call("POST", f"{where}/close", {"reason": "manual"})
+    # Enough of them that a signal's columns do not fit on any screen.
+    for number in range(8):
+        await product.call("POST", "/agents", {"name": f"Without money {number}"}, expect=201)
     signal_id = await product.signal(held["mint"], held["symbol"], kind="BREAKOUT")
     await until(lambda: product.positions(agent["id"]), "the signal is followed")
     await until(lambda: product.closed(agent["id"]), "the closed trade is listed")
