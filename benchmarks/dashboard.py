@@ -71,7 +71,13 @@ async def _furnish(product: Product) -> int:
     """Let every agent hold every token; return how many positions that is."""
     agents = [await product.agent(f"Bench {number}", "1000", _PATIENT) for number in range(AGENTS)]
     tokens = [
-        {"symbol": f"T{number}", "priceSol": "0.001", "liquiditySol": "1000000", "decimals": 6}
+        {
+            "symbol": f"T{number}",
+            "priceSol": "0.001",
+            "liquiditySol": "1000000",
+            "decimals": 6,
+            "walk": True,
+        }
         for number in range(TOKENS)
     ]
     async with SandboxControl(product.sandbox_url) as control:

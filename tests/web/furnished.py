@@ -80,7 +80,7 @@ async def furnish(product: Product) -> Furnished:
 
 async def two_tokens(product: Product) -> tuple[dict[str, Any], dict[str, Any]]:
     """Put two tokens on the market that nobody has traded yet."""
-    token = {"priceSol": "0.001", "liquiditySol": "1000", "decimals": 6}
+    token = {"priceSol": "0.001", "liquiditySol": "1000", "decimals": 6, "walk": True}
     async with SandboxControl(product.sandbox_url) as control:
         first, second = await control.add_tokens([{"symbol": "HELD", **token}, {"symbol": "SOLD", **token}])
     return first, second
