@@ -112,7 +112,7 @@ async def _first_view(product: Product, browser: Any) -> Row:
     for _ in range(LOADS):
         window = await _window(product, browser)
         await window.page.goto(f"{product.url}/")
-        await window.page.wait_for_function("window.seenAt !== undefined")
+        await window.page.wait_for_function("() => window.seenAt !== undefined")
         times.append(await window.page.evaluate("window.seenAt"))
         sent = await window.page.evaluate(
             "performance.getEntriesByType('resource').filter((one) => one.name.includes('/assets/'))"
