@@ -1,4 +1,4 @@
-"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods] [dashboard] [--runs N]`: print the table of our own times.
+"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods] [dashboard] [--runs N]`: a table of our own times.
 
 Without a name, all of them. `--runs` measures each so often, one after the other, and gives medians; what was measured is kept in
 `benchmarks/figures.json`, from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-CCHnxgUU.js","./index-XobUQCcH.js","./index-LY0MRees.css","./LineChart-CaCKniBs.css","./CandleChart-Dgmtg_RS.js","./candles-B3hdq5y7.js","./CandleChart-Bu-RMDMi.css"])))=>i.map(i=>d[i]);
-import{O as t,Q as o}from"./index-XobUQCcH.js";const e=t(()=>o(()=>import("./LineChart-CCHnxgUU.js"),__vite__mapDeps([0,1,2,3]),import.meta.url)),_=t(()=>o(()=>import("./CandleChart-Dgmtg_RS.js"),__vite__mapDeps([4,5,1,2,6]),import.meta.url));export{_ as C,e as L};
