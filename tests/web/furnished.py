@@ -53,6 +53,8 @@ _LIMITED = {
     "protections": {"maxTradesPerHour": 50},
 }
 
+_OTHERS = ("Momentum", "Breakouts", "Patient", "Careful", "Night shift", "New listings", "Dips", "Long haul")
+
 
 async def furnish(product: Product) -> Furnished:
     """Let an agent buy, sell and be limited, and make one of everything else."""
@@ -63,8 +65,8 @@ async def furnish(product: Product) -> Furnished:
     await product.call("POST", f"{where}/sell-part", {"percent": "40"})
     await product.call("POST", f"{where}/close", {"reason": "manual"})
     # Enough of them that a signal's columns do not fit on any screen.
-    for number in range(8):
-        await product.call("POST", "/agents", {"name": f"Without money {number}"}, expect=201)
+    for name in _OTHERS:
+        await product.call("POST", "/agents", {"name": name}, expect=201)
     signal_id = await product.signal(held["mint"], held["symbol"], kind="BREAKOUT")
     await until(lambda: product.positions(agent["id"]), "the signal is followed")
     await until(lambda: product.closed(agent["id"]), "the closed trade is listed")
