@@ -29,6 +29,8 @@ from tests.patience import PATIENCE_SECONDS
 SOL_MINT = "So11111111111111111111111111111111111111112"
 ADMIN_EMAIL = "admin@example.com"
 ADMIN_PASSWORD = "a-Password-for-tests-1"
+START_SECONDS = 3 * PATIENCE_SECONDS
+"""A start is seconds of processor time, and one that fails ends the process, which is seen at once."""
 _given: set[int] = set()
 
 
@@ -143,7 +145,7 @@ class Product:
         async def answers() -> bool:
             return (await self.http.get(f"{self.sandbox_url}/control/state")).status_code == 200
 
-        await until(answers, "the sandbox answers", PATIENCE_SECONDS)
+        await until(answers, "the sandbox answers", START_SECONDS)
 
     async def start_service(self) -> None:
         """Start the service and wait until it is ready."""
@@ -163,7 +165,7 @@ class Product:
             return (await self.http.get(f"{self.url}/api/v1/health/ready")).status_code == 200
 
         try:
-            await until(ready, "the service is ready", PATIENCE_SECONDS)
+            await until(ready, "the service is ready", START_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log('service')[-6000:]}") from None
 
