@@ -126,7 +126,8 @@ async def _first_view(product: Product, browser: Any) -> Row:
 
 async def _ticking(product: Product, browser: Any, held: int, minutes: float) -> list[Row]:
     window = await _window(product, browser)
-    await window.visit("/")
+    await window.page.goto(f"{product.url}/")
+    await window.page.wait_for_function("() => window.seenAt !== undefined")
     cdp = await window.page.context.new_cdp_session(window.page)
     # Processor time: what else the machine does, does not count.
     await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
