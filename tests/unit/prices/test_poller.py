@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from structlog.testing import capture_logs
 
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.intake import PriceIntake
@@ -32,6 +34,8 @@ class Feed:
         self.tokens_per_call = tokens_per_call
         self.hanging: set[TokenAddress] = set()
         self.absent: set[TokenAddress] = set()
+        self.failing: set[TokenAddress] = set()
+        self.error: Exception | None = None
         self.price_sol = Decimal(1)
         self.sol_usd: Decimal | None = None
         """What it says of SOL, when it is asked: 1 SOL, and this many USD. Without it, SOL costs what every token does."""
@@ -40,6 +44,8 @@ class Feed:
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         self.calls.append(tuple(tokens))
+        if self.error is not None:
+            raise self.error
         if self.hanging & set(tokens):
             await asyncio.Event().wait()
         found = [
@@ -47,9 +53,11 @@ class Feed:
             if token == SOL_MINT and self.sol_usd is not None
             else PriceObservation(token, self.source, self.price_sol, None, self.clock.now())
             for token in tokens
-            if token not in self.absent
+            if token not in self.absent | self.failing
         ]
-        return FetchResult(tuple(found), frozenset(self.absent & set(tokens)), frozenset())
+        return FetchResult(
+            tuple(found), frozenset(self.absent & set(tokens)), frozenset(self.failing & set(tokens))
+        )
 
     def asked(self, since: int = 0) -> list[TokenAddress]:
         return sorted(token for call in self.calls[since:] for token in call)
@@ -58,13 +66,33 @@ class Feed:
 class Observer:
     def __init__(self) -> None:
         self.polls: list[tuple[str, str]] = []
+        self.seconds: list[float] = []
         self.verdicts: list[str] = []
 
     def polled(self, source: str, status: str, seconds: float) -> None:
         self.polls.append((source, status))
+        self.seconds.append(seconds)
 
     def judged(self, verdict: str) -> None:
         self.verdicts.append(verdict)
+
+
+class Told(PriceValidator):
+    """Accepts what a validator accepts; what waits, who is suspected and who is frozen, a test says."""
+
+    def __init__(self, sources: Sequence[PriceSource]) -> None:
+        super().__init__(PriceValidationRules(), sources)
+        self.waiting: set[TokenAddress] = set()
+        self.suspected = self.standing = False
+
+    def waits(self, token: TokenAddress) -> bool:
+        return token in self.waiting
+
+    def suspect(self, source: PriceSource, now: datetime) -> bool:
+        return self.suspected
+
+    def frozen(self, source: PriceSource, now: datetime) -> bool:
+        return self.standing
 
 
 def a_poller(
@@ -73,11 +101,15 @@ def a_poller(
     published: list[object] | None = None,
     validator: PriceValidator | None = None,
     clock: FakeClock | None = None,
+    *,
+    observer: Observer | None = None,
+    patience_seconds: float = 60.0,
 ) -> PricePoller:
     for feed in feeds:
         feed.clock = clock or feed.clock
-    validator = validator or PriceValidator(PriceValidationRules(), [feed.source for feed in feeds])
-    observer = Observer()
+    if validator is None:
+        validator = PriceValidator(PriceValidationRules(), [feed.source for feed in feeds])
+    observer = observer or Observer()
     return PricePoller(
         feeds=feeds,
         validator=validator,
@@ -90,7 +122,7 @@ def a_poller(
         tracked=lambda: tokens,
         clock=clock or SystemClock(),
         observer=observer,
-        patience_seconds=0.05,
+        patience_seconds=patience_seconds,
     )
 
 
@@ -101,7 +133,7 @@ def mints(count: int) -> list[TokenAddress]:
 async def test_one_hanging_call_holds_back_only_its_own_tokens() -> None:
     feed, tokens = Feed(DEX), mints(90)
     feed.hanging = {tokens[0]}
-    poller = a_poller([feed], tokens)
+    poller = a_poller([feed], tokens, patience_seconds=0.2)
 
     assert await poller.tick() == 60
     assert await poller.tick() == 60
@@ -115,7 +147,7 @@ async def test_the_second_source_covers_what_hangs() -> None:
     tokens = mints(30)
     first.hanging = {tokens[0]}
     published: list[object] = []
-    poller = a_poller([first, second], tokens, published)
+    poller = a_poller([first, second], tokens, published, patience_seconds=0.2)
 
     # The first poll waits for the other one, which turns out to be late.
     assert await poller.tick() == 0
@@ -285,3 +317,205 @@ async def test_a_crash_that_then_stands_still_is_a_price_although_the_other_sour
     last = published[-1]
     assert isinstance(last, PricesChanged)
     assert [one.price_sol for one in last.prices] == [Decimal("0.1")]
+
+
+@pytest.mark.parametrize(("tokens_per_call", "sizes"), [(100, [30, 30, 1]), (20, [20, 20, 20, 1])])
+async def test_a_call_asks_for_as_much_as_the_source_takes_but_never_for_much(
+    tokens_per_call: int, sizes: list[int]
+) -> None:
+    feed = Feed(DEX, tokens_per_call=tokens_per_call)
+
+    await a_poller([feed], mints(61)).tick()
+
+    assert [len(call) for call in feed.calls] == sizes
+    assert feed.asked() == mints(61)
+
+
+async def test_how_long_ago_a_poll_was_good() -> None:
+    clock, tokens, feed = FakeClock(), list[TokenAddress](), Feed(DEX)
+    poller = a_poller([feed], tokens, clock=clock)
+    ages = [poller.last_good_age_seconds]
+    assert await poller.tick() == 0
+    clock.advance(7)
+    ages.append(poller.last_good_age_seconds)
+    assert ages == [None, 7]
+
+    tokens += mints(2)
+    feed.price_sol = Decimal(0)
+    assert await poller.tick() == 0
+    assert poller.last_good_age_seconds == 7
+    feed.price_sol = Decimal(1)
+    assert await poller.tick() == 2
+    assert poller.last_good_age_seconds == 0
+
+
+async def test_figures_tell_what_became_of_each_poll_and_how_long_it_took() -> None:
+    clock, observer, tokens = FakeClock(), Observer(), mints(2)
+    feed = Feed(DEX)
+    poller = a_poller([feed], tokens, clock=clock, observer=observer)
+
+    class Slow(Feed):
+        async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
+            clock.advance(3)
+            return await super().fetch(tokens)
+
+    await poller.tick()
+    feed.absent = {tokens[0]}
+    await poller.tick()
+    feed.absent, feed.failing = set(), {tokens[0]}
+    await poller.tick()
+    feed.failing = set(tokens)
+    await poller.tick()
+    feed.absent, feed.failing = set(tokens), set()
+    await poller.tick()
+    feed.error = RuntimeError("a bug")
+    await poller.tick()
+    await a_poller([Slow(DEX)], tokens, clock=clock, observer=observer).tick()
+
+    statuses = [status for _, status in observer.polls]
+    assert statuses == ["success", "partial", "partial", "failed", "failed", "failed", "success"]
+    assert observer.seconds == [0, 0, 0, 0, 0, 0, 3]
+
+
+async def test_a_feed_that_breaks_is_asked_again_and_not_waited_for() -> None:
+    clock, tokens = FakeClock(), mints(1)
+    broken, other = Feed(DEX), Feed(JUP)
+    broken.error = RuntimeError("a bug")
+    poller = a_poller([broken, other], tokens, clock=clock)
+
+    # Which of the two answers first is open, so it takes a second poll; no time passes.
+    await poller.tick()
+    assert await poller.tick() == 1
+    assert len(broken.calls) == 2
+
+
+async def test_who_gives_up_hears_nothing_of_it_later() -> None:
+    observer, feed, tokens = Observer(), Feed(DEX), mints(1)
+    feed.hanging = set(tokens)
+    poller = a_poller([feed], tokens, observer=observer, patience_seconds=0.0)
+    assert await poller.tick() == 0
+
+    await poller.close()
+
+    assert await poller.tick() == 0
+    assert observer.polls == []
+
+
+async def test_without_patience_nobody_is_waited_for() -> None:
+    feed = Feed(DEX)
+    poller = a_poller([feed], mints(1), clock=FakeClock(), patience_seconds=0.0)
+
+    assert await poller.tick() == 0
+    await poller.close()
+
+
+async def test_calls_come_with_time_and_are_kept_for_two_seconds() -> None:
+    clock, limited = FakeClock(), Feed(JUP, calls_per_second=3, tokens_per_call=1)
+    poller = a_poller([limited], mints(40)[::-1], clock=clock)
+
+    counts = []
+    for seconds in (0, 1, 0, 10, 0.5, 0.5, 0.25):
+        clock.advance(seconds)
+        before = len(limited.calls)
+        await poller.tick()
+        counts.append(len(limited.calls) - before)
+
+    assert counts == [6, 3, 0, 6, 1, 2, 0]
+    # One after the other, in the order of their addresses whatever the order they are held in.
+    assert [token for call in limited.calls for token in call] == mints(18)
+
+
+async def test_what_waits_borrows_the_calls_of_ten_seconds() -> None:
+    clock, limited, tokens = FakeClock(), Feed(JUP, calls_per_second=1, tokens_per_call=2), mints(60)
+    validator = Told([JUP])
+    validator.waiting = set(tokens[40:45])
+    poller = a_poller([limited], tokens, [], validator, clock)
+
+    counts = []
+    for seconds in (0, 1, 0, 0, 0, 0, 1, 0):
+        clock.advance(seconds)
+        before = len(limited.calls)
+        await poller.tick()
+        counts.append(len(limited.calls) - before)
+
+    assert counts == [3, 3, 3, 3, 1, 0, 1, 0]
+    # What waits comes first; the place that is left goes to the one whose turn it is.
+    polls = [limited.calls[number : number + 3] for number in (0, 3, 6)]
+    assert [[token for call in poll for token in call] for poll in polls] == [
+        [*tokens[40:45], tokens[number]] for number in range(3)
+    ]
+
+
+@pytest.mark.parametrize(("rate", "most"), [(0.05, 1), (0.25, 2)])
+async def test_what_waits_may_always_borrow_one_call(rate: float, most: int) -> None:
+    clock, limited, tokens = FakeClock(), Feed(JUP, calls_per_second=rate, tokens_per_call=1), mints(9)
+    validator = Told([JUP])
+    validator.waiting = set(tokens)
+    poller = a_poller([limited], tokens, [], validator, clock)
+
+    counts = []
+    for _ in range(3):
+        before = len(limited.calls)
+        await poller.tick()
+        counts.append(len(limited.calls) - before)
+
+    # One call it has, and what comes up within ten seconds, or one.
+    assert counts == [1 + most, 0, 0]
+
+
+async def test_a_limited_source_whose_every_token_is_under_way_is_not_asked() -> None:
+    clock, limited, tokens = FakeClock(), Feed(JUP, calls_per_second=1), mints(2)
+    limited.hanging = set(tokens)
+    poller = a_poller([limited], tokens, clock=clock, patience_seconds=0.01)
+
+    for _ in range(3):
+        assert await poller.tick() == 0
+        clock.advance(1)
+
+    assert limited.calls == [tuple(tokens)]
+    await poller.close()
+
+
+async def test_what_is_suspected_costs_calls_that_are_left() -> None:
+    clock, limited, free = FakeClock(), Feed(JUP, calls_per_second=1), Feed(DEX)
+    validator, tokens = Told([DEX, JUP]), mints(1)
+    poller = a_poller([free, limited], tokens, [], validator, clock)
+
+    asked = []
+    for suspected, seconds in ((False, 0), (True, 2), (True, 0), (True, 1), (True, 2)):
+        validator.suspected = suspected
+        clock.advance(seconds)
+        before = len(limited.calls), len(free.calls)
+        await poller.tick()
+        asked.append((limited.asked(before[0]), free.asked(before[1])))
+
+    token, both = [*tokens], sorted([*tokens, SOL_MINT])
+    assert asked == [(token, token), (both, both), ([], both), (token, both), (both, both)]
+
+
+async def test_sol_is_not_asked_for_while_an_answer_is_out() -> None:
+    feed, validator = Feed(DEX), Told([DEX])
+    validator.suspected = True
+    feed.hanging = {SOL_MINT}
+    poller = a_poller([feed], mints(1), [], validator, FakeClock(), patience_seconds=0.05)
+
+    for _ in range(3):
+        await poller.tick()
+
+    assert feed.calls.count((SOL_MINT,)) == 1
+    await poller.close()
+
+
+async def test_that_a_source_froze_or_thawed_is_said_once() -> None:
+    validator = Told([DEX])
+    poller = a_poller([Feed(DEX)], mints(1), [], validator, FakeClock())
+
+    with capture_logs() as logs:
+        for standing in (False, True, True, False, False):
+            validator.standing = standing
+            await poller.tick()
+
+    assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
+        "prices.source_frozen",
+        "prices.source_thawed",
+    ]

@@ -122,6 +122,151 @@ def test_stale_and_disordered_updates_are_dropped() -> None:
     assert feed.usd == 150
 
 
+def test_an_update_is_of_use_for_thirty_seconds_and_not_an_instant_longer() -> None:
+    feed = Feed()
+    assert feed.says("150", age_seconds=30)
+    assert feed.usd == 150
+    assert feed.wait(0.000001).usd is None
+    assert not feed.says("150", age_seconds=30.000001)
+    assert feed.says("151", age_seconds=30)
+
+
+def test_of_several_updates_of_one_instant_the_last_one_counts() -> None:
+    feed = Feed()
+    assert feed.says("150")
+    assert feed.says("151")
+    assert feed.usd == 151
+    # Another source has a time of its own.
+    assert feed.says("152", JUPITER, age_seconds=5)
+    assert not feed.says("151", age_seconds=1)
+
+
+def test_without_an_accepted_price_what_came_too_late_is_the_latest() -> None:
+    feed = Feed()
+    assert feed.gate.latest() is None
+    feed.says("140", age_seconds=60)
+    latest = feed.gate.latest()
+    assert latest is not None
+    assert latest.price_usd == 140
+    feed.says("150")
+    feed.says("140", age_seconds=60)
+    latest = feed.gate.latest()
+    assert latest is not None
+    assert latest.price_usd == 150
+
+
+@pytest.mark.parametrize(
+    ("usd", "near"), [("157.5", True), ("157.50001", False), ("142.8572", True), ("142.857", False)]
+)
+def test_five_percent_are_no_jump_and_anything_more_is_one(usd: str, near: bool) -> None:
+    feed = Feed()
+    feed.says("150")
+
+    assert feed.wait().says(usd) == near
+
+
+@pytest.mark.parametrize(("usd", "agrees"), [("103", True), ("103.0001", False)])
+def test_sources_agree_within_three_percent(usd: str, agrees: bool) -> None:
+    feed = Feed()
+    feed.says("150")
+    feed.wait().says("100")
+
+    assert feed.wait().says(usd, JUPITER) == agrees
+
+
+def test_a_jump_is_confirmed_by_whoever_said_it_within_thirty_seconds() -> None:
+    for seconds, accepted in ((30, True), (30.000001, False)):
+        feed = Feed()
+        feed.says("150")
+        feed.says("105")
+
+        assert feed.wait(seconds).says("105", JUPITER) == accepted
+
+
+def test_a_jump_is_in_doubt_for_thirty_seconds_and_its_source_unheard() -> None:
+    feed = Feed()
+    assert not feed.gate.heard(PYTH, feed.now)
+    feed.says("150")
+    assert feed.gate.heard(PYTH, feed.now + timedelta(seconds=30))
+    assert not feed.gate.heard(PYTH, feed.now + timedelta(seconds=30.000001))
+    assert not feed.gate.doubtful(feed.now)
+
+    feed.says("105")
+
+    assert not feed.gate.heard(PYTH, feed.now)
+    assert feed.gate.doubtful(feed.now + timedelta(seconds=30))
+    assert not feed.gate.doubtful(feed.now + timedelta(seconds=30.000001))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "accepted"),
+    [
+        # Five times, over ten seconds: neither alone is enough.
+        ((2.5, 2.5, 2.5, 2.5), True),
+        ((2.5, 2.5, 2.5, 2.499), False),
+        ((4, 4, 4), False),
+        ((1, 1, 1, 1, 1, 1, 1, 1, 1), False),
+        ((1, 1, 1, 1, 1, 1, 1, 1, 1, 1), True),
+    ],
+)
+def test_a_source_alone_says_a_jump_five_times_over_ten_seconds(
+    seconds: tuple[float, ...], accepted: bool
+) -> None:
+    feed = Feed()
+    feed.says("150")
+    feed.wait().says("105")
+
+    assert [feed.wait(one).says("105") for one in seconds] == [False] * (len(seconds) - 1) + [accepted]
+
+
+def test_a_jump_elsewhere_begins_anew() -> None:
+    feed = Feed()
+    feed.says("150")
+    for _ in range(9):
+        assert not feed.wait().says("105")
+    for _ in range(10):
+        assert not feed.wait().says("195")
+
+    assert feed.wait().says("195")
+
+
+def test_only_what_the_other_says_after_the_jump_contradicts_it() -> None:
+    for age, doubtful in ((1.0, True), (0.999999, False)):
+        feed = Feed()
+        feed.says("150")
+        feed.says("105")
+        feed.wait().says("150.1", JUPITER, age_seconds=age)
+        assert feed.gate.doubtful(feed.now) == doubtful
+        # What is neither here nor there says nothing against it.
+        feed.wait().says("120", JUPITER)
+        assert feed.gate.doubtful(feed.now)
+
+
+def test_a_confirmed_jump_ends_what_was_in_doubt_before() -> None:
+    feed = Feed()
+    feed.says("150")
+    feed.wait().says("195", JUPITER)
+    feed.wait().says("105")
+    assert feed.gate.doubtful(feed.now)
+
+    assert feed.wait().says("195")
+
+    assert not feed.gate.doubtful(feed.now)
+    assert feed.usd == 195
+    assert feed.gate.heard(JUPITER, feed.now)
+
+
+def test_who_comes_back_has_jumped_nowhere() -> None:
+    feed = Feed()
+    feed.says("150")
+    for _ in range(4):
+        feed.wait(3).says("105")
+    feed.says("150")
+
+    assert feed.gate.heard(PYTH, feed.now)
+    assert not feed.wait().says("105")
+
+
 @given(
     told=st.lists(
         st.tuples(

@@ -311,7 +311,7 @@ class PriceValidator:
         if after != before:
             return Verdict.ACCEPTED, _speaker(jury, after)
         if word.apart_since is None:
-            renews = jury[0][1] is word or self._renews(after, jury) == source
+            renews = self._renews(after, jury) == source
             return (Verdict.ACCEPTED, source) if renews else (Verdict.NOT_PREFERRED, None)
         denied = any(one.at > word.apart_since for _, one in jury if one is not word)
         return Verdict.CONTRADICTED if denied else Verdict.UNCONFIRMED, None
@@ -370,7 +370,7 @@ def _distance(price: Decimal, reference: Decimal) -> Decimal:
 
 
 def _within(one: Decimal, other: Decimal, factor: Decimal) -> bool:
-    return one == other or (other <= one * factor if one < other else one <= other * factor)
+    return one <= other * factor and other <= one * factor
 
 
 def _is_price(value: Decimal) -> bool:
@@ -385,6 +385,4 @@ def _usd(
     said_usd = observation.price_usd
     if said_usd is None or not _is_price(said_usd):
         return CONTEXT.multiply(accepted_sol, sol_usd) if sol_usd is not None else None
-    if accepted_sol == said_sol:
-        return said_usd
     return CONTEXT.multiply(said_usd, CONTEXT.divide(accepted_sol, said_sol))
