@@ -51,6 +51,8 @@ UNSTEADY_TABLES = {
     "position_lines",
     "price_candles",
     "price_seconds",
+    "source_prices",
+    "source_refusals",
 }
 """What the engine writes by itself."""
 _AT_REST = """

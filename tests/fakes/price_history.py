@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from nexgent.domain.price_history.models import CandleRow, Marker, PositionLines, Recorded, Resolution
+from nexgent.domain.price_history.models import (
+    CandleRow,
+    Marker,
+    PositionLines,
+    Recorded,
+    RefusalRow,
+    Resolution,
+    SourceLine,
+)
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import AgentId, TokenAddress, UserId
 
@@ -18,6 +26,8 @@ class FakePriceHistory:
         self.rows: list[CandleRow] = []
         self.happened: list[Marker] = []
         self.moved: list[PositionLines] = []
+        self.said: list[SourceLine] = []
+        self.refused: list[RefusalRow] = []
         self.known: set[tuple[UserId, TokenAddress]] = set()
         self.asked: list[tuple[Resolution, datetime, datetime, int]] = []
         self.away = False
@@ -63,3 +73,15 @@ class FakePriceHistory:
     ) -> Sequence[PositionLines]:
         self._check()
         return [one for one in self.moved if one.agent_id in agents]
+
+    async def sources(
+        self, token: TokenAddress, resolution: Resolution, start: datetime, end: datetime, limit: int
+    ) -> Sequence[SourceLine]:
+        self._check()
+        return self.said
+
+    async def refusals(
+        self, token: TokenAddress, start: datetime, end: datetime, limit: int
+    ) -> Sequence[RefusalRow]:
+        self._check()
+        return [one for one in self.refused if one.since <= end][-limit:]

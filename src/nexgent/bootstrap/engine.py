@@ -16,6 +16,7 @@ from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.prices.poller import PricePoller
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
+from nexgent.domain.prices.source_watch import SourceWatch
 from nexgent.domain.prices.validation import PriceValidationRules, PriceValidator
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
@@ -98,6 +99,7 @@ class Engine:
     book: PositionBook
     latest_prices: LatestPrices
     validator: PriceValidator
+    source_watch: SourceWatch
     poller: PricePoller
     keeper: BookKeeper
     watcher: PositionWatcher
@@ -179,6 +181,7 @@ def build_engine(
         ),
         [feed.source for feed in ports.price_feeds],
     )
+    source_watch = SourceWatch(validator=validator, publish=publish, clock=clock)
     venues = _judged(ports, latest_prices, prices, trading)
     purchases = BuyToken(
         ledger=ledger,
@@ -243,6 +246,7 @@ def build_engine(
             publish=publish,
             observer=ports.poll_observer,
             is_tracked=book.is_held,
+            on_verdict=source_watch.judged,
         ),
         tracked=book.tokens,
         clock=clock,
@@ -290,6 +294,7 @@ def build_engine(
         book=book,
         latest_prices=latest_prices,
         validator=validator,
+        source_watch=source_watch,
         poller=poller,
         keeper=keeper,
         watcher=watcher,

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from nexgent.bootstrap.engine import Engine
+from nexgent.domain.prices.source_watch import LOOK_SECONDS
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
@@ -57,6 +58,7 @@ class EngineLoops:
             self._start(UNDECIDED_SECONDS, engine.undecided.tick, "undecided-signals"),
             self._start(RECOVERY_SECONDS, engine.recovery.tick, "recovery"),
             self._start(DEAD_TOKEN_SECONDS, engine.dead_tokens.tick, "dead-tokens"),
+            self._start(LOOK_SECONDS, engine.source_watch.tick, "price-sources"),
             self._start(self._poll_seconds, self._tick, "prices"),
         ]
         try:

@@ -12,7 +12,8 @@ from nexgent.config.sections import PriceSettings
 from nexgent.config.settings import Settings
 from nexgent.domain.price_history.line_recorder import LINES_SECONDS, LineRecorder
 from nexgent.domain.price_history.recorder import FLUSH_SECONDS, PriceRecorder
-from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.price_history.source_recorder import SourceRecorder
+from nexgent.domain.prices.events import PricesChanged, SourcesHeard
 from nexgent.infrastructure.cache.bridge import EventBridge
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
@@ -50,17 +51,24 @@ async def record_prices(settings: Settings, storage: Storage) -> None:
         minutes=bool(kept.minutes),
         hours=bool(kept.hours),
     )
+    sources = SourceRecorder(store=records)
 
     def hear(event: object) -> None:
         if isinstance(event, PricesChanged):
             recorder.on_prices(event)
+        elif isinstance(event, SourcesHeard) and kept.minutes:
+            sources.on_sources(event)
+
+    async def flush() -> None:
+        await recorder.flush()
+        await sources.flush()
 
     bridge = EventBridge(
         redis=redis,
         keys=CacheKeys(settings.storage.redis_key_prefix),
         publish=hear,
         clock=clock,
-        channels=frozenset({"prices"}),
+        channels=frozenset({"prices", "sources"}),
     )
     hearing = asyncio.create_task(
         keep_running(bridge.receive_forever, name="price-history.hear"), name="price-history.hear"
@@ -70,11 +78,11 @@ async def record_prices(settings: Settings, storage: Storage) -> None:
         name="price-history.lines",
     )
     try:
-        await run_every(FLUSH_SECONDS, recorder.flush, name="price-history", clock=clock)
+        await run_every(FLUSH_SECONDS, flush, name="price-history", clock=clock)
     finally:
         hearing.cancel()
         looking.cancel()
         await asyncio.wait([hearing, looking], timeout=1.0)
-        await recorder.flush()
+        await flush()
         await pool.close()
         await redis.aclose()

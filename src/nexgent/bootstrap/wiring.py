@@ -9,7 +9,7 @@ from nexgent.bootstrap.observers import EngineObserver
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.events import PricesChanged, SourcesHeard
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
@@ -96,6 +96,8 @@ def wire_events(
 
     bus.on(PricesChanged, engine.latest_prices.on_prices, watch_prices, hub.on_prices, *copies)
     bus.on(PricesChanged, lambda _: engine.tidy_prices())
+
+    bus.on(SourcesHeard, bridge.on_event)
 
     def trade(event: SignalReceived) -> None:
         # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there.

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from nexgent.domain.price_history.models import Candle, CandleRow, MarkerKind, Recorded, Resolution
+from nexgent.domain.price_history.models import (
+    Candle,
+    CandleRow,
+    MarkerKind,
+    Recorded,
+    RefusalRow,
+    Resolution,
+    SourceLine,
+    SourcePoint,
+    SourcesRecorded,
+)
+from nexgent.domain.prices.models import PriceSource, RefusalReason
 from nexgent.infrastructure.database.pool import PRICE_HISTORY, LazyPool
 from nexgent.infrastructure.database.stores.price_history import (
     PostgresPriceHistory,
@@ -236,9 +247,10 @@ async def test_stops_and_peaks_are_noted_once_a_minute_as_they_move(
     queries, now = PostgresPriceHistory(pool), datetime.now(UTC)
     [line] = await queries.lines(A, [story.agent_id], now - DAY, now, 100)
     assert (line.position_id, line.agent_id) == (position, story.agent_id)
-    assert [(one.stop_price_sol, one.peak_price_sol) for one in line.points] == [
-        (Decimal("1.8"), Decimal(2)),
-        (Decimal(3), Decimal(4)),
+    # Take profit is off unless somebody wants it.
+    assert [(one.stop_price_sol, one.peak_price_sol, one.target_price_sol) for one in line.points] == [
+        (Decimal("1.8"), Decimal(2), None),
+        (Decimal(3), Decimal(4), None),
     ]
     first, second = [one.minute for one in line.points]
     assert second - first == timedelta(minutes=1)
@@ -252,3 +264,107 @@ async def test_stops_and_peaks_are_noted_once_a_minute_as_they_move(
 
     await forget_old_prices(pool, second, seconds=DAY, minutes=timedelta(0), hours=DAY)
     assert await pool.fetchval("SELECT min(minute) FROM position_lines") == second
+
+
+async def test_the_next_level_moves_with_sales_and_rules(pool: Pool, records: PostgresPriceRecords) -> None:
+    story = Story()
+    async with pool.acquire() as connection:
+        await add_owners(connection, [story])  # type: ignore[arg-type]  # A pooled one serves as well.
+    position, bought = new_id(), new_id()
+    now = datetime.now(UTC)
+    await pool.execute(
+        "INSERT INTO agent_transactions (id, agent_id, wallet_address, transaction_type, transaction_value_usd,"
+        " transaction_time, updated_at) VALUES ($1, $2, $3, 'SWAP', 0, now(), now())",
+        bought,
+        story.agent_id,
+        story.wallet,
+    )
+    await pool.execute(
+        "INSERT INTO agent_positions (id, agent_id, wallet_address, token_address, token_symbol, purchase_transaction_id,"
+        " purchase_price, purchase_amount, version, base_version, state, created_at, updated_at)"
+        " VALUES ($1, $2, $3, 'A', 'A', $4, 2, 10, 1, 1, '{}', $5, now())",
+        position,
+        story.agent_id,
+        story.wallet,
+        bought,
+        now - timedelta(minutes=9),
+    )
+
+    async def target() -> Decimal | None:
+        await records.add_lines(3600)
+        moment = datetime.now(UTC)
+        [line] = await PostgresPriceHistory(pool).lines(A, [story.agent_id], moment - DAY, moment, 100)
+        return line.points[-1].target_price_sol
+
+    async def changes(minutes_ago: int, what: str) -> None:
+        await pool.execute(
+            f"UPDATE agent_positions SET last_take_profit_time = $1, {what}",
+            now - timedelta(minutes=minutes_ago),
+        )
+
+    async def rules(minutes_ago: int, config: str) -> None:
+        await pool.execute("UPDATE agents SET trading_config = $1 WHERE id = $2", config, story.agent_id)
+        await pool.execute(
+            "INSERT INTO agent_config_history (agent_id, saved_at, saved_by, config) VALUES ($1, $2, '', $3)",
+            story.agent_id,
+            now - timedelta(minutes=minutes_ago),
+            config,
+        )
+
+    await rules(9, '{"takeProfit": {"enabled": true, "mode": "moderate"}}')
+    assert await target() == Decimal(3)
+    await changes(8, "take_profit_levels_hit = 1, total_take_profit_levels = 4")
+    assert await target() == Decimal(5)
+    levels = '[{"targetPercent": 10, "sellPercent": 50}, {"targetPercent": 12.5, "sellPercent": 50}]'
+    await rules(
+        7,
+        f'{{"takeProfit": {{"enabled": true, "mode": "custom", "levels": {levels}, "moonBag": {{"enabled": false}}}}}}',
+    )
+    assert await target() == Decimal("2.25")
+    await changes(6, "moon_bag_activated = true, moon_bag_amount = 1, remaining_amount = 1")
+    assert await target() is None
+    # Rules that cannot be read must not keep other positions from their lines.
+    await rules(5, '{"takeProfit": {"enabled": "maybe"}}')
+    assert await target() is None
+    assert await pool.fetchval("SELECT count(*) FROM position_lines") == 5
+
+
+async def test_sources_come_together_and_are_forgotten(pool: Pool, records: PostgresPriceRecords) -> None:
+    dex, jup = PriceSource("dexscreener"), PriceSource("jupiter")
+    queries, lasting = PostgresPriceHistory(pool), NOON + timedelta(minutes=3)
+    words = {(A, dex, MINUTE): Decimal("1.5"), (A, jup, MINUTE): Decimal(1), (B, dex, MINUTE): Decimal(9)}
+    doubt = {(A, dex, NOON): (RefusalReason.UNCONFIRMED, NOON + timedelta(minutes=1))}
+    for again in (
+        SourcesRecorded(words, doubt),
+        SourcesRecorded(
+            {(A, dex, MINUTE): Decimal(2), (A, dex, MINUTE + 120): Decimal(3)},
+            {(A, dex, NOON): (RefusalReason.CONTRADICTED, lasting)},
+        ),
+        SourcesRecorded({}, doubt),
+        SourcesRecorded({}, {(A, jup, lasting): (RefusalReason.FROZEN, lasting)}),
+    ):
+        await records.add_sources(again)
+
+    assert await queries.sources(A, Resolution.MINUTE, NOON, NOON + DAY, 100) == [
+        SourceLine("dexscreener", [SourcePoint(NOON, "2"), SourcePoint(NOON + timedelta(minutes=2), "3")]),
+        SourceLine("jupiter", [SourcePoint(NOON, "1")]),
+    ]
+    [first, _] = await queries.sources(A, Resolution.HOUR, NOON, NOON + DAY, 100)
+    assert list(first.points) == [SourcePoint(NOON, "3")]
+    [newest] = await queries.sources(A, Resolution.MINUTE, NOON, NOON + DAY, 1)
+    assert list(newest.points) == [SourcePoint(NOON + timedelta(minutes=2), "3")]
+    refusals = [
+        RefusalRow("dexscreener", RefusalReason.CONTRADICTED, NOON, lasting),
+        RefusalRow("jupiter", RefusalReason.FROZEN, lasting, lasting),
+    ]
+    assert await queries.refusals(A, NOON, NOON + DAY, 100) == refusals
+    assert await queries.refusals(A, NOON, NOON + DAY, 1) == refusals[1:]
+    assert await queries.refusals(A, lasting + timedelta(seconds=1), NOON + DAY, 100) == []
+    assert await queries.refusals(B, NOON, NOON + DAY, 100) == []
+
+    await forget_old_prices(pool, NOON + DAY, seconds=DAY, minutes=DAY - timedelta(minutes=2), hours=DAY)
+    assert await pool.fetchval("SELECT count(*) FROM source_prices") == 1
+    await forget_old_prices(
+        pool, lasting + timedelta(seconds=1), seconds=DAY, minutes=timedelta(0), hours=DAY
+    )
+    assert await pool.fetchval("SELECT count(*) FROM source_refusals") == 0

@@ -16,8 +16,12 @@ from nexgent.domain.price_history.models import (
     Marker,
     MarkerKind,
     PositionLines,
+    RefusalRow,
     Resolution,
+    SourceLine,
+    SourcePoint,
 )
+from nexgent.domain.prices.models import RefusalReason
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import PositionId, SignalId, TokenAddress
 from tests.builders import USER
@@ -86,7 +90,7 @@ async def test_a_chart_has_how_stop_and_peak_moved(
     position = PositionId(new_id())
     points = [
         LinePoint(NOON, None, Decimal("1e-9")),
-        LinePoint(NOON + timedelta(minutes=1), Decimal("0.5"), Decimal(2)),
+        LinePoint(NOON + timedelta(minutes=1), Decimal("0.5"), Decimal(2), Decimal(3)),
     ]
     api.prices.moved = [
         PositionLines(position, agent.id, points),
@@ -100,11 +104,48 @@ async def test_a_chart_has_how_stop_and_peak_moved(
             "positionId": str(position),
             "agentId": str(agent.id),
             "points": [
-                {"time": "2026-01-01T12:00:00.000Z", "stopPrice": None, "peakPrice": "0.000000001"},
-                {"time": "2026-01-01T12:01:00.000Z", "stopPrice": "0.5", "peakPrice": "2"},
+                {
+                    "time": "2026-01-01T12:00:00.000Z",
+                    "stopPrice": None,
+                    "peakPrice": "0.000000001",
+                    "targetPrice": None,
+                },
+                {
+                    "time": "2026-01-01T12:01:00.000Z",
+                    "stopPrice": "0.5",
+                    "peakPrice": "2",
+                    "targetPrice": "3",
+                },
             ],
         }
     ]
+
+
+async def test_a_chart_has_what_the_sources_said_for_who_asks(
+    api: FakeApi, client: httpx.AsyncClient
+) -> None:
+    now = api.clock.now()
+    api.prices.said = [SourceLine("jupiter", [SourcePoint(NOON, "0.000000001")])]
+    api.prices.refused = [
+        RefusalRow("jupiter", RefusalReason.FROZEN, NOON, NOON + timedelta(seconds=7)),
+        RefusalRow("dexscreener", RefusalReason.CONTRADICTED, now - timedelta(minutes=1), now),
+    ]
+
+    assert (await ask(client)).json()["sources"] == (await ask(client, sources="no")).json()["refusals"] == []
+    body = (await ask(client, sources="true")).json()
+
+    assert body["sources"] == [
+        {"source": "jupiter", "points": [{"time": "2026-01-01T12:00:00.000Z", "price": "0.000000001"}]}
+    ]
+    frozen, lasting = body["refusals"]
+    assert frozen == {
+        "source": "jupiter",
+        "reason": "frozen",
+        "inDoubt": False,
+        "since": "2026-01-01T12:00:00.000Z",
+        "until": "2026-01-01T12:00:07.000Z",
+    }
+    assert (lasting["reason"], lasting["inDoubt"], lasting["until"]) == ("contradicted", True, None)
 
 
 @pytest.mark.parametrize(("resolution", "seconds"), [("1s", 1), ("1m", 60), ("1h", 3600), ("", 60)])
@@ -150,6 +191,8 @@ async def test_what_others_deal_with_looks_like_what_nobody_recorded(api: FakeAp
         "candles": [],
         "markers": [],
         "lines": [],
+        "sources": [],
+        "refusals": [],
     }
     assert api.prices.asked == []
 

@@ -70,6 +70,7 @@ class AnEngine:
     def __init__(self) -> None:
         self.recovery = self.dead_tokens = self.poller = self
         self.undecided = Counting()
+        self.source_watch = Counting()
         self.exits = self
         self.resumed = 0
         self.gate = asyncio.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -48,7 +49,7 @@ class World:
     def polled(self, source: str, status: str, seconds: float) -> None: ...
 
     def intake(self, is_tracked: Callable[[TokenAddress], bool] | None = None) -> PriceIntake:
-        rest = {"is_tracked": is_tracked} if is_tracked is not None else {}
+        rest: dict[str, Any] = {"is_tracked": is_tracked} if is_tracked is not None else {}
         return PriceIntake(
             validator=self.validator,
             sol_price=self.sol_price,

@@ -1930,6 +1930,7 @@ export interface components {
         LinePointOut: {
             peakPrice: string;
             stopPrice: string | null;
+            targetPrice: string | null;
             time: string;
         };
         LinkIn: {
@@ -2166,7 +2167,9 @@ export interface components {
             lines: components["schemas"]["PositionLinesOut"][];
             markers: components["schemas"]["MarkerOut"][];
             mint: string;
+            refusals: components["schemas"]["SourceRefusalOut"][];
             resolution: components["schemas"]["Resolution"];
+            sources: components["schemas"]["SourceLineOut"][];
         };
         ProfitLossOut: {
             native: Decimal;
@@ -2269,6 +2272,7 @@ export interface components {
             code: string;
             reason: string;
         };
+        RefusalReason: "unconfirmed" | "contradicted" | "stranger" | "frozen" | "stale" | "not_a_price" | "no_sol_price";
         RegisterIn: {
             email: string;
             password: string;
@@ -2443,6 +2447,21 @@ export interface components {
             lastUpdated: string | null;
             price: string;
             source: string;
+        };
+        SourceLineOut: {
+            points: components["schemas"]["SourcePointOut"][];
+            source: string;
+        };
+        SourcePointOut: {
+            price: string;
+            time: string;
+        };
+        SourceRefusalOut: {
+            inDoubt: boolean;
+            reason: components["schemas"]["RefusalReason"];
+            since: string;
+            source: string;
+            until: string | null;
         };
         SpreadOut: {
             mean: string;
@@ -4772,6 +4791,7 @@ export interface operations {
                 from?: string;
                 limit?: number;
                 resolution?: string;
+                sources?: string;
                 to?: string;
             };
             header?: never;

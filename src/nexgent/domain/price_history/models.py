@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from nexgent.domain.prices.models import PriceSource, RefusalReason
 from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress, TransactionId
 
 
@@ -103,11 +104,15 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class LinePoint:
-    """Where stop and peak of a position stood at the end of a minute, in SOL per token. There may be no stop."""
+    """Where stop, peak and next take-profit level of a position stood at the end of a minute, in SOL per token.
+
+    There may be no stop, and no level left.
+    """
 
     minute: datetime
     stop_price_sol: Decimal | None
     peak_price_sol: Decimal
+    target_price_sol: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +122,43 @@ class PositionLines:
     position_id: PositionId
     agent_id: AgentId
     points: Sequence[LinePoint]
+
+
+SourcePlace = tuple[TokenAddress, PriceSource, int]
+"""A token, who said it, and the beginning of a minute in seconds since 1970."""
+RefusalPlace = tuple[TokenAddress, PriceSource, datetime]
+"""A token, whose word was not taken, and since when."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesRecorded:
+    """What was heard of sources since the last time: the last word of each in a minute, and refusals with their last moment."""
+
+    words: dict[SourcePlace, Decimal]
+    refusals: dict[RefusalPlace, tuple[RefusalReason, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePoint:
+    """What a source said last in a period that begins at `time`, in SOL per token as text."""
+
+    time: datetime
+    price: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """What a source said over time, oldest first; a period in which it said nothing has no point."""
+
+    source: str
+    points: Sequence[SourcePoint]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalRow:
+    """A time during which the words of a source were not taken; without an end, that is so still."""
+
+    source: str
+    reason: RefusalReason
+    since: datetime
+    until: datetime | None

@@ -6,7 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from nexgent.domain.price_history.models import CandleRow, Marker, PositionLines, Recorded, Resolution
+from nexgent.domain.price_history.models import (
+    CandleRow,
+    Marker,
+    PositionLines,
+    Recorded,
+    RefusalRow,
+    Resolution,
+    SourceLine,
+)
 from nexgent.shared.types import AgentId, TokenAddress, UserId
 
 
@@ -54,5 +62,20 @@ class PriceHistoryQueries(Protocol):
         """Return how stops and peaks of the agents' positions moved in a period: the newest points, oldest first.
 
         The point before the period is part of it, as the line begins with it.
+        """
+        ...
+
+    async def sources(
+        self, token: TokenAddress, resolution: Resolution, start: datetime, end: datetime, limit: int
+    ) -> Sequence[SourceLine]:
+        """Return what each source said in a period, by the minute, in hours by the hour: the newest points, oldest first."""
+        ...
+
+    async def refusals(
+        self, token: TokenAddress, start: datetime, end: datetime, limit: int
+    ) -> Sequence[RefusalRow]:
+        """Return the newest times in a period during which the words of a source were not taken, oldest first.
+
+        `until` is when that was so last.
         """
         ...

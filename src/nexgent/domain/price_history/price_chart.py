@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.price_history.models import CandleRow, Marker, PositionLines, Resolution
+from nexgent.domain.price_history.models import (
+    CandleRow,
+    Marker,
+    PositionLines,
+    RefusalRow,
+    Resolution,
+    SourceLine,
+)
 from nexgent.domain.price_history.ports import PriceHistoryQueries
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.shared.clock import Clock
@@ -15,15 +22,19 @@ from nexgent.shared.types import TokenAddress, UserId
 
 MOST_MARKERS = 500
 MOST_POINTS = 5000
+MOST_REFUSALS = 200
+STILL_SO = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Candles, markers and lines of a period, oldest first."""
+    """Candles, markers and lines of a period, oldest first. What sources said, and whose word was not taken, on demand."""
 
     candles: Sequence[CandleRow]
     markers: Sequence[Marker]
     lines: Sequence[PositionLines]
+    sources: Sequence[SourceLine] = ()
+    refusals: Sequence[RefusalRow] = ()
 
 
 class PriceChart:
@@ -50,6 +61,7 @@ class PriceChart:
         start: datetime | None,
         end: datetime | None,
         limit: int,
+        with_sources: bool = False,
     ) -> Chart:
         """Return the newest `limit` candles that begin from `start` to `end` (by default so many periods before now, and now).
 
@@ -64,4 +76,19 @@ class PriceChart:
         candles = await self._queries.candles(token, resolution, since, until, limit)
         markers = await self._queries.markers(token, user_id, agents, since, until, MOST_MARKERS)
         lines = await self._queries.lines(token, agents, since, until, MOST_POINTS)
-        return Chart(candles, markers, lines)
+        if not with_sources:
+            return Chart(candles, markers, lines)
+        sources = await self._queries.sources(token, resolution, since, until, MOST_POINTS)
+        refusals = await self._queries.refusals(token, since, until, MOST_REFUSALS)
+        # What lasts is told again every ten seconds, and written a little later.
+        lasting = self._clock.now() - STILL_SO
+        return Chart(
+            candles,
+            markers,
+            lines,
+            sources,
+            [
+                replace(one, until=None) if one.until is not None and one.until > lasting else one
+                for one in refusals
+            ],
+        )

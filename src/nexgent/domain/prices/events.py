@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from nexgent.domain.prices.models import TokenPrice
+from nexgent.domain.prices.models import Refusal, SourceWord, TokenPrice
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,4 +14,13 @@ class PricesChanged:
     """One poll's accepted prices, changed or confirmed again."""
 
     prices: Sequence[TokenPrice]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesHeard:
+    """What each source said last of each token, now and then, and whose words were not taken, as soon as that changes."""
+
+    words: Sequence[SourceWord]
+    refusals: Sequence[Refusal]
     at: datetime

@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from nexgent.domain.prices.events import PricesChanged
-from nexgent.domain.prices.models import PriceObservation, TokenPrice
+from nexgent.domain.prices.models import PriceObservation, PriceSource, TokenPrice
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.prices.validation import PriceValidator, Verdict
 from nexgent.shared.money import SOL_MINT
@@ -40,16 +40,18 @@ class PriceIntake:
         publish: Callable[[object], None],
         observer: PollObserver,
         is_tracked: Callable[[TokenAddress], bool] = lambda _: True,
+        on_verdict: Callable[[TokenAddress, PriceSource, Verdict, datetime], None] = lambda *_: None,
     ) -> None:
         """`is_tracked` tells of one token whether it is still asked for.
 
-        An answer that comes after the last holder has sold says nothing to anybody.
+        An answer that comes after the last holder has sold says nothing to anybody. `on_verdict` hears what became of each word.
         """
         self._validator = validator
         self._sol_price = sol_price
         self._publish = publish
         self._observer = observer
         self._is_tracked = is_tracked
+        self._on_verdict = on_verdict
 
     def judged(
         self, observations: Iterable[PriceObservation], now: datetime
@@ -80,6 +82,7 @@ class PriceIntake:
             log.exception("prices.not_judged", token_address=token)
             return None
         self._observer.judged(verdict.value)
+        self._on_verdict(token, observation.source, verdict, now)
         if price is None and verdict not in (Verdict.NOT_PREFERRED, Verdict.OUT_OF_ORDER):
             log.info("prices.refused", token_address=token, source=observation.source, verdict=verdict.value)
         return price

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import NewType
 
 from nexgent.shared.types import TokenAddress
@@ -60,3 +61,44 @@ class FetchResult:
     observations: tuple[PriceObservation, ...]
     absent: frozenset[TokenAddress]
     failed: frozenset[TokenAddress]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWord:
+    """What a source said last of a token, in SOL per token, accepted or not."""
+
+    token_address: TokenAddress
+    source: PriceSource
+    price_sol: Decimal
+    at: datetime
+
+
+class RefusalReason(StrEnum):
+    """Why the word of a source is not taken."""
+
+    UNCONFIRMED = "unconfirmed"
+    """It says another price, which nobody has confirmed or denied yet."""
+    CONTRADICTED = "contradicted"
+    """It says another price, and another source denies it."""
+    STRANGER = "stranger"
+    """It has never agreed with anybody about this token, so it has no say."""
+    FROZEN = "frozen"
+    STALE = "stale"
+    NOT_A_PRICE = "not_a_price"
+    NO_SOL_PRICE = "no_sol_price"
+
+    @property
+    def is_doubt(self) -> bool:
+        """Tell whether the price itself is in doubt meanwhile: nobody buys on it."""
+        return self in (RefusalReason.UNCONFIRMED, RefusalReason.CONTRADICTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A time during which the words of a source about a token were not taken. `until` is when that was so last."""
+
+    token_address: TokenAddress
+    source: PriceSource
+    reason: RefusalReason
+    since: datetime
+    until: datetime

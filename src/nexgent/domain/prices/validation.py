@@ -20,7 +20,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from nexgent.domain.prices.freshness import SourceFreshness
-from nexgent.domain.prices.models import PriceObservation, PriceSource, TokenPrice
+from nexgent.domain.prices.models import PriceObservation, PriceSource, SourceWord, TokenPrice
 from nexgent.shared.money import CONTEXT
 from nexgent.shared.types import TokenAddress
 
@@ -146,6 +146,15 @@ class PriceValidator:
         """Tell whether another word about the token would decide something: it is in doubt, or there is a first one."""
         state = self._tokens.get(token)
         return state is not None and (state.doubt or (state.accepted is None and state.first_at is not None))
+
+    def said_after(self, moment: datetime) -> list[SourceWord]:
+        """Return what each source said last of each token, if that was after a moment."""
+        return [
+            SourceWord(token, source, word.price_sol, word.at)
+            for token, state in self._tokens.items()
+            for source, word in state.words.items()
+            if word.at > moment
+        ]
 
     def suspect(self, source: PriceSource, now: datetime) -> bool:
         """Tell whether a source may be frozen: anything new it says, of SOL as well, clears it."""

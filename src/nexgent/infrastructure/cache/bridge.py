@@ -21,7 +21,7 @@ from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_di
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.events import PricesChanged, SourcesHeard
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
@@ -36,6 +36,7 @@ BridgedEvent = (
     | PositionUpdated
     | PositionClosed
     | PricesChanged
+    | SourcesHeard
     | AgentSaved
     | AgentDeleted
     | SignalReceived
@@ -48,6 +49,7 @@ CHANNELS: dict[type[Any], str] = {
     PositionUpdated: "positions",
     PositionClosed: "positions",
     PricesChanged: "prices",
+    SourcesHeard: "sources",
     AgentSaved: "agents",
     AgentDeleted: "agents",
     SignalReceived: "signals",
@@ -103,7 +105,7 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `agents`, `signals`, `wallets`, `sessions`).
+    this process listens to (`positions`, `prices`, `sources`, `agents`, `signals`, `wallets`, `sessions`).
     """
 
     def __init__(

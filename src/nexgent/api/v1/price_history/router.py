@@ -19,6 +19,8 @@ from nexgent.api.v1.price_history.schemas import (
     candle,
     lines,
     marker,
+    refusal,
+    source_line,
 )
 
 router = APIRouter(prefix="/price-history", tags=["price history"], route_class=ApiRoute)
@@ -33,7 +35,8 @@ async def price_history(
     """Return candles of accepted prices, markers of the caller's signals and trades, and how stops and peaks moved.
 
     Prices are recorded while somebody holds a token: each second for a day, each minute for 30 days, each hour for a year, unless
-    the installation says otherwise. A token the caller never held and never had a signal for has no candles.
+    the installation says otherwise. A token the caller never held and never had a signal for has no candles. With `sources=true`
+    there is what each price source said, by the minute, and the times during which the words of one were not taken.
     """
     query.check()
     chart = await services.price_chart.execute(
@@ -43,6 +46,7 @@ async def price_history(
         start=query.from_,
         end=query.to,
         limit=min(query.limit, MOST_CANDLES),
+        with_sources=bool(query.sources),
     )
     return json_response(
         {
@@ -51,5 +55,7 @@ async def price_history(
             "candles": [candle(one) for one in chart.candles],
             "markers": [marker(one) for one in chart.markers],
             "lines": [lines(one) for one in chart.lines],
+            "sources": [source_line(one) for one in chart.sources],
+            "refusals": [refusal(one) for one in chart.refusals],
         }
     )

@@ -12,15 +12,18 @@ from nexgent.api.encoding import iso
 from nexgent.api.http.models import ApiModel, Query
 from nexgent.api.http.problems import problem
 from nexgent.api.http.queries import Whole
-from nexgent.api.http.types import DecimalText, GivenMint, Instant, Mint, OptionalTime
+from nexgent.api.http.types import DecimalText, FlagInQuery, GivenMint, Instant, Mint, OptionalTime
 from nexgent.domain.price_history.models import (
     CandleRow,
     LinePoint,
     Marker,
     MarkerKind,
     PositionLines,
+    RefusalRow,
     Resolution,
+    SourceLine,
 )
+from nexgent.domain.prices.models import RefusalReason
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.money import plain
 
@@ -49,6 +52,10 @@ class PriceHistoryQuery(Query):
     to: OptionalTime = Field(default=None, description="Not after (default: now)")
     limit: Annotated[int, Whole(1)] = Field(
         default=500, description=f"The newest so many, up to {MOST_CANDLES} (default 500)"
+    )
+    sources: FlagInQuery = Field(
+        default=None,
+        description="true: with what each price source said, and whose word was not taken (default false)",
     )
 
     def check(self) -> None:
@@ -83,25 +90,57 @@ class MarkerOut(ApiModel):
 
 
 class LinePointOut(ApiModel):
-    """Where stop and peak of a position stood at the end of a minute, in SOL per token; null is no stop."""
+    """Where stop, peak and next take-profit level of a position stood at the end of a minute, in SOL per token.
+
+    Null is no stop, and no level that is left.
+    """
 
     time: Instant
     stop_price: DecimalText | None
     peak_price: DecimalText
+    target_price: DecimalText | None
 
 
 class PositionLinesOut(ApiModel):
-    """How stop and peak of a position moved, oldest first. A minute in which neither did has no point."""
+    """How stop, peak and next take-profit level of a position moved, oldest first. A minute in which none did has no point."""
 
     position_id: UUID
     agent_id: UUID
     points: list[LinePointOut]
 
 
+class SourcePointOut(ApiModel):
+    """What a source said last in the minute, in a chart of hours in the hour, that begins at `time`, in SOL per token."""
+
+    time: Instant
+    price: DecimalText
+
+
+class SourceLineOut(ApiModel):
+    """What a price source said over time, oldest first, accepted or not."""
+
+    source: str
+    points: list[SourcePointOut]
+
+
+class SourceRefusalOut(ApiModel):
+    """A time during which the words of a source were not taken; `until` is null while that is so.
+
+    `in_doubt` tells that the price itself was in doubt meanwhile, so that nobody bought on it; else the source only had no say.
+    """
+
+    source: str
+    reason: RefusalReason
+    in_doubt: bool
+    since: Instant
+    until: Instant | None
+
+
 class PriceHistoryOut(ApiModel):
     """The chart of a token, oldest first. A period without an accepted price has no candle.
 
-    `lines` are those of the caller's positions, open and closed, as long as candles of a minute are kept.
+    `lines` are those of the caller's positions, open and closed, as long as candles of a minute are kept. `sources` and
+    `refusals` are empty unless asked for.
     """
 
     mint: Mint
@@ -109,6 +148,8 @@ class PriceHistoryOut(ApiModel):
     candles: list[CandleOut]
     markers: list[MarkerOut]
     lines: list[PositionLinesOut]
+    sources: list[SourceLineOut]
+    refusals: list[SourceRefusalOut]
 
 
 def candle(row: CandleRow) -> dict[str, object]:
@@ -156,4 +197,24 @@ def _point(one: LinePoint) -> dict[str, object]:
         "time": iso(one.minute),
         "stopPrice": None if one.stop_price_sol is None else plain(one.stop_price_sol),
         "peakPrice": plain(one.peak_price_sol),
+        "targetPrice": None if one.target_price_sol is None else plain(one.target_price_sol),
+    }
+
+
+def source_line(one: SourceLine) -> dict[str, object]:
+    """Return what a source said as it is sent."""
+    return {
+        "source": one.source,
+        "points": [{"time": iso(point.time), "price": point.price} for point in one.points],
+    }
+
+
+def refusal(one: RefusalRow) -> dict[str, object]:
+    """Return a refusal as it is sent."""
+    return {
+        "source": one.source,
+        "reason": one.reason.value,
+        "inDoubt": one.reason.is_doubt,
+        "since": iso(one.since),
+        "until": None if one.until is None else iso(one.until),
     }

@@ -87,18 +87,18 @@ class TakeProfit:
     def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
         """At the next level or above it, unless there is none or nothing left to sell for it."""
         del trail
-        config = agent.config.take_profit
-        if not config.enabled:
-            return None
-        levels = take_profit_plan(config).levels
-        hit, total = position.take_profit_levels_hit, position.take_profit_levels_total
-        index = hit - position.take_profit_batch_start
-        if hit >= (len(levels) if total is None else total) or not 0 <= index < len(levels):
+        level = next_level(
+            agent.config.take_profit,
+            levels_hit=position.take_profit_levels_hit,
+            batch_start_level=position.take_profit_batch_start,
+            total_levels=position.take_profit_levels_total,
+        )
+        if level is None:
             return None
         bag_raw = position.moon_bag_raw
         if position.moon_bag_activated and bag_raw is not None and position.quantity_raw <= bag_raw:
             return None
-        return Look.at_gain(position.entry_price_sol, at_least=levels[index].target_percent)
+        return Look.at_gain(position.entry_price_sol, at_least=level.target_percent)
 
     def speaks(self, moment: Moment) -> bool:
         """Decide at the price."""
@@ -137,6 +137,19 @@ def take_profit_plan(config: TakeProfitConfig) -> TakeProfitPlan:
         enabled=config.moon_bag.enabled, trigger_percent=trigger_percent, retain_percent=retain_percent
     )
     return TakeProfitPlan(levels, moon_bag)
+
+
+def next_level(
+    config: TakeProfitConfig, *, levels_hit: int, batch_start_level: int, total_levels: int | None
+) -> TakeProfitLevel | None:
+    """Return the level a position waits for, None when there is none (left)."""
+    if not config.enabled:
+        return None
+    levels = take_profit_plan(config).levels
+    index = levels_hit - batch_start_level
+    if levels_hit >= (len(levels) if total_levels is None else total_levels) or not 0 <= index < len(levels):
+        return None
+    return levels[index]
 
 
 def evaluate_take_profit(

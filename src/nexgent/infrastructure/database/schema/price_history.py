@@ -45,7 +45,33 @@ position_lines = Table(
     Column("token_address", MINT, nullable=False),
     Column("stop_price_sol", Numeric),
     Column("peak_price_sol", Numeric, nullable=False),
+    # Where the next part is sold with a profit, null where none is left.
+    Column("target_price_sol", Numeric),
     PrimaryKeyConstraint("position_id", "minute"),
     Index(None, "token_address", "minute"),
     Index(None, "minute"),
+)
+
+# What each source said last in a minute.
+source_prices = Table(
+    "source_prices",
+    metadata,
+    Column("token_address", MINT, nullable=False),
+    Column("source", String(50), nullable=False),
+    Column("minute", TIME, nullable=False),
+    Column("price_sol", Numeric, nullable=False),
+    PrimaryKeyConstraint("token_address", "source", "minute"),
+    Index(None, "minute"),
+)
+# Times during which the words of a source about a token were not taken. What lasts is written again with a later end.
+source_refusals = Table(
+    "source_refusals",
+    metadata,
+    Column("token_address", MINT, nullable=False),
+    Column("source", String(50), nullable=False),
+    Column("since", TIME, nullable=False),
+    Column("until", TIME, nullable=False),
+    Column("reason", String(20), nullable=False),
+    PrimaryKeyConstraint("token_address", "source", "since"),
+    Index(None, "until"),
 )

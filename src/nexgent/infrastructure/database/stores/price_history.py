@@ -6,13 +6,18 @@ functions, and a second is an element of an array.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 
 import asyncpg
 
+from nexgent.domain.agents.config import parse_config
+from nexgent.domain.agents.config_errors import InvalidConfigError
+from nexgent.domain.agents.config_models import TakeProfitConfig
 from nexgent.domain.price_history.models import (
     Candle,
     CandleRow,
@@ -22,8 +27,14 @@ from nexgent.domain.price_history.models import (
     Place,
     PositionLines,
     Recorded,
+    RefusalRow,
     Resolution,
+    SourceLine,
+    SourcePoint,
+    SourcesRecorded,
 )
+from nexgent.domain.prices.models import RefusalReason
+from nexgent.domain.trading.rules.take_profit import next_level
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.pool import LazyPool
 from nexgent.shared.money import CONTEXT, SOL_MINT
@@ -31,6 +42,7 @@ from nexgent.shared.types import AgentId, PositionId, TokenAddress, UserId
 
 _SECONDS = 60
 _DEADLINE = 30.0
+_PLACES = Decimal("1e-18")
 # PostgreSQL's arrays of arrays unnest to their elements: each minute takes its sixty of one long list.
 _ADD_SECONDS = """
 INSERT INTO price_seconds AS known (token_address, minute, closes)
@@ -95,22 +107,39 @@ WHERE token_address = $1 AND user_id = $2 AND created_at >= $3 AND created_at <=
 ORDER BY created_at DESC LIMIT $5
 """
 # What a trail says is newer than the row of its position. Whatever was not written while no worker ran is a straight line.
-_ADD_LINES = """
-INSERT INTO position_lines AS known (position_id, minute, agent_id, token_address, stop_price_sol, peak_price_sol)
-SELECT p.id, date_trunc('minute', moved.at), p.agent_id, p.token_address,
-       round(p.purchase_price * (1 + coalesce(m.stop_loss_pct, p.current_stop_loss_percentage) / 100), 18),
-       coalesce(m.peak_price_sol, p.peak_price, p.purchase_price)
+# The next level moves with a sale, with an average down, and with the rules of the agent.
+_MOVED = """
+SELECT p.id, date_trunc('minute', moved.at) AS minute, p.agent_id, p.token_address,
+       round(p.purchase_price * (1 + coalesce(m.stop_loss_pct, p.current_stop_loss_percentage) / 100), 18) AS stop,
+       coalesce(m.peak_price_sol, p.peak_price, p.purchase_price) AS peak,
+       p.purchase_price AS entry, p.take_profit_levels_hit, p.tp_batch_start_level, p.total_take_profit_levels,
+       coalesce(p.moon_bag_activated AND p.remaining_amount <= p.moon_bag_amount, false) AS only_moon_bag,
+       a.trading_config::text AS config
 FROM agent_positions p
+JOIN agents a ON a.id = p.agent_id
 LEFT JOIN position_marks m ON m.position_id = p.id
-CROSS JOIN LATERAL (SELECT coalesce(greatest(m.updated_at, p.created_at), p.created_at) AS at) moved
+LEFT JOIN LATERAL (
+    SELECT saved_at FROM agent_config_history h WHERE h.agent_id = p.agent_id ORDER BY h.id DESC LIMIT 1
+) rules ON true
+CROSS JOIN LATERAL (
+    SELECT greatest(m.updated_at, p.created_at, p.last_take_profit_time, p.last_dca_time, rules.saved_at) AS at
+) moved
 WHERE moved.at > now() - make_interval(secs => $1)
 ORDER BY p.id
+"""
+_ADD_LINES = """
+INSERT INTO position_lines AS known
+    (position_id, minute, agent_id, token_address, stop_price_sol, peak_price_sol, target_price_sol)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[])
 ON CONFLICT (position_id, minute) DO UPDATE SET
-    stop_price_sol = excluded.stop_price_sol, peak_price_sol = excluded.peak_price_sol
-WHERE (known.stop_price_sol, known.peak_price_sol) IS DISTINCT FROM (excluded.stop_price_sol, excluded.peak_price_sol)
+    stop_price_sol = excluded.stop_price_sol,
+    peak_price_sol = excluded.peak_price_sol,
+    target_price_sol = excluded.target_price_sol
+WHERE (known.stop_price_sol, known.peak_price_sol, known.target_price_sol)
+    IS DISTINCT FROM (excluded.stop_price_sol, excluded.peak_price_sol, excluded.target_price_sol)
 """
 _LINES = """
-SELECT position_id, agent_id, minute, stop_price_sol, peak_price_sol FROM (
+SELECT position_id, agent_id, minute, stop_price_sol, peak_price_sol, target_price_sol FROM (
     SELECT * FROM position_lines
     WHERE token_address = $1 AND agent_id = ANY ($2) AND minute >= $3 AND minute <= $4
     UNION ALL
@@ -121,6 +150,31 @@ SELECT position_id, agent_id, minute, stop_price_sol, peak_price_sol FROM (
     ) before
 ) shown
 ORDER BY minute DESC LIMIT $5
+"""
+_ADD_SOURCE_PRICES = """
+INSERT INTO source_prices AS known (token_address, source, minute, price_sol)
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::numeric[]) ORDER BY 1, 2, 3
+ON CONFLICT (token_address, source, minute) DO UPDATE SET price_sol = excluded.price_sol
+WHERE known.price_sol <> excluded.price_sol
+"""
+_ADD_REFUSALS = """
+INSERT INTO source_refusals AS known (token_address, source, since, until, reason)
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[]) ORDER BY 1, 2, 3
+ON CONFLICT (token_address, source, since) DO UPDATE SET until = excluded.until, reason = excluded.reason
+WHERE known.until < excluded.until
+"""
+_SOURCES = """
+SELECT source, time, price_sol::text AS price FROM (
+    SELECT DISTINCT ON (source, time) source, date_trunc($5, minute, 'UTC') AS time, price_sol
+    FROM source_prices WHERE token_address = $1 AND minute >= $2 AND minute <= $3
+    ORDER BY source, time, minute DESC
+) said
+ORDER BY time DESC, source LIMIT $4
+"""
+_REFUSALS = """
+SELECT source, reason, since, until FROM source_refusals
+WHERE token_address = $1 AND until >= $2 AND since <= $3
+ORDER BY since DESC LIMIT $4
 """
 
 
@@ -142,11 +196,39 @@ class PostgresPriceRecords:
                         await connection.execute(_ADD_CANDLES, length, *_columns(candles), timeout=_DEADLINE)
 
     async def add_lines(self, back_seconds: float) -> int:
-        """Note where stop and peak of positions stand that have moved in the last so many seconds; return how many have."""
+        """Note where lines of positions stand that have moved in the last so many seconds; return how many have."""
         with translated_errors("record stops"):
             pool = await self._pool.get()
-            done = await pool.execute(_ADD_LINES, back_seconds, timeout=_DEADLINE)
+            moved = await pool.fetch(_MOVED, back_seconds, timeout=_DEADLINE)
+            if not moved:
+                return 0
+            columns = [[row[place] for row in moved] for place in range(6)]
+            targets = [_target(row) for row in moved]
+            done = await pool.execute(_ADD_LINES, *columns, targets, timeout=_DEADLINE)
         return int(done.rpartition(" ")[2])
+
+    async def add_sources(self, recorded: SourcesRecorded) -> None:
+        """Put what was heard of sources together with what is there, in one transaction."""
+        with translated_errors("record price sources"):
+            pool = await self._pool.get()
+            async with pool.acquire() as connection, connection.transaction():
+                if recorded.words:
+                    tokens, sources, minutes = zip(*recorded.words, strict=True)
+                    starts = [_moment(minute) for minute in minutes]
+                    await connection.execute(
+                        _ADD_SOURCE_PRICES,
+                        tokens,
+                        sources,
+                        starts,
+                        list(recorded.words.values()),
+                        timeout=_DEADLINE,
+                    )
+                if recorded.refusals:
+                    tokens, sources, since = zip(*recorded.refusals, strict=True)
+                    reasons, until = zip(*recorded.refusals.values(), strict=True)
+                    await connection.execute(
+                        _ADD_REFUSALS, tokens, sources, since, until, reasons, timeout=_DEADLINE
+                    )
 
 
 class PostgresPriceHistory:
@@ -206,8 +288,37 @@ class PostgresPriceHistory:
         points: dict[tuple[PositionId, AgentId], list[LinePoint]] = {}
         for row in reversed(rows):
             of = points.setdefault((row["position_id"], row["agent_id"]), [])
-            of.append(LinePoint(row["minute"], row["stop_price_sol"], row["peak_price_sol"]))
+            of.append(
+                LinePoint(
+                    row["minute"], row["stop_price_sol"], row["peak_price_sol"], row["target_price_sol"]
+                )
+            )
         return [PositionLines(position, agent, line) for (position, agent), line in points.items()]
+
+    async def sources(
+        self, token: TokenAddress, resolution: Resolution, start: datetime, end: datetime, limit: int
+    ) -> Sequence[SourceLine]:
+        """Return what each source said in a period: the newest points, oldest first."""
+        part = "hour" if resolution is Resolution.HOUR else "minute"
+        # The word of a minute belongs to all of it.
+        since = start - timedelta(minutes=1)
+        with translated_errors("read price sources"):
+            rows = await self._pool.fetch(_SOURCES, token, since, end, limit, part)
+        points: dict[str, list[SourcePoint]] = {}
+        for source, time, price in reversed(rows):
+            points.setdefault(source, []).append(SourcePoint(time, price))
+        return [SourceLine(source, points[source]) for source in sorted(points)]
+
+    async def refusals(
+        self, token: TokenAddress, start: datetime, end: datetime, limit: int
+    ) -> Sequence[RefusalRow]:
+        """Return the newest times in a period during which the words of a source were not taken, oldest first."""
+        with translated_errors("read price sources"):
+            rows = await self._pool.fetch(_REFUSALS, token, start, end, limit)
+        return [
+            RefusalRow(source, RefusalReason(reason), since, until)
+            for source, reason, since, until in reversed(rows)
+        ]
 
 
 async def forget_old_prices(
@@ -223,6 +334,8 @@ async def forget_old_prices(
         done = [
             await pool.execute("DELETE FROM price_seconds WHERE minute < $1", now - seconds),
             await pool.execute("DELETE FROM position_lines WHERE minute < $1", now - minutes),
+            await pool.execute("DELETE FROM source_prices WHERE minute < $1", now - minutes),
+            await pool.execute("DELETE FROM source_refusals WHERE until < $1", now - minutes),
             *[
                 await pool.execute(
                     "DELETE FROM price_candles WHERE seconds = $1 AND opened_at < $2", length, now - kept
@@ -253,6 +366,31 @@ def _columns(given: dict[Place, Candle]) -> tuple[list[object], ...]:
         [one.close for one in candles],
         [one.source for one in candles],
     )
+
+
+def _target(row: asyncpg.Record) -> Decimal | None:
+    """Return the price of the level a position waits for."""
+    rules = _take_profit_rules(row["config"])
+    if rules is None or row["only_moon_bag"]:
+        return None
+    level = next_level(
+        rules,
+        levels_hit=row["take_profit_levels_hit"],
+        batch_start_level=row["tp_batch_start_level"],
+        total_levels=row["total_take_profit_levels"],
+    )
+    if level is None:
+        return None
+    factor = CONTEXT.add(1, CONTEXT.divide(level.target_percent, 100))
+    return CONTEXT.multiply(row["entry"], factor).quantize(_PLACES, context=CONTEXT)
+
+
+@lru_cache(maxsize=1000)
+def _take_profit_rules(config: str | None) -> TakeProfitConfig | None:
+    try:
+        return parse_config(json.loads(config, parse_float=Decimal) if config else None).take_profit
+    except InvalidConfigError:
+        return None
 
 
 def _moment(seconds: int) -> datetime:
