@@ -18,7 +18,7 @@ export interface Mark {
   text: string
 }
 
-export type LineKind = 'entry' | 'stop' | 'peak' | 'target'
+export type LineKind = 'entry' | 'stop' | 'peak' | 'target' | 'source' | 'other'
 
 export interface PriceLine {
   kind: LineKind
@@ -50,7 +50,7 @@ export interface Step {
 
 export interface StepLine {
   key: string
-  kind: 'stop' | 'peak'
+  kind: LineKind
   steps: readonly Step[]
 }
 
@@ -65,4 +65,23 @@ export function stepped(steps: readonly Step[], candles: readonly Candle[], seco
     if (at >= 0) result.push({ time: candle.time, price: steps[at]?.price ?? null })
   }
   return result
+}
+
+/** A time about which there is something to say. */
+export interface Span {
+  /** Seconds since 1970. */
+  since: number
+  /** Null goes on. */
+  until: number | null
+  text: string
+}
+
+/** The candles that spans lie in, with what there is to say about each. */
+export function shaded(spans: readonly Span[], candles: readonly Candle[], seconds: number): Map<number, string> {
+  const found = new Map<number, string>()
+  for (const { time } of candles) {
+    const here = spans.filter((one) => one.since < time + seconds && (one.until === null || one.until >= time))
+    if (here.length) found.set(time, [...new Set(here.map((one) => one.text))].join('. '))
+  }
+  return found
 }
