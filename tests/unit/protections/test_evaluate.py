@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.agents.config_models import NO_PROTECTIONS, ProtectionsConfig
-from nexgent.domain.protections.evaluate import evaluate_protections
+from nexgent.domain.protections.evaluate import cooldown_of, evaluate_protections
 from nexgent.domain.protections.models import NOTHING_IN_THE_WAY, KillSwitch, ProtectionFacts
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
@@ -161,3 +161,92 @@ def test_an_engaged_kill_switch_blocks_whatever_is_configured(system: bool) -> N
     assert verdict.reason is not None
     assert verdict.reason.endswith(": news")
     assert not evaluate_protections(facts_with(released, system=system), NO_PROTECTIONS, NOW).blocked
+
+
+def test_every_gate_tells_what_it_looked_at_and_why_it_stops_an_entry() -> None:
+    facts = ProtectionFacts(
+        profit_today_sol=Decimal("-2.50"),
+        below_peak_sol=Decimal(3),
+        loss_streak=4,
+        last_loss_at=NOW,
+        token_closed_at=NOW,
+        entries_last_hour=5,
+        equity_sol=Decimal(6),
+        exposure_sol=Decimal("3.0"),
+    )
+    at, minutes = NOW.isoformat(), Decimal("0.5")
+    expected = {
+        "maxDailyLossSol": (minutes, "2.5", "lost 2.5 SOL today, the limit is 0.5 SOL"),
+        "maxDailyLossPercent": (20, "29.4118", "lost 29.4118 % of its worth today, the limit is 20 %"),
+        "maxDrawdownPercent": (minutes, "33.3333", "lost 33.3333 % since its peak, the limit is 0.5 %"),
+        "maxLossStreak": (4, "4", "4 losses in a row, paused until 2026-01-02T13:00:00+00:00"),
+        "tokenCooldownMinutes": (
+            minutes,
+            at,
+            f"the token was left at {at}, it may be bought from 2026-01-02T12:00:30+00:00",
+        ),
+        "maxTradesPerHour": (5, "5", "5 purchases within the last hour, the limit is 5"),
+        "maxExposureSol": (minutes, "3", "3 SOL would be at stake, the limit is 0.5 SOL"),
+        "maxExposurePercent": (minutes, "50", "50 % of the wallet would be at stake, the limit is 0.5 %"),
+    }
+    for name, (limit, value, reason) in expected.items():
+        config = {name: limit, "lossStreakPauseMinutes": 60} if name == "maxLossStreak" else {name: limit}
+        verdict = evaluate_protections(facts, a_config(**config), NOW)
+        (gate,) = verdict.gates
+        assert (gate.value, gate.limit, gate.passed, verdict.reason) == (value, str(limit), False, reason)
+
+
+def test_a_limit_is_written_without_exponent_and_without_zeros_at_its_end() -> None:
+    config = a_config(maxExposureSol=Decimal("1E+2"), maxDailyLossSol=Decimal("0.10"))
+
+    gates = evaluate_protections(ProtectionFacts(), config, NOW).gates
+    switch = evaluate_protections(facts_with(a_switch(), system=False), NO_PROTECTIONS, NOW).gates
+
+    assert [gate.limit for gate in gates] == ["0.1", "100"]
+    assert [(gate.name, gate.value, gate.limit) for gate in switch] == [
+        ("kill_switch_user", "engaged", "released")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("loss", "equity", "shown"),
+    [("1", "-1", "100"), ("1", "-2", "100"), ("0", "0", "0"), ("2", "1", "66.6667")],
+)
+def test_a_share_of_nothing_is_all_or_nothing(loss: str, equity: str, shown: str) -> None:
+    facts = ProtectionFacts(profit_today_sol=-Decimal(loss), equity_sol=Decimal(equity))
+
+    (gate,) = evaluate_protections(facts, a_config(maxDailyLossPercent=100), NOW).gates
+
+    assert gate.value == shown
+    assert gate.passed == (shown != "100")
+
+
+def test_a_profit_is_no_loss_and_a_streak_without_a_time_is_over() -> None:
+    facts = ProtectionFacts(profit_today_sol=Decimal(5), loss_streak=9)
+
+    gates = evaluate_protections(facts, a_config(maxDailyLossSol=1, maxLossStreak=1), NOW).gates
+
+    assert [(gate.value, gate.passed) for gate in gates] == [("0", True), ("9", True)]
+
+
+def test_both_switches_are_told_and_the_systems_gives_the_reason() -> None:
+    facts = ProtectionFacts(
+        system_switch=a_switch(system=True), user_switch=a_switch(), exposure_sol=Decimal(2)
+    )
+
+    verdict = evaluate_protections(facts, a_config(maxExposureSol=1), NOW)
+
+    assert [gate.name for gate in verdict.gates] == [
+        "kill_switch_system",
+        "kill_switch_user",
+        "max_exposure_sol",
+    ]
+    assert (verdict.code, verdict.reason) == ("KILL_SWITCH", "the kill switch stops all agents")
+
+
+def test_facts_nobody_has_told_are_none() -> None:
+    facts = ProtectionFacts()
+
+    assert (facts.loss_streak, facts.entries_last_hour) == (0, 0)
+    assert cooldown_of(NO_PROTECTIONS) is None
+    assert cooldown_of(a_config(tokenCooldownMinutes=Decimal("0.5"))) == timedelta(seconds=30)
