@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -290,4 +292,50 @@ async def test_a_price_is_shown_as_it_moves(
     shown = await row.locator(".num.gain").first.get_attribute("title")
     assert shown is not None
     assert Decimal(shown.replace(" SOL", "")) == position["profitLoss"]["native"]
+    window.check()
+
+
+async def test_a_stop_that_rises_asks_for_nothing_but_what_is_due(
+    dashboard: Dashboard, product: Product
+) -> None:
+    """Every new peak moves the stop and is told as a change of the position; nothing was traded, so no list is loaded anew."""
+    trailing = {**_EXACT, "stopLoss": {"enabled": True, "defaultPercentage": -20}}
+    agent = await product.agent("Trailing", "10", trailing)
+    token, _ = await two_tokens(product)
+    await buy(product, agent["id"], token)
+    window = await dashboard.visitor("/")
+    stops: set[str] = set()
+    asked: list[str] = []
+
+    def heard(text: str | bytes) -> None:
+        frame = json.loads(text)
+        position = frame["data"].get("position") if frame["type"] == "position_update" else None
+        if position is not None and position["tokenAddress"] == token["mint"]:
+            stops.add(str(position["peakPrice"]))
+
+    window.page.on("websocket", lambda socket: socket.on("framereceived", heard))
+    # Only sockets that are opened from now on can be listened to.
+    await window.page.reload()
+    await window.complete()
+    row = window.page.get_by_role("row").filter(has=window.page.locator(f'[title="{token["mint"]}"]'))
+    await row.wait_for()
+    window.page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    for price in ("0.0012", "0.0014", "0.0016"):
+        before = len(stops)
+        await product.set_price(token["mint"], price)
+
+        async def told(before: int = before) -> bool:
+            return len(stops) > before
+
+        await until(told, "the higher stop is told")
+        await row.get_by_text(f"{price}0").first.wait_for()
+    await window.complete()
+    by_the_clock = {
+        "/api/v1/health",
+        "/api/v1/overview",
+        "/api/v1/overview/attention",
+        "/api/v1/price-feeds/sol-usd",
+        "/api/v1/protections/kill-switch",
+    }
+    assert set(asked) <= by_the_clock
     window.check()

@@ -34,7 +34,12 @@ watch(
 export const agentById = (id: string): Agent | undefined => agents.value?.find((agent) => agent.id === id)
 
 /** Watch all agents for as long as the component lives. */
-export function useAllFeeds(): { feeds: ComputedRef<AgentFeed[]>; positions: ComputedRef<LivePosition[]> } {
+export function useAllFeeds(): {
+  feeds: ComputedRef<AgentFeed[]>
+  positions: ComputedRef<LivePosition[]>
+  /** By agent, how often something was bought or sold since it is watched. */
+  changes: ComputedRef<ReadonlyMap<string, number>>
+} {
   const held = shallowRef(new Map<string, AgentFeed>())
   watch(
     agents,
@@ -51,7 +56,9 @@ export function useAllFeeds(): { feeds: ComputedRef<AgentFeed[]>; positions: Com
     for (const id of held.value.keys()) release(id)
   })
   const feeds = computed(() => [...held.value.values()])
-  return { feeds, positions: computed(() => feeds.value.flatMap((feed) => [...feed.positions.value.values()])) }
+  const positions = computed(() => feeds.value.flatMap((feed) => [...feed.positions.value.values()]))
+  const changes = computed(() => new Map(feeds.value.map((feed) => [feed.agentId, feed.changes.value])))
+  return { feeds, positions, changes }
 }
 
 /** Watch one agent for as long as the component lives. */

@@ -3,6 +3,7 @@ import { shallowReactive, shallowRef, triggerRef, type ShallowRef } from 'vue'
 
 import { Dec, type Decimal } from '@/lib/decimal'
 import type { Frame, PositionFrame } from '@/live/frames'
+import { isLiveWallet } from '@/lib/trades'
 import { AgentSocket, type SocketState } from '@/live/socket'
 
 /** Prices of the last minutes that a row draws. */
@@ -10,10 +11,19 @@ const POINTS = 90
 /** How long prices and changes are gathered before they are shown: the frames of many agents come one by one. */
 const GATHER_MS = 100
 
+/** What only a purchase or a sale changes. */
+const TRADED = ['totalInvestedSol', 'purchaseAmount', 'remainingAmount', 'realizedProfitSol', 'dcaCount', 'takeProfitLevelsHit', 'moonBagAmount'] as const
+
 /** A position with what it is worth at the newest price. Objects stay the same while the position is open. */
 export interface LivePosition {
   readonly id: string
   readonly agentId: string
+  readonly tokenAddress: string
+  readonly tokenSymbol: string
+  readonly isLive: boolean
+  /** Milliseconds since 1970. */
+  readonly openedAt: number
+  /** New whenever the service writes something down, be it a new low: what never changes stands above, for lists to go by. */
   frame: PositionFrame
   price: Dec
   valueSol: Dec
@@ -41,7 +51,7 @@ export interface AgentFeed {
   readonly state: ShallowRef<SocketState>
   /** By id, newest first. Reactive as a list; each position is reactive by itself. */
   readonly positions: ShallowRef<Map<string, LivePosition>>
-  /** Grows when a position is opened, changed or closed: lists of closed trades and balances then load anew. */
+  /** Grows when something was bought or sold: lists of closed trades and balances then load anew. */
   readonly changes: ShallowRef<number>
   /** False until the first snapshot is there. */
   readonly loaded: ShallowRef<boolean>
@@ -141,10 +151,14 @@ function take(feed: Held, frame: Frame): void {
       const all = feed.positions.value
       if (position !== undefined) {
         const known = all.get(position.id)
+        // A falling price is a new low every second, a rising one a new peak: nothing was traded then, and the list is the same.
+        const traded = known === undefined || isTraded(known.frame, position)
         const kept = put(known, position)
         if (known === undefined) feed.positions.value = new Map([[kept.id, kept], ...all])
-        else triggerRef(feed.positions)
-      } else if (positionId !== undefined && all.delete(positionId)) triggerRef(feed.positions)
+        if (traded) changed(feed)
+        return
+      }
+      if (positionId !== undefined && all.delete(positionId)) triggerRef(feed.positions)
       changed(feed)
       return
     }
@@ -172,7 +186,7 @@ function gather(): void {
 function show(feed: Held): void {
   if (feed.waiting.size) {
     for (const position of feed.positions.value.values()) {
-      const price = feed.waiting.get(position.frame.tokenAddress)
+      const price = feed.waiting.get(position.tokenAddress)
       if (price !== undefined) reprice(position, price)
     }
     feed.waiting.clear()
@@ -191,6 +205,10 @@ function put(known: LivePosition | undefined, frame: PositionFrame): LivePositio
     shallowReactive<LivePosition>({
       id: frame.id,
       agentId: frame.agentId,
+      tokenAddress: frame.tokenAddress,
+      tokenSymbol: frame.tokenSymbol,
+      isLive: isLiveWallet(frame.walletAddress),
+      openedAt: Date.parse(frame.createdAt),
       frame,
       price,
       valueSol: Dec.ZERO,
@@ -214,6 +232,11 @@ function put(known: LivePosition | undefined, frame: PositionFrame): LivePositio
   if (position.trend.length === 0) position.trend.push(Dec.of(frame.purchasePrice).toNumber())
   value(position, price)
   return position
+}
+
+/** Whether a purchase or a sale lies between two states of a position. */
+export function isTraded(before: PositionFrame, after: PositionFrame): boolean {
+  return TRADED.some((name) => before[name] !== after[name])
 }
 
 function reprice(position: LivePosition, price: Decimal): void {

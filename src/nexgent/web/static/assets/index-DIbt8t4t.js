@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-Cxe0HUN0.js","./index-B83gBFEJ.js","./index-Dlpwfbhw.css","./LineChart-CaCKniBs.css","./CandleChart-B1zFbWne.js","./candles-DsxlsQnQ.js","./CandleChart-CUucdoyT.css"])))=>i.map(i=>d[i]);
-import{O as t,Q as o}from"./index-B83gBFEJ.js";const e=t(()=>o(()=>import("./LineChart-Cxe0HUN0.js"),__vite__mapDeps([0,1,2,3]),import.meta.url)),_=t(()=>o(()=>import("./CandleChart-B1zFbWne.js"),__vite__mapDeps([4,5,1,2,6]),import.meta.url));export{_ as C,e as L};
