@@ -318,7 +318,12 @@ async def test_a_stop_that_rises_asks_for_nothing_but_what_is_due(
     await window.page.reload()
     await window.complete()
     row = window.page.get_by_role("row").filter(has=window.page.locator(f'[title="{token["mint"]}"]'))
+    # Where another agent trades live, the overview begins with that money.
+    simulation = window.page.locator(".segments label", has_text="Simulation")
+    if await simulation.count():
+        await simulation.click()
     await row.wait_for()
+    await window.complete()
     window.page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     for price in ("0.0012", "0.0014", "0.0016"):
         before = len(stops)
