@@ -9,8 +9,14 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError, StaleWalletError
+from nexgent.domain.ledger.errors import (
+    JournalUnavailableError,
+    NotTheEngineError,
+    StaleWalletError,
+    UnknownWalletError,
+)
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
+from nexgent.domain.ledger.lanes import WalletClosedError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting, TradeFailed, TradeIntended
 from nexgent.domain.ledger.state import WalletState
@@ -367,6 +373,195 @@ async def test_what_is_staged_keeps_its_place_when_the_wallet_is_read_again() ->
 
     assert await ledger.commit_each([first, second]) == {}
     assert (first.seq, second.seq, ledger.head(ONE).balance_raw(SOL_MINT)) == (1, 2, 10)
+
+
+async def test_a_decision_is_made_anew_three_times_and_not_once_more() -> None:
+    for failures, expected in ((0, 1), (3, 4)):
+        attempts = list[int]()
+
+        async def step(failures: int = failures, attempts: list[int] = attempts) -> str:
+            attempts.append(len(attempts))
+            if len(attempts) <= failures:
+                raise StaleWalletError(ONE)
+            return "decided"
+
+        assert await Ledger.decide(step) == "decided"
+        assert len(attempts) == expected
+    attempts.clear()
+
+    async def never() -> str:
+        attempts.append(0)
+        raise StaleWalletError(ONE)
+
+    with pytest.raises(StaleWalletError):
+        await Ledger.decide(never)
+    assert len(attempts) == 4
+
+
+async def test_a_decision_that_fails_otherwise_is_not_made_anew() -> None:
+    attempts = list[int]()
+
+    async def step() -> None:
+        attempts.append(0)
+        raise UnknownWalletError(ONE)
+
+    with pytest.raises(UnknownWalletError):
+        await Ledger.decide(step)
+    assert len(attempts) == 1
+
+
+async def test_what_is_written_for_a_wallet_that_is_gone_meanwhile_is_told_all_the_same() -> None:
+    journal, events = FakeJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+    await ledger.fresh(OTHER)
+    events.clear()
+    entries = [ledger.stage(ONE, BODY, PAID_IN), ledger.stage(OTHER, BODY, PAID_IN)]
+    before = journal.wallets[ONE]
+    ledger.forget(ONE)
+    ledger.forget(ONE)
+
+    assert await ledger.commit_each(entries) == {}
+
+    (recorded,) = events
+    assert isinstance(recorded, EntriesRecorded)
+    assert list(recorded.entries) == entries
+    assert [(state.wallet_address, state.seq) for state in recorded.before] == [(ONE, 0), (OTHER, 0)]
+    assert recorded.before[0].agent_id == before
+    assert [state.wallet_address for state in recorded.states] == [OTHER]
+    assert recorded.journal_position == ledger.journal_position() == 2
+
+
+async def test_a_wallet_nobody_knows_can_neither_be_read_nor_written_to() -> None:
+    journal, nowhere = FakeJournal(), WalletAddress("nowhere")
+    ledger = a_ledger(journal, [])
+    position = PositionId(new_id())
+
+    ledger.on_touched(WalletsTouched([nowhere]))
+    assert not ledger.knows(nowhere)
+    assert ledger.position(nowhere, position) is None
+    assert ledger.position(ONE, position) is None
+    for use in (ledger.head, lambda wallet: ledger.stage(wallet, BODY)):
+        with pytest.raises(UnknownWalletError):
+            use(nowhere)
+    with pytest.raises(UnknownWalletError):
+        await ledger.fresh(nowhere)
+
+
+async def test_a_wallet_that_was_removed_elsewhere_is_forgotten_when_it_is_read_again() -> None:
+    journal, events = FakeJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+    await ledger.fresh(OTHER)
+    events.clear()
+    del journal.wallets[ONE]
+    ledger.on_touched(WalletsTouched([ONE]))
+
+    await ledger.refresh([ONE, OTHER])
+
+    assert (ledger.knows(ONE), ledger.knows(OTHER)) == (False, True)
+    assert events == [WalletsRead([])]
+    # What is known and as it should be is not read.
+    await ledger.refresh([OTHER])
+    await ledger.fresh(OTHER)
+    assert len(events) == 1
+
+
+async def test_who_has_a_wallet_alone_writes_to_it_and_trades_go_on_to_their_end() -> None:
+    journal = FakeJournal()
+    ledger = a_ledger(journal, [])
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    intents = [an_intent(wallet_address=ONE, amount_raw=1, reserved_raw=1) for _ in range(2)]
+    await ledger.commit(ledger.stage(ONE, TradeIntended(intents[0])))
+
+    async with ledger.lanes.alone([ONE]) as right:
+        for body in (BODY, TradeIntended(intents[1])):
+            with pytest.raises(WalletClosedError):
+                ledger.stage(ONE, body)
+        written = [ledger.stage(ONE, TradeFailed(intents[0].id, "X", "")), ledger.stage(ONE, BODY, by=right)]
+        await ledger.commit(*written)
+    written.append(ledger.stage(ONE, BODY))
+    await ledger.commit(written[-1])
+
+    assert journal.entries[2:] == written
+
+
+async def test_nothing_staged_nothing_written() -> None:
+    journal, events = FakeJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+
+    ledger.begin()
+    await ledger.written()
+    await ledger.commit()
+    assert await ledger.commit_each([]) == {}
+
+    assert await ledger.drain(PATIENCE_SECONDS) == 0
+    assert (journal.appends, events) == (0, [])
+
+
+async def test_one_burst_is_one_append_and_tells_each_entry_what_it_met() -> None:
+    journal, events = FakeJournal(), list[object]()
+    ledger = a_ledger(journal, events)
+    entries = [ledger.stage(ONE, BODY, PAID_IN) for _ in range(3)]
+    assert [entry.seq for entry in entries] == [1, 2, 3]
+    ledger.begin()
+    ledger.begin()
+
+    await ledger.commit(*entries)
+
+    assert journal.appends == 1
+    (recorded,) = events
+    assert isinstance(recorded, EntriesRecorded)
+    assert [state.balance_raw(SOL_MINT) for state in recorded.before] == [0, 5, 10]
+    assert [state.balance_raw(SOL_MINT) for state in recorded.states] == [15]
+    # What was committed once is committed.
+    await ledger.commit(*entries)
+
+
+async def test_a_mistake_while_writing_is_an_answer_nobody_has_heard() -> None:
+    class Broken(FakeJournal):
+        written = True
+
+        async def append(self, entries: Sequence[Entry]) -> int:
+            if self.written:
+                await super().append(entries)
+            raise ValueError("a bug")
+
+    journal, events = Broken(), list[object]()
+    ledger = a_ledger(journal, events)
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    assert ledger.head(ONE).balance_raw(SOL_MINT) == 5
+    journal.written = False
+
+    with pytest.raises(StaleWalletError):
+        await ledger.commit(ledger.stage(ONE, BODY, PAID_IN), ledger.stage(ONE, BODY, PAID_IN))
+
+    assert ledger.head(ONE).balance_raw(SOL_MINT) == 5
+    assert sum(isinstance(event, EntriesRecorded) for event in events) == 1
+
+
+async def test_the_position_in_the_journal_never_goes_back() -> None:
+    journal = FakeJournal()
+    ledger = Ledger(journal=journal, clock=FakeClock(), publish=lambda _: None)
+    assert ledger.journal_position() == 0
+    ledger.load([journal.add_wallet(ONE, AgentId(new_id()))], 7)
+
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+
+    assert ledger.journal_position() == 7
+
+
+async def test_who_is_fenced_hears_so_and_has_the_last_certain_state() -> None:
+    journal = FakeJournal()
+    ledger = a_ledger(journal, [])
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    journal.fenced = True
+
+    staged = ledger.stage(ONE, TradeIntended(an_intent(wallet_address=ONE, amount_raw=1, reserved_raw=1)))
+    failures = await ledger.commit_each([staged])
+
+    assert [type(error) for error in failures.values()] == [NotTheEngineError]
+    assert (ledger.head(ONE).seq, ledger.head(ONE).intents) == (1, {})
+    with pytest.raises(StaleWalletError):
+        ledger.stage(ONE, BODY)
 
 
 def test_derived_ids_are_those_of_version_5() -> None:

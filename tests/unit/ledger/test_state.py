@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,17 +22,20 @@ from nexgent.domain.ledger.models import (
     Adjusted,
     BalanceRemoved,
     Entry,
+    ExitAsked,
     Intent,
     Posting,
     TradeExpired,
     TradeFailed,
     TradeIntended,
+    TradeKind,
+    WalletReset,
 )
-from nexgent.domain.ledger.state import OpenIntent, WalletState, apply
+from nexgent.domain.ledger.state import Balance, OpenIntent, WalletState, apply, emptying
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import AgentId, EntryId, TokenAddress, WalletAddress
-from tests.builders import TOKEN, an_intent
+from nexgent.shared.types import AgentId, EntryId, IntentId, PositionId, TokenAddress, WalletAddress
+from tests.builders import TOKEN, a_position, an_intent
 from tests.integration.database.story import Story
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -204,6 +207,120 @@ def test_what_is_bound_is_the_larger_of_position_and_reservation() -> None:
         state = replace(story.state, intents={intent.id: OpenIntent(intent)})
         assert state.bound_raw(TOKEN) == bound_raw
     assert replace(story.state, positions={}, intents={}).free_raw(TOKEN) == position.quantity_raw
+
+
+def test_what_is_missing_is_nothing() -> None:
+    state = WalletState(WALLET, AGENT)
+
+    assert state.seq == 0
+    assert (state.balance_raw(MINT), state.reserved_raw(MINT), state.available_raw(MINT)) == (0, 0, 0)
+    assert (state.bound_raw(MINT), state.free_raw(MINT), state.opening_count) == (0, 0, 0)
+    assert (state.position_of(MINT), state.is_buying(MINT)) == (None, False)
+
+
+def test_a_purchase_under_way_is_known_by_its_token_and_an_operation_by_its_position() -> None:
+    position = a_position(token_address=MINT)
+    purchase = of_wallet(3)
+    operation = replace(
+        of_wallet(4), kind=TradeKind.DCA_BUY, position_id=position.id, token_address=TOKEN, input_mint=MINT
+    )
+    state = WalletState(
+        WALLET,
+        AGENT,
+        intents={one.id: OpenIntent(one) for one in (purchase, operation)},
+        positions={position.id: position},
+    )
+
+    assert (state.is_buying(MINT), state.is_buying(TOKEN), state.opening_count) == (True, False, 1)
+    assert state.intent_on(position.id) == OpenIntent(operation)
+    assert state.intent_on(PositionId(new_id())) is None
+    assert (state.position_of(MINT), state.position_of(TOKEN)) == (position, None)
+    assert (state.reserved_raw(SOL_MINT), state.reserved_raw(MINT)) == (3, 4)
+    # More is bound than is there: nothing is free, and less than nothing can be spent.
+    assert (state.free_raw(MINT), state.available_raw(MINT)) == (0, -4)
+
+
+def test_all_that_is_there_may_be_reserved_and_not_one_unit_more() -> None:
+    paid_in = apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "gift"), 5))
+
+    first = apply(paid_in, an_entry(2, TradeIntended(of_wallet(5))))
+    assert first.available_raw(SOL_MINT) == 0
+    with pytest.raises(LedgerInvariantError, match="reserves more than is available"):
+        apply(paid_in, an_entry(2, TradeIntended(of_wallet(6))))
+    apply(first, an_entry(3, TradeIntended(of_wallet(0))))
+
+
+def test_an_intent_is_open_once_and_a_position_has_one_operation() -> None:
+    position = a_position()
+    intent = replace(of_wallet(0), position_id=position.id)
+    state = apply(WalletState(WALLET, AGENT), an_entry(1, TradeIntended(intent, position)))
+    assert list(state.positions) == [position.id]
+
+    for second in (intent, replace(intent, id=IntentId(new_id()))):
+        with pytest.raises(LedgerInvariantError):
+            apply(state, an_entry(2, TradeIntended(second)))
+    # Those that are on no position do not get into each other's way.
+    for seq in (2, 3):
+        state = apply(state, an_entry(seq, TradeIntended(of_wallet(0))))
+    for body in (TradeFailed(IntentId(new_id()), "X", ""), ExitAsked(a_position())):
+        with pytest.raises(LedgerInvariantError):
+            apply(state, an_entry(4, body))
+    with pytest.raises(LedgerInvariantError, match="under way"):
+        apply(state, an_entry(4, WalletReset("again")))
+
+
+def test_a_wallet_starts_again_with_nothing_at_all() -> None:
+    position = a_position()
+    state = apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "gift"), 5))
+    state = replace(state, positions={position.id: position})
+    again = replace(an_entry(2, WalletReset("again")), postings=tuple(emptying(state.balances.values())))
+
+    state = apply(state, again)
+
+    assert (state.seq, state.balances, state.positions) == (2, {}, {})
+    assert emptying([Balance(MINT, "M", 6, 0, T0)]) == []
+
+
+@pytest.mark.parametrize(("seconds", "there"), [(59.999999, True), (60, False)])
+def test_a_balance_of_zero_stays_for_a_minute_to_the_instant(seconds: float, there: bool) -> None:
+    empty = Balance(MINT, "M", 6, 0, T0)
+    state = WalletState(WALLET, AGENT, balances={MINT: empty})
+    later = replace(an_entry(1, Adjusted(SOL_MINT, "gift"), 5), at=T0 + timedelta(seconds=seconds))
+
+    assert (MINT in apply(state, later).balances) == there
+    # Without a posting nothing is copied, and nothing leaves.
+    assert MINT in apply(state, replace(later, postings=())).balances
+
+
+def test_a_balance_may_fall_to_zero_and_not_below() -> None:
+    state = apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "gift"), 5))
+
+    assert apply(state, an_entry(2, Adjusted(SOL_MINT, "away"), -5)).balance_raw(SOL_MINT) == 0
+    with pytest.raises(LedgerInvariantError, match="would fall to -1"):
+        apply(state, an_entry(2, Adjusted(SOL_MINT, "away"), -6))
+    with pytest.raises(LedgerInvariantError, match="would fall to -1"):
+        apply(WalletState(WALLET, AGENT), an_entry(1, Adjusted(SOL_MINT, "away"), -1))
+
+
+def test_only_what_is_empty_and_in_nobodys_use_can_be_removed() -> None:
+    empty = WalletState(
+        WALLET, AGENT, balances={MINT: Balance(MINT, "M", 6, 0, T0), TOKEN: Balance(TOKEN, "T", 6, 1, T0)}
+    )
+    assert list(apply(empty, an_entry(1, BalanceRemoved(MINT, ""))).balances) == [TOKEN]
+    for mint in (TOKEN, SOL_MINT):
+        with pytest.raises(LedgerInvariantError, match="not empty"):
+            apply(empty, an_entry(1, BalanceRemoved(mint, "")))
+    position = a_position(token_address=MINT, quantity_raw=1)
+    with pytest.raises(LedgerInvariantError, match="in use"):
+        apply(replace(empty, positions={position.id: position}), an_entry(1, BalanceRemoved(MINT, "")))
+
+
+def test_a_symbol_changes_only_of_what_is_there_and_only_when_it_says_how() -> None:
+    state = WalletState(WALLET, AGENT, balances={MINT: Balance(MINT, "M", 6, 1, T0)})
+
+    assert apply(state, an_entry(1, Adjusted(MINT, "", "NEW"))).balances[MINT].symbol == "NEW"
+    assert apply(state, an_entry(1, Adjusted(MINT, ""))).balances == state.balances
+    assert apply(state, an_entry(1, Adjusted(TOKEN, "", "NEW"))).balances == state.balances
 
 
 @given(moves=st.lists(st.integers(min_value=-(2**64), max_value=2**64), max_size=40))

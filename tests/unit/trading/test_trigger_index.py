@@ -104,6 +104,8 @@ def test_a_bound_is_found_although_floats_miss_it() -> None:
 
 def test_who_wants_nothing_is_never_found() -> None:
     desk = Desk()
+    stranger = HeldPosition(POSITIONS[0], POSITIONS[0].base_trail)
+    assert (stranger.triggers, stranger.row, stranger.lows_from) == (NEVER, -1, 0)
     one = desk.add(NEVER)
 
     assert one.row == 0
