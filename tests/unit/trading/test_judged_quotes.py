@@ -34,9 +34,10 @@ class Provider:
 
     def __init__(self, price: Decimal, impact: str = "0") -> None:
         self.price, self.impact = price, Decimal(impact)
+        self.urgent: list[bool] = []
 
     async def order(self, request: QuoteRequest, *, urgent: bool) -> Quote:
-        del urgent
+        self.urgent.append(urgent)
         buying = request.input_mint == SOL_MINT
         whole = Decimal(request.amount_raw)
         out = (
@@ -88,8 +89,9 @@ class Desk:
         self.witness = Witness(self.clock, Decimal(witness) if witness is not None else None)
         price = Decimal(newest) if newest is not None else None
         held = a_price(price, self.clock.now()) if price is not None else None
+        self.provider = Provider(Decimal(quoted), impact)
         self.gateway = JudgedSwapGateway(
-            SimulationSwapGateway(Provider(Decimal(quoted), impact)),  # type: ignore[arg-type]  # only asked for orders
+            SimulationSwapGateway(self.provider),  # type: ignore[arg-type]  # only asked for orders
             judge=PriceJudge(
                 newest=newest_price(lambda _: held, self.clock, 10),
                 witness=self.witness,
@@ -334,3 +336,13 @@ async def test_what_was_asked_and_refused_is_forgotten_when_it_serves_nobody_any
 
     assert list(judge._asked) == tokens[-1:]
     assert list(desk.gateway._refused) == tokens[-6:]
+
+
+async def test_a_quote_is_in_a_hurry_only_for_whoever_says_so() -> None:
+    desk = Desk("0.001")
+    request = QuoteRequest(input_mint=TOKEN, output_mint=SOL_MINT, amount_raw=10**9)
+
+    await desk.sell()
+    await desk.gateway.quote(request, urgent=True)
+
+    assert desk.provider.urgent == [False, True]
