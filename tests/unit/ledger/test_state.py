@@ -14,9 +14,11 @@ from nexgent.domain.ledger.errors import (
     InsufficientBalanceError,
     JournalUnavailableError,
     LedgerInvariantError,
+    NotTheEngineError,
     StaleWalletError,
     UnknownWalletError,
 )
+from nexgent.domain.ledger.lanes import LaneBusyError, WalletClosedError
 from nexgent.domain.ledger.models import (
     Account,
     Adjusted,
@@ -181,6 +183,16 @@ def test_refusals_say_which_wallet_and_what_is_missing() -> None:
         "tokenSymbol": "T",
     }
     assert "nothing was changed" in JournalUnavailableError().message
+    assert "lease" in NotTheEngineError().message
+    for kind in (JournalUnavailableError, NotTheEngineError):
+        assert (kind("away").message, str(kind("away")), kind().details) == ("away", "away", {})
+    assert "reset, replaced or removed" in WalletClosedError(WALLET).message
+    assert WalletClosedError(WALLET).details == {"walletAddress": WALLET}
+    assert "in progress" in LaneBusyError().message
+
+
+def test_a_wallet_that_starts_again_keeps_its_history_only_when_somebody_says_so() -> None:
+    assert not WalletReset("again").keep_history
 
 
 def test_a_sale_under_way_binds_the_tokens_of_its_position_once() -> None:
