@@ -62,6 +62,8 @@ interface Held extends AgentFeed {
   users: number
   /** Newest prices by token that are not shown yet. */
   waiting: Map<string, Decimal>
+  /** Newest lows, peaks and stops by position that are not shown yet. */
+  noted: Map<string, PositionFrame>
   hasChanged: boolean
 }
 
@@ -85,6 +87,7 @@ export function watchAgent(agentId: string): AgentFeed {
     loaded: shallowRef(false),
     users: 1,
     waiting: new Map(),
+    noted: new Map(),
     hasChanged: false,
     socket: new AgentSocket(
       agentId,
@@ -136,6 +139,7 @@ function take(feed: Held, frame: Frame): void {
     case 'initial_data': {
       const before = feed.positions.value
       feed.waiting.clear()
+      feed.noted.clear()
       feed.positions.value = new Map(
         frame.data.positions.map((position) => [position.id, put(before.get(position.id), position)]),
       )
@@ -151,14 +155,19 @@ function take(feed: Held, frame: Frame): void {
       const all = feed.positions.value
       if (position !== undefined) {
         const known = all.get(position.id)
-        // A falling price is a new low every second, a rising one a new peak: nothing was traded then, and the list is the same.
-        const traded = known === undefined || isTraded(known.frame, position)
+        // A falling price is a new low every second, a rising one a new peak: nothing was traded then, and it can be gathered.
+        if (known !== undefined && !isTraded(known.frame, position)) {
+          feed.noted.set(position.id, position)
+          gather()
+          return
+        }
+        feed.noted.delete(position.id)
         const kept = put(known, position)
         if (known === undefined) feed.positions.value = new Map([[kept.id, kept], ...all])
-        if (traded) changed(feed)
-        return
+      } else if (positionId !== undefined) {
+        feed.noted.delete(positionId)
+        if (all.delete(positionId)) triggerRef(feed.positions)
       }
-      if (positionId !== undefined && all.delete(positionId)) triggerRef(feed.positions)
       changed(feed)
       return
     }
@@ -184,6 +193,11 @@ function gather(): void {
 
 /** Take up what has been gathered. All feeds do so at once: everything that follows from it is then reckoned and drawn once. */
 function show(feed: Held): void {
+  for (const [id, frame] of feed.noted) {
+    const known = feed.positions.value.get(id)
+    if (known !== undefined) put(known, frame)
+  }
+  feed.noted.clear()
   if (feed.waiting.size) {
     for (const position of feed.positions.value.values()) {
       const price = feed.waiting.get(position.tokenAddress)
