@@ -44,6 +44,7 @@ CONFIG = {
     "purchaseLimits": {"maxPurchasePerToken": 10},
     "stopLoss": {"enabled": True, "mode": "fixed", "defaultPercentage": -10},
 }
+RENEWAL_SECONDS = 300.0
 _SWING = (Decimal("1.0"), Decimal("1.02"), Decimal("1.0"), Decimal("0.85"))
 
 
@@ -98,14 +99,17 @@ async def _agents(product: Product, control: SandboxControl, keys: Sequence[Keyp
 
 async def _trade(product: Product, mints: Sequence[str], minutes: float) -> list[Sample]:
     started, samples = time.monotonic(), list[Sample]()
+    logged_in = 0.0
     for second in itertools.count():
         elapsed = time.monotonic() - started
         if elapsed > minutes * 60:
             break
         await asyncio.sleep(max(0.0, second - elapsed))
         mint = mints[second % len(mints)]
-        if second % 600 == 0:
+        # By the clock: a round takes longer than a second on a busy machine, and an access token lasts for 15 minutes.
+        if elapsed - logged_in > RENEWAL_SECONDS:
             await product.login()
+            logged_in = elapsed
         await product.signal(mint, kind=f"SOAK-{second // len(mints)}")
         # Each token falls through the stops some time after it was bought, and starts again.
         steps = {

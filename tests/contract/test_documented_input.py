@@ -33,6 +33,8 @@ DIFFERENT: Mapping[str, str] = {
     "PUT /signal-webhooks/{id} name": _BY_USE_CASE,
     "POST /auth/register password": _BY_USE_CASE,
     "POST /auth/change-password newPassword": _BY_USE_CASE,
+    "POST /admin/users password": _BY_USE_CASE,
+    "POST /admin/users/{id}/reset-password password": _BY_USE_CASE,
     "POST /auth/logout refreshToken": "whatever is no token is ignored, so that logging out always works",
     "POST /wallets walletType": "a live wallet with a key needs none",
     "POST /wallets privateKey": _BY_USE_CASE,

@@ -10,6 +10,7 @@ import httpx
 
 from nexgent.shared.money import SOL_MINT
 from tests.e2e.product import ADMIN_EMAIL, Product, until
+from tests.patience import PATIENCE_SECONDS
 
 WORKERS, ROUNDS = 8, 3
 
@@ -21,7 +22,7 @@ async def test_buying_and_deleting_at_once_leaves_no_ghost(product: Product) -> 
     async def send(method: str, path: str, body: object = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {product.token(ADMIN_EMAIL)}"}
         return await product.http.request(
-            method, f"{product.url}/api/v1{path}", json=body, headers=headers, timeout=60
+            method, f"{product.url}/api/v1{path}", json=body, headers=headers, timeout=PATIENCE_SECONDS
         )
 
     async def buy(agent_id: str, mint: str, answers: list[int]) -> None:

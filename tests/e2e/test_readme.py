@@ -30,11 +30,11 @@ import pytest
 from nexgent.cli.main import COMMANDS
 from tests.conftest import REPOSITORY
 from tests.e2e.product import free_port, until
+from tests.patience import PATIENCE_SECONDS
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (REPOSITORY / "env.example").read_text(encoding="utf-8")
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-PATIENCE_SECONDS = 90.0
 
 NOT_RUN = {
     "make run": "installs into .venv; what it starts, `nexgent demo`, is what all of this runs against",
@@ -273,7 +273,7 @@ async def _the_alert_is_taken(webhook: dict[str, str], port: int) -> None:
         .replace("{{ticker}}", "BONKUSDT")
         .replace("{{timenow}}", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     )
-    async with httpx.AsyncClient(timeout=20.0) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
         answer = await http.post(
             f"http://localhost:{port}{webhook['path']}",
             content=filled,

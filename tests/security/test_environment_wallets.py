@@ -13,6 +13,7 @@ import pytest_asyncio
 from solders.keypair import Keypair
 
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product, until
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -152,7 +153,7 @@ async def test_open_registration_with_keys_of_nobody_does_not_start(product: Pro
         cwd=product.folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

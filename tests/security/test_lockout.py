@@ -19,6 +19,7 @@ import pytest_asyncio
 from nexgent.bootstrap.whereabouts import running_service
 from nexgent.middleware.client_address import MACHINE_KEY_HEADER
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,7 +53,9 @@ class Door:
     def __init__(self, product: Product) -> None:
         self.product = product
         self.http = httpx.AsyncClient(
-            base_url=f"{product.url}/api/v1", timeout=60.0, limits=httpx.Limits(max_connections=200)
+            base_url=f"{product.url}/api/v1",
+            timeout=PATIENCE_SECONDS,
+            limits=httpx.Limits(max_connections=200),
         )
 
     async def knock(self, address: str, password: str = "wrong", email: str = ADMIN_EMAIL) -> httpx.Response:
@@ -76,7 +79,7 @@ class Door:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
@@ -196,7 +199,7 @@ async def test_a_flood_of_logins_leaves_the_owner_a_way_in(door: Door) -> None:
     ]
     # The line is full when the first of them is sent away.
     while not any(one.done() and one.result().status_code == 503 for one in flood):
-        done, _ = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+        done, _ = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE_SECONDS)
         flood = [one for one in flood if one not in done] + [
             one for one in done if one.result().status_code == 503
         ]

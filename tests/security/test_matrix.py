@@ -28,6 +28,7 @@ from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
 from tests.e2e.product import ADMIN_EMAIL, Product
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -164,7 +165,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     try:
         await product.start_sandbox()
         await product.start_service()
-        async with httpx.AsyncClient(base_url=product.url, timeout=60.0) as http:
+        async with httpx.AsyncClient(base_url=product.url, timeout=PATIENCE_SECONDS) as http:
             made = World(product, http)
             await _furnish(made)
             yield made

@@ -14,6 +14,7 @@ import pytest_asyncio
 from solders.keypair import Keypair
 
 from tests.e2e.product import Product, until
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -96,7 +97,7 @@ async def test_it_does_not_start_with_what_lets_others_in(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

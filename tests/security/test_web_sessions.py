@@ -37,7 +37,7 @@ async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
 async def page(product: Product) -> AsyncIterator[httpx.AsyncClient]:
     """A browser with the page open, and nothing else."""
     headers = {"x-nexgent-web": "1", "origin": product.url}
-    async with httpx.AsyncClient(base_url=product.url, timeout=60.0, headers=headers) as made:
+    async with httpx.AsyncClient(base_url=product.url, timeout=PATIENCE_SECONDS, headers=headers) as made:
         yield made
 
 
