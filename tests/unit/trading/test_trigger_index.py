@@ -146,6 +146,8 @@ def test_a_book_that_hands_lows_over_forgets_none(monkeypatch: pytest.MonkeyPatc
     for number, price in enumerate(["0.0003", "0.0001", "0.0002", "0.0004", "0.0005", "0.0006", "0.0007"]):
         book.concerned(TOKEN, Decimal(price), float(price))
         assert book.current_trail(held).lowest_price_sol == Decimal("0.0001" if number else "0.0003")
+        # What was handed over takes no room any more.
+        assert not book._indexes[TOKEN].low.full
 
 
 def test_looks_become_bounds_windows_and_an_hour_to_come_back() -> None:
