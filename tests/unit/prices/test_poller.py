@@ -397,6 +397,8 @@ async def test_who_gives_up_hears_nothing_of_it_later() -> None:
 
     await poller.close()
 
+    # Nothing goes on behind its back either.
+    assert asyncio.all_tasks() == {asyncio.current_task()}
     assert await poller.tick() == 0
     assert observer.polls == []
 
@@ -519,3 +521,19 @@ async def test_that_a_source_froze_or_thawed_is_said_once() -> None:
         "prices.source_frozen",
         "prices.source_thawed",
     ]
+
+
+async def test_what_the_other_answers_again_waits_for_its_turn() -> None:
+    clock, tokens = FakeClock(), mints(3)
+    first, limited = Feed(DEX), Feed(JUP, calls_per_second=1, tokens_per_call=1)
+    first.absent = {tokens[2]}
+    poller = a_poller([first, limited], tokens, [], Told([DEX, JUP]), clock)
+
+    for _ in range(6):
+        await poller.tick()
+        clock.advance(1)
+        if len(limited.calls) == 3:
+            first.absent = set()
+
+    # Two at first; the one nobody answers comes first until it is answered, and once in its turn.
+    assert [tokens.index(token) for (token,) in limited.calls] == [0, 1, 2, 2, 2, 0, 1]

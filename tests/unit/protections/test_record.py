@@ -512,3 +512,13 @@ def test_an_agent_without_protections_is_not_looked_at_until_somebody_uses_a_swi
     state.on_kill_switch(KillSwitchChanged(a_kill_switch(USER)))
     assert state.check(agent, wallet, T0).code == "KILL_SWITCH"
     assert not state.check(replace(agent, user_id=UserId(new_id())), wallet, T0).blocked
+
+
+def test_a_streak_from_before_the_start_pauses_from_its_last_loss_on() -> None:
+    wallet = Wallet(maxLossStreak=2, lossStreakPauseMinutes=60)
+    record = wallet.record(loss_streak=2, last_loss_at=T0)
+
+    wallet.state.load(ProtectionHistory(ProtectionControls(), [record]), T0)
+
+    assert wallet.check(T0 + HOUR - INSTANT).code == "LOSS_STREAK"
+    assert not wallet.check(T0 + HOUR).blocked
