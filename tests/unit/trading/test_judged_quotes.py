@@ -123,6 +123,7 @@ async def test_absurd_quotes_are_refused(quoted: str, newest: str | None, impact
             await trade()
         assert refused.value.code == QUOTE_IMPLAUSIBLE
         assert "0.001 SOL" in refused.value.message
+        assert "more than 25 % beyond" in refused.value.message
 
 
 @pytest.mark.parametrize("quoted", ["0.001", "0.00085", "0.0012"])
