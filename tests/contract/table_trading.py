@@ -314,9 +314,15 @@ TRADING = (
             "lines": [
                 {
                     "positionId": UUID, "agentId": UUID,
-                    "points": [{"time": TIME, "stopPrice": Nullable(DECIMAL), "peakPrice": DECIMAL}],
+                    "points": [
+                        {
+                            "time": TIME, "stopPrice": Nullable(DECIMAL), "peakPrice": DECIMAL, "targetPrice": Nullable(DECIMAL)
+                        }
+                    ],
                 }
             ],
+            "sources": [{"source": TEXT, "points": [{"time": TIME, "price": DECIMAL}]}],
+            "refusals": [{"source": TEXT, "reason": TEXT, "inDoubt": BOOL, "since": TIME, "until": Nullable(TIME)}],
         },
         {"mint": "@token"}, query={"resolution": "1s"},
         refusals=(Refusal(400, "mint", ids={"mint": "x"}), Refusal(400, "1s, 1m or 1h", query={"resolution": "5m"})),

@@ -36,6 +36,7 @@ LEFT_OUT = {
 # Operations that accept more than their schema says, with the reason.
 LENIENT = {
     "POST /api/v1/auth/logout": "whatever is no refresh token is ignored silently, so that logging out always works",
+    "POST /api/v1/protections/panic": "a missing body is an empty one: in an emergency that stops all entries",
 }
 # Their last part could be an id, so other methods are those of the resource: `PUT /trading-signals/all` corrects no. "all".
 AMONG_IDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def test_there_is_one_place_that_opens_pools() -> None:
     openers = {
         str(path.relative_to(root))
         for path in root.rglob("*.py")
-        if "asyncpg.create_pool" in path.read_text()
+        if re.search(
+            r"asyncpg\.create_pool|asyncpg\.(pool\.)?Pool\(|\(asyncpg\.(pool\.)?Pool\b.*\):", path.read_text()
+        )
     }
     assert openers == {"infrastructure/database/pool.py"}

@@ -323,6 +323,7 @@ async def test_a_failure_whose_wallet_is_unknown_meanwhile_is_in_doubt_and_keeps
     async def quote(request: QuoteRequest, *, urgent: bool = False) -> Quote:
         if request.amount_raw == lamports(Decimal(1)):
             engine.ledger.forget(wallet)
+            del engine.journal.wallets[wallet]
             raise QuoteFailedError("no route")
         return await ask(request, urgent=urgent)
 
