@@ -10,7 +10,7 @@ COPY requirements-runtime.lock ./
 # Exactly what the lock names: nothing is resolved, whatever the index offers by now. Another index: --build-arg PIP_INDEX_URL=…
 ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST
 RUN pip install --no-deps --require-hashes --only-binary :all: --requirement requirements-runtime.lock && pip check
-COPY LICENSE README.md pyproject.toml ./
+COPY LICENSE README.md env.example pyproject.toml ./
 COPY migrations ./migrations
 COPY src ./src
 RUN pip install --no-deps --no-index --no-build-isolation . && pip uninstall --yes editables hatchling
@@ -27,7 +27,7 @@ ENV PATH=/opt/nexgent/bin:$PATH \
     NEXGENT_DATA_DIR=/data \
     HOST=0.0.0.0 \
     PORT=4000
-USER nexgent
+USER 10001:10001
 VOLUME /data
 EXPOSE 4000
 # A graceful stop lets trades in flight finish.

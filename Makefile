@@ -10,13 +10,13 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONSAFEPATH VIRTU
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
-# Test processes side by side; 0 runs all tests in one. One more than most machines have cores: many tests wait.
-WORKERS ?= 3
+# Test processes side by side; 0 runs all tests in one. More than small machines have cores: many tests wait.
+WORKERS ?= 4
 # How many of the made-up mistakes of each package `make mutants FULL=1` tries, and which; SAMPLE=100 for so many in all.
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures screenshots soak fuzz sql postman postman-test lock licences audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures screenshots soak fuzz sql grafana postman postman-test lock licences sbom release-check audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -57,6 +57,7 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python -m scripts.licences --check
 	$(BIN)/python -m scripts.summaries --check
 	$(BIN)/python -m scripts.figures --check
+	$(BIN)/python -m scripts.make_grafana --check
 	$(BIN)/python -m scripts.make_web --check
 	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
 
@@ -88,11 +89,14 @@ soak: setup-dev ## Trade for 30 minutes and see whether anything grows (ARGS="--
 fuzz: setup-dev ## Send made-up requests for a long while (FUZZ_EXAMPLES=400, FUZZ_SEED=…)
 	@exec env FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-400} $(BIN)/python -m pytest tests/contract/test_schemathesis.py $(ARGS)
 
-sql: setup-dev ## Compile the statements of the stores anew from schema/statements
+sql: setup-dev ## Compile the statements of the stores anew from scripts/statements
 	@exec $(BIN)/python -m scripts.make_sql $(ARGS)
 
 postman: setup-dev ## Write the Postman collection and environment anew
 	@exec $(BIN)/python -m scripts.make_postman $(ARGS)
+
+grafana: setup-dev ## Write the Grafana dashboard anew
+	@exec $(BIN)/python -m scripts.make_grafana $(ARGS)
 
 postman-test: setup-dev ## Run the Postman collection with newman against a service of its own
 	@exec $(BIN)/python -m scripts.postman_test
@@ -105,6 +109,12 @@ lock: setup-dev ## Write the locks anew from pyproject.toml (ARGS=--upgrade for 
 
 licences: setup-dev ## List every locked package with its licence
 	@exec $(BIN)/python -m scripts.licences
+
+sbom: setup-dev ## Write what an installation is made of as CycloneDX (ARGS=FILE; else to standard output)
+	@exec $(BIN)/python -m scripts.sbom $(ARGS)
+
+release-check: setup-dev ## Build what is published, install it into an empty environment and run its demo to the first trade
+	@exec $(BIN)/python -m scripts.release_check $(ARGS)
 
 audit: setup-dev ## Ask for known vulnerabilities of the locked packages
 	@exec $(BIN)/python -m scripts.audit
