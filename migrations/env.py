@@ -19,6 +19,8 @@ from nexgent.infrastructure.database.schema import (  # noqa: F401 -- they add t
     protections,
     reconciliation,
     shadow,
+    sums,
+    verified,
     wallet_secrets,
     webhooks,
 )

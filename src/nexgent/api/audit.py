@@ -1,7 +1,7 @@
 """Which requests go into the audit log, and what is written of them.
 
-The list follows from the endpoints themselves: everything that writes in the sensitive parts of the interface is in it, whether
-it was thought of or not; an endpoint says what it is called, or that it is left out. It is written outside of the endpoints, so
+The list follows from the endpoints themselves: everything that writes is in it, whether it was thought of or not, unless its
+router or the endpoint says that it is left out; an endpoint says what it is called. It is written outside of the endpoints, so
 that a request that matters cannot leave without its entry, and one that does not (a signal) costs a look at its path.
 """
 
@@ -28,18 +28,6 @@ from nexgent.shared.errors import NexgentError
 from nexgent.shared.types import AgentId, UserId
 
 PREFIX = "/api/v1"
-SENSITIVE = (
-    "auth",
-    "api-keys",
-    "wallets",
-    "agents",
-    "protections",
-    "signal-webhooks",
-    "admin",
-    "users",
-    "sessions",
-    "web",
-)
 # Fields of bodies that may be written down. Nothing else of a body ever is.
 FIELDS = (
     "agentId",
@@ -77,7 +65,7 @@ def audited_endpoints(endpoints: Iterable[ApiRoute]) -> dict[str, list[Audited]]
     found: dict[str, list[Audited]] = {}
     for endpoint in endpoints:
         parts = tuple(endpoint.path.strip("/").split("/"))
-        if endpoint.method == "GET" or parts[0] not in SENSITIVE:
+        if endpoint.method == "GET":
             continue
         declared = endpoint.action
         action = declared.name if declared is not None else _derived(endpoint.method, parts)

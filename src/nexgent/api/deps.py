@@ -21,7 +21,6 @@ from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
-from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import Bookkeeping
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Projections
@@ -75,13 +74,15 @@ from nexgent.shared.clock import Clock
 class EngineState:
     """Whether this process trades, who does as far as it knows, and what recovery still has to bring to an end."""
 
-    role: Literal["engine", "replica", "starting"]
+    role: Literal["engine", "replica", "starting", "unknown"]
     holder: str | None = None
     epoch: int = 0
     age_seconds: float | None = None
     unresolved: int = 0
     unresolved_wallets: tuple[str, ...] = ()
     """Some of their wallets, shortened: everybody may read them."""
+    reason: str | None = None
+    """Why the role is not known."""
 
 
 class ServerProbe(Protocol):
@@ -137,6 +138,56 @@ class ApiValues:
     """In lower case; empty when there is no administrator."""
     metrics_token: SecretStr | None = None
     metrics_public: bool = False
+    grafana_url: str | None = None
+    """Where people look at the metrics, for a link."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserParts:
+    """Everything that knows who somebody is."""
+
+    accounts: UserRepository
+    authenticator: Authenticator
+    sessions: Sessions
+    log_in: LogIn
+    register: Register
+    change_password: ChangePassword
+    manage: ManageUsers
+    create_api_key: CreateApiKey
+    list_api_keys: ListApiKeys
+    delete_api_key: DeleteApiKey
+    socket_tickets: SocketTickets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletParts:
+    """What people do with wallets."""
+
+    listing: ListWallets
+    assign: AssignWallet
+    reset: ResetWallet
+    unassign: UnassignWallet
+    deposits: CheckDeposits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionParts:
+    """What people see of protections, and what they can do about them."""
+
+    state: ProtectionState
+    describe: DescribeProtections
+    reset: ResetProtections
+    kill_switch: SetKillSwitch
+    panic: Panic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationParts:
+    """What owners can do about live wallets and the chain."""
+
+    own: ReconcileOwn
+    orphans: Orphans
+    rent: ReclaimRent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,15 +195,9 @@ class ApiServices:
     """Everything behind the HTTP interface."""
 
     clock: Clock
-    authenticator: Authenticator
+    users: UserParts
     rate_limits: RateLimits
     idempotency: IdempotentRequests
-    log_in: LogIn
-    sessions: Sessions
-    register: Register
-    change_password: ChangePassword
-    manage_users: ManageUsers
-    accounts: UserRepository
     cache_copies: CacheCopies
     directory: AgentDirectory
     ledger: Ledger
@@ -166,7 +211,6 @@ class ApiServices:
     config_history: ConfigHistory
     buy_by_hand: BuyByHand
     close_position: CloseByHand
-    record_transaction: RecordTransaction
     bookkeeping: Bookkeeping
     create_signal: CreateSignal
     edit_signals: EditSignals
@@ -177,11 +221,8 @@ class ApiServices:
     transactions: TransactionQueries
     closed_trades: ClosedTradeQueries
     projections: Projections
-    protections: ProtectionState
-    describe_protections: DescribeProtections
-    reset_protections: ResetProtections
-    set_kill_switch: SetKillSwitch
-    panic: Panic
+    protections: ProtectionParts
+    reconciliation: ReconciliationParts
     live_check: LiveCheck
     describe_shadow: DescribeShadow
     agent_performance: AgentPerformance
@@ -189,19 +230,8 @@ class ApiServices:
     price_chart: PriceChart
     describe_overview: DescribeOverview
     list_notices: ListNotices
-    list_wallets: ListWallets
-    assign_wallet: AssignWallet
-    reset_wallet: ResetWallet
-    unassign_wallet: UnassignWallet
-    check_deposits: CheckDeposits
-    reconcile_own: ReconcileOwn
-    orphans: Orphans
-    reclaim_rent: ReclaimRent
+    wallets: WalletParts
     encrypted_wallets: EncryptedWallets
-    create_api_key: CreateApiKey
-    list_api_keys: ListApiKeys
-    delete_api_key: DeleteApiKey
-    socket_tickets: SocketTickets
     web_links: WebLinks
     audit_log: AuditLog
     audit_trail: AuditTrail

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from nexgent.api.http.route import PREFIX, ApiRoute
 
 Run = Callable[[Request], Awaitable[Response]]
+_STACKS = ("fastapi_inner_astack", "fastapi_function_astack", "fastapi_middleware_astack")
 _Pattern = tuple[tuple[str | None, ...], tuple[str, ...], Run]
 
 
@@ -33,7 +34,7 @@ class Dispatcher:
     def _add(self, endpoint: ApiRoute) -> None:
         path = PREFIX + endpoint.path
         parts = path.split("/")
-        run = _short_way(endpoint)
+        run = endpoint.get_route_handler()
         if "{" not in path:
             self._fixed.setdefault((endpoint.method, path), run)
             return
@@ -48,7 +49,11 @@ class Dispatcher:
             await self._app(scope, receive, send)
             return
         scope["app"] = self._app
-        response = await run(Request(scope, receive, send))
+        # Of the exit stacks that FastAPI's own way would have made: it insists on them, and nothing uses them.
+        async with AsyncExitStack() as stack:
+            for name in _STACKS:
+                scope[name] = stack
+            response = await run(Request(scope, receive, send))
         await response(scope, receive, send)
 
     def _match(self, scope: Scope) -> Run | None:
@@ -70,18 +75,3 @@ class Dispatcher:
                     scope["path_params"] = dict(zip(names, values, strict=True))
                     return candidate
         return None
-
-
-def _short_way(route: ApiRoute) -> Run:
-    """Return what serves a route of FastAPI's, with the exit stacks its own way there would have made. Nothing uses them."""
-    handle = route.get_route_handler()
-
-    async def run(request: Request) -> Response:
-        scope = request.scope
-        async with AsyncExitStack() as stack:
-            scope["fastapi_inner_astack"] = stack
-            scope["fastapi_function_astack"] = stack
-            scope["fastapi_middleware_astack"] = stack
-            return await handle(request)
-
-    return run

@@ -17,7 +17,6 @@ from nexgent.api.http.refusals import (
     KEY_REUSED,
     NO_ENTRY,
     NO_SESSION,
-    NOT_FOUND,
     TOO_LARGE,
     TOO_MANY,
     UNEXPECTED,
@@ -56,31 +55,35 @@ _SCHEMES = {
         + ".",
     },
 }
-_TAGS = {
-    "admin": "Maintenance, for the administrator.",
-    "audit": "What was done that matters for safety, by whom, when and from where.",
-    "agents": "Agents, their trading configuration and their figures.",
-    "api-keys": "Keys for programs; each is shown once.",
-    "auth": "Sessions: log in, refresh, log out; see and end them; change the password.",
-    "balances": "What wallets hold.",
-    "dashboard": "The session of the page at `/`; programs use `/auth`.",
-    "data sources": "Which sources of data are configured.",
-    "health": "For load balancers and supervisors; public.",
-    "historical swaps": "Closed trades, from the first purchase to the last sale.",
-    "metrics": "Figures for Prometheus.",
-    "overview": "All agents of a user together, and what needs attention.",
-    "positions": "Open positions.",
-    "price history": "What tokens cost over time, and what was traded meanwhile.",
-    "price feeds": "The SOL price as the engine knows it.",
-    "protections": "What stops agents from buying: loss limits, cooldowns and the kill switch.",
-    "signals": "Trading signals: what makes agents buy.",
-    "signal webhooks": "Addresses that take alerts of other services, TradingView for example, and make signals of them.",
-    "trades": "Buying by hand.",
-    "transactions": "Deposits, swaps and burns, and what they did to balances.",
-    "wallets": "Wallets of agents, encrypted keys, deposits.",
-    "webhooks": "Messages to other systems.",
-    "websocket": "Tickets for the live stream.",
+_RESOURCES = {
+    "admin": ("Maintenance, for the administrator.", None),
+    "audit": ("What was done that matters for safety, by whom, when and from where.", None),
+    "agents": ("Agents, their trading configuration and their figures.", "Agent"),
+    "api-keys": ("Keys for programs; each is shown once.", "API key"),
+    "auth": ("Sessions: log in, refresh, log out; see and end them; change the password.", "Session"),
+    "balances": ("What wallets hold.", "Balance"),
+    "dashboard": ("The session of the page at `/`; programs use `/auth`.", None),
+    "data sources": ("Which sources of data are configured.", None),
+    "health": ("For load balancers and supervisors; public.", None),
+    "historical swaps": ("Closed trades, from the first purchase to the last sale.", "Historical swap"),
+    "metrics": ("Figures for Prometheus.", None),
+    "overview": ("All agents of a user together, and what needs attention.", None),
+    "positions": ("Open positions.", "Position"),
+    "price history": ("What tokens cost over time, and what was traded meanwhile.", None),
+    "price feeds": ("The SOL price as the engine knows it.", None),
+    "protections": ("What stops agents from buying: loss limits, cooldowns and the kill switch.", "Agent"),
+    "signals": ("Trading signals: what makes agents buy.", "Trading signal"),
+    "signal webhooks": (
+        "Addresses that take alerts of other services, TradingView for example, and make signals of them.",
+        "Signal webhook",
+    ),
+    "trades": ("Buying by hand.", None),
+    "transactions": ("Deposits, swaps and burns, and what they did to balances.", "Transaction"),
+    "wallets": ("Wallets of agents, encrypted keys, deposits.", "Wallet"),
+    "webhooks": ("Messages to other systems.", "Webhook"),
+    "websocket": ("Tickets for the live stream.", None),
 }
+"""By tag: what it is about, and what is not found under an id that nothing has."""
 _ERROR = {
     "title": "Error",
     "type": "object",
@@ -131,7 +134,6 @@ IDEMPOTENCY_KEY = {
     "403, 404, 423, 429) or a failure before anything was done, the same key may try again.",
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
 }
-NOTHING = {"$ref": "#/components/schemas/NothingIn"}
 REPLAYED = {
     "Idempotency-Replayed": {
         "description": "There when this is the first answer to the same `Idempotency-Key` again.",
@@ -153,7 +155,7 @@ def build(
         description=DESCRIPTION,
         routes=list(routes),
         tags=[
-            {"name": tag, "description": _TAGS.get(tag, "")}
+            {"name": tag, "description": _RESOURCES[tag][0]}
             for tag in dict.fromkeys(one.tag for one in endpoints)
         ],
         servers=[{"url": "/", "description": "This service"}],
@@ -167,7 +169,8 @@ def build(
     schemas["Error"] = _ERROR
     for route in endpoints:
         operation = document["paths"][PREFIX + route.path][route.method.lower()]
-        complete(route, operation, NOT_FOUND.get(route.tag, "Not found"))
+        what = _RESOURCES[route.tag][1]
+        complete(route, operation, f"{what} not found" if what else "Not found")
         _give_examples(operation, schemas)
     return document
 
@@ -198,12 +201,12 @@ def complete(route: ApiRoute, operation: dict[str, Any], not_found: str) -> None
     elif isinstance(route.access, Scope):
         operation["security"] = [{"session": []}, {"apiKey": []}]
         operation["x-required-scope"] = route.access.value
-    if (
-        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-        == NOTHING
-    ):
+    if route.has_body:
+        # FastAPI requires the parameter, which a missing body fills with an empty object.
+        operation["requestBody"]["required"] = route.needs_body
+    else:
         # Nothing is needed; what is there must be an object all the same.
-        del operation["requestBody"]
+        operation.pop("requestBody", None)
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         if parameter["in"] == "query" and not parameter.get("required"):

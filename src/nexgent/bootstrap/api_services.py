@@ -8,16 +8,14 @@ from importlib.metadata import version
 
 import asyncpg
 
-from nexgent.api.deps import ApiServices, ApiValues, EngineProbe, ServerProbe
+from nexgent.api.deps import ApiServices, ApiValues, EngineProbe, ProtectionParts, ServerProbe, WalletParts
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
 from nexgent.bootstrap.attention import build_attention
 from nexgent.bootstrap.engine import Engine, OrdersByHand
 from nexgent.bootstrap.market import Market
-from nexgent.bootstrap.protections import ProtectionParts
-from nexgent.bootstrap.reconciliation import ReconciliationParts
-from nexgent.bootstrap.users import UserParts
-from nexgent.bootstrap.wallets import WalletParts
+from nexgent.bootstrap.reconciliation import Reconciling
+from nexgent.bootstrap.users import Users
 from nexgent.config.settings import Settings
 from nexgent.domain.administration.cache_copies import CacheCopies
 from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
@@ -30,7 +28,6 @@ from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.ports import EmptyBalances, HandEntries
-from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
 from nexgent.domain.idempotency.ports import AnswerStore
 from nexgent.domain.ledger.lanes import PATIENCE_SECONDS
@@ -155,6 +152,7 @@ def api_values(settings: Settings) -> ApiValues:
         admin_email=(settings.auth.admin_email or "").strip().lower(),
         metrics_token=settings.auth.metrics_token,
         metrics_public=settings.auth.metrics_public,
+        grafana_url=settings.server.grafana_url,
     )
 
 
@@ -163,11 +161,11 @@ def build_api_services(
     *,
     engine: Engine,
     by_hand: OrdersByHand,
-    users: UserParts,
+    users: Users,
     wallets: WalletParts,
     encrypted_wallets: EncryptedWallets,
     protections: ProtectionParts,
-    reconciliation: ReconciliationParts,
+    reconciliation: Reconciling,
     audit_trail: AuditTrail,
     rate_limits: RateLimits,
     metrics: Callable[[], bytes],
@@ -185,15 +183,9 @@ def build_api_services(
     clock, publish = ports.clock, ports.publish
     return ApiServices(
         clock=clock,
-        authenticator=users.authenticator,
+        users=users,
         rate_limits=rate_limits,
         idempotency=IdempotentRequests(ports.answers),
-        log_in=users.log_in,
-        sessions=users.sessions,
-        change_password=users.change_password,
-        manage_users=users.manage,
-        accounts=users.ports.accounts,
-        register=users.register,
         cache_copies=ports.cache_copies,
         directory=directory,
         ledger=ledger,
@@ -214,7 +206,6 @@ def build_api_services(
         config_history=ports.config_history,
         buy_by_hand=by_hand.buy,
         close_position=by_hand.close,
-        record_transaction=RecordTransaction(ledger=ledger, decimals=ports.decimals),
         bookkeeping=bookkeeping(
             directory=directory,
             ledger=ledger,
@@ -234,11 +225,8 @@ def build_api_services(
         transactions=ports.transactions,
         closed_trades=ports.closed_trades,
         projections=ports.projections,
-        protections=protections.state,
-        describe_protections=protections.describe,
-        reset_protections=protections.reset,
-        set_kill_switch=protections.kill_switch,
-        panic=protections.panic,
+        protections=protections,
+        reconciliation=reconciliation,
         describe_shadow=DescribeShadow(directory=directory, fills=ports.shadow_fills, clock=clock),
         live_check=LiveCheck(
             directory=directory,
@@ -277,22 +265,11 @@ def build_api_services(
         price_chart=PriceChart(
             directory=directory, book=engine.book, queries=ports.recorded_prices, clock=clock
         ),
-        list_wallets=wallets.listing,
-        assign_wallet=wallets.assign,
-        reset_wallet=wallets.reset,
-        unassign_wallet=wallets.unassign,
-        check_deposits=wallets.deposits,
+        wallets=wallets,
         encrypted_wallets=encrypted_wallets,
-        reconcile_own=reconciliation.own,
-        orphans=reconciliation.orphans,
-        reclaim_rent=reconciliation.rent,
-        create_api_key=users.create_api_key,
-        list_api_keys=users.list_api_keys,
-        delete_api_key=users.delete_api_key,
-        socket_tickets=users.socket_tickets,
         web_links=WebLinks(
             store=users.ports.web_links,
-            users=users.ports.accounts,
+            users=users.accounts,
             sessions=users.sessions,
             clock=clock,
             from_anywhere=links_from_anywhere,

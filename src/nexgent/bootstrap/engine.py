@@ -21,6 +21,7 @@ from nexgent.domain.prices.validation import PriceValidationRules, PriceValidato
 from nexgent.domain.signals.create_signal import CreateSignal
 from nexgent.domain.signals.ports import SignalStore, SignalTrades, TokenMetricsSource
 from nexgent.domain.trading.book.position_book import PositionBook
+from nexgent.domain.trading.look_ahead import LookAhead
 from nexgent.domain.trading.orders.average_down import AverageDown
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.buy_booking import PurchaseBooking
@@ -111,6 +112,7 @@ class Engine:
     purchases: BuyToken
     sales: ClosePosition
     create_signal: CreateSignal
+    look_ahead: LookAhead
     process_signal: ProcessSignal
     preview_signal: PreviewSignal
     undecided: UndecidedSignals
@@ -153,11 +155,11 @@ class OrdersByHand:
     close: CloseByHand
 
 
-def build_orders_by_hand(engine: Engine, signals: OwnSignals) -> OrdersByHand:
+def build_orders_by_hand(engine: Engine, signals: OwnSignals, keys: WalletKeys) -> OrdersByHand:
     """Return the orders; they trade as the engine does."""
     return OrdersByHand(
         buy=BuyByHand(directory=engine.directory, purchases=engine.purchases, signals=signals),
-        close=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales),
+        close=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales, keys=keys),
     )
 
 
@@ -182,18 +184,19 @@ def build_engine(
         [feed.source for feed in ports.price_feeds],
     )
     source_watch = SourceWatch(validator=validator, publish=publish, clock=clock)
-    venues = _judged(ports, latest_prices, prices, trading)
+    venues, judges = _judged(ports, latest_prices, prices, trading)
+    purchase_decisions = PurchaseDecisions(
+        ledger=ledger,
+        keys=ports.keys,
+        random_unit=ports.random_unit,
+        fee_reserve_lamports=lamports(trading.fee_reserve_sol),
+        guard=ports.guard,
+        is_doubtful=validator.doubtful,
+        current=directory.find,
+    )
     purchases = BuyToken(
         ledger=ledger,
-        decisions=PurchaseDecisions(
-            ledger=ledger,
-            keys=ports.keys,
-            random_unit=ports.random_unit,
-            fee_reserve_lamports=lamports(trading.fee_reserve_sol),
-            guard=ports.guard,
-            is_doubtful=validator.doubtful,
-            current=directory.find,
-        ),
+        decisions=purchase_decisions,
         offers=PurchaseOffers(venues, ports.decimals),
         booking=PurchaseBooking(ledger=ledger, venues=venues, sol_price=ports.sol_price, clock=clock),
         in_flight=in_flight,
@@ -212,12 +215,14 @@ def build_engine(
         publish=publish,
     )
     sales = ClosePosition(operations=orders, clock=clock)
-    take_profit = TakeProfitSale(operations=orders, directory=directory)
+    tolerance = trading.max_quote_deviation_pct / 100
+    take_profit = TakeProfitSale(operations=orders, directory=directory, tolerance=tolerance)
     average_down = AverageDown(
         operations=orders,
         directory=directory,
         clock=clock,
         fee_reserve_lamports=lamports(trading.fee_reserve_sol),
+        tolerance=tolerance,
         guard=ports.guard,
     )
     operations = PositionOrderTasks(
@@ -306,6 +311,14 @@ def build_engine(
         purchases=purchases,
         sales=sales,
         create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish),
+        look_ahead=LookAhead(
+            directory=directory,
+            candidates=candidates,
+            decisions=purchase_decisions,
+            decimals=ports.decimals,
+            judges=judges,
+            clock=clock,
+        ),
         process_signal=process_signal,
         preview_signal=PreviewSignal(
             candidates=candidates, purchases=purchases, decisions=decisions, clock=clock
@@ -328,8 +341,8 @@ def build_engine(
 
 def _judged(
     ports: EnginePorts, latest: LatestPrices, prices: PriceSettings, trading: TradingSettings
-) -> SwapVenues:
-    """Return the venues behind judges that know prices from elsewhere than the venue itself."""
+) -> tuple[SwapVenues, Sequence[PriceJudge]]:
+    """Return the venues behind judges that know prices from elsewhere than the venue itself, and the judges."""
     judges: dict[PriceSource, PriceJudge] = {}
 
     def judged(venue: Venue) -> Venue:
@@ -353,4 +366,5 @@ def _judged(
         )
         return replace(venue, gateway=gateway)
 
-    return SwapVenues([judged(venue) for venue in ports.venues.all])
+    venues = SwapVenues([judged(venue) for venue in ports.venues.all])
+    return venues, list(judges.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -18,7 +18,7 @@ from nexgent.domain.prices.source_watch import LOOK_SECONDS
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.loops import LoopWatch, run_every
+from nexgent.shared.loops import LoopWatch, cancel_all, run_every
 
 log = structlog.get_logger(__name__)
 
@@ -64,11 +64,10 @@ class EngineLoops:
         try:
             yield
         finally:
-            for loop in loops:
-                loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*loops, return_exceptions=True)
-            await engine.recovery.stop()
+            try:
+                await cancel_all(loops)
+            finally:
+                await engine.recovery.stop()
 
     def _start(
         self, seconds: float, step: Callable[[], Awaitable[object]], name: str

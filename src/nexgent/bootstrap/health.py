@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import asyncpg
 
@@ -22,6 +23,7 @@ PRICE_AGE_SECONDS = 30.0
 WORKER_START_SECONDS = 15.0
 """How long a worker that starts together with this process may take until its first sign of life."""
 SHOWN_WALLETS = 20
+CUT_OFF = "the lease has ended and the database cannot be asked whose it is; another process may trade"
 OLDER_ENGINE = (
     "an engine of an older version trades on this database; stop it, and this process goes on in its place"
 )
@@ -102,16 +104,24 @@ class EngineHealth:
     def engine(self) -> EngineState:
         """Return who trades and what is still being resolved."""
         lease, open_still = self._lease.status, self._recovery.unresolved
+        role = self._named_role()
         return EngineState(
-            role="engine" if self._role.active else "replica" if self._role.settled.is_set() else "starting",
+            role=role,
+            reason=CUT_OFF if role == "unknown" else None,
             holder=lease.holder,
             epoch=lease.epoch,
             age_seconds=round(lease.age_seconds, 3) if lease.age_seconds is not None else None,
             unresolved=len(open_still),
             unresolved_wallets=tuple(
-                _shortened(wallet) for wallet in sorted(set(open_still.values()))[:SHOWN_WALLETS]
+                shortened(wallet) for wallet in sorted(set(open_still.values()))[:SHOWN_WALLETS]
             ),
         )
+
+    def _named_role(self) -> Literal["engine", "replica", "starting", "unknown"]:
+        if self._role.active:
+            # The loops go on while nobody can be asked: what they do is refused by the journal if another one has the lease.
+            return "engine" if self._lease.in_time else "unknown"
+        return "replica" if self._role.settled.is_set() else "starting"
 
     def late(self) -> str | None:
         """Return what of this process fails again and again, or was late a moment ago, or None."""
@@ -135,6 +145,6 @@ class EngineHealth:
         )
 
 
-def _shortened(wallet: WalletAddress) -> str:
+def shortened(wallet: WalletAddress) -> str:
     """Return what its owner recognises. Everybody may ask for health, so the whole address is nobody else's business."""
     return f"{wallet[:4]}…{wallet[-4:]}"

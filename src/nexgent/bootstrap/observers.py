@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
+from prometheus_client import Counter, Histogram
 
 from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.events import PositionClosed, PositionOpened
@@ -25,6 +28,17 @@ from nexgent.shared.money import plain
 log = structlog.get_logger(__name__)
 
 LINE_DELAY_SECONDS = 0.1
+"""So long after a position it gets its line, or after the last one of a burst: a line takes longer than telling a client."""
+LONGEST_DELAY_SECONDS = 1.0
+LINES_AT_ONCE = 50
+
+
+class _TradeFigures(NamedTuple):
+    """What is counted of trades of one kind and outcome."""
+
+    seconds: Histogram
+    total: Counter
+    own_seconds: Histogram
 
 
 class EngineObserver:
@@ -32,6 +46,10 @@ class EngineObserver:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._opened: deque[Position] = deque()
+        self._first_opened = self._last_opened = 0.0
+        # Looking a label up takes longer than counting.
+        self._trades: dict[tuple[TradeKind, bool], _TradeFigures] = {}
 
     def polled(self, source: str, status: str, seconds: float) -> None:
         """Note one poll of a price source."""
@@ -66,8 +84,27 @@ class EngineObserver:
         )
 
     def on_position_opened(self, event: PositionOpened) -> None:
-        """Leave a line about a new position: a moment later, because writing it takes longer than telling a client."""
-        asyncio.get_running_loop().call_later(LINE_DELAY_SECONDS, self._log_opened, event.position)
+        """Leave a line about a new position, a moment after the burst it belongs to."""
+        loop = asyncio.get_running_loop()
+        self._last_opened = loop.time()
+        if not self._opened:
+            self._first_opened = self._last_opened
+            loop.call_later(LINE_DELAY_SECONDS, self._leave_lines)
+        self._opened.append(event.position)
+
+    def _leave_lines(self) -> None:
+        loop = asyncio.get_running_loop()
+        latest = self._first_opened + LONGEST_DELAY_SECONDS
+        left = min(self._last_opened + LINE_DELAY_SECONDS, latest) - loop.time()
+        if left > 0:
+            loop.call_later(left, self._leave_lines)
+            return
+        try:
+            for _ in range(min(LINES_AT_ONCE, len(self._opened))):
+                self._log_opened(self._opened.popleft())
+        finally:
+            if self._opened:
+                loop.call_soon(self._leave_lines)
 
     def _log_opened(self, position: Position) -> None:
         log.info(
@@ -90,10 +127,10 @@ class EngineObserver:
 
     def on_trade_finished(self, event: TradeFinished) -> None:
         """Note a booked or failed trade."""
-        status = "success" if event.succeeded else "failed"
-        self._metrics.trade_execution_seconds.labels(event.kind.value, status).observe(event.seconds)
-        self._metrics.trade_execution_total.labels(event.kind.value, status).inc()
-        self._metrics.trade_own_seconds.labels(event.kind.value).observe(event.own_seconds)
+        figures = self._trades.get((event.kind, event.succeeded)) or self._trade_figures(event)
+        figures.seconds.observe(event.seconds)
+        figures.total.inc()
+        figures.own_seconds.observe(event.own_seconds)
         if not event.succeeded:
             self._metrics.error("trading", event.code or "EXECUTION_FAILED")
         elif event.kind is TradeKind.TAKE_PROFIT:
@@ -101,6 +138,15 @@ class EngineObserver:
         elif event.kind is TradeKind.DCA_BUY:
             self._metrics.dca_triggers.inc()
             self._metrics.dca_execution_seconds.observe(event.seconds)
+
+    def _trade_figures(self, event: TradeFinished) -> _TradeFigures:
+        kind, status = event.kind.value, "success" if event.succeeded else "failed"
+        figures = self._trades[event.kind, event.succeeded] = _TradeFigures(
+            self._metrics.trade_execution_seconds.labels(kind, status),
+            self._metrics.trade_execution_total.labels(kind, status),
+            self._metrics.trade_own_seconds.labels(kind),
+        )
+        return figures
 
     def on_signal_processed(self, event: SignalProcessed) -> None:
         """Note a processed signal."""

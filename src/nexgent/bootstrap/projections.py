@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import structlog
 from arq.connections import ArqRedis
 
+from nexgent.bootstrap.health import shortened
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.names import QUEUE_NAME
 from nexgent.shared.errors import NexgentError
+from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -47,12 +49,25 @@ class JournalGauges:
         self._projector = projector
         self._queue = queue
         self._metrics = metrics
+        self._failed: tuple[WalletAddress, ...] = ()
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the tables and what mends it, or None. Everybody may ask: no whole address is told."""
+        if not self._failed:
+            return None
+        count, (first, *_) = len(self._failed), self._failed
+        whose = "the wallet" if count == 1 else f"{count} wallets, one of them"
+        return (
+            f"the tables of {whose} {shortened(first)} lack an entry or cannot be read; what happens there is decided by "
+            "the journal alone: `nexgent verify` tells what is wrong, `nexgent verify --repair` writes the tables anew"
+        )
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
             try:
                 backlog = await self._projector.backlog()
+                self._failed = backlog.failed
                 self._metrics.projection_lag_entries.set(backlog.head - backlog.position)
                 age = (datetime.now(UTC) - backlog.oldest_at).total_seconds() if backlog.oldest_at else 0.0
                 self._metrics.projection_lag_seconds.set(max(0.0, age))

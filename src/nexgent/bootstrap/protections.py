@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from nexgent.api.deps import ProtectionParts
 from nexgent.bootstrap.engine import Engine
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.protections.describe_protections import DescribeProtections
@@ -13,17 +13,6 @@ from nexgent.domain.protections.ports import ProtectionStore
 from nexgent.domain.protections.reset_protections import ResetProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.shared.clock import Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProtectionParts:
-    """What people see of protections, and what they can do about them."""
-
-    state: ProtectionState
-    describe: DescribeProtections
-    reset: ResetProtections
-    kill_switch: SetKillSwitch
-    panic: Panic
 
 
 def build_protections(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from nexgent.api.deps import ReconciliationParts
 from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.market import Market
 from nexgent.config.sections import TradingSettings
@@ -48,14 +49,11 @@ class ReconciliationPorts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReconciliationParts:
+class Reconciling(ReconciliationParts):
     """Everything that holds live wallets against the chain."""
 
     reconcile: ReconcileWallet
-    own: ReconcileOwn
     loop: Reconciliation
-    orphans: Orphans
-    rent: ReclaimRent
     rent_transactions: RentTransactions
 
 
@@ -85,7 +83,7 @@ def reconciliation_ports(
 
 def build_reconciliation(
     ports: ReconciliationPorts, *, engine: Engine, settings: TradingSettings
-) -> ReconciliationParts:
+) -> Reconciling:
     """Return the parts; nothing runs by itself."""
     directory, ledger = engine.directory, engine.ledger
     chain, store, sol_price, clock = ports.chain, ports.store, ports.sol_price, ports.clock
@@ -115,7 +113,7 @@ def build_reconciliation(
         clock=clock,
         pause=ports.pause,
     )
-    return ReconciliationParts(
+    return Reconciling(
         reconcile=reconcile,
         own=ReconcileOwn(directory=directory, reconcile=reconcile),
         loop=Reconciliation(

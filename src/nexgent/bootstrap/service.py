@@ -77,7 +77,7 @@ from nexgent.infrastructure.wallets.vault import SWEEP_SECONDS
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
-from nexgent.shared.loops import LoopWatch, keep_running, run_every
+from nexgent.shared.loops import LoopWatch, cancel_all, keep_running, run_every
 from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ class Service:
             store=self.protection_store, protections=self.guard, clock=self.clock
         )
         self.engine = self._build_engine()
-        self.by_hand = build_orders_by_hand(self.engine, PostgresSignalQueries(pool))
+        self.by_hand = build_orders_by_hand(self.engine, PostgresSignalQueries(pool), self.wallet_keys.loaded)
         self.reconciliation = build_reconciliation(
             reconciliation_ports(
                 self.market,
@@ -171,14 +171,19 @@ class Service:
         self.audit_trail = AuditTrail(store=self.audit_log)
         self.environment_wallets = EnvironmentWallets(
             keys=self.wallet_keys.loaded,
-            administrator=Administrator(
-                accounts=self.users.ports.accounts, email=settings.auth.admin_email or ""
-            ),
+            administrator=Administrator(accounts=self.users.accounts, email=settings.auth.admin_email or ""),
             shared=settings.auth.wallets_shared,
         )
         self._build_wallets()
         self.answers = PostgresAnswerStore(pool, Sealer(self.jwt_secret, "idempotency"), self.clock)
-        self.mirror = RedisMirror(redis=self.redis, keys=self.keys, content=self._content, watch=self.loops)
+        self.mirror = RedisMirror(
+            redis=self.redis,
+            keys=self.keys,
+            content=self._content,
+            watch=self.loops,
+            may_write=lambda: self.lease.in_time,
+            confirm=self.lease.confirm,
+        )
         self.punctuality = Punctuality(
             poll_seconds=settings.prices.poll_seconds,
             clock=self.clock,
@@ -215,7 +220,7 @@ class Service:
             recovery=self.engine.recovery,
             poller=self.engine.poller,
             reconciliation=self.reconciliation.loop,
-            problem=lambda: self.loops.problem() or self.punctuality.problem(),
+            problem=lambda: self.loops.problem() or self.punctuality.problem() or self.gauges.problem(),
             stopping=lambda: self.stopping,
         )
         wire_events(
@@ -445,7 +450,7 @@ class Service:
                     # What was under way is still booked under the lease, and copied.
                     await mirroring
             finally:
-                await _cancel([mirroring])
+                await cancel_all([mirroring])
 
     async def _keep_lease(self) -> None:
         while True:
@@ -457,7 +462,7 @@ class Service:
         self.stopping = True
         engine = self.engine
         by_name = {task.get_name(): task for task in self._tasks}
-        await _cancel([by_name["engine"]])
+        await cancel_all([by_name["engine"]])
         await engine.poller.close()
         # The price loop, which kept the lease, has ended; what is under way still needs it.
         keeping = asyncio.create_task(self._keep_lease(), name="lease.keep")
@@ -479,10 +484,10 @@ class Service:
             )
         await engine.trails.drain(2.0)
         await engine.ledger.drain(5.0)
-        await _cancel([keeping])
+        await cancel_all([keeping])
         with suppress(Exception):
             await self.mirror.flush(2.0)
-        await _cancel([task for task in self._tasks if task is not by_name["engine"]])
+        await cancel_all([task for task in self._tasks if task is not by_name["engine"]])
         await self.lease.release()
         with suppress(Exception):
             async with asyncio.timeout(2.0):
@@ -500,12 +505,6 @@ class Service:
                 await close()
         self.passwords.close()
         self.wallet_keys.close()
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _report(task: asyncio.Task[Any]) -> None:

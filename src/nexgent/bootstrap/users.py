@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 
+from nexgent.api.deps import UserParts
 from nexgent.config.sections import AuthSettings
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
@@ -60,26 +61,16 @@ class UserPorts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserParts:
-    """Everything that knows who somebody is."""
+class Users(UserParts):
+    """Everything that knows who somebody is, with what it stands on."""
 
     ports: UserPorts
     revoked: RevokedTokens
-    authenticator: Authenticator
-    sessions: Sessions
-    log_in: LogIn
-    register: Register
-    change_password: ChangePassword
-    manage: ManageUsers
-    create_api_key: CreateApiKey
-    list_api_keys: ListApiKeys
-    delete_api_key: DeleteApiKey
-    socket_tickets: SocketTickets
     clock: Clock
 
     async def load_ended(self) -> None:
         """Read which sessions were ended before their time, from where nothing is lost. Raises `UnavailableError`."""
-        self.revoked.load_sessions(await self.ports.accounts.sessions_from())
+        self.revoked.load_sessions(await self.accounts.sessions_from())
         self.revoked.load(await self.ports.session_records.ended(self.clock.now()))
 
     async def load_revoked(self, hub: WebSocketHub) -> None:
@@ -87,7 +78,7 @@ class UserParts:
         while True:
             try:
                 await self.load_ended()
-                self.revoked.load_gone(await self.ports.accounts.gone(hub.user_ids()))
+                self.revoked.load_gone(await self.accounts.gone(hub.user_ids()))
                 self.revoked.load(await self.ports.session_store.revoked_access(self.clock.now()))
                 self.revoked.forget_expired(self.clock.now().timestamp())
                 return
@@ -100,7 +91,7 @@ class UserParts:
         if auth.admin_email is None or auth.admin_password is None:
             await self._warn_without_users(auth)
             return
-        seed = SeedAdmin(users=self.ports.accounts, passwords=self.ports.passwords, clock=self.clock)
+        seed = SeedAdmin(users=self.accounts, passwords=self.ports.passwords, clock=self.clock)
         outcome, user_id = await seed.execute(auth.admin_email, auth.admin_password.get_secret_value())
         # Before the first request: a session that was ended must not be taken while this is read in the background.
         await self.load_ended()
@@ -120,7 +111,7 @@ class UserParts:
 
     async def _warn_without_users(self, auth: AuthSettings) -> None:
         """Say so when nobody at all could log in."""
-        if auth.allow_registration or await self.ports.accounts.any():
+        if auth.allow_registration or await self.accounts.any():
             return
         log.warning(
             "admin.missing",
@@ -159,7 +150,7 @@ def build_users(
     clock: Clock,
     publish: Callable[[object], None],
     on_key_deleted: Callable[[UUID], None],
-) -> UserParts:
+) -> Users:
     """Return the parts; nothing is read yet."""
     accounts, passwords = ports.accounts, ports.passwords
     revoked = RevokedTokens(publish)
@@ -184,8 +175,9 @@ def build_users(
         forget_key(event.key_id)
         publish(event)
 
-    return UserParts(
+    return Users(
         ports=ports,
+        accounts=accounts,
         revoked=revoked,
         authenticator=authenticator,
         sessions=sessions,

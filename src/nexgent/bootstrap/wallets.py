@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nexgent.api.deps import WalletParts
 from nexgent.bootstrap.engine import Engine
 from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.prices.ports import SolPriceFeed
@@ -31,17 +32,6 @@ class WalletPorts:
     sol_price: SolPriceFeed
     clock: Clock
     publish: Callable[[object], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalletParts:
-    """The use cases."""
-
-    listing: ListWallets
-    assign: AssignWallet
-    reset: ResetWallet
-    unassign: UnassignWallet
-    deposits: CheckDeposits
 
 
 def build_wallets(ports: WalletPorts, *, engine: Engine) -> WalletParts:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
 
 from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.observers import EngineObserver
@@ -12,7 +14,7 @@ from nexgent.domain.positions.events import PositionClosed, PositionOpened, Posi
 from nexgent.domain.prices.events import PricesChanged, SourcesHeard
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.state import ProtectionState
-from nexgent.domain.signals.events import SignalProcessed, SignalReceived
+from nexgent.domain.signals.events import SignalArrived, SignalProcessed, SignalReceived
 from nexgent.domain.trading.errors import UnexpectedTradeError
 from nexgent.domain.trading.events import (
     ExitAttemptFailed,
@@ -31,6 +33,8 @@ from nexgent.infrastructure.queue.notifier import ProjectionNotifier
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch
+
+E = TypeVar("E")
 
 
 def wire_events(
@@ -71,12 +75,21 @@ def wire_events(
 
     bus.on(EntriesRecorded, tell_positions)
 
-    def read_again(event: WalletsTouched) -> None:
-        # Only the engine keeps copies.
-        if is_engine():
-            engine.ledger.read_again(event)
+    def as_engine(listener: Callable[[E], None]) -> Callable[[E], None]:
+        @wraps(listener)
+        def listen(event: E) -> None:
+            if is_engine():
+                listener(event)
 
-    bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched, read_again)
+        return listen
+
+    # Only the engine keeps copies.
+    bus.on(
+        WalletsTouched,
+        engine.ledger.on_touched,
+        protections.on_touched,
+        as_engine(engine.ledger.read_again),
+    )
     bus.on(WalletsRead, mirror.on_event)
     bus.on(AgentSaved, protections.on_agent_saved)
     bus.on(AgentDeleted, protections.on_agent_deleted)
@@ -89,15 +102,19 @@ def wire_events(
     bus.on(PositionClosed, lambda event: engine.forget_price(event.token_address))
     bus.on(PositionClosed, observer.on_position_closed, engine.dead_tokens.on_closed)
 
-    def watch_prices(event: PricesChanged) -> None:
-        # A replica shows prices; deciding on them is the engine's alone.
-        if is_engine():
-            engine.watcher.on_prices(event)
-
-    bus.on(PricesChanged, engine.latest_prices.on_prices, watch_prices, hub.on_prices, *copies)
+    # A replica shows prices; deciding on them is the engine's alone.
+    bus.on(
+        PricesChanged,
+        engine.latest_prices.on_prices,
+        as_engine(engine.watcher.on_prices),
+        hub.on_prices,
+        *copies,
+    )
     bus.on(PricesChanged, lambda _: engine.tidy_prices())
 
     bus.on(SourcesHeard, bridge.on_event)
+
+    bus.on(SignalArrived, as_engine(engine.look_ahead.on_arrived))
 
     def trade(event: SignalReceived) -> None:
         # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there.

@@ -17,8 +17,10 @@ from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.queue.retention import retention_cron
 from nexgent.infrastructure.queue.shadow import shadow_cron
 from nexgent.infrastructure.queue.snapshots import snapshot_cron
+from nexgent.infrastructure.queue.sums import sums_cron
 from nexgent.infrastructure.queue.worker import run_worker as run_arq
 from nexgent.infrastructure.queue.worker import worker_settings
+from nexgent.shared.loops import cancel_all
 from nexgent.shared.money import install_decimal_context
 
 log = structlog.get_logger(__name__)
@@ -48,6 +50,7 @@ async def run_worker(settings: Settings) -> None:
                             audit_days=settings.logging.audit_retention_days,
                             prices=kept_prices(settings.prices),
                         ),
+                        sums_cron(storage.database_url),
                         shadow_cron(
                             storage.database_url,
                             SimulationCosts() if settings.trading.simulation_costs else REFERENCE_COSTS,
@@ -64,8 +67,12 @@ async def run_worker(settings: Settings) -> None:
         tune_garbage_collection()
         log.info("worker.ready")
         await asyncio.gather(working, return_exceptions=True)
-        recording.cancel()
-        await asyncio.wait([recording], timeout=LONGEST_LAST_WRITE_SECONDS)
+        # Asked once: the second time would interrupt its last write.
+        await cancel_all(
+            [recording],
+            again_seconds=LONGEST_LAST_WRITE_SECONDS,
+            longest_seconds=LONGEST_LAST_WRITE_SECONDS,
+        )
     log.info("worker.stopped")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
 
 from nexgent.cli import exit_codes
 from nexgent.cli.books import existing_books
+from nexgent.cli.passphrases import typed_twice
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
 from nexgent.domain.audit.models import COMMAND_LINE, AuditEntry, Outcome
@@ -95,13 +95,7 @@ async def _act(settings: Settings, email: str, password: str | None) -> bool:
 
 
 def _new_password() -> str:
-    """Return a password from whoever types it, or from standard input: arguments are seen by everybody on the machine."""
-    if sys.stdin.isatty():
-        password = getpass.getpass("New password: ")
-        if password != getpass.getpass("Once more: "):
-            raise InvalidInputError("The two are not the same. Nothing was changed.")
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
+    password = typed_twice("New password: ")
     problems = weaknesses(password)
     if problems:
         raise InvalidInputError("The password is too weak: " + "; ".join(problems))

@@ -125,14 +125,17 @@ class ApiClient:
 
     async def call(self, method: str, path: str, body: object = None) -> Any:  # JSON of any shape
         """Return the JSON of an answer. Raises `NexgentError` with the service's own words."""
+        return self._document(await self.answer(method, path, body))
+
+    async def answer(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """Return an answer as it came. Raises `NexgentError` with the service's own words when it is a refusal."""
         answer = await self._request(method, path, body)
         if answer.status_code == 401:
             await self.log_in()
             answer = await self._request(method, path, body)
-        document = self._document(answer)
         if answer.status_code >= 400:
-            raise NexgentError(_text(answer, document))
-        return document
+            raise NexgentError(_text(answer, self._document(answer)))
+        return answer
 
     async def accepts_key(self, key: str) -> bool:
         """Tell whether the service lets an API key work with signals."""
@@ -209,5 +212,15 @@ def _kept_password(data_dir: Path) -> str | None:
 
 
 def _text(answer: httpx.Response, document: object) -> str:
-    said = document.get("error") if isinstance(document, dict) else None
-    return str(said or f"status {answer.status_code}")
+    """Return what a service says is wrong, with each single problem on a line of its own."""
+    facts = document if isinstance(document, dict) else {}
+    said = facts.get("error") or f"status {answer.status_code}"
+    details = facts.get("details")
+    listed = details.get("errors") if isinstance(details, dict) else details
+    problems = [facts["message"]] if isinstance(facts.get("message"), str) else []
+    for one in listed if isinstance(listed, list) else []:
+        if isinstance(one, dict):
+            problems.append(": ".join(str(one[key]) for key in ("field", "message") if one.get(key)))
+        else:
+            problems.append(str(one))
+    return "\n  - ".join([f"{said}:" if problems else str(said), *problems])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 from nexgent.cli import exit_codes
 from nexgent.cli.api_client import ApiClient, add_connection_options
+from nexgent.cli.questions import agreed
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import words
 from nexgent.config.settings import Settings
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked and print the answer."""
     if arguments.yes and arguments.action not in _QUESTIONS:
         raise InvalidInputError("--yes belongs to --clear or --reset")
-    if arguments.action in _QUESTIONS and not arguments.yes and not _agreed(_QUESTIONS[arguments.action]):
+    if arguments.action in _QUESTIONS and not arguments.yes and not agreed(_QUESTIONS[arguments.action]):
         return exit_codes.FAILURE
     settings = load_settings(level="error")
     answer: dict[str, Any] = run_async(_act(arguments, settings))
@@ -69,15 +69,6 @@ async def _act(arguments: argparse.Namespace, settings: Settings) -> Any:  # JSO
             return await api.call("GET", "/admin/cache/status")
         body = {"confirm": True} if arguments.action in _QUESTIONS else {}
         return await api.call("POST", f"/admin/cache/{arguments.action}", body)
-
-
-def _agreed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise InvalidInputError("Nobody is there to be asked: add --yes")
-    if input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}:
-        return True
-    print("Nothing was done.")
-    return False
 
 
 def _show(answer: dict[str, Any]) -> None:

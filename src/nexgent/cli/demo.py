@@ -34,6 +34,7 @@ from nexgent.cli.demo_files import (
     kept_key,
     require_no_real_market,
 )
+from nexgent.cli.deposit import deposit
 from nexgent.cli.hints import command
 from nexgent.cli.options import port
 from nexgent.cli.running import load_settings, run_async
@@ -41,7 +42,7 @@ from nexgent.config.kept_secret import kept_secret
 from nexgent.config.settings import Settings, SettingsError
 from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.shared.errors import ConflictError, NexgentError
-from nexgent.shared.money import SOL_MINT, SOL_SYMBOL
+from nexgent.shared.loops import cancel_all
 
 AGENT_NAME = "Demo"
 DEPOSIT_SOL = "10"
@@ -189,9 +190,7 @@ async def _demo(settings: Settings, sandbox_url: str) -> None:
         await _answers(sandbox_url, market)
         await run_service(settings, announce=ready, demo=True)
     finally:
-        for task in (*jobs, market):
-            task.cancel()
-        await asyncio.gather(*jobs, market, return_exceptions=True)
+        await cancel_all((*jobs, market))
 
 
 async def _answers(sandbox_url: str, market: asyncio.Task[None]) -> None:
@@ -238,17 +237,7 @@ async def _agent(api: ApiClient) -> dict[str, Any]:
     assert agent is not None
     transactions = await api.call("GET", f"/agent-transactions?agentId={agent['id']}&limit=1")
     if not transactions:
-        deposit = {
-            "agentId": agent["id"],
-            "transactionType": "DEPOSIT",
-            "transactionValueUsd": 0,
-            "transactionTime": agent["createdAt"],
-            "inputMint": SOL_MINT,
-            "inputSymbol": SOL_SYMBOL,
-            "inputAmount": DEPOSIT_SOL,
-            "inputPrice": "1",
-        }
-        await api.call("POST", "/agent-transactions", deposit)
+        await deposit(api, agent["id"], DEPOSIT_SOL, agent["createdAt"])
     return agent
 
 

@@ -22,7 +22,7 @@ from nexgent.infrastructure.database.schema.migration import SCHEMA_REVISION, cu
 from nexgent.infrastructure.embedded import RunningServers, running_servers
 from nexgent.infrastructure.external.upstream_checks import SECONDS, Upstreams, clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.findings import Finding, Verdict
+from nexgent.shared.findings import Finding, Verdict, looked_at
 
 MIN_FREE_MB = 200
 ROOMY_MB = 1024
@@ -43,16 +43,13 @@ async def examine(settings: Settings) -> list[Finding]:
     running = running_servers(settings.storage.data_dir)
     async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as http:
         upstreams = Upstreams(settings.market, http)
-        findings, witnesses = await asyncio.gather(
+        own, others, witnesses = await asyncio.gather(
             asyncio.gather(
-                database(settings.storage, running),
-                redis(settings.storage, running),
-                service(settings, http),
-                upstreams.jupiter(),
-                upstreams.dexscreener(),
-                upstreams.pyth(),
-                upstreams.solana(),
+                looked_at("database", database(settings.storage, running)),
+                looked_at("redis", redis(settings.storage, running)),
+                looked_at("service", service(settings, http)),
             ),
+            upstreams.all(),
             upstreams.witnesses(),
         )
     wrong = settings_findings(setting_problems(settings))
@@ -60,7 +57,8 @@ async def examine(settings: Settings) -> list[Finding]:
         *(wrong or [Finding("settings", Verdict.OK, _summary(settings))]),
         *(Finding("exposure", Verdict.WARN, found, advice) for found, advice in exposure_warnings(settings)),
         data_folder(settings.storage, running),
-        *findings,
+        *own,
+        *others,
         *witnesses,
         clock(upstreams.offsets),
     ]
@@ -188,6 +186,8 @@ def _role(engine: object) -> str:
             return f", a replica; {holder} is the engine"
         case {"role": "replica"}:
             return ", a replica; nobody is known to be the engine"
+        case {"role": "unknown", "reason": str(reason)}:
+            return f"; {reason}"
         case _:
             return ""
 

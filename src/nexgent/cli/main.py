@@ -32,6 +32,17 @@ COMMANDS = (
     Command("demo", "nexgent.cli.demo", "run sandbox and service with a demo agent (what `make run` does)"),
     Command("dashboard", "nexgent.cli.dashboard", "print an address that opens the dashboard, logged in"),
     Command("watch", "nexgent.cli.watch", "follow an agent live in the terminal"),
+    Command(
+        "agents",
+        "nexgent.cli.manage_agents",
+        "make agents, set their rules, start, stop, copy and delete them",
+    ),
+    Command("deposit", "nexgent.cli.deposit", "simulated SOL for an agent that trades on paper"),
+    Command("positions", "nexgent.cli.positions", "what an agent holds"),
+    Command("history", "nexgent.cli.history", "the closed trades of an agent"),
+    Command("report", "nexgent.cli.report", "what trades brought by the day, week, token, reason or signal"),
+    Command("buy", "nexgent.cli.buy", "buy a token by hand, or see what it would be"),
+    Command("close", "nexgent.cli.close", "sell a position by hand, a part of it, or everything"),
     Command("signal", "nexgent.cli.post_signal", "post a trading signal"),
     Command("explain", "nexgent.cli.explain", "show what every agent decided on a signal, and why"),
     Command(
@@ -49,8 +60,17 @@ COMMANDS = (
     Command(
         "verify", "nexgent.cli.verify", "recompute every balance from the journal and compare; the chain too"
     ),
+    Command(
+        "backup", "nexgent.cli.backup", "everything in the database as one file, while the service trades"
+    ),
+    Command("restore", "nexgent.cli.restore", "put a backup into an empty database; or only check it"),
     Command("doctor", "nexgent.cli.doctor", "check settings, servers and upstream services"),
+    Command(
+        "mcp", "nexgent.cli.mcp", "tools for programs that speak the Model Context Protocol; paper at most"
+    ),
+    Command("config", "nexgent.cli.config", "what is set and from where; is it usable; all there is to set"),
     Command("secret", "nexgent.cli.secret", "make a JWT secret"),
+    Command("completion", "nexgent.cli.completion", "what a shell needs to complete commands and options"),
     Command("version", "nexgent.cli.version", "print the version"),
 )
 
@@ -103,8 +123,8 @@ def _load(name: str) -> ModuleType:
         gc.enable()
 
 
-def build_parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Return the parser; only the chosen command's own options are loaded."""
+def build_parser(chosen: str | None, *, everything: bool = False) -> argparse.ArgumentParser:
+    """Return the parser; only the chosen command's own options are loaded, unless everything is asked for."""
     parser = argparse.ArgumentParser(
         prog="nexgent",
         description="Self-hosted trading engine for Solana tokens.",
@@ -115,7 +135,9 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.summary, description=command.summary)
-        if command.name == chosen:
+        if everything:
+            _load(command.module).configure(sub)
+        elif command.name == chosen:
             if command.name in LASTING:
                 _load_without_looks()
             module = _load(command.module)

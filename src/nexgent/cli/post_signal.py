@@ -73,7 +73,7 @@ async def _send(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the answer, and with a test the names of the agents."""
     async with ApiClient.of(arguments, settings) as api:
-        token = await _token(api, arguments.token, demo_tokens(settings.storage.data_dir, api.url))
+        token = await token_of(api, arguments.token, demo_tokens(settings.storage.data_dir, api.url))
         body = {
             "tokenAddress": token.mint,
             "symbol": arguments.symbol or token.symbol or None,
@@ -85,7 +85,8 @@ async def _send(
         return answer, await agent_names(api) if arguments.test else {}
 
 
-async def _token(api: ApiClient, wanted: str, demo: list[NamedToken]) -> NamedToken:
+async def token_of(api: ApiClient, wanted: str, demo: list[NamedToken]) -> NamedToken:
+    """Return the token with that mint address, or the one known by that symbol. Raises `InvalidInputError`."""
     if MINT_ADDRESS.fullmatch(wanted):
         return next((token for token in demo if token.mint == wanted), NamedToken(wanted, ""))
     rows = await api.call("GET", f"/trading-signals?limit={SIGNALS_TO_SEARCH}")

@@ -68,9 +68,15 @@ def load_settings(*, level: str | None = None, without: Callable[[str], bool] | 
 
 def answer(
     arguments: argparse.Namespace,
-    act: Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, tuple[Sequence[str], object]]],
+    act: Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, tuple[Sequence[str], object] | None]],
 ) -> int:
-    """Do what was asked and print the answer: lines for people, or with `--json` the document. Return the exit code."""
-    lines, document = run_async(act(arguments, load_settings(level="error")))
+    """Do what was asked and print the answer: lines for people, or with `--json` the document. Return the exit code.
+
+    There is no answer when somebody was asked back and thought better of it.
+    """
+    done = run_async(act(arguments, load_settings(level="error")))
+    if done is None:
+        return exit_codes.FAILURE
+    lines, document = done
     print(json.dumps(document, indent=2) if arguments.json else "\n".join(lines))
     return exit_codes.OK

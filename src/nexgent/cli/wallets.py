@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +12,7 @@ from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.explain import agent_names
 from nexgent.cli.live_wallets import path_of
 from nexgent.cli.options import whole_number
+from nexgent.cli.passphrases import typed
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ttl is not None and arguments.unlock is None:
         raise InvalidInputError("--ttl belongs to --unlock")
     settings = load_settings(level="error")
-    passphrase = _passphrase(arguments.unlock) if arguments.unlock is not None else None
+    passphrase = typed(f"Passphrase of {arguments.unlock}: ") if arguments.unlock is not None else None
     answer, names = run_async(_act(arguments, settings, passphrase))
     if arguments.json:
         print(json.dumps(answer, indent=2))
@@ -71,15 +70,6 @@ async def _act(
             return await api.call("POST", f"{path_of(arguments.lock)}/lock", {}), {}
         answer = await api.call("GET", "/wallets")
         return answer, {} if arguments.json else await agent_names(api)
-
-
-def _passphrase(address: str) -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Passphrase of {address}: ")
-    text = sys.stdin.readline().rstrip("\r\n")
-    if not text:
-        raise InvalidInputError("No passphrase was given on standard input")
-    return text
 
 
 def wallet_lines(wallets: list[dict[str, Any]], names: Mapping[str, str], width: int | None) -> list[str]:

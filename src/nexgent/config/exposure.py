@@ -103,15 +103,7 @@ def _plain_http(settings: Settings) -> Iterator[str]:
     market = settings.market
     if market.allow_plain_http:
         return
-    addresses = {
-        "JUPITER_BASE_URL": market.jupiter_base_url,
-        "JUPITER_API_URL": market.jupiter_price_url or "",
-        "DEXSCREENER_BASE_URL": market.dexscreener_base_url,
-        "PYTH_HERMES_URL": market.pyth_hermes_url,
-        "SOLANA_RPC_URL": market.solana_rpc_url.get_secret_value(),
-    }
-    witnesses = [("SOLANA_RPC_WITNESS_URL", url) for url in market.witness_urls]
-    for name, address in (*addresses.items(), *witnesses):
+    for name, address in market.addresses():
         parts = urlsplit(address)
         if parts.scheme == "http" and not is_nearby(parts.hostname):
             yield (

@@ -56,12 +56,12 @@ class Section(BaseSettings):
     @classmethod
     def variables(cls) -> list[str]:
         """Return the environment variables this section knows."""
-        return [name for field in cls.model_fields.values() for name in _names(field)]
+        return [name for field in cls.model_fields.values() for name in names_of(field)]
 
     @classmethod
     def secret_variables(cls) -> list[str]:
         """Return those of them whose values are secret."""
-        return [name for field in cls.model_fields.values() if _is_secret(field) for name in _names(field)]
+        return [name for field in cls.model_fields.values() if is_secret(field) for name in names_of(field)]
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Self:
@@ -78,24 +78,26 @@ class Section(BaseSettings):
         if not place:
             return str(item["ctx"]["error"]) if "error" in item.get("ctx", {}) else str(item["msg"])
         field = next(
-            field for name, field in cls.model_fields.items() if place == name or place in _names(field)
+            field for name, field in cls.model_fields.items() if place == name or place in names_of(field)
         )
-        name = next((name for name in _names(field) if name in known), place)
+        name = next((name for name in names_of(field) if name in known), place)
         extra = field.json_schema_extra
         allowed = extra["allowed"] if isinstance(extra, dict) else ""
         value = known.get(name, "")
         # An address with a login in it is a secret too.
-        hidden = _is_secret(field) or "@" in value
+        hidden = is_secret(field) or "@" in value
         given = "the value given" if hidden else repr(value[:_SHOWN_CHARACTERS])
         return f"{name}: {given} cannot be used; it must be {allowed}."
 
 
-def _names(field: FieldInfo) -> list[str]:
+def names_of(field: FieldInfo) -> list[str]:
+    """Return the environment variables of a setting, the preferred one first."""
     alias = field.validation_alias
     return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else []
 
 
-def _is_secret(field: FieldInfo) -> bool:
+def is_secret(field: FieldInfo) -> bool:
+    """Tell whether the value of a setting must not be shown."""
     extra = field.json_schema_extra
     marked = isinstance(extra, dict) and extra.get("secret") is True
     return marked or field.annotation is SecretStr or field.annotation == (SecretStr | None)

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from nexgent.config.section import Section, setting
+from nexgent.config.section import Section, names_of, setting
 from nexgent.shared.addresses import NO_NETWORKS, Networks
 
 MIN_SECRET_LENGTH = 32
@@ -58,6 +58,12 @@ def _http_url(value: str) -> str:
     if parts.port == 0:
         raise ValueError("port 0")
     return value.rstrip("/")
+
+
+def _page_url(value: str) -> str:
+    if urlsplit(value).username is not None:
+        raise ValueError("a login does not belong in a link that everybody sees")
+    return _http_url(value)
 
 
 def _lower(value: object) -> object:
@@ -128,6 +134,7 @@ def _networks(value: str) -> str:
     return ",".join(Networks.parse(value).listed)
 
 
+PageUrl = Annotated[str, BeforeValidator(_stripped), AfterValidator(_page_url)]
 HttpUrl = Annotated[str, BeforeValidator(_stripped), AfterValidator(_http_url)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 _URL = "an address starting with http:// or https://"
@@ -177,6 +184,9 @@ class ServerSettings(Section):
         max_length=2000,
     )
     api_docs: Flag = setting("API_DOCS", default=True, allowed=_FLAG)
+    grafana_url: PageUrl | None = setting(
+        "GRAFANA_URL", default=None, allowed=f"{_URL}, without a login in it"
+    )
     worker_embedded: Flag = setting("WORKER_EMBEDDED", default=True, allowed=_FLAG)
     shutdown_seconds: float = setting(
         "SHUTDOWN_SECONDS",
@@ -390,6 +400,15 @@ class MarketSettings(Section):
         allowed="addresses starting with http:// or https://, separated by commas, or nothing",
         secret=True,
     )
+
+    def addresses(self) -> list[tuple[str, str]]:
+        """Return every address that is set, with the name of its setting: what is called `…_url` or `…_urls` is one, or some."""
+        found = []
+        for field, about in type(self).model_fields.items():
+            value = getattr(self, field) if field.endswith(("_url", "_urls")) else None
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+            found += [(names_of(about)[0], url) for url in text.split(",") if url]
+        return found
 
     @property
     def witness_urls(self) -> tuple[str, ...]:

@@ -65,6 +65,21 @@ class Settings:
     """Live keys by variable name, `WALLET_1` first. Numbers may be missing in between."""
 
     @property
+    def sections(self) -> tuple[Section, ...]:
+        """All sections, in the order of `env.example`."""
+        return (
+            self.server,
+            self.connections,
+            self.logging,
+            self.storage,
+            self.auth,
+            self.limits,
+            self.market,
+            self.prices,
+            self.trading,
+        )
+
+    @property
     def engine_lease_seconds(self) -> float:
         """How long the engine's lease lives without being renewed by the price loop."""
         given = self.trading.engine_lease_seconds
@@ -79,8 +94,8 @@ class Settings:
         What `without` says yes to counts as not set: a process need not know what it has no use for.
         """
         values: dict[str, str | None] = dict(os.environ)
-        if env_file is not None and Path(env_file).is_file():
-            values = {**_file_values(Path(env_file)), **values}
+        if env_file is not None:
+            values = {**file_values(Path(env_file)), **values}
         return cls.from_values(
             {
                 name: value
@@ -150,7 +165,10 @@ def _of(sections: Mapping[type[Section], Section], kind: type[_S]) -> _S:
     return section
 
 
-def _file_values(path: Path) -> dict[str, str | None]:
+def file_values(path: Path) -> dict[str, str | None]:
+    """Return what a file sets; nothing when there is none. Raises `SettingsError` when it cannot be read."""
+    if not path.is_file():
+        return {}
     try:
         return dotenv_values(path, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
+
+import structlog
+
+log = structlog.get_logger(__name__)
 
 
 class Verdict(StrEnum):
@@ -22,3 +27,15 @@ class Finding:
     verdict: Verdict
     found: str
     advice: str = ""
+
+
+async def looked_at(name: str, check: Awaitable[Finding]) -> Finding:
+    """Return what a check found. An error that nobody expected is a finding as well: the others are shown all the same."""
+    try:
+        return await check
+    except Exception as error:
+        log.debug("check.failed", check=name, exc_info=True)
+        found = f"could not be looked at: {type(error).__name__}"
+        return Finding(
+            name, Verdict.FAIL, found, "The same command with LOG_LEVEL=debug shows where it ended"
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -114,6 +115,26 @@ async def keep_running(
         await asyncio.sleep(pause_seconds)
 
 
+async def cancel_all(
+    tasks: Iterable[asyncio.Future[Any]], *, again_seconds: float = 10.0, longest_seconds: float | None = None
+) -> None:
+    """Cancel tasks and wait until all have ended, however they do; at most `longest_seconds` where that is given.
+
+    Libraries lose a cancellation now and then: a timeout of theirs that ends at the same moment takes it for its own. Who goes on
+    regardless is cancelled again, or a service that is asked to stop would wait for ever.
+    """
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + longest_seconds if longest_seconds is not None else math.inf
+    waiting = set(tasks)
+    while waiting and (left := latest - loop.time()) > 0:
+        for task in waiting:
+            task.cancel()
+        ended, waiting = await asyncio.wait(waiting, timeout=min(again_seconds, left))
+        for task in ended:
+            if not task.cancelled():
+                task.exception()
+
+
 async def end_of_burst(more: asyncio.Event, *, quiet_seconds: float, longest_seconds: float) -> None:
     """Return when `more`, which every arrival sets, has stayed clear for a while, or after the longest wait; it is clear then.
 
@@ -187,11 +208,8 @@ class TaskSet:
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while self._tasks and (remaining := deadline - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(set(self._tasks), timeout=remaining)
-        left = list(self._tasks)
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.gather(*left, return_exceptions=True)
+        left = set(self._tasks)
+        await cancel_all(left)
         return len(left)
 
 

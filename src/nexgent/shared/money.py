@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import decimal
 from decimal import Decimal
+from functools import lru_cache
 
 from nexgent.shared.types import TokenAddress
 
@@ -29,9 +30,18 @@ def install_decimal_context() -> None:
     decimal.setcontext(decimal.Context(prec=PRECISION, rounding=decimal.ROUND_HALF_EVEN))
 
 
+@lru_cache(maxsize=1024)
 def from_raw(amount_raw: int, decimals: int) -> Decimal:
-    """Return base units as human units, exactly: 1_500_000_000 with 9 decimals is 1.5."""
-    return CONTEXT.multiply(Decimal(amount_raw), _SCALE[decimals]) if decimals else Decimal(amount_raw)
+    """Return base units as human units, exactly: 1_500_000_000 with 9 decimals is 1.5.
+
+    The amounts of one trade are asked for a dozen times, and those of a burst are mostly the same.
+    """
+    # Nought times a scale is `0E-9`, which every encoder would have to spell out.
+    return (
+        CONTEXT.multiply(Decimal(amount_raw), _SCALE[decimals])
+        if decimals and amount_raw
+        else Decimal(amount_raw)
+    )
 
 
 def to_raw(amount: Decimal, decimals: int) -> int:
@@ -60,6 +70,7 @@ def plain(value: Decimal) -> str:
     return "0" if text in ("", "-0") else text
 
 
+@lru_cache(maxsize=256)
 def unit_price_sol(amount_lamports: int, quantity_raw: int, decimals: int) -> Decimal:
     """Return SOL per token of a swap, or zero when no token moved."""
     if quantity_raw == 0:

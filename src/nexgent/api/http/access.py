@@ -104,7 +104,7 @@ async def authenticate(
         elif name == b"x-api-key":
             api_key = value.decode("latin-1")
     if isinstance(access, Scope):
-        return await services.authenticator.by_token_or_key(
+        return await services.users.authenticator.by_token_or_key(
             authorization, api_key, access, reading=connection["method"] == "GET"
         )
-    return services.authenticator.by_token(authorization)
+    return services.users.authenticator.by_token(authorization)

@@ -58,7 +58,7 @@ def limited(most: int, *, by_key: bool = False, exact: bool = True, counted_as: 
 
 
 def audited(name: str) -> Any:
-    """Declare what a call is called in the audit log. Without it, what writes in a sensitive part is called after its path."""
+    """Declare what a call is called in the audit log. Without it, what writes is called after its path."""
     return Depends(Declared(Action(name)))
 
 
@@ -66,3 +66,4 @@ ONCE_BY_NATURE: Any = Depends(Declared(Repeat.BY_NATURE))
 NOT_KEPT: Any = Depends(Declared(Repeat.NOT_KEPT))
 NOT_STORED: Any = Depends(Declared(Storing.NONE))
 NOT_AUDITED: Any = Depends(Declared(Action("")))
+"""For an endpoint or a whole router: it is written down elsewhere, or is no business of safety."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
@@ -25,10 +25,18 @@ class ApiModel(BaseModel):
     def showing(cls, value: object, **otherwise: Any) -> Self:
         """Return the shape of a value of ours that has its fields under the same names, but for those that are given.
 
-        Nothing is validated: the value is ours, and a contract test holds every answer against its shape.
+        Nothing is validated: the value is ours, and a contract test holds every answer against its shape. It is what
+        `model_construct` makes of the same fields, which looks at aliases and defaults of each and takes three times as long:
+        long lists are made of nothing else.
         """
-        shown: Any = {name: getattr(value, name) for name in cls.__pydantic_fields__ if name not in otherwise}
-        return cast("Self", cls.model_construct(**shown, **otherwise))
+        names = cls.__pydantic_fields__
+        shown = cls.__new__(cls)
+        fields = {name: otherwise[name] if name in otherwise else getattr(value, name) for name in names}
+        object.__setattr__(shown, "__dict__", fields)
+        object.__setattr__(shown, "__pydantic_fields_set__", set(names))
+        object.__setattr__(shown, "__pydantic_extra__", None)
+        object.__setattr__(shown, "__pydantic_private__", None)
+        return shown
 
 
 class Body(ApiModel):

@@ -79,19 +79,3 @@ TOO_MANY = Refusal(
 )
 UNEXPECTED = Refusal(500, "Internal server error")
 AWAY = Refusal(503, "The database is not available at present; try again shortly", "UNAVAILABLE")
-
-NOT_FOUND = {
-    "agents": "Agent not found",
-    "api-keys": "API key not found",
-    "auth": "Session not found",
-    "balances": "Balance not found",
-    "historical swaps": "Historical swap not found",
-    "positions": "Position not found",
-    "protections": "Agent not found",
-    "signals": "Trading signal not found",
-    "signal webhooks": "Signal webhook not found",
-    "transactions": "Transaction not found",
-    "wallets": "Wallet not found",
-    "webhooks": "Webhook not found",
-}
-"""The text of a 404, by the tag of a resource with ids."""

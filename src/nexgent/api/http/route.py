@@ -7,19 +7,18 @@ stands. What differs between endpoints is declared at the endpoint (`access`, `d
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from copy import copy
-from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
-from typing import Any, cast
+from typing import Any
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Body as BodyInfo
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -34,9 +33,9 @@ from nexgent.api.http.problems import invalid_request
 from nexgent.api.http.requests import ApiRequest, check_given_once
 from nexgent.api.http.services import get_services
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
-from nexgent.api.rate_limits import EXEMPT_TAGS, Limit
+from nexgent.api.rate_limits import EXEMPT_TAGS, Allowance, Limit
 from nexgent.api.secrets import not_stored, shows_secret
-from nexgent.domain.users.models import Caller, Scope
+from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import InvalidInputError, NexgentError
 
 PREFIX = "/api/v1"
@@ -54,7 +53,8 @@ class ApiRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         # What a body is, `ApiRequest` knows.
         options["strict_content_type"] = False
-        self._handed = _Handed()
+        self._own = endpoint
+        self._handed: dict[str, Callable[[Request], Any]] = {}
         status = options.get("status_code") or 200
         super().__init__(path, _answering(endpoint, status, self._handed), **options)
 
@@ -80,6 +80,18 @@ class ApiRoute(APIRoute):
         return _body_of(self) not in {None, NothingIn}
 
     @property
+    def needs_body(self) -> bool:
+        """Tell whether a request without a body is refused: a missing one is an empty object."""
+        body = _body_of(self)
+        if body is None:
+            return False
+        try:
+            body.model_validate({})
+        except (ValidationError, NexgentError):
+            return True
+        return False
+
+    @property
     def has_shape(self) -> bool:
         """Tell whether the answer is a documented shape."""
         return self.response_model is not None
@@ -98,16 +110,94 @@ class ApiRoute(APIRoute):
         return action
 
     def _declared(self, kind: type[Any], default: Any) -> Any:
-        for one in self.dependencies:
+        # The router's stand before the endpoint's own, which count.
+        for one in reversed(self.dependencies):
             if isinstance(one.dependency, Declared) and isinstance(one.dependency.value, kind):
                 return one.dependency.value
         return default
 
-    def _handler(self) -> _Handler:
+    def get_route_handler(self) -> _Handler:
+        """Return what serves a request of this route."""
+        access = self.access = access_of(self.dependant)
+        call = self._checked(self._way())
+        limit = self.limit = self._declared(Limit, None)
+        repeat = self.repeat = self._declared(Repeat, Repeat.ANSWERED_AGAIN)
+        storing = self._declared(Storing, Storing.ANY)
+        template, unlimited = PREFIX + self.path, self.tag in EXEMPT_TAGS
+        tagged = self.method == "GET" and access is not Access.PUBLIC
+        secret = shows_secret(self.response_model) or storing is Storing.NONE
+        takes_key, by_nature = self.takes_key, repeat is Repeat.BY_NATURE
+
+        async def serve(request: Request) -> Response:
+            scope = request.scope
+            scope["route_template"] = template
+            services: ApiServices = request.app.state.services
+            own, limits = ApiRequest(scope, request.receive), services.rate_limits
+            limited = limits.enabled and not unlimited
+            allowance: Allowance | None = None
+            try:
+                # Before anything is checked: guessing tokens costs as much as using one.
+                if limited and (here := limits.of_address(request)).exceeded:
+                    return here.refusal()
+                caller = scope[CALLER_KEY] = await authenticate(scope, services, access)
+                if limited:
+                    allowance = (
+                        await limits.of_endpoint(request, caller, limit)
+                        if limit is not None
+                        else limits.of_caller(request, caller)
+                    )
+                    if allowance.exceeded:
+                        return allowance.refusal()
+                key = request.headers.get(IDEMPOTENCY_HEADER) if takes_key else None
+                if key is not None and caller is not None:
+                    response = await services.idempotency.run(
+                        own, key, caller.user_id, partial(call, own), once_by_nature=by_nature
+                    )
+                else:
+                    try:
+                        response = await call(own)
+                    except NexgentError as error:
+                        response = error_response(error)
+            except NexgentError as error:
+                return error_response(error)
+            except ClientDisconnect:
+                return Response(status_code=499)
+            if tagged:
+                response = with_etag(own, response)
+            if secret:
+                response = not_stored(response)
+            return allowance.mark(response) if allowance is not None else response
+
+        return serve
+
+    def _checked(self, way: _Handler) -> _Handler:
+        """Return a way to the endpoint that raises nothing but `NexgentError` for what is wrong with a request."""
+        body, queried = _body_of(self), bool(self.dependant.query_params)
+
+        async def call(request: Request) -> Response:
+            check_texts(request)
+            if queried:
+                check_given_once(request)
+            try:
+                return await way(request)
+            except RequestValidationError as error:
+                refused: NexgentError = invalid_request(error.errors(), body)
+                _let_go(error)
+            except InvalidInputError as error:
+                refused = error
+                _let_go(error)
+            try:
+                raise refused
+            finally:
+                del refused
+
+        return call
+
+    def _way(self) -> _Handler:
         """Return FastAPI's way of calling the endpoint, without what it need not resolve.
 
-        The caller and the services are handed over directly, and what only tells the route something is left out: each costs
-        FastAPI 15 to 20 µs a request, as much as all of our own work on a signal.
+        The request, the caller and the services are handed over directly, and what only tells the route something is left out:
+        each costs FastAPI 15 to 20 µs a request, as much as all of our own work on a signal.
         """
         complete, lean, kept = self.dependant, copy(self.dependant), []
         for one in complete.dependencies:
@@ -117,85 +207,37 @@ class ApiRoute(APIRoute):
             if direct is None or one.name is None:
                 kept.append(one)
             else:
-                self._handed.values[one.name] = direct
+                self._handed[one.name] = direct
         lean.dependencies = kept
-        lean.request_param_name = self._handed.request = lean.request_param_name or _REQUEST
+        if lean.request_param_name is not None:
+            self._handed[lean.request_param_name] = _itself
+        lean.request_param_name = _REQUEST
         if _only_a_body(lean):
-            return _direct(lean, self.body_field)
+            return self._short_way()
         self.dependant = lean
         try:
             return super().get_route_handler()
         finally:
             self.dependant = complete
 
-    def get_route_handler(self) -> _Handler:
-        """Return what serves a request of this route."""
-        access = self.access = access_of(self.dependant)
-        inner = self._handler()
-        limit = self.limit = self._declared(Limit, None)
-        repeat = self.repeat = self._declared(Repeat, Repeat.ANSWERED_AGAIN)
-        storing = self._declared(Storing, Storing.ANY)
-        template, unlimited = PREFIX + self.path, self.tag in EXEMPT_TAGS
-        tagged = self.method == "GET" and access is not Access.PUBLIC
-        secret = shows_secret(self.response_model) or storing is Storing.NONE
-        takes_key, by_nature = self.takes_key, repeat is Repeat.BY_NATURE
-        body, queried = _body_of(self), bool(self.dependant.query_params)
+    def _short_way(self) -> _Handler:
+        """Return a way to an endpoint of at most a body that does what FastAPI's does: the same validation, errors and call.
 
-        async def call(request: Request) -> Response:
-            """Run the endpoint. Raises `NexgentError`, also for what is wrong with the request."""
-            check_texts(request)
-            if queried:
-                check_given_once(request)
-            return await _checked(inner, request, body)
+        FastAPI looks for every kind of parameter each time. In a profile that was a sixth of the CPU of `POST /trading-signals`,
+        which had lost a quarter of its requests a second to FastAPI's way, and with them its promise of 2 000.
+        """
+        endpoint, handed, done = self._own, tuple(self._handed.items()), self.done
+        body: Any = self.body_field
 
-        async def answer(request: Request) -> Response:
-            try:
-                response = await call(request)
-            except NexgentError as error:
-                return error_response(error)
-            return with_etag(request, response) if tagged else response
+        async def run(request: Request) -> Response:
+            values = {name: direct(request) for name, direct in handed}
+            if body is not None:
+                values[body.name], errors = body.validate(await request.json(), {}, loc=("body",))
+                if errors:
+                    raise RequestValidationError(errors)
+            return _written(await endpoint(**values), done)
 
-        async def once(request: Request, services: ApiServices, caller: Caller | None) -> Response:
-            response = await once_or_again(request, services, caller)
-            return not_stored(response) if secret else response
-
-        async def once_or_again(request: Request, services: ApiServices, caller: Caller | None) -> Response:
-            key = request.headers.get(IDEMPOTENCY_HEADER) if takes_key else None
-            if key is None or caller is None:
-                return await answer(request)
-            return await services.idempotency.run(
-                request, key, caller.user_id, lambda: call(request), once_by_nature=by_nature
-            )
-
-        async def serve(request: Request) -> Response:
-            scope = request.scope
-            scope["route_template"] = template
-            services: ApiServices = request.app.state.services
-            limits = services.rate_limits
-            own = ApiRequest(scope, request.receive)
-            try:
-                if unlimited or not limits.enabled:
-                    caller = scope[CALLER_KEY] = await authenticate(scope, services, access)
-                    return await once(own, services, caller)
-                # Before anything is checked: guessing tokens costs as much as using one.
-                here = limits.of_address(request)
-                if here.exceeded:
-                    return here.refusal()
-                caller = scope[CALLER_KEY] = await authenticate(scope, services, access)
-                allowance = (
-                    await limits.of_endpoint(request, caller, limit)
-                    if limit is not None
-                    else limits.of_caller(request, caller)
-                )
-                if allowance.exceeded:
-                    return allowance.refusal()
-                return allowance.mark(await once(own, services, caller))
-            except NexgentError as error:
-                return error_response(error)
-            except ClientDisconnect:
-                return Response(status_code=499)
-
-        return serve
+        return run
 
 
 def _only_a_body(dependant: Dependant) -> bool:
@@ -220,46 +262,6 @@ def _only_a_body(dependant: Dependant) -> bool:
     )
 
 
-def _direct(dependant: Dependant, body: Any) -> _Handler:
-    """Return a handler that does for such an endpoint what FastAPI's does: the same validation, errors and call.
-
-    FastAPI looks for every kind of parameter each time. In a profile that was a sixth of the CPU of `POST /trading-signals`,
-    which had lost a quarter of its requests a second to FastAPI's way, and with them its promise of 2 000.
-    """
-    endpoint = cast("Callable[..., Awaitable[Response]]", dependant.call)
-    name = cast("str", dependant.request_param_name)
-    if body is None:
-
-        async def call(request: Request) -> Response:
-            return await endpoint(**{name: request})
-
-        return call
-
-    async def call_with_body(request: Request) -> Response:
-        parsed, errors = body.validate(await request.json(), {}, loc=("body",))
-        if errors:
-            raise RequestValidationError(errors)
-        return await endpoint(**{name: request, body.name: parsed})
-
-    return call_with_body
-
-
-async def _checked(inner: _Handler, request: Request, body: type[Body] | None) -> Response:
-    """Run FastAPI's part. Raises `NexgentError`, also for what is wrong with the request."""
-    try:
-        return await inner(request)
-    except RequestValidationError as error:
-        refused: NexgentError = invalid_request(error.errors(), body)
-        _let_go(error)
-    except InvalidInputError as error:
-        refused = error
-        _let_go(error)
-    try:
-        raise refused
-    finally:
-        del refused
-
-
 def _let_go(error: BaseException) -> None:
     """Break the circle of an error, its traceback and the frames that hold both and the body.
 
@@ -277,6 +279,10 @@ def _body_of(route: APIRoute) -> type[Body] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Body) else None
 
 
+def _itself(request: Request) -> Request:
+    return request
+
+
 _REQUEST = "nexgent_request"
 _DIRECT: dict[Any, Callable[[Request], Any]] = {
     CallerFrom: lambda request: request.scope[CALLER_KEY],
@@ -284,31 +290,28 @@ _DIRECT: dict[Any, Callable[[Request], Any]] = {
 }
 
 
-@dataclass(slots=True)
-class _Handed:
-    """What an endpoint is given of the request directly, and the name of the request among its parameters."""
-
-    request: str = _REQUEST
-    values: dict[str, Callable[[Request], Any]] = field(default_factory=dict)
-
-
-def _answering(endpoint: Callable[..., Any], status: int, handed: _Handed) -> Callable[..., Awaitable[Any]]:
-    """Return an endpoint whose models are written by our encoder: once, exactly, and only what was given."""
+def _answering(
+    endpoint: Callable[..., Any], status: int, handed: Mapping[str, Callable[[Request], Any]]
+) -> Callable[..., Awaitable[Response]]:
+    """Return an endpoint as FastAPI's way calls it: what is handed over directly is added, models are written by our encoder."""
     assert iscoroutinefunction(endpoint), f"{endpoint.__name__} must be a coroutine"
 
     @wraps(endpoint)
-    async def run(**values: Any) -> Any:
-        request: Any = values.get(handed.request)
-        values.pop(_REQUEST, None)
-        for name, direct in handed.values.items():
-            # On FastAPI's own way to an included route all is there already.
-            if name not in values:
-                values[name] = direct(request)
-        answer = await endpoint(**values)
-        if isinstance(answer, BaseModel):
-            return json_response(dumped(answer), status)
-        if isinstance(answer, list):
-            return json_response([dumped(one) for one in answer], status)
-        return answer
+    async def run(**values: Any) -> Response:
+        request = values.pop(_REQUEST, None)
+        # A route that was included in the application has another around it, which has added everything.
+        if request is not None:
+            values.update({name: direct(request) for name, direct in handed.items()})
+        return _written(await endpoint(**values), status)
 
     return run
+
+
+def _written(answer: Any, status: int) -> Response:
+    """Return an endpoint's answer as bytes: models once, exactly, and only what was given."""
+    if isinstance(answer, BaseModel):
+        return json_response(dumped(answer), status)
+    if isinstance(answer, list):
+        return json_response([dumped(one) for one in answer], status)
+    response: Response = answer
+    return response

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
@@ -18,6 +19,20 @@ async def get_services(request: Request) -> ApiServices:
 
 
 Services = Annotated[ApiServices, Depends(get_services)]
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+
+
+async def recorded(
+    services: ApiServices, get: Callable[[Key], Awaitable[Row | None]], key: Key, missing: type[NotFoundError]
+) -> Row:
+    """Return a record once the tables have all that was answered before. Raises `missing`, `UnavailableError`."""
+    await services.projections.caught_up()
+    row = await get(key)
+    if row is None:
+        raise missing
+    return row
 
 
 async def check_signal(services: ApiServices, signal_id: SignalId | None, user_id: UserId) -> None:

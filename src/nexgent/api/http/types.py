@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -343,9 +343,16 @@ class GivenNumber:
     """Reads an exact number in a body, given as a JSON number or a numeric text, kept with the 18 places that are stored."""
 
     def __init__(
-        self, *, below: Decimal, least: Decimal | None = None, more_than: Decimal | None = None
+        self,
+        *,
+        below: Decimal,
+        or_equal: bool = False,
+        least: Decimal | None = None,
+        more_than: Decimal | None = None,
     ) -> None:
+        """`or_equal` allows `below` itself."""
         self._below = below
+        self._or_equal = or_equal
         self._least = least
         self._more_than = more_than
 
@@ -353,12 +360,22 @@ class GivenNumber:
         number = fields.parse_decimal(value, name)
         if self._least is not None and number < self._least:
             raise InvalidInputError(f"Invalid {name}: it must not be less than {self._least}")
-        if abs(number) >= self._below:
-            raise InvalidInputError(f"Invalid {name}: it must be less than {self._below:f}")
-        stored = number.quantize(_STORED, context=CONTEXT)
+        try:
+            stored = None if self._is_over(number) else number.quantize(_STORED, context=CONTEXT)
+        except InvalidOperation:
+            # Just below a limit of as many digits as there is room for, and rounded to it.
+            stored = None
+        if stored is None or self._is_over(stored):
+            allowed = "not be greater" if self._or_equal else "be less"
+            raise InvalidInputError(f"Invalid {name}: it must {allowed} than {self._below:f}")
         if self._more_than is not None and stored <= self._more_than:
             raise InvalidInputError(f"Invalid {name}: it must be greater than {self._more_than}")
         return stored
+
+    def _is_over(self, number: Decimal) -> bool:
+        # Without rounding, as `abs` has it.
+        size = number.copy_abs()
+        return size > self._below or (size == self._below and not self._or_equal)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return _reader(self._read).__get_pydantic_core_schema__(source, handler)
@@ -366,7 +383,10 @@ class GivenNumber:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        number: dict[str, Any] = {"type": "number", "exclusiveMaximum": float(self._below)}
+        number: dict[str, Any] = {
+            "type": "number",
+            "maximum" if self._or_equal else "exclusiveMaximum": float(self._below),
+        }
         if self._more_than is not None:
             number["exclusiveMinimum"] = float(self._more_than)
         else:

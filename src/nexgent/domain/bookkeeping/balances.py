@@ -15,7 +15,7 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.shared.errors import InvalidInputError, UnavailableError
 from nexgent.shared.money import MAX_RAW, from_raw, to_raw
-from nexgent.shared.types import UserId, WalletAddress
+from nexgent.shared.types import TokenAddress, UserId, WalletAddress
 
 BY_HAND = "set by hand"
 
@@ -28,17 +28,22 @@ class BalanceFinder:
         self._ledger = ledger
         self._empty = empty
 
-    async def of_agent(self, agent: Agent, only: WalletAddress | None = None) -> list[OwnedBalance]:
-        """Return the balances of an agent's wallets, or of one of them, last changed first.
+    async def of_agent(
+        self, agent: Agent, only: WalletAddress | None = None, *, held: bool = False
+    ) -> list[OwnedBalance]:
+        """Return the balances of an agent's wallets, or of one of them, last changed first; with `held` none that is empty.
 
         While the tables cannot be read, empty ones may be missing. Raises `JournalUnavailableError`.
         """
         wallets = [wallet.address for wallet in agent.wallets if only is None or wallet.address == only]
-        found: dict[UUID, OwnedBalance] = {}
-        with suppress(UnavailableError):
-            found = {owned.id: owned for owned in await self._empty.of_wallets(wallets)}
+        # By what their ids are hashes of: these take a tenth of the time of a long list.
+        found: dict[tuple[WalletAddress, TokenAddress], OwnedBalance] = {}
+        if not held:
+            with suppress(UnavailableError):
+                found = {_place(owned): owned for owned in await self._empty.of_wallets(wallets)}
         for wallet in wallets:
-            found |= {owned.id: owned for owned in await self._held(wallet)}
+            known = await self._held(wallet)
+            found |= {_place(owned): owned for owned in known if owned.balance.amount_raw or not held}
         return sorted(
             found.values(), key=lambda owned: (owned.balance.updated_at, owned.balance.mint), reverse=True
         )
@@ -65,6 +70,10 @@ class BalanceFinder:
         except UnknownWalletError:
             return []
         return [OwnedBalance(state.agent_id, wallet, balance) for balance in state.balances.values()]
+
+
+def _place(owned: OwnedBalance) -> tuple[WalletAddress, TokenAddress]:
+    return owned.wallet_address, owned.balance.mint
 
 
 def balance_now(state: WalletState, found: OwnedBalance) -> Balance:

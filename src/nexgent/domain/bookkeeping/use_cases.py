@@ -12,6 +12,7 @@ from nexgent.domain.bookkeeping.edit_closed_trade import EditClosedTrade
 from nexgent.domain.bookkeeping.edit_transaction import EditTransaction
 from nexgent.domain.bookkeeping.ports import EmptyBalances, HandEntries
 from nexgent.domain.bookkeeping.record_closed_trade import RecordClosedTrade
+from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.remove_balance import RemoveBalance
 from nexgent.domain.bookkeeping.remove_closed_trade import RemoveClosedTrade
 from nexgent.domain.bookkeeping.remove_transaction import RemoveTransaction
@@ -31,6 +32,7 @@ class Bookkeeping:
     create_balance: CreateBalance
     update_balance: UpdateBalance
     remove_balance: RemoveBalance
+    record_transaction: RecordTransaction
     edit_transaction: EditTransaction
     remove_transaction: RemoveTransaction
     record_closed_trade: RecordClosedTrade
@@ -58,6 +60,7 @@ def bookkeeping(
         create_balance=CreateBalance(ledger=ledger, decimals=decimals, empty=empty_balances),
         update_balance=UpdateBalance(ledger=ledger, finder=finder),
         remove_balance=RemoveBalance(ledger=ledger, finder=finder, projections=projections),
+        record_transaction=RecordTransaction(ledger=ledger, decimals=decimals),
         edit_transaction=EditTransaction(ledger=ledger, booked=booked, decimals=decimals),
         remove_transaction=RemoveTransaction(ledger=ledger, booked=booked),
         record_closed_trade=RecordClosedTrade(ledger=ledger, references=references),

@@ -39,7 +39,7 @@ from nexgent.domain.ledger.ports import Journal, JournalConflictError
 from nexgent.domain.ledger.state import WalletState, apply
 from nexgent.domain.positions.models import Position
 from nexgent.shared.clock import Clock
-from nexgent.shared.errors import UnavailableError
+from nexgent.shared.errors import NexgentError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import EntryId, PositionId, WalletAddress
@@ -83,7 +83,7 @@ class Ledger:
         self._streams: dict[WalletAddress, _Stream] = {}
         # Wallets that may have something to finish. Whoever asks for them sorts out those that are done.
         self._unfinished: set[WalletAddress] = set()
-        self._staged: dict[EntryId, Entry] = {}
+        self._staged: list[Entry] = []
         self._outcomes: dict[EntryId, asyncio.Future[None]] = {}
         self._appending = asyncio.Lock()
         self._begun = False
@@ -226,7 +226,7 @@ class Ledger:
         stream.head = apply(stream.head, entry)
         if isinstance(body, TradeIntended | ExitAsked):
             self._unfinished.add(wallet)
-        self._staged[entry.id] = entry
+        self._staged.append(entry)
         self._outcomes[entry.id] = asyncio.get_running_loop().create_future()
         return entry
 
@@ -251,15 +251,16 @@ class Ledger:
             if entry.id in failures:
                 raise failures[entry.id]
 
-    async def commit_each(self, entries: Sequence[Entry]) -> dict[EntryId, Exception]:
+    async def commit_each(self, entries: Sequence[Entry]) -> dict[EntryId, NexgentError]:
         """Commit a burst; return what failed, by entry."""
         outcomes = [(entry.id, self._outcomes[entry.id]) for entry in entries if entry.id in self._outcomes]
         self.begin()
-        failures: dict[EntryId, Exception] = {}
+        failures: dict[EntryId, NexgentError] = {}
         try:
             for entry_id, outcome in outcomes:
                 try:
-                    await asyncio.shield(outcome)
+                    # What was written together is done together: a shield for each would be as many futures and turns.
+                    await (outcome if outcome.done() else asyncio.shield(outcome))
                 except (StaleWalletError, JournalUnavailableError) as error:
                     failures[entry_id] = error
         finally:
@@ -272,8 +273,8 @@ class Ledger:
 
         What is being written is waited for. Whoever waits for the rest hears `NotTheEngineError`.
         """
-        void, self._staged = self._staged, {}
-        for entry in void.values():
+        void, self._staged = self._staged, []
+        for entry in void:
             if (stream := self._streams.get(entry.wallet_address)) is not None:
                 stream.take_back()
             outcome = self._outcomes.get(entry.id)
@@ -300,9 +301,7 @@ class Ledger:
         try:
             async with self._appending:
                 while self._staged:
-                    batch = list(self._staged.values())[:MAX_GROUP]
-                    for entry in batch:
-                        del self._staged[entry.id]
+                    batch, self._staged = self._staged[:MAX_GROUP], self._staged[MAX_GROUP:]
                     await self._append(batch)
         finally:
             self._begun = False
@@ -351,9 +350,8 @@ class Ledger:
             if (stream := self._streams.get(wallet)) is not None:
                 stream.take_back()
                 known[wallet] = stream.durable
-        void = [entry for entry in self._staged.values() if entry.wallet_address in wallets]
-        for entry in void:
-            del self._staged[entry.id]
+        void = [entry for entry in self._staged if entry.wallet_address in wallets]
+        self._staged = [entry for entry in self._staged if entry.wallet_address not in wallets]
         log.warning(
             "ledger.append_rejected", entries=len(batch), wallets=len(wallets), error=type(error).__name__
         )
@@ -407,7 +405,7 @@ class Ledger:
             async with self._appending:
                 if self._outages != outages:
                     raise JournalUnavailableError
-                if not any(entry.wallet_address in wanted for entry in self._staged.values()):
+                if not any(entry.wallet_address in wanted for entry in self._staged):
                     await self._reload(wallets)
                     return
             self.begin()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from nexgent.domain.ledger.errors import LedgerInvariantError
 from nexgent.domain.ledger.models import (
@@ -36,6 +36,8 @@ from nexgent.domain.ledger.postings import Token
 from nexgent.domain.positions.models import Position
 from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 EMPTY_FOR = timedelta(minutes=1)
 """So long a balance of zero stays in the state: nodes and read tables may be behind by seconds, not by minutes."""
 
@@ -87,6 +89,9 @@ class WalletState:
 
     def reserved_raw(self, mint: TokenAddress) -> int:
         """Return what open intents have reserved."""
+        # Mostly nothing is under way, and asking that of nothing takes as long as of something.
+        if not self.intents:
+            return 0
         return sum(
             open_intent.intent.reserved_raw
             for open_intent in self.intents.values()
@@ -111,11 +116,14 @@ class WalletState:
 
     def position_of(self, token: TokenAddress) -> Position | None:
         """Return the open position in a token."""
-        return next((p for p in self.positions.values() if p.token_address == token), None)
+        for position in self.positions.values():
+            if position.token_address == token:
+                return position
+        return None
 
     def is_buying(self, token: TokenAddress) -> bool:
         """Tell whether a purchase that would open a position in the token is under way."""
-        return any(
+        return bool(self.intents) and any(
             o.intent.token_address == token and o.intent.kind is TradeKind.PURCHASE
             for o in self.intents.values()
         )
@@ -127,6 +135,8 @@ class WalletState:
     @property
     def opening_count(self) -> int:
         """How many purchases that would open a position are under way."""
+        if not self.intents:
+            return 0
         return sum(1 for o in self.intents.values() if o.intent.kind is TradeKind.PURCHASE)
 
 
@@ -162,13 +172,14 @@ def apply(state: WalletState, entry: Entry) -> WalletState:
             intents = {**intents, intent_id: replace(current, submission=submission)}
         case TradeSettled():
             _open(state, body.intent_id)
-            intents = {key: value for key, value in intents.items() if key != body.intent_id}
-            positions = {key: value for key, value in positions.items() if key != body.position_id}
+            intents = _left_of(intents, body.intent_id)
             if body.position is not None:
                 positions = {**positions, body.position_id: body.position}
+            else:
+                positions = _left_of(positions, body.position_id)
         case TradeFailed() | TradeExpired() | RentReclaimed():
             _open(state, body.intent_id)
-            intents = {key: value for key, value in intents.items() if key != body.intent_id}
+            intents = _left_of(intents, body.intent_id)
         case ExitAsked(position):
             if position.id not in positions:
                 raise LedgerInvariantError(f"position {position.id} is not open and cannot be left")
@@ -193,6 +204,13 @@ def apply(state: WalletState, entry: Entry) -> WalletState:
         case _:
             assert_never(body)
     return WalletState(state.wallet_address, state.agent_id, entry.seq, balances, intents, positions)
+
+
+def _left_of(known: Mapping[_K, _V], gone: _K) -> dict[_K, _V]:
+    """Return all but one. A copy of a dictionary hashes nothing, and ids take long to hash."""
+    left = dict(known)
+    left.pop(gone, None)
+    return left
 
 
 def _open(state: WalletState, intent_id: IntentId) -> OpenIntent:
@@ -227,7 +245,7 @@ def _without(
         raise LedgerInvariantError(f"{mint} of {state.wallet_address} is not empty and cannot be removed")
     if state.bound_raw(mint) > 0:
         raise LedgerInvariantError(f"{mint} of {state.wallet_address} is in use and cannot be removed")
-    return {key: value for key, value in balances.items() if key != mint}
+    return _left_of(balances, mint)
 
 
 def _post(state: WalletState, entry: Entry) -> Mapping[TokenAddress, Balance]:

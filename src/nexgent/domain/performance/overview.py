@@ -78,7 +78,7 @@ class DescribeOverview:
             "30d": now - _LENGTHS["30d"],
             "all": None,
         }
-        periods = await self._queries.totals_by_period([agent.id for agent in agents], mode, starts)
+        periods = await self._queries.totals_by_period(user_id, mode, starts)
         whole = next((one for one in periods if one.period == "all"), None)
         closed = (
             ClosedTradeTotals(whole.count, whole.wins, whole.profit_loss_sol)
@@ -94,18 +94,17 @@ class DescribeOverview:
 
         A wallet without a snapshot of an hour counts with its last one of two days. Raises `UnavailableError`.
         """
-        agents = [agent.id for agent in self._directory.each_of_user(user_id)]
         until = hour_of(self._clock.now())
         length = _LENGTHS.get(timeframe)
         if length is not None:
-            return await self._queries.equity(agents, mode, until - length, until, HOUR)
-        first = await self._queries.first_snapshot(agents, mode)
+            return await self._queries.equity(user_id, mode, until - length, until, HOUR)
+        first = await self._queries.first_snapshot(user_id, mode)
         if first is None:
             return ()
         midnight = until.replace(hour=0)
         if midnight - first < 2 * _DAY:
-            return await self._queries.equity(agents, mode, first, until, HOUR)
-        return await self._queries.equity(agents, mode, _midnight_after(first), midnight, _DAY)
+            return await self._queries.equity(user_id, mode, first, until, HOUR)
+        return await self._queries.equity(user_id, mode, _midnight_after(first), midnight, _DAY)
 
 
 def _midnight_after(moment: datetime) -> datetime:

@@ -11,7 +11,7 @@ from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import Entry
 from nexgent.domain.performance.models import EquityPoint, PeriodTotals, Snapshot, WalletDue
 from nexgent.domain.performance.summary import ClosedTradeTotals
-from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+from nexgent.shared.types import AgentId, TokenAddress, UserId, WalletAddress
 
 
 class PerformanceQueries(Protocol):
@@ -35,18 +35,18 @@ class OverviewQueries(Protocol):
     """The same over several agents, in one mode. The caller has checked whose they are."""
 
     async def totals_by_period(
-        self, agents: Sequence[AgentId], mode: TradingMode, starts: Mapping[str, datetime | None]
+        self, user_id: UserId, mode: TradingMode, starts: Mapping[str, datetime | None]
     ) -> Sequence[PeriodTotals]:
-        """Return the sums over closed trades since each start, in the order of the starts."""
+        """Return the sums over a user's closed trades since each start, in the order of the starts."""
         ...
 
     async def equity(
-        self, agents: Sequence[AgentId], mode: TradingMode, start: datetime, end: datetime, step: timedelta
+        self, user_id: UserId, mode: TradingMode, start: datetime, end: datetime, step: timedelta
     ) -> Sequence[EquityPoint]:
-        """Return what all wallets were worth at each step, bounds included; steps before the first snapshot are left out."""
+        """Return what a user's wallets were worth together at each step, bounds included, from the first snapshot on."""
         ...
 
-    async def first_snapshot(self, agents: Sequence[AgentId], mode: TradingMode) -> datetime | None:
+    async def first_snapshot(self, user_id: UserId, mode: TradingMode) -> datetime | None:
         """Return the hour of the oldest snapshot."""
         ...
 

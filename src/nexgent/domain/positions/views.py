@@ -12,8 +12,10 @@ from decimal import Decimal
 from functools import lru_cache
 
 from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.shared.json_text import encode_json
 from nexgent.shared.money import CONTEXT, from_raw, sol
 
+REMEMBERED_DOCUMENTS = 1_024
 _ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
 _DOUBLE = decimal.Context(prec=17, rounding=decimal.ROUND_HALF_EVEN)
@@ -26,19 +28,19 @@ def open_position_view(position: Position, trail: PositionTrail) -> dict[str, ob
         updated_at = trail.stop_updated_at
     moon_bag_raw = position.moon_bag_raw
     return {
-        "id": str(position.id),
-        "agentId": str(position.agent_id),
+        "id": position.id,
+        "agentId": position.agent_id,
         "walletAddress": position.wallet_address,
         "tokenAddress": position.token_address,
         "tokenSymbol": position.token_symbol,
-        "purchaseTransactionId": str(position.purchase_transaction_id),
+        "purchaseTransactionId": position.purchase_transaction_id,
         "purchasePrice": _DOUBLE.plus(position.entry_price_sol),
         "purchaseAmount": position.purchased,
         "totalInvestedSol": position.invested_sol,
         "dcaCount": position.dca_count,
         "lastDcaTime": iso_time(position.last_dca_at),
         "lowestPrice": _DOUBLE.plus(trail.lowest_price_sol),
-        "dcaTransactionIds": [str(transaction_id) for transaction_id in position.dca_transaction_ids],
+        "dcaTransactionIds": position.dca_transaction_ids,
         "currentStopLossPercentage": _DOUBLE.plus(trail.stop_loss_pct)
         if trail.stop_loss_pct is not None
         else None,
@@ -47,7 +49,7 @@ def open_position_view(position: Position, trail: PositionTrail) -> dict[str, ob
         "lastStopLossUpdate": iso_time(trail.stop_updated_at),
         "remainingAmount": position.remaining,
         "takeProfitLevelsHit": position.take_profit_levels_hit,
-        "takeProfitTransactionIds": [str(one) for one in position.take_profit_transaction_ids],
+        "takeProfitTransactionIds": position.take_profit_transaction_ids,
         "lastTakeProfitTime": iso_time(position.last_take_profit_at),
         "moonBagActivated": position.moon_bag_activated,
         "moonBagAmount": from_raw(moon_bag_raw, position.decimals) if moon_bag_raw is not None else None,
@@ -57,6 +59,22 @@ def open_position_view(position: Position, trail: PositionTrail) -> dict[str, ob
         "createdAt": iso_time(position.opened_at),
         "updatedAt": iso_time(updated_at),
     }
+
+
+def open_position_json(position: Position, trail: PositionTrail) -> bytes:
+    """Return the view of an open position as JSON. Clients, copies and lists show the same one within a moment."""
+    known = _documents.get((id(position), id(trail)))
+    if known is not None:
+        return known[2]
+    document = encode_json(open_position_view(position, trail))
+    if len(_documents) >= REMEMBERED_DOCUMENTS:
+        del _documents[next(iter(_documents))]
+    # Both are kept with it, so that nothing else gets their place in memory.
+    _documents[id(position), id(trail)] = position, trail, document
+    return document
+
+
+_documents: dict[tuple[int, int], tuple[Position, PositionTrail, bytes]] = {}
 
 
 def enriched_position_view(

@@ -132,10 +132,11 @@ RefusalPlace = tuple[TokenAddress, PriceSource, datetime]
 
 @dataclass(frozen=True, slots=True)
 class SourcesRecorded:
-    """What was heard of sources since the last time: the last word of each in a minute, and refusals with their last moment."""
+    """What was heard of sources since the last time: the last word of each in a minute, and refusals with their last moment
+    and whether they ended then."""
 
     words: dict[SourcePlace, Decimal]
-    refusals: dict[RefusalPlace, tuple[RefusalReason, datetime]]
+    refusals: dict[RefusalPlace, tuple[RefusalReason, datetime, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,13 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class RefusalRow:
-    """A time during which the words of a source were not taken; without an end, that is so still."""
+    """A time during which the words of a source were not taken; without an end, that is so still.
+
+    One that is not over was so at `until`, and somebody has said nothing of it since.
+    """
 
     source: str
     reason: RefusalReason
     since: datetime
     until: datetime | None
+    is_over: bool = False

@@ -80,7 +80,7 @@ class PriceChart:
             return Chart(candles, markers, lines)
         sources = await self._queries.sources(token, resolution, since, until, MOST_POINTS)
         refusals = await self._queries.refusals(token, since, until, MOST_REFUSALS)
-        # What lasts is told again every ten seconds, and written a little later.
+        # What lasts is told again every ten seconds, and written a little later; what has ended is known.
         lasting = self._clock.now() - STILL_SO
         return Chart(
             candles,
@@ -88,7 +88,9 @@ class PriceChart:
             lines,
             sources,
             [
-                replace(one, until=None) if one.until is not None and one.until > lasting else one
+                replace(one, until=None)
+                if not one.is_over and one.until is not None and one.until > lasting
+                else one
                 for one in refusals
             ],
         )

@@ -48,7 +48,7 @@ class SourceRecorder:
             second = int(word.at.timestamp())
             words[word.token_address, word.source, second - second % MINUTE] = _SHOWN.plus(word.price_sol)
         for one in event.refusals:
-            refusals[one.token_address, one.source, one.since] = one.reason, one.until
+            refusals[one.token_address, one.source, one.since] = one.reason, one.until, one.is_over
         _bound(words)
         _bound(refusals)
 

@@ -95,10 +95,14 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A time during which the words of a source about a token were not taken. `until` is when that was so last."""
+    """A time during which the words of a source about a token were not taken.
+
+    `until` is when that was so last, or, when it `is_over`, when the source was believed again.
+    """
 
     token_address: TokenAddress
     source: PriceSource
     reason: RefusalReason
     since: datetime
     until: datetime
+    is_over: bool = False

@@ -13,6 +13,7 @@ from nexgent.domain.prices.models import FetchResult, TokenPrice
 from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.prices.validation import PriceValidator
 from nexgent.shared.clock import Clock
+from nexgent.shared.loops import cancel_all
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
 
@@ -101,10 +102,7 @@ class PricePoller:
 
     async def close(self) -> None:
         """Give up calls under way."""
-        flights = list(self._flights)
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await cancel_all(list(self._flights))
         self._flights.clear()
 
     def _turn(

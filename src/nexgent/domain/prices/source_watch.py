@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nexgent.domain.prices.events import SourcesHeard
@@ -70,13 +70,15 @@ class SourceWatch:
         if reason is RefusalReason.CONTRADICTED and not self._validator.doubtful(token):
             reason = RefusalReason.STRANGER
         if known is not None and _same_kind(known.reason, reason) and (known.lasts or not known.over):
-            known.until, known.over = now, False
+            if known.over:
+                known.over, known.told = False, None
+            known.until = now
             known.times += 1
             if known.reason is RefusalReason.UNCONFIRMED:
                 known.reason = reason
             return
         if known is not None and known.lasts and not (known.over and known.told):
-            self._ended.append(_refusal(token, source, known))
+            self._ended.append(replace(_refusal(token, source, known), is_over=True))
         self._refused[token, source] = _Refused(reason, now, now)
 
     async def tick(self) -> None:
@@ -100,7 +102,7 @@ class SourceWatch:
 
 
 def _refusal(token: TokenAddress, source: PriceSource, one: _Refused) -> Refusal:
-    return Refusal(token, source, one.reason, one.since, one.until)
+    return Refusal(token, source, one.reason, one.since, one.until, one.over)
 
 
 def _same_kind(one: RefusalReason, other: RefusalReason) -> bool:

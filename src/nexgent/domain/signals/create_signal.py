@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from nexgent.domain.signals.errors import DuplicateSignalError
-from nexgent.domain.signals.events import SignalReceived
+from nexgent.domain.signals.events import SignalArrived, SignalReceived
 from nexgent.domain.signals.models import Signal, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.shared.clock import Clock
 
 DUPLICATE_WINDOW_SECONDS = 60
+TURNS_OF_TRADES = 5
+"""So many turns of the event loop it takes until intents and a question for a quote are on their way."""
 
 
 class CreateSignal:
@@ -24,8 +27,12 @@ class CreateSignal:
     async def execute(self, draft: SignalDraft) -> Signal:
         """Return the stored signal. Raises `DuplicateSignalError`, or `UnavailableError` when it cannot be stored."""
         received = self._clock.monotonic()
+        self._publish(SignalArrived(draft))
         signal = await self._store.add(draft, duplicate_window_seconds=DUPLICATE_WINDOW_SECONDS)
         if signal is None:
             raise DuplicateSignalError(DUPLICATE_WINDOW_SECONDS)
         self._publish(SignalReceived(signal, received))
+        # The answer is written while others work: what they have to do is sent first.
+        for _ in range(TURNS_OF_TRADES):
+            await asyncio.sleep(0)
         return signal

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nexgent.domain.signals.models import Signal
+from nexgent.domain.signals.models import Signal, SignalDraft
+
+
+@dataclass(frozen=True, slots=True)
+class SignalArrived:
+    """A signal came in and is about to be stored. Nobody may act on it yet; it may turn out to be a repetition."""
+
+    draft: SignalDraft
 
 
 @dataclass(frozen=True, slots=True)

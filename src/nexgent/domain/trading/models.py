@@ -20,6 +20,8 @@ class QuoteRequest:
     taker: WalletAddress | None = None
     slippage_bps: int | None = None
     priority_fee_lamports: int | None = None
+    only_looked_at: bool = False
+    """Nobody trades at the answer: how it is judged changes nothing for the quotes that are traded at."""
 
     @classmethod
     def of_intent(cls, intent: Intent) -> QuoteRequest:

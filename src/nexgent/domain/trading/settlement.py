@@ -77,6 +77,15 @@ def sale_credit_lamports(fill: Fill) -> int:
     return fill.out_amount_raw - (fill.fees.protocol_fee_lamports or 0) - fill.fees.network_and_rent_lamports
 
 
+def cost_of_part_lamports(position: Position, part_raw: int) -> int:
+    """Return what so many base units of what a position holds had cost, fees included."""
+    return lamports(
+        cost_basis_of_part(
+            sol(position.cost_basis_lamports), position.quantity, from_raw(part_raw, position.decimals)
+        )
+    )
+
+
 def settle_purchase(
     intent: Intent, fill: Fill, context: SettlementContext, *, stop_loss_pct: Decimal | None
 ) -> Settlement:
@@ -223,13 +232,7 @@ def settle_sale(
         closed = close_trade(position, record.id, position.received_lamports + credit, reason, context)
         body = TradeSettled(intent.id, record, position.id, None, closed, reason)
         return Settlement(body, postings)
-    basis_sold = lamports(
-        cost_basis_of_part(
-            sol(position.cost_basis_lamports),
-            position.quantity,
-            from_raw(fill.in_amount_raw, position.decimals),
-        )
-    )
+    basis_sold = cost_of_part_lamports(position, fill.in_amount_raw)
     changed = replace(
         position,
         version=position.version + 1,
@@ -275,11 +278,7 @@ def settle_moved(
         at_cost = position.received_lamports + position.cost_basis_lamports
         closed = close_trade(position, record.id, at_cost, reason, context)
         return Settlement(TradeSettled(intent.id, record, position.id, None, closed, reason), postings)
-    basis = lamports(
-        cost_basis_of_part(
-            sol(position.cost_basis_lamports), position.quantity, from_raw(moved_raw, position.decimals)
-        )
-    )
+    basis = cost_of_part_lamports(position, moved_raw)
     changed = replace(
         position,
         version=position.version + 1,
@@ -366,6 +365,7 @@ def _record(
     sold: tuple[TokenAddress, str, Decimal, Decimal],
     bought: tuple[TokenAddress, str, Decimal, Decimal],
     value_usd: Decimal,
+    is_take_profit: bool = False,
 ) -> TransactionRecord:
     protocol = fill.fees.protocol_fee_lamports
     return TransactionRecord(
@@ -388,6 +388,7 @@ def _record(
         routes_json=fill.routes_json,
         slippage=Decimal(fill.slippage_bps) / HUNDRED,
         price_impact=fill.price_impact_ratio,
+        is_take_profit=is_take_profit,
         transaction_hash=fill.signature,
         swap_payload_json=fill.payload_json,
         protocol_fee_sol=sol(protocol) if protocol is not None else None,
@@ -414,12 +415,12 @@ def _sale_record(
 ) -> TransactionRecord:
     price = unit_price_sol(fill.out_amount_raw, fill.in_amount_raw, context.token_decimals)
     tokens = from_raw(fill.in_amount_raw, context.token_decimals)
-    record = _record(
+    return _record(
         intent,
         fill,
         context,
         sold=(intent.token_address, context.token_symbol, tokens, price),
         bought=(SOL_MINT, SOL_SYMBOL, sol(fill.out_amount_raw), Decimal(1)),
         value_usd=_value_usd(fill, fill.out_amount_raw, context),
+        is_take_profit=is_take_profit,
     )
-    return replace(record, is_take_profit=is_take_profit)

@@ -11,7 +11,7 @@ from nexgent.domain.agents.config_models import SignalsConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.signals.models import Gate, Signal, TokenMetrics
+from nexgent.domain.signals.models import Gate, Signal, SignalDraft, TokenMetrics
 from nexgent.domain.signals.ports import TokenMetricsSource
 from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.orders.purchases import Buyer
@@ -57,6 +57,10 @@ class SignalCandidates:
         """Return the agents whose business a signal is."""
         return list(self._directory.each_of_user(signal.user_id)) if signal.user_id is not None else []
 
+    def takes(self, signal: SignalDraft, agent: Agent) -> bool:
+        """Tell whether an agent's filters let a signal pass; bounds on a token's figures, which have to be asked for, do not."""
+        return self._verdict(signal, agent, None).refusal is None
+
     async def of(self, signal: Signal) -> list[Candidate]:
         """Return all of them, also those that do not act."""
         agents = self.agents(signal)
@@ -90,7 +94,7 @@ class SignalCandidates:
             log.warning("signal.metrics_unavailable", signal_id=signal.id, error=type(error).__name__)
             return None
 
-    def _verdict(self, signal: Signal, agent: Agent, metrics: TokenMetrics | None) -> _Verdict:
+    def _verdict(self, signal: Signal | SignalDraft, agent: Agent, metrics: TokenMetrics | None) -> _Verdict:
         """Hold the signal against what an agent of its user is set to."""
         verdict = evaluate_eligibility(
             EligibilityFacts(

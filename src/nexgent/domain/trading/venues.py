@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import Submission
 from nexgent.domain.trading.errors import UnknownVenueError
-from nexgent.domain.trading.ports import SwapGateway
+from nexgent.domain.trading.models import Fill, Quote
+from nexgent.domain.trading.ports import SwapGateway, fill_from_quote
+from nexgent.domain.trading.rules.simulation_costs import (
+    REFERENCE_COSTS,
+    SimulationCosts,
+    with_simulation_costs,
+)
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import VenueName
 
 
@@ -19,11 +26,18 @@ class Venue:
     name: VenueName
     mode: TradingMode
     gateway: SwapGateway
+    costs: SimulationCosts = REFERENCE_COSTS
+    """What a fill of `gateway` lacks of its quote, on paper; a live one is told by the chain."""
 
     @property
     def live(self) -> bool:
         """Tell whether swaps are signed and sent."""
         return self.mode is TradingMode.LIVE
+
+    def expected(self, quote: Quote) -> Fill:
+        """Return what carrying out a quote now would bring: on paper exactly, for real if the market stands still."""
+        fill = fill_from_quote(quote)
+        return with_simulation_costs(fill, self.costs, buying=quote.request.input_mint == SOL_MINT)
 
 
 class SwapVenues:

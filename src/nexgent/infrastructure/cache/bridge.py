@@ -1,15 +1,17 @@
 """Events between processes, over Redis pub/sub.
 
 Each process hands the events that others need to `on_event`, and `run` publishes on its own bus what the others sent. Pub/sub
-forgets: what is sent while a connection is down is lost. Every message carries a number, so a receiver notices a gap and can
-read everything again.
+forgets: what is sent while a connection is down is lost. Every event has a number, so a receiver notices a gap and can read
+everything again. What a burst leaves goes out together, a message for each run of events on one channel: every process hears
+its own messages as well, and throwing one away takes as long as sending it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -56,6 +58,7 @@ CHANNELS: dict[type[Any], str] = {
     WalletsTouched: "wallets",
     TokenRevoked: "sessions",
 }
+SEVERAL = "several"
 OUTBOX_LIMIT = 20_000
 _REMEMBERED_PLACES = 1_000
 BATCH_SIZE = 100
@@ -66,10 +69,20 @@ LONGEST_PAUSE_SECONDS = 1.0
 
 
 class _Message(msgspec.Struct, array_like=True):
-    """One message: who sent it, its number on its channel, the event's type, the event."""
+    """One message: who sent it, the number of its (first) event on its channel, the event's type, the event.
+
+    Of type `SEVERAL` it holds an array of types and events, numbered one after the other.
+    """
 
     origin: str
     number: int
+    type: str
+    event: msgspec.Raw
+
+
+class _One(msgspec.Struct, array_like=True):
+    """An event among several."""
+
     type: str
     event: msgspec.Raw
 
@@ -88,6 +101,7 @@ def _from_json(wanted: type[Any], value: object) -> object:
 
 _encoder = msgspec.json.Encoder(enc_hook=_to_json)
 _messages = msgspec.json.Decoder(_Message)
+_several = msgspec.json.Decoder(list[_One])
 _events = {kind.__name__: msgspec.json.Decoder(kind, dec_hook=_from_json) for kind in CHANNELS}
 
 
@@ -210,13 +224,13 @@ class EventBridge:
         numbers = dict(self._numbers)
         try:
             pipeline = self._redis.pipeline(transaction=False)
-            for event in events:
-                channel = CHANNELS[type(event)]
-                numbers[channel] = numbers.get(channel, 0) + 1
-                message = _Message(
-                    self._origin, numbers[channel], type(event).__name__, msgspec.Raw(encode_event(event))
+            for channel, run in groupby(events, key=lambda event: CHANNELS[type(event)]):
+                ones = [_One(type(event).__name__, msgspec.Raw(encode_event(event))) for event in run]
+                first = numbers.get(channel, 0) + 1
+                numbers[channel] = first + len(ones) - 1
+                pipeline.publish(
+                    self._keys.channel(channel), _encoder.encode(_message(self._origin, first, ones))
                 )
-                pipeline.publish(self._keys.channel(channel), _encoder.encode(message))
             async with asyncio.timeout(DEADLINE_SECONDS):
                 await pipeline.execute()
         except BaseException:
@@ -232,20 +246,24 @@ class EventBridge:
                 return
             place = (message.origin, name)
             last = self._heard.get(place)
-            if last is not None and message.number <= last:
+            ones = _events_of(message)
+            newest = message.number + len(ones) - 1
+            if last is not None and newest <= last:
                 return
-            event = decode_event(message.type, message.event)
+            known = 0 if last is None else max(0, last + 1 - message.number)
+            events = [decode_event(one.type, one.event) for one in ones[known:]]
         except (msgspec.MsgspecError, KeyError, ValueError) as error:
             log.warning("bridge.unreadable", channel=name, error=type(error).__name__)
             return
         self._heard.pop(place, None)
-        self._heard[place] = message.number
+        self._heard[place] = newest
         if len(self._heard) > _REMEMBERED_PLACES:
             # Each start of a process is an origin of its own: the one that was silent for longest is most likely gone.
             del self._heard[next(iter(self._heard))]
         if last is not None and message.number > last + 1:
             self._gap("missed messages")
-        self._relay(event)
+        for event in events:
+            self._relay(event)
 
     def _relay(self, event: object) -> None:
         if isinstance(event, SignalReceived):
@@ -261,3 +279,15 @@ class EventBridge:
         log.warning("bridge.gap", why=why)
         if self._on_gap is not None:
             self._on_gap()
+
+
+def _message(origin: str, first: int, ones: Sequence[_One]) -> _Message:
+    if len(ones) == 1:
+        return _Message(origin, first, ones[0].type, ones[0].event)
+    return _Message(origin, first, SEVERAL, msgspec.Raw(_encoder.encode(ones)))
+
+
+def _events_of(message: _Message) -> list[_One]:
+    if message.type == SEVERAL:
+        return _several.decode(message.event)
+    return [_One(message.type, message.event)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nexgent.domain.agents.config import TradingConfig, to_json_dict
 from nexgent.domain.ledger.state import Balance
 from nexgent.domain.positions.models import Position, PositionTrail
-from nexgent.domain.positions.views import iso_time, open_position_view
+from nexgent.domain.positions.views import iso_time, open_position_json
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.ids import derived_id
 from nexgent.shared.json_text import encode_json
@@ -15,15 +15,15 @@ from nexgent.shared.types import AgentId, WalletAddress
 
 def encode_position(position: Position, trail: PositionTrail) -> bytes:
     """Return the 27 keys of an open position; decimals as numbers."""
-    return encode_json(open_position_view(position, trail))
+    return open_position_json(position, trail)
 
 
 def encode_balance(agent_id: AgentId, wallet: WalletAddress, balance: Balance) -> bytes:
     """Return a balance; its amount is a string in human units."""
     return encode_json(
         {
-            "id": str(derived_id("balance", wallet, balance.mint)),
-            "agentId": str(agent_id),
+            "id": derived_id("balance", wallet, balance.mint),
+            "agentId": agent_id,
             "walletAddress": wallet,
             "tokenAddress": balance.mint,
             "tokenSymbol": balance.symbol,

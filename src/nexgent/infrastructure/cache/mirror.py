@@ -4,20 +4,23 @@ Listeners only put the event in line. The background task reduces the line to th
 it in one pipeline per batch. What could not be sent waits, newest value per key only. A Redis that was emptied, restarted or
 exchanged is noticed within a second, and filled again from memory.
 
-One process mirrors at a time: the one that runs the engine. Its events are in order, so the newest one is the last.
+One process mirrors at a time: the one that runs the engine. Its events are in order, so the newest one is the last. One that
+stood still, and may have been followed by another engine meanwhile, writes nothing: it looks at its lease before each command,
+and has the database confirm it before it fills a Redis that says it was filled by somebody else.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
 
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.cache.keys import CacheKeys
@@ -26,6 +29,7 @@ from nexgent.infrastructure.cache.mirror_rebuild import fill_redis
 from nexgent.infrastructure.cache.mirror_state import MirrorState
 from nexgent.infrastructure.cache.writes import WriteBatch
 from nexgent.shared.backoff import Backoff
+from nexgent.shared.errors import UnavailableError
 from nexgent.shared.loops import LoopWatch, end_of_burst
 
 log = structlog.get_logger(__name__)
@@ -48,7 +52,8 @@ class RedisMirror:
     """Keeps Redis equal to memory while `run` is running.
 
     `content` returns everything that belongs into Redis at this instant. It is called between events, never in the middle
-    of one.
+    of one. `may_write` tells whether this process is the engine as far as it knows itself; `confirm` asks whoever knows, and
+    raises `NotTheEngineError`, or `UnavailableError` when nobody can say.
     """
 
     def __init__(
@@ -58,7 +63,13 @@ class RedisMirror:
         keys: CacheKeys,
         content: Callable[[], MirrorContent],
         watch: LoopWatch | None = None,
+        may_write: Callable[[], bool] = lambda: True,
+        confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self._may_write = may_write
+        self._confirm = confirm
+        self._held_back = False
+        self._listening = False
         self._watch = watch
         self._redis = redis
         self._keys = keys
@@ -73,7 +84,6 @@ class RedisMirror:
         self._must_rebuild = True
         self._check_due_at = 0.0
         self._reachable = True
-        self._rebuilds = 0
 
     @property
     def in_line(self) -> int:
@@ -81,17 +91,22 @@ class RedisMirror:
         return len(self._inbox) + len(self._state)
 
     @property
-    def rebuilds(self) -> int:
-        """How often Redis was filled from memory."""
-        return self._rebuilds
-
-    @property
     def reachable(self) -> bool:
         """Tell whether the last attempt to talk to Redis succeeded."""
         return self._reachable
 
+    def listen(self) -> None:
+        """Put events in line from now on. Whatever was before comes with the first fill."""
+        self._listening = True
+        self._must_rebuild = True
+
     def on_event(self, event: MirroredEvent) -> None:
-        """Put an event in line. Listens to every type of `MirroredEvent`."""
+        """Put an event in line, unless nobody would write it. Listens to every type of `MirroredEvent`.
+
+        A replica hears thousands of prices a second; kept for the day it becomes the engine they would fill its memory.
+        """
+        if not self._listening:
+            return
         self._inbox.append(event)
         self._awake.set()
         if len(self._inbox) >= INBOX_LIMIT:
@@ -100,6 +115,15 @@ class RedisMirror:
 
     async def run(self) -> None:
         """Write until cancelled, however often Redis goes away."""
+        self.listen()
+        try:
+            await self._run()
+        finally:
+            self._listening = False
+            self._inbox.clear()
+            self._state = MirrorState(self._keys)
+
+    async def _run(self) -> None:
         backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while True:
             stop_if_cancelled()
@@ -113,6 +137,13 @@ class RedisMirror:
                 # Whoever answers next may be another server, or the same one with older data.
                 self._check_due_at = 0.0
                 await backoff.wait()
+            except NotTheEngineError:
+                if not self._held_back:
+                    self._held_back = True
+                    log.warning("mirror.held_back", hint="this process may not be the engine any more")
+                # Should it be the engine after all, somebody else may have written meanwhile.
+                self._must_rebuild = True
+                await asyncio.sleep(LONGEST_PAUSE_SECONDS)
             except Exception as error:
                 # Never leave Redis behind for good: start again from memory.
                 log.exception("mirror.step_failed")
@@ -122,6 +153,7 @@ class RedisMirror:
                 await asyncio.sleep(LONGEST_PAUSE_SECONDS)
             else:
                 backoff.reset()
+                self._held_back = False
                 if self._watch is not None:
                     self._watch.went_well("mirror")
                 if not self._reachable:
@@ -129,7 +161,9 @@ class RedisMirror:
                     log.info("mirror.redis_back")
 
     async def step(self) -> None:
-        """Check Redis when that is due, fill it when that is needed, write what waits. Raises what redis raises."""
+        """Check Redis when that is due, fill it when that is needed, write what waits. Raises what redis raises,
+        `NotTheEngineError` when another process may be the engine.
+        """
         async with self._writing:
             if asyncio.get_running_loop().time() >= self._check_due_at:
                 await self._check()
@@ -143,13 +177,10 @@ class RedisMirror:
         if not self._inbox:
             self._idle.set()
 
-    async def rebuild(self) -> None:
-        """Make Redis equal to memory now. Raises what redis raises."""
-        async with self._writing:
-            await self._rebuild()
-
     async def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything published so far is written; tell whether that happened in time. Needs `run`."""
+        """Wait until everything published while `run` is running is written; tell whether that happened in time."""
+        if not self._listening:
+            return True
         self._idle.clear()
         self._awake.set()
         try:
@@ -211,14 +242,14 @@ class RedisMirror:
 
     async def _rebuild(self) -> None:
         self._must_rebuild = True
+        await self._make_sure()
         content = self._content()
         # Memory is at least as new as every event still in line.
         self._inbox.clear()
         self._state = MirrorState(self._keys)
-        await fill_redis(self._redis, self._keys, content, self._boot_id)
+        await fill_redis(self._redis, self._keys, content, self._boot_id, self._require)
         self._state.knows(content)
         self._must_rebuild = False
-        self._rebuilds += 1
         log.info(
             "mirror.rebuilt",
             agents=len(content.agents),
@@ -227,7 +258,24 @@ class RedisMirror:
             prices=len(content.prices),
         )
 
+    def _require(self) -> None:
+        if not self._may_write():
+            raise NotTheEngineError
+
+    async def _make_sure(self) -> None:
+        self._require()
+        if self._confirm is None:
+            return
+        try:
+            await self._confirm()
+        except NotTheEngineError:
+            raise
+        except UnavailableError:
+            # Our own clock decides: Redis can be filled again while the database is away.
+            log.info("mirror.not_confirmed")
+
     async def _write_batch(self) -> None:
+        self._require()
         batch = WriteBatch()
         taken = self._state.take(BATCH_SIZE, batch)
         try:

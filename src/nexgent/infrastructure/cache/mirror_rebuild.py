@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
@@ -23,15 +24,26 @@ _FINISH = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[
 _DEADLINE_SECONDS = 10.0
 
 
-async def fill_redis(redis: Redis, keys: CacheKeys, content: MirrorContent, boot_id: str) -> None:
+async def fill_redis(
+    redis: Redis,
+    keys: CacheKeys,
+    content: MirrorContent,
+    boot_id: str,
+    require: Callable[[], None] = lambda: None,
+) -> None:
     """Write the content and remove stale keys of the same kinds; sessions, locks and the queue are left alone.
 
     The mark says "filling" at first and is set last, if nobody has taken it away meanwhile: a fill that breaks off half-way,
-    or whose copies were dropped while it went on, is not mistaken for a complete one. Each step has a deadline. Raises what
-    redis raises.
+    or whose copies were dropped while it went on, is not mistaken for a complete one. Each step has a deadline. `require` is
+    called before each and raises what keeps this process from writing. Raises that, and what redis raises.
     """
+
+    async def step(command: Callable[[], Awaitable[T]]) -> T:
+        require()
+        return await _within_deadline(command())
+
     filling = f"{FILLING}{uuid4().hex}"
-    await _within_deadline(redis.set(keys.mirror_boot(), filling))
+    await step(lambda: redis.set(keys.mirror_boot(), filling))
     sets = _sets(keys, content)
     wanted = set(sets)
     for names in _chunks(list(sets)):
@@ -40,14 +52,14 @@ async def fill_redis(redis: Redis, keys: CacheKeys, content: MirrorContent, boot
             pipeline.delete(name)
             if sets[name]:
                 pipeline.sadd(name, *sets[name])
-        await _within_deadline(pipeline.execute())
+        await step(pipeline.execute)
     for values in _values(keys, content):
         wanted.update(values)
-        await _within_deadline(redis.mset(values))
+        await step(partial(redis.mset, values))
     for pattern in keys.mirrored_patterns():
-        await _remove_others(redis, pattern, wanted)
+        await _remove_others(redis, pattern, wanted, require)
     finish = redis.register_script(_FINISH)
-    await _within_deadline(finish(keys=[keys.mirror_boot()], args=[filling, boot_id]))
+    await step(lambda: finish(keys=[keys.mirror_boot()], args=[filling, boot_id]))
 
 
 def _sets(keys: CacheKeys, content: MirrorContent) -> dict[str, set[str]]:
@@ -82,13 +94,15 @@ def _values(keys: CacheKeys, content: MirrorContent) -> Iterator[dict[str, bytes
         yield {keys.price(price.token_address): encode_price(price) for price in prices}
 
 
-async def _remove_others(redis: Redis, pattern: str, wanted: set[str]) -> None:
+async def _remove_others(redis: Redis, pattern: str, wanted: set[str], require: Callable[[], None]) -> None:
     cursor = 0
     while True:
+        require()
         cursor, found = await _within_deadline(redis.scan(cursor, match=pattern, count=1_000))
         names = [name.decode() if isinstance(name, bytes) else name for name in found]
         stale = [name for name in names if name not in wanted]
         if stale:
+            require()
             await _within_deadline(redis.unlink(*stale))
         if cursor == 0:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import assert_never
 
@@ -27,7 +27,9 @@ from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddres
 CONFIRM_AFTER = timedelta(seconds=5)
 _REMEMBERED_CLOSED = 10_000
 _SPARE_PRICES = 100
-"""So many tokens that nobody holds any more keep their price, so that not every sale goes through all of them."""
+"""So many more prices than there were are gone through for those that nobody tells any more, not after every sale."""
+_TOLD_WITHIN = 4 * CONFIRM_AFTER
+"""A token that nobody holds keeps its copy while somebody tells its price: dropped, it would be back with the next poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class MirrorState:
         self._balances: dict[WalletAddress, Mapping[TokenAddress, Balance]] = {}
         self._prices: dict[TokenAddress, TokenPrice] = {}
         self._held: Counter[TokenAddress] = Counter()
+        self._tidy_above = _SPARE_PRICES
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -103,6 +106,7 @@ class MirrorState:
             self._balances[state.wallet_address] = state.balances
         for price in content.prices:
             self._prices[price.token_address] = price
+        self._tidy_above = len(self._prices) + _SPARE_PRICES
 
     def absorb(self, event: MirroredEvent) -> None:
         """Replace older pending values by those of the event."""
@@ -130,12 +134,20 @@ class MirrorState:
 
     def absorb_prices(self, prices: Iterable[TokenPrice]) -> None:
         """Replace older pending prices."""
+        newest: datetime | None = None
         for price in prices:
             self._absorb_price(price)
-        if len(self._prices) > len(self._held) + _SPARE_PRICES:
-            for token in [token for token in self._prices if token not in self._held]:
+            if newest is None or price.observed_at > newest:
+                newest = price.observed_at
+        if newest is not None and len(self._prices) > self._tidy_above:
+            self._drop_untold(newest - _TOLD_WITHIN)
+
+    def _drop_untold(self, since: datetime) -> None:
+        for token, price in list(self._prices.items()):
+            if token not in self._held and price.observed_at < since:
                 del self._prices[token]
                 self._pending["price", token] = _PriceGone(token)
+        self._tidy_above = len(self._prices) + _SPARE_PRICES
 
     def take(self, count: int, batch: WriteBatch) -> Taken:
         """Move the oldest pending values into a batch; return them for `put_back`."""

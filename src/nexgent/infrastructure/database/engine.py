@@ -120,13 +120,18 @@ def normalise_url(database_url: str) -> DatabaseTarget:
     server_settings = {"application_name": query.pop("application_name", "nexgent")}
     schema = query.pop("schema", "public") or "public"
     if schema != "public":
-        server_settings["search_path"] = '"' + schema.replace('"', '""') + '"'
+        server_settings["search_path"] = quoted(schema)
     kwargs["server_settings"] = server_settings
     _take_options(query, kwargs)
     unknown = sorted(set(query) - _IGNORED)
     if unknown:
         raise InvalidDatabaseUrlError(f"DATABASE_URL has unknown parameters: {', '.join(unknown)}")
     return DatabaseTarget(kwargs)
+
+
+def quoted(*names: str) -> str:
+    """Return names as PostgreSQL reads them, whatever is in them, with commas in between."""
+    return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
 def _take_options(query: dict[str, str], kwargs: dict[str, Any]) -> None:
@@ -149,11 +154,13 @@ def _number(name: str, text: str) -> int:
     return int(text)
 
 
-async def first_connection(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
+async def first_connection(
+    database_url: str, *, command_timeout: float | None = COMMAND_TIMEOUT_SECONDS
+) -> asyncpg.Connection[asyncpg.Record]:
     """Connect where nobody has connected before. Raises `DatabaseUnreachableError`, which is for the person who set it up."""
     target = normalise_url(database_url)
     try:
-        return await asyncpg.connect(**target.connect_kwargs)
+        return await asyncpg.connect(**{**target.connect_kwargs, "command_timeout": command_timeout})
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
         problem = "refuses the login; check user and password in DATABASE_URL"
     except asyncpg.InvalidCatalogNameError:

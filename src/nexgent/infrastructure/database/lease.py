@@ -144,6 +144,14 @@ class EngineLease:
         return self._epoch or 0 if self._enabled else 0
 
     @property
+    def in_time(self) -> bool:
+        """Tell whether the lease is enabled and has not ended by this process's own clock, which is never later than theirs.
+
+        For what is asked often and undone easily. A process that stood still learns from it at once that it did.
+        """
+        return self.epoch != 0 and time.monotonic() < self._until
+
+    @property
     def status(self) -> LeaseStatus:
         """What is known of the lease, by this process or from its last look at the row."""
         if self._epoch is not None:

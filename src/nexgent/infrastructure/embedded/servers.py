@@ -19,6 +19,7 @@ from nexgent.infrastructure.embedded.postgres import PostgresServer
 from nexgent.infrastructure.embedded.process import ServerProcess
 from nexgent.infrastructure.embedded.valkey import ValkeyServer
 from nexgent.shared.backoff import Backoff
+from nexgent.shared.loops import cancel_all
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -131,9 +132,7 @@ class EmbeddedServers:
 
     async def stop(self) -> None:
         """Stop the servers in order and give the data folder up. Harmless when repeated."""
-        for task in self._supervisors:
-            task.cancel()
-        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        await cancel_all(self._supervisors)
         self._supervisors = []
         await asyncio.gather(*(server.stop() for server in self._servers()))
         self._postgres = self._valkey = None

@@ -59,9 +59,7 @@ class ExternalLiveMarket:
         """Return what `nexgent doctor` would find of the upstream services and of the clock."""
         async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as http:
             upstreams = Upstreams(self._settings, http)
-            found = await asyncio.gather(
-                upstreams.jupiter(), upstreams.dexscreener(), upstreams.pyth(), upstreams.solana()
-            )
+            found = await upstreams.all()
         return [clock(upstreams.offsets), *found]
 
     async def balance_lamports(self, wallet: WalletAddress) -> int:

@@ -6,12 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from nexgent.shared.loops import cancel_all
+
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
 class SingleFlight(Generic[Key, Value]):
-    """While a call for a key is under way, others with the same key wait for it instead of calling."""
+    """While a call for a key is under way, others with the same key wait for it instead of calling.
+
+    What is kept of an answer, the call keeps: its callers hear of it some turns after it has ended, and whoever asks in one of
+    these begins another call.
+    """
 
     def __init__(self) -> None:
         self._flights: dict[Key, asyncio.Task[Value]] = {}
@@ -30,10 +36,7 @@ class SingleFlight(Generic[Key, Value]):
 
     async def close(self) -> None:
         """Give up calls under way."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await cancel_all(list(self._flights.values()))
 
     def _landed(self, key: Key, flight: asyncio.Task[Value]) -> None:
         self._flights.pop(key, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import httpx
 
 from nexgent.config.sections import MarketSettings
 from nexgent.infrastructure.external.pyth.updates import SOL_USD_FEED_ID
-from nexgent.shared.findings import Finding, Verdict
+from nexgent.shared.findings import Finding, Verdict, looked_at
 from nexgent.shared.money import SOL_MINT
 
 SECONDS = 3.0
@@ -41,6 +41,15 @@ class Upstreams:
         self._market = market
         self._http = http
         self.offsets: dict[str, float] = {}
+
+    async def all(self) -> Sequence[Finding]:
+        """Ask each of them, in the order in which they are shown."""
+        return await asyncio.gather(
+            looked_at("Jupiter", self.jupiter()),
+            looked_at("DexScreener", self.dexscreener()),
+            looked_at("Pyth", self.pyth()),
+            looked_at("Solana RPC", self.solana()),
+        )
 
     async def jupiter(self) -> Finding:
         key = self._market.jupiter_api_key

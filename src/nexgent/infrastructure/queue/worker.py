@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from arq import cron, func
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
-from arq.worker import Worker, create_worker
+from arq.worker import Worker, get_kwargs
 
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.database.projection.projector import Projector
@@ -33,6 +32,7 @@ from nexgent.infrastructure.queue.names import (
     deserialize_job,
     serialize_job,
 )
+from nexgent.shared.loops import cancel_all
 
 if TYPE_CHECKING:
     from arq.typing import WorkerCoroutine
@@ -108,13 +108,27 @@ def worker_settings(
     )
 
 
+class OneOfEachWorker(Worker):
+    """Begins no job that it is at work on already.
+
+    The mark that keeps a job from running twice is taken away by every worker that starts, and fades. arq alone would begin
+    the job again beside itself then, and fail with a `KeyError` when the first of the two ends.
+    """
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Start those of the jobs that are not under way here."""
+        under_way = {job_id for job_id, task in self.tasks.items() if not task.done()}
+        await super().start_jobs([job_id for job_id in job_ids if job_id.decode() not in under_way])
+
+
 async def run_worker(settings: type[Any]) -> None:
     """Run the worker in this loop until cancelled. When arq gives up because of Redis, a new worker takes over."""
     while True:
         stop_if_cancelled()
         # A connection of our own has deadlines, which arq's does not: a Redis that hangs must not stop the worker for good.
         queue = connect_queue(settings.redis_url, waits=True)
-        worker: Worker = create_worker(settings, handle_signals=False, redis_pool=queue)
+        options: dict[str, Any] = {**get_kwargs(settings), "handle_signals": False, "redis_pool": queue}
+        worker = OneOfEachWorker(**options)
         main = asyncio.create_task(worker.async_run(), name="queue.worker")
         try:
             # Waiting for the task, not for its result: being cancelled is not left to arq to pass on.
@@ -135,11 +149,13 @@ async def _close(worker: Worker, queue: ArqRedis, main: asyncio.Task[None]) -> N
     The worker's own `close` would wait for Redis as long as its commands do. A job that is cancelled here rolls back its
     transaction and stays in the queue.
     """
-    await _cancel([task for task in (main, worker.main_task) if task is not None])
+    # A library may swallow the first request, and an error was logged where it happened.
+    own = [task for task in (main, worker.main_task) if task is not None]
+    await cancel_all(own, again_seconds=_PATIENCE_SECONDS, longest_seconds=CLOSE_SECONDS)
     jobs = list(worker.tasks.values())
     if jobs:
         await asyncio.wait(jobs, timeout=CLOSE_SECONDS)
-    await _cancel(jobs)
+    await cancel_all(jobs, again_seconds=_PATIENCE_SECONDS, longest_seconds=CLOSE_SECONDS)
     with contextlib.suppress(*REDIS_OUTAGES):
         async with asyncio.timeout(CLOSE_SECONDS):
             await queue.delete(worker.health_check_key)
@@ -148,14 +164,3 @@ async def _close(worker: Worker, queue: ArqRedis, main: asyncio.Task[None]) -> N
     with contextlib.suppress(*REDIS_OUTAGES):
         async with asyncio.timeout(CLOSE_SECONDS):
             await queue.aclose(close_connection_pool=True)
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """End tasks, asking again when a library swallowed the first request. Their errors were logged where they happened."""
-    running = {task for task in tasks if not task.done()}
-    deadline = asyncio.get_running_loop().time() + CLOSE_SECONDS
-    while running and asyncio.get_running_loop().time() < deadline:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=_PATIENCE_SECONDS)
-    await asyncio.gather(*(task for task in tasks if task.done()), return_exceptions=True)

@@ -73,6 +73,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def look_after(self, now: float) -> None:
         """Do nothing: the endpoint looks after its clients."""
 
+    def write_now(self, frame: bytes) -> bool:
+        """Write a finished frame; tell whether that could be done at once. What could not is for `send`, which waits or raises.
+
+        A burst writes to a thousand clients, and a task, an ASGI message and another look at every byte for each of them take
+        as long as the system call.
+        """
+        if (
+            not self.writable.is_set()
+            or not self.handshake_complete
+            or self.close_sent
+            or self.conn.state is not State.OPEN
+            or self.transport.is_closing()
+        ):
+            return False
+        self.transport.write(frame)
+        return True
+
     def data_received(self, data: bytes) -> None:
         """Take what has come, as far as the budget goes."""
         if not self.handshake_initiated:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.infrastructure.websocket.caller import SocketCaller
+from nexgent.infrastructure.websocket.outbox import Outbox
 from nexgent.shared.types import AgentId, TokenAddress
 
 MAX_FRAMES = 4_096
@@ -39,12 +40,14 @@ FAILED = Closing(1011, "Internal server error")
 
 
 class Client:
-    """Fed by the hub, emptied by the connection's own writer."""
+    """Fed by the hub, emptied through the outbox, or by the connection's own writer while that has to wait."""
 
     __slots__ = (
         "_awake",
         "_bytes",
         "_frames",
+        "_in_outbox",
+        "_outbox",
         "_prices",
         "_sleeper",
         "agent_id",
@@ -52,13 +55,20 @@ class Client:
         "closing",
         "ended",
         "sending_since",
+        "write_now",
     )
 
-    def __init__(self, agent_id: AgentId, caller: SocketCaller | None = None) -> None:
+    def __init__(
+        self, agent_id: AgentId, caller: SocketCaller | None = None, outbox: Outbox | None = None
+    ) -> None:
+        self._outbox = outbox if outbox is not None else Outbox()
+        self._in_outbox = False
         self.agent_id = agent_id
         self.caller = caller
         self.sending_since: float | None = None
         """Since when (monotonic) the writer has been busy with one frame, for whoever looks after clients that read nothing."""
+        self.write_now: Callable[[str], bool] | None = None
+        """Writes a frame to a client that keeps up, without its writer; None before the greeting, and where a server cannot."""
         self.closing: Closing | None = None
         self.ended = asyncio.Event()
         """Set together with `closing`, for whoever waits beside a writer that is stuck in a send."""
@@ -77,7 +87,21 @@ class Client:
             return
         self._frames.append(frame)
         self._bytes += len(frame)
-        self._wake()
+        if self.write_now is None:
+            self._wake()
+        elif not self._in_outbox:
+            self._in_outbox = True
+            self._outbox.add(self)
+
+    def flush(self) -> None:
+        """Write what is in line to a client that keeps up; for one that does not, its writer waits."""
+        self._in_outbox = False
+        # A writer that is busy goes on with what is behind the frame it is busy with.
+        while self._frames and self.write_now is not None and self.sending_since is None:
+            if not self.write_now(self._frames[0]):
+                self._wake()
+                return
+            self.next_frame()
 
     def push_prices(self, frame: str, prices: Sequence[TokenPrice]) -> None:
         """Offer prices: as the shared frame when the client keeps up, else merged into what it has not seen yet."""

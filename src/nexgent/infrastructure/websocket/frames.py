@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
 
 from nexgent.domain.positions.models import Position, PositionTrail
-from nexgent.domain.positions.views import iso_time, open_position_view
+from nexgent.domain.positions.views import iso_time, open_position_json
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.json_text import encode_json
 from nexgent.shared.money import sol
@@ -16,6 +19,23 @@ from nexgent.shared.types import AgentId, PositionId
 
 def _frame(document: dict[str, object]) -> str:
     return encode_json(document).decode()
+
+
+_TEXT = 0x81
+"""A whole text message in one frame (RFC 6455, 5.2): no extensions, as compression is off, and no mask, as servers have none."""
+_SMALL, _MEDIUM, _LARGE = 125, 126, 127
+
+
+@lru_cache(maxsize=1)
+def on_the_wire(frame: str) -> bytes:
+    """Return a frame as it is sent. Prices go to all clients, one after the other: the last one is made once."""
+    payload = frame.encode()
+    size = len(payload)
+    if size <= _SMALL:
+        return bytes((_TEXT, size)) + payload
+    if size < 1 << 16:
+        return bytes((_TEXT, _MEDIUM)) + size.to_bytes(2, "big") + payload
+    return bytes((_TEXT, _LARGE)) + size.to_bytes(8, "big") + payload
 
 
 def connected(agent_id: AgentId, now: datetime, epoch: str, seq: int, *, resumed: bool) -> str:
@@ -40,7 +60,7 @@ def position_update(event: str, position: Position, trail: PositionTrail, epoch:
     """Return the frame of an opened or changed position."""
     data = {
         "eventType": event,
-        "position": open_position_view(position, trail),
+        "position": msgspec.Raw(open_position_json(position, trail)),
         "version": position.version,
         # What the part that is held has cost, fees included: with it a client reckons the profit at any price.
         "costBasisSol": sol(position.cost_basis_lamports),

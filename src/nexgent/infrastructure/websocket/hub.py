@@ -33,6 +33,7 @@ from nexgent.infrastructure.websocket.client import (
     Client,
     Closing,
 )
+from nexgent.infrastructure.websocket.outbox import Outbox
 from nexgent.infrastructure.websocket.stream import AgentStream, Resume, Streams
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, TokenAddress, UserId
@@ -62,6 +63,7 @@ class WebSocketHub:
         self._clock = clock
         self._on_closed = on_closed
         self._streams = Streams(clock.monotonic)
+        self._outbox = Outbox()
         self._sent: dict[TokenAddress, tuple[Decimal, float]] = {}
         self._count = 0
 
@@ -72,7 +74,7 @@ class WebSocketHub:
 
     def subscribe(self, agent_id: AgentId, caller: SocketCaller | None = None) -> Client:
         """Add a client. From here on it hears everything."""
-        client = Client(agent_id, caller)
+        client = Client(agent_id, caller, self._outbox)
         self._streams.join(client)
         self._count += 1
         return client
@@ -178,12 +180,17 @@ class WebSocketHub:
         if not changed:
             return
         sol_usd = self.sol_usd()
+        # Agents of one user mostly hold the same tokens.
+        encoded: dict[tuple[TokenAddress, ...], str] = {}
         for stream in self._streams.watched():
             held = dict.fromkeys(self._book.tokens_of(stream.agent_id))
-            prices = [changed[token] for token in held if token in changed]
-            if not prices:
+            tokens = tuple([token for token in held if token in changed])
+            if not tokens:
                 continue
-            frame = frames.price_update_batch(prices, sol_usd, event.at)
+            prices = [changed[token] for token in tokens]
+            frame = encoded.get(tokens)
+            if frame is None:
+                frame = encoded[tokens] = frames.price_update_batch(prices, sol_usd, event.at)
             for client in tuple(stream.clients):
                 client.push_prices(frame, prices)
 

@@ -74,11 +74,6 @@ class Streams:
         self._order: deque[AgentStream] = deque()
         """The stream of each kept frame, oldest first."""
 
-    @property
-    def kept_bytes(self) -> int:
-        """What the kept frames take."""
-        return self._kept_bytes
-
     def __len__(self) -> int:
         return len(self._by_agent)
 

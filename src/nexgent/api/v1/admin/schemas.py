@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from nexgent.api.http.confirmation import ConfirmedBody, to_confirm
 from nexgent.api.http.models import ApiModel, Body, SchemaBody
 from nexgent.api.http.types import Instant
+from nexgent.api.v1.admin.warning_words import words_of
 from nexgent.api.v1.auth.schemas import NewEmail, NewPassword
 from nexgent.domain.administration.cache_copies import CacheCounts
 from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
@@ -165,9 +166,13 @@ class UpstreamBudgetOut(ApiModel):
 
 
 class RecentWarningOut(ApiModel):
-    """Lines of the log of one kind, without secrets: how many there were, and what the last one said."""
+    """Lines of the log of one kind, without secrets: what they mean, how many there were, and what the last one said."""
 
     event: str
+    what: str
+    """What happened, for people."""
+    advice: str
+    """What to do about it."""
     level: Literal["warning", "error"]
     count: int
     first_at: Instant
@@ -177,7 +182,8 @@ class RecentWarningOut(ApiModel):
     @classmethod
     def of(cls, warning: RecentWarning) -> RecentWarningOut:
         """Return a warning."""
-        return cls.showing(warning, fields=dict(warning.fields))
+        what, advice = words_of(warning.event)
+        return cls.showing(warning, what=what, advice=advice, fields=dict(warning.fields))
 
 
 class SystemOut(ApiModel):

@@ -38,7 +38,7 @@ _OWN = Refusal(409, "This is your own account: it cannot be deactivated", "OWN_A
 async def list_users(query: Annotated[PageQuery, Query()], services: Services) -> Response:
     """Return a page of users."""
     page = _PAGING.page(query)
-    rows = await services.accounts.list(limit=page.asked, offset=page.offset, after=page.after)
+    rows = await services.users.accounts.list(limit=page.asked, offset=page.offset, after=page.after)
     admin_email = services.values.admin_email
     return await _PAGING.answer(
         rows,
@@ -58,7 +58,7 @@ async def list_users(query: Annotated[PageQuery, Query()], services: Services) -
 async def create_user(body: NewUserIn, services: Services) -> UserOut:
     """Create a user, also where nobody may register. Whoever it is for should change the password."""
     return UserOut.of(
-        await services.manage_users.create(body.email, body.password), services.values.admin_email
+        await services.users.manage.create(body.email, body.password), services.values.admin_email
     )
 
 
@@ -72,7 +72,7 @@ async def reset_password(
     user_id: UserIdInPath, body: NewPasswordIn, caller: AdminCaller, services: Services
 ) -> DoneOut:
     """Set a password. Wrong ones of before are forgotten, and an account that was deactivated can be used again."""
-    user = await services.manage_users.reset_password(caller.user_id, user_id, body.password)
+    user = await services.users.manage.reset_password(caller.user_id, user_id, body.password)
     return DoneOut(success=True, message=f"{user.email} has a new password; all their sessions have ended")
 
 
@@ -88,5 +88,5 @@ async def deactivate(user_id: UserIdInPath, caller: AdminCaller, services: Servi
     Agents and wallets stay. Open positions are watched and sold as before; nothing new is bought, as no signals come in. A new
     password activates the account again, without its former keys and webhooks.
     """
-    user = await services.manage_users.close(caller.user_id, user_id)
+    user = await services.users.manage.close(caller.user_id, user_id)
     return DoneOut(success=True, message=f"{user.email} cannot log in any more")

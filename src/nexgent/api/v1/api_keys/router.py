@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api-keys", tags=["api-keys"], route_class=ApiRoute)
 )
 async def create_api_key(body: ApiKeyIn, caller: SessionCaller, services: Services) -> NewApiKeyOut:
     """Create a key."""
-    create = services.create_api_key
+    create = services.users.create_api_key
     return NewApiKeyOut.with_key(
         await create.execute(caller.user_id, body.name, body.scopes, body.expires_at)
     )
@@ -37,17 +37,17 @@ async def create_api_key(body: ApiKeyIn, caller: SessionCaller, services: Servic
 @router.get("", summary="List keys, newest first")
 async def list_api_keys(caller: SessionCaller, services: Services) -> ApiKeysOut:
     """Return the user's keys."""
-    return ApiKeysOut.of(await services.list_api_keys.execute(caller.user_id))
+    return ApiKeysOut.of(await services.users.list_api_keys.execute(caller.user_id))
 
 
 @router.get("/{id}", summary="One key")
 async def get_api_key(key_id: KeyIdInPath, caller: SessionCaller, services: Services) -> ApiKeyOut:
     """Return a key."""
-    return ApiKeyOut.of(await services.list_api_keys.one(key_id, caller.user_id))
+    return ApiKeyOut.of(await services.users.list_api_keys.one(key_id, caller.user_id))
 
 
 @router.delete("/{id}", summary="Revoke a key", dependencies=[audited("api_key.revoke")])
 async def delete_api_key(key_id: KeyIdInPath, caller: SessionCaller, services: Services) -> DoneOut:
     """Revoke a key."""
-    await services.delete_api_key.execute(key_id, caller.user_id)
+    await services.users.delete_api_key.execute(key_id, caller.user_id)
     return DoneOut(success=True, message="API key deleted successfully")

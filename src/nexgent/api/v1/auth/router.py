@@ -42,7 +42,7 @@ async def _registration_is_open(request: Request, services: Services) -> None:
     body = await request.json()
     if isinstance(body, BrokenBody):
         raise body.error_of(as_list=True)
-    services.register.require_open()
+    services.users.register.require_open()
 
 
 FromWhere = Annotated[Origin, Depends(_origin)]
@@ -60,7 +60,9 @@ FromWhere = Annotated[Origin, Depends(_origin)]
 async def log_in(body: LoginIn, origin: FromWhere, services: Services) -> SessionOut:
     """Return a new session."""
     return SessionOut.of(
-        await services.log_in.execute(body.email, body.password, remember=body.remember_me, origin=origin),
+        await services.users.log_in.execute(
+            body.email, body.password, remember=body.remember_me, origin=origin
+        ),
         services.values.admin_email,
     )
 
@@ -75,7 +77,7 @@ async def log_in(body: LoginIn, origin: FromWhere, services: Services) -> Sessio
 async def register(body: RegisterIn, origin: FromWhere, services: Services) -> SessionOut:
     """Create a user and return a session."""
     return SessionOut.of(
-        await services.register.execute(body.email, body.password, origin), services.values.admin_email
+        await services.users.register.execute(body.email, body.password, origin), services.values.admin_email
     )
 
 
@@ -93,7 +95,7 @@ async def refresh(body: RefreshIn, origin: FromWhere, services: Services) -> Acc
     for a second tab or a lost answer, and gives the same new one; used later it ends the session, because two have it. Without
     `rotate` a refresh token is good until the session ends.
     """
-    refreshed = await services.sessions.refresh(body.refresh_token, origin, rotate=body.rotate)
+    refreshed = await services.users.sessions.refresh(body.refresh_token, origin, rotate=body.rotate)
     if refreshed.refresh_token is None:
         return AccessTokenOut(access_token=refreshed.access_token)
     return AccessTokenOut(access_token=refreshed.access_token, refresh_token=refreshed.refresh_token)
@@ -102,14 +104,14 @@ async def refresh(body: RefreshIn, origin: FromWhere, services: Services) -> Acc
 @router.post("/logout", summary="Log out", dependencies=[NOT_KEPT, audited("auth.logout")])
 async def log_out(body: LogoutIn, claims: SessionClaims, services: Services) -> DoneOut:
     """Void the session."""
-    await services.sessions.log_out(claims, body.refresh_token)
+    await services.users.sessions.log_out(claims, body.refresh_token)
     return DoneOut(success=True, message="Logged out successfully")
 
 
 @router.get("/me", summary="The user of the session", responses=refusals(UNKNOWN_USER))
 async def me(caller: SessionCaller, services: Services) -> UserOut:
     """Return the user."""
-    return UserOut.of(await services.sessions.user(caller.user_id), services.values.admin_email)
+    return UserOut.of(await services.users.sessions.user(caller.user_id), services.values.admin_email)
 
 
 @router.post(
@@ -131,7 +133,9 @@ async def change_password(
     those of a login. For the administrator the new password stays until `ADMIN_PASSWORD` is changed.
     """
     return SessionOut.of(
-        await services.change_password.execute(claims, body.current_password, body.new_password, origin),
+        await services.users.change_password.execute(
+            claims, body.current_password, body.new_password, origin
+        ),
         services.values.admin_email,
     )
 
@@ -139,18 +143,18 @@ async def change_password(
 @router.get("/sessions", summary="List sessions, the one used last first")
 async def list_sessions(claims: SessionClaims, services: Services) -> SessionsOut:
     """Return the user's sessions."""
-    return SessionsOut.of(await services.sessions.of_user(claims.user_id), claims)
+    return SessionsOut.of(await services.users.sessions.of_user(claims.user_id), claims)
 
 
 @router.delete("/sessions", summary="End all sessions but this one")
 async def end_other_sessions(claims: SessionClaims, services: Services) -> EndedOut:
     """End the others."""
-    ended = await services.sessions.end_others(claims)
+    ended = await services.users.sessions.end_others(claims)
     return EndedOut(success=True, message="Other sessions ended", ended=ended)
 
 
 @router.delete("/sessions/{id}", summary="End a session")
 async def end_session(session_id: SessionIdInPath, caller: SessionCaller, services: Services) -> DoneOut:
     """End one."""
-    await services.sessions.end_one(caller.user_id, str(session_id))
+    await services.users.sessions.end_one(caller.user_id, str(session_id))
     return DoneOut(success=True, message="Session ended")

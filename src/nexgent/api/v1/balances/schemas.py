@@ -17,6 +17,7 @@ from nexgent.api.http.types import (
     AnAgentId,
     DecimalNumber,
     DecimalText,
+    FlagInQuery,
     GivenMint,
     Instant,
     Mint,
@@ -53,6 +54,10 @@ class BalancesQuery(Query):
 
     agent_id: AgentIdInQuery = Field(description="The agent")
     wallet_address: WalletInQuery = None
+    held: FlagInQuery = Field(
+        default=None,
+        description="true for what is held alone: tokens that were sold are left out, which after a year are tens of thousands",
+    )
 
 
 class BalanceIn(Body):
@@ -117,15 +122,15 @@ class BalanceOut(ApiModel):
     def of(cls, owned: OwnedBalance, price_sol: Decimal | None = None) -> BalanceOut:
         """Return a balance, with the price of its token where one is asked for and known."""
         balance = owned.balance
-        shown = cls.model_construct(
-            id=owned.id,
-            agent_id=owned.agent_id,
-            wallet_address=owned.wallet_address,
+        shown = cls.showing(
+            owned,
             token_address=balance.mint,
             token_symbol=balance.symbol,
             balance=from_raw(balance.amount_raw, balance.decimals),
             last_updated=balance.updated_at,
+            price_sol=price_sol,
         )
-        if price_sol is not None:
-            shown.price_sol = price_sol
+        if price_sol is None:
+            # It is left out, not null.
+            shown.model_fields_set.discard("price_sol")
         return shown

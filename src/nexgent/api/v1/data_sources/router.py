@@ -20,7 +20,7 @@ class ConfiguredOut(ApiModel):
 
 
 class DataSourcesOut(ApiModel):
-    """All data sources."""
+    """All data sources; `grafanaUrl` is where their figures are shown, when there is such a place."""
 
     pyth_network: ConfiguredOut
     pyth_sol_price_feed: ConfiguredOut
@@ -28,14 +28,15 @@ class DataSourcesOut(ApiModel):
     dexscreener: ConfiguredOut
     liquidity_checks: ConfiguredOut
     signal_generation: ConfiguredOut
+    grafana_url: str | None = None
 
 
 @router.get("/status", summary="Which data sources are configured", dependencies=[SESSION_ONLY, limited(30)])
 async def status(services: Services) -> DataSourcesOut:
-    """Return the flags; no address and no key."""
+    """Return the flags; no key, and no address but that of the Grafana of this installation."""
     present, values = ConfiguredOut(configured=True), services.values
     pyth = ConfiguredOut(configured=values.pyth_configured)
-    return DataSourcesOut(
+    answer = DataSourcesOut(
         pyth_network=pyth,
         pyth_sol_price_feed=pyth,
         jupiter=ConfiguredOut(configured=values.jupiter_configured),
@@ -43,3 +44,6 @@ async def status(services: Services) -> DataSourcesOut:
         liquidity_checks=present,
         signal_generation=present,
     )
+    if values.grafana_url is not None:
+        answer.grafana_url = values.grafana_url
+    return answer

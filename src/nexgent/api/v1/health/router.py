@@ -95,7 +95,7 @@ async def health(services: Services) -> Response:
 
 def _engine(probe: EngineProbe) -> EngineOut:
     state = probe.engine()
-    return EngineOut(
+    answer = EngineOut(
         role=state.role,
         holder=state.holder,
         epoch=state.epoch,
@@ -103,6 +103,9 @@ def _engine(probe: EngineProbe) -> EngineOut:
         unresolved=state.unresolved,
         unresolved_wallets=list(state.unresolved_wallets),
     )
+    if state.reason is not None:
+        answer.reason = state.reason
+    return answer
 
 
 async def _check(check: Callable[[], Awaitable[None]]) -> int | None:

@@ -32,9 +32,11 @@ class ServicesOut(ApiModel):
 class EngineOut(ApiModel):
     """Who trades. `role` is what this process is; `holder` (host:process), `epoch` and `ageSeconds` (since it was renewed) are
     those of the engine's lease as far as this process knows. `unresolved` trades of before are being brought to an end beside
-    everything else; `unresolvedWallets` names at most 20 of their wallets, shortened."""
+    everything else; `unresolvedWallets` names at most 20 of their wallets, shortened. A process whose lease ended while the
+    database was out of reach is `unknown`: another one may trade; `reason` says so."""
 
-    role: Literal["engine", "replica", "starting"]
+    role: Literal["engine", "replica", "starting", "unknown"]
+    reason: str | None = None
     holder: str | None = None
     epoch: int = 0
     age_seconds: float | None = None

@@ -10,9 +10,10 @@ from starlette.responses import Response, StreamingResponse
 from nexgent.api.export import EXPORT_ANSWERS, TOOK_TOO_LONG, exported
 from nexgent.api.fields import parse_uuid
 from nexgent.api.http.access import HistoryCaller, SessionCaller
+from nexgent.api.http.declared import NOT_AUDITED
 from nexgent.api.http.refusals import FOREIGN, MOVED_ON, UNKNOWN_AGENT, refusals
 from nexgent.api.http.route import ApiRoute
-from nexgent.api.http.services import Services, check_signal
+from nexgent.api.http.services import Services, check_signal, recorded
 from nexgent.api.http.types import ClosedTradeIdInPath
 from nexgent.api.paging import NEXT_PAGE, Paging
 from nexgent.api.v1.historical_swaps.export import table_of
@@ -25,14 +26,19 @@ from nexgent.api.v1.historical_swaps.schemas import (
 )
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.ownership import readable_agent, visible_agent, wallet_of
+from nexgent.domain.bookkeeping.errors import UnknownClosedTradeError
 from nexgent.domain.transactions.models import ClosedTradeRecord
-from nexgent.domain.transactions.queries import ClosedTradeRow
-from nexgent.shared.errors import NotFoundError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
-from nexgent.shared.types import ClosedTradeId, UserId, WalletAddress
+from nexgent.shared.types import ClosedTradeId, WalletAddress
 
-router = APIRouter(prefix="/agent-historical-swaps", tags=["historical swaps"], route_class=ApiRoute)
+# What is entered by hand is in the journal.
+router = APIRouter(
+    prefix="/agent-historical-swaps",
+    tags=["historical swaps"],
+    route_class=ApiRoute,
+    dependencies=[NOT_AUDITED],
+)
 
 _PAGING = Paging("historical-swaps", lambda text: ClosedTradeId(parse_uuid(text, "historical swap")))
 
@@ -99,7 +105,7 @@ async def get_swap(
     swap_id: ClosedTradeIdInPath, caller: HistoryCaller, services: Services
 ) -> HistoricalSwapOut:
     """Return a closed trade."""
-    row = await _stored(services, swap_id)
+    row = await recorded(services, services.closed_trades.get, swap_id, UnknownClosedTradeError)
     readable_agent(services.directory, row.agent_id, caller.user_id)
     return HistoricalSwapOut.of(row)
 
@@ -112,7 +118,8 @@ async def update_swap(
 
     What the engine's own trades brought cannot be changed (409); their tokenSymbol, signalId and closeReason can.
     """
-    agent, row = await _visible(services, swap_id, caller.user_id)
+    row = await recorded(services, services.closed_trades.get, swap_id, UnknownClosedTradeError)
+    agent = visible_agent(services.directory, row.agent_id, caller.user_id)
     await check_signal(services, body.signal_id, caller.user_id)
     edit = services.bookkeeping.edit_closed_trade
     trade, created_at = await edit.execute(agent, row.id, body.changes())
@@ -124,24 +131,10 @@ async def update_swap(
 )
 async def delete_swap(swap_id: ClosedTradeIdInPath, caller: SessionCaller, services: Services) -> Response:
     """Delete a closed trade. Balances and transactions stay as they are; figures about past trades no longer count it."""
-    agent, row = await _visible(services, swap_id, caller.user_id)
+    row = await recorded(services, services.closed_trades.get, swap_id, UnknownClosedTradeError)
+    agent = visible_agent(services.directory, row.agent_id, caller.user_id)
     await services.bookkeeping.remove_closed_trade.execute(agent, row.wallet_address, row.id)
     return Response(status_code=204)
-
-
-async def _stored(services: Services, swap_id: ClosedTradeId) -> ClosedTradeRow:
-    await services.projections.caught_up()
-    row = await services.closed_trades.get(swap_id)
-    if row is None:
-        raise NotFoundError("Historical swap not found")
-    return row
-
-
-async def _visible(
-    services: Services, swap_id: ClosedTradeId, user_id: UserId
-) -> tuple[Agent, ClosedTradeRow]:
-    row = await _stored(services, swap_id)
-    return visible_agent(services.directory, row.agent_id, user_id), row
 
 
 def _wallet(agent: Agent, address: str | None) -> WalletAddress | None:

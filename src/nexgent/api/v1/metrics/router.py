@@ -38,4 +38,4 @@ def _authorize(request: Request, services: Services) -> None:
         expected = f"Bearer {values.metrics_token.get_secret_value()}"
         if secrets.compare_digest(authorization.encode(), expected.encode()):
             return
-    services.authenticator.by_token(authorization)
+    services.users.authenticator.by_token(authorization)

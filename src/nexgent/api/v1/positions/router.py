@@ -1,4 +1,4 @@
-"""`/agent-positions`: open positions, and closing one by hand."""
+"""`/agent-positions`: open positions, and selling one by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from nexgent.api.http.access import PositionsCaller, SessionCaller
-from nexgent.api.http.declared import NOT_AUDITED, ONCE_BY_NATURE
+from nexgent.api.http.declared import NOT_AUDITED, NOT_KEPT, ONCE_BY_NATURE, limited
 from nexgent.api.http.refusals import FOREIGN, LOCKED, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
@@ -18,18 +18,24 @@ from nexgent.api.v1.positions.schemas import (
     CloseIn,
     PositionOut,
     PositionsQuery,
+    SalePreviewIn,
+    SalePreviewOut,
     SellPartIn,
     SoldPartOut,
 )
 from nexgent.api.v1.positions.views import positions_of
 
-router = APIRouter(tags=["positions"], route_class=ApiRoute)
+# Trades are in the journal.
+router = APIRouter(tags=["positions"], route_class=ApiRoute, dependencies=[NOT_AUDITED])
 
-_SALE = refusals(
+_REFUSED_BEFORE = (
     FOREIGN,
     Refusal(409, "The position is being sold already", "SALE_IN_PROGRESS"),
     Refusal(422, "The price impact is too high", "PRICE_IMPACT_TOO_HIGH"),
     LOCKED,
+)
+_SALE = refusals(
+    *_REFUSED_BEFORE,
     Refusal(502, "The swap failed", "EXECUTION_FAILED"),
     Refusal(504, "The swap was sent and the chain has not confirmed it yet", "SWAP_UNKNOWN"),
 )
@@ -51,11 +57,10 @@ async def list_positions(
     return positions_of(request, services, agent_id, caller.user_id, query.wallet_address)
 
 
-# Trades are in the journal.
 @router.post(
     "/agents/{id}/positions/{positionId}/close",
     summary="Sell a whole position",
-    dependencies=[ONCE_BY_NATURE, NOT_AUDITED],
+    dependencies=[ONCE_BY_NATURE],
     responses=_SALE,
 )
 async def close_position_of_agent(
@@ -91,7 +96,6 @@ async def close_position(
 @router.post(
     "/agents/{id}/positions/{positionId}/sell-part",
     summary="Sell a part of a position",
-    dependencies=[NOT_AUDITED],
     responses=_SALE,
 )
 async def sell_part_of_position(
@@ -104,3 +108,24 @@ async def sell_part_of_position(
     """Sell so many percent of what the position holds now. It stays open with its rules and take-profit levels."""
     done = await services.close_position.sell_part(agent_id, position_id, caller.user_id, body.percent)
     return SoldPartOut.of(done)
+
+
+@router.post(
+    "/agents/{id}/positions/{positionId}/preview-sale",
+    summary="See what a sale would bring; nothing is sold",
+    responses=refusals(*_REFUSED_BEFORE, Refusal(502, "No quote could be had", "QUOTE_FAILED")),
+    dependencies=[limited(60), NOT_KEPT],
+)
+async def preview_sale(
+    agent_id: AgentIdInPath,
+    position_id: PositionIdInPath,
+    body: SalePreviewIn,
+    caller: SessionCaller,
+    services: Services,
+) -> SalePreviewOut:
+    """Decide on a sale of so many percent of what the position holds, ask for its quote, and return what it would bring.
+
+    Without a percentage it is the whole position. What would refuse the sale refuses the preview, with the same code.
+    """
+    forecast = await services.close_position.preview(agent_id, position_id, caller.user_id, body.percent)
+    return SalePreviewOut.of(forecast)

@@ -13,7 +13,7 @@ from nexgent.api.http.models import ApiModel, Body, Query
 from nexgent.api.http.problems import problem
 from nexgent.api.http.types import DecimalNumber, GivenNumber, Instant, OptionalText
 from nexgent.domain.positions.models import CloseReason
-from nexgent.domain.wallets.close_by_hand import ClosedTradeResult, PartSold
+from nexgent.domain.wallets.close_by_hand import ClosedTradeResult, PartSold, SaleForecast
 
 
 class PositionsQuery(Query):
@@ -173,3 +173,46 @@ class SoldPartOut(ApiModel):
     def of(cls, done: PartSold) -> SoldPartOut:
         """Return what a sale brought."""
         return cls.showing(done, success=True)
+
+
+class SalePreviewIn(Body):
+    """How much would be sold, in percent of what the position holds now: above 0, up to 100, which closes it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"percent": 25}]})
+
+    percent: Annotated[Decimal, GivenNumber(below=Decimal(100), or_equal=True, more_than=Decimal(0))] = (
+        Decimal(100)
+    )
+
+
+class SalePreviewOut(ApiModel):
+    """What a sale would bring at the quote of this moment. Amounts in SOL and tokens, the price in SOL per token.
+
+    `receivedSol` is what reaches the wallet: what the swap gives, less `protocolFeeSol`, `networkFeeSol` and `rentSol` (negative
+    where a deposit comes back). `profitLossSol` is that less `costSol`, what the part that is sold had cost with its fees, and
+    `profitLossPercent` in percent of it. `source` is the swap provider, `ageMs` how long ago it gave the quote.
+    """
+
+    amount: DecimalNumber
+    remaining_amount: DecimalNumber
+    received_sol: DecimalNumber
+    price_sol: DecimalNumber
+    price_impact_percent: DecimalNumber
+    protocol_fee_sol: DecimalNumber | None
+    network_fee_sol: DecimalNumber
+    rent_sol: DecimalNumber
+    cost_sol: DecimalNumber
+    profit_loss_sol: DecimalNumber
+    profit_loss_percent: DecimalNumber
+    source: str
+    age_ms: int
+
+    @classmethod
+    def of(cls, forecast: SaleForecast) -> SalePreviewOut:
+        """Return what a sale would bring."""
+        return cls.showing(
+            forecast,
+            price_impact_percent=forecast.price_impact_pct,
+            profit_loss_percent=forecast.profit_loss_pct,
+            age_ms=round(forecast.age_seconds * 1000),
+        )

@@ -41,7 +41,7 @@ router = APIRouter(tags=["protections"], route_class=ApiRoute)
 )
 async def get_protections(agent_id: AgentIdInPath, caller: SessionCaller, services: Services) -> Response:
     """Return what blocks each wallet of an agent, if anything does."""
-    report = await services.describe_protections.execute(agent_id, caller.user_id)
+    report = await services.protections.describe.execute(agent_id, caller.user_id)
     wallets = [WalletProtectionsOut.of(wallet, verdict).model_dump() for wallet, verdict in report.wallets]
     return json_response(
         {
@@ -62,7 +62,7 @@ async def reset_protections(
     agent_id: AgentIdInPath, caller: SessionCaller, services: Services
 ) -> ProtectionsResetOut:
     """Let an agent buy again."""
-    reset_at = await services.reset_protections.execute(agent_id, caller.user_id)
+    reset_at = await services.protections.reset.execute(agent_id, caller.user_id)
     return ProtectionsResetOut(success=True, agent_id=agent_id, reset_at=reset_at)
 
 
@@ -80,7 +80,9 @@ async def get_kill_switch(caller: SessionCaller, services: Services) -> KillSwit
 )
 async def set_kill_switch(body: KillSwitchIn, caller: SessionCaller, services: Services) -> KillSwitchesOut:
     """Stop entries, or allow them again. Purchases and DCA buys are refused while a switch is engaged; sales go on."""
-    await services.set_kill_switch.execute(_order(caller, body.scope, body.reason, engaged=body.engaged))
+    await services.protections.kill_switch.execute(
+        _order(caller, body.scope, body.reason, engaged=body.engaged)
+    )
     return _switches(services, caller.user_id)
 
 
@@ -98,7 +100,7 @@ async def panic(body: PanicIn, caller: SessionCaller, services: Services) -> Pan
     is in force in this process all the same (`recorded` is then false).
     """
     order = _order(caller, body.scope, body.reason, engaged=True, flatten=body.flatten)
-    return PanicOut.of(await services.panic.execute(order))
+    return PanicOut.of(await services.protections.panic.execute(order))
 
 
 @router.get("/protections/panic", summary="What is still open", responses=refusals(ADMIN_ONLY))
@@ -106,7 +108,7 @@ async def get_panic(
     query: Annotated[PanicQuery, QueryParameters()], caller: SessionCaller, services: Services
 ) -> PanicOut:
     """Return whether entries are stopped, whether everything is being exited, and what remains."""
-    return PanicOut.of(services.panic.report(_order(caller, query.scope, None, engaged=True)))
+    return PanicOut.of(services.protections.panic.report(_order(caller, query.scope, None, engaged=True)))
 
 
 def _order(
@@ -123,5 +125,5 @@ def _order(
 
 
 def _switches(services: Services, user_id: UserId) -> KillSwitchesOut:
-    system, user = services.protections.switches_of(user_id)
+    system, user = services.protections.state.switches_of(user_id)
     return KillSwitchesOut(user=KillSwitchOut.of(user), system=KillSwitchOut.of(system))

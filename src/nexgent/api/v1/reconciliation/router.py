@@ -50,7 +50,7 @@ async def show_reconciliation(
     address: WalletInPath, caller: SessionCaller, services: Services
 ) -> ReconciliationOut:
     """Return what the last look found. An orphan is a token that no position accounts for."""
-    return ReconciliationOut.of(address, await services.orphans.show(address, caller.user_id))
+    return ReconciliationOut.of(address, await services.reconciliation.orphans.show(address, caller.user_id))
 
 
 @router.post(
@@ -61,7 +61,7 @@ async def show_reconciliation(
 )
 async def reconcile(address: WalletInPath, caller: SessionCaller, services: Services) -> ReconciledOut:
     """Book deposits, withdrawals and tokens that were moved elsewhere, as far as they are certain."""
-    return ReconciledOut.of(await services.reconcile_own.execute(address, caller.user_id))
+    return ReconciledOut.of(await services.reconciliation.own.execute(address, caller.user_id))
 
 
 @router.post(
@@ -75,7 +75,7 @@ async def adopt(
 ) -> AdoptedOut:
     """Adopt an orphan; from now on it is traded as if it had been bought."""
     return AdoptedOut.of(
-        await services.orphans.adopt(
+        await services.reconciliation.orphans.adopt(
             address, body.token_address, caller.user_id, cost_sol=body.cost_sol, symbol=body.symbol
         )
     )
@@ -89,7 +89,7 @@ async def adopt(
 )
 async def show_rent(address: WalletInPath, caller: SessionCaller, services: Services) -> RentOut:
     """Return its token accounts with their deposits, and what of them can be had back."""
-    return RentOut.of(await services.reclaim_rent.show(address, caller.user_id))
+    return RentOut.of(await services.reconciliation.rent.show(address, caller.user_id))
 
 
 @router.post(
@@ -100,7 +100,7 @@ async def show_rent(address: WalletInPath, caller: SessionCaller, services: Serv
 )
 async def reclaim_rent(address: WalletInPath, caller: SessionCaller, services: Services) -> ReclaimedOut:
     """Send a transaction of the wallet's own that does so, and book what it brought."""
-    return ReclaimedOut.of(await services.reclaim_rent.reclaim(address, caller.user_id))
+    return ReclaimedOut.of(await services.reconciliation.rent.reclaim(address, caller.user_id))
 
 
 @router.post(
@@ -111,5 +111,7 @@ async def reclaim_rent(address: WalletInPath, caller: SessionCaller, services: S
 )
 async def ignore(address: WalletInPath, body: IgnoreIn, caller: SessionCaller, services: Services) -> DoneOut:
     """Ignore an orphan."""
-    await services.orphans.ignore(address, body.token_address, caller.user_id, ignored=body.ignored)
+    await services.reconciliation.orphans.ignore(
+        address, body.token_address, caller.user_id, ignored=body.ignored
+    )
     return DoneOut(success=True, message="Token ignored" if body.ignored else "Token shown again")

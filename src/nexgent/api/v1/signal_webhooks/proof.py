@@ -36,7 +36,7 @@ async def _key_owner(services: ApiServices, key: str) -> UserId:
     if not has_key_format(key):
         raise AlertForbiddenError
     try:
-        caller = await services.authenticator.by_token_or_key(None, key, Scope.SIGNALS)
+        caller = await services.users.authenticator.by_token_or_key(None, key, Scope.SIGNALS)
     except NotAuthenticatedError:
         raise AlertForbiddenError from None
     return caller.user_id

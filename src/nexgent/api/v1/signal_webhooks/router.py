@@ -129,7 +129,7 @@ async def test_webhook(
 @router.post(
     "/trading-signals/test",
     summary="See what every agent would decide on a signal; nothing is stored or traded",
-    dependencies=[limited(30, by_key=True)],
+    dependencies=[limited(30, by_key=True), NOT_AUDITED],
 )
 async def test_signal(body: SignalIn, caller: SignalsCaller, services: Services) -> TestOut:
     """Try a signal.

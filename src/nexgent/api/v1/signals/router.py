@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from nexgent.api.export import EXPORT_ANSWERS, TOOK_TOO_LONG, exported
 from nexgent.api.fields import parse_signal_id
 from nexgent.api.http.access import SignalsCaller
-from nexgent.api.http.declared import limited
+from nexgent.api.http.declared import NOT_AUDITED, limited
 from nexgent.api.http.refusals import MOVED_ON, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
@@ -32,7 +32,10 @@ from nexgent.domain.signals.queries import SignalRow
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import SignalId, UserId
 
-router = APIRouter(prefix="/trading-signals", tags=["signals"], route_class=ApiRoute)
+# Signals are rows of their own, which say what became of them; they come fast.
+router = APIRouter(
+    prefix="/trading-signals", tags=["signals"], route_class=ApiRoute, dependencies=[NOT_AUDITED]
+)
 
 _PAGING = Paging("signals", lambda text: SignalId(parse_signal_id(text)))
 

@@ -20,7 +20,7 @@ from nexgent.api.http.types import (
     GivenTradedMint,
     Trimmed,
 )
-from nexgent.domain.trading.orders.buy_by_hand import BoughtByHand
+from nexgent.domain.trading.orders.buy_by_hand import BoughtByHand, PurchaseForecast
 from nexgent.shared.money import LAMPORTS_PER_SOL
 
 _SIZE_LIMIT_SOL = 10**9
@@ -71,6 +71,40 @@ class TradeIn(Body):
     token_symbol: Annotated[str | None, Field(max_length=20), Trimmed] = None
     signal_id: GivenSignalId = None
     position_size: Size = None
+
+
+class TradePreviewOut(ApiModel):
+    """What a purchase would be at the quote of this moment. Amounts in SOL and tokens, prices in SOL per token.
+
+    `sizeSol` is what the swap takes, `protocolFeeSol` a part of it; `totalSol` is what leaves the wallet, with network fee and
+    the deposit for the token account (`rentSol`), and `balanceAfterSol` what is available then. `priceSol` is the entry price
+    of the position and `stopPriceSol` where its stop loss begins. A size is smaller than the one asked for where that would
+    move the price by more than `maxPriceImpactPercent`.
+    """
+
+    wallet_address: str
+    size_sol: DecimalNumber
+    amount: DecimalNumber
+    price_sol: DecimalNumber
+    price_impact_percent: DecimalNumber
+    max_price_impact_percent: DecimalNumber | None
+    protocol_fee_sol: DecimalNumber | None
+    network_fee_sol: DecimalNumber
+    rent_sol: DecimalNumber
+    total_sol: DecimalNumber
+    balance_after_sol: DecimalNumber
+    stop_loss_percentage: DecimalNumber | None
+    stop_price_sol: DecimalNumber | None
+
+    @classmethod
+    def of(cls, forecast: PurchaseForecast) -> TradePreviewOut:
+        """Return what a purchase would be."""
+        return cls.showing(
+            forecast,
+            price_impact_percent=forecast.price_impact_pct,
+            max_price_impact_percent=forecast.max_price_impact_pct,
+            stop_loss_percentage=forecast.stop_loss_pct,
+        )
 
 
 class TradeOut(ApiModel):

@@ -10,9 +10,10 @@ from starlette.responses import Response, StreamingResponse
 from nexgent.api.export import EXPORT_ANSWERS, TOOK_TOO_LONG, exported
 from nexgent.api.fields import parse_uuid
 from nexgent.api.http.access import SessionCaller, TransactionsCaller
+from nexgent.api.http.declared import NOT_AUDITED
 from nexgent.api.http.refusals import FOREIGN, MOVED_ON, UNKNOWN_AGENT, refusals
 from nexgent.api.http.route import ApiRoute
-from nexgent.api.http.services import Services, check_signal
+from nexgent.api.http.services import Services, check_signal, recorded
 from nexgent.api.http.types import TransactionIdInPath
 from nexgent.api.paging import NEXT_PAGE, Paging
 from nexgent.api.v1.transactions.export import table_of
@@ -23,16 +24,18 @@ from nexgent.api.v1.transactions.schemas import (
     TransactionsExportQuery,
     TransactionsPageQuery,
 )
-from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.ownership import readable_agent, visible_agent, wallet_of
+from nexgent.domain.bookkeeping.errors import UnknownTransactionError
 from nexgent.domain.transactions.models import TransactionRecord
-from nexgent.domain.transactions.queries import TransactionRow
-from nexgent.shared.errors import InvalidInputError, NotFoundError
+from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.ids import new_id
 from nexgent.shared.paging import PageCursor
-from nexgent.shared.types import TransactionId, UserId, WalletAddress
+from nexgent.shared.types import TransactionId, WalletAddress
 
-router = APIRouter(prefix="/agent-transactions", tags=["transactions"], route_class=ApiRoute)
+# What is entered by hand is in the journal.
+router = APIRouter(
+    prefix="/agent-transactions", tags=["transactions"], route_class=ApiRoute, dependencies=[NOT_AUDITED]
+)
 
 _PAGING = Paging("transactions", lambda text: TransactionId(parse_uuid(text, "transaction")))
 
@@ -63,7 +66,9 @@ async def create_transaction(
         is_dca=bool(body.is_dca),
         **body.facts(),
     )
-    return TransactionOut.recorded(await services.record_transaction.execute(record), services.clock.now())
+    return TransactionOut.recorded(
+        await services.bookkeeping.record_transaction.execute(record), services.clock.now()
+    )
 
 
 @router.get(
@@ -109,7 +114,7 @@ async def get_transaction(
     transaction_id: TransactionIdInPath, caller: TransactionsCaller, services: Services
 ) -> TransactionOut:
     """Return a transaction."""
-    row = await _stored(services, transaction_id)
+    row = await recorded(services, services.transactions.get, transaction_id, UnknownTransactionError)
     readable_agent(services.directory, row.agent_id, caller.user_id)
     return TransactionOut.of(row)
 
@@ -126,7 +131,8 @@ async def update_transaction(
     Balances follow: the old effect is taken back and the new one posted in the same entry of the journal. Of a trade the engine
     made, only remarks (fees, slippage, signal …) can be changed; anything else is answered 409.
     """
-    _, row = await _visible(services, transaction_id, caller.user_id)
+    row = await recorded(services, services.transactions.get, transaction_id, UnknownTransactionError)
+    visible_agent(services.directory, row.agent_id, caller.user_id)
     if row.wallet_address is None:
         raise InvalidInputError(
             "Invalid transaction: its wallet was replaced, so it has no wallet any more and cannot be changed"
@@ -154,21 +160,7 @@ async def delete_transaction(
     of the engine only loses its row, its money stays where it is; while its position is open, the answer is 409. The header
     `X-Balances-Reversed` of the answer says `true` or `false`.
     """
-    agent, row = await _visible(services, transaction_id, caller.user_id)
+    row = await recorded(services, services.transactions.get, transaction_id, UnknownTransactionError)
+    agent = visible_agent(services.directory, row.agent_id, caller.user_id)
     moved = await services.bookkeeping.remove_transaction.execute(agent, row.wallet_address, row.id)
     return Response(status_code=204, headers={"X-Balances-Reversed": "true" if moved else "false"})
-
-
-async def _stored(services: Services, transaction_id: TransactionId) -> TransactionRow:
-    await services.projections.caught_up()
-    row = await services.transactions.get(transaction_id)
-    if row is None:
-        raise NotFoundError("Transaction not found")
-    return row
-
-
-async def _visible(
-    services: Services, transaction_id: TransactionId, user_id: UserId
-) -> tuple[Agent, TransactionRow]:
-    row = await _stored(services, transaction_id)
-    return visible_agent(services.directory, row.agent_id, user_id), row

@@ -30,7 +30,7 @@ router = APIRouter(prefix="/wallets", tags=["wallets"], route_class=ApiRoute)
 @router.get("/agent/{agentId}", summary="Wallets of an agent, and live wallets that are loaded")
 async def list_wallets(agent_id: ThatAgentIdInPath, caller: SessionCaller, services: Services) -> WalletsOut:
     """Return the wallets."""
-    return WalletsOut.of(await services.list_wallets.execute(agent_id, caller.user_id))
+    return WalletsOut.of(await services.wallets.listing.execute(agent_id, caller.user_id))
 
 
 @router.post(
@@ -43,7 +43,7 @@ async def list_wallets(agent_id: ThatAgentIdInPath, caller: SessionCaller, servi
 )
 async def assign_wallet(body: AssignIn, caller: SessionCaller, services: Services) -> Response:
     """Assign a wallet. 201 for a new wallet, 200 when it replaces one of the same type. The old one must be flat."""
-    done = await services.assign_wallet.execute(
+    done = await services.wallets.assign.execute(
         body.agent_id, caller.user_id, WalletAddress(body.wallet_address), body.wallet_type
     )
     return json_response(dumped(AssignOut.of(done.wallet, is_new=done.is_new)), 201 if done.is_new else 200)
@@ -59,7 +59,7 @@ async def reset_wallet(
     address: WalletInPath, _confirmed: ResetIn, caller: SessionCaller, services: Services
 ) -> ResetOut:
     """Start again from nothing."""
-    result = await services.reset_wallet.execute(address, caller.user_id)
+    result = await services.wallets.reset.execute(address, caller.user_id)
     return ResetOut.of(address, result, "Wallet reset successfully")
 
 
@@ -73,7 +73,7 @@ async def unassign_wallet(
     address: WalletInPath, _confirmed: UnassignIn, caller: SessionCaller, services: Services
 ) -> ResetOut:
     """Take a live wallet away from its agent."""
-    result = await services.unassign_wallet.execute(address, caller.user_id)
+    result = await services.wallets.unassign.execute(address, caller.user_id)
     return ResetOut.of(address, result, "Wallet unassigned successfully")
 
 
@@ -88,4 +88,6 @@ async def check_deposits(
     address: WalletInPath, body: CheckDepositsIn, caller: SessionCaller, services: Services
 ) -> CheckDepositsOut:
     """Look for a deposit on the chain: compare it with the ledger. Withdrawals are reported, never booked."""
-    return CheckDepositsOut.of(await services.check_deposits.execute(address, body.agent_id, caller.user_id))
+    return CheckDepositsOut.of(
+        await services.wallets.deposits.execute(address, body.agent_id, caller.user_id)
+    )

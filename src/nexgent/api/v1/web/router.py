@@ -57,7 +57,7 @@ async def log_in(body: LoginIn, request: Request, origin: FromWhere, services: S
 
     Attempts are counted together with those of `POST /auth/login`.
     """
-    session = await services.log_in.execute(
+    session = await services.users.log_in.execute(
         body.email, body.password, remember=body.remember_me, origin=origin
     )
     kept_for = REMEMBERED_REFRESH_LIFETIME if body.remember_me else None
@@ -80,7 +80,7 @@ async def refresh(request: Request, origin: FromWhere, services: Services) -> Re
     token = refresh_token_of(request)
     if token is None:
         raise NotAuthenticatedError("There is no session here; log in")
-    refreshed = await services.sessions.refresh(token, origin, rotate=True)
+    refreshed = await services.users.sessions.refresh(token, origin, rotate=True)
     assert refreshed.refresh_token is not None
     kept_for = refreshed.session.left_if_remembered(services.clock.now())
     return _session(request, refreshed.access_token, refreshed.user, refreshed.refresh_token, kept_for)
@@ -96,7 +96,7 @@ async def refresh(request: Request, origin: FromWhere, services: Services) -> Re
 async def log_out(request: Request, services: Services) -> Response:
     """End the session of the cookie, if there is one, and forget the cookie."""
     token = refresh_token_of(request)
-    claims = await services.sessions.log_out_with(token) if token is not None else None
+    claims = await services.users.sessions.log_out_with(token) if token is not None else None
     if claims is not None:
         request.scope[CALLER_KEY] = Caller(user_id=claims.user_id, claims=claims)
     response = json_response(dumped(DoneOut(success=True, message="Logged out successfully")))

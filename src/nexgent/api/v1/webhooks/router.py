@@ -7,13 +7,14 @@ from starlette.responses import Response
 
 from nexgent.api.body import parse_document, read_body
 from nexgent.api.encoding import json_response
+from nexgent.api.http.declared import NOT_AUDITED
 from nexgent.api.http.refusals import Refusal, refusals
 from nexgent.api.http.requests import SentRequest
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.v1.webhooks.schemas import EchoOut, ReceivedOut
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=ApiRoute)
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=ApiRoute, dependencies=[NOT_AUDITED])
 
 _SECRET_WORDS = ("authorization", "cookie", "api-key", "apikey", "token", "secret", "signature")
 _HIDDEN = "[hidden]"

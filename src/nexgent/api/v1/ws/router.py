@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from nexgent.api.http.access import SessionClaims
-from nexgent.api.http.declared import NOT_KEPT
+from nexgent.api.http.declared import NOT_AUDITED, NOT_KEPT
 from nexgent.api.http.models import READS_NOTHING
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.v1.ws.schemas import TicketOut
 
-router = APIRouter(prefix="/ws", tags=["websocket"], route_class=ApiRoute)
+router = APIRouter(prefix="/ws", tags=["websocket"], route_class=ApiRoute, dependencies=[NOT_AUDITED])
 
 ABOUT = """\
 The ticket is good for one connection within 30 seconds, on any process of the installation: open `/ws?ticket=…&agentId=…`
@@ -37,5 +37,5 @@ Closing codes: 1008 the session ended or expired, or the agent or API key was de
 )
 async def issue_ticket(claims: SessionClaims, services: Services) -> TicketOut:
     """Return a new ticket."""
-    ticket = await services.socket_tickets.issue(claims)
+    ticket = await services.users.socket_tickets.issue(claims)
     return TicketOut(ticket=ticket.text, expires_at=ticket.expires_at)

@@ -92,8 +92,13 @@ class TriggerIndex:
         self.held.append(held)
         held.row = row
         held.lows_from = self.low.next_sequence
-        held.triggers = NEVER
-        self.set(held, triggers)
+        held.triggers = triggers
+        lower, upper = _lower(triggers), _upper(triggers)
+        self._columns[:2, row] = lower, upper
+        if triggers.window is not None:
+            self._set_window(row, triggers.window)
+        self._highest_lower = max(self._highest_lower, lower)
+        self._lowest_upper = min(self._lowest_upper, upper)
 
     def set(self, held: HeldPosition, triggers: TriggerPrices) -> None:
         """Take over when a position wants to be looked at."""
@@ -153,13 +158,11 @@ class TriggerIndex:
         if window is None:
             self._columns[_FROM:, row] = _EMPTY_ROW[_FROM:]
             return
-        self._columns[_FROM, row] = window.from_seconds
         # A band around zero or below it has to grow outwards on both sides, so the margin follows the sign.
-        self._columns[_LOW, row] = (
-            _outwards(float(window.low_sol), -1) if window.low_sol is not None else -math.inf
-        )
-        self._columns[_HIGH, row] = (
-            _outwards(float(window.high_sol), 1) if window.high_sol is not None else math.inf
+        self._columns[_FROM:, row] = (
+            window.from_seconds,
+            _outwards(float(window.low_sol), -1) if window.low_sol is not None else -math.inf,
+            _outwards(float(window.high_sol), 1) if window.high_sol is not None else math.inf,
         )
         self._next_maturity = min(self._next_maturity, window.from_seconds)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
 from nexgent.domain.trading.orders.purchases import EntryGuard
-from nexgent.domain.trading.orders.quotes import PurchaseQuotes
+from nexgent.domain.trading.orders.quotes import PurchaseQuotes, check_decided_price
 from nexgent.domain.trading.rules.dca import dca_state, evaluate_dca
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
@@ -49,22 +49,33 @@ class AverageDown:
         directory: AgentDirectory,
         clock: Clock,
         fee_reserve_lamports: int,
+        tolerance: Decimal,
         guard: EntryGuard | None = None,
     ) -> None:
+        """`tolerance` is how far a quote may be from the price of the decision, as a fraction of one; 0 is off."""
         self._operations = operations
         self._directory = directory
         self._clock = clock
         self._fee_reserve_lamports = fee_reserve_lamports
+        self._tolerance = tolerance
         self._guard = guard
 
     async def execute(self, request: AverageDownRequest) -> PositionOrderDone:
         """Buy and book.
 
         Raises `InsufficientBalanceError`, `NotDueError` (the rule does not call for it on the newest state),
-        `ExitPendingError`, `TradeRejectedError` (automated trading off, price impact, a protection), `PositionNotFoundError`,
-        `PositionLockedError`, `SwapInDoubtError`, or the gateway's errors.
+        `ExitPendingError`, `TradeRejectedError` (automated trading off, price impact, a protection), `PriceMovedError` (it
+        was decided at another price than the quote's), `PositionNotFoundError`, `PositionLockedError`, `SwapInDoubtError`,
+        or the gateway's errors.
         """
-        operation = _Dca(request, self._directory, self._clock.now, self._fee_reserve_lamports, self._guard)
+        operation = _Dca(
+            request,
+            self._directory,
+            self._clock.now,
+            self._fee_reserve_lamports,
+            self._tolerance,
+            self._guard,
+        )
         return await self._operations.run(request.wallet_address, request.position_id, operation)
 
 
@@ -75,12 +86,14 @@ class _Dca:
         directory: AgentDirectory,
         now: Callable[[], datetime],
         fee_reserve_lamports: int,
+        tolerance: Decimal,
         guard: EntryGuard | None,
     ) -> None:
         self._request = request
         self._directory = directory
         self._now = now
         self._fee_reserve_lamports = fee_reserve_lamports
+        self._tolerance = tolerance
         self._guard = guard
 
     def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
@@ -106,7 +119,8 @@ class _Dca:
             input_mint=SOL_MINT,
             amount_raw=amount_raw,
             reserved_raw=min(amount_raw + self._fee_reserve_lamports, available),
-            position=replace(position, pending_take_profit=None),
+            pending_exit=None,
+            pending_take_profit=None,
             evidence=self._request.evidence,
         )
 
@@ -128,12 +142,13 @@ class _Dca:
             raise NotDueError(position.id, "LESS_THAN_ONE_UNIT")
         return decision.buy_amount_sol
 
-    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+    async def quote(self, position: Position, intent: Intent, venue: Venue) -> Quote:
         """Return a quote within the agent's limit of price impact, for a smaller amount where that is needed."""
         agent = self._directory.find(intent.agent_id)
         limit = agent.config.purchase_limits.max_price_impact if agent is not None else None
         offers = await PurchaseQuotes(venue).fetch([(intent, limit)])
         offer = offers[intent.id]
-        if isinstance(offer, Quote):
-            return offer
-        raise offer
+        if not isinstance(offer, Quote):
+            raise offer
+        check_decided_price(offer, position, intent.evidence, self._tolerance)
+        return offer

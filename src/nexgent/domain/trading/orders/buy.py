@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError
+from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError, StaleWalletError
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeIntended, TradeKind
 from nexgent.domain.trading.errors import named
@@ -29,10 +29,11 @@ from nexgent.domain.trading.orders.purchases import (
     PurchaseResult,
     refuse_all,
 )
-from nexgent.domain.trading.orders.quotes import PurchaseOffers
+from nexgent.domain.trading.orders.quotes import NO_OFFERS, PurchaseOffers
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.money import sol
+from nexgent.shared.loops import cancel_all
+from nexgent.shared.money import SOL_MINT, sol
 from nexgent.shared.types import IntentId
 
 
@@ -115,12 +116,29 @@ class BuyToken:
             buyers[0].wallet.mode,
             [(decided[result.buyer.intent_id], _impact_limit(result)) for result in willing],
         )
-        return [_previewed(result, quotes.get(result.buyer.intent_id), decimals) for result in results]
+        return [self._previewed(result, quotes.get(result.buyer.intent_id), decimals) for result in results]
+
+    def _previewed(
+        self, result: PurchaseResult, offer: Quote | NexgentError | None, decimals: int | NexgentError
+    ) -> PurchasePreview:
+        """Return what would become of a buyer with that offer; None was refused before."""
+        if offer is None:
+            return PurchasePreview(result)
+        problem = decimals if isinstance(decimals, NexgentError) else offer
+        if isinstance(problem, NexgentError):
+            result.refuse_for(problem)
+            return PurchasePreview(result)
+        assert isinstance(offer, Quote)
+        assert isinstance(decimals, int)
+        result.size_sol = sol(offer.in_amount_raw)
+        wallet = result.buyer.wallet
+        available = self._ledger.head(wallet.address).available_raw(SOL_MINT)
+        return PurchasePreview(result, offer, decimals, self._offers.expected(wallet.mode, offer), available)
 
     async def resume(self, buyer: Buyer, intent: Intent) -> PurchaseResult:
         """Carry on with an intent that was recorded and never sent: a process died in between."""
         started = self._clock.monotonic()
-        result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), intended=True)
+        result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), begun=True, intended=True)
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
         with counted(self._clock) as time, self._in_flight.hold({intent.id: intent.wallet_address}):
             try:
@@ -134,7 +152,7 @@ class BuyToken:
     async def book_landed(self, buyer: Buyer, intent: Intent, fill: Fill) -> PurchaseResult:
         """Book a swap that turned out to have landed."""
         started = self._clock.monotonic()
-        result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), intended=True, fill=fill)
+        result = PurchaseResult(buyer, size_sol=sol(intent.amount_raw), begun=True, intended=True, fill=fill)
         order = PurchaseOrder(intent.token_address, intent.token_symbol, intent.signal_id, intent.cause)
         with counted(self._clock) as time, self._in_flight.hold({intent.id: intent.wallet_address}):
             decimals = await self._offers.decimals(intent.token_address)
@@ -171,16 +189,20 @@ class BuyToken:
         if not staged:
             return again
         # A quote moves no money, so it may be asked for while the intents become durable. Nothing is sent before they are.
-        failures, offers = await asyncio.gather(
-            self._ledger.commit_each([entry for _, _, entry in staged]),
-            self._offers.fetch(
-                todo[0].buyer.wallet.mode, [(intent, _impact_limit(result)) for result, intent, _ in staged]
-            ),
-        )
+        wanted = [(intent, _impact_limit(result)) for result, intent, _ in staged]
+        quoting = asyncio.ensure_future(self._offers.fetch(todo[0].buyer.wallet.mode, wanted))
+        try:
+            failures = await self._ledger.commit_each([entry for _, _, entry in staged])
+            # Who hears that nothing was written need not wait for an offer first.
+            offers = await quoting if len(failures) < len(staged) else NO_OFFERS
+        finally:
+            await cancel_all([quoting])
         intended_ms = (self._clock.monotonic() - started) * 1000
         durable: list[tuple[PurchaseResult, Intent]] = []
         for result, intent, entry in staged:
             failure = failures.get(entry.id)
+            if isinstance(failure, StaleWalletError | NotTheEngineError):
+                result.begun = False
             if isinstance(failure, StaleWalletError) and not last:
                 again.append(result)
             elif failure is not None:
@@ -206,13 +228,14 @@ class BuyToken:
                 intent = self._decisions.decide(order, result, self._clock.now())
                 if intent is not None:
                     entry = self._ledger.stage(result.buyer.wallet.address, TradeIntended(intent))
+                    result.begun = True
                     staged.append((result, intent, entry))
             except Exception as error:
                 if isinstance(error, StaleWalletError) and not last:
                     again.append(result)
                 else:
                     result.refuse_for(named(error))
-            if number % SHARE == 0 and number < len(todo):
+            if number % SHARE == 0:
                 self._ledger.begin()
                 await asyncio.sleep(0)
         return staged, again
@@ -220,19 +243,3 @@ class BuyToken:
 
 def _impact_limit(result: PurchaseResult) -> Decimal | None:
     return result.buyer.agent.config.purchase_limits.max_price_impact
-
-
-def _previewed(
-    result: PurchaseResult, offer: Quote | NexgentError | None, decimals: int | NexgentError
-) -> PurchasePreview:
-    """Return what would become of a buyer with that offer; None was refused before."""
-    if offer is None:
-        return PurchasePreview(result)
-    problem = decimals if isinstance(decimals, NexgentError) else offer
-    if isinstance(problem, NexgentError):
-        result.refuse_for(problem)
-        return PurchasePreview(result)
-    assert isinstance(offer, Quote)
-    assert isinstance(decimals, int)
-    result.size_sol = sol(offer.in_amount_raw)
-    return PurchasePreview(result, offer, decimals)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import structlog
 
 from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.errors import StaleWalletError
+from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import Entry, Intent, TradeFailed, TradeSettled
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.prices.ports import SolPriceFeed, newest_sol_usd
 from nexgent.domain.trading.errors import TradeRejectedError, named
 from nexgent.domain.trading.models import Fill, Quote
@@ -34,7 +37,17 @@ log = structlog.get_logger(__name__)
 
 Durable = tuple[PurchaseResult, Intent]
 """A purchase whose intent is in the journal."""
-_Booked = tuple[PurchaseResult, Entry, TradeSettled]
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    """A fill whose settlement is staged."""
+
+    result: PurchaseResult
+    intent: Intent
+    fill: Fill
+    entry: Entry
+    body: TradeSettled
 
 
 class PurchaseBooking:
@@ -75,8 +88,9 @@ class PurchaseBooking:
         started: float,
     ) -> None:
         """Book a swap that turned out to have landed. Raises what keeps it from being settled."""
-        entry, body = await self._settle(order, result, intent, fill, decimals, self._sol_usd())
-        await self._conclude([(result, entry, body)], started)
+        sol_usd = self._sol_usd()
+        booked = await self._settle(result, intent, fill, self._context(order, decimals, sol_usd))
+        await self._record_failures(await self._conclude(order, [booked], decimals, sol_usd, started))
 
     async def _swap_all(
         self,
@@ -86,7 +100,8 @@ class PurchaseBooking:
         started: float,
     ) -> list[Durable]:
         """Swap, settle and book; return those that failed after their intent was durable."""
-        execution = SwapExecution(self._ledger, self._venues.of_mode(swaps[0][0].buyer.wallet.mode))
+        venue = self._venues.of_mode(swaps[0][0].buyer.wallet.mode)
+        execution = SwapExecution(self._ledger, venue)
         failed: list[Durable] = []
         shares: list[list[_Booked]] = []
         quoted_ms = round((self._clock.monotonic() - started) * 1000, 3)
@@ -95,49 +110,41 @@ class PurchaseBooking:
             for first in range(0, len(swaps), SHARE):
                 booked: list[_Booked] = []
                 shares.append(booked)
+                context: SettlementContext | None = None
                 for result, intent, quote in swaps[first : first + SHARE]:
                     result.stages_ms["quoted"] = quoted_ms
                     outcome = await execution.run(intent, quote)
                     if isinstance(outcome, Refusal):
                         result.refuse(outcome.code, outcome.reason)
-                        result.in_doubt = outcome.in_doubt
+                        result.failed = outcome.recorded
                         if not (outcome.recorded or outcome.in_doubt):
                             failed.append((result, intent))
                         continue
+                    if context is None or venue.live:
+                        # On paper a share fills at one moment, which is shown in each of its positions.
+                        context = self._context(order, decimals, sol_usd)
                     try:
-                        entry, body = await self._settle(order, result, intent, outcome, decimals, sol_usd)
+                        booked.append(await self._settle(result, intent, outcome, context))
                     except Exception as error:
                         if self._is_failed(result, intent, outcome, error):
                             failed.append((result, intent))
                         continue
                     result.fill = outcome
-                    booked.append((result, entry, body))
                 # The journal writes this share while the next one is settled.
                 self._ledger.begin()
-                if first + SHARE < len(swaps):
-                    await asyncio.sleep(0)
+                await asyncio.sleep(0)
         finally:
             for booked in shares:
-                await self._conclude(booked, started)
+                failed += await self._conclude(order, booked, decimals, sol_usd, started)
         return failed
 
     async def give_up(self, results: Sequence[PurchaseResult], error: NexgentError) -> None:
-        """End purchases that an error has interrupted: failed where nothing was sent, in doubt where something was."""
-        unsent: list[Durable] = []
-        for result in results:
-            if result.position is not None or result.code is not None:
-                continue
-            result.refuse_for(error)
-            wallet = result.buyer.wallet.address
-            state = self._ledger.head(wallet) if self._ledger.knows(wallet) else None
-            current = state.intents.get(result.buyer.intent_id) if state is not None else None
-            if current is None:
-                continue
-            if current.submission is not None:
-                result.in_doubt = True
-            else:
-                unsent.append((result, current.intent))
-        await self._record_failures(unsent)
+        """End purchases that an error has interrupted: failed where it is recorded that nothing was sent, in doubt elsewhere."""
+        interrupted = [result for result in results if result.position is None and not result.failed]
+        for result in interrupted:
+            if result.code is None:
+                result.refuse_for(error)
+        await self._record_unsent([result for result in interrupted if result.begun])
 
     @staticmethod
     def _is_failed(result: PurchaseResult, intent: Intent, fill: Fill, cause: Exception) -> bool:
@@ -148,32 +155,51 @@ class PurchaseBooking:
             return True
         # It landed: whatever keeps it from being booked now, it is not a failed trade. Recovery tries again.
         log.error("purchase.landed_not_booked", intent_id=str(intent.id), code=error.code)
-        result.in_doubt = True
         return False
 
-    async def _conclude(self, booked: Sequence[_Booked], started: float) -> None:
-        """Wait until settlements are durable and note the positions they opened."""
-        failures = await self._ledger.commit_each([entry for _, entry, _ in booked])
-        recorded_ms = round((self._clock.monotonic() - started) * 1000, 3)
-        for result, entry, body in booked:
-            failure = failures.get(entry.id)
-            if failure is not None:
-                # The intent is durable and its outcome is not: recovery finishes it as soon as the journal is back.
-                result.in_doubt = True
-                refuse_all([result], failure)
-                continue
-            result.stages_ms["recorded"] = recorded_ms
-            result.settled, result.position = body, body.position
-
-    async def _settle(
+    async def _conclude(
         self,
         order: PurchaseOrder,
-        result: PurchaseResult,
-        intent: Intent,
-        fill: Fill,
+        booked: Sequence[_Booked],
         decimals: int,
         sol_usd: Decimal | None,
-    ) -> tuple[Entry, TradeSettled]:
+        started: float,
+    ) -> list[Durable]:
+        """Wait until settlements are durable and note the positions they opened; return those that failed after all.
+
+        What another process has overtaken is settled anew on the wallet as it is now.
+        """
+        failed: list[Durable] = []
+        todo = list(booked)
+        for left in reversed(range(DECISION_ATTEMPTS)):
+            failures = await self._ledger.commit_each([one.entry for one in todo])
+            recorded_ms = round((self._clock.monotonic() - started) * 1000, 3)
+            again: list[_Booked] = []
+            for one in todo:
+                failure = failures.get(one.entry.id)
+                if failure is None:
+                    one.result.stages_ms["recorded"] = recorded_ms
+                    one.result.settled, one.result.position = one.body, one.body.position
+                elif isinstance(failure, StaleWalletError) and left:
+                    again.append(one)
+                else:
+                    # The intent is durable and its outcome is not: recovery finishes it as soon as the journal is back.
+                    refuse_all([one.result], failure)
+            todo = []
+            for one in again:
+                try:
+                    context = self._context(order, decimals, sol_usd)
+                    todo.append(await self._settle(one.result, one.intent, one.fill, context))
+                except Exception as error:
+                    if self._is_failed(one.result, one.intent, one.fill, error):
+                        failed.append((one.result, one.intent))
+            if not todo:
+                break
+        return failed
+
+    async def _settle(
+        self, result: PurchaseResult, intent: Intent, fill: Fill, context: SettlementContext
+    ) -> _Booked:
         if fill.in_amount_raw <= 0 or fill.out_amount_raw <= 0:
             raise TradeRejectedError("INVALID_TRANSACTION", "The swap moved no tokens")
         # Another process may have written to the wallet since the intent, a deposit for instance, or only told of old news.
@@ -186,17 +212,19 @@ class PurchaseBooking:
                 available=str(sol(affordable)),
             )
         config = result.buyer.agent.config.stop_loss
-        entry_price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, decimals)
+        entry_price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, context.token_decimals)
         stop = initial_stop(entry_price, config)
-        context = SettlementContext(
+        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop.stop_pct)
+        entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
+        return _Booked(result, intent, fill, entry, settlement.body)
+
+    def _context(self, order: PurchaseOrder, decimals: int, sol_usd: Decimal | None) -> SettlementContext:
+        return SettlementContext(
             now=self._clock.now(),
             sol_usd=sol_usd,
             token_symbol=order.token_symbol or DEFAULT_SYMBOL,
             token_decimals=decimals,
         )
-        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop.stop_pct)
-        entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
-        return entry, settlement.body
 
     def _sol_usd(self) -> Decimal | None:
         return newest_sol_usd(self._sol_price, self._clock.now())
@@ -204,25 +232,56 @@ class PurchaseBooking:
     async def _record_failures(self, failed: Sequence[Durable]) -> None:
         """Release the reservations of trades that will not happen.
 
-        What cannot be recorded is in doubt: recovery finds an intent that may still be carried out.
+        What cannot be recorded stays in doubt: recovery finds an intent that may still be carried out.
         """
-        staged: list[tuple[PurchaseResult, Entry]] = []
-        for result, intent in failed:
-            body = TradeFailed(intent.id, result.code or "EXECUTION_FAILED", result.reason or "")
-            try:
-                await self._ledger.fresh(intent.wallet_address)
-                staged.append((result, self._ledger.stage(intent.wallet_address, body)))
-            except Exception as error:
-                self._leave_open(result, error)
-        if staged:
-            failures = await self._ledger.commit_each([entry for _, entry in staged])
+        intents = {result.buyer.intent_id: intent for result, intent in failed}
+
+        def still_open(result: PurchaseResult, _: WalletState) -> Intent | None:
+            return intents[result.buyer.intent_id]
+
+        await self._record([result for result, _ in failed], still_open)
+
+    async def _record_unsent(self, interrupted: Sequence[PurchaseResult]) -> None:
+        """Record as failed what the journal holds as open and nothing was sent for.
+
+        What else there is, a swap or a settlement that may just be written, is not a failure.
+        """
+
+        def unsent(result: PurchaseResult, state: WalletState) -> Intent | None:
+            known = state.intents.get(result.buyer.intent_id)
+            return known.intent if known is not None and known.submission is None else None
+
+        await self._record(interrupted, unsent)
+
+    async def _record(
+        self, failed: Sequence[PurchaseResult], of: Callable[[PurchaseResult, WalletState], Intent | None]
+    ) -> None:
+        todo = list(failed)
+        for left in reversed(range(DECISION_ATTEMPTS)):
+            staged: list[tuple[PurchaseResult, Entry]] = []
+            for result in todo:
+                try:
+                    state = await self._ledger.fresh(result.buyer.wallet.address)
+                    if (intent := of(result, state)) is not None:
+                        body = TradeFailed(intent.id, result.code or "EXECUTION_FAILED", result.reason or "")
+                        staged.append((result, self._ledger.stage(state.wallet_address, body)))
+                except Exception as error:
+                    self._leave_open(result, error)
+            todo = []
+            failures = await self._ledger.commit_each([entry for _, entry in staged]) if staged else {}
             for result, entry in staged:
-                if entry.id in failures:
-                    self._leave_open(result, failures[entry.id])
+                failure = failures.get(entry.id)
+                if failure is None:
+                    result.failed = True
+                elif isinstance(failure, StaleWalletError) and left:
+                    todo.append(result)
+                else:
+                    self._leave_open(result, failure)
+            if not todo:
+                return
 
     @staticmethod
     def _leave_open(result: PurchaseResult, error: Exception) -> None:
-        result.in_doubt = True
         code = named(error).code
         log.warning(
             "purchase.failure_not_recorded",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from nexgent.shared.errors import ConflictError, RejectedError
+from nexgent.shared.money import plain
 from nexgent.shared.types import PositionId
 
 
@@ -25,6 +28,20 @@ class ExitPendingError(ConflictError):
 
     def __init__(self, position_id: PositionId) -> None:
         super().__init__("The position is being sold", positionId=str(position_id))
+
+
+class PriceMovedError(ConflictError):
+    """The quote is not for the price at which the operation was decided: it is decided anew, at the price there is then."""
+
+    code = "PRICE_MOVED"
+
+    def __init__(self, position_id: PositionId, decided: Decimal, quoted: Decimal) -> None:
+        super().__init__(
+            f"Decided at a price of {decided:.6g} SOL; the swap provider quotes {quoted:.6g} SOL by now",
+            positionId=str(position_id),
+            decidedPriceSol=plain(decided),
+            quotedPriceSol=plain(quoted),
+        )
 
 
 class NotDueError(RejectedError):

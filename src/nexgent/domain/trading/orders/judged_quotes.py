@@ -60,7 +60,6 @@ class PriceJudge:
         known = self._asked.get(token)
         if known is not None and now - known[0] < SHARED_SECONDS:
             return known[1]
-        self._asked.pop(token, None)
         while self._asked:
             oldest = next(iter(self._asked))
             if now - self._asked[oldest][0] < SHARED_SECONDS:
@@ -69,6 +68,11 @@ class PriceJudge:
         task = asyncio.ensure_future(self._read(token))
         self._asked[token] = (now, task)
         return task
+
+    def ask_unless_known(self, token: TokenAddress) -> None:
+        """Ask for a price that quotes will be judged by, unless there is one."""
+        if self.newest(token) is None:
+            self.ask(token)
 
     async def _read(self, token: TokenAddress) -> Decimal | None:
         try:
@@ -132,10 +136,12 @@ class JudgedSwapGateway:
             # The price may have moved since it was accepted: it is doubted before the quote is.
             asked = witness if witness is not None else self._judge.ask(token)
             judged = await _within(asked, PATIENCE_SECONDS) or judged
+        counts = not request.only_looked_at
         if judged is None or believed(judged):
-            self._refused.pop(token, None)
+            if counts:
+                self._refused.pop(token, None)
             return quote
-        if not buying:
+        if counts and not buying:
             self._note_refusal(token, refusals + 1)
         log.warning(
             "quote.implausible", token=token, quoted=plain(price), judged=plain(judged), buying=buying
@@ -184,8 +190,10 @@ class JudgedSwapGateway:
             del self._refused[oldest]
 
     def _refusals(self, token: TokenAddress) -> int:
-        times, at = self._refused.get(token, (0, 0.0))
-        return times if self._clock.monotonic() - at < FORGET_SECONDS else 0
+        known = self._refused.get(token)
+        if known is None or self._clock.monotonic() - known[1] >= FORGET_SECONDS:
+            return 0
+        return known[0]
 
 
 def newest_price(

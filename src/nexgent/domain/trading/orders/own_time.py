@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 from nexgent.shared.clock import Clock
 
 
 class TradeTime:
-    """The time of one trade, or of a burst of them. Waiting for several answers at once counts once."""
+    """The time of one trade, or of a burst of them. Whoever enters it asks somebody at the market and leaves it with the answer;
+    waiting for several answers at once counts once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -19,14 +20,12 @@ class TradeTime:
         self._asked_at = 0.0
         self._waited = 0.0
 
-    def ask(self) -> None:
-        """Note that somebody at the market is asked."""
+    def __enter__(self) -> None:
         if not self._asked:
             self._asked_at = self._clock.monotonic()
         self._asked += 1
 
-    def answered(self) -> None:
-        """Note that one of those that were asked has answered."""
+    def __exit__(self, *_: object) -> None:
         self._asked -= 1
         if not self._asked:
             self._waited += self._clock.monotonic() - self._asked_at
@@ -43,6 +42,7 @@ class TradeTime:
 
 
 _TIME: ContextVar[TradeTime | None] = ContextVar("trade_time", default=None)
+_NOBODY_COUNTS = nullcontext()
 
 
 @contextmanager
@@ -56,15 +56,6 @@ def counted(clock: Clock) -> Iterator[TradeTime]:
         _TIME.reset(token)
 
 
-@contextmanager
-def at_the_market() -> Iterator[None]:
+def at_the_market() -> AbstractContextManager[None]:
     """Whoever is waited for in here is somebody at the market: a swap provider, a node, the chain."""
-    time = _TIME.get()
-    if time is None:
-        yield
-        return
-    time.ask()
-    try:
-        yield
-    finally:
-        time.answered()
+    return _TIME.get() or _NOBODY_COUNTS

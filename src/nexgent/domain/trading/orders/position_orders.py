@@ -33,7 +33,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
-from nexgent.domain.positions.models import CloseReason, PendingExit, Position
+from nexgent.domain.positions.models import CloseReason, PendingExit, PendingTakeProfit, Position
 from nexgent.domain.trading.errors import (
     SwapHeldBackError,
     SwapInDoubtError,
@@ -46,12 +46,13 @@ from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.own_time import TradeTime, at_the_market, counted
 from nexgent.domain.trading.orders.position_booking import PositionBooking, PositionOrderDone
+from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import position_intent_id
-from nexgent.shared.types import IntentId, PositionId, TokenAddress, WalletAddress
+from nexgent.shared.types import IntentId, PositionId, TokenAddress, VenueName, WalletAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,10 @@ class Plan:
     input_mint: TokenAddress
     amount_raw: int
     reserved_raw: int
-    position: Position
-    """The position as the intent leaves it; operation count and version are counted up by the runner."""
+    pending_exit: PendingExit | None
+    """The exit the position remembers from now on."""
+    pending_take_profit: PendingTakeProfit | None
+    """What the position will have taken when the operation is booked."""
     evidence: PriceEvidence | None
 
 
@@ -75,9 +78,22 @@ class Operation(Protocol):
         """Decide on the newest state, staged entries included. Raises what forbids it; nothing was written then."""
         ...
 
-    async def quote(self, intent: Intent, venue: Venue) -> Quote:
-        """Return the offer to take. Raises what forbids it; the intent is then recorded as failed."""
+    async def quote(self, position: Position, intent: Intent, venue: Venue) -> Quote:
+        """Return the offer to take for the position it was planned on.
+
+        Raises what forbids it; the intent is then recorded as failed.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SalePreview:
+    """What a sale of a position would bring at a quote of a venue that was had so many seconds ago."""
+
+    position: Position
+    fill: Fill
+    venue: VenueName
+    age_seconds: float
 
 
 class PositionOrders:
@@ -127,6 +143,23 @@ class PositionOrders:
                         raise StaleWalletError(wallet) from error
         raise AssertionError("unreachable")
 
+    async def preview_sale(
+        self, wallet: WalletAddress, position_id: PositionId, operation: Operation
+    ) -> SalePreview:
+        """Decide on a sale as `run` would, and ask for its quote; nothing is recorded, reserved, signed or sent.
+
+        A look waits behind what is traded: its quote is not urgent. Raises what `run` raises before it sends anything.
+        """
+        state, position = await self._free_position(wallet, position_id)
+        venue = self._venue(wallet)
+        intent = self._intent(position, operation.plan(state, position, venue))
+        try:
+            quote = await sale_quote(venue, intent, urgent=False, only_looked_at=True)
+        except Exception as error:
+            raise named(error) from None
+        age_seconds = self._clock.monotonic() - quote.received_monotonic
+        return SalePreview(position, venue.expected(quote), venue.name, age_seconds)
+
     async def book(self, intent: Intent, fill: Fill, time: TradeTime | None = None) -> PositionOrderDone:
         """Book a swap that landed, in the lane of its wallet.
 
@@ -149,19 +182,20 @@ class PositionOrders:
 
         async def step() -> tuple[Intent, TradeSettled]:
             state, position = await self._free_position(wallet, position_id)
-            left_raw = max(0, min(position.quantity_raw, state.available_raw(position.token_address)))
+            left_raw = min(position.quantity_raw, state.available_raw(position.token_address))
             plan = Plan(
                 kind=TradeKind.WRITE_OFF,
                 cause=CloseReason.WRITE_OFF.value,
                 input_mint=position.token_address,
                 amount_raw=left_raw,
                 reserved_raw=left_raw,
-                position=position,
+                pending_exit=position.pending_exit,
+                pending_take_profit=position.pending_take_profit,
                 evidence=evidence,
             )
             intent = self._intent(position, plan)
             settlement = self._booking.written_off(intent, replace(position, quantity_raw=left_raw))
-            intended = self._ledger.stage(wallet, TradeIntended(intent, _operated(position, position)))
+            intended = self._ledger.stage(wallet, TradeIntended(intent, _operated(position, plan)))
             settled = self._ledger.stage(wallet, settlement.body, settlement.postings)
             with self._in_flight.hold({intent.id: wallet}):
                 await self._ledger.commit(intended, settled)
@@ -214,7 +248,7 @@ class PositionOrders:
         state, position = await self._free_position(wallet, position_id)
         plan = operation.plan(state, position, self._venue(wallet))
         intent = self._intent(position, plan)
-        entry = self._ledger.stage(wallet, TradeIntended(intent, _operated(plan.position, position)))
+        entry = self._ledger.stage(wallet, TradeIntended(intent, _operated(position, plan)))
         return position, intent, entry
 
     async def _carry_out(
@@ -222,7 +256,7 @@ class PositionOrders:
     ) -> PositionOrderDone:
         venue = self._venue(intent.wallet_address)
         try:
-            quote = await self._commit_and_quote(entry, operation, intent, venue)
+            quote = await self._commit_and_quote(position, entry, operation, intent, venue)
         except _QuoteRefusedError as refused:
             await self._fail(intent, refused.error, time)
             raise refused.error from None
@@ -259,10 +293,10 @@ class PositionOrders:
             raise known from None
 
     async def _commit_and_quote(
-        self, entry: Entry, operation: Operation, intent: Intent, venue: Venue
+        self, position: Position, entry: Entry, operation: Operation, intent: Intent, venue: Venue
     ) -> Quote:
         """Make the intent durable while the quote is fetched: asking a price moves no money."""
-        quoting = asyncio.ensure_future(_quoted(operation, intent, venue))
+        quoting = asyncio.ensure_future(_quoted(operation, position, intent, venue))
         try:
             await self._ledger.commit(entry)
         except BaseException as error:
@@ -301,8 +335,13 @@ class PositionOrders:
         If it is not, recovery ends the intent when the journal is back, and what was signed may still be sent.
         """
         body = TradeFailed(intent.id, error.code, error.message)
-        try:
+
+        async def step() -> None:
+            await self._ledger.fresh(intent.wallet_address)
             await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
+
+        try:
+            await self._ledger.decide(step)
         except NexgentError:
             return False
         finally:
@@ -323,14 +362,20 @@ class _QuoteRefusedError(Exception):
     """There is no offer; `error` says why."""
 
     def __init__(self, error: NexgentError) -> None:
-        super().__init__(error.code)
         self.error = error
 
 
-async def _quoted(operation: Operation, intent: Intent, venue: Venue) -> Quote:
+async def _quoted(operation: Operation, position: Position, intent: Intent, venue: Venue) -> Quote:
     with at_the_market():
-        return await operation.quote(intent, venue)
+        return await operation.quote(position, intent, venue)
 
 
-def _operated(planned: Position, before: Position) -> Position:
-    return replace(planned, version=before.version + 1, operations=before.operations + 1)
+def _operated(position: Position, plan: Plan) -> Position:
+    """Return the position as the intent leaves it."""
+    return replace(
+        position,
+        version=position.version + 1,
+        operations=position.operations + 1,
+        pending_exit=plan.pending_exit,
+        pending_take_profit=plan.pending_take_profit,
+    )

@@ -58,32 +58,45 @@ class PurchaseResult:
     code: str | None = None
     reason: str | None = None
     details: dict[str, object] = field(default_factory=dict)
+    begun: bool = False
+    """Its intent is in line for the journal, or in it. What is there may be carried out, by whoever comes along."""
     intended: bool = False
-    in_doubt: bool = False
-    """The swap was sent and nobody can say yet what became of it; recovery will book it."""
+    """Its intent is durable."""
+    failed: bool = False
+    """Its failure is durable: nothing was swapped, and nothing will be."""
     stages_ms: dict[str, float] = field(default_factory=dict)
     gates: tuple[Gate, ...] = ()
     """What the protections looked at."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Tell whether nobody can say yet what becomes of it: recovery ends it.
+
+        Whatever has begun is in doubt until the journal says how it ended. No error on the way is an end.
+        """
+        return self.begun and self.position is None and not self.failed
 
     def refuse(self, code: str, reason: str, details: Mapping[str, object] | None = None) -> None:
         """Note why there is no position."""
         self.code, self.reason, self.details = code, reason, dict(details or {})
 
-    def refuse_for(self, error: Exception) -> None:
-        """Note an error as the reason; what is not meant for people is kept from them."""
-        if isinstance(error, NexgentError):
-            self.refuse(error.code, error.message, error.details)
-        else:
-            self.refuse("EXECUTION_FAILED", "The trade could not be carried out")
+    def refuse_for(self, error: NexgentError) -> None:
+        """Note an error as the reason."""
+        self.refuse(error.code, error.message, error.details)
 
 
 @dataclass(frozen=True, slots=True)
 class PurchasePreview:
-    """What would become of a buyer: a refusal in `result`, or the quote that would be taken."""
+    """What would become of a buyer: a refusal in `result`, or the quote that would be taken and what it would bring.
+
+    `available_raw` are the lamports that were available.
+    """
 
     result: PurchaseResult
     quote: Quote | None = None
     decimals: int | None = None
+    fill: Fill | None = None
+    available_raw: int = 0
 
 
 class GuardVerdict(Protocol):
@@ -121,7 +134,7 @@ class EntryGuard(Protocol):
         ...
 
 
-def refuse_all(results: Sequence[PurchaseResult], error: Exception) -> None:
+def refuse_all(results: Sequence[PurchaseResult], error: NexgentError) -> None:
     """Note the same reason for all of them."""
     for result in results:
         result.refuse_for(error)

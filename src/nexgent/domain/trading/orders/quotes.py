@@ -13,15 +13,18 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.ledger.models import Intent
+from nexgent.domain.ledger.models import Intent, PriceEvidence
+from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.errors import QuoteFailedError, TradeRejectedError, named
-from nexgent.domain.trading.models import Fees, Quote, QuoteRequest
+from nexgent.domain.trading.models import Fees, Fill, Quote, QuoteRequest
+from nexgent.domain.trading.orders.errors import PriceMovedError
 from nexgent.domain.trading.orders.own_time import at_the_market
 from nexgent.domain.trading.ports import TokenDecimals
 from nexgent.domain.trading.rules.price_impact import ImpactAccepted, ImpactTooHigh, decide_price_impact
+from nexgent.domain.trading.rules.quote_plausibility import is_plausible
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.money import CONTEXT, SOL_MINT, lamports, sol
+from nexgent.shared.money import CONTEXT, SOL_MINT, lamports, sol, unit_price_sol
 from nexgent.shared.types import IntentId, TokenAddress, WalletAddress
 
 SHARE_ABOVE = 4
@@ -39,6 +42,10 @@ class Offers(NamedTuple):
     decimals: int | NexgentError
 
 
+NO_OFFERS = Offers({}, 0)
+"""Nobody wants any."""
+
+
 class PurchaseOffers:
     """Asks the venue of a mode, and for the token's decimals beside it."""
 
@@ -53,6 +60,10 @@ class PurchaseOffers:
             return Offers(
                 *await asyncio.gather(quotes.fetch(wanted), self._known(wanted[0][0].token_address))
             )
+
+    def expected(self, mode: TradingMode, quote: Quote) -> Fill:
+        """Return what carrying out an offer of that mode would bring."""
+        return self._venues.of_mode(mode).expected(quote)
 
     async def decimals(self, token: TokenAddress) -> int:
         """Return the decimals of a token. Raises as `TokenDecimals` does."""
@@ -148,8 +159,11 @@ async def sale_quote(
     urgent: bool,
     slippage_bps: int | None = None,
     priority_fee_lamports: int | None = None,
+    only_looked_at: bool = False,
 ) -> Quote:
     """Return an offer for the tokens of an intent; slippage and fee are for live swaps, None leaves them to the provider.
+
+    `only_looked_at` says that nobody will trade at it.
 
     Raises as the gateway does, and `TradeRejectedError` when it offers nothing.
     """
@@ -160,11 +174,32 @@ async def sale_quote(
         taker=intent.wallet_address if venue.live else None,
         slippage_bps=slippage_bps if venue.live else None,
         priority_fee_lamports=priority_fee_lamports if venue.live else None,
+        only_looked_at=only_looked_at,
     )
     quote = await venue.gateway.quote(request, urgent=urgent)
     if quote.out_amount_raw <= 0:
         raise TradeRejectedError("INVALID_SALE_PRICE", "The swap provider offers nothing for the token")
     return quote
+
+
+def check_decided_price(
+    quote: Quote, position: Position, evidence: PriceEvidence | None, tolerance: Decimal
+) -> None:
+    """Raise `PriceMovedError` when a quote is further from the price of the decision than a true quote of that price can be.
+
+    A quote may be true and the decision for another market: what was cheap by a fifth is no dip at half the price, but a fall
+    that the stop loss ends. An exit is not asked this: what has to be sold is sold at the price there is. 0 is off.
+    """
+    if evidence is None or not tolerance:
+        return
+    buying = quote.request.input_mint == SOL_MINT
+    sol_raw, token_raw = quote.in_amount_raw, quote.out_amount_raw
+    if not buying:
+        sol_raw, token_raw = token_raw, sol_raw
+    quoted, decided = unit_price_sol(sol_raw, token_raw, position.decimals), evidence.price_sol
+    value = CONTEXT.divide(decided, quoted) if buying else CONTEXT.divide(quoted, decided)
+    if not is_plausible(value, quote.price_impact_ratio, tolerance):
+        raise PriceMovedError(position.id, decided, quoted)
 
 
 def _share(quote: Quote, amount_raw: int) -> Quote:

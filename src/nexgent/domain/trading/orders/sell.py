@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
@@ -11,7 +11,7 @@ from nexgent.domain.trading.errors import ZeroBalanceError
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, SalePreview
 from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
@@ -58,6 +58,15 @@ class ClosePosition:
             raise PartiallySoldError(request.position_id)
         return done
 
+    async def preview(self, request: ClosePositionRequest) -> SalePreview:
+        """Return what `execute` would bring. Nothing is recorded, signed or sent.
+
+        Raises what `execute` raises before it sends anything.
+        """
+        return await self.operations.preview_sale(
+            request.wallet_address, request.position_id, _Sale(request, self._clock)
+        )
+
     async def remember(self, request: ClosePositionRequest) -> None:
         """Make durable that the position wants to be left, while another operation on it is under way.
 
@@ -91,11 +100,13 @@ class _Sale:
             input_mint=position.token_address,
             amount_raw=amount_raw,
             reserved_raw=amount_raw,
-            position=replace(position, pending_exit=self._pending(position), pending_take_profit=None),
+            pending_exit=self._pending(position),
+            pending_take_profit=None,
             evidence=self._request.evidence,
         )
 
-    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+    async def quote(self, position: Position, intent: Intent, venue: Venue) -> Quote:
+        del position
         request = self._request
         return await sale_quote(
             venue,

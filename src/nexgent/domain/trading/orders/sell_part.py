@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from nexgent.domain.ledger.models import Intent, TradeKind
@@ -12,7 +12,7 @@ from nexgent.domain.trading.errors import ZeroBalanceError
 from nexgent.domain.trading.models import Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
-from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
+from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, SalePreview
 from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.money import plain
@@ -43,13 +43,22 @@ class SellPart:
         `ExitPendingError` (the position is being left), `ZeroBalanceError` (the part is less than one base unit),
         `SwapInDoubtError`, or the gateway's errors.
         """
-        if not 0 < request.percent < _HUNDRED:
-            raise ValueError(f"a part is above 0 and below 100 percent, got {plain(request.percent)}")
         return await self._operations.run(request.wallet_address, request.position_id, _Part(request.percent))
+
+    async def preview(self, request: SellPartRequest) -> SalePreview:
+        """Return what `execute` would bring. Nothing is recorded, signed or sent.
+
+        Raises what `execute` raises before it sends anything.
+        """
+        return await self._operations.preview_sale(
+            request.wallet_address, request.position_id, _Part(request.percent)
+        )
 
 
 class _Part:
     def __init__(self, percent: Decimal) -> None:
+        if not 0 < percent < _HUNDRED:
+            raise ValueError(f"a part is above 0 and below 100 percent, got {plain(percent)}")
         self._percent = percent
 
     def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
@@ -67,9 +76,11 @@ class _Part:
             input_mint=position.token_address,
             amount_raw=sell_raw,
             reserved_raw=sell_raw,
-            position=replace(position, pending_take_profit=PendingTakeProfit(0, None)),
+            pending_exit=position.pending_exit,
+            pending_take_profit=PendingTakeProfit(0, None),
             evidence=None,
         )
 
-    async def quote(self, intent: Intent, venue: Venue) -> Quote:
+    async def quote(self, position: Position, intent: Intent, venue: Venue) -> Quote:
+        del position
         return await sale_quote(venue, intent, urgent=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.ledger.models import Account, Intent, Submission, TradeFailed, TradeSubmitted
+from nexgent.domain.ledger.models import Account, Intent, Posting, Submission, TradeFailed, TradeSubmitted
 from nexgent.domain.ledger.postings import SOL
 from nexgent.domain.trading.errors import SwapHeldBackError, SwapNotSentError, named
 from nexgent.domain.trading.models import (
@@ -54,9 +55,7 @@ class SwapExecution:
             if submission is not None:
                 submission = replace(submission, venue=self._venue.name)
                 # Whatever others have written to the wallet since the intent is no reason against it: it stays reserved.
-                await self._ledger.fresh(intent.wallet_address)
-                entry = self._ledger.stage(intent.wallet_address, TradeSubmitted(intent.id, submission))
-                await self._ledger.commit(entry)
+                await self._record(intent, TradeSubmitted(intent.id, submission))
         except Exception as error:
             # Nothing has left the process yet, whatever it was.
             known = named(error)
@@ -93,13 +92,23 @@ class SwapExecution:
                     (SOL.posting(Account.WALLET, -fee), SOL.posting(Account.NETWORK_FEE, fee)) if fee else ()
                 )
                 try:
-                    await self._ledger.fresh(intent.wallet_address)
-                    await self._ledger.commit(self._ledger.stage(intent.wallet_address, body, postings))
+                    await self._record(intent, body, postings)
                 except NexgentError:
                     return Refusal(outcome.code, outcome.reason, in_doubt=True)
                 return Refusal(outcome.code, outcome.reason, recorded=True)
             case _:
                 assert_never(outcome)
+
+    async def _record(
+        self, intent: Intent, body: TradeSubmitted | TradeFailed, postings: Sequence[Posting] = ()
+    ) -> None:
+        """Make what has happened durable, behind whatever others write to the wallet meanwhile."""
+
+        async def step() -> None:
+            await self._ledger.fresh(intent.wallet_address)
+            await self._ledger.commit(self._ledger.stage(intent.wallet_address, body, postings))
+
+        await self._ledger.decide(step)
 
     async def _wait_for_the_chain(
         self, intent: Intent, quote: Quote, submission: Submission, outcome: SwapOutcome

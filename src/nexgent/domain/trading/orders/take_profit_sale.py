@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from nexgent.domain.agents.config import TradingConfig
@@ -14,7 +14,7 @@ from nexgent.domain.trading.models import Quote
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders
-from nexgent.domain.trading.orders.quotes import sale_quote
+from nexgent.domain.trading.orders.quotes import check_decided_price, sale_quote
 from nexgent.domain.trading.rules.take_profit import (
     TakeProfitDecision,
     evaluate_take_profit,
@@ -50,17 +50,20 @@ class TakeProfitAmounts:
 class TakeProfitSale:
     """One sale for all levels a price has reached. The numbers are computed on the newest state, never before."""
 
-    def __init__(self, *, operations: PositionOrders, directory: AgentDirectory) -> None:
+    def __init__(self, *, operations: PositionOrders, directory: AgentDirectory, tolerance: Decimal) -> None:
+        """`tolerance` is how far a quote may be from the price of the decision, as a fraction of one; 0 is off."""
         self._operations = operations
         self._directory = directory
+        self._tolerance = tolerance
 
     async def execute(self, request: TakeProfitRequest) -> PositionOrderDone:
         """Sell and book.
 
         Raises `NotDueError` (no level is reached on the newest state), `ExitPendingError` (the position is being left),
-        `PositionNotFoundError`, `PositionLockedError`, `SwapInDoubtError`, or the gateway's errors.
+        `PriceMovedError` (it was decided at another price than the quote's), `PositionNotFoundError`, `PositionLockedError`,
+        `SwapInDoubtError`, or the gateway's errors.
         """
-        operation = _TakeProfit(request, self._directory)
+        operation = _TakeProfit(request, self._directory, self._tolerance)
         return await self._operations.run(request.wallet_address, request.position_id, operation)
 
 
@@ -86,9 +89,10 @@ def take_profit_amounts(
 
 
 class _TakeProfit:
-    def __init__(self, request: TakeProfitRequest, directory: AgentDirectory) -> None:
+    def __init__(self, request: TakeProfitRequest, directory: AgentDirectory, tolerance: Decimal) -> None:
         self._request = request
         self._directory = directory
+        self._tolerance = tolerance
 
     def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
         del venue
@@ -105,16 +109,19 @@ class _TakeProfit:
         sell_raw = min(amounts.sell_raw, state.available_raw(position.token_address))
         if sell_raw <= 0:
             raise NotDueError(position.id, "LESS_THAN_ONE_UNIT")
-        pending = PendingTakeProfit(amounts.levels, amounts.moon_bag_raw)
         return Plan(
             kind=TradeKind.TAKE_PROFIT,
             cause=CloseReason.TAKE_PROFIT.value,
             input_mint=position.token_address,
             amount_raw=sell_raw,
             reserved_raw=sell_raw,
-            position=replace(position, pending_take_profit=pending),
+            pending_exit=None,
+            pending_take_profit=PendingTakeProfit(amounts.levels, amounts.moon_bag_raw),
             evidence=self._request.evidence,
         )
 
-    async def quote(self, intent: Intent, venue: Venue) -> Quote:
-        return await sale_quote(venue, intent, urgent=True)
+    async def quote(self, position: Position, intent: Intent, venue: Venue) -> Quote:
+        """Return what is offered, unless it is for another price than the levels were reached at."""
+        offer = await sale_quote(venue, intent, urgent=True)
+        check_decided_price(offer, position, intent.evidence, self._tolerance)
+        return offer

@@ -47,8 +47,10 @@ class BookKeeper:
         orders.when_idle(self._look_anew)
 
     def on_opened(self, event: PositionOpened) -> None:
-        """Start watching a new position."""
-        self._trails.keep([self.watch(event.position, event.trail).trail])
+        """Start watching a new position. Its trail is in the journal with it, unless the configuration has changed meanwhile."""
+        trail = self.watch(event.position, event.trail).trail
+        if trail is not event.position.base_trail:
+            self._trails.keep([trail])
 
     def on_updated(self, event: PositionUpdated) -> None:
         """Take over what a trade made of a position; what prices did to it meanwhile stays, unless the trade re-based it."""

@@ -82,21 +82,11 @@ class Recovery:
         """The open intents that nobody but recovery works on, as far as is known."""
         return self._unresolved
 
-    async def tick(self) -> None:
-        """Start pending exits nobody runs, and to resolve what is open and not worked on. Waits for none of them."""
-        await self._begin()
+    async def tick(self) -> list[asyncio.Task[int]]:
+        """Start pending exits nobody runs, and to resolve what is open and not worked on. Waits for none of them.
 
-    async def run_once(self) -> int:
-        """Do what `tick` does and wait for the intents; return how many were ended."""
-        return sum(await asyncio.gather(*await self._begin()))
-
-    async def stop(self) -> None:
-        """Let go of everything under way; it stays open."""
-        await self._tasks.drain(0)
-        self._busy.clear()
-        self._unresolved = {}
-
-    async def _begin(self) -> list[asyncio.Task[int]]:
+        Return what was begun: a task a wallet, which returns how many of its intents were ended.
+        """
         unfinished = self._ledger.unfinished()
         open_now = {intent_id for state in unfinished for intent_id in state.intents}
         self._rests = {key: rest for key, rest in self._rests.items() if key in open_now}
@@ -125,6 +115,12 @@ class Recovery:
                 begun.append(self._tasks.start(self._resolve_all(wallet, due), name=f"recovery.{wallet}"))
         self._unresolved = unresolved
         return begun
+
+    async def stop(self) -> None:
+        """Let go of everything under way; it stays open."""
+        await self._tasks.drain(0)
+        self._busy.clear()
+        self._unresolved = {}
 
     async def _resolve_all(self, wallet: WalletAddress, intents: Sequence[OpenIntent]) -> int:
         """Resolve intents of one wallet in order; return how many were ended."""

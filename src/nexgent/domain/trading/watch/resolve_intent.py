@@ -77,9 +77,9 @@ class ResolveIntent:
                     if buyer is None:
                         log.error("recovery.agent_gone", intent_id=str(intent.id))
                         return False
-                    await self._purchases.book_landed(buyer, intent, outcome.fill)
-                else:
-                    await self._sales.book_landed(intent, outcome.fill)
+                    result = await self._purchases.book_landed(buyer, intent, outcome.fill)
+                    return not result.in_doubt
+                await self._sales.book_landed(intent, outcome.fill)
             case NeverLanded():
                 body = TradeExpired(intent.id, outcome.reason)
                 await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))

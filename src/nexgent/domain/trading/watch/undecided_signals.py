@@ -8,7 +8,7 @@ decided twice here, and another process that still decides is refused by the jou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -52,21 +52,13 @@ class UndecidedSignals:
         self._tasks = TaskSet("undecided signals")
         self._places = asyncio.Semaphore(SIDE_BY_SIDE)
 
-    async def tick(self) -> None:
-        """Begin to process what was left behind. Waits for none of it."""
+    async def tick(self) -> Sequence[asyncio.Task[None]]:
+        """Begin to process what was left behind, and return it. Waits for none of it."""
         try:
-            await self._begin()
+            return await self._begin()
         except UnavailableError as error:
             log.warning("signals.undecided_unreadable", code=error.code)
-
-    async def run_once(self) -> int:
-        """Do what `tick` does and wait for the signals; return how many were taken on.
-
-        Raises `UnavailableError` when they cannot be read.
-        """
-        begun = await self._begin()
-        await asyncio.gather(*begun)
-        return len(begun)
+            return ()
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait for signals under way; return how many had to be given up. They stay undecided."""

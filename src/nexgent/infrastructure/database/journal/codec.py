@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -83,9 +83,8 @@ class CorruptEntryError(NexgentError):
     code = "CORRUPT_ENTRY"
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedEntry:
-    """The columns of a journal line."""
+class EncodedEntry(NamedTuple):
+    """The columns of a journal line. A tuple, as a group of them is turned into columns at once."""
 
     entry_id: UUID
     wallet_address: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -63,14 +63,19 @@ written AS (
 )
 SELECT max(id) FROM written
 """
-_AFTER = """
-SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
-WHERE id > $1 ORDER BY id LIMIT $2
-"""
 _OF_WALLET = """
 SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
 WHERE wallet_address = $1 AND seq > $2 ORDER BY seq LIMIT $3
 """
+
+# Where the entry that broke the rows is unknown, the newest one stands for it: what it left is not what the rows say.
+_SET_APART = """
+INSERT INTO projection_failures (journal_id, wallet_address, agent_id, seq, kind, error)
+SELECT id, wallet_address, agent_id, seq, kind, $2 FROM journal
+WHERE wallet_address = $1 AND NOT EXISTS (SELECT FROM projection_failures f WHERE f.wallet_address = $1)
+ORDER BY seq DESC LIMIT 1 ON CONFLICT (journal_id) DO NOTHING
+"""
+_MAX_REASON_LENGTH = 2_000
 
 
 class PostgresJournal:
@@ -112,21 +117,7 @@ class PostgresJournal:
             return await self._insert(lines, epoch)
 
     async def _insert(self, lines: Sequence[EncodedEntry], epoch: int) -> int:
-        arguments = (
-            APPEND_LOCK,
-            [line.entry_id for line in lines],
-            [line.wallet_address for line in lines],
-            [line.agent_id for line in lines],
-            [line.seq for line in lines],
-            [line.at for line in lines],
-            [line.kind for line in lines],
-            [line.intent_id for line in lines],
-            [line.position_id for line in lines],
-            [line.postings for line in lines],
-            [line.body for line in lines],
-            epoch,
-            SHARD,
-        )
+        arguments = (APPEND_LOCK, *map(list, zip(*lines, strict=True)), epoch, SHARD)
         sent = False
         try:
             with translated_errors("append to the journal"):
@@ -181,7 +172,10 @@ class PostgresJournal:
         return frozenset(entry for entry in entries if entry.id in found)
 
     async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
-        """Return the present states of all wallets, or of those asked for that exist: tables plus unprojected entries."""
+        """Return the present states of all wallets, or of those asked for that exist: tables plus unprojected entries.
+
+        A wallet whose rows cannot be read comes from its journal, and stands among the failed ones until it is repaired.
+        """
         async with self._writing:
             await self._settle_unresolved()
         pool = await self._pool.get()
@@ -191,16 +185,25 @@ class PostgresJournal:
                 pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                return await read_states(connection, wallets)
+                read = await read_states(connection, wallets)
+        await self._set_apart(read.unreadable)
+        return read.states
+
+    async def _set_apart(self, unreadable: Mapping[WalletAddress, str]) -> None:
+        """Note wallets whose rows cannot be read as those are whose entries cannot be written: health tells of them."""
+        pool = await self._pool.get()
+        for wallet, reason in unreadable.items():
+            try:
+                with translated_errors("set a wallet apart"):
+                    await pool.execute(_SET_APART, wallet, reason[:_MAX_REASON_LENGTH])
+            except UnavailableError as error:
+                # It is found again by whoever reads it next.
+                log.warning("journal.wallet_not_set_apart", wallet_address=wallet, code=error.code)
 
     async def head_position(self) -> int:
         """Return the position of the newest line, 0 when there is none."""
         position: int = await self._fetchval("SELECT coalesce(max(id), 0) FROM journal")
         return position
-
-    async def entries_after(self, position: int, limit: int) -> list[JournalLine]:
-        """Return the lines behind a position, in order."""
-        return lines_of(await self._fetch(_AFTER, position, limit))
 
     async def read_wallet(
         self, wallet: WalletAddress, after_seq: int = 0, limit: int = 10_000

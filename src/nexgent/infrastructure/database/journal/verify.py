@@ -1,4 +1,7 @@
-"""Check the books: fold every wallet's journal from its first entry and hold the result against tables and cache."""
+"""Check the books: fold every wallet's journal and hold the result against tables and cache.
+
+A wallet is folded from where it was found in order last (`checked`), or from its first entry when everything is to be checked.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -16,6 +20,14 @@ from nexgent.domain.ledger.models import Account, Entry, WalletReset
 from nexgent.domain.ledger.state import WalletState, check_postings
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import normalise_url
+from nexgent.infrastructure.database.journal.checked import (
+    NOTHING,
+    Checked,
+    Folded,
+    chained,
+    read_checked,
+    save_checked,
+)
 from nexgent.infrastructure.database.journal.codec import (
     CorruptEntryError,
     decode_entry,
@@ -30,25 +42,49 @@ from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 CachedBalance = Callable[[AgentId, WalletAddress, TokenAddress], Awaitable[bytes | str | None]]
 """Return the cached JSON of a balance (`{"balance": "<decimal>", …}`), or None when there is no copy."""
 
-_LOG_ORDER = """
-SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
-ORDER BY wallet_address, seq
+# From wallet to wallet on the index of the streams, past all entries in between.
+_WALLETS = """
+WITH RECURSIVE stream (wallet_address) AS (
+    (SELECT wallet_address FROM journal ORDER BY wallet_address LIMIT 1)
+    UNION ALL
+    SELECT (SELECT j.wallet_address FROM journal j WHERE j.wallet_address > stream.wallet_address
+            ORDER BY j.wallet_address LIMIT 1)
+    FROM stream WHERE stream.wallet_address IS NOT NULL
+)
+SELECT stream.wallet_address, w.agent_id, coalesce(s.seq, 0) AS projected_seq,
+       c.agent_id AS checked_agent_id, c.seq AS checked_seq, c.entry_id AS checked_entry_id, c.digest, c.folded, c.checked_at
+FROM stream
+LEFT JOIN agent_wallets w USING (wallet_address)
+LEFT JOIN journal_streams s USING (wallet_address)
+LEFT JOIN verified_wallets c USING (wallet_address)
+WHERE stream.wallet_address IS NOT NULL ORDER BY stream.wallet_address
 """
-_OF_WALLET = """
-SELECT w.agent_id, coalesce(s.seq, 0) AS projected_seq
-FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address) WHERE w.wallet_address = $1
+_LINES = """
+SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE wallet_address = $1 AND seq >= $2 ORDER BY seq
 """
-_BALANCES = "SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances WHERE wallet_address = $1"
+# Of a wallet that is checked from further on, what it holds and what it might hold: not everything that it left long ago.
+_BALANCES = """
+SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances
+WHERE wallet_address = $1 AND ($2::text[] IS NULL OR sign(balance_raw) = 1)
+UNION
+SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances
+WHERE wallet_address = $1 AND token_address = ANY ($2::text[])
+"""
 _POSITIONS = "SELECT id, state FROM agent_positions WHERE wallet_address = $1"
 _INTENTS = """
 SELECT id, intent FROM trade_intents WHERE wallet_address = $1 AND status IN ('intended', 'submitted')
 """
+_FAILED_WALLETS = "SELECT DISTINCT wallet_address FROM projection_failures"
 _WITHOUT_ENTRIES = """
 SELECT w.wallet_address, w.agent_id FROM agent_wallets w
 WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.wallet_address = w.wallet_address) ORDER BY 1
 """
 LATE_COPY_PAUSES_SECONDS = (0.5, 1.0, 2.0)
 _PREFETCH = 500
+_UNREADABLE = "unreadable"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +108,8 @@ class VerifyReport:
 
     wallets: int = 0
     entries: int = 0
+    """Those that were folded now."""
+    entries_checked_before: int = 0
     balances: int = 0
     positions: int = 0
     intents: int = 0
@@ -79,6 +117,8 @@ class VerifyReport:
     journal_position: int = 0
     projection_failures: int = 0
     differences: list[Difference] = field(default_factory=list)
+    repairable: list[WalletAddress] = field(default_factory=list)
+    """Wallets whose rows are not what their journal says, or lack an entry: `repair` writes them anew. In order."""
 
     @property
     def is_clean(self) -> bool:
@@ -105,7 +145,46 @@ class _Fold:
         self.sums: dict[TokenAddress, int] = {}
         self.decimals: dict[TokenAddress, int] = {}
         self.last_seq = 0
+        self.last_id: UUID | None = None
+        self.digest = NOTHING
+        self.checked: Checked | None = None
+        """Where the stream was found in order last; it is folded from there unless `everything` is."""
+        self.goes_on = False
         self.differences: list[Difference] = []
+
+    def go_on_from(self, checked: Checked) -> None:
+        """Start behind what was checked."""
+        self.goes_on = True
+        self.state = self.projected = checked.folded.state
+        self.afterlife = checked.folded.afterlife
+        self.sums, self.decimals = dict(checked.folded.sums), dict(checked.folded.decimals)
+        self.last_seq, self.last_id, self.digest = checked.seq, checked.entry_id, checked.digest
+
+    def now_checked(self) -> Checked | None:
+        """Return how far it is in order, None where that is known already, or the tables do not contain all of it."""
+        if self.differences or self.last_id is None or (self.checked and self.checked.seq == self.last_seq):
+            return None
+        if self.owner is not None and (self.state is None or self.projected_seq != self.last_seq):
+            return None
+        held = {mint: total for mint, total in self.sums.items() if total}
+        folded = Folded(self.state, self.afterlife, held, {mint: self.decimals[mint] for mint in held})
+        return Checked(self.wallet, self.owner, self.last_seq, self.last_id, self.digest, folded)
+
+    def add_line(self, row: asyncpg.Record) -> None:
+        """Take the next line of the stream."""
+        try:
+            self.add(decode_entry(row))
+        except CorruptEntryError as error:
+            self.report(f"entry {row['seq']}", error.message)
+            self.last_seq = row["seq"]
+            self.state = None
+        self.last_id, self.digest = row["entry_id"], chained(self.digest, row)
+        known = self.checked
+        if known is not None and known.seq == self.last_seq and known.digest != self.digest:
+            when = f"{known.checked_at:%Y-%m-%d %H:%M}" if known.checked_at is not None else "before"
+            self.report(
+                f"entry {known.seq}", f"entries up to this one are not those that were checked {when}"
+            )
 
     def report(self, subject: str, problem: str, **values: str | None) -> None:
         self.differences.append(
@@ -119,10 +198,12 @@ class _Fold:
         if entry.seq != self.last_seq + 1:
             self.report(subject, f"does not follow entry {self.last_seq}", journal=str(entry.seq))
         self.last_seq = entry.seq
-        try:
-            check_postings(entry.postings)
-        except LedgerInvariantError as error:
-            self.report(subject, error.message)
+        if self.state is None or entry.agent_id != self.owner:
+            # Whoever follows an entry checks them as well.
+            try:
+                check_postings(entry.postings)
+            except LedgerInvariantError as error:
+                self.report(subject, error.message)
         if entry.agent_id == self.owner:
             for posting in entry.postings:
                 if posting.account is Account.WALLET:
@@ -156,22 +237,26 @@ async def verify(
     *,
     cached_balance: CachedBalance | None = None,
     pauses_seconds: Sequence[float] = LATE_COPY_PAUSES_SECONDS,
+    everything: bool = False,
 ) -> VerifyReport:
-    """Project what is left, then compare everything in one snapshot. Changes nothing but the projection.
+    """Project what is left, then compare in one snapshot, and keep how far each wallet is in order. Changes nothing else.
+
+    A wallet is folded from where it was in order last, and what it has left long ago is not looked at again; `everything` folds
+    each from its first entry, and holds the lines that were checked before against the digest of what they were then.
 
     Tables are held against the entries they claim to contain, the cache against the newest state. Copies are written a moment
     after the journal, so where nothing but copies differs it is looked at again after each of these pauses. Memory does not grow
     with the journal. Raises `UnavailableError` when PostgreSQL is away.
     """
     for pause in pauses_seconds:
-        report = await _look(database_url, cached_balance)
+        report = await _look(database_url, cached_balance, everything)
         if report.is_clean or report.projection_failures or not report.differ_copies_only:
             return report
         await asyncio.sleep(pause)
-    return await _look(database_url, cached_balance)
+    return await _look(database_url, cached_balance, everything)
 
 
-async def _look(database_url: str, cached_balance: CachedBalance | None) -> VerifyReport:
+async def _look(database_url: str, cached_balance: CachedBalance | None, everything: bool) -> VerifyReport:
     projector = Projector(database_url)
     try:
         await projector.project_all()
@@ -182,42 +267,73 @@ async def _look(database_url: str, cached_balance: CachedBalance | None) -> Veri
         connection = await asyncpg.connect(**kwargs)
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
-                return await _verify(connection, cached_balance)
+                report, checked = await _verify(connection, cached_balance, everything)
+            await save_checked(connection, checked)
+            return report
         finally:
             await connection.close()
 
 
 async def _verify(
-    connection: asyncpg.Connection[asyncpg.Record], cached_balance: CachedBalance | None
-) -> VerifyReport:
-    report = VerifyReport()
+    connection: asyncpg.Connection[asyncpg.Record], cached_balance: CachedBalance | None, everything: bool
+) -> tuple[VerifyReport, list[Checked]]:
+    report, checked = VerifyReport(), []
     report.journal_position = await connection.fetchval("SELECT coalesce(max(id), 0) FROM journal")
     report.projection_failures = await connection.fetchval("SELECT count(*) FROM projection_failures")
-    fold: _Fold | None = None
-    async for row in connection.cursor(_LOG_ORDER, prefetch=_PREFETCH):
-        wallet = WalletAddress(row["wallet_address"])
-        if fold is None or fold.wallet != wallet:
-            if fold is not None:
-                await _compare(connection, fold, report, cached_balance)
-            owner = await connection.fetchrow(_OF_WALLET, wallet)
-            fold = (
-                _Fold(wallet, AgentId(owner["agent_id"]), owner["projected_seq"])
-                if owner
-                else _Fold(wallet, None, 0)
-            )
-        report.entries += 1
-        try:
-            fold.add(decode_entry(row))
-        except CorruptEntryError as error:
-            fold.report(f"entry {row['seq']}", error.message)
-            fold.last_seq = row["seq"]
-            fold.state = None
-    if fold is not None:
+    for row in await connection.fetch(_WALLETS):
+        fold = await _folded(connection, row, report, everything)
         await _compare(connection, fold, report, cached_balance)
+        if (done := fold.now_checked()) is not None:
+            checked.append(done)
     for row in await connection.fetch(_WITHOUT_ENTRIES):
         empty = _Fold(WalletAddress(row["wallet_address"]), AgentId(row["agent_id"]), 0)
         await _compare(connection, empty, report, cached_balance)
-    return report
+    failed = {WalletAddress(row["wallet_address"]) for row in await connection.fetch(_FAILED_WALLETS)}
+    report.repairable = sorted({*report.repairable, *failed})
+    return report, checked
+
+
+async def _folded(
+    connection: asyncpg.Connection[asyncpg.Record],
+    row: asyncpg.Record,
+    report: VerifyReport,
+    everything: bool,
+) -> _Fold:
+    """Return a stream with all its entries. Where the last one that was checked is another one, it is folded from the first."""
+    wallet = WalletAddress(row["wallet_address"])
+    fold = _new_fold(wallet, row)
+    known = fold.checked
+    if known is not None and not everything:
+        lines = connection.cursor(_LINES, wallet, known.seq, prefetch=_PREFETCH)
+        first = True
+        async for line in lines:
+            if first and line["entry_id"] != known.entry_id:
+                break
+            if first:
+                fold.go_on_from(known)
+                report.entries_checked_before += known.seq
+                first = False
+                continue
+            report.entries += 1
+            fold.add_line(line)
+        if not first:
+            return fold
+    async for line in connection.cursor(_LINES, wallet, 0, prefetch=_PREFETCH):
+        report.entries += 1
+        fold.add_line(line)
+    return fold
+
+
+def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> _Fold:
+    owner = AgentId(row["agent_id"]) if row["agent_id"] is not None else None
+    fold = _Fold(wallet, owner, row["projected_seq"] if owner is not None else 0)
+    checked = read_checked(wallet, row)
+    # What was folded for another agent, or for none, says nothing of this one's balances.
+    fold.checked = checked if checked is not None and checked.agent_id == owner else None
+    # Tables that are being written anew contain less than was checked.
+    if fold.checked is not None and owner is not None and row["projected_seq"] < fold.checked.seq:
+        fold.checked = None
+    return fold
 
 
 async def _compare(
@@ -234,6 +350,8 @@ async def _compare(
         await _compare_balances(connection, fold, fold.projected, report)
         await _compare_positions(connection, fold, fold.projected, report)
         await _compare_intents(connection, fold, fold.projected, report)
+        if any(one.table is not None for one in fold.differences):
+            report.repairable.append(fold.wallet)
         if cached_balance is not None:
             await _compare_cache(fold, fold.state, report, cached_balance)
     report.differences += fold.differences
@@ -268,7 +386,8 @@ def _compare_sums(fold: _Fold, state: WalletState) -> None:
 async def _compare_balances(
     connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
 ) -> None:
-    rows = {row["token_address"]: row for row in await connection.fetch(_BALANCES, fold.wallet)}
+    looked_at = sorted({*fold.sums, *state.balances}) if fold.goes_on else None
+    rows = {row["token_address"]: row for row in await connection.fetch(_BALANCES, fold.wallet, looked_at)}
     report.balances += len(rows)
     for mint in sorted({*rows, *state.balances}):
         row = rows.get(mint)
@@ -284,7 +403,8 @@ async def _compare_positions(
     connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
 ) -> None:
     rows = {
-        row["id"]: decode_position(row["state"]) for row in await connection.fetch(_POSITIONS, fold.wallet)
+        row["id"]: _read_row(decode_position, row["state"])
+        for row in await connection.fetch(_POSITIONS, fold.wallet)
     }
     report.positions += len(rows)
     expected: Mapping[Any, Any] = state.positions
@@ -305,14 +425,27 @@ async def _compare_positions(
             )
 
 
+def _read_row(decode: Callable[[str], T], document: str) -> T | str:
+    """Return what a row holds, or a word that equals nothing where it cannot be read."""
+    try:
+        return decode(document)
+    except msgspec.MsgspecError:
+        return _UNREADABLE
+
+
 def _describe(position: Any) -> str:
+    if position == _UNREADABLE:
+        return _UNREADABLE
     return "none" if position is None else f"version {position.version}, quantity {position.quantity_raw}"
 
 
 async def _compare_intents(
     connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
 ) -> None:
-    rows = {row["id"]: decode_intent(row["intent"]) for row in await connection.fetch(_INTENTS, fold.wallet)}
+    rows = {
+        row["id"]: _read_row(decode_intent, row["intent"])
+        for row in await connection.fetch(_INTENTS, fold.wallet)
+    }
     report.intents += len(rows)
     expected: Mapping[Any, Any] = {key: value.intent for key, value in state.intents.items()}
     for intent_id in sorted({*rows, *expected}):
@@ -321,7 +454,11 @@ async def _compare_intents(
                 f"intent {intent_id}",
                 "open intents differ",
                 journal="open" if intent_id in expected else "not open",
-                table="open" if intent_id in rows else "not open",
+                table=_UNREADABLE
+                if rows.get(intent_id) == _UNREADABLE
+                else "open"
+                if intent_id in rows
+                else "not open",
             )
 
 
@@ -341,7 +478,7 @@ async def _compare_cache(
                 mint,
                 "the cache holds another balance",
                 journal=str(expected_raw),
-                redis=str(cached_raw) if cached_raw is not None else "unreadable",
+                redis=str(cached_raw) if cached_raw is not None else _UNREADABLE,
             )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import asyncpg
 import structlog
@@ -13,16 +14,20 @@ from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.state import EMPTY_FOR, Balance, OpenIntent, WalletState, apply
 from nexgent.domain.positions.models import Position
 from nexgent.infrastructure.database.journal.codec import (
-    CorruptEntryError,
     Row,
     decode_entry,
     decode_intent,
     decode_position,
     decode_submission,
 )
+from nexgent.shared.errors import NexgentError
 from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
 log = structlog.get_logger(__name__)
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
 
 # With a list of wallets every query is narrowed by it; without one `$1` is NULL and the condition is dropped.
 _WALLETS = """
@@ -32,15 +37,24 @@ FROM agent_wallets w LEFT JOIN journal_streams s USING (wallet_address)
 WHERE $1::text[] IS NULL OR w.wallet_address = ANY($1)
 """
 # Of all the tokens that were ever traded only those a state keeps: what is held, and what was emptied shortly before the last
-# change (`EMPTY_FOR`), in hundredths of the rows after a year.
+# change (`EMPTY_FOR`). Both stand together in the index, so that what was left long ago is not even looked at.
 _BALANCES = """
-WITH newest AS (
-    SELECT wallet_address, max(last_updated) AS at FROM agent_balances
-    WHERE $1::text[] IS NULL OR wallet_address = ANY($1) GROUP BY wallet_address
-)
-SELECT b.wallet_address, b.token_address, b.token_symbol, b.decimals, b.balance_raw::text AS amount_raw, b.last_updated
-FROM agent_balances b JOIN newest n ON n.wallet_address = b.wallet_address
-WHERE ($1::text[] IS NULL OR b.wallet_address = ANY($1)) AND (b.balance_raw <> 0 OR b.last_updated > n.at - $2::interval)
+SELECT w.wallet_address, b.token_address, b.token_symbol, b.decimals, b.balance_raw::text AS amount_raw, b.last_updated
+FROM agent_wallets w
+CROSS JOIN LATERAL (
+    SELECT greatest(
+        (SELECT h.last_updated FROM agent_balances h WHERE h.wallet_address = w.wallet_address AND sign(h.balance_raw) = 1
+         ORDER BY h.last_updated DESC LIMIT 1),
+        (SELECT e.last_updated FROM agent_balances e WHERE e.wallet_address = w.wallet_address AND sign(e.balance_raw) = 0
+         ORDER BY e.last_updated DESC LIMIT 1)) AS at
+) newest
+CROSS JOIN LATERAL (
+    SELECT h.* FROM agent_balances h WHERE h.wallet_address = w.wallet_address AND sign(h.balance_raw) = 1
+    UNION ALL
+    SELECT e.* FROM agent_balances e
+    WHERE e.wallet_address = w.wallet_address AND sign(e.balance_raw) = 0 AND e.last_updated > newest.at - $2::interval
+) b
+WHERE $1::text[] IS NULL OR w.wallet_address = ANY($1)
 """
 _POSITIONS = """
 SELECT wallet_address, state FROM agent_positions
@@ -60,14 +74,20 @@ WHERE wallet_address = $1 ORDER BY seq
 """
 
 
-async def read_states(
-    connection: asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
-    wallets: Collection[WalletAddress] | None,
-) -> list[WalletState]:
+@dataclass(frozen=True, slots=True)
+class ReadStates:
+    """What was read: the states, and by wallet why its rows, or its entries, cannot be."""
+
+    states: list[WalletState] = field(default_factory=list)
+    unreadable: dict[WalletAddress, str] = field(default_factory=dict)
+
+
+async def read_states(connection: Connection, wallets: Collection[WalletAddress] | None) -> ReadStates:
     """Return the states. The caller's transaction must be one snapshot (repeatable read).
 
-    A wallet with an entry that could not be projected is folded from its first entry instead: its rows are wrong, its
-    journal is not. A wallet whose entries contradict each other is left out, with an error in the log.
+    A wallet with an entry that could not be projected, or with rows that cannot be read, is folded from its first entry instead:
+    its rows are wrong, its journal is not. A wallet whose entries cannot be read or contradict each other is left out, with an
+    error in the log. Whatever is wrong with one wallet, the others are read.
     """
     chosen = list(wallets) if wallets is not None else None
     rows = await connection.fetch(_WALLETS, chosen)
@@ -75,32 +95,62 @@ async def read_states(
     positions = _by_wallet(await connection.fetch(_POSITIONS, chosen))
     intents = _by_wallet(await connection.fetch(_INTENTS, chosen))
     unprojected = _by_wallet(await connection.fetch(_UNPROJECTED, chosen))
-    states: list[WalletState] = []
+    read = ReadStates()
     for row in rows:
         wallet = WalletAddress(row["wallet_address"])
-        agent_id = AgentId(row["agent_id"])
+        state = WalletState(wallet, AgentId(row["agent_id"]))
         try:
             if row["broken"]:
-                history = connection.cursor(_HISTORY, wallet, prefetch=500)
-                state = WalletState(wallet, agent_id)
-                async for line in history:
-                    state = follow(state, decode_entry(line))
+                state = await _folded(connection, state)
             else:
-                state = WalletState(
-                    wallet,
-                    agent_id,
-                    row["seq"],
-                    _balances(balances.get(wallet, ())),
-                    _intents(intents.get(wallet, ())),
-                    _positions(positions.get(wallet, ())),
-                )
-                for line in unprojected.get(wallet, ()):
-                    state = follow(state, decode_entry(line))
-        except (LedgerInvariantError, CorruptEntryError) as error:
+                try:
+                    state = replace(
+                        state,
+                        seq=row["seq"],
+                        balances=_balances(balances.get(wallet, ())),
+                        intents=_intents(intents.get(wallet, ())),
+                        positions=_positions(positions.get(wallet, ())),
+                    )
+                except Exception as error:
+                    reason = _reason(error)
+                    log.error("tables.wallet_unreadable", wallet_address=wallet, reason=reason)
+                    read.unreadable[wallet] = f"its rows cannot be read: {reason}"
+                    state = await _folded(connection, state)
+                else:
+                    state = _followed(state, unprojected.get(wallet, ()))
+        except UnreadableWalletError as error:
             log.error("journal.wallet_unreadable", wallet_address=wallet, reason=error.message)
-            continue
-        states.append(state)
-    return states
+            read.unreadable[wallet] = f"its entries cannot be read: {error.message}"
+        else:
+            read.states.append(state)
+    return read
+
+
+class UnreadableWalletError(NexgentError):
+    """The entries of a wallet cannot be read, or contradict each other."""
+
+    code = "WALLET_UNREADABLE"
+
+
+async def _folded(connection: Connection, empty: WalletState) -> WalletState:
+    """Return a wallet's state out of its whole history. Raises `UnreadableWalletError`, and the driver's errors as they are."""
+    state = empty
+    async for line in connection.cursor(_HISTORY, empty.wallet_address, prefetch=500):
+        state = _followed(state, [line])
+    return state
+
+
+def _followed(state: WalletState, lines: Sequence[Row]) -> WalletState:
+    for line in lines:
+        try:
+            state = follow(state, decode_entry(line))
+        except Exception as error:
+            raise UnreadableWalletError(_reason(error)) from error
+    return state
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, NexgentError) else f"{type(error).__name__}: {error}"
 
 
 def follow(state: WalletState, entry: Entry) -> WalletState:

@@ -46,25 +46,43 @@ from nexgent.infrastructure.database.projection.rows import (
 )
 from nexgent.shared.ids import derived_id
 from nexgent.shared.money import from_raw
-from nexgent.shared.types import IntentId, WalletAddress
+from nexgent.shared.types import IntentId, PositionId, WalletAddress
+
+
+class Projection:
+    """What entries, added in the order of the journal, change in the tables together."""
+
+    def __init__(self) -> None:
+        self._changes = Changes()
+        # Rows are made of those that are left at the end: in a burst most have been sold again by then, or have a newer version.
+        self._positions: dict[PositionId, Position] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry."""
+        _add(self._changes, self._positions, entry)
+
+    def changes(self) -> Changes:
+        """Return the changes, to which nothing is added any more."""
+        self._changes.positions = {key: _position_row(one) for key, one in self._positions.items()}
+        return self._changes
 
 
 def project(entries: Iterable[Entry]) -> Changes:
     """Return what entries, given in the order of the journal, change in the tables."""
-    changes = Changes()
+    projection = Projection()
     for entry in entries:
-        _add(changes, entry)
-    return changes
+        projection.add(entry)
+    return projection.changes()
 
 
-def _add(changes: Changes, entry: Entry) -> None:
+def _add(changes: Changes, positions: dict[PositionId, Position], entry: Entry) -> None:
     body = entry.body
     match body:
         case WalletReset(keep_history=True):
-            _vacate_wallet(changes, entry.wallet_address)
+            _vacate_wallet(changes, positions, entry.wallet_address)
             return
         case WalletReset():
-            _forget_wallet(changes, entry.wallet_address)
+            _forget_wallet(changes, positions, entry.wallet_address)
             return
         case Recorded(transaction):
             changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
@@ -72,13 +90,13 @@ def _add(changes: Changes, entry: Entry) -> None:
             changes.intent_updates.pop(intent.id, None)
             changes.intents[intent.id] = _intent_row(intent, entry.at)
             if position is not None:
-                changes.positions[position.id] = _position_row(position)
+                positions[position.id] = position
         case TradeSettled():
-            _settle(changes, entry, body)
+            _settle(changes, positions, entry, body)
         case TradeSubmitted() | TradeFailed() | TradeExpired() | RentReclaimed():
             _follow_intent(changes, entry, body)
         case ExitAsked(position):
-            changes.positions[position.id] = _position_row(position)
+            positions[position.id] = position
         case (
             TransactionEdited()
             | TransactionRemoved()
@@ -176,13 +194,15 @@ def _edit_closed_trade(changes: Changes, row: ClosedTradeRow) -> None:
         changes.closed_trades[row.id] = row
 
 
-def _settle(changes: Changes, entry: Entry, body: TradeSettled) -> None:
+def _settle(
+    changes: Changes, positions: dict[PositionId, Position], entry: Entry, body: TradeSettled
+) -> None:
     transaction = body.transaction
     changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
     if body.position is not None:
-        changes.positions[body.position_id] = _position_row(body.position)
+        positions[body.position_id] = body.position
     else:
-        changes.positions.pop(body.position_id, None)
+        positions.pop(body.position_id, None)
         changes.closed_positions.add(body.position_id)
     if body.closed is not None:
         changes.closed_trades[body.closed.id] = _closed_trade_row(body.closed, entry.at)
@@ -229,21 +249,17 @@ def _post(changes: Changes, entry: Entry) -> None:
             row.last_updated = entry.at
 
 
-def _vacate_wallet(changes: Changes, wallet: WalletAddress) -> None:
+def _vacate_wallet(changes: Changes, positions: dict[PositionId, Position], wallet: WalletAddress) -> None:
     """A wallet whose agent goes holds nothing any more; what happened in it stays."""
     changes.vacated.add(wallet)
-    gone = {key for key, row in changes.positions.items() if row.wallet_address == wallet}
-    changes.closed_positions |= gone
-    changes.positions = {key: row for key, row in changes.positions.items() if key not in gone}
+    _close_positions(changes, positions, wallet)
     changes.balances = {key: row for key, row in changes.balances.items() if key[0] != wallet}
 
 
-def _forget_wallet(changes: Changes, wallet: WalletAddress) -> None:
+def _forget_wallet(changes: Changes, positions: dict[PositionId, Position], wallet: WalletAddress) -> None:
     """A reset removes the wallet's rows, those of this batch as well. Its intents stay: they are what happened."""
     changes.resets.add(wallet)
-    gone = {key for key, row in changes.positions.items() if row.wallet_address == wallet}
-    changes.closed_positions |= gone
-    changes.positions = {key: row for key, row in changes.positions.items() if key not in gone}
+    _close_positions(changes, positions, wallet)
     changes.transactions = {k: r for k, r in changes.transactions.items() if r.wallet_address != wallet}
     changes.transaction_edits = {
         k: r for k, r in changes.transaction_edits.items() if r.wallet_address != wallet
@@ -253,6 +269,12 @@ def _forget_wallet(changes: Changes, wallet: WalletAddress) -> None:
         k: r for k, r in changes.closed_trade_edits.items() if r.wallet_address != wallet
     }
     changes.balances = {k: r for k, r in changes.balances.items() if r.wallet_address != wallet}
+
+
+def _close_positions(changes: Changes, positions: dict[PositionId, Position], wallet: WalletAddress) -> None:
+    for position_id in [key for key, one in positions.items() if one.wallet_address == wallet]:
+        del positions[position_id]
+        changes.closed_positions.add(position_id)
 
 
 def _document(text: str | None) -> msgspec.Raw | None:

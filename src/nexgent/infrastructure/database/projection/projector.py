@@ -16,10 +16,12 @@ from nexgent.domain.ledger.models import Entry
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
 from nexgent.infrastructure.database.pool import PROJECTOR, LazyPool
-from nexgent.infrastructure.database.projection.project import project
+from nexgent.infrastructure.database.projection.project import Projection, project
 from nexgent.infrastructure.database.projection.sql import (
     Connection,
+    Prepared,
     lock_owners,
+    prepared,
     write_changes,
     write_streams,
 )
@@ -32,14 +34,17 @@ PROJECTOR_LOCK = 6_271_830_003
 DEFAULT_LIMIT = 1_000
 CATCH_UP_SECONDS = 30.0
 _BATCH_TIMEOUT_SECONDS = 60.0
+_REBUILD_TIMEOUT_SECONDS = 600.0
 _BUSY_PAUSE_SECONDS = 0.005
 _MAX_ERROR_LENGTH = 2_000
-_DECODE_CHUNK = 100
+# What is written meanwhile waits for a share of it between two statements.
+_SHARE = 20
 
-_NEXT = """
+NEXT = """
 SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
 WHERE id > $1 ORDER BY id LIMIT $2
 """
+"""Reads the lines behind a position, in order. Arguments: the position, how many at most."""
 _HISTORY = """
 SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
 WHERE wallet_address = $1 AND id <= $2 ORDER BY seq
@@ -48,11 +53,13 @@ _FAILED = """
 INSERT INTO projection_failures (journal_id, wallet_address, agent_id, seq, kind, error)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (journal_id) DO NOTHING
 """
+_STRAY_INTENTS = "DELETE FROM trade_intents WHERE wallet_address = $1 AND id <> ALL($2)"
 _BACKLOG = """
 SELECT (SELECT position FROM journal_watermark) AS position,
        (SELECT coalesce(max(id), 0) FROM journal) AS head,
        (SELECT at FROM journal WHERE id > (SELECT position FROM journal_watermark) ORDER BY id LIMIT 1) AS oldest_at,
-       (SELECT count(*) FROM projection_failures) AS failures
+       (SELECT count(*) FROM projection_failures) AS failures,
+       (SELECT coalesce(array_agg(DISTINCT wallet_address ORDER BY wallet_address), '{}') FROM projection_failures) AS failed
 """
 
 
@@ -70,6 +77,8 @@ class Backlog:
     head: int
     oldest_at: datetime | None
     failures: int
+    failed: tuple[WalletAddress, ...] = ()
+    """Wallets whose rows lack an entry or cannot be read, until they are rebuilt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +92,15 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """The lines that follow the position `after`. Lines never change, so a batch stays right as long as that is the watermark."""
+    """The lines that follow the position `after`. Lines never change, so a batch stays right as long as that is the watermark.
+
+    `ready` is what they change, with nobody's lines left out.
+    """
 
     after: int
     rows: Sequence[asyncpg.Record]
     lines: Sequence[_Line]
+    ready: Prepared
 
 
 class Projector:
@@ -127,7 +140,7 @@ class Projector:
 
         It also ends while another process is at it: whoever needs what is in the tables afterwards calls `catch_up`.
 
-        The next batch is read and decoded while PostgreSQL writes the present one.
+        The next batch is read, decoded and made ready to be written while PostgreSQL writes the present one.
         """
         deadline = time.monotonic() + within_seconds
         total = 0
@@ -189,17 +202,19 @@ class Projector:
             row = await pool.fetchrow(_BACKLOG)
         if row is None:
             raise AssertionError("a select without FROM always returns one row")
-        return Backlog(row["position"], row["head"], row["oldest_at"], row["failures"])
+        return Backlog(row["position"], row["head"], row["oldest_at"], row["failures"], tuple(row["failed"]))
 
     async def rebuild(self, wallet: WalletAddress) -> int:
         """Write a wallet's rows anew from its whole history and forget its failures; return the number of entries.
 
-        Repairs a wallet one of whose entries could not be projected. Raises what stops it: then nothing is changed.
+        Repairs a wallet one of whose entries could not be projected, or whose rows somebody has changed. Whoever projects
+        waits meanwhile; the engine decides from memory, and marks of positions stay. Raises `CorruptEntryError` for an entry
+        that cannot be read and the driver's error for one the tables do not take: then nothing is changed.
         """
         pool = await self._pool.get()
         with translated_errors("rebuild a wallet"):
             async with (
-                asyncio.timeout(_BATCH_TIMEOUT_SECONDS),
+                asyncio.timeout(_REBUILD_TIMEOUT_SECONDS),
                 pool.acquire() as connection,
                 connection.transaction(),
             ):
@@ -214,7 +229,8 @@ class Projector:
                 changes = project(
                     entry for entry in entries if (entry.wallet_address, entry.agent_id) in live
                 )
-                await write_changes(connection, changes)
+                await connection.execute(_STRAY_INTENTS, wallet, list(changes.intents))
+                await write_changes(connection, prepared(changes), again=True)
         log.info("projector.wallet_rebuilt", wallet_address=wallet, entries=len(entries))
         return len(entries)
 
@@ -242,9 +258,10 @@ class Projector:
             if one_by_one:
                 await self._write_each(connection, current)
             else:
-                await write_changes(
-                    connection, project(line.entry for line in current if line.entry is not None)
-                )
+                ready = batch.ready
+                if len(current) != len(lines):
+                    ready = prepared(project(line.entry for line in current if line.entry is not None))
+                await write_changes(connection, ready)
                 for line in broken:
                     await _record_failure(connection, line, line.problem or "")
             await write_streams(
@@ -272,7 +289,7 @@ class Projector:
                 continue
             try:
                 async with connection.transaction():
-                    await write_changes(connection, project([line.entry]))
+                    await write_changes(connection, prepared(project([line.entry])))
             except (
                 asyncpg.IntegrityConstraintViolationError,
                 asyncpg.DataError,
@@ -282,13 +299,17 @@ class Projector:
 
 
 async def _read_batch(connection: Connection, after: int, limit: int) -> _Batch:
-    """Read and decode what follows a position. Decoding pauses now and then for whoever shares the event loop."""
-    rows = await connection.fetch(_NEXT, after, limit)
+    """Read what follows a position and make it ready to be written, with pauses for whoever shares the event loop."""
+    rows = await connection.fetch(NEXT, after, limit)
     lines: list[_Line] = []
-    for start in range(0, len(rows), _DECODE_CHUNK):
-        lines += [_read(row) for row in rows[start : start + _DECODE_CHUNK]]
+    projection = Projection()
+    for start in range(0, len(rows), _SHARE):
+        for line in map(_read, rows[start : start + _SHARE]):
+            lines.append(line)
+            if line.entry is not None:
+                projection.add(line.entry)
         await asyncio.sleep(0)
-    return _Batch(after, rows, lines)
+    return _Batch(after, rows, lines, prepared(projection.changes()))
 
 
 def _read(row: asyncpg.Record) -> _Line:

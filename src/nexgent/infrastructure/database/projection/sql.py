@@ -6,8 +6,8 @@ several times faster than one array per column, and every value, decimals includ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 from uuid import UUID
 
@@ -36,6 +36,9 @@ _RESET = (
     "DELETE FROM agent_historical_swaps WHERE wallet_address = ANY($1)",
     "DELETE FROM agent_balances WHERE wallet_address = ANY($1)",
     "DELETE FROM agent_transactions WHERE wallet_address = ANY($1)",
+)
+# No entry tells these, so nobody could write them anew.
+_RESET_FIGURES = (
     "DELETE FROM agent_balance_snapshots WHERE wallet_address = ANY($1)",
     "DELETE FROM wallet_reconciliations WHERE wallet_address = ANY($1)",
 )
@@ -215,25 +218,54 @@ async def lock_owners(
     return {owner for owner in owners if owner in existing}
 
 
-async def _drop_lost_signals(connection: Connection, changes: Changes) -> None:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Changes and the statements that write their rows, each with its JSON, in the order in which they are run."""
+
+    changes: Changes
+    statements: Sequence[tuple[str, str]]
+
+
+def prepared(changes: Changes) -> Prepared:
+    """Make the statements that write the rows. Needs no database: it is done while another batch is written."""
+    rows: tuple[tuple[str, Collection[object]], ...] = (
+        (_WRITE_TRANSACTIONS, changes.transactions.values()),
+        (_EDIT_TRANSACTIONS, changes.transaction_edits.values()),
+        (_WRITE_CLOSED_TRADES, changes.closed_trades.values()),
+        (_EDIT_CLOSED_TRADES, changes.closed_trade_edits.values()),
+        (_WRITE_POSITIONS, changes.positions.values()),
+        (_BALANCES, changes.balances.values()),
+        (_WRITE_INTENTS, changes.intents.values()),
+        (_INTENT_UPDATES, changes.intent_updates.values()),
+    )
+    return Prepared(changes, [(statement, to_json(list(each))) for statement, each in rows if each])
+
+
+async def _drop_lost_signals(connection: Connection, changes: Changes) -> bool:
+    """Leave only their trades of signals that are gone; keep the others until the transaction ends. Return whether any is."""
     wanted = changes.signal_ids()
     if not wanted:
-        return
+        return False
     rows = await connection.fetch(
         "SELECT id FROM trading_signals WHERE id = ANY($1) ORDER BY id FOR KEY SHARE", list(wanted)
     )
     lost = wanted - {row["id"] for row in rows}
-    if lost:
-        for row in changes.rows_with_signal():
-            if row.signal_id in lost:
-                row.signal_id = None
+    for row in changes.rows_with_signal() if lost else ():
+        if row.signal_id in lost:
+            row.signal_id = None
+    return bool(lost)
 
 
-async def write_changes(connection: Connection, changes: Changes) -> None:
-    """Apply changes inside the caller's transaction. Owners must be locked (`lock_owners`)."""
-    await _drop_lost_signals(connection, changes)
+async def write_changes(connection: Connection, ready: Prepared, *, again: bool = False) -> None:
+    """Apply changes inside the caller's transaction. Owners must be locked (`lock_owners`).
+
+    `again` when they were applied before: figures that were taken since a reset stay then.
+    """
+    changes = ready.changes
+    if await _drop_lost_signals(connection, changes):
+        ready = prepared(changes)
     if changes.resets:
-        for statement in _RESET:
+        for statement in _RESET if again else (*_RESET, *_RESET_FIGURES):
             await connection.execute(statement, list(changes.resets))
     if changes.vacated:
         for statement in _VACATE:
@@ -242,14 +274,8 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
         for statement in _CLOSE:
             await connection.execute(statement, list(changes.closed_positions))
     await _remove(connection, changes)
-    await _write(connection, _WRITE_TRANSACTIONS, changes.transactions.values())
-    await _write(connection, _EDIT_TRANSACTIONS, changes.transaction_edits.values())
-    await _write(connection, _WRITE_CLOSED_TRADES, changes.closed_trades.values())
-    await _write(connection, _EDIT_CLOSED_TRADES, changes.closed_trade_edits.values())
-    await _write(connection, _WRITE_POSITIONS, changes.positions.values())
-    await _write(connection, _BALANCES, changes.balances.values())
-    await _write(connection, _WRITE_INTENTS, changes.intents.values())
-    await _write(connection, _INTENT_UPDATES, changes.intent_updates.values())
+    for statement, rows in ready.statements:
+        await connection.execute(statement, rows)
     touched: list[UUID] = [*changes.intents, *changes.intent_updates]
     if touched:
         await connection.execute(_EXECUTIONS, touched)
@@ -263,11 +289,6 @@ async def _remove(connection: Connection, changes: Changes) -> None:
         await connection.execute(_REMOVE_CLOSED_TRADES, list(changes.removed_closed_trades))
     if changes.removed_transactions:
         await connection.execute(_REMOVE_TRANSACTIONS, list(changes.removed_transactions))
-
-
-async def _write(connection: Connection, statement: str, rows: Collection[object]) -> None:
-    if rows:
-        await connection.execute(statement, to_json(list(rows)))
 
 
 async def write_streams(connection: Connection, streams: dict[WalletAddress, tuple[AgentId, int]]) -> None:

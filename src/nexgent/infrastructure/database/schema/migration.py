@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-import nexgent
 from nexgent.infrastructure.database.engine import first_connection
 from nexgent.shared.errors import UnavailableError
+from nexgent.shared.packed import packed
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_REVISION = "0020"
+SCHEMA_REVISION = "0024"
 """The newest migration. Known here so that an up-to-date database is recognised without loading the scripts."""
 
 
@@ -35,14 +35,7 @@ class MigrationFailedError(UnavailableError):
 
 def migrations_folder() -> Path:
     """Return where the migrations are: inside the installed package, else at the root of the checkout."""
-    package = Path(nexgent.__file__).resolve().parent
-    candidates = [package / "migrations", package.parents[1] / "migrations"]
-    for candidate in candidates:
-        if (candidate / "env.py").is_file():
-            return candidate
-    raise FileNotFoundError(
-        f"the migrations are missing; expected them in {candidates[0]} or {candidates[1]}"
-    )
+    return packed("migrations/env.py").parent
 
 
 async def current_revision(database_url: str) -> str | None:
@@ -57,24 +50,31 @@ async def current_revision(database_url: str) -> str | None:
         await connection.close()
 
 
-async def migrate(database_url: str) -> None:
+def known_revisions() -> frozenset[str]:
+    """Return all revisions that this version can bring a database to."""
+    names = (path.name for path in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
+    return frozenset(name.partition("_")[0] for name in names)
+
+
+async def migrate(database_url: str, revision: str = SCHEMA_REVISION) -> None:
     """Apply what is missing; return at once when nothing is. Processes that do so at the same moment wait for one another.
 
     Raises `DatabaseUnreachableError`, `MigrationFailedError`.
     """
-    revision = await current_revision(database_url)
-    if revision == SCHEMA_REVISION:
+    present = await current_revision(database_url)
+    if present == revision:
         return
-    log.info("database.migrating", from_revision=revision, to_revision=SCHEMA_REVISION)
-    await _upgrade_apart(database_url)
-    log.info("database.migrated", revision=SCHEMA_REVISION)
+    log.info("database.migrating", from_revision=present, to_revision=revision)
+    await _upgrade_apart(database_url, revision)
+    log.info("database.migrated", revision=revision)
 
 
-async def _upgrade_apart(database_url: str) -> None:
+async def _upgrade_apart(database_url: str, revision: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         __name__,
+        revision,
         env={**os.environ, "DATABASE_URL": database_url},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
@@ -86,13 +86,13 @@ async def _upgrade_apart(database_url: str) -> None:
         log.error("database.not_migrated", exit_code=process.returncode, output=said)
         errors = [line for line in said.splitlines() if "Error: " in line and not line.startswith(" ")]
         reason = errors[-1] if errors else f"exit code {process.returncode}"
-        raise MigrationFailedError(f"The database could not be brought to schema {SCHEMA_REVISION}: {reason}")
+        raise MigrationFailedError(f"The database could not be brought to schema {revision}: {reason}")
 
 
-def _upgrade(database_url: str) -> None:
+def _upgrade(database_url: str, revision: str) -> None:
     from alembic import command  # noqa: PLC0415
 
-    command.upgrade(migration_config(database_url), "head")
+    command.upgrade(migration_config(database_url), revision)
 
 
 def migration_config(database_url: str) -> Config:
@@ -106,4 +106,4 @@ def migration_config(database_url: str) -> Config:
 
 
 if __name__ == "__main__":
-    _upgrade(os.environ["DATABASE_URL"])
+    _upgrade(os.environ["DATABASE_URL"], sys.argv[1] if len(sys.argv) > 1 else SCHEMA_REVISION)

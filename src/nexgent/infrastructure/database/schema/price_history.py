@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, Column, Index, Numeric, PrimaryKeyConstraint, SmallInteger, String, Table, Uuid
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    Index,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Uuid,
+    text,
+)
 
 from nexgent.infrastructure.database.schema.tables import MINT, TIME, metadata
 
@@ -72,6 +84,7 @@ source_refusals = Table(
     Column("since", TIME, nullable=False),
     Column("until", TIME, nullable=False),
     Column("reason", String(20), nullable=False),
+    Column("is_over", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("token_address", "source", "since"),
     Index(None, "until"),
 )

@@ -222,6 +222,8 @@ agent_balances = Table(
     Index(None, "agent_id"),
     Index(None, "agent_id", "wallet_address"),
     Index(None, "token_address"),
+    # What a wallet holds, and what it held a moment before its last change, among all it ever held.
+    Index("agent_balances_held_idx", "wallet_address", text("sign(balance_raw)"), "last_updated"),
     CheckConstraint("balance_raw >= 0", name="balance_raw"),
 )
 
@@ -242,6 +244,13 @@ agent_balance_snapshots = Table(
         "agent_id", "wallet_address", "snapshot_timestamp", name="abs_agent_wallet_timestamp_key"
     ),
     Index("abs_wallet_address_idx", "wallet_address"),
+    Index(
+        "agent_balance_snapshots_midnight_idx",
+        "agent_id",
+        "wallet_address",
+        "snapshot_timestamp",
+        postgresql_where=text("EXTRACT(hour FROM timezone('UTC', snapshot_timestamp)) = 0"),
+    ),
 )
 
 trading_signals = Table(
@@ -305,6 +314,14 @@ agent_transactions = Table(
     Index(None, "signal_id"),
     Index(None, "agent_id", "transaction_time"),
     Index(None, "agent_id", "transaction_type"),
+    # Few among many: a list of them alone would look through all of the agent's.
+    Index("agent_transactions_is_dca_idx", "agent_id", "transaction_time", postgresql_where=text("is_dca")),
+    Index(
+        "agent_transactions_is_take_profit_idx",
+        "agent_id",
+        "transaction_time",
+        postgresql_where=text("is_take_profit"),
+    ),
     # One landed transaction is booked once per wallet. Two wallets of ours may share one: a transfer between them.
     Index(
         "agent_transactions_transaction_hash_key",
@@ -369,6 +386,8 @@ agent_historical_swaps = Table(
     Index(None, "agent_id", "sale_time"),
     Index(None, "agent_id", "created_at"),
     Index(None, "agent_id", "signal_id"),
+    # The order of an export.
+    Index(None, "agent_id", "id"),
 )
 
 agent_positions = Table(
@@ -514,6 +533,8 @@ trade_intents = Table(
         "wallet_address",
         postgresql_where=text("status IN ('intended', 'submitted')"),
     ),
+    # Whether a sale is the engine's own is asked of few trades, not of all intents.
+    Index("trade_intents_settled_idx", "transaction_id", postgresql_where=text("status = 'settled'")),
     Index(None, "agent_id", "created_at"),
 )
 

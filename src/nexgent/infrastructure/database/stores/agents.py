@@ -28,6 +28,7 @@ from nexgent.shared.types import AgentId, UserId, WalletAddress
 log = structlog.get_logger(__name__)
 
 _DELETE = (
+    sql.LOCK_WALLETS,
     sql.DELETE_TRAILS,
     sql.DETACH_TRANSACTIONS,
     sql.DETACH_CLOSED_TRADES,

@@ -28,10 +28,17 @@ class PostgresPerformance:
     async def closed_totals(
         self, agent_id: AgentId, wallet: WalletAddress | None, since: datetime | None
     ) -> ClosedTradeTotals:
-        """Return the sums over closed trades, sold at `since` or later."""
+        """Return the sums over closed trades, sold at `since` or later; over all of them there is nothing to add up."""
         with translated_errors("sum up closed trades"):
-            row = await self._pool.fetchrow(sql.TOTALS, agent_id, wallet, since)
-        return ClosedTradeTotals(**dict(row)) if row is not None else ClosedTradeTotals()
+            if since is None:
+                row = await self._pool.fetchrow(sql.TOTALS, agent_id, wallet)
+            else:
+                row = await self._pool.fetchrow(sql.TOTALS_SINCE, agent_id, wallet, since)
+        if row is None:
+            raise AssertionError("a sum always has one row")
+        return ClosedTradeTotals(
+            int(row["count"]), int(row["wins"]), row["profit_loss_sol"], row["change_pct"]
+        )
 
     async def snapshots_since(
         self, agent_id: AgentId, wallet: WalletAddress, since: datetime

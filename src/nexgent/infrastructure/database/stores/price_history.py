@@ -158,9 +158,10 @@ ON CONFLICT (token_address, source, minute) DO UPDATE SET price_sol = excluded.p
 WHERE known.price_sol <> excluded.price_sol
 """
 _ADD_REFUSALS = """
-INSERT INTO source_refusals AS known (token_address, source, since, until, reason)
-SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[]) ORDER BY 1, 2, 3
-ON CONFLICT (token_address, source, since) DO UPDATE SET until = excluded.until, reason = excluded.reason
+INSERT INTO source_refusals AS known (token_address, source, since, until, reason, is_over)
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::boolean[]) ORDER BY 1, 2, 3
+ON CONFLICT (token_address, source, since) DO UPDATE
+SET until = excluded.until, reason = excluded.reason, is_over = excluded.is_over
 WHERE known.until < excluded.until
 """
 _SOURCES = """
@@ -172,7 +173,7 @@ SELECT source, time, price_sol::text AS price FROM (
 ORDER BY time DESC, source LIMIT $4
 """
 _REFUSALS = """
-SELECT source, reason, since, until FROM source_refusals
+SELECT source, reason, since, until, is_over FROM source_refusals
 WHERE token_address = $1 AND until >= $2 AND since <= $3
 ORDER BY since DESC LIMIT $4
 """
@@ -225,9 +226,9 @@ class PostgresPriceRecords:
                     )
                 if recorded.refusals:
                     tokens, sources, since = zip(*recorded.refusals, strict=True)
-                    reasons, until = zip(*recorded.refusals.values(), strict=True)
+                    reasons, until, over = zip(*recorded.refusals.values(), strict=True)
                     await connection.execute(
-                        _ADD_REFUSALS, tokens, sources, since, until, reasons, timeout=_DEADLINE
+                        _ADD_REFUSALS, tokens, sources, since, until, reasons, over, timeout=_DEADLINE
                     )
 
 
@@ -316,8 +317,8 @@ class PostgresPriceHistory:
         with translated_errors("read price sources"):
             rows = await self._pool.fetch(_REFUSALS, token, start, end, limit)
         return [
-            RefusalRow(source, RefusalReason(reason), since, until)
-            for source, reason, since, until in reversed(rows)
+            RefusalRow(source, RefusalReason(reason), since, until, is_over)
+            for source, reason, since, until, is_over in reversed(rows)
         ]
 
 

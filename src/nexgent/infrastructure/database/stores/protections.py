@@ -19,12 +19,16 @@ from nexgent.domain.protections.models import (
 from nexgent.domain.protections.state import ENTRY_KINDS, HOUR, LONGEST_COOLDOWN
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
+from nexgent.infrastructure.database.projection.projector import PROJECTOR_LOCK
 from nexgent.infrastructure.database.stores.sql import protections as sql
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
 SYSTEM = "system"
+SUMMED_UP_AFTER = timedelta(days=1)
+"""What was sold before the midnight (UTC) that is at least so long ago is summed up: what counts today is not among it."""
+_WALLETS_AT_ONCE = 25
 
 
 class PostgresProtectionStore:
@@ -77,7 +81,7 @@ class PostgresProtectionStore:
                 self._pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                # Over the whole history: longer than a usual statement may take.
+                # What is not summed up yet may be the whole history: longer than a usual statement may take.
                 await connection.execute("SET LOCAL statement_timeout = 0")
                 controls = await _controls(connection)
                 rows = await connection.fetch(sql.WALLETS, chosen)
@@ -86,6 +90,30 @@ class PostgresProtectionStore:
                 entries = await connection.fetch(sql.ENTRIES, now - HOUR, chosen, kinds)
                 unprojected = await connection.fetch(sql.UNPROJECTED, chosen)
         return ProtectionHistory(controls, _records(rows, results, closes, entries), _decoded(unprojected))
+
+
+async def keep_sums(pool: asyncpg.Pool[asyncpg.Record], now: datetime) -> int:
+    """Sum up what every wallet has done until yesterday, so that a start reads what came since; return how many wallets were due.
+
+    A few wallets at a time: the projector waits meanwhile, so that no trade from before comes in between. Raises
+    `UnavailableError`.
+    """
+    before = (now - SUMMED_UP_AFTER).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    done = 0
+    with translated_errors("sum up what wallets have done"):
+        while True:
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("SET LOCAL statement_timeout = 0")
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", PROJECTOR_LOCK, timeout=None)
+                due = [
+                    row["wallet_address"]
+                    for row in await connection.fetch(sql.BEHIND, before, _WALLETS_AT_ONCE)
+                ]
+                if due:
+                    await connection.execute(sql.KEEP, before, due, timeout=None)
+            if not due:
+                return done
+            done += len(due)
 
 
 async def _controls(connection: Any) -> ProtectionControls:

@@ -22,10 +22,11 @@ SELECT wallet_address, agent_id, genesis, slot, checked_at, findings, ignored FR
 WHERE wallet_address = $1
 """
 # Older news of the same life of a wallet never replaces newer; with another agent a new life begins. A wallet that is gone
-# meanwhile gets no row.
+# meanwhile gets no row; locked, or it could go between being seen and being referred to.
 _SAVE = """
 INSERT INTO wallet_reconciliations AS r (wallet_address, agent_id, genesis, slot, checked_at, findings)
 SELECT wallet_address, agent_id, $3, $4, $5, $6::jsonb FROM agent_wallets WHERE wallet_address = $1 AND agent_id = $2
+FOR KEY SHARE
 ON CONFLICT (wallet_address) DO UPDATE SET agent_id = excluded.agent_id, genesis = excluded.genesis, slot = excluded.slot,
     checked_at = excluded.checked_at, findings = excluded.findings,
     ignored = CASE WHEN r.agent_id = excluded.agent_id THEN r.ignored ELSE ARRAY[]::text[] END

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import asyncpg
@@ -26,7 +25,6 @@ from nexgent.shared.types import (
     UserId,
 )
 
-_encoder = msgspec.json.Encoder()
 _gates = msgspec.json.Decoder(tuple[Gate, ...])
 _latency = msgspec.json.Decoder(dict[str, float])
 
@@ -65,7 +63,7 @@ def read_decision(row: asyncpg.Record) -> SignalDecision:
         price_sol=row["price_sol"],
         price_source=row["price_source"],
         price_age_ms=row["price_age_ms"],
-        latency_ms=_latency.decode(row["latency"]),
+        latency_ms=_latency.decode(row["latency_ms"]),
         decided_at=row["decided_at"],
     )
 
@@ -113,32 +111,3 @@ def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalD
             )
         case _:
             return replace(decision, outcome=DecisionOutcome.PENDING, intent_id=trade.intent_id)
-
-
-_DECISION_COLUMNS = 14
-
-
-def decision_columns(decisions: Iterable[SignalDecision]) -> tuple[list[object], ...]:
-    """Return decisions column by column, in the order of the table's without the signal's id."""
-    rows = [
-        (
-            decision.agent_id,
-            decision.outcome,
-            decision.code,
-            decision.reason,
-            _encoder.encode(decision.gates).decode(),
-            decision.intent_id,
-            decision.transaction_id,
-            decision.position_id,
-            decision.size_sol,
-            decision.price_sol,
-            decision.price_source,
-            decision.price_age_ms,
-            _encoder.encode(decision.latency_ms).decode(),
-            decision.decided_at,
-        )
-        for decision in decisions
-    ]
-    return tuple(list(column) for column in zip(*rows, strict=True)) or tuple(
-        [] for _ in range(_DECISION_COLUMNS)
-    )

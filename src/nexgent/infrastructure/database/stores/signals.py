@@ -13,8 +13,9 @@ import asyncpg
 from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalDraft
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
+from nexgent.infrastructure.database.journal.codec import to_json
 from nexgent.infrastructure.database.lease import SHARD, EngineLease
-from nexgent.infrastructure.database.stores.signal_rows import decision_columns, read_signal
+from nexgent.infrastructure.database.stores.signal_rows import read_signal
 from nexgent.shared.errors import NotFoundError
 from nexgent.shared.ids import derived_id
 from nexgent.shared.loops import TaskSet
@@ -52,23 +53,24 @@ decided AS (
     INSERT INTO signal_decisions (signal_id, agent_id, outcome, code, reason, gates, intent_id, transaction_id, position_id,
                                   size_sol, price_sol, price_source, price_age_ms, latency, decided_at)
     SELECT d.*
-    FROM open, unnest($3::int[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::uuid[],
-                      $11::uuid[], $12::numeric[], $13::numeric[], $14::text[], $15::int[], $16::jsonb[], $17::timestamptz[])
-      AS d (signal_id, agent_id)
+    FROM open, json_to_recordset($3) AS d (
+        signal_id int, agent_id uuid, outcome text, code text, reason text, gates jsonb, intent_id uuid, transaction_id uuid,
+        position_id uuid, size_sol numeric, price_sol numeric, price_source text, price_age_ms int, latency_ms jsonb,
+        decided_at timestamptz)
     JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
     ON CONFLICT DO NOTHING
 ),
 executed AS (
     INSERT INTO signal_executions (id, signal_id, agent_id, status, error, executed_at)
     SELECT d.id, s.id, d.agent_id, 'FAILED', d.error, d.executed_at
-    FROM open, unnest($18::int[], $19::uuid[], $20::uuid[], $21::text[], $22::timestamptz[])
+    FROM open, unnest($4::int[], $5::uuid[], $6::uuid[], $7::text[], $8::timestamptz[])
       AS d (signal_id, id, agent_id, error, executed_at)
     JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
     ON CONFLICT DO NOTHING
 ),
 finished AS (
     UPDATE trading_signals s SET processed_at = COALESCE(d.processed_at, statement_timestamp())
-    FROM open, unnest($23::int[], $24::timestamptz[]) AS d (id, processed_at)
+    FROM open, unnest($9::int[], $10::timestamptz[]) AS d (id, processed_at)
     WHERE s.id = d.id AND s.processed_at IS NULL
 )
 SELECT EXISTS (SELECT FROM open)
@@ -216,8 +218,7 @@ class PostgresSignalStore:
                 _RECORD,
                 SHARD,
                 epoch,
-                [decision.signal_id for decision in decisions],
-                *decision_columns(decisions),
+                to_json(decisions),
                 [d.signal_id for d in refused],
                 [derived_id("execution", d.signal_id, d.agent_id) for d in refused],
                 [d.agent_id for d in refused],

@@ -13,7 +13,7 @@ from nexgent.infrastructure.database.stores.sql import agents as of_agents
 from nexgent.infrastructure.database.stores.sql import wallets as sql
 from nexgent.shared.types import WalletAddress
 
-_DETACH = (sql.DETACH_TRANSACTIONS, sql.DETACH_CLOSED_TRADES)
+_DETACH = (sql.LOCK, sql.DETACH_TRANSACTIONS, sql.DETACH_CLOSED_TRADES)
 
 
 class PostgresWalletRepository:

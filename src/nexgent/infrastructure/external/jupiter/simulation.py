@@ -23,6 +23,8 @@ class SimulationSwapGateway:
         self._client = client
         self._costs = costs
         self._quotes: SingleFlight[tuple[QuoteRequest, bool], Quote] = SingleFlight()
+        # A burst fills at one quote, agent after agent.
+        self._newest: tuple[Quote, Landed] | None = None
 
     async def quote(self, request: QuoteRequest, *, urgent: bool = False) -> Quote:
         """Return an offer. Raises `QuoteFailedError`, `SwapUnavailableError`."""
@@ -38,8 +40,11 @@ class SimulationSwapGateway:
     async def execute(self, quote: Quote, submission: Submission | None) -> SwapOutcome:
         """Return the quote as the fill, at what it would have cost."""
         del submission
-        buying = quote.request.input_mint == SOL_MINT
-        return Landed(fill=with_simulation_costs(fill_from_quote(quote), self._costs, buying=buying))
+        if self._newest is None or self._newest[0] is not quote:
+            buying = quote.request.input_mint == SOL_MINT
+            fill = with_simulation_costs(fill_from_quote(quote), self._costs, buying=buying)
+            self._newest = quote, Landed(fill=fill)
+        return self._newest[1]
 
     async def resolve(
         self, submission: Submission, wallet: WalletAddress, request: QuoteRequest

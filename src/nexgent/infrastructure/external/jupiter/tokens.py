@@ -67,7 +67,10 @@ class JupiterTokenMetrics:
         cached = self._cache.get(token)
         if cached is not None and self._clock.monotonic() - cached[0] < self._cache_seconds:
             return cached[1]
-        metrics = await self._calls.run(token, lambda: self._ask(token))
+        return await self._calls.run(token, lambda: self._learn(token))
+
+    async def _learn(self, token: TokenAddress) -> TokenMetrics | None:
+        metrics = await self._ask(token)
         if metrics is not None:
             self._cache[token] = (self._clock.monotonic(), metrics)
             self._cache.move_to_end(token)

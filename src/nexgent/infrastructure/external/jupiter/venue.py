@@ -43,6 +43,6 @@ def jupiter_venues(
         witnesses=witnesses,
     )
     return (
-        Venue(FIRST_VENUE, TradingMode.SIMULATION, SimulationSwapGateway(client, costs)),
+        Venue(FIRST_VENUE, TradingMode.SIMULATION, SimulationSwapGateway(client, costs), costs),
         Venue(FIRST_VENUE, TradingMode.LIVE, live),
     )

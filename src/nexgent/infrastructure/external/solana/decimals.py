@@ -41,7 +41,10 @@ class SolanaTokenDecimals:
         if known is not None:
             self._known.move_to_end(token)
             return known
-        decimals = await self._reads.run(token, lambda: self._read(token))
+        return await self._reads.run(token, lambda: self._learn(token))
+
+    async def _learn(self, token: TokenAddress) -> int:
+        decimals = await self._read(token)
         self._store(token, decimals)
         return decimals
 

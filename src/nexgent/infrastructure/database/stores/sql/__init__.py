@@ -1,1 +1,1 @@
-"""Texts of the stores' statements, compiled from `schema/statements` by `make sql`."""
+"""Texts of the stores' statements, compiled from `scripts/statements` by `make sql`."""

@@ -1,4 +1,4 @@
-"""Compiled by `make sql` from `schema/statements/agents.py`; changes belong there."""
+"""Compiled by `make sql` from `scripts/statements/agents.py`; changes belong there."""
 
 from __future__ import annotations
 
@@ -90,6 +90,11 @@ wallet_created_at, agent_wallets.updated_at AS wallet_updated_at FROM agents LEF
 agent_wallets.agent_id = agents.id WHERE agents.deleted_at IS NOT NULL ORDER BY agents.created_at, agents.id,
 agent_wallets.created_at, agent_wallets.wallet_address
 """
+LOCK_WALLETS: Final = """
+SELECT agent_wallets.wallet_address FROM agent_wallets WHERE agent_wallets.agent_id = $1::UUID ORDER BY
+agent_wallets.wallet_address FOR UPDATE
+"""
+"""Arguments: agent_id."""
 SAVE: Final = """
 UPDATE agents SET name=$2::VARCHAR, trading_mode=$3::VARCHAR, trading_config=CASE WHEN $7::BOOLEAN THEN $9::JSONB ELSE
 agents.trading_config END, updated_at=$4::TIMESTAMP WITH TIME ZONE, automated_trading_simulation=($5::BOOLEAN OR

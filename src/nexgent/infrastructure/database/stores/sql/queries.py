@@ -1,4 +1,4 @@
-"""Compiled by `make sql` from `schema/statements/queries.py`; changes belong there."""
+"""Compiled by `make sql` from `scripts/statements/queries.py`; changes belong there."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ agent_historical_swaps.token_address, agent_historical_swaps.token_symbol, agent
 agent_historical_swaps.purchase_price, agent_historical_swaps.sale_price, agent_historical_swaps.change_percent,
 agent_historical_swaps.profit_loss_usd, agent_historical_swaps.profit_loss_sol, agent_historical_swaps.purchase_time,
 agent_historical_swaps.sale_time, agent_historical_swaps.purchase_transaction_id,
-agent_historical_swaps.sale_transaction_id, agent_historical_swaps.signal_id, agent_historical_swaps.created_at,
-agent_historical_swaps.close_reason FROM agent_historical_swaps WHERE agent_historical_swaps.id = $1::UUID
+agent_historical_swaps.sale_transaction_id, agent_historical_swaps.signal_id, agent_historical_swaps.close_reason,
+agent_historical_swaps.created_at FROM agent_historical_swaps WHERE agent_historical_swaps.id = $1::UUID
 """
 """Arguments: id."""
 CLOSED_TRADES: Final = Listing(
@@ -23,8 +23,8 @@ agent_historical_swaps.token_address, agent_historical_swaps.token_symbol, agent
 agent_historical_swaps.purchase_price, agent_historical_swaps.sale_price, agent_historical_swaps.change_percent,
 agent_historical_swaps.profit_loss_usd, agent_historical_swaps.profit_loss_sol, agent_historical_swaps.purchase_time,
 agent_historical_swaps.sale_time, agent_historical_swaps.purchase_transaction_id,
-agent_historical_swaps.sale_transaction_id, agent_historical_swaps.signal_id, agent_historical_swaps.created_at,
-agent_historical_swaps.close_reason FROM agent_historical_swaps
+agent_historical_swaps.sale_transaction_id, agent_historical_swaps.signal_id, agent_historical_swaps.close_reason,
+agent_historical_swaps.created_at FROM agent_historical_swaps
 """,
     conditions=(
         Condition('agent_historical_swaps.agent_id = {agent_id}::UUID', ("agent_id",)),
@@ -51,8 +51,8 @@ agent_historical_swaps.token_address, agent_historical_swaps.token_symbol, agent
 agent_historical_swaps.purchase_price, agent_historical_swaps.sale_price, agent_historical_swaps.change_percent,
 agent_historical_swaps.profit_loss_usd, agent_historical_swaps.profit_loss_sol, agent_historical_swaps.purchase_time,
 agent_historical_swaps.sale_time, agent_historical_swaps.purchase_transaction_id,
-agent_historical_swaps.sale_transaction_id, agent_historical_swaps.signal_id, agent_historical_swaps.created_at,
-agent_historical_swaps.close_reason, trading_signals.signal_type, trading_signals.activation_reason FROM
+agent_historical_swaps.sale_transaction_id, agent_historical_swaps.signal_id, agent_historical_swaps.close_reason,
+agent_historical_swaps.created_at, trading_signals.signal_type, trading_signals.activation_reason FROM
 agent_historical_swaps LEFT OUTER JOIN trading_signals ON trading_signals.id = agent_historical_swaps.signal_id
 """,
     conditions=(
@@ -77,8 +77,8 @@ DECISIONS: Final = """
 SELECT signal_decisions.signal_id, signal_decisions.agent_id, signal_decisions.outcome, signal_decisions.code,
 signal_decisions.reason, signal_decisions.gates, signal_decisions.intent_id, signal_decisions.transaction_id,
 signal_decisions.position_id, signal_decisions.size_sol, signal_decisions.price_sol, signal_decisions.price_source,
-signal_decisions.price_age_ms, signal_decisions.latency, signal_decisions.decided_at FROM signal_decisions WHERE
-signal_decisions.signal_id = $1::INTEGER ORDER BY signal_decisions.agent_id
+signal_decisions.price_age_ms, signal_decisions.latency AS latency_ms, signal_decisions.decided_at FROM signal_decisions
+WHERE signal_decisions.signal_id = $1::INTEGER ORDER BY signal_decisions.agent_id
 """
 """Arguments: signal_id."""
 SIGNAL: Final = """

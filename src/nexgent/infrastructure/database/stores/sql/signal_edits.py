@@ -1,4 +1,4 @@
-"""Compiled by `make sql` from `schema/statements/signal_edits.py`; changes belong there."""
+"""Compiled by `make sql` from `scripts/statements/signal_edits.py`; changes belong there."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ $6::VARCHAR ELSE trading_signals.signal_type END, activation_reason=CASE WHEN ('
 THEN $7::VARCHAR ELSE trading_signals.activation_reason END, signal_strength=CASE WHEN ('signal_strength' = ANY
 ($3::TEXT[])) THEN $8::INTEGER ELSE trading_signals.signal_strength END, source=CASE WHEN ('source' = ANY ($3::TEXT[]))
 THEN $9::VARCHAR ELSE trading_signals.source END WHERE trading_signals.id = $1::INTEGER AND trading_signals.user_id =
-$2::UUID RETURNING trading_signals.id, trading_signals.user_id, trading_signals.token_address, trading_signals.symbol,
-trading_signals.signal_type, trading_signals.activation_reason, trading_signals.signal_strength, trading_signals.source,
-trading_signals.created_at, trading_signals.updated_at
+$2::UUID RETURNING trading_signals.id, trading_signals.user_id, trading_signals.token_address,
+trading_signals.signal_type, trading_signals.signal_strength, trading_signals.symbol, trading_signals.activation_reason,
+trading_signals.source, trading_signals.created_at, trading_signals.updated_at
 """
 """Arguments: id, user_id, changed, token_address, symbol, signal_type, activation_reason, signal_strength, source."""

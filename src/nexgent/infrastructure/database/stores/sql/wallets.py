@@ -1,4 +1,4 @@
-"""Compiled by `make sql` from `schema/statements/wallets.py`; changes belong there."""
+"""Compiled by `make sql` from `scripts/statements/wallets.py`; changes belong there."""
 
 from __future__ import annotations
 
@@ -20,5 +20,9 @@ UPDATE agent_historical_swaps SET wallet_address=NULL WHERE agent_historical_swa
 DETACH_TRANSACTIONS: Final = """
 UPDATE agent_transactions SET wallet_address=NULL, updated_at=CURRENT_TIMESTAMP WHERE agent_transactions.wallet_address
 = $1::VARCHAR
+"""
+"""Arguments: leaving."""
+LOCK: Final = """
+SELECT agent_wallets.wallet_address FROM agent_wallets WHERE agent_wallets.wallet_address = $1::VARCHAR FOR UPDATE
 """
 """Arguments: leaving."""

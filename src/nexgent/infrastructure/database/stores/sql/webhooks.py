@@ -1,4 +1,4 @@
-"""Compiled by `make sql` from `schema/statements/webhooks.py`; changes belong there."""
+"""Compiled by `make sql` from `scripts/statements/webhooks.py`; changes belong there."""
 
 from __future__ import annotations
 

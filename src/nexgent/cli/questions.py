@@ -1,0 +1,17 @@
+"""Ask back before something that cannot be taken back."""
+
+from __future__ import annotations
+
+import sys
+
+from nexgent.shared.errors import InvalidInputError
+
+
+def agreed(question: str) -> bool:
+    """Return what somebody at the terminal says; a script has to say `--yes`."""
+    if not sys.stdin.isatty():
+        raise InvalidInputError("Nobody is there to be asked: add --yes")
+    if input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}:
+        return True
+    print("Nothing was done.")
+    return False

@@ -1,0 +1,1 @@
+"""Backups: everything in the database as one file, and back."""

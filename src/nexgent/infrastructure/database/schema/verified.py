@@ -1,0 +1,22 @@
+"""How far each wallet's stream of the journal has been checked, and what it had come to there."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, Uuid
+from sqlalchemy.dialects.postgresql import JSON
+
+from nexgent.infrastructure.database.schema.tables import ADDRESS, TIME, metadata
+
+# No foreign keys: streams outlive agents and wallets. Without an agent there is nobody whose balances they are.
+verified_wallets = Table(
+    "verified_wallets",
+    metadata,
+    Column("wallet_address", ADDRESS, primary_key=True),
+    Column("agent_id", Uuid),
+    Column("seq", BigInteger, nullable=False),
+    Column("entry_id", Uuid, nullable=False),
+    # Of all lines up to there, each with the digest of those before it.
+    Column("digest", LargeBinary, nullable=False),
+    Column("folded", JSON, nullable=False),
+    Column("checked_at", TIME, nullable=False),
+)
