@@ -11,6 +11,4 @@ app.config.errorHandler = (error) => {
   console.error(error)
   toast('Something on this page has failed. Reload it; trading is not affected.', 'problem')
 }
-// After an update of the service the files of an old page are gone.
-window.addEventListener('vite:preloadError', () => location.reload())
 app.mount('#app')

@@ -26,12 +26,17 @@ const user = shallowRef<User | null>(null)
 /** Why somebody has to log in again, if not by their own wish. */
 export const goodbye = shallowRef('')
 
+/** Whether it is not known yet who this is since the service does not answer. */
+export const waiting = shallowRef(false)
+
 export const session = { state: computed(() => state.value), user: computed(() => user.value) }
 
 // Tabs share the cookie: logging out in one is logging out in all.
 const channel = 'BroadcastChannel' in window ? new BroadcastChannel(CHANNEL) : null
 channel?.addEventListener('message', (event) => {
   if (event.data === 'out' && state.value === 'in') end('You have logged out in another tab.')
+  // The cookie is that of whoever has logged in there.
+  if (event.data === 'in') void renew()
 })
 
 useCredentials({
@@ -39,21 +44,22 @@ useCredentials({
   renew: async (refused) => (token !== null && token !== refused ? true : renew()),
 })
 
-/** Take up the session that the cookie holds, if there is one. */
+/** Take up the session that the cookie holds, if there is one. A service that does not answer is waited for. */
 export async function resume(): Promise<void> {
-  if (!remembered() || !(await renew())) {
-    if (state.value === 'starting') state.value = 'out'
-  }
+  if (!remembered()) state.value = 'out'
+  else await renew()
 }
 
 /** Log in with e-mail and password. Throws `ApiError`. */
 export async function login(email: string, password: string): Promise<void> {
   begin((await callPlain('post', `${BASE}/login`, { email, password })) as Session)
+  channel?.postMessage('in')
 }
 
 /** Exchange a one-time link for a session. Throws `ApiError`. */
 export async function loginByLink(linkToken: string): Promise<void> {
   begin((await callPlain('post', `${BASE}/link`, { token: linkToken })) as Session)
+  channel?.postMessage('in')
 }
 
 /** End the session, here and at the service. */
@@ -75,8 +81,14 @@ function renew(): Promise<boolean> {
     } catch (error) {
       // Only a refusal ends the session: an unreachable service says nothing about it.
       const refused = error instanceof ApiError && (error.status === 401 || error.status === 403)
-      if (refused && state.value === 'in') end('Your session has ended. Please log in again.')
-      else if (!refused && state.value === 'in') plan(5)
+      if (state.value === 'in') {
+        if (refused) end('Your session has ended. Please log in again.')
+        else plan(5)
+      } else if (state.value === 'starting') {
+        waiting.value = error instanceof ApiError && (error.status === 0 || error.status >= 500)
+        if (waiting.value) plan(2)
+        else state.value = 'out'
+      }
       return false
     }
   }).finally(() => (renewing = null))
@@ -89,10 +101,16 @@ async function locked<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function begin(fresh: Session): void {
+  if (state.value === 'in' && user.value && user.value.id !== fresh.user.id) {
+    // Somebody else has logged in in another tab: nothing of this one may stay, not even in memory.
+    location.reload()
+    return
+  }
   token = fresh.accessToken
   remember(true)
   user.value = fresh.user
   goodbye.value = ''
+  waiting.value = false
   state.value = 'in'
   plan(Math.max(10, (fresh.expiresIn ?? secondsLeft(fresh.accessToken)) - RENEW_BEFORE_SECONDS))
 }

@@ -60,6 +60,13 @@ describe('what needs attention', () => {
     expect(found.map((one) => one.title)).toEqual(['Redis does not answer', '2 trades without a known outcome', 'Buying is stopped'])
   })
 
+  it('counts down what is left to sell', () => {
+    const switches = { user: { engaged: true, flatten: true }, system: { engaged: false } } as never
+    const [many, none] = [1000, 0].map((open) => noticesOf({ health: null, served: [], killSwitches: switches, open })[0]?.text)
+    expect(many).toMatch(/^1,000 positions left to sell\. /)
+    expect(none).toMatch(/^Nothing is left to sell\. /)
+  })
+
   it('has a key for each, so that two of a kind are two', () => {
     const two = [served('exit_delayed', { positionId: 'p1' }), served('exit_delayed', { positionId: 'p2' })]
     const keys = noticesOf({ health: null, served: two, killSwitches: null }).map((one) => one.key)

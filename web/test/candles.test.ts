@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { shaded, stepped, type Candle } from '@/charts/candles'
+import { roomForNames, shaded, stepped, type Candle } from '@/charts/candles'
 import { said } from '@/pages/tokens/sources'
 
 const candles: Candle[] = [0, 60, 120, 180].map((time) => ({ time, open: 1, high: 1, low: 1, close: 1 }))
@@ -60,5 +60,13 @@ describe('what sources said', () => {
       [180, 'two'],
     ])
     expect(shaded([], candles, 60).size).toBe(0)
+  })
+})
+
+describe('the names of lines', () => {
+  it('stand beside the newest marks, as far as there is room', () => {
+    expect(roomForNames([40, 120], 1000)).toBe(144)
+    expect(roomForNames([400], 300)).toBe(120)
+    expect(roomForNames([], 300)).toBe(24)
   })
 })

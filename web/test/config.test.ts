@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { changesBetween, fromDraft, patchOf, problemsByPath, SECTIONS, toDraft, type Draft, type Field } from '@/config/form'
+import { readFile } from '@/config/file'
 import { FIELD_TEXTS, fullLabel, SECTION_TEXTS, valueText } from '@/config/texts'
 
 function paths(fields: readonly Field[], above: string): string[] {
@@ -73,6 +74,26 @@ describe('the form of the configuration', () => {
   it('finds the fields of refusals', () => {
     expect([...problemsByPath(['stopLoss.trailingLevels: mode custom needs at least one level', 'odd'])]).toEqual([
       ['stopLoss.trailingLevels', 'mode custom needs at least one level'],
+    ])
+  })
+})
+
+describe('a file with rules', () => {
+  const present = { ...defaults, purchaseLimits: { minimumAgentBalance: 0.5, maxPurchasePerToken: 3, maxPriceImpact: null } }
+
+  it('changes what it mentions and nothing else', () => {
+    const { config, problems } = readFile('{"purchaseLimits": {"minimumAgentBalance": 0.75}}', present)
+    expect(problems).toEqual([])
+    expect(config).toEqual({ ...present, purchaseLimits: { ...present.purchaseLimits, minimumAgentBalance: 0.75 } })
+    expect(readFile(JSON.stringify({ kind: 'nexgent-config', agent: 'A', at: 'now', config: present }), defaults).config).toEqual(present)
+  })
+
+  it('is refused as a whole, with every name that is wrong and what is possible', () => {
+    const { config, problems } = readFile('{"purchaseLimits": {"minimumAgentBalance": 1, "most": 1}, "dca": {"enabled": "yes"}}', present)
+    expect(config).toBeNull()
+    expect(problems).toEqual([
+      'Purchase limits (purchaseLimits): “most” is unknown. Possible: minimumAgentBalance, maxPurchasePerToken, maxPriceImpact.',
+      'Averaging down › Averaging down is on (dca.enabled): it is “yes” and has to be true or false.',
     ])
   })
 })

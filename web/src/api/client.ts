@@ -50,7 +50,7 @@ export function useCredentials(source: Credentials): void {
   credentials = source
 }
 
-/** Called with the outcome of every request, for what is said about the connection. */
+/** Told after every request whether the service has answered, for what is said about the connection. */
 export const reachability = { report: (_reachable: boolean): void => undefined }
 
 /** Call an endpoint and return its answer. Throws `ApiError`. */
@@ -73,9 +73,24 @@ export async function callPage<P extends PathsWith<'get'>>(
   return { rows, next: response.headers.get('X-Next-Cursor') }
 }
 
-/** Call an endpoint whose answer is a file. */
-export async function callFile<P extends PathsWith<'get'>>(path: P, options: CallOptions<'get', P> = {}): Promise<Blob> {
-  return (await send('get', path as string, options)).blob()
+/** Call an endpoint whose answer is a file; `received` hears how many bytes of it are here. */
+export async function callFile<P extends PathsWith<'get'>>(
+  path: P,
+  options: CallOptions<'get', P> & { received?: (bytes: number) => void } = {},
+): Promise<Blob> {
+  const response = await send('get', path as string, options)
+  if (response.body === null || options.received === undefined) return response.blob()
+  const parts: BlobPart[] = []
+  const reader = response.body.getReader()
+  for (let bytes = 0; ; ) {
+    const { done, value } = await reader.read().catch((error: unknown) => {
+      if (options.signal?.aborted) throw error
+      throw new ApiError(0, 'The connection ended before the file was complete.')
+    })
+    if (done) return new Blob(parts, { type: response.headers.get('Content-Type') ?? '' })
+    parts.push(value)
+    options.received((bytes += value.length))
+  }
 }
 
 /** Ask for anything, without types and without a token: for the endpoints of the page's own session. */
@@ -110,10 +125,27 @@ async function send(
   }
 }
 
+const PATIENCE_MS = 10_000
+/** What a proxy in front answers for a service that is not there. */
+const NOT_THERE = [502, 504]
+
+/** Ask the service whether it is there. */
+export async function isAlive(): Promise<boolean> {
+  try {
+    const response = await fetch('/api/v1/health/live', { credentials: 'omit', signal: AbortSignal.timeout(PATIENCE_MS) })
+    reachability.report(response.ok)
+    return response.ok
+  } catch {
+    reachability.report(false)
+    return false
+  }
+}
+
 async function reach(address: string, init: RequestInit): Promise<Response> {
   try {
     const response = await fetch(address, init)
-    reachability.report(true)
+    // What the service says itself has the number of its request: a market that gave no quote is no service that is away.
+    reachability.report(!NOT_THERE.includes(response.status) || response.headers.has('X-Request-Id'))
     return response
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error

@@ -18,6 +18,17 @@ export class ApiError extends Error {
   }
 }
 
+/** What this page itself does not accept, with what is wrong with it. */
+export class Refused extends Error {
+  constructor(
+    message: string,
+    readonly problems: readonly string[],
+  ) {
+    super(message)
+    this.name = 'Refused'
+  }
+}
+
 /** What to tell a person about anything that was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof ApiError) {
@@ -28,4 +39,5 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-export const problemsOf = (error: unknown): readonly string[] => (error instanceof ApiError ? error.problems : [])
+export const problemsOf = (error: unknown): readonly string[] =>
+  error instanceof ApiError || error instanceof Refused ? error.problems : []

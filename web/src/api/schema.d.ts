@@ -482,6 +482,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/positions/{positionId}/preview-sale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["positions.preview_sale.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/positions/{positionId}/sell-part": {
         parameters: {
             query?: never;
@@ -1004,6 +1020,22 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["trades.execute_trade.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trades/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["trades.preview_trade.post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1704,6 +1736,7 @@ export interface components {
         };
         DataSourcesOut: {
             dexscreener: components["schemas"]["ConfiguredOut"];
+            grafanaUrl?: string | null;
             jupiter: components["schemas"]["ConfiguredOut"];
             liquidityChecks: components["schemas"]["ConfiguredOut"];
             pythNetwork: components["schemas"]["ConfiguredOut"];
@@ -1790,7 +1823,8 @@ export interface components {
             ageSeconds?: Decimal | null;
             epoch?: number;
             holder?: string | null;
-            role: "engine" | "replica" | "starting";
+            reason?: string | null;
+            role: "engine" | "replica" | "starting" | "unknown";
             unresolved?: number;
             unresolvedWallets?: string[] | null;
         };
@@ -2237,6 +2271,7 @@ export interface components {
             };
         };
         RecentWarningOut: {
+            advice: string;
             count: number;
             event: string;
             fields: {
@@ -2245,6 +2280,7 @@ export interface components {
             firstAt: string;
             lastAt: string;
             level: "warning" | "error";
+            what: string;
         };
         ReclaimedOut: {
             accounts: components["schemas"]["RentAccountOut"][];
@@ -2313,6 +2349,24 @@ export interface components {
             walletAddress: string;
         };
         Resolution: "1s" | "1m" | "1h";
+        SalePreviewIn: {
+            percent?: string | Decimal;
+        };
+        SalePreviewOut: {
+            ageMs: number;
+            amount: Decimal;
+            costSol: Decimal;
+            networkFeeSol: Decimal;
+            priceImpactPercent: Decimal;
+            priceSol: Decimal;
+            profitLossPercent: Decimal;
+            profitLossSol: Decimal;
+            protocolFeeSol: Decimal | null;
+            receivedSol: Decimal;
+            remainingAmount: Decimal;
+            rentSol: Decimal;
+            source: string;
+        };
         Scope: "signals" | "signals_read" | "agents" | "positions" | "balances" | "transactions" | "history" | "full_access";
         SellPartIn: {
             percent: string | Decimal;
@@ -2561,6 +2615,21 @@ export interface components {
             success: boolean;
             transactionHash: string | null;
             transactionId: string;
+        };
+        TradePreviewOut: {
+            amount: Decimal;
+            balanceAfterSol: Decimal;
+            maxPriceImpactPercent: Decimal | null;
+            networkFeeSol: Decimal;
+            priceImpactPercent: Decimal;
+            priceSol: Decimal;
+            protocolFeeSol: Decimal | null;
+            rentSol: Decimal;
+            sizeSol: Decimal;
+            stopLossPercentage: Decimal | null;
+            stopPriceSol: Decimal | null;
+            totalSol: Decimal;
+            walletAddress: string;
         };
         TradingConfig: {
             dca?: components["schemas"]["DcaConfig"];
@@ -3090,6 +3159,7 @@ export interface operations {
         parameters: {
             query: {
                 agentId: string;
+                held?: string;
                 walletAddress?: string;
             };
             header?: never;
@@ -3331,7 +3401,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["HistoricalSwapChangesIn"];
             };
@@ -3458,7 +3528,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CloseIn"];
             };
@@ -3610,7 +3680,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["TransactionChangesIn"];
             };
@@ -3781,7 +3851,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["AgentChangesIn"];
             };
@@ -4070,7 +4140,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CloseIn"];
             };
@@ -4087,6 +4157,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClosedOut"];
+                };
+            };
+        };
+    };
+    "positions.preview_sale.post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                positionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SalePreviewIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SalePreviewOut"];
                 };
             };
         };
@@ -4409,7 +4509,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["LogoutIn"];
             };
@@ -4901,7 +5001,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["PanicIn"];
             };
@@ -5010,7 +5110,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["WebhookChangeIn"];
             };
@@ -5170,6 +5270,33 @@ export interface operations {
             };
         };
     };
+    "trades.preview_trade.post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TradeIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradePreviewOut"];
+                };
+            };
+        };
+    };
     "signals.list_signals.get": {
         parameters: {
             query?: {
@@ -5269,7 +5396,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["SignalChangesIn"];
             };
@@ -5866,7 +5993,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["UnlockIn"];
             };

@@ -67,6 +67,9 @@ export function stepped(steps: readonly Step[], candles: readonly Candle[], seco
   return result
 }
 
+/** How many pixels stay free at the right edge for the names of lines, so that they cover no mark; never more than 40 % of the chart. */
+export const roomForNames = (widths: readonly number[], chartWidth: number): number => Math.min(Math.max(0, ...widths) + 24, chartWidth * 0.4)
+
 /** A time about which there is something to say. */
 export interface Span {
   /** Seconds since 1970. */

@@ -1,5 +1,5 @@
 // Charts are loaded when the first of them is shown.
-import { defineAsyncComponent } from 'vue'
+import { later } from '@/lib/later'
 
-export const LineChart = defineAsyncComponent(() => import('@/charts/LineChart.vue'))
-export const CandleChart = defineAsyncComponent(() => import('@/charts/CandleChart.vue'))
+export const LineChart = later(() => import('@/charts/LineChart.vue'))
+export const CandleChart = later(() => import('@/charts/CandleChart.vue'))

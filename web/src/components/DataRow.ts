@@ -32,7 +32,7 @@ export default defineComponent({
             {
               role: column.heading ? 'rowheader' : 'cell',
               ...(column.heading ? { scope: 'row' } : {}),
-              class: [column.align === 'right' && 'right', column.wide && 'wide', column.bare && 'bare'],
+              class: [column.align === 'right' && 'right', column.wide && 'wide', column.bare && 'bare', column.roomy && 'roomy'],
               'data-label': column.label,
             },
             props.cells[column.key]?.({ row: props.row }) ?? column.text?.(props.row) ?? '',

@@ -13,4 +13,6 @@ export interface Column<Row> {
   /** On a card: over the whole width, without its label (buttons). */
   bare?: boolean
   wide?: boolean
+  /** Only where there is room, on a wide screen and on a card. */
+  roomy?: boolean
 }

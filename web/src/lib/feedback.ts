@@ -16,15 +16,20 @@ export interface Question {
   danger?: boolean
   /** It moves real money. */
   live?: boolean
+  /** What is being done meanwhile, where it can take long. */
+  doing?: string
   /** What has to be typed before it can be done. */
   typed?: string
   /** Do it; what is thrown is shown and the question stays. The key is the same for every attempt. */
   run: (idempotencyKey: string) => Promise<string | void>
 }
 
-const TOAST_MS = 6000
+/** How long they are shown; what went wrong takes longer to read. */
+const TOAST_MS = { done: 6000, problem: 20_000 } as const
 
 export const toasts = shallowReactive<Toast[]>([])
+/** The toast that is pointed at or has the focus. */
+export const reading = shallowRef<number | null>(null)
 export const question = shallowRef<Question | null>(null)
 
 let count = 0
@@ -32,8 +37,12 @@ let count = 0
 export function toast(text: string, kind: Toast['kind'] = 'done'): void {
   const id = ++count
   toasts.push({ id, kind, text })
-  // A problem stays until it is put away.
-  if (kind === 'done') setTimeout(() => dismiss(id), TOAST_MS)
+  leave(id, TOAST_MS[kind])
+}
+
+/** Let it go after so long, unless somebody is reading it just then. */
+function leave(id: number, milliseconds: number): void {
+  setTimeout(() => (reading.value === id ? leave(id, TOAST_MS.done) : dismiss(id)), milliseconds)
 }
 
 export function dismiss(id: number): void {

@@ -1,5 +1,16 @@
 // Files that the browser saves.
 
+/** What a long download is told, and what it tells. */
+export interface Transfer {
+  signal: AbortSignal
+  /** So many bytes of the present file are here. */
+  received: (bytes: number) => void
+  /** So many files of all are done. */
+  file: (done: number, total: number) => void
+}
+
+export const sizeText = (bytes: number): string => (bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`)
+
 /** Let the browser save something under a name. */
 export function saveFile(content: Blob, name: string): void {
   const link = document.createElement('a')

@@ -66,6 +66,9 @@ export function shortAddress(address: string): string {
   return address.length <= 13 ? address : `${address.slice(0, 5)}…${address.slice(-4)}`
 }
 
+/** What a token is called: the service says TOKEN of one whose symbol nobody has told. */
+export const symbolText = (symbol: string | null, mint: string): string => (symbol === null || symbol === '' || symbol === 'TOKEN' ? shortAddress(mint) : symbol)
+
 /** "1 position", "2 positions". */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? one : many}`

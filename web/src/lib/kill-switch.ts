@@ -64,6 +64,7 @@ export function askToSellEverything(): void {
       'This cannot be undone.',
     ],
     action: 'Stop and sell everything',
+    doing: 'Stopping all buying and beginning to sell every position…',
     danger: true,
     typed: 'SELL',
     run: async () => {

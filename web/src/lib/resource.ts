@@ -1,6 +1,8 @@
 // Something loaded from the API: shown while it is loaded anew, kept when that fails.
 import { onScopeDispose, shallowRef, watch, type ShallowRef, type WatchSource } from 'vue'
 
+import { returns } from '@/live/reach'
+
 export interface Resource<T> {
   readonly data: ShallowRef<T | null>
   readonly error: ShallowRef<unknown>
@@ -13,6 +15,8 @@ interface Options {
   every?: number
   /** Load again when one of these changes. */
   on?: WatchSource[]
+  /** A form was filled with it: once it is there, it is not loaded over what has been typed. */
+  fillsForm?: boolean
 }
 
 /** Load something now, and again as the options say. An answer that is overtaken by a newer request is dropped. */
@@ -43,6 +47,10 @@ export function useResource<T>(load: (signal: AbortSignal) => Promise<T>, option
   }
 
   if (options.on) watch(options.on, () => void reload())
+  // What happened while the service did not answer is made up for.
+  watch(returns, () => {
+    if (!options.fillsForm || data.value === null) void reload()
+  })
   if (options.every !== undefined) {
     const timer = setInterval(() => {
       if (document.visibilityState === 'visible' && running === null) void reload()

@@ -2,13 +2,20 @@
 import { callPage } from '@/api/client'
 import type { ClosedTrade } from '@/api/types'
 import { Dec, sum } from '@/lib/decimal'
+import { symbolText } from '@/lib/format'
 
 const PAGE = 1000
 /** Enough for years; an agent with more shows its newest. */
 const MOST = 50_000
 
 /** Load an agent's closed trades, newest first; all pages of them. */
-export async function loadClosedTrades(agentId: string, from: Date | null, signal?: AbortSignal): Promise<ClosedTrade[]> {
+export async function loadClosedTrades(
+  agentId: string,
+  from: Date | null,
+  signal?: AbortSignal,
+  /** Hears how many each page has brought. */
+  more?: (count: number) => void,
+): Promise<ClosedTrade[]> {
   const trades: ClosedTrade[] = []
   let cursor: string | null = null
   do {
@@ -19,7 +26,8 @@ export async function loadClosedTrades(agentId: string, from: Date | null, signa
       query,
       ...(signal ? { signal } : {}),
     })
-    trades.push(...page.rows)
+    trades.push(...page.rows.map((one) => ({ ...one, tokenSymbol: symbolText(one.tokenSymbol, one.tokenAddress) })))
+    more?.(page.rows.length)
     cursor = page.next
   } while (cursor !== null && trades.length < MOST)
   return trades
@@ -28,15 +36,16 @@ export async function loadClosedTrades(agentId: string, from: Date | null, signa
 /** How many agents' trades are asked for at the same time: a browser has six connections to a host, and others need some. */
 const AT_ONCE = 4
 
-/** Return how to load the closed trades of many agents: of each one only when it has traded since the last time. */
-export function tradesOfAll(): (agentIds: readonly string[], changes: ReadonlyMap<string, number>, signal: AbortSignal) => Promise<ClosedTrade[]> {
+/** Return how to load the closed trades of many agents: of each one only when it has traded since the last time. `told` hears how many are here. */
+export function tradesOfAll(told?: (count: number) => void): (agentIds: readonly string[], changes: ReadonlyMap<string, number>, signal: AbortSignal) => Promise<ClosedTrade[]> {
   const kept = new Map<string, { changes: number | undefined; trades: ClosedTrade[] }>()
   return async (agentIds, changes, signal) => {
+    let read = 0
     const pending = agentIds.filter((id) => !kept.has(id) || kept.get(id)?.changes !== changes.get(id))
     async function loadNext(): Promise<void> {
       for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
         const before = changes.get(id)
-        kept.set(id, { changes: before, trades: await loadClosedTrades(id, null, signal) })
+        kept.set(id, { changes: before, trades: await loadClosedTrades(id, null, signal, (count) => told?.((read += count))) })
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, loadNext))

@@ -18,7 +18,7 @@ export const closeReason = (code: string | null): string => (code === null ? 'Un
 export function spelled(code: string): string {
   const words = code
     .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .replace(/[_-]+/g, ' ')
+    .replace(/[._-]+/g, ' ')
     .toLowerCase()
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
@@ -36,6 +36,16 @@ const GATES: Record<string, string> = {
   holder_count: 'Holders',
   price_impact: 'Price impact',
   purchase_validation: 'Purchase allowed',
+  kill_switch_system: 'Emergency stop of the administrator',
+  kill_switch_user: 'Your emergency stop',
+  max_daily_loss_sol: 'Lost today, in SOL',
+  max_daily_loss_percent: 'Lost today, in % of the wallet',
+  max_drawdown_percent: 'Below its highest worth, in %',
+  max_loss_streak: 'Losses in a row',
+  token_cooldown_minutes: 'Pause for the token, in minutes',
+  max_trades_per_hour: 'Purchases in the last hour',
+  max_exposure_sol: 'In open positions, in SOL',
+  max_exposure_percent: 'In open positions, in % of the wallet',
 }
 
 /** What a check looks at. */

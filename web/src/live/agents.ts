@@ -4,6 +4,8 @@ import { computed, onScopeDispose, shallowRef, watch, type ComputedRef } from 'v
 import { call } from '@/api/client'
 import type { Agent } from '@/api/types'
 import { session } from '@/session'
+import { returns } from '@/live/reach'
+import { namesOf } from '@/lib/agent-names'
 import { release, releaseAll, watchAgent, type AgentFeed, type LivePosition } from '@/live/positions'
 
 export const agents = shallowRef<readonly Agent[] | null>(null)
@@ -31,7 +33,18 @@ watch(
   { immediate: true },
 )
 
-export const agentById = (id: string): Agent | undefined => agents.value?.find((agent) => agent.id === id)
+watch(returns, () => {
+  if (session.state.value === 'in') void loadAgents()
+})
+
+const byId = computed(() => new Map((agents.value ?? []).map((agent) => [agent.id, agent])))
+
+export const agentById = (id: string): Agent | undefined => byId.value.get(id)
+
+const names = computed(() => namesOf(agents.value ?? []))
+
+/** What an agent is called where several are named, or what else to say of one that is gone. */
+export const agentName = (id: string, otherwise = ''): string => names.value.get(id) ?? otherwise
 
 /** Watch all agents for as long as the component lives. */
 export function useAllFeeds(): {

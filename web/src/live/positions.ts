@@ -1,9 +1,11 @@
 // An agent's open positions as they are now: snapshot, changes and prices of its socket.
-import { shallowReactive, shallowRef, triggerRef, type ShallowRef } from 'vue'
+import { shallowReactive, shallowRef, triggerRef, watch, type ShallowRef } from 'vue'
 
 import { Dec, type Decimal } from '@/lib/decimal'
+import { symbolText } from '@/lib/format'
 import type { Frame, PositionFrame } from '@/live/frames'
 import { isLiveWallet } from '@/lib/trades'
+import { probe, reachable } from '@/live/reach'
 import { AgentSocket, type SocketState } from '@/live/socket'
 
 /** Prices of the last minutes that a row draws. */
@@ -69,8 +71,8 @@ interface Held extends AgentFeed {
 
 const feeds = new Map<string, Held>()
 
-/** Whether everything that is watched is live; what the banner shows. */
-export const connection = shallowReactive({ state: 'live' as 'live' | 'connecting' | 'lost', since: 0 })
+/** Whether the service answers and everything that is watched is live; what the banner shows. */
+export const connection = shallowReactive({ state: 'live' as 'live' | 'connecting' | 'catching' | 'lost', since: 0, live: 0, total: 0 })
 
 /** Begin to watch an agent, or share what others watch already. Every call needs one of `release`. */
 export function watchAgent(agentId: string): AgentFeed {
@@ -93,6 +95,7 @@ export function watchAgent(agentId: string): AgentFeed {
       agentId,
       (frame) => take(feed, frame),
       (state) => {
+        if (feed.state.value === state) return
         feed.state.value = state
         judgeConnection()
       },
@@ -124,12 +127,21 @@ export function releaseAll(): void {
 
 /** Try all lost connections again now. */
 export function reconnect(): void {
+  void probe()
   for (const feed of feeds.values()) feed.socket.hurry()
 }
 
+// On a page that watches nothing, or before a socket has noticed.
+watch(reachable, (answers) => {
+  judgeConnection()
+  if (answers) reconnect()
+}, { flush: 'sync' })
+
 function judgeConnection(): void {
   const states = [...feeds.values()].map((feed) => feed.state.value)
-  const state = states.includes('lost') ? 'lost' : states.includes('connecting') ? 'connecting' : 'live'
+  const state = !reachable.value ? 'lost' : ((['lost', 'catching', 'connecting'] as const).find((one) => states.includes(one)) ?? 'live')
+  connection.live = states.filter((one) => one === 'live').length
+  connection.total = states.length
   if (state !== connection.state) connection.since = Date.now()
   connection.state = state
 }
@@ -211,7 +223,8 @@ function show(feed: Held): void {
   }
 }
 
-function put(known: LivePosition | undefined, frame: PositionFrame): LivePosition {
+function put(known: LivePosition | undefined, told: PositionFrame): LivePosition {
+  const frame = { ...told, tokenSymbol: symbolText(told.tokenSymbol, told.tokenAddress) }
   // Frames of changes do not say what it is worth; the newest price is known from before.
   const price = Dec.of(frame.currentPrice ?? known?.price ?? frame.purchasePrice)
   const position =
@@ -272,7 +285,8 @@ function value(position: LivePosition, price: Dec): void {
 
 function costBasis(frame: PositionFrame, held: Dec): Dec {
   if (frame.costBasisSol !== undefined) return Dec.of(frame.costBasisSol)
+  // Both are rounded to the 17 digits of a double: what was paid is whole lamports.
   if (frame.positionValueSol !== undefined && frame.profitLossSol !== undefined)
-    return Dec.of(frame.positionValueSol).plus(frame.realizedProfitSol).minus(frame.profitLossSol)
+    return Dec.of(frame.positionValueSol).plus(frame.realizedProfitSol).minus(frame.profitLossSol).round(9)
   return Dec.of(frame.totalInvestedSol).times(held).over(frame.purchaseAmount, 9) ?? Dec.ZERO
 }

@@ -2,8 +2,9 @@
 import { call } from '@/api/client'
 import type { Frame } from '@/live/frames'
 import { parseJson } from '@/lib/json'
+import { heard } from '@/live/reach'
 
-export type SocketState = 'connecting' | 'live' | 'lost' | 'gone'
+export type SocketState = 'connecting' | 'live' | 'lost' | 'catching' | 'gone'
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 10_000
@@ -18,6 +19,8 @@ export class AgentSocket {
   private attempts = 0
   private heardAt = 0
   private place: { epoch: string; seq: number } | null = null
+  /** Up to which frame has been missed, while those are coming; null when nothing is missing. */
+  private missing: number | null = null
   private stopped = false
 
   constructor(
@@ -69,6 +72,7 @@ export class AgentSocket {
     this.heardAt = Date.now()
     socket.onmessage = (event: MessageEvent<string>) => {
       this.heardAt = Date.now()
+      heard()
       this.take(parseJson(event.data) as Frame)
     }
     socket.onclose = (event) => {
@@ -91,9 +95,12 @@ export class AgentSocket {
       case 'connected':
         this.attempts = 0
         // With `resumed` the missed frames follow; without it a snapshot does, and the old place means nothing.
+        this.missing = !frame.data.resumed ? Infinity : frame.data.seq > (this.place?.seq ?? 0) ? frame.data.seq : null
+        if (this.missing !== null && this.place !== null) this.onState('catching')
         if (!frame.data.resumed) this.place = null
         break
       case 'initial_data':
+        this.missing = null
         this.place = { epoch: frame.data.epoch, seq: frame.data.seq }
         break
       case 'position_update':
@@ -108,7 +115,8 @@ export class AgentSocket {
         break
     }
     this.onFrame(frame)
-    if (frame.type === 'connected' || frame.type === 'initial_data') this.onState('live')
+    if (this.missing !== null && this.place !== null && this.place.seq >= this.missing) this.missing = null
+    if (this.missing === null) this.onState('live')
   }
 
   private check(): void {
@@ -131,6 +139,8 @@ export class AgentSocket {
     this.socket = null
     if (socket === null) return
     socket.onclose = socket.onmessage = null
-    socket.close()
+    // Closing one that is still being made is an error to the browser: it is closed as soon as it stands.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close()
+    else socket.close()
   }
 }

@@ -1,24 +1,22 @@
 // The pages: what shows each route, and which of them stand in the navigation. Each is loaded when it is first opened.
-import { defineAsyncComponent, type Component } from 'vue'
+import type { Component } from 'vue'
 
 import type { IconName } from '@/components/Icon.vue'
+import { later } from '@/lib/later'
 import type { PageName } from '@/router'
 
-const load = (page: () => Promise<{ default: Component }>): Component =>
-  defineAsyncComponent({ loader: page, delay: 150, suspensible: false })
-
 export const PAGES: Partial<Record<PageName, Component>> = {
-  overview: load(() => import('@/pages/overview/OverviewPage.vue')),
-  agents: load(() => import('@/pages/agents/AgentsPage.vue')),
-  agent: load(() => import('@/pages/agent/AgentPage.vue')),
-  signals: load(() => import('@/pages/signals/SignalsPage.vue')),
-  signal: load(() => import('@/pages/signals/SignalPage.vue')),
-  webhooks: load(() => import('@/pages/signals/WebhooksPage.vue')),
-  tokens: load(() => import('@/pages/tokens/TokensPage.vue')),
-  token: load(() => import('@/pages/tokens/TokenPage.vue')),
-  history: load(() => import('@/pages/history/HistoryPage.vue')),
-  access: load(() => import('@/pages/access/AccessPage.vue')),
-  system: load(() => import('@/pages/system/SystemPage.vue')),
+  overview: later(() => import('@/pages/overview/OverviewPage.vue')),
+  agents: later(() => import('@/pages/agents/AgentsPage.vue')),
+  agent: later(() => import('@/pages/agent/AgentPage.vue')),
+  signals: later(() => import('@/pages/signals/SignalsPage.vue')),
+  signal: later(() => import('@/pages/signals/SignalPage.vue')),
+  webhooks: later(() => import('@/pages/signals/WebhooksPage.vue')),
+  tokens: later(() => import('@/pages/tokens/TokensPage.vue')),
+  token: later(() => import('@/pages/tokens/TokenPage.vue')),
+  history: later(() => import('@/pages/history/HistoryPage.vue')),
+  access: later(() => import('@/pages/access/AccessPage.vue')),
+  system: later(() => import('@/pages/system/SystemPage.vue')),
 }
 
 interface NavigationItem {

@@ -4,6 +4,7 @@ import type { Health } from '@/api/types'
 import { counted } from '@/lib/format'
 import type { Figures } from '@/lib/prometheus'
 import { duration } from '@/lib/time'
+import { closeReason, spelled } from '@/lib/words'
 
 const OLD_PRICES_SECONDS = 15
 const OLD_SOL_SECONDS = 30
@@ -11,10 +12,57 @@ const OLD_LEASE_SECONDS = 10
 const LAG_SECONDS = 5
 
 const SOURCES: Record<string, string> = { dexscreener: 'DexScreener', jupiter: 'Jupiter', pyth: 'Pyth' }
+/** What runs all the time, by its name in the figures. */
+const LOOPS: Record<string, string> = {
+  prices: 'Looking at prices',
+  'price-sources': 'Watching over the sources of prices',
+  'price-history': 'Writing down prices for charts',
+  'price-history.hear': 'Receiving prices for charts',
+  'price-history.lines': 'Writing down stops and levels for charts',
+  'sol-price': 'Price of SOL',
+  engine: 'Deciding which process trades',
+  protections: 'Looking at limits for losses',
+  panic: 'Selling everything in an emergency',
+  recovery: 'Looking for trades without a known outcome',
+  'undecided-signals': 'Signals that wait for a decision',
+  'dead-tokens': 'Looking for dead tokens',
+  reconciliation: 'Comparing live wallets with the chain',
+  'wallet-keys': 'Locking wallets in time',
+  'wallet-index': 'List of wallets',
+  'rate-limits': 'Counting requests',
+  revoked: 'Sessions that were ended',
+  requests: 'Repeated requests',
+  audit: 'Writing down who did what',
+  mirror: 'Copies for quick reading',
+  bridge: 'Talking to other processes',
+  notifier: 'Sending notifications',
+  gauges: 'Measuring',
+  punctuality: 'Watching for delays',
+  worker: 'Process for work that may wait',
+}
 const LATE: Record<string, string> = {
   'event_loop.late': 'The process was held up',
   'prices.tick_late': 'A look at prices came late',
   'prices.tick_overdue': 'A look at prices took too long',
+}
+
+/** Why the server has ended a connection or refused a request. Ends of those that only waited are in the order of things. */
+const REFUSED: Record<string, string | null> = {
+  idle_seconds: null,
+  send_seconds: 'A client did not take its answer in time',
+  bad_request: 'What a client sent was no request',
+  headers_too_large: 'A request was too large in its headers',
+  url_too_long: 'The address of a request was too long',
+  payload_too_large: 'The body of a request was too large',
+  request_timeout: 'A client took too long to send its request',
+  too_many_requests: 'A client asked for too much at once',
+  too_many_connections: 'Too many connections',
+  connections_per_address: 'Too many connections from one address',
+  connections: 'Too many connections in all',
+  room_made: 'A waiting connection had to make room',
+  websocket_too_much_data: 'A live connection sent too much',
+  websocket_too_many_fragments: 'A live connection sent too many pieces',
+  websocket_too_many_frames: 'A live connection sent too many messages',
 }
 
 /** A short length of time: 0.4 s, 12 s, 3m 05s; a dash for none. */
@@ -41,7 +89,7 @@ export function partsOf({ services }: Health): Fact[] {
 /** Who trades. */
 export function engineOf({ engine }: Health): Fact[] {
   if (!engine) return []
-  const roles = { engine: 'This process', replica: 'Another process', starting: 'Nobody yet: it starts' }
+  const roles = { engine: 'This process', replica: 'Another process', starting: 'Nobody yet: it starts', unknown: 'Not known: the database cannot be asked' }
   const age = engine.ageSeconds === null || engine.ageSeconds === undefined ? null : Number(engine.ageSeconds)
   return [
     { label: 'Who trades', value: roles[engine.role], tone: engine.role === 'engine' ? 'good' : 'warn', hint: 'Only one process trades at a time; the others show and take over when it dies' },
@@ -98,15 +146,18 @@ export function reconciliationOf({ reconciliation }: Health): Fact[] {
 /** Failures since the start, most of them first. */
 export function failuresOf(figures: Figures): Fact[] {
   const facts: { label: string; count: number; hint: string }[] = []
-  const collect = (name: string, hint: string, label: (labels: Readonly<Record<string, string>>) => string): void => {
-    for (const { labels, value } of figures.all(name)) if (value > 0) facts.push({ label: label(labels), count: value, hint })
+  const collect = (name: string, hint: string, label: (labels: Readonly<Record<string, string>>) => string | null): void => {
+    for (const { labels, value } of figures.all(name)) {
+      const text = label(labels)
+      if (value > 0 && text !== null) facts.push({ label: text, count: value, hint })
+    }
   }
-  collect('errors_total', 'Failure', ({ type, code }) => [type, code].filter(Boolean).join(' · '))
-  collect('loop_failures_total', 'A step of something that runs all the time; it goes on with the next', ({ loop }) => loop ?? '')
-  collect('late_total', 'It ran later than it should: the machine is busy', ({ what }) => LATE[what ?? ''] ?? what ?? '')
-  collect('exit_attempt_failed_total', 'A sale that was tried again', ({ reason }) => reason ?? '')
+  collect('errors_total', 'Failure', ({ type, code }) => [type, code].filter((one) => one !== undefined && one !== '').map((one) => spelled(one ?? '')).join(': '))
+  collect('loop_failures_total', 'A step of something that runs all the time; it goes on with the next', ({ loop }) => LOOPS[loop ?? ''] ?? spelled(loop ?? ''))
+  collect('late_total', 'It ran later than it should: the machine is busy', ({ what }) => LATE[what ?? ''] ?? spelled(what ?? ''))
+  collect('exit_attempt_failed_total', 'A sale that was tried again', ({ reason }) => closeReason(reason ?? null))
   collect('exit_overdue_total', 'Sales that took longer than they may', () => 'Late sales')
-  collect('connections_refused_total', 'Connections and requests refused for a limit', ({ reason }) => reason ?? '')
+  collect('connections_refused_total', 'Connections and requests refused for a limit', ({ reason = '' }) => (reason in REFUSED ? (REFUSED[reason] ?? null) : spelled(reason)))
   return facts
     .sort((a, b) => b.count - a.count)
     .map(({ label, count, hint }) => ({ label, hint, value: `${count.toLocaleString('en')}×` }))

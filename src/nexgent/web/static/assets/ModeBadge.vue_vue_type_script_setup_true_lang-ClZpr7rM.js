@@ -1,1 +1,0 @@
-import{d as a,o,a as n,n as s,t}from"./index-Bvhsb683.js";const l=a({__name:"ModeBadge",props:{mode:{}},setup(e){return(i,m)=>(o(),n("span",{class:s(["badge",e.mode==="live"?"live":"accent"])},t(e.mode==="live"?"Live money":"Simulation"),3))}});export{l as _};

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-hR1eebcv.js","./index-Bvhsb683.js","./index-Dlpwfbhw.css","./LineChart-CaCKniBs.css","./CandleChart-LueJNMDl.js","./candles-DsxlsQnQ.js","./CandleChart-CUucdoyT.css"])))=>i.map(i=>d[i]);
-import{U as t,V as o}from"./index-Bvhsb683.js";const e=t(()=>o(()=>import("./LineChart-hR1eebcv.js"),__vite__mapDeps([0,1,2,3]),import.meta.url)),_=t(()=>o(()=>import("./CandleChart-LueJNMDl.js"),__vite__mapDeps([4,5,1,2,6]),import.meta.url));export{_ as C,e as L};
