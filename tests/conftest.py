@@ -7,26 +7,49 @@ them, in about a second, and leave nothing behind. A database is a copy of one t
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
 from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.shared.clock import SystemClock
+from tests.e2e.cluster import SHARED_FOLDER, lay_out_empty_cluster
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
+from tests.leftovers import claim
 from tests.patience import PATIENCE_SECONDS
+
+# Collecting tests makes things that stay; looking for garbage meanwhile takes a tenth of the time.
+gc.disable()
+
+_configure = structlog.configure
+
+
+def _configure_for_now(**settings: Any) -> None:
+    """Configure loggers without their remembering it.
+
+    It would outlive the test in every logger that spoke in it, and a later test that looks at what is logged would see nothing.
+    """
+    _configure(**{**settings, "cache_logger_on_first_use": False})
+
+
+structlog.configure = _configure_for_now  # type: ignore[assignment]  # called by names alone
 
 # How long an example takes says more about the machine than about what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,6 +57,8 @@ settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "nexgent_template"
+_FOLDERS = "nexgent-test-"
+_SHARED_FOLDERS = "nexgent-tests-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +79,16 @@ def servers() -> Iterator[TestServers]:
     Tests that kill servers start their own `EmbeddedServers`.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="nexgent-test-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix=_FOLDERS, ignore_cleanup_errors=True) as folder,
         asyncio.Runner() as runner,
     ):
+        claim(Path(folder), _FOLDERS)
         # Root's servers run as somebody else, who has to pass through.
         Path(folder).chmod(0o711)
+        runner.run(lay_out_empty_cluster(Path(folder) / "data", ADMIN_EMAIL, ADMIN_PASSWORD))
         embedded = EmbeddedServers(Path(folder) / "data")
         runner.run(embedded.start())
+        runner.run(_put_the_migrated_database_aside(embedded.database_url))
         try:
             yield TestServers(embedded.database_url, embedded.redis_url)
         finally:
@@ -79,11 +107,16 @@ def redis_url(servers: TestServers) -> str:
     return servers.redis_url
 
 
+async def _put_the_migrated_database_aside(url: str) -> None:
+    own = urlsplit(url).path.removeprefix("/")
+    elsewhere = with_database(url, "postgres")
+    await _execute(elsewhere, f"ALTER DATABASE {own} RENAME TO {_TEMPLATE}")
+    await _execute(elsewhere, f"CREATE DATABASE {own}")
+
+
 @pytest.fixture(scope="session")
-def migrated_template(postgres_url: str) -> str:
+def migrated_template(servers: TestServers) -> str:
     """Name of a database at the newest migration, to be copied."""
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {_TEMPLATE}"))
-    migrate(with_database(postgres_url, _TEMPLATE), "upgrade", "head")
     return _TEMPLATE
 
 
@@ -172,6 +205,16 @@ async def _execute(url: str, statement: str) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Give the processes of a run a folder for what they share, and put up with what the interpreter cannot help."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix=_SHARED_FOLDERS)
+        claim(Path(folder), _SHARED_FOLDERS)
+        config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
+        os.environ[SHARED_FOLDER] = folder
+    _allow_unclosed_connections(config)
+
+
+def _allow_unclosed_connections(config: pytest.Config) -> None:
     """Put up with unclosed connections where the interpreter's own deadlines lose cancellations.
 
     Before 3.11.3 `asyncio.timeout` and what redis-py uses instead may swallow a cancellation; a connection is then closed by the
@@ -196,6 +239,9 @@ _LONGEST_FIRST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process is left alone with one of them at the end."""
+    # What there is now, stays: eight thousand tests and all their modules, which each full collection would look through.
+    gc.freeze()
+    gc.enable()
 
     def rank(item: pytest.Item) -> int:
         path = item.path.relative_to(REPOSITORY / "tests").as_posix()

@@ -14,18 +14,21 @@ from typing import Any
 
 PATIENCE_SECONDS = 180.0
 _PAUSE_SECONDS = 0.01
+_LONGEST_PAUSE_SECONDS = 0.25
 
 
 async def until(condition: Callable[[], Awaitable[Any] | Any], what: str = "it happens") -> Any:
     """Poll until the condition holds; return what it returned, else fail saying what did not happen."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    began = time.monotonic()
     while True:
         found = condition()
         result = await found if isawaitable(found) else found
         if result:
             return result
-        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:.0f} s in vain until {what}"
-        await asyncio.sleep(_PAUSE_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < PATIENCE_SECONDS, f"waited {PATIENCE_SECONDS:.0f} s in vain until {what}"
+        # Looking is work as well: what has taken long may take a tenth longer to be noticed.
+        await asyncio.sleep(min(max(_PAUSE_SECONDS, waited / 10), _LONGEST_PAUSE_SECONDS))
 
 
 def best_cpu_seconds(work: Callable[[], object], *, rounds: int = 20) -> float:

@@ -1,5 +1,6 @@
-"""`python -m tests.chaos [--full] [--cells N] [--seed N]`: carry cells of the grid out and print it.
+"""`python -m tests.chaos [--full] [--cells N] [--seed N] [--part K/N]`: carry cells of the grid out and print it.
 
+The parts 1/N to N/N of the same cells are those cells, each once: they run side by side, on several machines, or one a day.
 Exit code 0 when all cells passed, 1 when one did not.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -15,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos.grid import Cell, Fault, Mode, Operation, all_cells, sample
+from tests.chaos.grid import Cell, Fault, Mode, Operation, all_cells, part, part_of, sample
 from tests.chaos.world import struck_world
 
 CELLS_A_PRODUCT = 40
@@ -25,20 +27,24 @@ async def carry_out(cells: Sequence[Cell], hang_seconds: float) -> dict[Cell, st
     """Return what was wrong in each cell; an empty text where nothing was."""
     results: dict[Cell, str] = {}
     for start in range(0, len(cells), CELLS_A_PRODUCT):
-        part = list(cells[start : start + CELLS_A_PRODUCT])
-        while part:
+        batch = list(cells[start : start + CELLS_A_PRODUCT])
+        while batch:
             with tempfile.TemporaryDirectory(prefix="nexgent-chaos-") as folder:
                 Path(folder).chmod(0o711)
-                wallets = sum(cell.mode is Mode.LIVE for cell in part)
+                wallets = sum(cell.mode is Mode.LIVE for cell in batch)
                 async with struck_world(Path(folder), wallets, hang_seconds) as world:
-                    while part:
-                        cell = part.pop(0)
+                    while batch:
+                        cell = batch.pop(0)
                         began = time.monotonic()
                         try:
                             await world.run(cell)
                             results[cell] = ""
                         except Exception as error:
                             results[cell] = f"{type(error).__name__}: {error}"
+                            kept = Path(tempfile.mkdtemp(prefix="nexgent-chaos-failed-"))
+                            for log in Path(folder).glob("*.log"):
+                                shutil.copy(log, kept)
+                            print(f"        the logs are kept in {kept}", flush=True)
                         seconds = time.monotonic() - began
                         print(
                             f"{'FAILED' if results[cell] else 'passed'} {seconds:6.1f} s  {cell.title}",
@@ -67,23 +73,43 @@ def show(results: dict[Cell, str]) -> None:
         print(f"{fault:<{width}}", *(f"{one:>12}" for one in row))
 
 
-def main() -> int:
-    """Run the command line."""
+def _part(text: str) -> tuple[int, int]:
+    try:
+        return part_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line. Ends the process with code 2 and what is wrong with it."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--full", action="store_true", help="every cell of the grid")
     parser.add_argument("--cells", type=int, default=20, help="how many (20)")
     parser.add_argument("--match", default="", help="only cells whose title contains this")
     parser.add_argument("--seed", type=int, help="which (one at random)")
+    parser.add_argument("--part", type=_part, help="only part K of N of them", metavar="K/N")
     parser.add_argument("--hang", type=float, default=30.0, help="seconds of a hang (30)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    if options.part and not options.full and options.seed is None:
+        parser.error("--part needs --full or --seed: parts of samples that differ do not add up")
+    return options
+
+
+def main() -> int:
+    """Run the command line."""
+    options = options_of()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     everything = [cell for cell in all_cells() if options.match in cell.title]
     cells = everything if options.full else sample(seed, options.cells, everything)
-    print(f"seed {seed}: {len(cells)} of {len(everything)} cells", flush=True)
+    title = f"seed {seed}"
+    if options.part:
+        title += ", part {}/{}".format(*options.part)
+        cells = part(cells, *options.part)
+    print(f"{title}: {len(cells)} of {len(everything)} cells", flush=True)
     results = asyncio.run(carry_out(cells, options.hang))
     failed = sum(bool(wrong) for wrong in results.values())
     show(results)
-    print(f"seed {seed}: {len(results)} cells run, {len(results) - failed} passed, {failed} failed")
+    print(f"{title}: {len(results)} cells run, {len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -106,6 +106,24 @@ def _makes_sense(cell: Cell) -> bool:
     return True
 
 
+def part_of(text: str) -> tuple[int, int]:
+    """Read `K/N`. Raises `ValueError` unless K is one of 1 … N."""
+    number, separator, count = text.partition("/")
+    if not (separator and all(one.isascii() and one.isdigit() for one in (number, count))):
+        raise ValueError(f"a part is written as K/N, such as 2/5, not {text!r}")
+    if not 1 <= int(number) <= int(count):
+        raise ValueError(f"part {number} of {count} does not exist: K of K/N is 1 to N")
+    return int(number), int(count)
+
+
+def part(cells: Sequence[Cell], number: int, count: int) -> Sequence[Cell]:
+    """Return the cells of one of `count` parts: the same at each call, evenly mixed, and each cell in one part only."""
+    mixed = list(cells)
+    # In their own order every so manieth cell would be of the same fault.
+    random.Random(0).shuffle(mixed)
+    return mixed[number - 1 :: count]
+
+
 def sample(seed: int, count: int, cells: Sequence[Cell] | None = None) -> Sequence[Cell]:
     """Return that many cells at random, so that modes, operations, faults and points come up evenly."""
     chance = random.Random(seed)

@@ -53,6 +53,8 @@ TRIGGER = {
     Operation.TAKE_PROFIT: Decimal("1.6"),
     Operation.DCA: Decimal("0.85"),
 }
+FALLS_TO = {Operation.DCA: Decimal("0.1")}
+"""Of the price it was bought at. Should the position be averaged down at that price only, its stop is still above."""
 
 
 class StruckProduct(Product):
@@ -71,7 +73,6 @@ class StruckProduct(Product):
         return {
             **super().environment,
             "CHAOS_FILE": str(self.arming),
-            "PYTHONPATH": str(REPOSITORY),
             "ENGINE_LEASE_SECONDS": self.settings.get("ENGINE_LEASE_SECONDS", str(LEASE_SECONDS)),
         }
 
@@ -222,7 +223,9 @@ class World:
         if cell.operation is Operation.BUY and cell.mode is Mode.LIVE:
             assert len(await trader.landed()) <= 1, "bought twice"
         if await trader.position() is not None:
-            await trader.fall()
+            await trader.control.set_price(
+                trader.mint, trader.price * FALLS_TO.get(cell.operation, Decimal("0.5"))
+            )
             if cell.fault is Fault.DROP_BEFORE:
                 await trader.control.advance_slots(PAST_EXPIRY_SLOTS)
             await trader.flat()

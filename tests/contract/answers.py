@@ -92,6 +92,13 @@ PART_SOLD = {
     "remainingAmount": NUMBER,
     "transactionHash": Nullable(TEXT),
 }
+SALE_FORECAST = {
+    **dict.fromkeys(("amount", "remainingAmount", "receivedSol", "priceSol", "priceImpactPercent"), NUMBER),
+    "protocolFeeSol": Nullable(NUMBER),
+    **dict.fromkeys(("networkFeeSol", "rentSol", "costSol", "profitLossSol", "profitLossPercent"), NUMBER),
+    "source": TEXT,
+    "ageMs": INT,
+}
 CLOSED = {
     "success": TRUE,
     "transactionId": UUID,

@@ -16,7 +16,7 @@ from nexgent.domain.users.models import Claims, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.types import UserId
-from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, CheapSecrets, Product
 from tests.patience import PATIENCE_SECONDS
 
 _addresses = itertools.count(1)
@@ -77,7 +77,7 @@ def running_service(folder: Path, **settings: str) -> Iterator[Service]:
             runner.run(product.stop())
 
 
-class ConfiguredProduct(Product):
+class ConfiguredProduct(CheapSecrets):
     """A product with settings of its own."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:

@@ -360,9 +360,13 @@ ACCOUNTS = (
     # --- everything else
     Contract(
         "GET /data-sources/status", SESSION, 200,
-        dict.fromkeys(
-            ("pythNetwork", "pythSolPriceFeed", "jupiter", "dexscreener", "liquidityChecks", "signalGeneration"), CONFIGURED
-        ),
+        {
+            **dict.fromkeys(
+                ("pythNetwork", "pythSolPriceFeed", "jupiter", "dexscreener", "liquidityChecks", "signalGeneration"),
+                CONFIGURED,
+            ),
+            "grafanaUrl": Optional(TEXT),
+        },
     ),
     Contract(
         "GET /price-feeds/sol-usd", SESSION, 200,
@@ -445,8 +449,8 @@ ACCOUNTS = (
             ],
             "warnings": [
                 {
-                    "event": TEXT, "level": one_of("warning", "error"), "count": INT, "firstAt": TIME, "lastAt": TIME,
-                    "fields": ANY,
+                    "event": TEXT, "what": TEXT, "advice": TEXT, "level": one_of("warning", "error"), "count": INT,
+                    "firstAt": TIME, "lastAt": TIME, "fields": ANY,
                 }
             ],
         },

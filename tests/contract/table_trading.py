@@ -10,6 +10,7 @@ from tests.contract.answers import (
     PART_SOLD,
     PERFORMANCE,
     POSITION,
+    SALE_FORECAST,
     SIGNAL,
     SWAP,
     TRANSACTION,
@@ -232,6 +233,19 @@ TRADING = (
             Refusal(400, "percent", body={"percent": "half"}),
         ),
     ),
+    Contract(
+        "POST /agents/{id}/positions/{positionId}/preview-sale", SESSION, 200, SALE_FORECAST,
+        {"id": "@agent", "positionId": "@position"}, body={"percent": 25}, foreign=403,
+        refusals=(
+            BAD_AGENT,
+            NO_AGENT,
+            *SOLD[:2],
+            Refusal(400, "percent", body={"percent": None}),
+            Refusal(400, "percent", body={"percent": 0}),
+            Refusal(400, "percent", body={"percent": "100.000000001"}),
+            Refusal(400, "percent", body={"percent": "half"}),
+        ),
+    ),
     # --- transactions
     Contract(
         "POST /agent-transactions", SESSION, 201, TRANSACTION, body=DEPOSIT, foreign=403,
@@ -393,6 +407,27 @@ TRADING = (
         query={"confirm": "true"}, refusals=(UNCONFIRMED,),
     ),
     # --- trades
+    Contract(
+        "POST /trades/preview", SESSION, 200,
+        {
+            "walletAddress": TEXT,
+            **dict.fromkeys(
+                ("sizeSol", "amount", "priceSol", "priceImpactPercent", "networkFeeSol", "rentSol", "totalSol"), NUMBER
+            ),
+            "balanceAfterSol": NUMBER,
+            **dict.fromkeys(
+                ("maxPriceImpactPercent", "protocolFeeSol", "stopLossPercentage", "stopPriceSol"), Nullable(NUMBER)
+            ),
+        },
+        body={"agentId": "@agent", "tokenAddress": "@new_token", "positionSize": 0.2}, foreign=404,
+        refusals=(
+            *BODY_AGENT,
+            Refusal(400, "", without="tokenAddress"),
+            Refusal(400, "", body={"positionSize": 0}),
+            Refusal(400, "", body={"tokenAddress": "@token"}, code="POSITION_EXISTS"),
+            Refusal(404, "not found", body={"walletAddress": "nobodys"}, code="WALLET_NOT_FOUND"),
+        ),
+    ),
     Contract(
         "POST /trades/execute", SESSION, 200,
         {

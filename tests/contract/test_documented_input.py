@@ -119,6 +119,16 @@ def test_bodies_are_taken_as_documented(route: ApiRoute) -> None:
     assert different == []
 
 
+@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+def test_a_body_is_required_where_none_would_be_refused(route: ApiRoute) -> None:
+    # A missing body is an empty object, whoever it is sent to.
+    model = route.body_field.field_info.annotation if route.body_field is not None else None
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    operation = DOCUMENT["paths"][PREFIX + route.path][route.method.lower()]
+    assert operation["requestBody"].get("required", False) is not accepted(model, {})
+
+
 def _floats(value: object) -> object:
     """Return a document for a validator that knows no decimals."""
     if isinstance(value, Decimal):

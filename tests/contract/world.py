@@ -68,7 +68,7 @@ class World(Names):
         self._known |= {"balance": balance["id"], "wallet": balance["walletAddress"]}
         signal = {"tokenAddress": token, "signalType": "TEST", "signalStrength": 3}
         self._known["signal"] = self._post("/trading-signals", signal)["id"]
-        self._position_of(token)
+        self._known["position"] = self._position_of(token, self._known["signal"])
         sold = self.value("new_position")
         self._known["swap"] = self._post(f"/agent-positions/{agent}/{sold}/close", {}, 200)[
             "historicalSwapId"
@@ -170,10 +170,10 @@ class World(Names):
 
     def _bought(self, token: str) -> str:
         body = {"tokenAddress": token, "signalType": "TEST", "signalStrength": 3}
-        self._post("/trading-signals", body)
-        return self._position_of(token)
+        signal = self._post("/trading-signals", body)["id"]
+        return self._position_of(token, signal)
 
-    def _position_of(self, token: str) -> str:
+    def _position_of(self, token: str, signal: int) -> str:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             held: list[dict[str, Any]] = self.get(f"/agent-positions/{self.value('agent')}")
@@ -181,7 +181,8 @@ class World(Names):
                 if position["tokenAddress"] == token:
                     return str(position["id"])
             time.sleep(0.05)
-        raise AssertionError(f"nobody bought {token}")
+        decided = self.get(f"/trading-signals/{signal}/decisions")["decisions"]
+        raise AssertionError(f"nobody bought {token}: {[(one['code'], one['reason']) for one in decided]}")
 
 
 def error_text(response: httpx.Response) -> str:

@@ -1,8 +1,10 @@
-"""A migrated database with an administrator, to be copied: making one anew takes longer than starting on it."""
+"""Migrated databases to be copied: making one anew takes longer than starting on it. Processes of one run of tests share them."""
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
@@ -16,37 +18,67 @@ from nexgent.infrastructure.database.stores.users import PostgresUserRepository
 from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.shared.clock import SystemClock
+from tests.leftovers import claim
 
+SHARED_FOLDER = "NEXGENT_TESTS_FOLDER"
+"""Environment variable: a folder of the whole run."""
 # The least that bcrypt takes; ours is a quarter of a second, at each start and each login.
 _COST = 4
+_PREFIX = "nexgent-cluster-"
+_EMPTY, _WITH_ADMIN = "empty", "with-admin"
 _made: Path | None = None
 
 
 async def lay_out_cluster(data_dir: Path, email: str, password: str) -> None:
     """Put a migrated database with nothing but the administrator into a data folder that is not there yet.
 
-    It is always the same administrator in one process.
+    It is always the same administrator in one run.
     """
-    global _made
-    if _made is None:
-        _made = await _make(email, password)
+    _copy(await _clusters(email, password) / _WITH_ADMIN, data_dir)
+
+
+async def lay_out_empty_cluster(data_dir: Path, email: str, password: str) -> None:
+    """Put a migrated database with nothing in it into a data folder that is not there yet; the administrator is the others'."""
+    _copy(await _clusters(email, password) / _EMPTY, data_dir)
+
+
+def _copy(made: Path, data_dir: Path) -> None:
     # Root's servers run as somebody else, who has to pass through and to whom the files go on belonging.
     data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True)
-    subprocess.run(["cp", "-a", _made / "postgres", data_dir / "postgres"], check=True)
+    subprocess.run(["cp", "-a", made, data_dir / "postgres"], check=True)
 
 
-async def _make(email: str, password: str) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="nexgent-cluster-"))
-    atexit.register(_remove, folder, os.getpid())
+async def _clusters(email: str, password: str) -> Path:
+    global _made
+    if _made is None:
+        shared = os.environ.get(SHARED_FOLDER)
+        folder = Path(shared) if shared else Path(tempfile.mkdtemp(prefix=_PREFIX))
+        if not shared:
+            # Who is killed cannot remove his own.
+            claim(folder, _PREFIX)
+            atexit.register(_remove, folder, os.getpid())
+        with (folder / "lock").open("w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            if not (folder / _WITH_ADMIN).exists():
+                await _make(folder, email, password)
+        _made = folder
+    return _made
+
+
+async def _make(folder: Path, email: str, password: str) -> None:
     folder.chmod(0o711)
     async with EmbeddedServers(folder / "data", redis=False) as servers:
         await migrate(servers.database_url)
-        async with opened_pool(servers.database_url, COMMAND) as pool:
-            passwords = BcryptHasher(cost=_COST)
-            seed = SeedAdmin(users=PostgresUserRepository(pool), passwords=passwords, clock=SystemClock())
-            await seed.execute(email, password)
-            passwords.close()
-    return folder / "data"
+    subprocess.run(["cp", "-a", folder / "data" / "postgres", folder / _EMPTY], check=True)
+    async with (
+        EmbeddedServers(folder / "data", redis=False) as servers,
+        opened_pool(servers.database_url, COMMAND) as pool,
+    ):
+        passwords = BcryptHasher(cost=_COST)
+        seed = SeedAdmin(users=PostgresUserRepository(pool), passwords=passwords, clock=SystemClock())
+        await seed.execute(email, password)
+        passwords.close()
+    (folder / "data" / "postgres").rename(folder / _WITH_ADMIN)
 
 
 def _remove(folder: Path, owner: int) -> None:

@@ -13,10 +13,5 @@ from tests.e2e.product import Product
 @pytest.fixture
 async def product(tmp_path: Path) -> AsyncIterator[Product]:
     """A running sandbox and service; stopped, and checked for left-overs, afterwards."""
-    product = Product(tmp_path)
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(tmp_path).running() as product:
         yield product
-    finally:
-        await product.stop()

@@ -87,7 +87,10 @@ class Trader:
             trades = await self.product.closed(self.agent["id"])
             return trades[0] if trades and await self.position() is None else None
 
-        trade: dict[str, Any] = await until(closed, "the position is sold")
+        try:
+            trade: dict[str, Any] = await until(closed, "the position is sold")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; held: {await self.position()}") from None
         return trade
 
     async def check(self, swaps: int) -> None:

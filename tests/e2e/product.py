@@ -9,21 +9,22 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import httpx
 import psutil
 import websockets
 from redis.asyncio import Redis
 
-from nexgent.infrastructure.embedded import running_servers
-from tests.e2e.cluster import lay_out_cluster
+from nexgent.infrastructure.embedded import RunningServers, running_servers
+from tests.e2e.cheap_secrets import LEAST_COST, QUARTER_COST
+from tests.e2e.cluster import lay_out_cluster, lay_out_empty_cluster
+from tests.forks import Running, completed, run_module
 from tests.patience import PATIENCE_SECONDS
 
 SOL_MINT = "So11111111111111111111111111111111111111112"
@@ -31,6 +32,7 @@ ADMIN_EMAIL = "admin@example.com"
 ADMIN_PASSWORD = "a-Password-for-tests-1"
 START_SECONDS = 3 * PATIENCE_SECONDS
 """A start is seconds of processor time, and one that fails ends the process, which is seen at once."""
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _given: set[int] = set()
 
 
@@ -54,40 +56,51 @@ class NotNowError(AssertionError):
 
 async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Poll until the condition gives something true; fail saying what did not happen. Being told to try again is no failure."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     last: object = None
-    while time.monotonic() < deadline:
+    while (waited := time.monotonic() - began) < seconds:
         try:
             last = await condition()
             if last:
                 return last
         except (httpx.HTTPError, NotNowError, KeyError, IndexError) as error:
             last = error
-        await asyncio.sleep(0.02)
+        # Asking costs both sides: what has taken long may take a tenth longer to be noticed.
+        await asyncio.sleep(min(max(0.02, waited / 10), 0.25))
     raise AssertionError(f"did not happen within {seconds} s: {what} (last: {last!r})")
 
 
 class Product:
     """A sandbox and a service of its own, in a folder of its own. `settings` are added to the service's.
 
-    Its first start finds a migrated database in which the administrator's password has a cheap hash, unless it shall make one
-    itself (`from_scratch`) or has another administrator.
+    Its first start finds a migrated database, unless it shall make one itself (`from_scratch`). The administrator is in it with a
+    cheap hash of the password, unless it shall make that one itself (`makes_admin`) or has another one. Its commands are forks of
+    a process that has imported them, unless the start of a process is what is tested or its memory what is measured
+    (`forked=False`).
     """
 
     modules: ClassVar[Mapping[str, str]] = {}
-    """Commands that another module than the product's own starts."""
+    """Commands that another module than the product's own starts, one of the tests."""
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str] | None = None, *, from_scratch: bool = False
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        from_scratch: bool = False,
+        makes_admin: bool = False,
+        forked: bool = True,
     ) -> None:
         self.folder = folder
         self._from_scratch = from_scratch
+        self._makes_admin = makes_admin
+        self._forked = forked
         self.settings = dict(settings or {})
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.sandbox_port = 0
         self.sandbox_url = ""
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Running] = {}
         self.http = httpx.AsyncClient(timeout=PATIENCE_SECONDS)
         self._tokens: dict[str, str] = {}
 
@@ -114,22 +127,37 @@ class Product:
             "PRICE_POLL_SECONDS": "0.2",
             "PRICE_PATIENCE_SECONDS": "0.18",
             "RATE_LIMITS": "false",
+            **({"PYTHONPATH": str(_REPOSITORY)} if self.modules else {}),
             **self.settings,
         }
 
-    def spawn(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def spawn(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> Running:
         """Start a command of the product; its output goes to a file in the folder."""
+        module = self.modules.get(arguments[0], "nexgent")
         with (self.folder / f"{name}.log").open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", self.modules.get(arguments[0], "nexgent"), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+            process = run_module(
+                [module, *arguments],
                 env=env or self.environment,
                 cwd=self.folder,
+                stdout=output,
+                forked=self._forked,
             )
         self._processes[name] = process
         return process
+
+    async def run(
+        self, *arguments: str, typed: str = "", env: Mapping[str, str] | None = None
+    ) -> tuple[int, str, str]:
+        """Run a command of the product to its end; return its exit code, its output and its errors."""
+        done = await asyncio.to_thread(
+            completed,
+            ["nexgent", *arguments],
+            env=env or self.environment,
+            cwd=self.folder,
+            typed=typed,
+            forked=self._forked,
+        )
+        return done.returncode, done.stdout, done.stderr
 
     def log(self, name: str) -> str:
         """Return what a command has printed so far."""
@@ -152,9 +180,9 @@ class Product:
         environment = self.environment
         data_dir = Path(environment["NEXGENT_DATA_DIR"])
         usual = (environment["ADMIN_EMAIL"], environment["ADMIN_PASSWORD"]) == (ADMIN_EMAIL, ADMIN_PASSWORD)
-        scratch = self._from_scratch or not usual or "DATABASE_URL" in environment
-        if not scratch and not data_dir.exists():
-            await lay_out_cluster(data_dir, ADMIN_EMAIL, ADMIN_PASSWORD)
+        if not (self._from_scratch or "DATABASE_URL" in environment or data_dir.exists()):
+            lay_out = lay_out_cluster if usual and not self._makes_admin else lay_out_empty_cluster
+            await lay_out(data_dir, ADMIN_EMAIL, ADMIN_PASSWORD)
         process = self.spawn("service", "serve")
 
         async def ready() -> bool:
@@ -169,16 +197,47 @@ class Product:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log('service')[-6000:]}") from None
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Run sandbox and service until the block ends; they are stopped, and checked for what they leave behind, afterwards."""
+        try:
+            await self.start_sandbox()
+            await self.start_service()
+            yield self
+        finally:
+            await self.stop()
+
     @property
     def service(self) -> psutil.Process:
         """The process of the service."""
         return psutil.Process(self._processes["service"].pid)
 
+    @property
+    def servers(self) -> RunningServers:
+        """The embedded servers, while the service runs."""
+        found = running_servers(self.folder / "data")
+        assert found is not None
+        return found
+
+    @property
+    def database_url(self) -> str:
+        """Address of the embedded database, while the service runs."""
+        url = self.servers.database_url
+        assert url is not None
+        return url
+
+    @property
+    def redis_url(self) -> str:
+        """Address of the embedded Redis, while the service runs."""
+        url = self.servers.redis_url
+        assert url is not None
+        return url
+
     def child(self, *words: str) -> psutil.Process:
-        """Return the service's child process whose command line holds one of the words."""
+        """Return the service's child process whose name or command line holds one of the words."""
         for process in self.service.children(recursive=True):
             try:
-                line = " ".join(process.cmdline())
+                line = " ".join([process.name(), *process.cmdline()])
                 parent = process.parent()
             except psutil.NoSuchProcess:
                 continue
@@ -188,14 +247,15 @@ class Product:
 
     def postgres(self) -> psutil.Process:
         """The embedded PostgreSQL's main process."""
-        found = [p for p in self.service.children(recursive=True) if p.name().startswith("postgres")]
-        mains = [
-            p
-            for p in found
-            if (parent := p.parent()) is not None and not parent.name().startswith("postgres")
-        ]
-        assert mains, "no postgres process"
-        return mains[0]
+        for process in self.service.children(recursive=True):
+            # The server's own processes come and go while they are looked at.
+            with suppress(psutil.NoSuchProcess):
+                parent = process.parent()
+                if parent is None or parent.name().startswith("postgres"):
+                    continue
+                if process.name().startswith("postgres"):
+                    return process
+        raise AssertionError("no postgres process")
 
     def redis(self) -> psutil.Process:
         """The embedded Valkey's process."""
@@ -367,23 +427,28 @@ class Product:
 
     async def verify(self, *options: str) -> tuple[int, dict[str, Any]]:
         """Run `nexgent verify --json`; return its exit code and report."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "nexgent",
-            "verify",
-            "--json",
-            *options,
-            env=self.environment,
-            cwd=self.folder,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
-        assert process.returncode is not None
-        assert out, err.decode()
+        code, out, err = await self.run("verify", "--json", *options)
+        assert out, err
         report: dict[str, Any] = json.loads(out)
-        return process.returncode, report
+        return code, report
+
+
+class CheapSecrets(Product):
+    """A product in which passwords and passphrases cost next to nothing: for tests that use many and are about something else."""
+
+    modules: ClassVar[Mapping[str, str]] = {"serve": "tests.e2e.cheap_secrets"}
+    bcrypt_cost: ClassVar[int] = LEAST_COST
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the settings of the service."""
+        return {**super().environment, "CHEAP_BCRYPT_COST": str(self.bcrypt_cost)}
+
+
+class CheapLogins(CheapSecrets):
+    """A product in which passwords cost so much still that a line of logins waits for them."""
+
+    bcrypt_cost: ClassVar[int] = QUARTER_COST
 
 
 class Frames:
@@ -419,10 +484,7 @@ class Frames:
 
 async def flush_redis(product: Product) -> None:
     """Empty the embedded Redis completely."""
-    info = running_servers(product.folder / "data")
-    assert info is not None
-    assert info.redis_url is not None
-    client: Redis = Redis.from_url(info.redis_url)
+    client: Redis = Redis.from_url(product.redis_url)
     try:
         await client.flushall()
     finally:

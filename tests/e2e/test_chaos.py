@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.grid import Mode, all_cells, sample
+from tests.chaos.__main__ import options_of
+from tests.chaos.grid import DROPS, Fault, Mode, all_cells, part, part_of, sample
 from tests.chaos.world import struck_world
 
 SEED = 1
@@ -28,5 +29,32 @@ async def test_books_and_chain_agree_after_a_fault_at_any_point(tmp_path: Path) 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_sample_has_every_mode_operation_fault_and_point(seed: int) -> None:
     cells = sample(seed, 20)
-    for part in ("mode", "operation", "fault", "point"):
-        assert {getattr(cell, part) for cell in cells} == {getattr(cell, part) for cell in all_cells()}
+    for name in ("mode", "operation", "fault", "point"):
+        assert {getattr(cell, name) for cell in cells} == {getattr(cell, name) for cell in all_cells()}
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 2000])
+def test_parts_have_every_cell_once_and_are_mixed(count: int) -> None:
+    cells = all_cells()
+    parts = [part(cells, number, count) for number in range(1, count + 1)]
+    assert sorted(cell.title for one in parts for cell in one) == sorted(cell.title for cell in cells)
+    assert parts[0] == part(all_cells(), 1, count)
+    if len(parts[0]) > 100:
+        assert all({cell.fault for cell in one} >= set(Fault) - DROPS for one in parts)
+
+
+@pytest.mark.parametrize("text", ["", "2", "0/3", "4/3", "-1/3", "1/0", "a/b", "1/2/3", "1.5/2", "²/3"])
+def test_a_part_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match=r"K/N|does not exist"):
+        part_of(text)
+    with pytest.raises(SystemExit, match="2"):
+        options_of(["--full", f"--part={text}"])
+    assert "K of K/N" in (said := capsys.readouterr().err) or "written as K/N" in said
+
+
+def test_a_part_of_a_sample_needs_to_know_which(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        options_of(["--part=1/2"])
+    assert "--full or --seed" in capsys.readouterr().err
+    assert options_of(["--part=1/2", "--seed=3"]).part == (1, 2)
+    assert options_of(["--part=2/2", "--full"]).part == (2, 2)

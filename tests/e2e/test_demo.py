@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.e2e.product import free_port, until
+from tests.forks import completed
 from tests.patience import PATIENCE_SECONDS
 
 OLD_SANDBOX_PORT = 4100
@@ -59,19 +60,12 @@ class Demo:
         return text
 
     async def command(self, *arguments: str, code: int = 0) -> str:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "nexgent",
-            *arguments,
-            env=self.environment,
-            cwd=self.folder,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        done = await asyncio.to_thread(
+            completed, ["nexgent", *arguments], env=self.environment, cwd=self.folder
         )
-        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
-        assert process.returncode == code, out.decode()
-        return out.decode()
+        printed = done.stdout + done.stderr
+        assert done.returncode == code, printed
+        return printed
 
     async def interrupt(self) -> list[psutil.Process]:
         """Press Ctrl-C; return what was left running."""

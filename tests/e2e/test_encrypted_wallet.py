@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 from redis.asyncio import Redis
 from solders.keypair import Keypair
 
-from nexgent.infrastructure.embedded import running_servers
 from nexgent.sandbox.control import SandboxControl
 from tests.e2e.product import Product, until
-from tests.patience import PATIENCE_SECONDS
 
 PASSPHRASE = "canary passphrase 7Qf2-Zk"
 WRONG = "canary mistake 9Lm4-Xw"
@@ -23,20 +19,8 @@ WRONG = "canary mistake 9Lm4-Xw"
 
 async def command(product: Product, *arguments: str, text: str = "") -> tuple[int, str]:
     """Run a command of ours with a text on its standard input; return its exit code and everything it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "nexgent",
-        *arguments,
-        env=product.environment,
-        cwd=product.folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await asyncio.wait_for(process.communicate(text.encode()), PATIENCE_SECONDS)
-    assert process.returncode is not None
-    return process.returncode, out.decode()
+    code, out, err = await product.run(*arguments, typed=text)
+    return code, out + err
 
 
 def traces(key: Keypair) -> list[bytes]:
@@ -116,10 +100,7 @@ async def test_it_trades_while_unlocked_and_nothing_shows_its_key(product: Produ
     )
     assert exported["privateKey"] == str(key)
     # Everything that is kept: the logs, PostgreSQL's files with its write-ahead log, and what Redis holds.
-    servers = running_servers(product.folder / "data")
-    assert servers is not None
-    assert servers.redis_url is not None
-    redis: Redis = Redis.from_url(servers.redis_url)
+    redis: Redis = Redis.from_url(product.redis_url)
     await redis.save()
     await redis.aclose()
     assert files_with(product.folder, [wallet.encode()])

@@ -8,15 +8,12 @@ from tests.e2e.product import Product, until
 
 
 async def test_without_an_administrator_it_says_what_to_do(tmp_path: Path) -> None:
-    product = Product(tmp_path, {"ADMIN_EMAIL": "", "ADMIN_PASSWORD": ""}, from_scratch=True)
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(
+        tmp_path, {"ADMIN_EMAIL": "", "ADMIN_PASSWORD": ""}, from_scratch=True
+    ).running() as product:
 
         async def told() -> bool:
             return "admin.missing" in product.log("service")
 
         await until(told, "the log says that nobody can log in")
         assert "set ADMIN_EMAIL and ADMIN_PASSWORD" in product.log("service")
-    finally:
-        await product.stop()

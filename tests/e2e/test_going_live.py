@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +14,6 @@ from solders.keypair import Keypair
 
 from nexgent.sandbox.control import SandboxControl
 from tests.e2e.product import Product, until
-from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,20 +49,7 @@ class Place:
 
     async def nexgent(self, *arguments: str) -> Outcome:
         """Run a command."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "nexgent",
-            *arguments,
-            env=self.product.environment,
-            cwd=self.product.folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
-        assert process.returncode is not None
-        return Outcome(process.returncode, out.decode(), err.decode())
+        return Outcome(*await self.product.run(*arguments))
 
     async def token(self) -> str:
         """Return the mint of a new token."""
@@ -134,14 +118,11 @@ class Place:
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     keys = [Keypair() for _ in range(WALLETS)]
     settings = {f"WALLET_{number}": str(key) for number, key in enumerate(keys, 1)}
-    product = Product(tmp_path_factory.mktemp("going-live"), settings)
-    await product.start_sandbox()
-    try:
-        await product.start_service()
-        async with SandboxControl(product.sandbox_url) as control:
-            yield Place(product, control, keys)
-    finally:
-        await product.stop()
+    async with (
+        Product(tmp_path_factory.mktemp("going-live"), settings).running() as product,
+        SandboxControl(product.sandbox_url) as control,
+    ):
+        yield Place(product, control, keys)
 
 
 async def test_panic_sells_everything_live_and_on_paper_and_the_agents_can_go_on(place: Place) -> None:

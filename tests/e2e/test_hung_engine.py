@@ -220,13 +220,17 @@ async def test_the_engine_that_wakes_up_posts_nothing(
         account = (await control.state())["accounts"][wallet]
         assert not any(int(amount) for amount in account["tokens"].values())
     # What needs the engine is refused elsewhere, with its name.
-    refused = await engine.call(
-        "POST",
-        "/trades/execute",
-        {"agentId": agent["id"], "walletAddress": wallet, "tokenAddress": mint, "positionSize": "0.1"},
-        expect=503,
-    )
-    assert refused["code"] == "NOT_THE_ENGINE", refused
+    order = {"agentId": agent["id"], "walletAddress": wallet, "tokenAddress": mint, "positionSize": "0.1"}
+    url, headers = f"{engine.url}/api/v1/trades/execute", {"Authorization": f"Bearer {engine.token()}"}
+
+    async def is_refused() -> bool:
+        # It has lost the lease, and lets go of what people have begun as soon as it sees who has it now.
+        answer = await engine.http.post(url, json=order, headers=headers)
+        said = answer.status_code, answer.json()["code"]
+        assert said in {(503, "NOT_THE_ENGINE"), (504, "LEFT_UNFINISHED")}, answer.text
+        return said[0] == 503
+
+    await until(is_refused, "it refuses what needs the engine")
 
 
 async def hold(product: Product, token: str, agents: list[dict[str, Any]], kind: str) -> None:
@@ -307,6 +311,12 @@ async def test_a_cut_network_and_a_blocked_loop_are_followed_and_do_nothing_afte
         await all_hold(second, None, agents)
         print(f"sold {time.monotonic() - began:.2f} s after the cut, lease {LEASE_SECONDS} s")
         assert await orders(control, "execute") == 2
+
+        async def says_so() -> bool:
+            said = await state(first)
+            return said["role"] == "unknown" and "another process may trade" in said["reason"]
+
+        await until(says_so, "whoever is cut off does not call itself the engine")
         cable.mend()
         await until(lambda: is_replica(first), "whoever was cut off is a replica")
 

@@ -31,13 +31,8 @@ async def live_product(
 ) -> AsyncIterator[Product]:
     """One product for all scenarios, with the keys of many wallets."""
     settings = {f"WALLET_{number}": str(key) for number, key in enumerate(keys, 1)}
-    product = Product(tmp_path_factory.mktemp("live"), settings)
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(tmp_path_factory.mktemp("live"), settings).running() as product:
         yield product
-    finally:
-        await product.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -16,13 +16,8 @@ from tests.e2e.test_trade import bought, sold
 
 @pytest.fixture
 async def product(tmp_path: Path) -> AsyncIterator[Product]:
-    product = Product(tmp_path, {"ALLOW_REGISTRATION": "true"})
-    try:
-        await product.start_sandbox()
-        await product.start_service()
+    async with Product(tmp_path, {"ALLOW_REGISTRATION": "true"}).running() as product:
         yield product
-    finally:
-        await product.stop()
 
 
 async def test_a_trade_has_a_chart(product: Product) -> None:

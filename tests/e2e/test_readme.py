@@ -65,6 +65,15 @@ ANSWERS = {
     ".venv/bin/nexgent explain": r"agent My first agent \([0-9a-f-]{36}\): EXECUTED",
     ".venv/bin/nexgent doctor": r"service +(healthy|degraded) at http://\S+:\d+",
     ".venv/bin/nexgent wallets": r"sim_\w+ +simulation +simulation +ready +My first agent",
+    '.venv/bin/nexgent agents create "My second agent"': r"is made: [0-9a-f-]{36}\n5 simulated SOL are deposited",
+    '.venv/bin/nexgent agents config "My second agent"': r"My second agent trades by the new rules",
+    ".venv/bin/nexgent buy TIRA": r"My second agent bought \S+ TIRA for 0\.\d+ SOL",
+    # The demo's prices move: its stop loss may have been first.
+    ".venv/bin/nexgent positions": r"TIRA|My second agent holds nothing",
+    ".venv/bin/nexgent close --all": r"Sold \S+ TIRA for 0\.\d+ SOL|My second agent holds nothing",
+    ".venv/bin/nexgent report": r"TIRA",
+    ".venv/bin/nexgent backup books.backup": r"Backed up \d\d tables with \d+ rows as of 20",
+    ".venv/bin/nexgent restore --check books.backup": r"The backup is whole: \d\d tables",
     "api /signal-webhooks": r'"path":"/api/v1/signal-webhooks/[0-9a-f-]{36}/in".*"secret":"whs_',
 }
 """How a command begins, and what its answer has to match."""

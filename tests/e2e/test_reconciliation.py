@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +18,6 @@ from solders.transaction import VersionedTransaction
 
 from nexgent.sandbox.control import SandboxControl
 from tests.e2e.product import SOL_MINT, Product, until
-from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -115,17 +112,9 @@ class Owner:
 
 async def nexgent(product: Product, *arguments: str) -> tuple[int, Any]:
     """Run a command; return its exit code and its JSON."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "nexgent", *arguments, "--json"),
-        env=product.environment,
-        cwd=product.folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
-    assert process.returncode is not None
-    assert out, err.decode()
-    return process.returncode, json.loads(out)
+    code, out, err = await product.run(*arguments, "--json")
+    assert out, err
+    return code, json.loads(out)
 
 
 async def verify_chain(product: Product) -> tuple[int, dict[str, Any]]:
@@ -174,13 +163,10 @@ def keys() -> list[Keypair]:
 async def live(tmp_path_factory: pytest.TempPathFactory, keys: list[Keypair]) -> AsyncIterator[Product]:
     """One product that compares its wallets every second."""
     settings = {f"WALLET_{number}": str(key) for number, key in enumerate(keys, 1)}
-    product = Product(tmp_path_factory.mktemp("reconciled"), {**settings, "RECONCILE_SECONDS": "1"})
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(
+        tmp_path_factory.mktemp("reconciled"), {**settings, "RECONCILE_SECONDS": "1"}
+    ).running() as product:
         yield product
-    finally:
-        await product.stop()
 
 
 async def an_owner(product: Product, control: SandboxControl, key: Keypair, name: str) -> Owner:
@@ -343,63 +329,60 @@ async def test_deposits_come_back_and_commands_tell(tmp_path: Path) -> None:
         "CLOSE_EMPTY_TOKEN_ACCOUNTS": "true",
         "PRICE_MAX_AGE_SECONDS": "60",
     }
-    product = Product(tmp_path, settings)
-    await product.start_sandbox()
-    try:
-        await product.start_service()
-        async with SandboxControl(product.sandbox_url) as control:
-            owner = await an_owner(product, control, key, "RENT")
-            await owner.bought()
-            _, shown = await nexgent(product, "rent")
-            [account] = shown[0]["accounts"]
-            assert (account["closes"], account["reclaimable"]) == (False, "0")
+    async with (
+        Product(tmp_path, settings).running() as product,
+        SandboxControl(product.sandbox_url) as control,
+    ):
+        owner = await an_owner(product, control, key, "RENT")
+        await owner.bought()
+        _, shown = await nexgent(product, "rent")
+        [account] = shown[0]["accounts"]
+        assert (account["closes"], account["reclaimable"]) == (False, "0")
 
-            # An exit leaves the account empty, and it is closed by itself.
-            await control.set_price(owner.mint, Decimal("0.0005"))
+        # An exit leaves the account empty, and it is closed by itself.
+        await control.set_price(owner.mint, Decimal("0.0005"))
 
-            async def came_back() -> bool:
-                return [row["transactionType"] for row in await owner.rows()][3:] == ["DEPOSIT"]
+        async def came_back() -> bool:
+            return [row["transactionType"] for row in await owner.rows()][3:] == ["DEPOSIT"]
 
-            await until(came_back, "the account was closed", SETTLED_SECONDS)
-            await owner.agree()
-            assert await owner.position() is None
-            assert (await nexgent(product, "rent"))[1][0]["accounts"] == []
-            (trade,) = await product.closed(owner.agent["id"])
-            rows = await owner.rows()
-            assert [row["transactionType"] for row in rows] == ["DEPOSIT", "SWAP", "SWAP", "DEPOSIT"]
-            earned = (await owner.ledger())[SOL_MINT] - FUNDS
-            rent = Decimal(rows[-1]["inputAmount"])
-            assert rent == Decimal("0.00148844") - Decimal("0.000005")
-            assert Decimal(trade["profitLossSol"]) + rent == Decimal(earned).scaleb(-9)
+        await until(came_back, "the account was closed", SETTLED_SECONDS)
+        await owner.agree()
+        assert await owner.position() is None
+        assert (await nexgent(product, "rent"))[1][0]["accounts"] == []
+        (trade,) = await product.closed(owner.agent["id"])
+        rows = await owner.rows()
+        assert [row["transactionType"] for row in rows] == ["DEPOSIT", "SWAP", "SWAP", "DEPOSIT"]
+        earned = (await owner.ledger())[SOL_MINT] - FUNDS
+        rent = Decimal(rows[-1]["inputAmount"])
+        assert rent == Decimal("0.00148844") - Decimal("0.000005")
+        assert Decimal(trade["profitLossSol"]) + rent == Decimal(earned).scaleb(-9)
 
-            # Tokens somebody sends are listed and adopted from the command line.
-            await control.fund(owner.wallet, mint=owner.mint, amount=3_000_000)
+        # Tokens somebody sends are listed and adopted from the command line.
+        await control.fund(owner.wallet, mint=owner.mint, amount=3_000_000)
 
-            async def listed() -> bool:
-                answer = await product.call("GET", f"/wallets/{owner.wallet}/reconciliation")
-                return bool(answer["orphans"])
+        async def listed() -> bool:
+            answer = await product.call("GET", f"/wallets/{owner.wallet}/reconciliation")
+            return bool(answer["orphans"])
 
-            await until(listed, "the orphan is listed", SETTLED_SECONDS)
-            await settled(product, owner)
-            (orphan,) = (await nexgent(product, "adopt"))[1][0]["orphans"]
-            assert orphan["amount"] == "3"
-            code, adopted = await nexgent(product, "adopt", owner.mint, "--cost", "0.0015")
-            assert (code, adopted["costSol"]) == (0, "0.0015")
-            assert await owner.position() is not None
+        await until(listed, "the orphan is listed", SETTLED_SECONDS)
+        await settled(product, owner)
+        (orphan,) = (await nexgent(product, "adopt"))[1][0]["orphans"]
+        assert orphan["amount"] == "3"
+        code, adopted = await nexgent(product, "adopt", owner.mint, "--cost", "0.0015")
+        assert (code, adopted["costSol"]) == (0, "0.0015")
+        assert await owner.position() is not None
 
-            # With the service down nothing is booked, and the difference is told by the exit code.
-            await settled(product, owner)
-            product.kill_service()
-            await control.fund(owner.wallet, lamports=10**9)
+        # With the service down nothing is booked, and the difference is told by the exit code.
+        await settled(product, owner)
+        product.kill_service()
+        await control.fund(owner.wallet, lamports=10**9)
 
-            async def differs() -> dict[str, Any] | None:
-                code, report = await verify_chain(product)
-                return report if code == 1 else None
+        async def differs() -> dict[str, Any] | None:
+            code, report = await verify_chain(product)
+            return report if code == 1 else None
 
-            report = await until(differs, "the difference is told", SETTLED_SECONDS)
-            (check,) = report["chain"]
-            (found,) = check["findings"]
-            assert (check["state"], found["kind"], found["difference_raw"]) == ("differs", "deposit", 10**9)
-            assert (await verify_chain(product))[1]["entries"] == report["entries"]
-    finally:
-        await product.stop()
+        report = await until(differs, "the difference is told", SETTLED_SECONDS)
+        (check,) = report["chain"]
+        (found,) = check["findings"]
+        assert (check["state"], found["kind"], found["difference_raw"]) == ("differs", "deposit", 10**9)
+        assert (await verify_chain(product))[1]["entries"] == report["entries"]

@@ -26,14 +26,9 @@ WRONG = {"email": "nobody@example.com", "password": "wrong"}
 @pytest.fixture
 async def product(tmp_path: Path, database_url: str, redis_url: str, redis: Redis) -> AsyncIterator[Product]:
     """A service with servers that are not its own, and a market."""
-    product = Product(tmp_path, {"DATABASE_URL": database_url, "REDIS_URL": redis_url})
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(tmp_path, {"DATABASE_URL": database_url, "REDIS_URL": redis_url}).running() as product:
         await product.login()
         yield product
-    finally:
-        await product.stop()
 
 
 async def post(product: Product, path: str, body: object, key: str) -> httpx.Response:
@@ -170,10 +165,7 @@ async def test_two_services_count_together(
 
 
 async def test_limits_hold_and_nobody_waits_while_redis_hangs(tmp_path: Path) -> None:
-    product = Product(tmp_path, {"RATE_LIMITS": "true", **BEHIND_A_PROXY})
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(tmp_path, {"RATE_LIMITS": "true", **BEHIND_A_PROXY}).running() as product:
         await product.login()
         cache = product.redis()
         cache.suspend()
@@ -188,5 +180,3 @@ async def test_limits_hold_and_nobody_waits_while_redis_hangs(tmp_path: Path) ->
 
         assert [answer.status_code for answer in answers] == [401] * 5 + [429]
         assert agents == []
-    finally:
-        await product.stop()

@@ -17,14 +17,13 @@ FUNDS_LAMPORTS = 10 * 10**9
 
 async def test_four_swaps_that_hang_hold_nobody_up(tmp_path: Path) -> None:
     keys = [Keypair() for _ in range(HANGING)]
-    product = Product(tmp_path, {f"WALLET_{number}": str(key) for number, key in enumerate(keys, 1)})
-    await product.start_sandbox()
-    try:
-        await product.start_service()
-        async with SandboxControl(product.sandbox_url) as control:
-            await _four_swaps_that_hang(product, control, keys)
-    finally:
-        await product.stop()
+    async with (
+        Product(
+            tmp_path, {f"WALLET_{number}": str(key) for number, key in enumerate(keys, 1)}
+        ).running() as product,
+        SandboxControl(product.sandbox_url) as control,
+    ):
+        await _four_swaps_that_hang(product, control, keys)
 
 
 async def _four_swaps_that_hang(product: Product, control: SandboxControl, keys: list[Keypair]) -> None:

@@ -115,7 +115,7 @@ class FakeOverview:
         self.starts: Mapping[str, datetime | None] = {}
 
     async def totals_by_period(
-        self, agents: Sequence[AgentId], mode: TradingMode, starts: Mapping[str, datetime | None]
+        self, user_id: UserId, mode: TradingMode, starts: Mapping[str, datetime | None]
     ) -> Sequence[PeriodTotals]:
         self.starts = starts
         return [
@@ -131,10 +131,10 @@ class FakeOverview:
         ]
 
     async def equity(
-        self, agents: Sequence[AgentId], mode: TradingMode, start: datetime, end: datetime, step: timedelta
+        self, user_id: UserId, mode: TradingMode, start: datetime, end: datetime, step: timedelta
     ) -> Sequence[EquityPoint]:
         self.asked.append((mode, start, end, step))
         return self.points
 
-    async def first_snapshot(self, agents: Sequence[AgentId], mode: TradingMode) -> datetime | None:
+    async def first_snapshot(self, user_id: UserId, mode: TradingMode) -> datetime | None:
         return self.first

@@ -683,7 +683,7 @@ class FakeApi:
                 publish=publish,
             ),
             engine=engine.parts,
-            by_hand=build_orders_by_hand(engine.parts, self.signals),
+            by_hand=build_orders_by_hand(engine.parts, self.signals, engine.keys),
             users=users,
             wallets=self.wallet_world.use_cases,
             encrypted_wallets=self.encrypted.all,

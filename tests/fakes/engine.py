@@ -18,7 +18,7 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import FetchResult, PriceSource
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.trading.book.position_book import HeldPosition
-from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
+from nexgent.domain.trading.orders.purchases import Buyer, EntryGuard, PurchaseOrder, PurchaseResult
 from nexgent.domain.trading.rules.precedence import PRECEDENCE
 from nexgent.domain.trading.rules.rule import PositionRule
 from nexgent.domain.trading.venues import SwapVenues, Venue
@@ -56,9 +56,11 @@ class FakeFeed:
         self.price = Decimal("0.001")
         self.gate = asyncio.Event()
         self.gate.set()
+        self.asked: list[TokenAddress] = []
         self._clock = clock
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
+        self.asked += tokens
         price, at = self.price, self._clock.now()
         await self.gate.wait()
         found = [an_observation(price, at, token) for token in tokens]
@@ -92,6 +94,8 @@ class FakeEngine:
         clock: FakeClock | None = None,
         signals: FakeSignals | None = None,
         signal_trades: FakeSignalTrades | None = None,
+        guard: EntryGuard | None = None,
+        max_quote_deviation_pct: int = 0,
     ) -> None:
         self.clock = clock or FakeClock()
         self.journal = journal or FakeJournal()
@@ -129,10 +133,12 @@ class FakeEngine:
                 publish=self.bus.publish,
                 random_unit=lambda: Decimal("0.5"),
                 exit_policy=self.policy,
+                guard=guard,
             ),
             prices=PriceSettings(),
             trading=TradingSettings(
-                exits_need_automated_trading=exits_need_automation, max_quote_deviation_pct=Decimal(0)
+                exits_need_automated_trading=exits_need_automation,
+                max_quote_deviation_pct=Decimal(max_quote_deviation_pct),
             ),
             rules=rules,
         )

@@ -112,12 +112,14 @@ class FakeSwaps:
 
 
 class FakeDecimals:
-    """The same decimals for every mint."""
+    """The same decimals for every mint; `asked` has whose were wanted."""
 
     def __init__(self, decimals: int = 6) -> None:
         self._decimals = decimals
+        self.asked: list[TokenAddress] = []
 
     async def decimals(self, token: TokenAddress) -> int:
+        self.asked.append(token)
         return self._decimals
 
 

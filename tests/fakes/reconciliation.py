@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from nexgent.bootstrap.reconciliation import ReconciliationParts, ReconciliationPorts, build_reconciliation
+from nexgent.bootstrap.reconciliation import ReconciliationPorts, Reconciling, build_reconciliation
 from nexgent.config.sections import TradingSettings
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import (
@@ -269,7 +269,7 @@ class ReconciliationWorld:
         self.reconcile, self.orphans = self.use_cases.reconcile, self.use_cases.orphans
         self.loop, self.rent = self.use_cases.loop, self.use_cases.rent
 
-    def parts(self, *, close_empty_token_accounts: bool = False) -> ReconciliationParts:
+    def parts(self, *, close_empty_token_accounts: bool = False) -> Reconciling:
         """Return the use cases, as a new process would have them."""
         engine = self.engine
         ports = ReconciliationPorts(

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from solders.keypair import Keypair
 
-from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, CheapSecrets, Product
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,17 +21,14 @@ WRONG = "wrong-Password-7"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    product = Product(tmp_path_factory.mktemp("audit"), {"ALLOW_REGISTRATION": "true"})
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with CheapSecrets(
+        tmp_path_factory.mktemp("audit"), {"ALLOW_REGISTRATION": "true"}
+    ).running() as product:
         answer = await product.http.post(
             f"{product.url}/api/v1/auth/register", json={"email": STRANGER, "password": ADMIN_PASSWORD}
         )
         assert answer.status_code == 201, answer.text
         yield product
-    finally:
-        await product.stop()
 
 
 async def entries(product: Product, query: str = "", user: str = ADMIN_EMAIL) -> list[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ import pytest
 import pytest_asyncio
 from solders.keypair import Keypair
 
-from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product, until
-from tests.patience import PATIENCE_SECONDS
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, CheapSecrets, Product, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,16 +26,11 @@ def key() -> Keypair:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory: pytest.TempPathFactory, key: Keypair) -> AsyncIterator[Product]:
     settings = {"WALLET_1": str(key), "ALLOW_REGISTRATION": "true"}
-    product = Product(tmp_path_factory.mktemp("ownership"), settings)
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with CheapSecrets(tmp_path_factory.mktemp("ownership"), settings).running() as product:
         funds = {"address": str(key.pubkey()), "lamports": FUNDS_LAMPORTS}
         await product.http.post(f"{product.sandbox_url}/control/fund", json=funds)
         await register(product, STRANGER)
         yield product
-    finally:
-        await product.stop()
 
 
 async def register(product: Product, email: str) -> None:
@@ -147,20 +139,12 @@ async def test_the_administrator_gives_a_wallet_to_somebody_and_takes_it_back(
 async def test_open_registration_with_keys_of_nobody_does_not_start(product: Product, key: Keypair) -> None:
     environment = {**product.environment, "ADMIN_EMAIL": "", "ADMIN_PASSWORD": ""}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "nexgent", "serve"],
-        env=environment,
-        cwd=product.folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    code, out, err = await product.run("serve", env=environment)
 
-    assert done.returncode == 2, done.stderr
+    assert code == 2, err
     for way_out in ("ADMIN_EMAIL", "ALLOW_REGISTRATION=false", "WALLETS_SHARED=true"):
-        assert way_out in done.stderr
-    assert str(key) not in done.stdout + done.stderr
+        assert way_out in err
+    assert str(key) not in out + err
 
 
 async def test_an_installation_of_one_user_without_an_administrator_keeps_working(
@@ -168,10 +152,7 @@ async def test_an_installation_of_one_user_without_an_administrator_keeps_workin
 ) -> None:
     wallet = str(key.pubkey())
     only = {"ADMIN_EMAIL": "", "ADMIN_PASSWORD": ""}
-    product = Product(tmp_path, {**only, "ALLOW_REGISTRATION": "true"})
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with CheapSecrets(tmp_path, {**only, "ALLOW_REGISTRATION": "true"}).running() as product:
         await register(product, "owner@example.com")
         product.kill_service()
 
@@ -212,5 +193,3 @@ async def test_an_installation_of_one_user_without_an_administrator_keeps_workin
             "POST", "/wallets/assign", assignment(agent, wallet), user="owner@example.com", expect=400
         )
         assert "ADMIN_EMAIL" in refused["error"]
-    finally:
-        await product.stop()

@@ -23,15 +23,10 @@ AT_LEAST = 5
 
 @pytest.fixture
 async def product(tmp_path: Path) -> AsyncIterator[Product]:
-    product = Product(
-        tmp_path, {"RATE_LIMITS": "true", "PRICE_POLL_SECONDS": "0.2", "LOG_LEVEL": "warn"}, from_scratch=True
-    )
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(
+        tmp_path, {"RATE_LIMITS": "true", "PRICE_POLL_SECONDS": "0.2", "LOG_LEVEL": "warn"}, makes_admin=True
+    ).running() as product:
         yield product
-    finally:
-        await product.stop()
 
 
 async def test_a_flood_blinds_nobody(product: Product) -> None:

@@ -23,11 +23,10 @@ from pydantic import SecretStr
 from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import READERS, Claims, Scope, TokenType
-from nexgent.infrastructure.embedded import running_servers
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.e2e.product import ADMIN_EMAIL, Product
+from tests.e2e.product import ADMIN_EMAIL, CheapSecrets, Product
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -161,16 +160,13 @@ class World:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    product = Product(tmp_path_factory.mktemp("matrix"), {"ALLOW_REGISTRATION": "true"})
-    try:
-        await product.start_sandbox()
-        await product.start_service()
-        async with httpx.AsyncClient(base_url=product.url, timeout=PATIENCE_SECONDS) as http:
-            made = World(product, http)
-            await _furnish(made)
-            yield made
-    finally:
-        await product.stop()
+    async with (
+        CheapSecrets(tmp_path_factory.mktemp("matrix"), {"ALLOW_REGISTRATION": "true"}).running() as product,
+        httpx.AsyncClient(base_url=product.url, timeout=PATIENCE_SECONDS) as http,
+    ):
+        made = World(product, http)
+        await _furnish(made)
+        yield made
 
 
 async def _furnish(world: World) -> None:
@@ -236,9 +232,7 @@ async def _furnish_owner(world: World) -> None:
     headers = {"Authorization": f"Bearer {world.token('owner')}"}
     gone = await world.http.delete(f"{PREFIX}/api-keys/{revoked['id']}", headers=headers)
     assert gone.status_code == 200
-    servers = running_servers(world.product.folder / "data")
-    assert servers is not None
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(servers.database_url)
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(world.product.database_url)
     try:
         await connection.execute(
             "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE id = $1", expired["id"]

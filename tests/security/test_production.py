@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest_asyncio
 from solders.keypair import Keypair
 
 from tests.e2e.product import Product, until
-from tests.patience import PATIENCE_SECONDS
+from tests.forks import completed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -33,13 +32,9 @@ ANYBODY = "https://evil.example"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    product = Product(tmp_path_factory.mktemp("production"), PRODUCTION)
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    # What the kernel shows of a process is what it was started with, so it is started.
+    async with Product(tmp_path_factory.mktemp("production"), PRODUCTION, forked=False).running() as product:
         yield product
-    finally:
-        await product.stop()
 
 
 @pytest.mark.skipif(
@@ -91,15 +86,9 @@ async def test_every_origin_is_never_let_in_with_credentials(product: Product) -
 async def test_it_does_not_start_with_what_lets_others_in(
     tmp_path: Path, product: Product, name: str, value: str, advice: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "nexgent", "serve"],
-        env={**product.environment, "NEXGENT_DATA_DIR": str(tmp_path / "data"), "PORT": "0", name: value},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    env = {**product.environment, "NEXGENT_DATA_DIR": str(tmp_path / "data"), "PORT": "0", name: value}
+
+    done = await asyncio.to_thread(completed, ["nexgent", "serve"], env=env, cwd=tmp_path)
 
     assert done.returncode == 2, done.stderr
     assert name in done.stderr

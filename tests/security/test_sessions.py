@@ -15,11 +15,10 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from nexgent.domain.users.models import Claims, TokenType
-from nexgent.infrastructure.embedded import running_servers
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
-from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product, until
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, CheapSecrets, Product, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,13 +27,10 @@ PASSWORD, ANOTHER = "Correct-horse-1", "Another-horse-2"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    made = Product(tmp_path_factory.mktemp("sessions"), {"ALLOW_REGISTRATION": "true"}, from_scratch=True)
-    try:
-        await made.start_sandbox()
-        await made.start_service()
+    async with CheapSecrets(
+        tmp_path_factory.mktemp("sessions"), {"ALLOW_REGISTRATION": "true"}, makes_admin=True
+    ).running() as made:
         yield made
-    finally:
-        await made.stop()
 
 
 class Person:
@@ -287,10 +283,9 @@ async def test_altered_expired_and_foreign_tokens_open_nothing(product: Product,
 
 
 async def test_an_adopted_account_keeps_nothing_that_acts_for_it(tmp_path: Path) -> None:
-    product = Product(tmp_path, {"ALLOW_REGISTRATION": "true", "ADMIN_EMAIL": "first@example.com"})
-    await product.start_sandbox()
-    try:
-        await product.start_service()
+    async with Product(
+        tmp_path, {"ALLOW_REGISTRATION": "true", "ADMIN_EMAIL": "first@example.com"}
+    ).running() as product:
         squatter = Person(product, ADMIN_EMAIL)
         answer = await squatter.ask(
             "POST", "/auth/register", json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
@@ -318,8 +313,6 @@ async def test_an_adopted_account_keeps_nothing_that_acts_for_it(tmp_path: Path)
         assert (await squatter.ask("GET", "/signal-webhooks", admin)).json() == {"items": []}
         sessions = (await squatter.ask("GET", "/auth/sessions", admin)).json()["items"]
         assert [one["current"] for one in sessions] == [True]
-    finally:
-        await product.stop()
 
 
 async def test_a_changed_password_of_the_administrator_survives_a_restart(product: Product) -> None:
@@ -339,9 +332,7 @@ async def test_a_changed_password_of_the_administrator_survives_a_restart(produc
 
 
 async def in_database(product: Product, statement: str) -> None:
-    servers = running_servers(product.folder / "data")
-    assert servers is not None
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(servers.database_url)
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(product.database_url)
     try:
         await connection.execute(statement)
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from nexgent.infrastructure.embedded import running_servers
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product
 from tests.patience import PATIENCE_SECONDS
 
@@ -24,13 +22,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    made = Product(tmp_path_factory.mktemp("web"))
-    try:
-        await made.start_sandbox()
-        await made.start_service()
+    async with Product(tmp_path_factory.mktemp("web")).running() as made:
         yield made
-    finally:
-        await made.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -45,21 +38,8 @@ async def post(page: httpx.AsyncClient, path: str, body: object = None) -> httpx
     return await page.post(f"/api/v1/web/{path}", json=body)
 
 
-async def command(product: Product, *words: str) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "nexgent", *words),
-        env=product.environment,
-        cwd=product.folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
-
-
 async def link_of(product: Product) -> str:
-    code, out, err = await command(product, "dashboard", "--json")
+    code, out, err = await product.run("dashboard", "--json")
     assert code == 0, err
     made = json.loads(out)
     address, _, token = made["url"].partition("/#/link/")
@@ -68,10 +48,7 @@ async def link_of(product: Product) -> str:
 
 
 async def keys_of(product: Product) -> dict[str, bytes]:
-    servers = running_servers(product.folder / "data")
-    assert servers is not None
-    assert servers.redis_url is not None
-    async with Redis.from_url(servers.redis_url) as redis:
+    async with Redis.from_url(product.redis_url) as redis:
         names = [name async for name in redis.scan_iter("*web_link:*")]
         return {name.decode(): await redis.get(name) for name in names}
 
@@ -130,10 +107,7 @@ async def test_who_can_write_to_redis_makes_no_links(product: Product, page: htt
     me = str((await product.call("GET", "/auth/me"))["id"])
     later = int(time.time()) + 600
     forged = json.dumps({"user_id": me, "issued_at": later - 600, "good_until": later}).encode()
-    servers = running_servers(product.folder / "data")
-    assert servers is not None
-    assert servers.redis_url is not None
-    async with Redis.from_url(servers.redis_url) as redis:
+    async with Redis.from_url(product.redis_url) as redis:
         for text, value in (("plain", forged), ("moved", sealed), ("empty", b"")):
             await redis.set(f"{prefix}:{hashlib.sha256(text.encode()).hexdigest()}", value)
 
@@ -171,7 +145,7 @@ async def test_what_was_done_is_in_the_audit_log_without_its_secrets(
 
 
 async def test_the_command_says_what_to_do_without_a_service_of_its_own(product: Product) -> None:
-    code, _, err = await command(product, "dashboard", "--url", product.url)
+    code, _, err = await product.run("dashboard", "--url", product.url)
 
     # Whoever names an address proves nothing about its data folder.
     assert code == 3

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.cookies import SimpleCookie
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -30,6 +32,8 @@ class Window:
     problems: list[str] = field(default_factory=list)
     """What the console has said of errors, without refusals: those are in `refusals`."""
     refusals: list[str] = field(default_factory=list)
+    not_now: set[tuple[str, str]] = field(default_factory=set)
+    """Requests answered with 503 that have not been answered since."""
     hosts: set[str] = field(default_factory=set)
     running: set[Any] = field(default_factory=set)
 
@@ -39,6 +43,7 @@ class Window:
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.problems.append(f"thrown: {error}"))
         page.on("request", self._asked)
+        page.on("response", self._responded)
         page.on("requestfinished", self._answered)
         page.on("requestfailed", self._answered)
         page.on("websocket", lambda socket: self.hosts.add(urlsplit(socket.url).netloc))
@@ -46,13 +51,22 @@ class Window:
     def _said(self, message: Any) -> None:
         # The browser reports every answer from 400 up as an error; forms that are refused have such answers.
         if message.type == "error" and message.text.startswith("Failed to load resource"):
-            self.refusals.append(f"{message.text} {message.location.get('url', '')}")
+            # Not now, says a service on a machine with other work; the page tries again, which `check` sees.
+            if "status of 503" not in message.text:
+                self.refusals.append(f"{message.text} {message.location.get('url', '')}")
         elif message.type in {"error", "warning"}:
             self.problems.append(message.text)
 
     def _asked(self, request: Any) -> None:
         self.hosts.add(urlsplit(request.url).netloc)
         self.running.add(request)
+
+    def _responded(self, response: Any) -> None:
+        request = response.request.method, urlsplit(response.url).path
+        if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.not_now.add(request)
+        else:
+            self.not_now.discard(request)
 
     def _answered(self, request: Any) -> None:
         self.running.discard(request)
@@ -76,6 +90,11 @@ class Window:
             if not self.running and await self.page.evaluate(_COMPLETE):
                 return
 
+    async def resize(self, width: int) -> None:
+        """Make the window narrower or wider and wait until the page is complete again."""
+        await self.page.set_viewport_size({"width": width, "height": _HEIGHT})
+        await self.complete()
+
     async def log_in(self, email: str = ADMIN_EMAIL, password: str = ADMIN_PASSWORD) -> None:
         """Fill the form that is shown."""
         await self.page.get_by_label("E-mail").fill(email)
@@ -90,8 +109,9 @@ class Window:
         return found
 
     def check(self) -> None:
-        """Fail when the console said something, or anything was asked of another host."""
-        assert self.problems == []
+        """Fail when the console said something, anything was asked of another host, or what was put off was not had since."""
+        assert self.problems == [], self.problems
+        assert self.not_now == set()
         assert self.hosts <= {urlsplit(self.url).netloc}
 
 
@@ -111,20 +131,49 @@ class Dashboard:
 
     async def stranger(self, width: int = WIDE, theme: str = "dark") -> Window:
         """Open a window in which nobody is logged in, at no page yet."""
+        return await self._window(width, theme, None)
+
+    async def _window(self, width: int, theme: str, state: dict[str, Any] | None) -> Window:
         context = await self._browser.new_context(
-            viewport={"width": width, "height": _HEIGHT}, color_scheme=theme, reduced_motion="reduce"
+            viewport={"width": width, "height": _HEIGHT},
+            color_scheme=theme,
+            reduced_motion="reduce",
+            storage_state=state,
         )
         self._open.push_async_callback(context.close)
         return Window(await context.new_page(), self.product.url)
 
     async def visitor(self, path: str = "/", width: int = WIDE, theme: str = "dark") -> Window:
-        """Open a window at a page, logged in."""
-        window = await self.stranger(width, theme)
+        """Open a window at a page, logged in already, as somebody who comes back."""
+        window = await self._window(width, theme, await self._session())
         await window.visit(path)
-        await window.log_in()
         await window.page.locator("main#main").wait_for()
-        await window.complete()
         return window
+
+    async def _session(self) -> dict[str, Any]:
+        """Log in as the page does; return what a browser then keeps."""
+        product = self.product
+        answer = await product.http.post(
+            f"{product.url}/api/v1/web/login",
+            json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD},
+            headers={"x-nexgent-web": "1", "origin": product.url},
+        )
+        assert answer.status_code == 200, answer.text
+        [cookie] = SimpleCookie(answer.headers["set-cookie"]).values()
+        # Only the browser keeps it.
+        product.http.cookies.clear()
+        kept = {
+            "name": cookie.key,
+            "value": cookie.value,
+            "domain": urlsplit(product.url).hostname,
+            "path": cookie["path"],
+            "httpOnly": True,
+            "sameSite": cookie["samesite"].capitalize(),
+            "secure": False,
+            "expires": -1,
+        }
+        known = {"name": "nexgent-session", "value": "1"}
+        return {"cookies": [kept], "origins": [{"origin": product.url, "localStorage": [known]}]}
 
     async def second_tab(self, window: Window, path: str = "/") -> Window:
         """Open another tab of the same browser."""

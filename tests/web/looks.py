@@ -15,14 +15,56 @@ ALL = {"resultTypes": ["violations"]}
 COLOURS = {**ALL, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 
+# The words that are seen, each by what decides whether it can be read: its colours and those behind it, its size and weight.
+_WORDS = """() => [...document.querySelectorAll('body *')].flatMap((element) => {
+  const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim() !== '')
+  if ((!own && !element.matches('input, select, textarea')) || !element.checkVisibility()) return []
+  const style = getComputedStyle(element)
+  const key = [element.tagName, style.fontSize, style.fontWeight, style.textDecorationLine, style.textShadow]
+  for (let one = element; one !== null; one = one.parentElement) {
+    const behind = getComputedStyle(one)
+    key.push(behind.color, behind.backgroundColor, behind.backgroundImage, behind.opacity, behind.filter)
+  }
+  return [[element, key.join()]]
+})"""
+_NEW_WORDS = f"""(known) => {{
+  const seen = new Set(known)
+  window.newWords = ({_WORDS})().filter(([, key]) => !seen.has(key) && seen.add(key))
+  return window.newWords.map(([, key]) => key)
+}}"""
+_readable: set[str] = set()
+"""Looks of words that have been judged: there are few, and they are on every page."""
+
+
+async def look_at_colours(window: Window, what: str) -> list[str]:
+    """Return which words cannot be read now, of those whose colours have not been judged yet."""
+    await _load(window)
+    keys = await window.page.evaluate(_NEW_WORDS, sorted(_readable))
+    if not keys:
+        return []
+    found = await _judge(window, what, "window.newWords.map(([element]) => element)", COLOURS)
+    if not found:
+        _readable.update(keys)
+    return found
+
+
 async def look(window: Window, what: str, options: dict[str, Any]) -> list[str]:
     """Return what is wrong now."""
     found = []
     if (wide := await window.overhang()) > 0:
         found.append(f"{what}: {wide} px wider than its window")
+    await _load(window)
+    return found + await _judge(window, what, "document", options)
+
+
+async def _load(window: Window) -> None:
     if not await window.page.evaluate("'axe' in window"):
         await window.page.evaluate(axe.AXE_SCRIPT)
-    said = await window.page.evaluate("(options) => axe.run(document, options)", options)
+
+
+async def _judge(window: Window, what: str, where: str, options: dict[str, Any]) -> list[str]:
+    found = []
+    said = await window.page.evaluate(f"(options) => axe.run({where}, options)", options)
     for violation in said["violations"]:
         if violation["impact"] in _GRAVE:
             places = "; ".join(
@@ -32,10 +74,17 @@ async def look(window: Window, what: str, options: dict[str, Any]) -> list[str]:
     return found
 
 
+async def look_in_both_themes(window: Window, what: str) -> list[str]:
+    """Return what is wrong with what is shown, dark or light; what differs between them is colours. It stays light."""
+    await window.page.emulate_media(color_scheme="dark")
+    wrong = await look(window, f"{what}, dark", ALL)
+    await window.page.emulate_media(color_scheme="light")
+    if (wide := await window.overhang()) > 0:
+        wrong.append(f"{what}, light: {wide} px wider than its window")
+    return wrong + await look_at_colours(window, f"{what}, light")
+
+
 async def check_both_themes(window: Window, what: str) -> None:
-    """Fail when something is wrong with what is shown, dark or light; what differs between them is colours."""
-    wrong: list[str] = []
-    for theme in ("dark", "light"):
-        await window.page.emulate_media(color_scheme=theme)
-        wrong += await look(window, f"{what}, {theme}", ALL if theme == "dark" else COLOURS)
+    """Fail when something is wrong with what is shown, dark or light."""
+    wrong = await look_in_both_themes(window, what)
     assert not wrong, "\n".join(wrong)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +18,24 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 _NO_ADDRESS = "not-an-address"
 _NOBODYS = "So11111111111111111111111111111111111111113"
+_NO_RULES = (
+    ("not JSON at all", ["It is not written as JSON"]),
+    ("[1, 2]", ["It holds a list"]),
+    ("null", ["It holds null"]),
+    ("3", ["It holds a number"]),
+    ("{}", ["There is nothing in it"]),
+    ('{"kind": "something else"}', ["It says of itself that it is “something else”"]),
+    ('{"config": null}', ["“config” is null"]),
+    (
+        '{"stopLoss": {"defaultPercentge": -20}}',
+        ["Stop loss", "“defaultPercentge” is unknown. Possible: enabled, "],
+    ),
+    (
+        '{"purchaseLimits": {"maxPurchasePerToken": "plenty"}, "stopLoss": {"mode": "wishful"}, "dca": []}',
+        ["has to be a number, more than 0", "has to be one of “fixed”", "it is a list and has to be a group"],
+    ),
+    ('{"purchaseLimits": {"maxPriceImpact": 7}}', ["Largest price impact", "Enter at most 1."]),
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="package")
@@ -115,19 +136,82 @@ async def test_buying_nothing_too_much_or_what_is_no_token(
     assert await preview.is_disabled()
 
     await token.fill(_NOBODYS)
+    await size.fill("0.1234567891")
+    await _says(form, "SOL has at most 9 decimals.")
+    assert await preview.is_disabled()
+
     await size.fill("1")
     await preview.click()
-    await form.get_by_role("alert").or_(form.get_by_label("Preview")).first.wait_for()
+    refusal = form.get_by_role("alert").filter(has_text="This cannot be bought now.")
+    assert "now. " in (await refusal.text_content()).strip()
 
     await token.fill(holder["other"]["mint"])
     await size.fill("1000")
     await preview.click()
-    await form.get_by_label("Preview").wait_for()
-    await form.get_by_role("button", name="Buy", exact=True).click()
-    await form.locator(".problem").wait_for()
+    await form.get_by_role("alert").filter(has_text="1000 SOL are more than the").wait_for()
+    assert await form.get_by_role("button", name="Buy", exact=True).count() == 0
     assert len(await product.positions(holder["id"])) == 1
     assert await token.input_value() == holder["other"]["mint"]
     assert await size.input_value() == "1000"
+    window.check()
+
+
+async def test_a_late_preview_of_another_order_is_not_shown_and_not_bought(
+    dashboard: Dashboard, product: Product
+) -> None:
+    agent = await product.agent("Hasty", "10")
+    await product.call("PUT", f"/agents/{agent['id']}", {"automatedTradingSimulation": False})
+    late, meant = await two_tokens(product)
+    window = await dashboard.visitor(f"/agents/{agent['id']}", NARROW)
+    go_on = asyncio.Event()
+
+    async def hold(route: Any) -> None:
+        if late["mint"] in route.request.post_data:
+            await go_on.wait()
+        await route.continue_()
+
+    await window.page.route("**/api/v1/trades/preview", hold)
+    await window.page.get_by_role("button", name="Buy", exact=True).click()
+    form = _dialog(window)
+    token, size = form.get_by_label("Token address"), form.get_by_label("Spend, in SOL")
+    preview = form.get_by_role("button", name="Preview")
+    purchase = form.get_by_role("button", name="Buy", exact=True)
+    await token.fill(late["mint"])
+    await size.fill("0.3")
+    async with window.page.expect_event(
+        "requestfinished", lambda request: late["mint"] in (request.post_data or "")
+    ):
+        await preview.click()
+        await form.get_by_role("button", name="Asking").wait_for()
+        await token.fill(meant["mint"])
+        await size.fill("0.2")
+        assert await purchase.count() == 0
+        go_on.set()
+    # Two frames later the page has drawn whatever it makes of the answer.
+    await window.page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    assert await purchase.count() == 0
+    assert await form.get_by_label("Preview", exact=True).count() == 0
+    assert await form.get_by_role("button", name="Asking").count() == 0
+
+    await preview.click()
+    await purchase.wait_for()
+    refused = {"status": 503, "json": {"error": "No quote just now"}}
+    await window.page.route("**/api/v1/trades/preview", lambda route: route.fulfill(**refused), times=1)
+    await form.get_by_role("button", name="New quote").click()
+    await _says(form, "a new one could not be had", "No quote just now")
+    assert await purchase.is_disabled()
+    await form.get_by_role("button", name="New quote").click()
+    await form.get_by_text("a new one could not be had").wait_for(state="detached")
+    async with window.page.expect_request("**/api/v1/trades/execute") as sent:
+        await purchase.click()
+    order = json.loads((await sent.value).post_data or "")
+    assert (order["tokenAddress"], Decimal(order["positionSize"])) == (meant["mint"], Decimal("0.2"))
+    await form.wait_for(state="detached")
+    await window.page.unroute_all(behavior="wait")
+    (bought,) = await product.positions(agent["id"])
+    assert bought["tokenAddress"] == meant["mint"]
     window.check()
 
 
@@ -141,6 +225,44 @@ async def test_selling_more_than_there_is(window: Window) -> None:
         assert await form.get_by_role("button", name="Sell", exact=False).last.is_disabled()
         assert await percent.input_value() == typed
     window.check()
+
+
+async def test_the_quote_of_a_sale_is_that_of_the_newest_percentage(
+    window: Window, holder: dict[str, Any], product: Product
+) -> None:
+    asked: list[str] = []
+    go_on = asyncio.Event()
+
+    async def hold(route: Any) -> None:
+        asked.append(json.loads(route.request.post_data)["percent"])
+        if asked[-1] == "20":
+            await go_on.wait()
+        await route.continue_()
+
+    await window.page.route("**/preview-sale", hold)
+    await window.page.get_by_role("button", name="Sell a part of").click()
+    form = _dialog(window)
+    percent = form.get_by_label("How much, in percent")
+    quoted = form.get_by_text("You get, after all fees")
+    await quoted.wait_for()
+    async with window.page.expect_request(lambda request: '"20"' in (request.post_data or "")):
+        await percent.fill("20")
+    assert await quoted.count() == 0, "what was quoted is not what would be sold now"
+    await form.get_by_text("Asking for the quote of this moment").wait_for()
+    async with window.page.expect_event("requestfailed", lambda request: '"20"' in (request.post_data or "")):
+        await percent.fill("40")
+    await quoted.wait_for()
+    go_on.set()
+    path = f"/agents/{holder['id']}/positions/{holder['position']['id']}/preview-sale"
+    answer = await product.call("POST", path, {"percent": "40"})
+    amount = form.locator(".pairs div").filter(has_text="You sell").first.locator(".num")
+    shown = await amount.get_attribute("title")
+    assert Decimal(shown.replace(",", "")) == answer["amount"]
+    assert asked == ["50", "20", "40"]
+    assert await product.positions(holder["id"]), "nothing was sold"
+    await window.page.unroute_all(behavior="ignoreErrors")
+    window.check()
+    assert window.refusals == []
 
 
 async def test_a_signal_for_what_is_no_token(window: Window) -> None:
@@ -202,34 +324,38 @@ async def test_rules_that_contradict_their_limits(window: Window, holder: dict[s
     window.check()
 
 
-@pytest.mark.parametrize(
-    "content", ["not JSON at all", "[1, 2]", '{"kind": "something else"}', '{"config": null}', "null", "3"]
-)
-async def test_a_file_that_is_no_configuration(window: Window, holder: dict[str, Any], content: str) -> None:
+async def test_a_file_with_rules_is_taken_as_a_whole_or_not_at_all(
+    window: Window, product: Product, holder: dict[str, Any]
+) -> None:
     await window.visit(f"/agents/{holder['id']}/configuration")
     most = window.page.get_by_label("Most for one token")
     await most.fill("1.25")
-    file = {"name": "rules.json", "mimeType": "application/json", "buffer": content.encode()}
-    await window.page.get_by_label("Configuration file").set_input_files(file)
-    await window.page.get_by_text("“rules.json” is not a configuration").wait_for()
-    assert await most.input_value() == "1.25"
-    window.check()
+    chooser = window.page.get_by_label("File with rules")
+    notice = window.page.get_by_role("alert").filter(has_text="cannot be used")
 
+    async def opened(content: str) -> None:
+        file = {"name": "rules.json", "mimeType": "application/json", "buffer": content.encode()}
+        await chooser.set_input_files(file)
 
-async def test_a_file_whose_values_are_wrong_is_shown_with_what_is_wrong(
-    window: Window, holder: dict[str, Any]
-) -> None:
-    await window.visit(f"/agents/{holder['id']}/configuration")
-    content = (
-        b'{"purchaseLimits": {"maxPurchasePerToken": "plenty"}, "stopLoss": {"mode": "wishful"}, "dca": []}'
-    )
-    file = {"name": "rules.json", "mimeType": "application/json", "buffer": content}
-    await window.page.get_by_label("Configuration file").set_input_files(file)
-    await (
-        window.page.get_by_text("is in the form. Nothing is saved yet.")
-        .or_(window.page.get_by_text("is not a configuration"))
-        .first.wait_for()
-    )
+    for content, said in _NO_RULES:
+        await opened(content)
+        for one in said:
+            await notice.filter(has_text=one).wait_for()
+        assert "SyntaxError" not in await notice.inner_text()
+        assert await most.input_value() == "1.25"
+    await notice.get_by_role("button", name="Dismiss").click()
+    assert await notice.count() == 0
+
+    config = (await product.call("GET", f"/agents/{holder['id']}/config"))["config"]
+    await opened(json.dumps({"kind": "nexgent-config", "config": config}, default=str))
+    told = window.page.get_by_text("is in the form. Nothing is saved yet.")
+    await told.wait_for()
+    assert await most.input_value() == str(config["purchaseLimits"]["maxPurchasePerToken"])
+    # What is said covers nothing that one wants to press, however narrow the window.
+    await most.fill("1.25")
+    button = await window.page.get_by_role("button", name="Review and save").bounding_box()
+    toast = await told.locator("xpath=..").bounding_box()
+    assert button["y"] + button["height"] <= toast["y"]
     window.check()
 
 

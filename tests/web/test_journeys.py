@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,33 @@ def _said(window: Window, text: str) -> Any:
     return window.page.get_by_text(text).first
 
 
+async def _no_route(route: Any) -> None:
+    refused = {"error": "There is no route.", "code": "QUOTE_FAILED"}
+    await route.fulfill(status=502, json=refused, headers={"X-Request-Id": "1"})
+
+
+async def _shows_the_quote(
+    window: Window, product: Product, agent_id: str, position_id: str, percent: str
+) -> None:
+    """Wait until the dialog shows the figures of the quote that the API gives for so much."""
+    path = f"/agents/{agent_id}/positions/{position_id}/preview-sale"
+    answer = await product.call("POST", path, {"percent": percent})
+    await _dialog(window).get_by_text("You get, after all fees").wait_for()
+    for words, figure in (
+        ("You sell", "amount"),
+        ("You get, after all fees", "receivedSol"),
+        ("Price of one", "priceSol"),
+        ("Price impact", "priceImpactPercent"),
+        ("Fee of the network", "networkFeeSol"),
+        ("Profit of what you sell", "profitLossSol"),
+    ):
+        row = _dialog(window).locator(".pairs div").filter(has_text=words)
+        shown = await row.locator(".num").first.get_attribute("title")
+        for other, plain in ((",", ""), (" SOL", ""), ("−", "-"), ("%", "")):
+            shown = shown.replace(other, plain)
+        assert Decimal(shown) == answer[figure], (words, shown)
+
+
 @pytest.mark.parametrize("width", [NARROW, WIDE])
 async def test_buying_by_hand_with_a_preview_selling_a_part_and_the_rest(
     dashboard: Dashboard, product: Product, agent: dict[str, Any], width: int
@@ -49,6 +77,23 @@ async def test_buying_by_hand_with_a_preview_selling_a_part_and_the_rest(
     await form.get_by_role("button", name="Preview").click()
     preview = form.get_by_label("Preview")
     await preview.get_by_text("0.00100").first.wait_for()
+    await preview.get_by_text("0.5000 SOL").first.wait_for()
+    await preview.get_by_text("Price impact").wait_for()
+    seen = (
+        await preview.get_by_text("You get about").locator("xpath=..").locator(".num").get_attribute("title")
+    )
+    left, to_trade = [
+        Decimal(
+            (
+                await preview.get_by_text(words, exact=True)
+                .locator("xpath=..")
+                .locator(".num")
+                .first.get_attribute("title")
+            ).removesuffix(" SOL")
+        )
+        for words in ("Left in the wallet", "Left to trade with")
+    ]
+    assert left - to_trade == Decimal("0.5"), "what must remain is not there to trade with"
     assert await product.positions(agent["id"]) == []
     # Whoever clicks twice wants it once.
     await form.get_by_role("button", name="Buy", exact=True).dblclick()
@@ -56,10 +101,12 @@ async def test_buying_by_hand_with_a_preview_selling_a_part_and_the_rest(
     (position,) = await product.positions(agent["id"])
     swaps = await product.call("GET", f"/agent-transactions?agentId={agent['id']}&transactionType=SWAP")
     assert len(swaps) == 1
+    assert Decimal(seen.replace(",", "")) == position["purchase"]["amount"], "it is bought as it was shown"
 
     row = window.page.get_by_role("row").filter(has_text="HELD")
     await row.get_by_role("button", name="Sell a part of HELD").click()
     await form.get_by_label("How much, in percent").fill("40")
+    await _shows_the_quote(window, product, agent["id"], position["id"], "40")
     await form.get_by_role("button", name="Sell 40%").dblclick()
     await _said(window, "A part of HELD is sold for").wait_for()
     (rest,) = await product.positions(agent["id"])
@@ -67,6 +114,15 @@ async def test_buying_by_hand_with_a_preview_selling_a_part_and_the_rest(
     assert abs(left - Decimal("0.6")) < Decimal("0.0001")
 
     await row.get_by_role("button", name="Close HELD").click()
+    await _shows_the_quote(window, product, agent["id"], position["id"], "100")
+    await window.page.route("**/preview-sale", _no_route, times=1)
+    await form.get_by_role("button", name="75%").click()
+    await form.get_by_text("No quote could be had: There is no route.").wait_for()
+    await form.get_by_text("For about").wait_for()
+    await window.page.get_by_text("Connection lost.").wait_for(state="detached")
+    assert len(window.refusals) == 1
+    window.refusals.clear()
+    await form.get_by_role("button", name="All", exact=True).click()
     await form.get_by_role("button", name="Sell all HELD").click()
     await _said(window, "HELD sold").wait_for()
     await window.page.get_by_text("Nothing is open").wait_for()
@@ -241,9 +297,11 @@ async def test_the_session_ended_elsewhere_leads_to_the_login_and_back(
     dashboard: Dashboard, product: Product, agent: dict[str, Any]
 ) -> None:
     window = await dashboard.visitor(f"/agents/{agent['id']}/wallet")
-    await product.call("DELETE", "/auth/sessions")
     await window.page.get_by_label("Deposit made-up SOL").fill("1")
-    await window.page.get_by_role("button", name="Deposit", exact=True).click()
+    await product.call("DELETE", "/auth/sessions")
+    # It may have been noticed already, with the next thing the page asks by itself.
+    deposit = window.page.get_by_role("button", name="Deposit", exact=True)
+    await deposit.evaluate_all("(found) => found.forEach((button) => button.click())")
     await _said(window, "Your session has ended. Please log in again.").wait_for()
     await window.log_in()
     await window.page.get_by_label("Deposit made-up SOL").wait_for()
@@ -314,6 +372,23 @@ async def test_a_stop_that_rises_asks_for_nothing_but_what_is_due(
             stops.add(str(position["peakPrice"]))
 
     window.page.on("websocket", lambda socket: socket.on("framereceived", heard))
+    # The first answer comes before any position, and stays the only one: what moves after it is moved by prices.
+    answers: dict[str, str] = {}
+    has_answered = asyncio.Event()
+
+    async def answer_once(route: Any) -> None:
+        address = route.request.url
+        if address not in answers:
+            answers[address] = await (await route.fetch()).text()
+        await route.fulfill(body=answers[address], content_type="application/json")
+        has_answered.set()
+
+    async def after_it(route: Any) -> None:
+        await has_answered.wait()
+        await route.continue_()
+
+    await window.page.route("**/api/v1/overview?*", answer_once)
+    await window.page.route("**/api/v1/ws/ticket", after_it)
     # Only sockets that are opened from now on can be listened to.
     await window.page.reload()
     await window.complete()
@@ -324,6 +399,8 @@ async def test_a_stop_that_rises_asks_for_nothing_but_what_is_due(
         await simulation.click()
     await row.wait_for()
     await window.complete()
+    worth = window.page.locator(".stat", has_text="Worth now").locator(".num").first
+    at_first = await worth.get_attribute("title")
     window.page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     for price in ("0.0012", "0.0014", "0.0016"):
         before = len(stops)
@@ -335,8 +412,11 @@ async def test_a_stop_that_rises_asks_for_nothing_but_what_is_due(
         await until(told, "the higher stop is told")
         await row.get_by_text(f"{price}0").first.wait_for()
     await window.complete()
+    await window.page.unroute_all(behavior="wait")
+    assert await worth.get_attribute("title") != at_first, "what is held is worth more"
     by_the_clock = {
         "/api/v1/health",
+        "/api/v1/health/live",
         "/api/v1/overview",
         "/api/v1/overview/attention",
         "/api/v1/price-feeds/sol-usd",

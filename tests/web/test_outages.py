@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -18,20 +18,12 @@ from tests.web.short_sessions import LIFETIME
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-LAMPORT = Decimal("1e-9")
-_REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 class _Forgetful(Product):
     """A product whose access tokens are over after a few seconds."""
 
     modules: ClassVar[Mapping[str, str]] = {"serve": "tests.web.short_sessions"}
     _logged_in_at = 0.0
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Return the settings of the service."""
-        return {**super().environment, "PYTHONPATH": str(_REPOSITORY)}
 
     async def call(
         self, method: str, path: str, body: object = None, *, user: str = ADMIN_EMAIL, expect: int = 200
@@ -46,13 +38,8 @@ class _Forgetful(Product):
 @pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def forgetful(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
     """A running sandbox and service of this module's own."""
-    product = _Forgetful(tmp_path_factory.mktemp("outages"))
-    try:
-        await product.start_sandbox()
-        await product.start_service()
+    async with _Forgetful(tmp_path_factory.mktemp("outages")).running() as product:
         yield product
-    finally:
-        await product.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="package")
@@ -85,6 +72,8 @@ async def test_a_token_that_is_over_is_renewed_without_a_word(
     assert await forgetful.sol_balance(agent["id"]) == Decimal("12.5")
     await window.page.reload()
     await window.page.get_by_label("Deposit made-up SOL").wait_for()
+    await window.visit("/system")
+    assert await window.page.get_by_role("link", name="Grafana").count() == 0, "there is none"
     window.check()
 
 
@@ -99,14 +88,29 @@ async def test_a_killed_service_is_noticed_at_once_and_nothing_is_missed_afterwa
     (await forgetful.http.post(f"{forgetful.sandbox_url}/control/walk", json=walk)).raise_for_status()
     window = await dashboard.visitor(f"/agents/{agent['id']}")
     held = window.page.get_by_role("row").filter(has_text="HELD")
-    price = held.get_by_role("cell").nth(2)
+    price = held.get_by_role("cell").nth(1).locator(".num").first
+    await window.page.evaluate(
+        """() => {
+          window.told = []
+          const banner = document.querySelector('[aria-live=assertive]')
+          new MutationObserver(() => window.told.push(banner.textContent)).observe(banner, {childList: true, subtree: true})
+        }"""
+    )
+    # It watches no agent, so that no socket of its own would tell.
+    elsewhere = await dashboard.second_tab(window, "/signals")
     before = await price.inner_text()
     await until(lambda: _differs(price, before), "the price on the page moves")
 
     forgetful.kill_service()
     await window.page.get_by_text("Connection lost.").wait_for()
+    await window.page.get_by_text("what is shown may be out of date").wait_for()
     await window.page.get_by_text("Offline").wait_for()
     assert await held.count() == 1, "the last known values stay"
+    await elsewhere.page.bring_to_front()
+    await elsewhere.page.get_by_text("Connection lost.").wait_for()
+    navigation = elsewhere.page.get_by_label("Main", exact=True)
+    await navigation.get_by_role("link", name="History").click()
+    await elsewhere.page.get_by_text("This part is not loaded yet").wait_for()
 
     await forgetful.start_service()
     # What happens before the page is back is in what it gets then.
@@ -114,6 +118,10 @@ async def test_a_killed_service_is_noticed_at_once_and_nothing_is_missed_afterwa
     await window.page.get_by_role("row").filter(has_text="SOLD").wait_for()
     await window.page.get_by_text("Connection lost.").wait_for(state="detached")
     await window.page.get_by_text("Connected", exact=True).wait_for()
+    told = await window.page.evaluate("window.told")
+    assert any("Connected again. Fetching what happened meanwhile." in said for said in told), told
+    await elsewhere.page.get_by_role("heading", name="History").wait_for()
+    await elsewhere.page.get_by_text("Connected", exact=True).wait_for()
 
     await forgetful.http.post(f"{forgetful.sandbox_url}/control/walk", json={**walk, "enabled": False})
     for token, value in ((first, "0.00113"), (second, "0.00097")):
@@ -123,17 +131,39 @@ async def test_a_killed_service_is_noticed_at_once_and_nothing_is_missed_afterwa
         rows = {one["tokenSymbol"]: one for one in await forgetful.positions(agent["id"])}
         for symbol, row in rows.items():
             shown = window.page.get_by_role("row").filter(has_text=symbol).get_by_role("cell")
-            for cell, value in ((2, row["current"]["priceNative"]), (3, row["profitLoss"]["native"])):
+            for cell, value in ((1, row["current"]["priceNative"]), (2, row["profitLoss"]["native"])):
                 title = await shown.nth(cell).locator(".num").first.get_attribute("title") or ""
                 written = title.replace(" SOL", "").replace(",", "").replace("−", "-")
-                # The page multiplies in binary; less than a lamport is no difference.
-                if abs(Decimal(written) - value) >= LAMPORT:
+                if Decimal(written) != value:
                     return False
         return len(rows) == 2 and rows["HELD"]["current"]["priceNative"] == Decimal("0.00113")
 
     await until(as_the_api_says, "page and API say the same")
     # A browser writes down each try to reach what is not there.
     assert [said for said in window.problems if "WebSocket connection" not in said] == []
+
+
+async def test_lists_stay_where_somebody_was(dashboard: Dashboard, forgetful: Product) -> None:
+    token, _ = await two_tokens(forgetful)
+    for number in range(55):
+        await forgetful.signal(token["mint"], "HELD", kind=f"TYPE {number}")
+    window = await dashboard.visitor("/signals")
+    rows = window.page.get_by_role("table").get_by_role("row")
+    await window.page.get_by_text("50 shown").wait_for()
+    await window.page.get_by_role("button", name="Show more").click()
+    await window.page.get_by_text(re.compile("All 5[5-9] shown")).wait_for()
+    last = rows.last
+    await last.scroll_into_view_if_needed()
+    before, count = await last.inner_text(), await rows.count()
+
+    forgetful.kill_service()
+    await window.page.get_by_text("Connection lost.").wait_for()
+    await forgetful.start_service()
+    await window.page.get_by_text("Connected", exact=True).wait_for()
+    await window.complete()
+    assert await rows.count() == count
+    assert await last.inner_text() == before
+    assert await window.page.evaluate("scrollY") > 0
 
 
 async def _differs(place: Any, before: str) -> bool:

@@ -86,7 +86,8 @@ async def test_dropping_copies_while_they_are_written_leaves_none_missing(
 ) -> None:
     mirror, _ = await a_mirror(redis)
     copies = RedisCopies(request_redis, KEYS, SystemClock())
-    await mirror.rebuild()
+    mirror.listen()
+    await mirror.step()
     full = await copies.counts()
     finish = redis.register_script
 
@@ -102,7 +103,8 @@ async def test_dropping_copies_while_they_are_written_leaves_none_missing(
         return run
 
     redis.register_script = interrupted  # type: ignore[method-assign,assignment]
-    await mirror.rebuild()
+    mirror.listen()
+    await mirror.step()
     assert await copies.counts() != full
     running = asyncio.create_task(mirror.run())
     try:

@@ -125,6 +125,47 @@ async def test_rubbish_on_a_channel_is_ignored(redis: Redis) -> None:
         assert second.heard == EVENTS[:1]
 
 
+async def test_a_burst_is_one_message_for_each_run_of_a_channel(redis: Redis) -> None:
+    async with two_processes(redis) as (first, second), redis.pubsub(ignore_subscribe_messages=True) as heard:
+        await heard.subscribe(CacheKeys().channel("positions"))
+        burst = [PositionOpened(replace(POSITION, version=n), POSITION.base_trail) for n in range(1, 60)]
+        for event in [*burst, EVENTS[3], EVENTS[2]]:
+            first.bus.publish(event)
+        await second.hears(61)
+        sizes: list[int] = []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(sizes) < 2:
+                if (message := await heard.get_message(timeout=PATIENCE_SECONDS)) is not None:
+                    sizes.append(len(message["data"]))
+
+        assert second.heard == [*burst, EVENTS[3], EVENTS[2]]
+        assert sizes[0] > 50 * sizes[1]
+        assert second.gaps == 0
+
+
+async def test_of_events_that_come_again_with_others_only_the_others_are_taken(redis: Redis) -> None:
+    def message(first: int, *events: BridgedEvent) -> bytes:
+        ones = b",".join(b'["%s",%s]' % (type(e).__name__.encode(), encode_event(e)) for e in events)
+        return b'["o",%d,"several",[%s]]' % (first, ones)
+
+    opened, updated, closed = EVENTS[:3]
+    async with two_processes(redis) as (_, second):
+        channel = CacheKeys().channel("positions")
+        for body in (
+            message(1, opened, updated),
+            message(1, opened, updated),
+            message(1, opened, updated, closed),
+            b'["o",4,"several",[["PositionOpened",{}]]]',
+            message(4, updated),
+            message(7, closed, opened),
+        ):
+            await redis.publish(channel, body)
+        await second.hears(6)
+
+        assert second.heard == [opened, updated, closed, updated, closed, opened]
+        assert second.gaps == 1
+
+
 async def test_a_receiver_that_missed_something_is_told(redis: Redis, redis_url: str) -> None:
     mine, others = connect_redis(redis_url), connect_redis(redis_url)
     async with two_processes(mine, others) as (first, second):

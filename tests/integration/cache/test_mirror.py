@@ -11,21 +11,24 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.ledger.events import EntriesRecorded
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position
-from nexgent.domain.positions.views import open_position_view
+from nexgent.domain.positions.views import open_position_json
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredEvent
+from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import PositionId, TokenAddress
@@ -39,12 +42,12 @@ TOKEN = TokenAddress("MixedCaseMint")
 class Memory:
     """What an engine holds, and a mirror of it."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, **fence: Any) -> None:
         self.agents: dict[object, Agent] = {}
         self.states: dict[object, WalletState] = {}
         self.positions: dict[object, Position] = {}
         self.prices: dict[object, TokenPrice] = {}
-        self.mirror = RedisMirror(redis=redis, keys=KEYS, content=self.content)
+        self.mirror = RedisMirror(redis=redis, keys=KEYS, content=self.content, **fence)
 
     def content(self) -> MirrorContent:
         return MirrorContent(
@@ -95,9 +98,16 @@ class Memory:
 
 
 @asynccontextmanager
-async def mirroring(redis: Redis) -> AsyncIterator[Memory]:
-    memory = Memory(redis)
+async def mirroring(redis: Redis, **fence: Any) -> AsyncIterator[Memory]:
+    async with mirroring_of(Memory(redis, **fence)) as memory:
+        yield memory
+
+
+@asynccontextmanager
+async def mirroring_of(memory: Memory) -> AsyncIterator[Memory]:
     running = asyncio.create_task(memory.mirror.run())
+    # It takes what is published from its first turn on.
+    await asyncio.sleep(0)
     try:
         yield memory
     finally:
@@ -138,7 +148,9 @@ async def test_events_are_written_through(redis: Redis) -> None:
     assert found[KEYS.automated_trading(agent.id, "live")] == "1"
     assert found[KEYS.config(agent.id)]["stopLoss"]["enabled"] is True
     assert found[KEYS.balance(agent.id, wallet, SOL_MINT)]["balance"] == "1.5"
-    assert found[KEYS.position(position.id)] == open_position_view(position, position.base_trail)
+    assert found[KEYS.position(position.id)] == json.loads(
+        open_position_json(position, position.base_trail), parse_float=Decimal
+    )
     assert found[KEYS.agent_positions(agent.id)] == found[KEYS.token_positions(TOKEN)] == {str(position.id)}
     assert found[KEYS.price(TOKEN)] == {
         "priceSol": Decimal("0.000000000012345678901"),
@@ -172,10 +184,8 @@ async def test_a_flushed_redis_is_filled_again(redis: Redis) -> None:
 
         await redis.flushall()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while memory.mirror.rebuilds < 2:
+            while await dump(redis) != before:
                 await asyncio.sleep(0.01)
-
-        assert await dump(redis) == before
 
 
 async def test_a_write_notices_a_flush_at_once(redis: Redis) -> None:
@@ -249,3 +259,120 @@ async def test_memory_stays_bounded_while_redis_is_away() -> None:
         assert memory.mirror.in_line < 2_100
         assert not await memory.mirror.flush(0.05)
     await client.aclose()
+
+
+class Fence:
+    """A lease that ends, and whoever knows it."""
+
+    def __init__(self) -> None:
+        self.in_time = True
+        self.error: Exception | None = None
+        self.asked = 0
+        self.after = -1
+
+    def may_write(self) -> bool:
+        """Tell whether it has not ended; it does so after being looked at `after` times more."""
+        self.after -= 1
+        if self.after == 0:
+            self.in_time = False
+        return self.in_time
+
+    async def confirm(self) -> None:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+
+
+async def other_engine(redis: Redis) -> dict[str, Any]:
+    """Have another engine fill Redis; return what is there then."""
+    async with mirroring(redis) as other:
+        other.add_agent()
+        await other.settled()
+        return await dump(redis)
+
+
+async def test_an_engine_that_was_followed_while_it_stood_still_writes_nothing(redis: Redis) -> None:
+    fence = Fence()
+    async with mirroring(redis, may_write=fence.may_write, confirm=fence.confirm) as memory:
+        memory.add_agent()
+        await memory.settled()
+        fence.in_time = False
+        theirs = await other_engine(redis)
+
+        memory.open_position(memory.add_agent())
+        with pytest.raises(NotTheEngineError):
+            await memory.mirror.step()
+        memory.mirror.listen()
+        with pytest.raises(NotTheEngineError):
+            await memory.mirror.step()
+
+        assert await dump(redis) == theirs
+        # It has the lease again, and nobody else writes: what it missed is written.
+        fence.in_time = True
+        await memory.settled()
+        assert len(await dump(redis)) > len(theirs)
+
+
+async def test_an_engine_that_does_not_know_that_it_was_followed_asks_before_it_fills_redis(
+    redis: Redis,
+) -> None:
+    fence = Fence()
+    async with mirroring(redis, may_write=fence.may_write, confirm=fence.confirm) as memory:
+        memory.add_agent()
+        await memory.settled()
+        assert fence.asked == 1
+        fence.error = NotTheEngineError()
+        theirs = await other_engine(redis)
+
+        memory.mirror.listen()
+        with pytest.raises(NotTheEngineError):
+            await memory.mirror.step()
+
+        assert await dump(redis) == theirs
+
+
+async def test_a_fill_ends_where_the_lease_does(redis: Redis) -> None:
+    fence = Fence()
+    memory = Memory(redis, may_write=fence.may_write, confirm=fence.confirm)
+    for _ in range(250):
+        memory.open_position(memory.add_agent())
+    fence.after = 6
+
+    memory.mirror.listen()
+    with pytest.raises(NotTheEngineError):
+        await memory.mirror.step()
+
+    found = await dump(redis)
+    assert found
+    assert not any(key.startswith("nexgent:balance:") for key in found)
+
+
+async def test_redis_is_filled_while_nobody_can_say_who_the_engine_is(redis: Redis) -> None:
+    fence = Fence()
+    fence.error = UnavailableError("the database is away")
+    async with mirroring(redis, may_write=fence.may_write, confirm=fence.confirm) as memory:
+        agent = memory.add_agent()
+        await memory.settled()
+        assert KEYS.config(agent.id) in await dump(redis)
+
+
+async def test_what_was_missed_while_another_process_was_the_engine_is_written_afterwards(
+    redis: Redis,
+) -> None:
+    memory = Memory(redis)
+    for _ in range(2):
+        running = asyncio.create_task(memory.mirror.run())
+        await asyncio.sleep(0)
+        await memory.settled()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        agent = memory.add_agent()
+        assert memory.mirror.in_line == 0
+        assert await memory.mirror.flush(PATIENCE_SECONDS), "nobody waits for what nobody writes"
+    assert KEYS.config(agent.id) not in await dump(redis)
+
+    async with mirroring_of(memory):
+        await memory.settled()
+        found = await dump(redis)
+        assert len(memory.agents) == 2
+        assert all(KEYS.config(one.id) in found for one in memory.agents.values())

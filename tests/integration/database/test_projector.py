@@ -14,6 +14,7 @@ import pytest
 from nexgent.domain.ledger.models import ExitAsked, Recorded
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.repair import repair
 from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.infrastructure.database.pool import PROJECTOR
 from nexgent.infrastructure.database.projection.projector import PROJECTOR_LOCK, Projector, TablesBehindError
@@ -353,6 +354,49 @@ async def test_a_wallet_is_rebuilt_when_nobody_projects_and_from_its_journal_alo
     assert (await verify(database_url)).is_clean
 
 
+async def test_figures_since_a_reset_survive_rebuilding(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story = Story()
+    await add_owners(connection, [story])
+    before = [story.deposit(), *story.buy(), *story.sell(), story.reset()]
+    await journal.append([*before, story.deposit(), *story.buy(), *story.sell(), *story.buy()])
+    await projector.project_all()
+    await connection.execute(
+        "INSERT INTO agent_balance_snapshots (id, agent_id, wallet_address, snapshot_timestamp, portfolio_balance_sol,"
+        " sol_balance, positions_value_sol, unrealized_pnl_sol, updated_at)"
+        " VALUES (gen_random_uuid(), $1, $2, now(), 9, 8, 1, 0, now())",
+        story.agent_id,
+        story.wallet,
+    )
+    await connection.execute(
+        "INSERT INTO wallet_reconciliations (wallet_address, agent_id, genesis, slot, checked_at, findings)"
+        " VALUES ($1, $2, 'G', 7, now(), '[]')",
+        story.wallet,
+        story.agent_id,
+    )
+    (position,) = story.state.positions
+    await connection.execute(
+        "INSERT INTO position_marks (position_id, position_version, peak_price_sol, lowest_price_sol)"
+        " VALUES ($1, 1, 2, 1)",
+        position,
+    )
+    tables = (
+        "agent_balance_snapshots",
+        "wallet_reconciliations",
+        "position_marks",
+        "closed_trade_totals",
+        "closed_trade_days",
+    )
+    kept = [await connection.fetch(f"SELECT * FROM {table}") for table in tables]
+    assert all(kept)
+
+    await projector.rebuild(story.wallet)
+
+    assert [await connection.fetch(f"SELECT * FROM {table}") for table in tables] == kept
+    assert (await verify(database_url)).is_clean
+
+
 async def test_deleted_agents_and_signals_hold_nothing_up(
     journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
 ) -> None:
@@ -414,8 +458,13 @@ async def test_a_poison_entry_is_set_aside_and_its_wallet_is_read_from_the_journ
     assert await connection.fetchval("SELECT count(*) FROM agent_historical_swaps") == 1
     states = {state.wallet_address: state for state in await journal.load()}
     assert states == {poisoned.wallet: poisoned.state, story.wallet: story.state}
-    assert not (await verify(database_url)).is_clean
+    report = await verify(database_url)
+    assert not report.is_clean
+    assert report.repairable == [poisoned.wallet]
 
+    (refused,) = await repair(database_url, report.repairable)
+    assert refused.problem is not None
+    assert "poison" in refused.problem
     await connection.execute("ALTER TABLE agent_historical_swaps DROP CONSTRAINT poison")
     assert await projector.rebuild(poisoned.wallet) == 5
     assert await connection.fetchval("SELECT count(*) FROM agent_historical_swaps") == 2
@@ -440,6 +489,64 @@ async def test_an_unreadable_entry_does_not_stop_the_others(
 
     assert await connection.fetchval("SELECT balance_raw FROM agent_balances") == 10_000_000_000
     assert [state.wallet_address for state in await journal.load()] == [story.wallet]
+
+
+@pytest.mark.parametrize("document", ["{}", "[1, 2]"], ids=["empty", "list"])
+@pytest.mark.parametrize("what", ["position", "intent", "submission"])
+async def test_rows_that_cannot_be_read_keep_no_wallet_from_trading(
+    journal: PostgresJournal,
+    projector: Projector,
+    connection: Connection,
+    database_url: str,
+    what: str,
+    document: str,
+) -> None:
+    odd, story = Story(), Story()
+    await add_owners(connection, [odd, story])
+    await journal.append([odd.deposit(), *odd.buy(), odd.intend(token=MINT), story.deposit(), *story.buy()])
+    await projector.project_all()
+    change = {
+        "position": "UPDATE agent_positions SET state = $2 WHERE wallet_address = $1",
+        "intent": "UPDATE trade_intents SET intent = $2 WHERE wallet_address = $1",
+        "submission": "UPDATE trade_intents SET submission = $2 WHERE wallet_address = $1",
+    }
+    await connection.execute(change[what], odd.wallet, document)
+
+    states = {state.wallet_address: state for state in await journal.load()}
+
+    assert states == {odd.wallet: odd.state, story.wallet: story.state}
+    backlog = await projector.backlog()
+    assert (backlog.failures, backlog.failed) == (1, (odd.wallet,))
+    # It stays one, however often it is read, and the wallet goes on.
+    await journal.append([odd.deposit()])
+    assert {state.wallet_address: state for state in await journal.load()}[odd.wallet] == odd.state
+    assert (await projector.backlog()).failures == 1
+    report = await verify(database_url)
+    assert not report.is_clean
+    assert report.repairable == [odd.wallet]
+    (mended,) = await repair(database_url, report.repairable)
+    assert mended.problem is None
+    assert (await projector.backlog()).failed == ()
+    assert (await verify(database_url)).is_clean
+
+
+async def test_a_wallet_whose_entries_cannot_be_read_either_is_set_apart(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    odd, story = Story(), Story()
+    await add_owners(connection, [odd, story])
+    await journal.append([odd.deposit(), *odd.buy(), story.deposit()])
+    await projector.project_all()
+    await connection.execute(
+        "INSERT INTO journal (entry_id, wallet_address, agent_id, seq, at, kind, postings, body)"
+        " VALUES (gen_random_uuid(), $1, $2, 4, now(), 'settled', '[]', '{}')",
+        odd.wallet,
+        odd.agent_id,
+    )
+
+    assert [state.wallet_address for state in await journal.load()] == [story.wallet]
+
+    assert (await projector.backlog()).failed == (odd.wallet,)
 
 
 async def test_a_batch_that_breaks_sets_aside_what_broke_it_and_what_cannot_be_read(

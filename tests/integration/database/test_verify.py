@@ -7,14 +7,29 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
+from nexgent.domain.ledger.models import TradeFailed
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.repair import repair
 from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 from tests.builders import TOKEN
 from tests.integration.database.story import Story, add_owners
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+TAMPERS = [
+    ("UPDATE agent_balances SET balance_raw = balance_raw - 1 WHERE token_symbol = 'SOL'", SOL_MINT),
+    ("UPDATE agent_balances SET balance = '8.99' WHERE token_symbol = 'SOL'", SOL_MINT),
+    ("DELETE FROM agent_balances WHERE token_symbol = 'TKN'", TOKEN),
+    ("DELETE FROM agent_positions", "position"),
+    ("UPDATE agent_positions SET state = jsonb_set(state::jsonb, '{quantity_raw}', '1')", "position"),
+    ("UPDATE agent_positions SET state = '{}'", "position"),
+    ("UPDATE trade_intents SET status = 'failed' WHERE status = 'intended'", "intent"),
+    ("UPDATE trade_intents SET intent = '{}' WHERE status = 'intended'", "intent"),
+    ("UPDATE trade_intents SET id = gen_random_uuid() WHERE status = 'intended'", "intent"),
+]
 
 
 @pytest.fixture
@@ -40,17 +55,7 @@ async def test_clean_books_count_what_was_compared(story: Story, database_url: s
     )
 
 
-@pytest.mark.parametrize(
-    ("tamper", "subject"),
-    [
-        ("UPDATE agent_balances SET balance_raw = balance_raw - 1 WHERE token_symbol = 'SOL'", SOL_MINT),
-        ("UPDATE agent_balances SET balance = '8.99' WHERE token_symbol = 'SOL'", SOL_MINT),
-        ("DELETE FROM agent_balances WHERE token_symbol = 'TKN'", TOKEN),
-        ("DELETE FROM agent_positions", "position"),
-        ("UPDATE agent_positions SET state = jsonb_set(state::jsonb, '{quantity_raw}', '1')", "position"),
-        ("UPDATE trade_intents SET status = 'failed' WHERE status = 'intended'", "intent"),
-    ],
-)
+@pytest.mark.parametrize(("tamper", "subject"), TAMPERS)
 async def test_a_changed_table_is_found(
     story: Story, database_url: str, connection: Connection, tamper: str, subject: str
 ) -> None:
@@ -59,8 +64,53 @@ async def test_a_changed_table_is_found(
 
     report = await verify(database_url)
 
-    assert [d.wallet_address for d in report.differences] == [story.wallet]
+    assert {d.wallet_address for d in report.differences} == {story.wallet}
     assert report.differences[0].subject.startswith(subject)
+    assert report.repairable == [story.wallet]
+
+
+@pytest.mark.parametrize(("tamper", "subject"), TAMPERS)
+async def test_a_changed_table_is_written_anew(
+    story: Story,
+    journal: PostgresJournal,
+    database_url: str,
+    connection: Connection,
+    tamper: str,
+    subject: str,
+) -> None:
+    other = Story()
+    await add_owners(connection, [other])
+    await journal.append([other.deposit(), *other.buy()])
+    assert (await verify(database_url)).is_clean
+    await connection.execute(
+        f"{tamper} {'AND' if 'WHERE' in tamper else 'WHERE'} wallet_address = '{story.wallet}'"
+    )
+    mark = await connection.fetch("SELECT * FROM position_marks")
+    (wallet,) = (await verify(database_url)).repairable
+
+    (done,) = await repair(database_url, [wallet])
+
+    assert (done.wallet_address, done.entries, done.problem) == (story.wallet, 4, None)
+    assert (await verify(database_url)).is_clean, subject
+    assert await connection.fetch("SELECT * FROM position_marks") == mark
+
+
+async def test_what_the_journal_itself_contradicts_is_left_as_it_is(
+    story: Story, database_url: str, connection: Connection
+) -> None:
+    await verify(database_url)
+    await connection.execute("SET nexgent.allow_journal_changes = 'on'")
+    await connection.execute("UPDATE journal SET body = '{}' WHERE seq = 3")
+    await connection.execute("UPDATE agent_balances SET balance_raw = 7")
+
+    assert (await verify(database_url, everything=True)).repairable == []
+    (done,) = await repair(database_url, [story.wallet])
+
+    assert done.problem is not None
+    assert "cannot be read" in done.problem
+    assert {
+        row["balance_raw"] for row in await connection.fetch("SELECT balance_raw FROM agent_balances")
+    } == {7}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +131,7 @@ async def test_a_changed_journal_is_found(
     await connection.execute("SET nexgent.allow_journal_changes = 'on'")
     await connection.execute(tamper)
 
-    report = await verify(database_url)
+    report = await verify(database_url, everything=True)
 
     assert any(problem in difference.problem for difference in report.differences)
 
@@ -163,3 +213,102 @@ async def test_a_copy_that_an_emptied_balance_left_behind_is_found(
     (difference,) = (await verify(database_url, cached_balance=cached, pauses_seconds=())).differences
 
     assert (difference.subject, difference.journal, difference.redis) == (TOKEN, "0", "1500000")
+
+
+async def test_a_check_goes_on_where_the_last_one_found_nothing(
+    story: Story, journal: PostgresJournal, database_url: str, connection: Connection
+) -> None:
+    first = await verify(database_url)
+    again = await verify(database_url)
+    await journal.append([story.deposit(), *story.buy(token=TokenAddress("C" * 44))])
+    after = await verify(database_url)
+    whole = await verify(database_url, everything=True)
+
+    assert [(one.entries, one.entries_checked_before) for one in (first, again, after, whole)] == [
+        (4, 0),
+        (0, 4),
+        (3, 4),
+        (7, 0),
+    ]
+    assert all(one.is_clean for one in (first, again, after, whole))
+    assert [(one.positions, one.intents, one.balances) for one in (after, whole)] == [(2, 1, 3), (2, 1, 3)]
+    assert await connection.fetchval("SELECT seq FROM verified_wallets") == 7
+
+
+@pytest.mark.parametrize(("tamper", "subject"), TAMPERS)
+async def test_what_is_wrong_keeps_the_check_where_it_was(
+    story: Story,
+    journal: PostgresJournal,
+    projector: Projector,
+    database_url: str,
+    connection: Connection,
+    tamper: str,
+    subject: str,
+) -> None:
+    await verify(database_url)
+    await journal.append([story.deposit()])
+    await projector.project_all()
+    await connection.execute(tamper)
+
+    reports = [await verify(database_url) for _ in range(2)]
+
+    assert [(one.entries, one.entries_checked_before) for one in reports] == [(1, 4), (1, 4)]
+    assert not any(one.is_clean for one in reports), subject
+
+
+async def test_an_entry_that_was_changed_after_its_check_is_found_by_a_check_of_everything(
+    story: Story, database_url: str, connection: Connection
+) -> None:
+    """The books balance all the same: only that it is another entry than it was can tell."""
+    await verify(database_url)
+    await connection.execute("SET nexgent.allow_journal_changes = 'on'")
+    await connection.execute("UPDATE journal SET at = at + interval '1 microsecond' WHERE seq = 1")
+    assert (await verify(database_url)).is_clean
+
+    report = await verify(database_url, everything=True)
+
+    assert [(one.subject, one.problem.partition(" checked ")[0]) for one in report.differences] == [
+        ("entry 4", "entries up to this one are not those that were")
+    ]
+    assert (await verify(database_url, everything=True)).differences == report.differences
+
+
+async def test_where_the_last_checked_entry_is_another_one_nothing_is_taken_over(
+    story: Story, journal: PostgresJournal, database_url: str, connection: Connection
+) -> None:
+    await verify(database_url)
+    await connection.execute("SET nexgent.allow_journal_changes = 'on'")
+    await connection.execute("UPDATE journal SET entry_id = gen_random_uuid() WHERE seq = 4")
+
+    report = await verify(database_url)
+
+    assert (report.entries, report.entries_checked_before) == (4, 0)
+    assert [one.subject for one in report.differences] == ["entry 4"]
+
+
+async def test_a_wallet_that_came_to_another_agent_is_checked_from_the_start(
+    story: Story, journal: PostgresJournal, database_url: str, connection: Connection
+) -> None:
+    intent = next(iter(story.state.intents.values())).intent
+    failed = story.add(TradeFailed(intent.id, "NO_ROUTE", "No route"))
+    await journal.append([failed, story.reset()])
+    assert (await verify(database_url)).is_clean
+    await connection.execute("DELETE FROM agent_wallets")
+    heir = Story(wallet=story.wallet, seq=story.state.seq)
+    await add_owners(connection, [heir])
+    await journal.append([heir.deposit()])
+
+    report = await verify(database_url)
+
+    assert (report.is_clean, report.entries, report.entries_checked_before) == (True, heir.state.seq, 0)
+
+
+async def test_a_place_that_cannot_be_read_is_none(
+    story: Story, database_url: str, connection: Connection
+) -> None:
+    await verify(database_url)
+    await connection.execute("""UPDATE verified_wallets SET folded = '{"state": 1}'""")
+
+    report = await verify(database_url)
+
+    assert (report.is_clean, report.entries, report.entries_checked_before) == (True, 4, 0)

@@ -17,7 +17,8 @@ from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.shared.errors import UnavailableError
-from tests.conftest import migrate
+from tests.e2e.cluster import lay_out_empty_cluster
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.integration.cache.test_mirror import dump, mirroring
 from tests.integration.database.story import Story, add_owners
 from tests.integration.queue.test_worker import notifier, until_projected, working
@@ -53,8 +54,8 @@ async def _answers(redis: Redis) -> None:
 
 @pytest.mark.slow
 async def test_projection_resumes_by_itself_after_either_server_is_killed(data_dir: Path) -> None:
+    await lay_out_empty_cluster(data_dir, ADMIN_EMAIL, ADMIN_PASSWORD)
     async with EmbeddedServers(data_dir) as servers:
-        await asyncio.to_thread(migrate, servers.database_url, "upgrade", "head")
         story = Story()
         connection = await asyncpg.connect(servers.database_url)
         await add_owners(connection, [story])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from arq import func
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
@@ -235,6 +237,45 @@ async def test_two_workers_share_the_work_without_harm(
 
     assert first.projected + second.projected == 100
     assert await redis.zcard(QUEUE_NAME) <= 2
+
+
+async def test_a_job_whose_mark_another_worker_took_away_is_not_begun_again_by_the_one_that_has_it(
+    database_url: str, redis_url: str, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, passed_by, go_on = 0, asyncio.Event(), asyncio.Event()
+
+    async def long(_context: object) -> None:
+        nonlocal begun
+        begun += 1
+        await go_on.wait()
+
+    async def next_one(_context: object) -> None:
+        passed_by.set()
+
+    jobs: dict[str, Any] = {"long": long, "next_one": next_one}
+    functions = tuple(func(job, name=name) for name, job in jobs.items())
+    caplog.set_level(logging.INFO, "arq.worker")
+    queue = connect_queue(redis_url)
+    async with working(database_url, redis_url, functions=functions):
+        await queue.enqueue_job("long", _job_id="long")
+        await until(lambda: begun == 1)
+
+        # What a worker does that starts: the mark may be one of a worker that was killed.
+        assert await redis.delete(in_progress_key_prefix + "long") == 1
+        # Jobs are looked at in the order they came in, so the first one has been looked at again when this one runs.
+        await queue.enqueue_job("next_one")
+        await asyncio.wait_for(passed_by.wait(), PATIENCE_SECONDS)
+        assert begun == 1
+        go_on.set()
+
+        async def done() -> bool:
+            return not await redis.exists(job_key_prefix + "long")
+
+        await until(done)
+    await queue.aclose()
+    assert begun == 1
+    assert "KeyError" not in caplog.text
+    assert "failed" not in caplog.text
 
 
 async def test_jobs_travel_as_json(redis_url: str, redis: Redis) -> None:

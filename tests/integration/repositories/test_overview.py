@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.performance.models import EquityPoint
 from nexgent.infrastructure.database.stores.overview import PostgresOverview
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import WalletAddress
+from nexgent.shared.types import UserId, WalletAddress
 from tests.builders import a_snapshot
 from tests.integration.database.story import Story
 from tests.integration.repositories.conftest import Pool
@@ -26,6 +28,15 @@ async def renamed(pool: Pool, story: Story, wallet: str) -> None:
         "UPDATE agent_wallets SET wallet_address = $2 WHERE wallet_address = $1", story.wallet, wallet
     )
     story.wallet = WalletAddress(wallet)
+
+
+async def of_one_user(pool: Pool, *stories: Story) -> UserId:
+    """Give all agents to the user of the first one, before anything has happened."""
+    user_id: UserId = await pool.fetchval("SELECT user_id FROM agents WHERE id = $1", stories[0].agent_id)
+    await pool.execute(
+        "UPDATE agents SET user_id = $1 WHERE id = ANY ($2)", user_id, [story.agent_id for story in stories]
+    )
+    return user_id
 
 
 async def sold(pool: Pool, story: Story, at: datetime, profit: str) -> None:
@@ -46,31 +57,48 @@ async def test_periods_count_what_was_sold_in_them(pool: Pool) -> None:
     for number, story in enumerate((one, two, other)):
         await renamed(pool, story, f"sim_{number}")
     await renamed(pool, real, "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU")
+    user_id = await of_one_user(pool, one, two, real)
     await sold(pool, one, NOON, "0.5")
+    await sold(pool, one, NOON - 5 * HOUR, "-0.125")
     await sold(pool, two, NOON - 48 * HOUR, "-0.2")
     await sold(pool, other, NOON, "99")
     await sold(pool, real, NOON, "7")
-    mine = [one.agent_id, two.agent_id, real.agent_id]
-    starts = {"today": NOON - HOUR, "7d": NOON - 168 * HOUR, "never": NOON + HOUR, "all": None}
+    starts = {
+        "today": NOON - HOUR,
+        "morning": NOON - 5 * HOUR,
+        "since the day before": NOON - 13 * HOUR,
+        "from that moment": NOON - 48 * HOUR,
+        "later": NOON - 48 * HOUR + timedelta(microseconds=1),
+        "7d": NOON - 168 * HOUR,
+        "never": NOON + HOUR,
+        "all": None,
+    }
 
-    paper = await PostgresOverview(pool).totals_by_period(mine, PAPER, starts)
-    live = await PostgresOverview(pool).totals_by_period(mine, LIVE, starts)
+    paper = await PostgresOverview(pool).totals_by_period(user_id, PAPER, starts)
+    live = await PostgresOverview(pool).totals_by_period(user_id, LIVE, starts)
 
+    everything = (3, 1, Decimal("0.175"), Decimal("17.5"))
     assert [(p.period, p.count, p.wins, p.profit_loss_sol, p.profit_loss_usd) for p in paper] == [
         ("today", 1, 1, Decimal("0.5"), Decimal(50)),
-        ("7d", 2, 1, Decimal("0.3"), Decimal(30)),
+        ("morning", 2, 1, Decimal("0.375"), Decimal("37.5")),
+        ("since the day before", 2, 1, Decimal("0.375"), Decimal("37.5")),
+        ("from that moment", *everything),
+        ("later", 2, 1, Decimal("0.375"), Decimal("37.5")),
+        ("7d", *everything),
         ("never", 0, 0, Decimal(0), Decimal(0)),
-        ("all", 2, 1, Decimal("0.3"), Decimal(30)),
+        ("all", *everything),
     ]
     assert [p.since for p in paper] == list(starts.values())
-    assert [p.profit_loss_sol for p in live] == [7, 7, 0, 7]
-    assert [p.count for p in await PostgresOverview(pool).totals_by_period([], PAPER, starts)] == [0] * 4
+    assert [p.profit_loss_sol for p in live] == [7, 7, 7, 7, 7, 7, 0, 7]
+    nobody = await PostgresOverview(pool).totals_by_period(UserId(new_id()), PAPER, starts)
+    assert [p.count for p in nobody] == [0] * len(starts)
 
 
 async def test_a_curve_adds_up_wallets_and_bridges_gaps(pool: Pool) -> None:
     one, two, other = [await a_story(pool) for _ in range(3)]
     for number, story in enumerate((one, two, other)):
         await renamed(pool, story, f"sim_{number}")
+    mine = await of_one_user(pool, one, two)
     snapshots = [
         a_snapshot(story.agent_id, story.wallet, NOON + hour * HOUR, portfolio_balance_sol=Decimal(value))
         for story, hour, value in (
@@ -84,7 +112,6 @@ async def test_a_curve_adds_up_wallets_and_bridges_gaps(pool: Pool) -> None:
     ]
     await PostgresPerformance(pool).save(snapshots)
     queries = PostgresOverview(pool)
-    mine = [one.agent_id, two.agent_id]
 
     found = await queries.equity(mine, PAPER, NOON - HOUR, NOON + 3 * HOUR, HOUR)
 
@@ -99,3 +126,63 @@ async def test_a_curve_adds_up_wallets_and_bridges_gaps(pool: Pool) -> None:
     )
     assert await queries.first_snapshot(mine, PAPER) == NOON
     assert await queries.first_snapshot(mine, LIVE) is None
+
+
+# What a curve is: each wallet, at each step, with its newest snapshot of two days.
+_BY_WALLET = r"""
+SELECT step.time, sum(newest.portfolio_balance_sol) AS portfolio_balance_sol, count(*) AS wallets
+FROM generate_series($2::timestamptz, $3::timestamptz, interval '1 hour') AS step (time)
+CROSS JOIN (SELECT w.* FROM agent_wallets w JOIN agents ON agents.id = agent_id
+            WHERE user_id = $1 AND wallet_address LIKE 'sim\_%') w
+CROSS JOIN LATERAL (
+    SELECT portfolio_balance_sol FROM agent_balance_snapshots
+    WHERE wallet_address = w.wallet_address AND snapshot_timestamp <= step.time
+      AND snapshot_timestamp > step.time - interval '2 days'
+    ORDER BY snapshot_timestamp DESC LIMIT 1
+) newest
+GROUP BY step.time ORDER BY step.time
+"""
+
+
+async def test_a_curve_of_sums_is_that_of_the_wallets(pool: Pool) -> None:
+    """With wallets that begin later, miss hours, stop for good, are renamed and are removed."""
+    stories = [await a_story(pool) for _ in range(4)]
+    for number, story in enumerate(stories):
+        await renamed(pool, story, f"sim_{number}")
+    user_id = await of_one_user(pool, *stories)
+    choice = Random(7)
+    hours = 120
+    snapshots = [
+        a_snapshot(
+            story.agent_id,
+            story.wallet,
+            NOON + hour * HOUR,
+            portfolio_balance_sol=Decimal(choice.randrange(10**12)) / 10**9,
+        )
+        for number, story in enumerate(stories)
+        for hour in range(number * 20, hours)
+        # Most hours are complete; the third wallet misses some, and the last one stops.
+        if not (number == 2 and choice.random() < 0.1) and not (number == 3 and hour > 70)
+    ]
+    await PostgresPerformance(pool).save(snapshots)
+    # Valued anew, as by a second run.
+    await PostgresPerformance(pool).save(
+        [replace(one, portfolio_balance_sol=one.portfolio_balance_sol + 1) for one in snapshots[::7]]
+    )
+
+    async def is_the_same() -> bool:
+        start, end = NOON - 3 * HOUR, NOON + (hours + 60) * HOUR
+        found = await PostgresOverview(pool).equity(user_id, PAPER, start, end, HOUR)
+        return found == [EquityPoint(**row) for row in await pool.fetch(_BY_WALLET, user_id, start, end)]
+
+    assert await is_the_same()
+    await renamed(pool, stories[1], "sim_other")
+    assert await is_the_same()
+    await pool.execute("DELETE FROM agent_wallets WHERE wallet_address = $1", stories[3].wallet)
+    assert await is_the_same()
+    await pool.execute("DELETE FROM agent_balance_snapshots WHERE snapshot_timestamp < $1", NOON + 30 * HOUR)
+    assert await is_the_same()
+    assert await PostgresOverview(pool).first_snapshot(user_id, PAPER) == NOON + 30 * HOUR
+    await pool.execute("DELETE FROM agent_balance_snapshots")
+    assert await PostgresOverview(pool).first_snapshot(user_id, PAPER) is None
+    assert await pool.fetchval("SELECT count(*) FROM snapshot_hours") == 0

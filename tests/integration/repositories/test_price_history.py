@@ -333,15 +333,15 @@ async def test_sources_come_together_and_are_forgotten(pool: Pool, records: Post
     dex, jup = PriceSource("dexscreener"), PriceSource("jupiter")
     queries, lasting = PostgresPriceHistory(pool), NOON + timedelta(minutes=3)
     words = {(A, dex, MINUTE): Decimal("1.5"), (A, jup, MINUTE): Decimal(1), (B, dex, MINUTE): Decimal(9)}
-    doubt = {(A, dex, NOON): (RefusalReason.UNCONFIRMED, NOON + timedelta(minutes=1))}
+    doubt = {(A, dex, NOON): (RefusalReason.UNCONFIRMED, NOON + timedelta(minutes=1), False)}
     for again in (
         SourcesRecorded(words, doubt),
         SourcesRecorded(
             {(A, dex, MINUTE): Decimal(2), (A, dex, MINUTE + 120): Decimal(3)},
-            {(A, dex, NOON): (RefusalReason.CONTRADICTED, lasting)},
+            {(A, dex, NOON): (RefusalReason.CONTRADICTED, lasting, True)},
         ),
         SourcesRecorded({}, doubt),
-        SourcesRecorded({}, {(A, jup, lasting): (RefusalReason.FROZEN, lasting)}),
+        SourcesRecorded({}, {(A, jup, lasting): (RefusalReason.FROZEN, lasting, False)}),
     ):
         await records.add_sources(again)
 
@@ -354,7 +354,7 @@ async def test_sources_come_together_and_are_forgotten(pool: Pool, records: Post
     [newest] = await queries.sources(A, Resolution.MINUTE, NOON, NOON + DAY, 1)
     assert list(newest.points) == [SourcePoint(NOON + timedelta(minutes=2), "3")]
     refusals = [
-        RefusalRow("dexscreener", RefusalReason.CONTRADICTED, NOON, lasting),
+        RefusalRow("dexscreener", RefusalReason.CONTRADICTED, NOON, lasting, is_over=True),
         RefusalRow("jupiter", RefusalReason.FROZEN, lasting, lasting),
     ]
     assert await queries.refusals(A, NOON, NOON + DAY, 100) == refusals

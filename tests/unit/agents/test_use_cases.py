@@ -21,6 +21,7 @@ from nexgent.shared.types import TokenAddress
 from tests.builders import USER, an_agent
 from tests.fakes.api import FakeAgents, FakeProjections
 from tests.fakes.engine import FakeEngine
+from tests.passes import recovered
 from tests.patience import PATIENCE_SECONDS
 
 OTHER = TokenAddress("8xQv4nYw1wJ9zK2mT7rB5cD3eF6gH1jL9pN4sV2uWyZa")
@@ -169,7 +170,7 @@ async def test_buying_and_deleting_at_any_instant_leaves_no_ghost() -> None:
         assert len(engine.book) == 0, steps
         assert engine.ledger.states() == []
         assert engine.journal.replay(agent.wallets[0].address).positions == {}
-        await engine.recovery.run_once()
+        await recovered(engine.recovery)
 
 
 async def test_a_purchase_is_decided_on_the_agent_as_it_is_at_that_instant() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar
@@ -10,13 +11,16 @@ import httpx
 import pytest
 
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.bookkeeping.ports import OwnedBalance
+from nexgent.domain.ledger.state import Balance
 from nexgent.domain.signals.models import DecisionOutcome, Gate
 from nexgent.domain.transactions.queries import TransactionRow
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import SignalId, TransactionId, UserId
+from nexgent.shared.types import SignalId, TokenAddress, TransactionId, UserId
 from tests.builders import TOKEN, a_closed_trade_row, a_decision
 from tests.fakes.api import FakeApi
+from tests.fakes.bookkeeping import FakeEmptyBalances
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, 789_000, UTC)
 
@@ -227,6 +231,52 @@ class TestBalances:
         assert listed[0]["priceSol"] == 1
         one = (await client.get(f"/api/v1/agent-balances/{listed[0]['id']}")).json()
         assert one == {key: value for key, value in listed[0].items() if key != "priceSol"}
+
+    async def test_what_is_held_asks_no_table(
+        self, client: httpx.AsyncClient, agent: Agent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def asked(*_: object) -> list[OwnedBalance]:
+            raise AssertionError("what is held is in memory")
+
+        monkeypatch.setattr(FakeEmptyBalances, "of_wallets", asked)
+
+        listed = (await client.get(f"/api/v1/agent-balances?agentId={agent.id}&held=true")).json()
+
+        assert [row["tokenSymbol"] for row in listed] == ["SOL"]
+
+    async def test_a_list_of_all_that_was_ever_traded_gives_others_their_turn(
+        self, api: FakeApi, client: httpx.AsyncClient, agent: Agent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wallet, rows = agent.wallets[0].address, 0
+
+        async def traded(*_: object) -> list[OwnedBalance]:
+            return [
+                OwnedBalance(agent.id, wallet, Balance(TokenAddress(f"{number:044d}"), "T", 6, 0, NOW))
+                for number in range(rows)
+            ]
+
+        monkeypatch.setattr(FakeEmptyBalances, "of_wallets", traded)
+        turns = 0
+
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        async def turns_for() -> int:
+            before = turns
+            listed = (await client.get(f"/api/v1/agent-balances?agentId={agent.id}")).json()
+            assert len(listed) == rows + 1
+            return turns - before
+
+        other = asyncio.create_task(take_turns())
+        short = await turns_for()
+        rows = 3_000
+        long = await turns_for()
+        other.cancel()
+
+        assert long >= short + 25
 
     async def test_foreign_and_unknown_look_alike(
         self, api: FakeApi, client: httpx.AsyncClient, foreign: Agent

@@ -134,6 +134,13 @@ async def test_data_sources(client: httpx.AsyncClient) -> None:
     assert len(body) == 6
 
 
+async def test_where_figures_are_shown_is_told_to_who_is_logged_in() -> None:
+    values = ApiValues(jupiter_configured=True, grafana_url="https://grafana.example/d/1")
+    async with FakeApi(values=values).client() as client:
+        body = (await client.get("/api/v1/data-sources/status")).json()
+    assert body["grafanaUrl"] == "https://grafana.example/d/1"
+
+
 class TestDocumentation:
     async def test_every_endpoint_is_described(self, anonymous: httpx.AsyncClient) -> None:
         document = (await anonymous.get("/openapi.json")).json()

@@ -129,6 +129,7 @@ async def test_a_chart_has_what_the_sources_said_for_who_asks(
     api.prices.refused = [
         RefusalRow("jupiter", RefusalReason.FROZEN, NOON, NOON + timedelta(seconds=7)),
         RefusalRow("dexscreener", RefusalReason.CONTRADICTED, now - timedelta(minutes=1), now),
+        RefusalRow("jupiter", RefusalReason.STALE, now - timedelta(minutes=1), now, is_over=True),
     ]
 
     assert (await ask(client)).json()["sources"] == (await ask(client, sources="no")).json()["refusals"] == []
@@ -137,7 +138,7 @@ async def test_a_chart_has_what_the_sources_said_for_who_asks(
     assert body["sources"] == [
         {"source": "jupiter", "points": [{"time": "2026-01-01T12:00:00.000Z", "price": "0.000000001"}]}
     ]
-    frozen, lasting = body["refusals"]
+    frozen, lasting, over = body["refusals"]
     assert frozen == {
         "source": "jupiter",
         "reason": "frozen",
@@ -146,6 +147,7 @@ async def test_a_chart_has_what_the_sources_said_for_who_asks(
         "until": "2026-01-01T12:00:07.000Z",
     }
     assert (lasting["reason"], lasting["inDoubt"], lasting["until"]) == ("contradicted", True, None)
+    assert over["until"] is not None, "what has ended is not said to go on"
 
 
 @pytest.mark.parametrize(("resolution", "seconds"), [("1s", 1), ("1m", 60), ("1h", 3600), ("", 60)])

@@ -188,12 +188,12 @@ async def test_an_api_key_of_the_owner_will_do(
         an_api_key(Scope.SIGNALS),
     ):
         api.keys.by_hash[key_hash(KEY)] = key
-        api.services.authenticator._known_keys.clear()
+        api.services.users.authenticator._known_keys.clear()
         statuses.append((await anonymous.post(webhook["path"], json=body, headers=headers)).status_code)
 
     assert statuses == [403, 403, 201]
     api.keys.by_hash.clear()
-    api.services.authenticator._known_keys.clear()
+    api.services.users.authenticator._known_keys.clear()
     api.signals.rows.clear()
     session = client.headers["authorization"].removeprefix("Bearer ")
     for text in (KEY, "hello", session):

@@ -17,7 +17,12 @@ async def test_budgets_and_warnings(api: FakeApi, client: httpx.AsyncClient) -> 
     )
     api.warnings.append(
         RecentWarning(
-            event="feed.failed", level="warning", count=3, first_at=T0, last_at=T0, fields={"source": "x"}
+            event="prices.source_frozen",
+            level="warning",
+            count=3,
+            first_at=T0,
+            last_at=T0,
+            fields={"source": "x"},
         )
     )
 
@@ -34,7 +39,13 @@ async def test_budgets_and_warnings(api: FakeApi, client: httpx.AsyncClient) -> 
         }
     ]
     [warning] = body["warnings"]
-    assert (warning["event"], warning["count"], warning["fields"]) == ("feed.failed", 3, {"source": "x"})
+    assert (warning["event"], warning["count"], warning["fields"]) == (
+        "prices.source_frozen",
+        3,
+        {"source": "x"},
+    )
+    assert warning["what"].startswith("A source of prices stands still")
+    assert "reachable" in warning["advice"]
 
 
 async def test_health_names_the_version() -> None:

@@ -56,6 +56,32 @@ async def test_a_purchase(api: FakeApi, client: httpx.AsyncClient, agent: Agent)
     assert (held.token_symbol, held.signal_id) == ("EXM", None)
 
 
+async def test_a_preview_of_a_purchase(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
+    response = await client.post("/api/v1/trades/preview", json=an_order(agent))
+
+    assert response.status_code == 200, response.text
+    assert response.json() == {
+        "walletAddress": agent.wallets[0].address,
+        "sizeSol": 1,
+        "amount": 1000,
+        "priceSol": 0.001,
+        "priceImpactPercent": 0.1,
+        "maxPriceImpactPercent": 5,
+        "protocolFeeSol": 0.001,
+        "networkFeeSol": 0.000105,
+        "rentSol": 0,
+        "totalSol": 1.000105,
+        "balanceAfterSol": 8.999895,
+        "stopLossPercentage": -32,
+        "stopPriceSol": 0.00068,
+    }
+    assert api.engine.balance_raw(agent) == 10 * 10**9
+    refused = await client.post("/api/v1/trades/preview", json=an_order(agent, positionSize=3))
+    bought = await client.post(PATH, json=an_order(agent, positionSize=3))
+    assert refused.status_code == bought.status_code
+    assert refused.json() == bought.json()
+
+
 async def test_size_wallet_and_symbol_may_be_left_out_or_null(
     api: FakeApi, client: httpx.AsyncClient, agent: Agent
 ) -> None:
@@ -228,3 +254,51 @@ async def test_the_other_address_of_closing(
     gone = await client.post(path, json={})
     assert gone.status_code == 404
     assert "not found" in gone.json()["error"]
+
+
+async def test_a_preview_of_a_sale(api: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
+    await client.post(PATH, json=an_order(agent))
+    held = api.engine.held(agent).position
+    path = f"/api/v1/agents/{agent.id}/positions/{held.id}"
+
+    whole = await client.post(f"{path}/preview-sale")
+    part = await client.post(f"{path}/preview-sale", json={"percent": 25})
+
+    assert (whole.status_code, part.status_code) == (200, 200), whole.text
+    age_ms = part.json().pop("ageMs")
+    assert age_ms >= 0
+    assert part.json() == {
+        "amount": 250,
+        "remainingAmount": 750,
+        "receivedSol": 0.249645,
+        "priceSol": 0.001,
+        "priceImpactPercent": 0.1,
+        "protocolFeeSol": 0.00025,
+        "networkFeeSol": 0.000105,
+        "rentSol": 0,
+        "costSol": 0.25002625,
+        "profitLossSol": -0.00038125,
+        "profitLossPercent": pytest.approx(-0.152484),
+        "source": "jupiter",
+        "ageMs": age_ms,
+    }
+    assert (whole.json()["amount"], whole.json()["remainingAmount"]) == (1000, 0)
+    assert api.engine.held(agent).position == held
+
+
+@pytest.mark.parametrize("percent", [0, -1, "100.000000001", "half", None])
+async def test_a_preview_of_more_than_there_is(
+    client: httpx.AsyncClient, agent: Agent, percent: object
+) -> None:
+    path = f"/api/v1/agents/{agent.id}/positions/{uuid4()}/preview-sale"
+    refused = await client.post(path, json={"percent": percent})
+    assert refused.status_code == 400
+    assert "percent" in refused.text
+
+
+async def test_a_hair_below_everything_is_no_part(client: httpx.AsyncClient, agent: Agent) -> None:
+    """It is stored with 18 places, which rounds it to everything."""
+    path = f"/api/v1/agents/{agent.id}/positions/{uuid4()}/sell-part"
+    refused = await client.post(path, json={"percent": "99.9999999999999999999"})
+    assert refused.status_code == 400
+    assert "must be less than 100" in refused.text

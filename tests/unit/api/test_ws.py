@@ -27,9 +27,9 @@ async def test_a_session_gets_a_ticket_that_is_good_once(api: FakeApi, client: h
     # Times in answers are of milliseconds, and may have been rounded.
     assert before - timedelta(seconds=1) <= made <= after + timedelta(seconds=1)
     assert body["ticket"] not in str(api.tickets.held)
-    assert (await api.services.socket_tickets.redeem(body["ticket"])).user_id == USER
+    assert (await api.services.users.socket_tickets.redeem(body["ticket"])).user_id == USER
     with pytest.raises(NotAuthenticatedError):
-        await api.services.socket_tickets.redeem(body["ticket"])
+        await api.services.users.socket_tickets.redeem(body["ticket"])
 
 
 async def test_tickets_differ_and_end_with_the_session(api: FakeApi) -> None:

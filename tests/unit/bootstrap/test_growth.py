@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from nexgent.api.v1.positions.views import PositionFragments
+from nexgent.bootstrap import observers
 from nexgent.bootstrap.observers import EngineObserver
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.events import AgentSaved
@@ -171,7 +174,9 @@ def test_the_measure_finds_what_grows() -> None:
     assert sizes([protections])["ProtectionState._incomplete"] == before["ProtectionState._incomplete"] + 30
 
 
-async def test_nothing_grows_with_what_was_traded() -> None:
+async def test_nothing_grows_with_what_was_traded(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A tenth of a second after a position is many trades later here.
+    monkeypatch.setattr(observers, "LINE_DELAY_SECONDS", 0.0)
     trading = await Trading().start()
     highest: list[dict[str, int]] = [{}, {}]
     for number in range(TRADES):

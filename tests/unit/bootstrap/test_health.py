@@ -83,6 +83,34 @@ async def test_a_loop_that_keeps_failing_is_what_health_says() -> None:
     assert health.late() == "recovery has failed 3 times in a row (TypeError)"
 
 
+@pytest.mark.parametrize(
+    ("active", "in_time", "role"),
+    [(True, True, "engine"), (True, False, "unknown"), (False, False, "replica")],
+)
+async def test_an_engine_whose_lease_has_ended_unheard_does_not_say_that_it_is_one(
+    active: bool, in_time: bool, role: str
+) -> None:
+    lease: Any = SimpleNamespace(status=LeaseStatus(active, "here:1", 1, 2.0), in_time=in_time)
+    state: Any = Settled()
+    state.active = active
+    nothing: Any = None
+    health = EngineHealth(
+        role=state,
+        lease=lease,
+        recovery=SimpleNamespace(unresolved={}),  # type: ignore[arg-type]
+        poller=nothing,
+        reconciliation=nothing,
+        problem=lambda: None,
+        stopping=lambda: False,
+    )
+
+    said = health.engine()
+
+    assert said.role == role
+    assert (said.reason is not None) is (role == "unknown")
+    assert said.holder == "here:1"
+
+
 async def test_a_replica_says_that_it_waits_for_an_engine_of_an_older_version() -> None:
     said = an_engine([], older_engine=True).late()
 

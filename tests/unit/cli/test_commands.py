@@ -20,6 +20,7 @@ import pytest
 from nexgent.cli.explain import outcome_lines
 from nexgent.cli.main import COMMANDS, run
 from nexgent.cli.watch_view import short_price
+from tests.forks import completed
 from tests.patience import PATIENCE_SECONDS
 
 TOKEN = "9VqQUZKGxFwwPzSfyZLqzP1YhTttPW1H87ruZKgFgYGH"
@@ -120,15 +121,7 @@ def nexgent(
         "ADMIN_PASSWORD": "right",
         **(env or {}),
     }
-    return subprocess.run(
-        [sys.executable, "-m", "nexgent", *arguments],
-        cwd=folder,
-        env=settings,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return completed(["nexgent", *arguments], env=settings, cwd=folder)
 
 
 def test_help_loads_nothing_but_the_standard_library() -> None:

@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from nexgent.config.exposure import exposure_problems, exposure_warnings, is_nearby
+from nexgent.config.sections import MarketSettings
 from nexgent.config.settings import Settings, is_private_to_the_service
 from nexgent.domain.users.strength import estimated_bits
 
@@ -63,6 +64,12 @@ def test_production_refuses_it_and_says_which(name: str, value: str) -> None:
 )
 def test_production_takes_what_is_safe(name: str, value: str) -> None:
     assert list(exposure_problems(Settings.from_values({**STRONG, name: value}))) == []
+
+
+@pytest.mark.parametrize("name", [one for one in MarketSettings.variables() if one.endswith("_URL")])
+def test_no_address_of_the_market_is_forgotten(name: str) -> None:
+    settings = Settings.from_values({**STRONG, name: "http://upstream.example.com"})
+    assert [problem.partition(":")[0] for problem in exposure_problems(settings)] == [name]
 
 
 def test_plain_http_can_be_allowed() -> None:

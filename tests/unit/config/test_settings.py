@@ -40,6 +40,16 @@ def test_the_lease_leaves_room_for_rounds_of_the_price_loop(given: dict[str, str
     assert Settings.from_values(given).engine_lease_seconds == seconds
 
 
+def test_the_link_to_grafana_is_shown_to_everybody_so_no_login_is_in_it() -> None:
+    given = Settings.from_values({"GRAFANA_URL": " https://grafana.example/d/nexgent?kiosk "})
+
+    assert given.server.grafana_url == "https://grafana.example/d/nexgent?kiosk"
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_values({"GRAFANA_URL": "https://me:secret@grafana.example"})
+    assert "without a login" in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
 def test_an_empty_text_means_not_set() -> None:
     settings = Settings.from_values({"DATABASE_URL": "", "PORT": " ", "CORS_ORIGIN": "", "WALLET_1": ""})
 
@@ -57,6 +67,8 @@ def test_an_empty_text_means_not_set() -> None:
         ("REDISPORT", "0", "a whole number from 1 to 65535"),
         ("REDIS_KEY_PREFIX", "a b", "without spaces"),
         ("JUPITER_BASE_URL", "api.jup.ag", "http:// or https://"),
+        ("GRAFANA_URL", "javascript:alert(1)", "http:// or https://"),
+        ("GRAFANA_URL", "grafana:3000", "http:// or https://"),
         ("PYTH_HERMES_URL", "http://host:port", "http:// or https://"),
         ("PRICE_POLL_SECONDS", "nan", "0.05 to 60"),
         ("PRICE_MAX_JUMP_FACTOR", "Infinity", "above 1"),

@@ -28,7 +28,7 @@ async def test_it_is_read_as_it_was_written_and_updates_the_position() -> None:
     assert not isinstance(before.body, ExitAsked)
     assert isinstance(entry.body, ExitAsked)
     columns = encode_entry(entry)
-    row = {name: getattr(columns, name) for name in columns.__slots__}
+    row = columns._asdict()
     assert decode_entry(row) == entry
     assert (columns.intent_id, columns.position_id) == (None, position.id)
     pending = entry.body.position.pending_exit

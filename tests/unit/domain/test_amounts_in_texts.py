@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import nexgent
+from nexgent.shared.money import from_raw, sol
 
 DOMAIN = Path(nexgent.__file__).parent / "domain"
 """Where the reasons of decisions and refusals are written."""
@@ -56,3 +57,7 @@ def test_amounts_in_texts_go_through_the_one_formatter() -> None:
     ]
 
     assert wrong == []
+
+
+def test_nothing_is_nought_and_not_nought_to_the_minus_ninth() -> None:
+    assert (str(sol(0)), str(from_raw(0, 6)), str(from_raw(0, 0))) == ("0", "0", "0")

@@ -7,7 +7,14 @@ import asyncio
 import pytest
 
 from nexgent.shared.errors import InvalidInputError
-from nexgent.shared.loops import FORGOTTEN_AFTER_SECONDS, LoopWatch, TaskSet, keep_running, run_every
+from nexgent.shared.loops import (
+    FORGOTTEN_AFTER_SECONDS,
+    LoopWatch,
+    TaskSet,
+    cancel_all,
+    keep_running,
+    run_every,
+)
 from tests.fakes.clock import FakeClock
 
 
@@ -103,3 +110,49 @@ def test_what_tells_of_failures_only_is_forgotten_after_a_while() -> None:
     assert watch.problem() is None
     watch.failed("an exit", "EXECUTION_FAILED")
     assert watch.problem() is None
+
+
+async def test_who_loses_a_cancellation_is_cancelled_again() -> None:
+    lost = 0
+
+    async def deaf() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+                if lost == 3:
+                    raise
+
+    async def broken() -> None:
+        raise InvalidInputError("it had failed before")
+
+    tasks = [asyncio.ensure_future(deaf()), asyncio.ensure_future(broken())]
+    await asyncio.sleep(0)
+
+    await cancel_all(tasks, again_seconds=0.001)
+
+    assert lost == 3
+    assert all(task.done() for task in tasks)
+
+
+async def test_who_cannot_wait_for_ever_leaves_what_does_not_end() -> None:
+    ended, asked = asyncio.Event(), 0
+
+    async def deaf() -> None:
+        nonlocal asked
+        while not ended.is_set():
+            try:
+                await ended.wait()
+            except asyncio.CancelledError:
+                asked += 1
+
+    task = asyncio.ensure_future(deaf())
+    await asyncio.sleep(0)
+
+    await cancel_all([task], again_seconds=10, longest_seconds=0.001)
+
+    assert (task.done(), asked) == (False, 1)
+    ended.set()
+    await task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -10,8 +11,16 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.positions.views import enriched_position_view, iso_time, open_position_view
+from nexgent.domain.positions import views
+from nexgent.domain.positions.views import (
+    REMEMBERED_DOCUMENTS,
+    enriched_position_view,
+    iso_time,
+    open_position_json,
+    open_position_view,
+)
 from nexgent.shared.ids import new_id
+from nexgent.shared.json_text import encode_json
 from nexgent.shared.types import TransactionId
 from tests.builders import a_position, a_trail
 
@@ -49,6 +58,27 @@ def test_an_open_position_has_the_keys_of_the_contract_in_order() -> None:
     assert view["updatedAt"] == view["lastStopLossUpdate"] == "2026-01-01T12:00:01.007Z"
 
 
+def test_what_is_shown_is_made_once_for_a_position_and_its_trail() -> None:
+    position = a_position()
+    later = replace(position, version=2)
+    raised = replace(position.base_trail, peak_price_sol=Decimal(2))
+
+    shown = open_position_json(position, position.base_trail)
+
+    assert shown == encode_json(open_position_view(position, position.base_trail))
+    assert open_position_json(position, position.base_trail) is shown
+    assert open_position_json(later, position.base_trail) is not shown
+    assert open_position_json(position, raised) == encode_json(open_position_view(position, raised)) != shown
+
+
+def test_only_what_was_shown_last_is_remembered() -> None:
+    for _ in range(REMEMBERED_DOCUMENTS + 3):
+        position = a_position()
+        open_position_json(position, position.base_trail)
+
+    assert len(views._documents) == REMEMBERED_DOCUMENTS
+
+
 def test_a_partly_sold_position_says_what_remains() -> None:
     ids = (TransactionId(new_id()), TransactionId(new_id()))
     position = a_position(
@@ -65,7 +95,7 @@ def test_a_partly_sold_position_says_what_remains() -> None:
     assert view["remainingAmount"] == Decimal(250)
     assert view["moonBagAmount"] == Decimal(100)
     assert view["realizedProfitSol"] == Decimal("-5E-9")
-    assert view["takeProfitTransactionIds"] == [str(one) for one in ids]
+    assert view["takeProfitTransactionIds"] == ids
 
 
 def test_an_enriched_position_compares_what_is_held_with_what_it_cost() -> None:

@@ -52,7 +52,7 @@ async def test_the_last_word_of_a_minute_and_the_newest_end_are_written() -> Non
     assert store.written == [
         SourcesRecorded(
             {(A, DEX, START): Decimal(2), (A, DEX, START + 60): Decimal(3)},
-            {(A, DEX, NOON): (RefusalReason.CONTRADICTED, NOON + timedelta(seconds=59))},
+            {(A, DEX, NOON): (RefusalReason.CONTRADICTED, NOON + timedelta(seconds=59), False)},
         )
     ]
 

@@ -87,8 +87,17 @@ async def test_a_contradicted_source_is_told_at_once_while_it_lasts_and_when_it_
     lasting = await market.poll(seconds=20, dexscreener="50", jupiter="101")
     assert [one.since for one in lasting] == [began, began], "told again every ten seconds"
     [over] = await market.poll(dexscreener="100", jupiter="101")
-    assert (over.since, over.until) == (began, market.clock.now())
+    assert (over.since, over.until, over.is_over) == (began, market.clock.now(), True)
+    assert not any(one.is_over for one in (*first, *lasting))
     assert await market.poll(seconds=30, dexscreener="100", jupiter="101") == []
+
+
+async def test_who_is_not_believed_again_a_moment_later_is_told_at_once(market: Market) -> None:
+    await market.poll(seconds=3, dexscreener="50", jupiter="101")
+    [over] = await market.poll(dexscreener="100", jupiter="102")
+    [again] = await market.poll(dexscreener="50", jupiter="101")
+    assert (over.is_over, again.is_over) == (True, False)
+    assert again.since == over.since
 
 
 async def test_the_first_of_two_that_follow_the_market_is_no_refusal(market: Market) -> None:

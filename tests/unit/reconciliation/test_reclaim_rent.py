@@ -26,6 +26,7 @@ from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
 from tests.builders import TOKEN, USER
 from tests.fakes.reconciliation import WALLET, ReconciliationWorld
+from tests.passes import recovered
 
 SOL = 10**9
 DEPOSIT = 2_039_280
@@ -131,7 +132,7 @@ async def test_what_is_not_known_in_time_is_ended_later_and_once(world: Reconcil
         await world.rent.reclaim(WALLET, USER)
     assert world.engine.ledger.head(WALLET).intents
     # Recovery of trades leaves it alone, and a purchase would not count it as a position that is being opened.
-    await world.engine.recovery.run_once()
+    await recovered(world.engine.recovery)
     assert world.engine.ledger.head(WALLET).opening_count == 0
 
     after_restart = world.parts().rent_transactions

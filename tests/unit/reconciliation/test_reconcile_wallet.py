@@ -265,7 +265,7 @@ async def test_an_exit_on_what_is_gone_stops_asking(world: ReconciliationWorld) 
     await world.engine.settle()
     assert len(world.engine.exits) == 1
 
-    for _ in range(20):
+    for _ in range(200):
         world.engine.clock.advance(30)
         await world.loop.tick()
         await world.engine.settle(50)

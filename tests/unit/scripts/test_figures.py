@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Figure, keep, of_runs, read
+from benchmarks.figures import FLOOR, LEAST, WAY, Figure, keep, of_runs, read
 from benchmarks.table import Row
-from scripts.figures import DOCUMENT, LINES, ROOT, main, table, with_table
+from scripts.figures import DOCUMENTS, LINES, ROOT, STAGES, STEPS, budget, main, table, way, with_tables
 
 PLACE = "before\n<!-- figures: made by `make figures` -->\n\nold\n\n<!-- end of figures -->\nafter\n"
 
@@ -75,14 +75,39 @@ def test_a_line_whose_figures_are_missing_is_left_out_and_the_newest_of_a_kind_c
 
 
 def test_only_the_table_of_a_document_is_written() -> None:
-    made = with_table(PLACE, ["| new |"])
+    made = with_tables(PLACE, [["| new |"]])
 
     assert made == PLACE.replace("old", "| new |")
-    assert with_table(made, ["| new |"]) == made
-    with pytest.raises(ValueError, match="0 places"):
-        with_table("nothing", [])
+    assert with_tables(made, [["| new |"]]) == made
+    assert with_tables(PLACE + PLACE, [["1"], ["2"]]) == PLACE.replace("old", "1") + PLACE.replace("old", "2")
+    for document, tables in (("nothing", [["1"]]), (PLACE, []), (PLACE, [["1"], ["2"]])):
+        with pytest.raises(ValueError, match="places for"):
+            with_tables(document, tables)
 
 
-def test_the_document_says_what_the_file_does() -> None:
+def test_the_budget_has_a_line_for_each_stage_that_was_measured_with_its_floor() -> None:
+    name = f"CPU of a trade: {STAGES[1].name}"
+    lines = budget([*figures_of(20, 22, 18, name=name), *figures_of(1, name=f"{name}, floor")])
+
+    assert lines[2].startswith(f"| {STAGES[1].label} | 20 µs | 18–22 | 1.0 µs |")
+    assert lines[3] == ""
+    assert "| 20 µs | 18–22 | – |" in budget(figures_of(20, 22, 18, name=name))[2]
+
+
+def test_the_way_of_a_signal_has_a_line_for_each_step_with_its_least_and_its_median() -> None:
+    name = f"{WAY}{STEPS[4].name}"
+    figures = [
+        figure
+        for end, value in (("", 0.8), (LEAST, 0.371), (FLOOR, 0.5), (FLOOR + LEAST, 0.275))
+        for figure in figures_of(value, name=name + end)
+    ]
+
+    assert way(figures)[2:4] == [
+        f"| {STEPS[4].label} | 0.37 ms (0.80 ms) | 0.28 ms (0.50 ms) | {STEPS[4].floor} |",
+        "",
+    ]
+
+
+def test_the_documents_say_what_the_file_does() -> None:
     assert main(["--check"]) == 0
-    assert "<!-- figures" in (ROOT / DOCUMENT).read_text()
+    assert all("<!-- figures" in (ROOT / document).read_text() for document in DOCUMENTS)

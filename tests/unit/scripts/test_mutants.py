@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 from scripts.mutants import mistakes
-from scripts.mutants.mistakes import ROOT, Area, Function, generate, mutated, read_table, run_by_module
+from scripts.mutants.mistakes import (
+    ROOT,
+    Area,
+    Function,
+    generate,
+    is_code,
+    mutated,
+    read_table,
+    run_by_module,
+    thought_of,
+)
 from scripts.mutants.runner import _Forks
 from tests.patience import PATIENCE_SECONDS
 
@@ -31,9 +41,10 @@ def test_every_named_mistake_can_be_made_and_has_its_tests() -> None:
 
 def test_every_accepted_mistake_can_still_be_made() -> None:
     table = read_table()
-    names = {mutant.name for area in table.areas for mutant in generate(area)}
+    mutants = {mutant.name: mutant for area in table.areas for mutant in thought_of(area)}
 
-    assert [name for name in table.accepted if name not in names] == []
+    # Whether all the thousands of others are code takes long to find out, and matters when they are made.
+    assert [name for name in table.accepted if name not in mutants or not is_code(mutants[name])] == []
     assert all(table.accepted.values())
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from nexgent.domain.agents.config import TradingConfig
-from nexgent.domain.ledger.models import TradeFailed, TradeIntended, TradeSettled
+from nexgent.domain.ledger.models import Entry, Submission, TradeFailed, TradeIntended, TradeSettled
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PositionTrail
 from nexgent.domain.trading.book.position_book import PositionBook
 from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.domain.trading.models import Quote, SwapOutcome
 from nexgent.domain.trading.orders.purchases import SHARE
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
@@ -23,6 +26,7 @@ from tests.builders import TOKEN, a_config, an_agent, an_observation
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeTrails
+from tests.passes import recovered
 from tests.patience import until
 
 
@@ -135,6 +139,25 @@ async def test_a_stop_loss_sells_and_books_the_loss() -> None:
     assert isinstance(engine.events[-2], PositionClosed)
 
 
+async def test_a_trail_that_no_price_has_moved_is_in_the_journal_and_not_stored_again() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    careful = await engine.add_agent(an_agent(a_config({"stopLoss": {"defaultPercentage": -5}})))
+
+    await engine.buy([agent], size_sol=Decimal(1))
+    await engine.settle(5)
+    held = engine.held(agent)
+    assert held.trail is held.position.base_trail
+    assert engine.trails.saved == {}
+
+    # A stop that was tightened while the trade was under way stands nowhere else.
+    position = replace(held.position, id=PositionId(new_id()), agent_id=careful.id)
+    engine.bus.publish(PositionOpened(position, position.base_trail))
+    await engine.settle(5)
+    assert engine.held(careful).trail.stop_loss_pct == Decimal(-5)
+    assert list(engine.trails.saved.values()) == [engine.held(careful).trail]
+
+
 async def test_a_rising_price_raises_the_stop_and_tells_after_it_is_stored() -> None:
     engine = FakeEngine()
     agent = await engine.add_agent(an_agent(a_config()))
@@ -183,7 +206,7 @@ async def test_a_pending_exit_survives_a_restart() -> None:
         )
 
     after = await restarted(engine, agent_config=agent.config)
-    await after.recovery.run_once()
+    await recovered(after.recovery)
     await until(lambda: not after.positions(agent))
 
 
@@ -210,10 +233,10 @@ async def test_an_interrupted_purchase_is_carried_on() -> None:
     engine.swaps.gate = None
 
     after = await restarted(engine, agent.config)
-    assert await after.recovery.run_once() == 1
+    assert await recovered(after.recovery) == 1
 
     assert len(after.positions(agent)) == 1
-    assert await after.recovery.run_once() == 0
+    assert await recovered(after.recovery) == 0
 
 
 @pytest.mark.parametrize(("age_seconds", "bought"), [(300, True), (301, False)])
@@ -231,7 +254,7 @@ async def test_an_interrupted_purchase_is_only_carried_on_while_its_signal_is_fr
 
     after = await restarted(engine, agent.config)
     after.clock.advance(age_seconds)
-    assert await after.recovery.run_once() == 1
+    assert await recovered(after.recovery) == 1
 
     assert [len(after.positions(agent)), len(engine.swaps.requests) - asked] == [bought, bought]
     body = after.journal.entries[-1].body
@@ -265,11 +288,46 @@ async def test_the_journal_away_refuses_and_changes_nothing() -> None:
 
     (result,) = await engine.buy([agent])
 
-    assert result.code == "JOURNAL_UNAVAILABLE"
+    assert (result.code, result.intended) == ("JOURNAL_UNAVAILABLE", False)
     engine.journal.down = False
     assert not (await engine.ledger.fresh(agent.wallets[0].address)).intents
     (again,) = await engine.buy([agent])
     assert again.position is not None
+
+
+class SlowJournal(FakeJournal):
+    """Writes trades only while `gate` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        if any(isinstance(entry.body, TradeIntended) for entry in entries):
+            await self.gate.wait()
+        return await super().append(entries)
+
+
+async def test_nothing_is_swapped_before_its_intent_is_durable() -> None:
+    journal = SlowJournal()
+    engine = FakeEngine(journal)
+    agent = await engine.add_agent(an_agent(a_config()))
+    execute, swapped = engine.swaps.execute, asyncio.Event()
+
+    async def noted(quote: Quote, submission: Submission | None) -> SwapOutcome:
+        swapped.set()
+        return await execute(quote, submission)
+
+    engine.swaps.execute = noted  # type: ignore[method-assign]
+    buying = asyncio.create_task(engine.buy([agent], size_sol=Decimal(1)))
+    await until(lambda: bool(engine.swaps.requests))
+    await engine.settle(50)
+
+    # The quote is there long since.
+    assert not swapped.is_set()
+    journal.gate.set()
+    (result,) = await buying
+    assert (result.code, swapped.is_set()) == (None, True)
 
 
 async def test_a_lost_answer_of_the_journal_is_looked_up() -> None:

@@ -25,6 +25,7 @@ from nexgent.shared.types import TokenAddress, WalletAddress
 from tests.builders import a_submission, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeSwaps
+from tests.passes import recovered
 
 OTHER = TokenAddress("8xQv4nYw1wJ9zK2mT7rB5cD3eF6gH1jL9pN4sV2uWyZa")
 
@@ -128,16 +129,16 @@ async def test_an_unexpected_error_after_submission_is_never_called_failed_and_i
 
     assert result.in_doubt
     assert len(engine.ledger.head(agent.wallets[0].address).intents) == 1
-    assert await engine.recovery.run_once() == 0
-    assert await engine.recovery.run_once() == 0
+    assert await recovered(engine.recovery) == 0
+    assert await recovered(engine.recovery) == 0
     asked = swaps.resolved
-    assert await engine.recovery.run_once() == 0
+    assert await recovered(engine.recovery) == 0
     assert swaps.resolved == asked, "an intent that stays unknown rests between two attempts"
     postponed = [event for event in engine.events if isinstance(event, RecoveryPostponed)]
     assert [event.code for event in postponed] == ["EXECUTION_FAILED"] * 2
     swaps.step = ""
     engine.clock.advance(60)
-    assert await engine.recovery.run_once() == 1
+    assert await recovered(engine.recovery) == 1
     assert len(engine.positions(agent)) == 1
 
 
@@ -193,7 +194,7 @@ async def test_recovery_goes_on_after_an_intent_that_breaks_it(monkeypatch: pyte
 
     monkeypatch.setattr(engine.recovery._resolve_intent, "execute", breaks)
 
-    assert await engine.recovery.run_once() == 2
+    assert await recovered(engine.recovery) == 2
     assert [len(engine.positions(agent)) for agent in agents] == [0, 1, 1]
 
 
@@ -210,7 +211,7 @@ async def test_recovery_survives_a_wallet_that_is_gone_and_resumes_the_exits_of_
         )
     engine.ledger.forget(gone.wallets[0].address)
 
-    await engine.recovery.run_once()
+    await recovered(engine.recovery)
     await engine.settle()
 
     assert engine.positions(left) == []
@@ -254,6 +255,6 @@ async def test_the_recovery_pass_looks_at_wallets_with_something_to_finish_only(
     assert [state.wallet_address for state in engine.ledger.unfinished()] == [position.wallet_address]
     engine.ledger.load(await engine.journal.load(), len(engine.journal.entries))
     assert [state.wallet_address for state in engine.ledger.unfinished()] == [position.wallet_address]
-    await engine.recovery.run_once()
+    await recovered(engine.recovery)
     await engine.settle()
     assert engine.ledger.unfinished() == []

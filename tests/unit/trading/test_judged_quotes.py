@@ -262,6 +262,21 @@ async def test_refusals_in_a_row_are_forgotten_after_a_minute_or_a_sale_that_was
     assert await refused()
 
 
+async def test_looking_makes_no_sale_more_believable() -> None:
+    """At 0.0006 a first attempt is refused; however often somebody looked before it, it still is."""
+    desk = Desk("0.0006")
+    look = QuoteRequest(input_mint=TOKEN, output_mint=SOL_MINT, amount_raw=10**9, only_looked_at=True)
+    for _ in range(STUBBORN):
+        with pytest.raises(TradeRejectedError):
+            await desk.gateway.quote(look)
+
+    with pytest.raises(TradeRejectedError):
+        await desk.sell()
+    # As the sale would be quoted now; and it is the sale that is believed, not the look before it that ends the row.
+    assert (await desk.gateway.quote(look)).out_amount_raw > 0
+    assert (await desk.sell()).out_amount_raw > 0
+
+
 async def test_purchases_that_were_refused_make_no_sale_more_believable() -> None:
     desk = Desk("0.0006")
     for _ in range(3):

@@ -6,6 +6,7 @@ cases make of what a venue says.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -33,6 +34,7 @@ from nexgent.domain.trading.errors import (
     UnsafeSwapError,
 )
 from nexgent.domain.trading.events import ExitAttemptFailed
+from nexgent.domain.trading.models import QuoteRequest, SwapOutcome
 from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
@@ -41,10 +43,12 @@ from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.domain.trading.watch.exits import ExitPolicy, ExitTasks
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import WalletAddress
 from tests.builders import TOKEN, USER, a_config, a_live_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeLiveSwaps, Fate
 from tests.fakes.signals import FakeSignals
+from tests.passes import recovered
 from tests.patience import until
 
 KINDS = (TradeKind.PURCHASE, TradeKind.SALE, TradeKind.TAKE_PROFIT, TradeKind.DCA_BUY)
@@ -158,7 +162,7 @@ async def test_what_is_sent_is_durable_first_and_what_lands_is_booked_once(kind:
     assert isinstance(settled, TradeSettled)
     assert settled.transaction.transaction_hash == submitted.submission.signature
     assert desk.intents() == 0
-    assert await desk.engine.recovery.run_once() == 0
+    assert await recovered(desk.engine.recovery) == 0
     assert len(desk.bodies(TradeSettled)) == 1
 
 
@@ -187,8 +191,8 @@ async def test_what_stays_unknown_is_in_doubt_until_recovery_hears_that_it_lande
     assert (desk.raw["sol"], desk.raw["tokens"]) == (before["sol"], before["tokens"])
     assert (desk.raw["free"], desk.raw["free tokens"]) != (before["free"], before["free tokens"])
     assert desk.bodies(TradeFailed, TradeExpired, TradeSettled) == []
-    assert await desk.engine.recovery.run_once() == 0
-    assert await desk.engine.recovery.run_once() == 1
+    assert await recovered(desk.engine.recovery) == 0
+    assert await recovered(desk.engine.recovery) == 1
 
     assert moved(kind, before, desk.raw)
     assert len(desk.bodies(TradeSettled)) == 1
@@ -207,7 +211,7 @@ async def test_what_can_never_land_any_more_gives_its_funds_back(kind: TradeKind
 
     if later:
         assert code == SwapInDoubtError.code
-        assert await desk.engine.recovery.run_once() == 1
+        assert await recovered(desk.engine.recovery) == 1
         assert len(desk.bodies(TradeExpired)) == 1
     else:
         assert code == "SWAP_EXPIRED"
@@ -234,7 +238,7 @@ async def test_what_landed_and_failed_costs_its_network_fee_and_nothing_else(
     code = await desk.trade()
 
     assert code == (SwapInDoubtError.code if later else "SWAP_FAILED")
-    assert await desk.engine.recovery.run_once() == int(later)
+    assert await recovered(desk.engine.recovery) == int(later)
     after = desk.raw
     assert after["sol"] == before["sol"] - 5_000
     assert (after["free"], after["free tokens"]) == (after["sol"], before["tokens"])
@@ -291,7 +295,7 @@ async def test_what_another_engine_may_still_post_is_not_called_failed(kind: Tra
     desk.engine.journal.fenced = False
     # Whoever becomes the engine reads everything first.
     await desk.engine.ledger.refresh([desk.agent.wallets[0].address])
-    assert await desk.engine.recovery.run_once() == 1
+    assert await recovered(desk.engine.recovery) == 1
     assert (desk.raw, desk.intents()) == (before, 0)
 
 
@@ -331,6 +335,7 @@ async def test_who_buys_by_hand_is_told_whether_what_was_held_back_may_still_hap
     with pytest.raises(SwapHeldBackError) as refused:
         await by_hand.execute(request)
     assert type(refused.value) is told
+    assert refused.value.message == "The swap was not sent: nobody can say who is the engine"
 
 
 async def test_an_exit_that_is_held_back_does_not_count_as_an_attempt_and_goes_on_when_it_may() -> None:
@@ -400,7 +405,7 @@ async def test_a_journal_that_is_down_keeps_a_signed_swap_from_being_sent(kind: 
     # Once the journal is back, a purchase is carried on while it is fresh; everything else is recorded as failed.
     desk.engine.journal.down = False
     desk.swaps.prepare = prepare  # type: ignore[method-assign]
-    assert await desk.engine.recovery.run_once() == 1
+    assert await recovered(desk.engine.recovery) == 1
     assert moved(kind, before, desk.raw) if kind is TradeKind.PURCHASE else desk.raw == before
     assert desk.intents() == 0
 
@@ -414,7 +419,7 @@ async def test_recovery_asks_less_and_less_often_about_what_stays_unknown() -> N
     for _ in range(6):
         asked, seconds = len(desk.swaps.asked), 0.0
         while True:
-            assert await desk.engine.recovery.run_once() == 0
+            assert await recovered(desk.engine.recovery) == 0
             if len(desk.swaps.asked) > asked:
                 break
             desk.engine.clock.advance(0.5)
@@ -424,4 +429,49 @@ async def test_recovery_asks_less_and_less_often_about_what_stays_unknown() -> N
     assert waited == [0, 0, 2, 4, 8, 15]
     desk.swaps.silent = 0
     desk.engine.clock.advance(15)
-    assert await desk.engine.recovery.run_once() == 1
+    assert await recovered(desk.engine.recovery) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_landed_and_failed_and_cannot_be_recorded_is_in_doubt_until_it_is(kind: TradeKind) -> None:
+    desk = await a_desk(kind)
+    before = desk.raw
+    desk.swaps.fate = Fate.REVERTED
+
+    def lost(_: Submission) -> None:
+        desk.engine.journal.down = True
+
+    desk.swaps.on_send = lost
+
+    if kind is TradeKind.PURCHASE:
+        (result,) = await desk.engine.buy([desk.agent], size_sol=Decimal(1))
+        assert (result.code, result.in_doubt) == ("SWAP_FAILED", True)
+    else:
+        assert await desk.trade() == SwapInDoubtError.code
+    assert desk.bodies(TradeFailed) == []
+
+    desk.engine.journal.down = False
+    assert await recovered(desk.engine.recovery) == 1
+    assert len(desk.bodies(TradeFailed)) == 1
+    assert desk.raw["sol"] == desk.raw["free"] == before["sol"] - 5_000
+
+
+async def test_the_chain_gets_time_between_two_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexgent.domain.trading.orders.swap_execution.RESOLVE_PAUSES_SECONDS", (0.01, 0.02))
+    desk = await a_desk(TradeKind.PURCHASE)
+    desk.swaps.silent = 2
+    times: list[float] = []
+    resolve, loop = desk.swaps.resolve, asyncio.get_running_loop()
+
+    async def noted(submission: Submission, wallet: WalletAddress, request: QuoteRequest) -> SwapOutcome:
+        times.append(loop.time())
+        return await resolve(submission, wallet, request)
+
+    desk.swaps.on_send = lambda _: times.append(loop.time())
+    desk.swaps.resolve = noted  # type: ignore[method-assign]
+
+    assert await desk.trade() is None
+
+    sent, first, second = times
+    assert first - sent >= 0.009
+    assert second - first >= 0.019

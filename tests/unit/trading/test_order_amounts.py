@@ -25,13 +25,14 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.trading.errors import TradeRejectedError, ZeroBalanceError
+from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.errors import ExitPendingError, NotDueError
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest, take_profit_amounts
 from nexgent.domain.trading.rules.take_profit import TakeProfitDecision
 from nexgent.domain.trading.venues import SwapVenues, Venue
-from nexgent.shared.money import SOL_MINT, lamports
+from nexgent.shared.money import SOL_MINT, lamports, sol
 from tests.builders import TOKEN, USER, a_config, a_live_agent, a_position, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
@@ -223,6 +224,40 @@ async def test_a_live_wallet_keeps_what_its_exits_cost(live: bool) -> None:
         assert desk.intents == 1
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+async def test_averaging_down_may_take_the_last_lamport_fees_included(missing: int) -> None:
+    desk = await a_desk()
+    await desk.burn(SOL_MINT, lamports(Decimal("0.5")) + desk.engine.swaps.network_fee_lamports - missing)
+
+    if missing:
+        with pytest.raises(InsufficientBalanceError):
+            await desk.average_down(amount="0.5")
+    else:
+        assert await desk.average_down(amount="0.5") == lamports(Decimal("0.5"))
+        assert desk.engine.balance_raw(desk.agent) == 0
+
+
+async def test_what_the_wallet_has_none_of_is_lost_as_nothing() -> None:
+    desk = await a_desk()
+    await desk.burn(TOKEN, 0)
+
+    settled = await desk.engine.sales.operations.write_off(desk.position.wallet_address, desk.position.id)
+
+    assert settled.closed is not None
+    assert settled.closed.profit_loss_sol == -sol(desk.position.invested_lamports)
+    assert desk.engine.balance_raw(desk.agent, TOKEN) == 0
+    assert desk.engine.positions(desk.agent) == []
+
+
+async def test_whoever_has_no_sol_left_can_leave_all_the_same() -> None:
+    desk = await a_desk()
+    await desk.burn(SOL_MINT, 0)
+
+    assert await desk.take_profit() == desk.position.quantity_raw // 2
+    await desk.close()
+    assert desk.engine.positions(desk.agent) == []
+
+
 @pytest.mark.parametrize(
     ("sell", "hit", "bag", "keeps", "left"),
     [
@@ -308,8 +343,19 @@ async def test_a_journal_that_is_away_ends_an_order_whose_quote_is_still_on_its_
     desk = await a_desk()
     desk.engine.swaps.gate = asyncio.Event()
     desk.engine.journal.down = True
+    quote, ended = desk.engine.swaps.quote, asyncio.Event()
+
+    async def noted(request: QuoteRequest, *, urgent: bool = False) -> Quote:
+        try:
+            return await quote(request, urgent=urgent)
+        finally:
+            ended.set()
+
+    desk.engine.swaps.quote = noted  # type: ignore[method-assign]
 
     with pytest.raises(JournalUnavailableError):
         await desk.close()
 
+    # Nobody is asked on behalf of an order that has ended.
+    assert ended.is_set()
     assert (desk.intents, len(desk.engine.positions(desk.agent))) == (0, 1)

@@ -35,10 +35,12 @@ class UseCase:
     outcome: Exception | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     requests: list[Any] = field(default_factory=list)
+    ended: int = 0
 
     async def execute(self, request: Any) -> None:
         self.requests.append(request)
         await self.gate.wait()
+        self.ended += 1
         if self.outcome is not None:
             raise self.outcome
 
@@ -66,15 +68,18 @@ class Desk:
         until = self.tasks.resting_until((position or self.position).id, kind, now)
         return (until - now) / timedelta(seconds=1) if until is not None else None
 
-    async def run(self, outcome: Exception | None, kind: PositionOrderKind = SALE) -> float | None:
+    async def run(
+        self, outcome: Exception | None, kind: PositionOrderKind = SALE, position: Position | None = None
+    ) -> float | None:
         """Carry one order out; return for how long its kind rests after it."""
+        position = position or self.position
         (self.sale if kind is SALE else self.more).outcome = outcome
-        assert self.tasks.start(self.position, kind, SEEN)
+        assert self.tasks.start(position, kind, SEEN)
         before = len(self.idle)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.idle) == before:
                 await asyncio.sleep(0)
-        return self.rests(kind)
+        return self.rests(kind, position)
 
     async def again(self, outcome: Exception) -> float | None:
         """Carry an order out as soon as its kind has rested."""
@@ -198,3 +203,39 @@ async def test_orders_that_are_left_to_another_engine_may_be_started_again() -> 
 
     assert len(desk.tasks) == 0
     assert desk.rests() is None
+
+
+async def test_an_order_that_is_left_to_another_engine_goes_no_further() -> None:
+    desk = Desk()
+    desk.sale.gate.clear()
+    assert desk.tasks.start(desk.position, SALE, SEEN)
+    await asyncio.sleep(0)
+    assert len(desk.sale.requests) == 1
+
+    asyncio.get_running_loop().call_soon(desk.sale.gate.set)
+    await desk.tasks.abandon()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert desk.sale.ended == 0
+
+
+async def test_of_many_failures_those_are_forgotten_that_rested_ten_minutes_ago() -> None:
+    desk, later, closed = Desk(), a_position(), QuoteFailedError("no route")
+    await desk.run(closed)
+    desk.clock.advance(0.001)
+    await desk.run(closed, position=later)
+    # The first has rested for a second, and that is ten minutes ago.
+    desk.clock.advance(0.999 + 600)
+    for _ in range(998):
+        await desk.run(closed, position=a_position())
+    # A thousand are remembered however old they are.
+    assert await desk.run(closed) == 2
+    desk.clock.advance(2 + 600)
+    assert await desk.run(closed, position=later) == 2
+
+    await desk.run(closed, position=a_position())
+
+    assert await desk.run(closed) == 1
+    desk.clock.advance(2)
+    assert await desk.run(closed, position=later) == 4

@@ -14,23 +14,33 @@ from nexgent.domain.agents.config import update_config
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.errors import InsufficientBalanceError
-from nexgent.domain.ledger.models import ExitAsked, PriceEvidence, TradeIntended, TradeKind, TradeSettled
+from nexgent.domain.ledger.models import (
+    ExitAsked,
+    PriceEvidence,
+    TradeFailed,
+    TradeIntended,
+    TradeKind,
+    TradeSettled,
+)
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.positions.errors import PositionLockedError
+from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.events import PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.protections.models import ProtectionVerdict
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError, TradeRejectedError
 from nexgent.domain.trading.models import QuoteRequest
 from nexgent.domain.trading.orders.average_down import AverageDown, AverageDownRequest
+from nexgent.domain.trading.orders.errors import PriceMovedError
+from nexgent.domain.trading.orders.position_orders import PositionOrders
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
-from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
+from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest, TakeProfitSale
 from nexgent.shared.money import SOL_MINT, lamports, sol
 from nexgent.shared.types import TokenAddress
 from tests import patience
 from tests.builders import TOKEN, a_config, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
+from tests.passes import recovered
 
 TAKE_PROFIT = {
     "takeProfit": {
@@ -407,7 +417,7 @@ async def test_recovery_leaves_operations_alone_that_are_under_way() -> None:
     )
     await until(lambda: kinds(engine) == [TradeKind.SALE])
 
-    assert await engine.recovery.run_once() == 0
+    assert await recovered(engine.recovery) == 0
     engine.swaps.gate.set()
     await closing
     assert engine.positions(agent) == []
@@ -436,6 +446,10 @@ async def test_a_landed_take_profit_is_booked_by_recovery_with_the_numbers_of_it
     (after,) = engine.positions(agent)
     assert (after.take_profit_levels_hit, after.quantity) == (1, Decimal(500))
     assert engine.held(agent).position == after
+    # What is booked is not booked again, though the position is still there.
+    with pytest.raises(PositionNotFoundError):
+        await engine.sales.book_landed(open_intent.intent, outcome.fill)  # type: ignore[union-attr]
+    assert engine.positions(agent) == [after]
 
 
 def _ask(amount_raw: int) -> QuoteRequest:
@@ -509,7 +523,7 @@ async def test_a_stop_that_fires_during_another_operation_is_sold_after_a_restar
     # The process dies here, and by the time there is another one the price is back.
     after = FakeEngine(replace_journal(engine.journal))
     await restarted(after, agent)
-    await after.recovery.run_once()
+    await recovered(after.recovery)
     await until(lambda: not after.positions(agent))
 
     assert kinds(after)[-1] is TradeKind.SALE
@@ -611,6 +625,7 @@ async def test_a_guard_forbids_averaging_down_before_anything_is_asked_or_record
         directory=engine.directory,
         clock=engine.clock,
         fee_reserve_lamports=0,
+        tolerance=Decimal(0),
         guard=Guard(),
     )
     before = (len(engine.journal.entries), len(engine.swaps.requests))
@@ -623,6 +638,74 @@ async def test_a_guard_forbids_averaging_down_before_anything_is_asked_or_record
             )
         )
 
-    assert refused.value.code == "KILL_SWITCH"
+    assert (refused.value.code, refused.value.message) == ("KILL_SWITCH", "entries are switched off")
     assert seen == [400_000_000]
     assert (len(engine.journal.entries), len(engine.swaps.requests)) == before
+
+
+@pytest.mark.parametrize("kind", [TradeKind.DCA_BUY, TradeKind.TAKE_PROFIT])
+@pytest.mark.parametrize(
+    ("market", "taken"),
+    [
+        # The ends of a quarter, with the tenth of a percent that the quotes state as their impact.
+        (Decimal("0.751"), True),
+        (Decimal("0.749"), False),
+        (Decimal("1.332"), True),
+        (Decimal("1.335"), False),
+    ],
+)
+async def test_what_was_decided_at_another_price_than_the_quotes_is_decided_anew(
+    kind: TradeKind, market: Decimal, taken: bool
+) -> None:
+    engine, agent, position = await an_engine(TAKE_PROFIT, DCA, CALM)
+    decided = Decimal("0.0008") if kind is TradeKind.DCA_BUY else Decimal("0.0016")
+    engine.swaps.price_sol = decided * market
+    evidence = PriceEvidence(price_sol=decided, source="dexscreener", age_ms=0)
+    where = {"wallet_address": position.wallet_address, "position_id": position.id, "evidence": evidence}
+    before = engine.balance_raw(agent), engine.balance_raw(agent, TOKEN)
+    orders: PositionOrders = engine.sales.operations
+    tolerance = Decimal("0.25")
+
+    async def order() -> None:
+        if kind is TradeKind.DCA_BUY:
+            use_case = AverageDown(
+                operations=orders,
+                directory=engine.directory,
+                clock=engine.clock,
+                fee_reserve_lamports=0,
+                tolerance=tolerance,
+            )
+            await use_case.execute(AverageDownRequest(**where))  # type: ignore[arg-type]
+        else:
+            sale = TakeProfitSale(operations=orders, directory=engine.directory, tolerance=tolerance)
+            await sale.execute(TakeProfitRequest(**where))  # type: ignore[arg-type]
+
+    if taken:
+        await order()
+        assert (engine.balance_raw(agent), engine.balance_raw(agent, TOKEN)) != before
+        return
+    with pytest.raises(PriceMovedError) as refused:
+        await order()
+
+    assert refused.value.details["decidedPriceSol"] == str(decided)
+    assert (engine.balance_raw(agent), engine.balance_raw(agent, TOKEN)) == before
+    failed = engine.journal.entries[-1].body
+    assert isinstance(failed, TradeFailed)
+    assert failed.code == "PRICE_MOVED"
+    assert not engine.ledger.head(position.wallet_address).intents
+
+
+async def test_an_exit_is_sold_at_whatever_price_there_is_by_then() -> None:
+    engine, agent, position = await an_engine(CALM)
+    engine.swaps.price_sol = Decimal("0.0001")
+
+    await engine.sales.execute(
+        ClosePositionRequest(
+            wallet_address=position.wallet_address,
+            position_id=position.id,
+            reason=CloseReason.STOP_LOSS,
+            evidence=PriceEvidence(price_sol=Decimal("0.0006"), source="dexscreener", age_ms=0),
+        )
+    )
+
+    assert engine.positions(agent) == []

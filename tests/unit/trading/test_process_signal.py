@@ -12,6 +12,7 @@ from nexgent.shared.ids import purchase_intent_id
 from nexgent.shared.types import SignalId
 from tests.builders import TOKEN, a_signal, an_agent
 from tests.fakes.engine import FakeEngine
+from tests.passes import decided
 from tests.patience import PATIENCE_SECONDS
 from tests.unit.trading.test_undecided_signals import Deciding
 
@@ -76,7 +77,7 @@ async def test_a_process_that_is_no_longer_the_engine_leaves_the_signal_to_the_n
     assert it.store.by_signal == {}
     assert not any(it.engine.positions(agent) for agent in it.agents)
     it.engine.journal.fenced = False
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
     assert it.outcomes(signal) == [DecisionOutcome.EXECUTED] * 3
     assert all(len(it.engine.positions(agent)) == 1 for agent in it.agents)
 
@@ -111,7 +112,7 @@ async def test_whoever_has_bought_for_a_signal_does_not_buy_again_after_a_restar
     )
     it.trades.trades[signal.id] = {bought.id: earlier}
 
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
 
     assert it.outcomes(signal) == [DecisionOutcome.EXECUTED] * 2
     assert (len(it.engine.positions(bought)), len(it.engine.positions(other))) == (0, 1)

@@ -10,8 +10,19 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.agents.models import Agent, TradingMode
+from nexgent.domain.ledger.errors import StaleWalletError
 from nexgent.domain.ledger.events import WalletsTouched
-from nexgent.domain.ledger.models import FIRST_VENUE, Submission, TradeFailed, TradeKind
+from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS
+from nexgent.domain.ledger.models import (
+    FIRST_VENUE,
+    Entry,
+    EntryBody,
+    Submission,
+    TradeFailed,
+    TradeKind,
+    TradeSettled,
+    TradeSubmitted,
+)
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.errors import QuoteFailedError, WalletNotLoadedError
 from nexgent.domain.trading.events import TradeFinished
@@ -21,10 +32,12 @@ from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT, lamports
-from nexgent.shared.types import IntentId
+from nexgent.shared.types import EntryId, IntentId
 from tests.builders import TOKEN, a_config, a_live_agent, an_agent
 from tests.fakes.engine import FakeEngine
-from tests.fakes.market import FakeLiveSwaps, FakeSwaps
+from tests.fakes.journal import FakeJournal
+from tests.fakes.market import FakeLiveSwaps, FakeSwaps, Fate
+from tests.passes import recovered
 from tests.patience import until
 
 ORDER = PurchaseOrder(TOKEN, "EXM", None, "manual")
@@ -109,7 +122,7 @@ async def test_a_purchase_that_recovery_carries_on_is_told_as_well() -> None:
     engine.swaps.gate = None
     assert _told(engine) == []
 
-    assert await engine.recovery.run_once() == 1
+    assert await recovered(engine.recovery) == 1
 
     assert _told(engine) == [(TradeKind.PURCHASE, True, None)]
     (position,) = engine.positions(agent)
@@ -215,6 +228,140 @@ async def test_news_of_a_wallet_do_not_keep_a_failure_from_being_recorded() -> N
     assert not engine.ledger.head(buyer.wallet.address).intents
 
 
+class OvertakenJournal(FakeJournal):
+    """Another process writes a deposit just before an entry of such a kind, so many times."""
+
+    def __init__(self, kind: type[EntryBody], times: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.times = times
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        for entry in entries:
+            if self.times and isinstance(entry.body, self.kind):
+                self.times -= 1
+                wallet = entry.wallet_address
+                deposit = next(one for one in self.entries if one.wallet_address == wallet)
+                self.entries.append(
+                    replace(deposit, id=EntryId(new_id()), seq=self.replay(wallet).seq + 1, at=entry.at)
+                )
+                break
+        return await super().append(entries)
+
+
+async def _overtaken(
+    kind: type[EntryBody], times: int, mode: TradingMode, chain: FakeLiveSwaps | None = None
+) -> tuple[FakeEngine, list[Agent]]:
+    swaps = FakeSwaps()
+    venues = SwapVenues(
+        [
+            Venue(FIRST_VENUE, TradingMode.SIMULATION, swaps),
+            Venue(FIRST_VENUE, TradingMode.LIVE, chain or FakeLiveSwaps("live")),
+        ]
+    )
+    engine = FakeEngine(OvertakenJournal(kind, times), swaps=swaps, venues=venues)
+    live = mode is TradingMode.LIVE
+    agents = [a_live_agent(a_config())] if live else [an_agent(a_config()) for _ in range(3)]
+    for agent in agents:
+        await engine.add_agent(agent)
+        engine.keys.loaded.add(agent.wallets[0].address)
+    return engine, agents
+
+
+@pytest.mark.parametrize("mode", TradingMode)
+@pytest.mark.parametrize("times", [1, DECISION_ATTEMPTS - 1])
+async def test_a_settlement_that_is_overtaken_is_booked_on_the_spot(mode: TradingMode, times: int) -> None:
+    engine, agents = await _overtaken(TradeSettled, times, mode)
+
+    results = await engine.buy(agents, size_sol=Decimal(1))
+
+    assert [(one.code, one.in_doubt) for one in results] == [(None, False)] * len(agents)
+    assert all(one.position is not None and one.settled is not None for one in results)
+    assert [len(engine.positions(agent)) for agent in agents] == [1] * len(agents)
+    assert engine.journal.times == 0  # type: ignore[attr-defined]
+    for agent in agents:
+        wallet = agent.wallets[0].address
+        assert engine.ledger.head(wallet) == engine.journal.replay(wallet)
+    assert _told(engine) == [(TradeKind.PURCHASE, True, None)] * len(agents)
+
+
+@pytest.mark.parametrize("mode", TradingMode)
+async def test_a_settlement_that_is_overtaken_each_time_is_left_to_recovery(mode: TradingMode) -> None:
+    engine, agents = await _overtaken(TradeSettled, DECISION_ATTEMPTS, mode)
+
+    (result,) = await engine.buy(agents[:1], size_sol=Decimal(1))
+
+    assert (result.code, result.in_doubt, result.position) == (StaleWalletError.code, True, None)
+    assert _told(engine) == []
+    assert await recovered(engine.recovery) == 1
+    assert len(engine.positions(agents[0])) == 1
+
+
+async def test_what_is_known_to_have_landed_is_booked_though_it_is_overtaken() -> None:
+    chain = FakeLiveSwaps("live")
+    engine, agents = await _overtaken(TradeSettled, DECISION_ATTEMPTS, TradingMode.LIVE, chain)
+    await engine.buy(agents, size_sol=Decimal(1))
+    engine.journal.times = 1  # type: ignore[attr-defined]
+
+    assert await recovered(engine.recovery) == 1
+
+    assert len(engine.positions(agents[0])) == 1
+
+
+async def test_a_failure_that_is_overtaken_is_recorded_on_the_spot() -> None:
+    engine, agents = await _overtaken(TradeFailed, DECISION_ATTEMPTS - 1, TradingMode.SIMULATION)
+    engine.swaps.failures.append(QuoteFailedError("nobody sells"))
+
+    (result,) = await engine.buy(agents[:1], size_sol=Decimal(1))
+
+    assert (result.code, result.in_doubt) == (QuoteFailedError.code, False)
+    assert not engine.ledger.head(agents[0].wallets[0].address).intents
+    assert _told(engine) == [(TradeKind.PURCHASE, False, QuoteFailedError.code)]
+
+
+async def test_a_failed_sale_that_is_overtaken_is_recorded_on_the_spot() -> None:
+    engine, agents = await _overtaken(TradeFailed, DECISION_ATTEMPTS - 1, TradingMode.SIMULATION)
+    (bought,) = await engine.buy(agents[:1], size_sol=Decimal(1))
+    assert bought.position is not None
+    engine.swaps.failures.append(QuoteFailedError("nobody buys"))
+
+    with pytest.raises(QuoteFailedError):
+        await engine.sales.execute(
+            ClosePositionRequest(
+                wallet_address=bought.position.wallet_address,
+                position_id=bought.position.id,
+                reason=CloseReason.MANUAL,
+            )
+        )
+
+    assert engine.journal.times == 0  # type: ignore[attr-defined]
+    assert not engine.ledger.head(bought.position.wallet_address).intents
+
+
+async def test_a_swap_is_sent_though_its_submission_was_overtaken() -> None:
+    engine, agents = await _overtaken(TradeSubmitted, DECISION_ATTEMPTS - 1, TradingMode.LIVE)
+
+    (result,) = await engine.buy(agents, size_sol=Decimal(1))
+
+    assert (result.code, result.in_doubt) == (None, False)
+    assert len(engine.positions(agents[0])) == 1
+    submitted = [one for one in engine.journal.entries if isinstance(one.body, TradeSubmitted)]
+    assert len(submitted) == 1
+
+
+async def test_a_reverted_swap_is_recorded_though_it_is_overtaken() -> None:
+    chain = FakeLiveSwaps("live")
+    chain.fate = Fate.REVERTED
+    engine, agents = await _overtaken(TradeFailed, DECISION_ATTEMPTS - 1, TradingMode.LIVE, chain)
+
+    (result,) = await engine.buy(agents, size_sol=Decimal(1))
+
+    assert (result.code, result.in_doubt) == ("SWAP_FAILED", False)
+    state = engine.ledger.head(agents[0].wallets[0].address)
+    assert not state.intents
+    assert state.balance_raw(SOL_MINT) == lamports(Decimal(10) * DECISION_ATTEMPTS) - 5_000
+
+
 async def test_how_long_a_trade_took_is_told() -> None:
     engine, (agent,) = await an_engine(1)
     engine.clock.advance(5)
@@ -293,7 +440,7 @@ async def test_a_landed_fill_that_cannot_be_settled_is_in_doubt_until_recovery_b
     assert not any(isinstance(entry.body, TradeFailed) for entry in engine.journal.entries)
     # It has not ended, so nobody is told that it has.
     assert _told(engine) == []
-    assert await engine.recovery.run_once() == 1
+    assert await recovered(engine.recovery) == 1
     assert len(engine.positions(agent)) == 1
     assert _told(engine) == [(TradeKind.PURCHASE, True, None)]
 

@@ -101,6 +101,16 @@ async def test_a_share_of_a_quote_is_rounded_against_the_buyer(usd: Decimal | No
     assert bare.fees == unknown
 
 
+async def test_a_share_pays_its_part_of_the_protocols_fee() -> None:
+    amounts = (1_000_000, 900_000, 899_999, 899_998, 899_997)
+
+    offers = await _offers(FakeSwaps(), _intents(*amounts))
+
+    quotes = [offer for offer in offers if isinstance(offer, Quote)]
+    assert [quote.fees.protocol_fee_lamports for quote in quotes] == [1_000, 900, 899, 899, 899]
+    assert [quote.out_amount_raw for quote in quotes] == [1_000_000, 900_000, 899_999, 899_998, 899_997]
+
+
 @pytest.mark.parametrize(("taken", "given"), [(1_000, 0), (0, 1_000), (0, 0), (1_000, -1)])
 async def test_an_empty_swap_is_no_offer(taken: int, given: int) -> None:
     (offer,) = await _offers(Venues(in_amount_raw=taken, out_amount_raw=given), _intents(1_000))

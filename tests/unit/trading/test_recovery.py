@@ -20,6 +20,7 @@ from nexgent.shared.types import WalletAddress
 from tests.builders import an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeSwaps
+from tests.passes import recovered
 from tests.patience import until
 
 A_SUBMISSION = Submission(
@@ -110,7 +111,7 @@ async def test_intents_that_hang_hold_no_other_one_up_and_are_given_up_for_now(
     await engine.recovery.stop()
 
     engine.recovery._deadline_seconds = 0.01
-    assert await engine.recovery.run_once() == 0
+    assert await recovered(engine.recovery) == 0
     codes = [event.code for event in engine.events if isinstance(event, RecoveryPostponed)]
     assert codes == ["RECOVERY_TIMEOUT"] * 4
 
@@ -118,7 +119,7 @@ async def test_intents_that_hang_hold_no_other_one_up_and_are_given_up_for_now(
     swaps.hang.clear()
     engine.clock.advance(60)
     engine.recovery._deadline_seconds = 60
-    assert await engine.recovery.run_once() == 4
+    assert await recovered(engine.recovery) == 4
     assert engine.recovery.unresolved == {}
     assert all(ended(engine, wallet) for wallet in wallets)
 
@@ -131,22 +132,22 @@ async def test_what_rests_is_tried_again_as_soon_as_another_one_is_ended(
     swaps.broken = {wallet: NexgentError("nobody answers") for wallet in wallets}
     for _ in range(5):
         engine.clock.advance(60)
-        assert await engine.recovery.run_once() == 0
+        assert await recovered(engine.recovery) == 0
     swaps.broken = {wallets[0]: swaps.broken[wallets[0]]}
     swaps.asked.clear()
-    assert await engine.recovery.run_once() == 0
+    assert await recovered(engine.recovery) == 0
     assert swaps.asked == []
 
     agent = await engine.add_agent(an_agent())
     await engine.buy([agent])
-    assert await engine.recovery.run_once() == 1
+    assert await recovered(engine.recovery) == 1
     assert ended(engine, agent.wallets[0].address)
 
-    assert await engine.recovery.run_once() == len(wallets) - 1
+    assert await recovered(engine.recovery) == len(wallets) - 1
     # When nobody else is ended any more, whoever fails rests.
-    await engine.recovery.run_once()
+    await recovered(engine.recovery)
     swaps.asked.clear()
-    assert await engine.recovery.run_once() == 0
+    assert await recovered(engine.recovery) == 0
     assert swaps.asked == []
     assert not ended(engine, wallets[0])
 
@@ -165,10 +166,10 @@ async def test_a_trade_whose_booking_failed_with_the_journal_is_ended_though_nob
     agent = await engine.add_agent(an_agent())
     (result,) = await engine.buy([agent])
     assert result.code == "JOURNAL_UNAVAILABLE"
-    assert await engine.recovery.run_once() == 0
+    assert await recovered(engine.recovery) == 0
 
     engine.journal.down = False
-    assert await engine.recovery.run_once() == 1
+    assert await recovered(engine.recovery) == 1
 
     assert ended(engine, agent.wallets[0].address)
     assert not engine.journal.replay(agent.wallets[0].address).intents
@@ -179,7 +180,7 @@ async def test_so_many_at_once_and_no_more(swaps: UnclearSwaps, in_doubt: Callab
     engine, wallets = await in_doubt(SIDE_BY_SIDE + 5)
     swaps.open.clear()
 
-    running = asyncio.create_task(engine.recovery.run_once())
+    running = asyncio.create_task(recovered(engine.recovery))
     await until(lambda: swaps.at_once == SIDE_BY_SIDE, "as many as may are under way")
     # A second pass does not begin what the first is at.
     await engine.recovery.tick()
@@ -209,13 +210,13 @@ async def test_whatever_a_resolution_raises_it_is_open_until_it_is_resolved_and_
     engine, wallets = await in_doubt(3)
     swaps.broken = {wallets[1]: error}
 
-    assert await engine.recovery.run_once() == 2
+    assert await recovered(engine.recovery) == 2
 
     assert [ended(engine, wallet) for wallet in wallets] == [True, False, True]
     assert any(isinstance(event, RecoveryPostponed) for event in engine.events)
     swaps.broken.clear()
     engine.clock.advance(60)
-    assert await engine.recovery.run_once() == 1
+    assert await recovered(engine.recovery) == 1
     assert ended(engine, wallets[1])
 
 
@@ -233,7 +234,7 @@ async def test_an_engine_that_steps_down_lets_go_of_everything(
     assert not any(ended(engine, wallet) for wallet in wallets)
     # Should it become the engine again, it begins anew.
     swaps.open.set()
-    assert await engine.recovery.run_once() == 2
+    assert await recovered(engine.recovery) == 2
 
 
 async def test_a_pass_does_not_begin_again_what_an_earlier_one_is_at(

@@ -20,6 +20,7 @@ from nexgent.shared.types import TokenAddress
 from tests.builders import an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
+from tests.passes import recovered
 
 TOKENS = [TokenAddress(f"Mint{number}") for number in range(3)]
 STEPS = st.lists(
@@ -83,7 +84,7 @@ async def check_restart(engine: FakeEngine, agent: Agent, length: int) -> None:
         for position in state.positions.values():
             after.keeper.watch(position, position.base_trail)
 
-    await after.recovery.run_once()
+    await recovered(after.recovery)
     await after.exits.drain(5.0)
 
     wallet = agent.wallets[0].address

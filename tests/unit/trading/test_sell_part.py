@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,12 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.trading.errors import ZeroBalanceError
+from nexgent.domain.trading.errors import (
+    QuoteFailedError,
+    SwapUnavailableError,
+    TradeRejectedError,
+    ZeroBalanceError,
+)
 from nexgent.domain.trading.orders.errors import ExitPendingError
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.sell_part import SellPart, SellPartRequest
@@ -18,8 +24,9 @@ from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.errors import ForbiddenError
 from nexgent.shared.ids import new_id
+from nexgent.shared.money import lamports
 from nexgent.shared.types import PositionId, UserId
-from tests.builders import USER, a_config, an_agent
+from tests.builders import USER, a_config, a_live_agent, an_agent
 from tests.fakes.engine import FakeEngine
 
 LEVELS = [{"targetPercent": 50, "sellPercent": 50}, {"targetPercent": 100, "sellPercent": 50}]
@@ -39,7 +46,7 @@ async def a_holding() -> tuple[FakeEngine, Agent, Position]:
 
 
 def by_hand(engine: FakeEngine) -> CloseByHand:
-    return CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales)
+    return CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales, keys=engine.keys)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +142,27 @@ async def test_all_or_nothing_is_no_part(percent: str) -> None:
         )
 
 
+async def test_a_single_base_unit_is_a_part() -> None:
+    engine, agent, held = await a_holding()
+    engine.swaps.price_sol = Decimal(10)
+
+    await by_hand(engine).sell_part(agent.id, held.id, USER, Decimal(100) / held.quantity_raw)
+
+    assert [one.quantity_raw for one in engine.positions(agent)] == [held.quantity_raw - 1]
+
+
+async def test_what_is_sold_goes_before_everything_else_in_the_budget_and_what_is_bought_does_not() -> None:
+    engine, agent, held = await a_holding()
+    await by_hand(engine).sell_part(agent.id, held.id, USER, Decimal(10))
+    seen = PriceEvidence(price_sol=held.entry_price_sol * Decimal("1.6"), source="test", age_ms=0)
+    await engine.take_profit.execute(
+        TakeProfitRequest(wallet_address=held.wallet_address, position_id=held.id, evidence=seen)
+    )
+    await by_hand(engine).execute(agent.id, held.id, USER, CloseReason.MANUAL)
+
+    assert engine.swaps.urgent == [False, True, True, True]
+
+
 async def test_only_its_owner_sells() -> None:
     engine, agent, held = await a_holding()
 
@@ -143,3 +171,75 @@ async def test_only_its_owner_sells() -> None:
     with pytest.raises(PositionNotFoundError):
         await by_hand(engine).sell_part(agent.id, PositionId(new_id()), USER, Decimal(50))
     assert [one.quantity_raw for one in engine.positions(agent)] == [held.quantity_raw]
+
+
+@pytest.mark.parametrize("percent", ["25", "100"])
+async def test_a_preview_is_the_sale_and_writes_nothing(percent: str) -> None:
+    engine, agent, held = await a_holding()
+    engine.swaps.price_sol *= 2
+    written, before = len(engine.journal.entries), engine.balance_raw(agent)
+
+    seen = await by_hand(engine).preview(agent.id, held.id, USER, Decimal(percent))
+    assert len(engine.journal.entries) == written
+    assert (engine.swaps.urgent[-1], engine.swaps.requests[-1].only_looked_at) == (False, True)
+    if percent == "100":
+        done = await by_hand(engine).execute(agent.id, held.id, USER, CloseReason.MANUAL)
+        assert (seen.amount, seen.remaining_amount) == (done.input_amount, Decimal(0))
+        assert seen.profit_loss_sol == done.profit_loss_sol
+    else:
+        part = await by_hand(engine).sell_part(agent.id, held.id, USER, Decimal(percent))
+        assert (seen.amount, seen.remaining_amount) == (part.input_amount, part.remaining_amount)
+        (left,) = engine.positions(agent)
+        assert lamports(seen.profit_loss_sol) == left.realized_lamports
+        assert lamports(seen.cost_sol) == held.cost_basis_lamports - left.cost_basis_lamports
+    assert lamports(seen.received_sol) == engine.balance_raw(agent) - before
+    assert engine.swaps.requests[-1] == replace(engine.swaps.requests[-2], only_looked_at=False)
+    assert seen.price_sol == Decimal("0.002")
+    assert seen.price_impact_pct == Decimal("0.1")
+    assert (
+        seen.received_sol
+        == seen.amount * seen.price_sol - (seen.protocol_fee_sol or 0) - seen.network_fee_sol
+    )
+    assert 99 < seen.profit_loss_pct < 100
+
+
+async def test_a_preview_is_refused_as_the_sale_is() -> None:
+    engine, agent, held = await a_holding()
+    use_case, half, all_of_it = by_hand(engine), Decimal(50), Decimal(100)
+
+    with pytest.raises(ForbiddenError):
+        await use_case.preview(agent.id, held.id, UserId(new_id()), half)
+    with pytest.raises(PositionNotFoundError):
+        await use_case.preview(agent.id, PositionId(new_id()), USER, half)
+    with pytest.raises(ZeroBalanceError):
+        await use_case.preview(agent.id, held.id, USER, Decimal("1e-18"))
+    for percent in (half, all_of_it):
+        engine.swaps.failures += [QuoteFailedError("no route"), SwapUnavailableError("busy")]
+        with pytest.raises(QuoteFailedError):
+            await use_case.preview(agent.id, held.id, USER, percent)
+        with pytest.raises(SwapUnavailableError):
+            await use_case.preview(agent.id, held.id, USER, percent)
+    await engine.sales.remember(
+        ClosePositionRequest(
+            wallet_address=held.wallet_address, position_id=held.id, reason=CloseReason.STOP_LOSS
+        )
+    )
+    with pytest.raises(ExitPendingError):
+        await use_case.preview(agent.id, held.id, USER, half)
+    assert (await use_case.preview(agent.id, held.id, USER, all_of_it)).remaining_amount == 0
+
+
+async def test_a_locked_wallet_refuses_a_preview_before_anybody_is_asked() -> None:
+    engine, agent = FakeEngine(), a_live_agent(a_config(RULES))
+    await engine.add_agent(agent)
+    engine.keys.loaded.add(agent.wallets[0].address)
+    (bought,) = await engine.buy([agent], size_sol=Decimal(1))
+    assert bought.position is not None
+    assert (await by_hand(engine).preview(agent.id, bought.position.id, USER, Decimal(50))).amount > 0
+    engine.keys.loaded.clear()
+    asked = len(engine.swaps.requests)
+
+    with pytest.raises(TradeRejectedError) as refused:
+        await by_hand(engine).preview(agent.id, bought.position.id, USER, Decimal(50))
+    assert refused.value.code == "WALLET_NOT_LOADED"
+    assert len(engine.swaps.requests) == asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,13 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexgent.domain.trading.models import Fill
+from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.models import FIRST_VENUE
+from nexgent.domain.trading.models import Fill, QuoteRequest
+from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.domain.trading.rules.simulation_costs import (
     REFERENCE_COSTS,
     SimulationCosts,
     with_simulation_costs,
 )
-from tests.builders import a_fill, some_fees
+from nexgent.domain.trading.venues import Venue
+from nexgent.shared.money import SOL_MINT
+from tests.builders import TOKEN, a_fill, some_fees
+from tests.fakes.market import FakeSwaps
 
 FILL = a_fill(
     10**9,
@@ -99,3 +106,14 @@ def test_a_share_of_a_fee_is_rounded_up() -> None:
     assert fill.fees.protocol_fee_lamports == 1
     bare = with_simulation_costs(unknown, SimulationCosts(), buying=False)
     assert (bare.fees.protocol_fee_lamports, bare.swap_usd_value) == (None, None)
+
+
+def test_a_venue_expects_of_a_quote_what_its_paper_fill_would_be() -> None:
+    swaps = FakeSwaps()
+    swaps.impact = Decimal("-0.02")
+    quote = asyncio.run(swaps.quote(QuoteRequest(input_mint=SOL_MINT, output_mint=TOKEN, amount_raw=10**9)))
+
+    paper = Venue(FIRST_VENUE, TradingMode.SIMULATION, swaps, SimulationCosts()).expected(quote)
+    assert paper == with_simulation_costs(fill_from_quote(quote), SimulationCosts(), buying=True)
+    assert paper.out_amount_raw < quote.out_amount_raw
+    assert Venue(FIRST_VENUE, TradingMode.LIVE, swaps).expected(quote) == fill_from_quote(quote)

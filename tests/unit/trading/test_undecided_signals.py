@@ -23,6 +23,7 @@ from tests.builders import TOKEN, USER, a_draft, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.signal_sources import FakeSignalTrades
 from tests.fakes.signals import FakeSignals
+from tests.passes import decided, recovered
 from tests.patience import PATIENCE_SECONDS, until
 
 MAX_AGE_SECONDS = 300
@@ -100,13 +101,13 @@ class Deciding:
 async def test_a_signal_whose_announcement_was_lost_is_decided_on() -> None:
     it = await Deciding.start()
     signal = await it.stored(seconds_ago=ANNOUNCED_WITHIN_SECONDS / 2)
-    assert await it.undecided.run_once() == 0, "it may still be on its way"
+    assert await decided(it.undecided) == 0, "it may still be on its way"
 
     it.engine.clock.advance(ANNOUNCED_WITHIN_SECONDS)
 
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
     assert it.outcomes(signal) == [EXECUTED]
-    assert await it.undecided.run_once() == 0
+    assert await decided(it.undecided) == 0
     # Its announcement arrives after all.
     it.process.on_received(SignalReceived(signal, 0.0))
     await it.process.drain(PATIENCE_SECONDS)
@@ -117,7 +118,7 @@ async def test_an_old_signal_is_recorded_as_not_processed() -> None:
     it = await Deciding.start(agents=2)
     signal = await it.stored(seconds_ago=MAX_AGE_SECONDS + 1)
 
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
 
     decisions = it.store.by_signal[signal.id]
     assert [one.code for one in decisions] == ["SIGNAL_EXPIRED"] * 2
@@ -147,7 +148,7 @@ async def test_a_signal_that_is_announced_while_it_is_being_read_is_decided_on_o
     it = await Deciding.start()
     signal = await it.stored()
     it.store.answer.clear()
-    reading = asyncio.create_task(it.undecided.run_once())
+    reading = asyncio.create_task(decided(it.undecided))
     await it.store.read.wait()
 
     it.process.on_received(SignalReceived(signal, 0.0))
@@ -172,14 +173,14 @@ async def test_decisions_that_could_not_be_recorded_are_recorded_later_and_not_d
 
     # By now the agent could buy.
     await it.engine.deposit(it.agents[0].wallets[0], Decimal(10))
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
     assert it.outcomes(signal) == []
     it.store.unwritable = False
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
 
     assert it.outcomes(signal) == [FAILED]
     assert not it.engine.positions(it.agents[0])
-    assert await it.undecided.run_once() == 0
+    assert await decided(it.undecided) == 0
 
 
 async def test_one_signal_that_cannot_be_processed_does_not_hold_the_others_back_and_is_tried_again() -> None:
@@ -187,13 +188,13 @@ async def test_one_signal_that_cannot_be_processed_does_not_hold_the_others_back
     broken, sound = await it.stored(), await it.stored("Other")
     it.trades.broken.add(broken.id)
 
-    assert await it.undecided.run_once() == 2
+    assert await decided(it.undecided) == 2
     assert (it.outcomes(broken), it.outcomes(sound)) == ([], [EXECUTED])
 
     it.trades.broken.clear()
-    assert await it.undecided.run_once() == 0, "it rests"
+    assert await decided(it.undecided) == 0, "it rests"
     it.engine.clock.advance(REST_SECONDS[0])
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
     assert it.outcomes(broken) == [EXECUTED]
 
 
@@ -220,7 +221,7 @@ async def test_what_was_let_go_for_another_engine_may_be_taken_on_again() -> Non
     await it.undecided.drain(0)
     await it.process.abandon()
     gate.set()
-    await it.engine.recovery.run_once()
+    await recovered(it.engine.recovery)
     (position,) = it.engine.positions(it.agents[0])
     trade = SignalTrade(
         agent_id=it.agents[0].id,
@@ -233,6 +234,6 @@ async def test_what_was_let_go_for_another_engine_may_be_taken_on_again() -> Non
     )
     it.trades.trades[signal.id] = {it.agents[0].id: trade}
 
-    assert await it.undecided.run_once() == 1
+    assert await decided(it.undecided) == 1
     assert it.outcomes(signal) == [EXECUTED]
     assert it.engine.positions(it.agents[0]) == [position]

@@ -20,6 +20,7 @@ from tests.builders import a_live_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeLiveSwaps
+from tests.passes import recovered
 
 SECOND = VenueName("second")
 
@@ -104,7 +105,7 @@ async def test_after_a_restart_the_venue_is_asked_that_the_swap_was_sent_to(sell
     # The first venue takes new trades now; it would say of a swap it never saw that it never landed.
     entries = until_sent(engine.journal.entries)
     after = await restarted(engine, agent, entries, market.engine(FIRST_VENUE, SECOND))
-    assert await after.recovery.run_once() == 1
+    assert await recovered(after.recovery) == 1
 
     assert not market.first.asked
     assert [asked.venue for asked in market.second.asked] == [SECOND]
@@ -128,7 +129,7 @@ async def test_a_swap_whose_venue_is_gone_stays_open_and_is_never_called_failed(
 
     entries = until_sent(engine.journal.entries)
     after = await restarted(engine, agent, entries, market.engine(FIRST_VENUE))
-    assert await after.recovery.run_once() == 0
+    assert await recovered(after.recovery) == 0
 
     assert not market.first.asked
     assert len(after.ledger.head(agent.wallets[0].address).intents) == 1

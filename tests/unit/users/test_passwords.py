@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,22 @@ async def test_hashes_have_cost_12_and_verify() -> None:
         assert not await hasher.verify("Secret", hashed)
     finally:
         hasher.close()
+
+
+async def test_looking_for_who_is_not_there_is_as_much_work_as_for_who_is() -> None:
+    hasher = BcryptHasher()
+    try:
+        work: dict[str | None, list[float]] = {await hasher.hash("secret"): [], None: []}
+        for _ in range(2):
+            for stored, seconds in work.items():
+                began = time.process_time()
+                assert not await hasher.verify("guessed", stored)
+                seconds.append(time.process_time() - began)
+    finally:
+        hasher.close()
+    of_somebody, of_nobody = (min(seconds) for seconds in work.values())
+    # One step of the cost is twice the work.
+    assert 0.5 < of_somebody / of_nobody < 2
 
 
 async def test_hashes_of_other_libraries_verify(quick: BcryptHasher) -> None:

@@ -383,6 +383,24 @@ async def test_a_balance_that_was_sold_long_ago_can_be_removed() -> None:
     desk.check()
 
 
+async def test_what_is_held_is_listed_without_what_was_sold() -> None:
+    desk, _ = await desk_that_sold_long_ago()
+    await desk.engine.buy([desk.agent], size_sol=Decimal(1))
+    (position,) = desk.engine.positions(desk.agent)
+    bought = await desk.books.balances.of_agent(desk.agent, held=True)
+    request = ClosePositionRequest(
+        wallet_address=desk.wallet, position_id=position.id, reason=CloseReason.MANUAL
+    )
+    await desk.engine.sales.execute(request)
+
+    # A moment after the sale the ledger still has the balance, and it is empty.
+    sold = await desk.books.balances.of_agent(desk.agent, held=True)
+
+    assert desk.engine.ledger.head(desk.wallet).balances[TOKEN].amount_raw == 0
+    assert {owned.balance.mint for owned in bought} == {SOL_MINT, TOKEN}
+    assert [owned.balance.mint for owned in sold] == [SOL_MINT]
+
+
 async def test_what_is_held_is_listed_without_the_tables() -> None:
     desk, wanted = await desk_that_sold_long_ago()
     desk.empty.away = True

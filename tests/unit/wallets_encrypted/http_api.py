@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from nexgent.api.deps import WalletParts
 from nexgent.api.dispatch import Dispatcher
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.rate_limits import RateLimits
@@ -34,16 +35,20 @@ class WalletApi:
         rules = world.rules
         app = FastAPI()
         app.state.services = SimpleNamespace(
-            authenticator=Authenticator(
-                tokens=self._tokens, keys=FakeKeys(), revoked=RevokedTokens(), clock=clock
+            users=SimpleNamespace(
+                authenticator=Authenticator(
+                    tokens=self._tokens, keys=FakeKeys(), revoked=RevokedTokens(), clock=clock
+                )
             ),
             rate_limits=RateLimits(clock=clock, counters=None, enabled=False),
             encrypted_wallets=world.all,
-            list_wallets=rules.listing,
-            assign_wallet=rules.assign,
-            reset_wallet=rules.reset,
-            unassign_wallet=rules.unassign,
-            check_deposits=rules.deposits,
+            wallets=WalletParts(
+                listing=rules.listing,
+                assign=rules.assign,
+                reset=rules.reset,
+                unassign=rules.unassign,
+                deposits=rules.deposits,
+            ),
         )
         routes = [*plain_wallets.routes, *router.routes]
         self._app: Any = Dispatcher(app, [route for route in routes if isinstance(route, ApiRoute)])

@@ -1,0 +1,1 @@
+"""What `deploy/` holds for installations on servers."""
