@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from textwrap import wrap
 
-from benchmarks.figures import Figure, read
+from benchmarks.figures import FLOOR, LEAST, WAY, Figure, read
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = "README.md"
@@ -54,32 +54,92 @@ LINES = (
         "memory of the service process with 1 000 agents",
         ("memory of the service process, 1 000 agents, idle",),
     ),
+    Line(
+        "1 000 positions of 100 tokens fall at once: first sale booked and pushed / half of them / the last",
+        tuple(
+            f"1000 positions, 100 tokens fall at once: {which}"
+            for which in ("first sale booked and pushed", "p50 of all sales", "last sale")
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A line of the budget of a trade: what is done, the stage's name among the figures, and what its floor is."""
+
+    label: str
+    name: str
+    floor: str
+
+
+STAGES = (
+    Stage(
+        "decide, reserve, quote, settle, book of positions, over a journal and a market in memory",
+        "decide, reserve, settle, watch (nothing outside)",
+        "the values that are recorded, each made once",
+    ),
+    Stage("frame for the WebSocket", "frame for the WebSocket", "the encoder alone, on finished values"),
+    Stage("intent and settlement into the journal", "journal", "ten columns sent, lines made before"),
+    Stage("decision record", "decision record", ""),
+    Stage("copies in Redis", "copy in Redis", "the commands sent, values made before"),
+    Stage("telling other processes", "other processes", "one message sent, made before"),
+    Stage("all of the running service, a WebSocket for each agent", "all of the running service", ""),
+)
+_STAGE = "CPU of a trade: "
+STEPS = (
+    Stage(
+        "request answered with 201, signal stored",
+        "request answered, signal stored",
+        "an empty FastAPI endpoint, and a line that is committed",
+    ),
+    Stage("– of it the signal's row", "signal into its table", "a line that is committed"),
+    Stage(
+        "decide, reserve, settle, book of positions, over a journal and a market in memory",
+        "decide, reserve, settle, book of positions",
+        "nothing: this is our own work",
+    ),
+    Stage("intent into the journal", "intent into the journal", "a line that is committed"),
+    Stage("quote, while the intent is written", "quote", "the same request to the sandbox, sent and read"),
+    Stage("settlement into the journal", "settlement into the journal", "a line that is committed"),
+    Stage("frame to a client", "frame to a client", "half of a frame's way there and back"),
+    Stage(
+        "**the whole way**, signal → trade recorded and pushed, one agent",
+        "the whole way, one agent",
+        "the sum of what comes one after the other",
+    ),
 )
 _WIDTH = 130
 _UNITS = {"/s": " a second"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the document or, with `--check`, tell whether it is up to date."""
-    path = ROOT / DOCUMENT
-    before = path.read_text()
-    after = with_table(before, table(list(read().values())))
-    if before == after:
-        return 0
-    if "--check" in arguments:
-        print(f"{DOCUMENT} does not say what benchmarks/figures.json does: run `{COMMAND}`", file=sys.stderr)
+    """Write the documents or, with `--check`, tell whether they are up to date."""
+    figures = list(read().values())
+    old: list[str] = []
+    for name, makers in DOCUMENTS.items():
+        path = ROOT / name
+        before = path.read_text()
+        after = with_tables(before, [made_of(figures) for made_of in makers])
+        if before == after:
+            continue
+        old.append(name)
+        if "--check" not in arguments:
+            path.write_text(after)
+            print(f"written: {name}")
+    if old and "--check" in arguments:
+        print(f"{', '.join(old)}: not what benchmarks/figures.json says; run `{COMMAND}`", file=sys.stderr)
         return 1
-    path.write_text(after)
-    print(f"written: {DOCUMENT}")
     return 0
 
 
-def with_table(document: str, lines: Sequence[str]) -> str:
-    """Return a document with the table in its place. Raises `ValueError` when it has no place for one."""
-    made, count = _PLACE.subn(lambda found: found[1] + "\n".join(lines) + "\n" + found[2], document)
-    if count != 1:
-        raise ValueError(f"{count} places for the figures")
-    return made
+def with_tables(document: str, tables: Sequence[Sequence[str]]) -> str:
+    """Return a document with the tables in their places. Raises `ValueError` unless it has one place for each."""
+    left = iter(tables)
+    count = len(_PLACE.findall(document))
+    if count != len(tables):
+        raise ValueError(f"{count} places for {len(tables)} tables")
+    return _PLACE.sub(lambda found: found[1] + "\n".join(next(left)) + "\n" + found[2], document)
 
 
 def table(figures: Sequence[Figure]) -> list[str]:
@@ -95,6 +155,50 @@ def table(figures: Sequence[Figure]) -> list[str]:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", *_origins(one for _, found in shown for one in found)]
+
+
+def budget(figures: Sequence[Figure]) -> list[str]:
+    """Return the lines of the table of a trade's CPU time; stages that were never measured leave their line out."""
+    known = {one.name.removeprefix(_STAGE): one for one in figures if one.name.startswith(_STAGE)}
+    shown = [(stage, known[stage.name]) for stage in STAGES if stage.name in known]
+    lines = [
+        "| stage | CPU of a trade | spread | floor | what the floor is |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for stage, measured in shown:
+        floor = known.get(f"{stage.name}, floor")
+        cells = (
+            stage.label,
+            f"{_number(measured.median)} µs",
+            _spread([measured]),
+            f"{_number(floor.median)} µs" if floor is not None else "–",
+            stage.floor or "–",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", *_origins(measured for _, measured in shown)]
+
+
+def way(figures: Sequence[Figure]) -> list[str]:
+    """Return the lines of the table of what one signal waits for; steps that were never measured leave their line out."""
+    known = {one.name.removeprefix(WAY): one for one in figures if one.name.startswith(WAY)}
+    shown = [(step, known[step.name]) for step in STEPS if step.name in known]
+
+    def both(name: str) -> str:
+        middle, least = known[name], known[name + LEAST]
+        return f"{_milliseconds(least.median)} ({_milliseconds(middle.median)})" if middle.median else "–"
+
+    lines = [
+        "| step | least (median) | floor, least (median) | what the floor is |",
+        "| --- | --- | --- | --- |",
+    ]
+    for step, measured in shown:
+        cells = (step.label, both(measured.name.removeprefix(WAY)), both(step.name + FLOOR), step.floor)
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", *_origins(measured for _, measured in shown)]
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.2f} ms" if value < 1 else f"{_number(value)} ms"
 
 
 def _found(line: Line, figures: Sequence[Figure]) -> list[Figure]:
@@ -152,6 +256,13 @@ def _origins(figures: Iterable[Figure]) -> list[str]:
         text = f"{when.day} {when:%B %Y}, {machine}, client, sandbox and servers on the same machine; {times}{busy}."
         said += wrap(f"{text} {remark}".strip(), _WIDTH)
     return said
+
+
+DOCUMENTS: Mapping[str, Sequence[Callable[[Sequence[Figure]], list[str]]]] = {
+    DOCUMENT: (table,),
+    "docs/performance.md": (budget, way),
+}
+"""The documents with figures, and what makes the lines of each of their tables."""
 
 
 if __name__ == "__main__":

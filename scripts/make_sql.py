@@ -1,4 +1,4 @@
-"""Compile the statements of the stores from SQLAlchemy Core to texts for asyncpg: `make sql`.
+"""Compile the statements of the stores (`statements` beside this) from SQLAlchemy Core to texts for asyncpg: `make sql`.
 
 `--check` writes nothing and fails when the texts are not what would be written.
 """
@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from nexgent.infrastructure.database.schema import statements
-from nexgent.infrastructure.database.schema.statements import Listing, Statement, public
+from scripts import statements
+from scripts.statements import Listing, Statement, public
 
 FOLDER = Path(__file__).resolve().parent.parent / "src/nexgent/infrastructure/database/stores/sql"
 _WIDTH = 120
@@ -37,7 +37,7 @@ def documents() -> dict[str, str]:
 def _document(name: str, found: dict[str, Statement | Listing]) -> str:
     lists = any(isinstance(one, Listing) for one in found.values())
     lines = [
-        f'"""Compiled by `make sql` from `schema/statements/{name}.py`; changes belong there."""',
+        f'"""Compiled by `make sql` from `scripts/statements/{name}.py`; changes belong there."""',
         "",
         "from __future__ import annotations",
         "",

@@ -146,6 +146,11 @@ ALSO_FINE = {
     "GET /agent-historical-swaps/{id}": {404: "nothing was sold yet", 400: "nothing was sold yet"},
     "PUT /agent-historical-swaps/{id}": {404: "nothing was sold yet", 400: "nothing was sold yet"},
     "DELETE /agent-historical-swaps/{id}": {404: "nothing was sold yet", 400: "nothing was sold yet"},
+    "POST /trades/preview": {
+        400: "the agent has a position",
+        409: "no fresh price",
+        502: "the market refused",
+    },
     "POST /trades/execute": {
         400: "the agent has a position",
         409: "no fresh price",
@@ -155,6 +160,11 @@ ALSO_FINE = {
     "POST /agents/{id}/positions/{positionId}/close": {
         404: "it was closed a moment ago",
         409: "it is being sold",
+    },
+    "POST /agents/{id}/positions/{positionId}/preview-sale": {
+        404: "it was closed a moment ago",
+        409: "it is being sold",
+        502: "the market refused",
     },
     "POST /agents/{id}/positions/{positionId}/sell-part": {
         404: "it was closed a moment ago",

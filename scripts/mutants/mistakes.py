@@ -292,7 +292,21 @@ class _Finder(ast.NodeVisitor):
 
 
 def generate(area: Area, root: Path = ROOT) -> Iterator[Mutant]:
-    """Make up the mutants of an area, in the order of the code. Their names say nothing of lines, so that they last."""
+    """Make up the mutants of an area, in the order of the code."""
+    return (mutant for mutant in thought_of(area, root) if is_code(mutant, root))
+
+
+def is_code(mutant: Mutant, root: Path = ROOT) -> bool:
+    """Tell whether a file with the mistake in it is still Python."""
+    try:
+        compile(mutated((root / CODE / mutant.file).read_bytes(), mutant), mutant.file, "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def thought_of(area: Area, root: Path = ROOT) -> Iterator[Mutant]:
+    """Make up mutants, also some that are no code. Their names say nothing of lines, so that they last."""
     base = root / CODE / area.path
     for path in sorted(base.rglob("*.py")) if base.is_dir() else [base]:
         source = path.read_bytes()
@@ -306,9 +320,4 @@ def generate(area: Area, root: Path = ROOT) -> Iterator[Mutant]:
             names[name] += 1
             if names[name] > 1:
                 name += f" ({names[name]})"
-            mutant = Mutant(name, file, start, end, new, area.tests, found.lines, found.function)
-            try:
-                compile(mutated(source, mutant), file, "exec")
-            except SyntaxError:
-                continue
-            yield mutant
+            yield Mutant(name, file, start, end, new, area.tests, found.lines, found.function)
