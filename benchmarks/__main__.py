@@ -1,9 +1,11 @@
-"""`python -m benchmarks [ticks] [product] [ws] [storm] [restart] [floods] [dashboard] [--runs N]`: a table of our own times.
+"""`python -m benchmarks [NAME …] [--runs N]`: a table of our own times.
 
-Without a name, all of them. `--runs` measures each so often, one after the other, and gives medians; what was measured is kept in
-`benchmarks/figures.json`, from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
+Names are ticks, budget, product, ws, storm, restart, floods, dashboard and history; without one, all of them. `--runs` measures
+each so often, one after the other, and gives medians; what was measured is kept in `benchmarks/figures.json`, from which
+`make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
 `ws` by name listens for a minute, `dashboard` watches the browser's memory for ten; as one of all, for a shorter time.
+`history` by name is a year (`--scale 0.02` for a fiftieth, which it is as one of all), whose database stays in `--folder`.
 """
 
 from __future__ import annotations
@@ -12,10 +14,23 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import uvloop
 
-from benchmarks import dashboard, figures, floods, product, restart, sockets, storm, table, ticks
+from benchmarks import (
+    budget,
+    dashboard,
+    figures,
+    floods,
+    history,
+    product,
+    restart,
+    sockets,
+    storm,
+    table,
+    ticks,
+)
 from nexgent.shared.money import install_decimal_context
 
 
@@ -25,17 +40,22 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="what to measure; everything by default")
     parser.add_argument("--runs", type=int, default=1, help="how often (medians are given)")
     parser.add_argument("--no-file", action="store_true", help="keep no figures")
+    parser.add_argument("--scale", type=float, help="how much of a year of history there is")
+    parser.add_argument("--folder", type=Path, help="where the database with a history is kept")
     options = parser.parse_args()
     install_decimal_context()
     seconds = sockets.FULL_SECONDS if "ws" in options.names else sockets.SHORT_SECONDS
     minutes = dashboard.FULL_MINUTES if "dashboard" in options.names else dashboard.SHORT_MINUTES
+    scale = options.scale or (1.0 if "history" in options.names else history.SHORT_SCALE)
     known: dict[str, Callable[[], list[table.Row]]] = {
         "ticks": ticks.run,
+        "budget": lambda: uvloop.run(budget.run()),
         "product": lambda: uvloop.run(product.run()),
         "ws": lambda: uvloop.run(sockets.run(seconds=seconds)),
         "storm": lambda: uvloop.run(storm.run()),
         "restart": lambda: uvloop.run(restart.run()),
         "floods": lambda: uvloop.run(floods.run()),
+        "history": lambda: uvloop.run(history.run(scale=scale, folder=options.folder)),
         "dashboard": lambda: uvloop.run(dashboard.run(minutes=minutes)),
     }
     names = options.names or list(known)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import shutil
 import statistics
 import tempfile
 import time
@@ -15,6 +14,7 @@ from benchmarks.table import Row
 from nexgent import web
 from nexgent.sandbox.control import SandboxControl
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product, until
+from tests.web.browser import BROWSER, NO_BROWSER
 from tests.web.dashboard import WIDE, Window
 
 AGENTS, TOKENS = 40, 25
@@ -37,19 +37,21 @@ _WATCH = """new MutationObserver(() => {
 
 async def run(*, minutes: float = FULL_MINUTES) -> list[Row]:
     """Measure. The standard run watches the memory for a shorter time, which the row says."""
-    if (path := shutil.which("chromium") or shutil.which("google-chrome")) is None:
-        print("dashboard: there is no browser; run: apt-get install --no-install-recommends chromium")
+    if BROWSER is None:
+        print(f"dashboard: {NO_BROWSER}")
         return []
     from playwright.async_api import async_playwright  # noqa: PLC0415 - the other benchmarks need no browser
 
     with tempfile.TemporaryDirectory(prefix="nexgent-bench-") as folder:
-        product = Product(Path(folder), {"PRICE_POLL_SECONDS": "1", "PRICE_PATIENCE_SECONDS": "0.9"})
+        product = Product(
+            Path(folder), {"PRICE_POLL_SECONDS": "1", "PRICE_PATIENCE_SECONDS": "0.9"}, forked=False
+        )
         await product.start_sandbox()
         try:
             await product.start_service()
             held = await _furnish(product)
             async with async_playwright() as driver:
-                browser = await driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+                browser = await driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
                 try:
                     return [
                         *_sizes(),

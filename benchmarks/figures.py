@@ -15,6 +15,10 @@ from pathlib import Path
 
 from benchmarks.table import Row
 
+WAY = "way of a signal: "
+"""How the names of `benchmarks.way` begin; `LEAST` and `FLOOR` are how those end that are not medians of our own times."""
+LEAST = ", least"
+FLOOR = ", floor"
 FILE = Path(__file__).resolve().parent / "figures.json"
 
 

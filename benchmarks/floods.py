@@ -23,7 +23,7 @@ SETTINGS = {
 async def run() -> list[Row]:
     """Measure."""
     with tempfile.TemporaryDirectory(prefix="nexgent-floods-") as folder:
-        product = Product(Path(folder), SETTINGS, from_scratch=True)
+        product = Product(Path(folder), SETTINGS, from_scratch=True, forked=False)
         await product.start_sandbox()
         try:
             await product.start_service()

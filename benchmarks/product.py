@@ -26,7 +26,7 @@ async def run() -> list[Row]:
     """Measure everything that needs a running service."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="nexgent-bench-") as folder:
-        product = Product(Path(folder), MANY_CONNECTIONS)
+        product = Product(Path(folder), MANY_CONNECTIONS, forked=False)
         await product.start_sandbox()
         try:
             started = time.perf_counter()
@@ -102,7 +102,7 @@ async def _trades(product: Product) -> list[Row]:
             for follower in followers:
                 group.create_task(follower.run())
             await asyncio.gather(*(follower.ready.wait() for follower in followers))
-            times += [await _one_signal(product, http, mint, followers) for mint in mints[:signals]]
+            times += [await one_signal(product, http, mint, followers) for mint in mints[:signals]]
             for follower in followers:
                 follower.stop()
         mints = mints[signals:]
@@ -167,9 +167,10 @@ class Follower:
                 self.expect(text[at : text.index('"', at)]).set()
 
 
-async def _one_signal(
+async def one_signal(
     product: Product, http: aiohttp.ClientSession, mint: str, followers: list[Follower]
 ) -> float:
+    """Return the seconds from sending a signal until every follower has heard of its position."""
     waiting = [follower.expect(mint) for follower in followers]
     await asyncio.sleep(0.3)
     body = {"tokenAddress": mint, "symbol": "BENCH", "signalType": "BENCH", "signalStrength": 3}

@@ -34,7 +34,7 @@ async def run(
     keys = [Keypair() for _ in range(unresolved)]
     wallets = {f"WALLET_{number}": str(key) for number, key in enumerate(keys, 1)}
     with tempfile.TemporaryDirectory(prefix="nexgent-restart-") as folder:
-        product = Product(Path(folder), {**MANY_CONNECTIONS, **wallets, "LOG_LEVEL": "warn"})
+        product = Product(Path(folder), {**MANY_CONNECTIONS, **wallets, "LOG_LEVEL": "warn"}, forked=False)
         await product.start_sandbox()
         try:
             await product.start_service()

@@ -73,7 +73,7 @@ async def soak(minutes: float, folder: Path) -> list[Sample]:
     """Trade; return what was seen."""
     keys = [Keypair() for _ in range(LIVE)]
     wallets = {f"WALLET_{n}": str(key) for n, key in enumerate(keys, 1)}
-    product = Product(folder, {**MANY_CONNECTIONS, **wallets, "LOG_LEVEL": "warn"})
+    product = Product(folder, {**MANY_CONNECTIONS, **wallets, "LOG_LEVEL": "warn"}, forked=False)
     await product.start_sandbox()
     try:
         await product.start_service()

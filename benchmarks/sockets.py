@@ -36,7 +36,7 @@ async def run(*, seconds: float = FULL_SECONDS) -> list[Row]:
 
 @asynccontextmanager
 async def _running(folder: Path) -> AsyncIterator[Product]:
-    product = Product(folder, {**MANY_CONNECTIONS, "METRICS_PUBLIC": "true"})
+    product = Product(folder, {**MANY_CONNECTIONS, "METRICS_PUBLIC": "true"}, forked=False)
     await product.start_sandbox()
     try:
         await product.start_service()

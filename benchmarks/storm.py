@@ -7,6 +7,7 @@ stops for each position when its owner hears on the WebSocket that it is closed,
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import tempfile
 import time
@@ -19,7 +20,6 @@ import psutil
 
 from benchmarks.load import MANY_CONNECTIONS
 from benchmarks.table import Row
-from nexgent.infrastructure.embedded import running_servers
 from tests.e2e.product import Product
 
 TOKENS = 100
@@ -27,11 +27,41 @@ TOKENS_PER_AGENT = 25
 AGENTS_PER_TOKEN = 10
 DEADLINE_SECONDS = 120.0
 SETTLING_SECONDS = 3.0
+_LAG_PAUSE_SECONDS = 0.01
 _FIRST_SEEN = """
 SELECT min(extract(epoch FROM (body #>> '{intent,created_at}')::timestamptz)
            - (body #>> '{intent,evidence,age_ms}')::float / 1000)
 FROM journal WHERE kind = 'intended' AND position_id IS NOT NULL
 """
+
+
+_LAG = """
+SELECT extract(epoch FROM clock_timestamp() - min(at))::float FROM journal
+WHERE id > (SELECT position FROM journal_watermark)
+"""
+_LAG_PROMISE_MS = 250.0
+
+
+class Lag:
+    """How far the tables are behind the journal: the age of the oldest entry they lack, looked at over and over."""
+
+    def __init__(self, product: Product) -> None:
+        self._product = product
+        self.seconds: list[float] = []
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        connection = await asyncpg.connect(self._product.database_url)
+        try:
+            while True:
+                self.seconds.append(await connection.fetchval(_LAG) or 0.0)
+                await asyncio.sleep(_LAG_PAUSE_SECONDS)
+        finally:
+            await connection.close()
+
+    def at_share(self, share: float) -> float:
+        """Return the lag that this share of the looks did not exceed, in seconds."""
+        return sorted(self.seconds)[math.ceil(len(self.seconds) * share) - 1]
 
 
 class Owner:
@@ -62,7 +92,7 @@ class Owner:
 async def run() -> list[Row]:
     """Measure."""
     with tempfile.TemporaryDirectory(prefix="nexgent-storm-") as folder:
-        product = Product(Path(folder), {**MANY_CONNECTIONS, "LOG_LEVEL": "warn"})
+        product = Product(Path(folder), {**MANY_CONNECTIONS, "LOG_LEVEL": "warn"}, forked=False)
         await product.start_sandbox()
         try:
             await product.start_service()
@@ -85,15 +115,18 @@ async def _storm(product: Product) -> list[Row]:
         await _until(lambda: sum(owner.opened for owner in owners) == expected, "all positions are open")
         await asyncio.sleep(SETTLING_SECONDS)
         busy = _cpu_seconds(product)
+        lag = Lag(product)
+        looking = asyncio.create_task(lag.run())
         prices = dict.fromkeys(mints, "0.0005")
         body = {"prices": prices}
         answer = await product.http.post(f"{product.sandbox_url}/control/price", json=body)
         answer.raise_for_status()
         await _until(lambda: sum(len(owner.closed_at) for owner in owners) == expected, "all are sold")
         used = {name: _cpu_seconds(product)[name] - before for name, before in busy.items()}
-        for task in listening:
+        await _all_in_tables(product)
+        for task in (*listening, looking):
             task.cancel()
-        await asyncio.gather(*listening, return_exceptions=True)
+        await asyncio.gather(*listening, looking, return_exceptions=True)
     seen_at = await _first_seen(product)
     times = sorted(at - seen_at for owner in owners for at in owner.closed_at)
     note = ", ".join(f"{name} {seconds:.2f} s CPU" for name, seconds in used.items())
@@ -102,6 +135,14 @@ async def _storm(product: Product) -> list[Row]:
         Row(f"{name} first sale booked and pushed", times[0], "s", 2.0, 0.05),
         Row(f"{name} p50 of all sales", statistics.median(times), "s", 17.4, 0.5),
         Row(f"{name} last sale", times[-1], "s", 32.3, 1.0, note=note),
+        Row(
+            f"{name} age of what the tables lack, p99",
+            lag.at_share(0.99) * 1000,
+            "ms",
+            None,
+            _LAG_PROMISE_MS,
+            note=f"looked at {len(lag.seconds)} times",
+        ),
     ]
 
 
@@ -135,12 +176,19 @@ async def _agent(product: Product, mints: list[str], name: str) -> dict[str, Any
 
 
 async def _first_seen(product: Product) -> float:
-    servers = running_servers(product.folder / "data")
-    assert servers is not None
-    assert servers.database_url is not None
-    connection = await asyncpg.connect(servers.database_url)
+    connection = await asyncpg.connect(product.database_url)
     try:
         return float(await connection.fetchval(_FIRST_SEEN))
+    finally:
+        await connection.close()
+
+
+async def _all_in_tables(product: Product) -> None:
+    connection = await asyncpg.connect(product.database_url)
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while await connection.fetchval(_LAG) is not None:
+                await asyncio.sleep(_LAG_PAUSE_SECONDS)
     finally:
         await connection.close()
 

@@ -1,0 +1,374 @@
+"""What a year of trading costs the day after it: a service with a past beside one without, in the same run.
+
+Both have as many agents, on the same machine, in the same minutes, and what is promised is a ratio of theirs: a machine that is
+busy with other things is busy for both. `--scale` takes a share of the year (1 is 1 000 agents, 1 000 000 closed trades,
+4 000 000 entries), `--folder` keeps the database, so that the next run need not make it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import psutil
+
+from benchmarks.load import MANY_CONNECTIONS
+from benchmarks.past import Made, Past, make
+from benchmarks.product import Follower
+from benchmarks.table import Row
+from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.embedded import EmbeddedServers
+from tests.e2e.cluster import lay_out_cluster
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product, until
+
+SHORT_SCALE = 0.02
+FOLLOWED = 100
+SIGNALS = 7
+READS = 15
+SETTLING_SECONDS = 5.0
+DEADLINE_SECONDS = 300.0
+_READY_PROMISE_SECONDS = 3.0
+_FALLEN_TO = Decimal("0.3")
+_PAGE_PROMISE_MS = 20.0
+_SIZE = """
+SELECT pg_database_size(current_database()) AS whole, pg_total_relation_size('journal') AS journal,
+       (SELECT count(*) FROM agent_historical_swaps) AS trades
+"""
+
+
+@dataclass(slots=True)
+class Side:
+    """One of the two services and what was measured of it."""
+
+    product: Product
+    past: Past
+    agents: list[str] = field(default_factory=list)
+    ready_seconds: float = 0.0
+    idle_megabytes: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    cpu_milliseconds: list[float] = field(default_factory=list)
+    pages: dict[str, float] = field(default_factory=dict)
+
+
+async def run(*, scale: float = SHORT_SCALE, folder: Path | None = None) -> list[Row]:
+    """Measure; the past is made first where the folder has none."""
+    past = Past.of_scale(scale)
+    with tempfile.TemporaryDirectory(prefix="nexgent-history-") as temporary:
+        there = folder if folder is not None else Path(temporary) / "past"
+        # Root's servers run as somebody else, who has to pass through.
+        for each in (Path(temporary), there):
+            each.mkdir(mode=0o711, parents=True, exist_ok=True)
+            each.chmod(0o711)
+        made = await _laid_out(there / "data", past)
+        rows = _generated(made)
+        # The other one has its agents and their deposits, and nothing else.
+        await _laid_out(Path(temporary) / "data", Past(past.agents, 0))
+        settings = {**MANY_CONNECTIONS, "LOG_LEVEL": "warn"}
+        old = Side(Product(there, settings, forked=False), past)
+        new = Side(Product(Path(temporary), settings, forked=False), Past(past.agents, 0))
+        try:
+            for side in (old, new):
+                await _start(side)
+            rows += await _compared(old, new)
+            rows += await _alone(old)
+            await _leave(old.product)
+        finally:
+            for side in (old, new):
+                await side.product.stop()
+    return [
+        Row(
+            f"after {past.trades:,} closed trades of {past.agents:,} agents: {row.name}",
+            row.value,
+            row.unit,
+            row.reference,
+            row.promise,
+            row.more_is_better,
+            row.note,
+        )
+        for row in rows
+    ]
+
+
+async def _laid_out(data: Path, past: Past) -> Made:
+    if not await asyncio.to_thread(data.exists):
+        await lay_out_cluster(data, ADMIN_EMAIL, ADMIN_PASSWORD)
+    async with EmbeddedServers(data, redis=False) as servers:
+        return await make(servers.database_url, past)
+
+
+def _generated(made: Made) -> list[Row]:
+    if not made.projected:
+        return []
+    rows = [
+        Row(
+            "journal → tables, over all of it",
+            made.projected / made.seconds,
+            "/s",
+            None,
+            10_000,
+            more_is_better=True,
+        )
+    ]
+    if made.newest_seconds_an_entry:
+        newest = 1 / made.newest_seconds_an_entry
+        rows.append(Row("journal → tables, at its end", newest, "/s", None, 10_000, more_is_better=True))
+    # Two processes, one beside the other: what holds on a machine that others use.
+    for whose, seconds in (
+        ("who projects", made.own_cpu_seconds),
+        ("PostgreSQL", made.server_cpu_seconds),
+    ):
+        rows.append(Row(f"journal → tables: CPU of {whose}, an entry", seconds / made.projected * 1e6, "µs"))
+    return rows
+
+
+async def _start(side: Side) -> None:
+    """Start everything, and once more after a kill: the first start finds a database that nobody has served yet."""
+    product = side.product
+    await product.start_sandbox()
+    await product.start_service()
+    await product.login()
+    # What an earlier run was broken off with.
+    await _leave(product)
+    await asyncio.sleep(SETTLING_SECONDS)
+    product.kill_service()
+    started = time.perf_counter()
+    await product.start_service()
+    side.ready_seconds = time.perf_counter() - started
+    await product.login()
+    side.agents = [one["id"] for one in await product.call("GET", "/agents")]
+    await asyncio.sleep(SETTLING_SECONDS)
+    side.idle_megabytes = product.service.memory_info().rss / 1e6
+
+
+async def _compared(old: Side, new: Side) -> list[Row]:
+    sides = (old, new)
+    mints = {id(side): [one["mint"] for one in await side.product.tokens()][: SIGNALS + 1] for side in sides}
+    async with _followed(old) as old_followers, _followed(new) as new_followers:
+        followers = {id(old): old_followers, id(new): new_followers}
+        # In turn, and the first one warms up.
+        for number in range(SIGNALS + 1):
+            for side in sides:
+                seconds, cpu = await _signal(side, mints[id(side)][number], followers[id(side)])
+                if number:
+                    side.latencies.append(seconds)
+                    side.cpu_milliseconds.append(cpu * 1000 / side.past.agents)
+    pages = await _pages(old)
+    for _ in range(READS):
+        for side in sides:
+            await _read(side, pages if side is old else await _pages(side))
+    listeners = min(FOLLOWED, old.past.agents)
+    rows = [
+        *_ratio(
+            "service CPU a trade", "ms", [statistics.median(one.cpu_milliseconds) for one in sides], 1.10
+        ),
+        *_ratio(
+            f"signal → trades pushed, {listeners} listeners",
+            "ms",
+            [statistics.median(one.latencies) * 1000 for one in sides],
+            1.10,
+        ),
+        *_ratio("memory of the service, idle", "MB", [one.idle_megabytes for one in sides], 1.05),
+        *_ratio(
+            "ready after kill -9", "s", [one.ready_seconds for one in sides], None, _READY_PROMISE_SECONDS
+        ),
+    ]
+    rows += [
+        Row(name, took, "ms", None, _PAGE_PROMISE_MS, note=f"{new.pages[name]:.1f} ms without a past")
+        for name, took in old.pages.items()
+    ]
+    return rows
+
+
+def _ratio(
+    name: str, unit: str, values: Sequence[float], most: float | None, promise: float | None = None
+) -> list[Row]:
+    """Return what was measured with a past and without, and how many times as much it is with one."""
+    old, new = values
+    rows = [Row(name, old, unit, None, promise, note=f"{new:.3g} {unit} without a past")]
+    if most is not None:
+        rows.append(Row(f"{name}, times that without a past", old / new, "×", None, most))
+    return rows
+
+
+@asynccontextmanager
+async def _followed(side: Side) -> AsyncIterator[tuple[aiohttp.ClientSession, list[Follower]]]:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as group:
+        followers = [Follower(side.product, http, agent) for agent in side.agents[:FOLLOWED]]
+        for follower in followers:
+            group.create_task(follower.run())
+        await asyncio.gather(*(follower.ready.wait() for follower in followers))
+        yield http, followers
+        for follower in followers:
+            follower.stop()
+
+
+async def _signal(
+    side: Side, mint: str, followed: tuple[aiohttp.ClientSession, list[Follower]]
+) -> tuple[float, float]:
+    """Return how long it took until every listener had heard, and the service's CPU until all is booked, in seconds."""
+    http, followers = followed
+    product = side.product
+    expected = await _booked(product) + 2 * side.past.agents
+    waiting = [follower.expect(mint) for follower in followers]
+    before = _cpu(product.service)
+    body = {"tokenAddress": mint, "symbol": "BENCH", "signalType": "BENCH", "signalStrength": 3}
+    headers = {"Authorization": f"Bearer {product.token()}"}
+    started = time.perf_counter()
+    async with http.post(f"{product.url}/api/v1/trading-signals", json=body, headers=headers) as answer:
+        assert answer.status == 201
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await asyncio.gather(*(event.wait() for event in waiting))
+    seconds = time.perf_counter() - started
+
+    async def all_booked() -> bool:
+        return await _booked(product) >= expected
+
+    await until(all_booked, "all trades are booked", DEADLINE_SECONDS)
+    return seconds, _cpu(product.service) - before
+
+
+async def _leave(product: Product) -> None:
+    """Have every open position sold by its stop, so that the next run can buy the same tokens again."""
+    connection = await asyncpg.connect(product.database_url)
+    try:
+        held = await connection.fetch(
+            "SELECT token_address, min(purchase_price) AS price FROM agent_positions GROUP BY 1"
+        )
+        for row in held:
+            await product.set_price(row["token_address"], f"{row['price'] * _FALLEN_TO:f}")
+
+        async def all_sold() -> bool:
+            return not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM agent_positions)")
+
+        await until(all_sold, "everything is sold", DEADLINE_SECONDS)
+    finally:
+        await connection.close()
+
+
+async def _booked(product: Product) -> int:
+    connection = await asyncpg.connect(product.database_url)
+    try:
+        head: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM journal")
+        return head
+    finally:
+        await connection.close()
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+async def _pages(side: Side) -> Mapping[str, str]:
+    """Return the first page of each list, and the figures, of the agent with the longest history."""
+    product = side.product
+    connection = await asyncpg.connect(product.database_url)
+    try:
+        agent, wallet = await connection.fetchrow(  # type: ignore[misc]  # There is one.
+            "SELECT agent_id, wallet_address FROM journal_streams ORDER BY seq DESC LIMIT 1"
+        )
+        signal = await connection.fetchval("SELECT max(id) FROM trading_signals")
+    finally:
+        await connection.close()
+    return {
+        "GET agents": "/agents",
+        "GET agent positions": f"/agent-positions/{agent}",
+        "GET balances, what is held": f"/agent-balances?agentId={agent}&held=true",
+        "GET balances, every token ever traded": f"/agent-balances?agentId={agent}",
+        "GET transactions": f"/agent-transactions?agentId={agent}",
+        "GET transactions of a wallet": f"/agent-transactions?agentId={agent}&walletAddress={wallet}",
+        "GET transactions, averaged down": f"/agent-transactions?agentId={agent}&isDca=true",
+        "GET closed trades": f"/agent-historical-swaps?agentId={agent}",
+        "GET closed trades of a wallet": f"/agent-historical-swaps?agentId={agent}&walletAddress={wallet}",
+        "GET signals": "/trading-signals",
+        "GET decisions of a signal": f"/trading-signals/{signal}/decisions",
+        "GET configurations of an agent": f"/agents/{agent}/config/history",
+        "GET audit": "/auth/audit",
+        "GET performance": f"/agents/{agent}/performance",
+        "GET performance of a day": f"/agents/{agent}/performance?timeframe=24h",
+        "GET balance history": f"/agents/{agent}/balance-history?walletAddress={wallet}",
+        "GET overview": "/overview",
+        "GET equity of a day": "/overview/equity?timeframe=24h",
+        "GET equity of all time": "/overview/equity?timeframe=all",
+    }
+
+
+async def _read(side: Side, pages: Mapping[str, str]) -> None:
+    """Read each once; what was quickest is kept: anything else is the machine's."""
+    for name, path in pages.items():
+        started = time.perf_counter()
+        await side.product.call("GET", path)
+        took = (time.perf_counter() - started) * 1000
+        side.pages[name] = min(took, side.pages.get(name, took))
+
+
+async def _alone(old: Side) -> list[Row]:
+    """Return what only a past can show: files, the check of the books, room on the disk."""
+    product = old.product
+    rows = []
+    agent = (await _pages(old))["GET closed trades"].partition("=")[2]
+    for name, path in (
+        ("closed trades", f"/agent-historical-swaps/export?agentId={agent}"),
+        ("transactions", f"/agent-transactions/export?agentId={agent}"),
+        ("signals", "/trading-signals/export"),
+    ):
+        size, most, before = await _exported(product, path)
+        rows.append(
+            Row(
+                f"export of {name}: memory it took",
+                most - before,
+                "MB",
+                None,
+                5,
+                note=f"{size / 1e6:.1f} MB of file",
+            )
+        )
+    connection = await asyncpg.connect(product.database_url)
+    row = await connection.fetchrow(_SIZE)
+    await connection.close()
+    assert row is not None
+    trades = max(row["trades"], 1)
+    rows += [
+        Row("on disk, a closed trade", row["whole"] / trades / 1000, "kB"),
+        Row("of it the journal", row["journal"] / trades / 1000, "kB"),
+    ]
+    return rows + await _verified(product)
+
+
+async def _exported(product: Product, path: str) -> tuple[int, float, float]:
+    """Return the size of a file in bytes, and the service's memory at its highest and before, in MB."""
+    headers = {"Authorization": f"Bearer {product.token()}"}
+    before = most = product.service.memory_info().rss / 1e6
+    size = 0
+    async with product.http.stream("GET", f"{product.url}/api/v1{path}", headers=headers) as answer:
+        assert answer.status_code == 200
+        async for piece in answer.aiter_bytes():
+            size += len(piece)
+            most = max(most, product.service.memory_info().rss / 1e6)
+    return size, most, before
+
+
+async def _verified(product: Product) -> list[Row]:
+    rows = []
+    for name, everything in (("verify, everything", True), ("verify, from where it was checked", False)):
+        began, started = time.process_time(), time.perf_counter()
+        report = await verify(product.database_url, everything=everything)
+        cpu, seconds = time.process_time() - began, time.perf_counter() - started
+        entries = report.entries + report.entries_checked_before
+        note = f"{report.entries:,} entries in {seconds:.1f} s, {cpu:.1f} s CPU"
+        if not report.is_clean:
+            note = f"{len(report.differences)} differences; {note}"
+        rows.append(Row(name, entries / seconds, "/s", None, 100_000, more_is_better=True, note=note))
+        if everything:
+            rows.append(Row(f"{name}: CPU of who checks, an entry", cpu / max(report.entries, 1) * 1e6, "µs"))
+    return rows
