@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import logging
 import os
 import shutil
 import subprocess
@@ -39,6 +40,7 @@ from tests.patience import PATIENCE_SECONDS
 gc.disable()
 
 _configure = structlog.configure
+_handlers = logging.getLogger().handlers[:]
 
 
 def _configure_for_now(**settings: Any) -> None:
@@ -50,6 +52,20 @@ def _configure_for_now(**settings: Any) -> None:
 
 
 structlog.configure = _configure_for_now  # type: ignore[assignment]  # called by names alone
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Take back how a test, or a command it ran in this process, set up logging.
+
+    A level that stays would hide from later tests what they want to see logged.
+    """
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root = logging.getLogger()
+        root.handlers[:] = _handlers
+        root.setLevel(logging.WARNING)
+
 
 # How long an example takes says more about the machine than about what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

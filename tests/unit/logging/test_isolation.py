@@ -13,6 +13,18 @@ from nexgent.infrastructure.logging.setup import configure_logging
 log = structlog.get_logger(__name__)
 
 
+def test_a_command_that_a_test_runs_may_hide_what_is_not_an_error() -> None:
+    configure_logging(level="error", json_lines=True, environment="test", stream=io.BytesIO())
+
+
+def test_it_is_not_hidden_from_the_next_test() -> None:
+    assert not structlog.is_configured()
+    with capture_logs() as seen:
+        log.info("said.in_the_next_test")
+
+    assert [entry["event"] for entry in seen] == ["said.in_the_next_test"]
+
+
 def test_a_logger_that_spoke_while_it_was_configured_is_seen_afterwards() -> None:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
