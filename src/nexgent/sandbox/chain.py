@@ -74,6 +74,7 @@ class Chain:
         self._records: dict[str, TransactionRecord] = {}
         self._by_address: dict[str, list[str]] = {}
         self._pending: list[_Pending] = []
+        self._told: dict[str, int] = {}
         self._submitted = 0
 
     @property
@@ -114,10 +115,20 @@ class Chain:
     ) -> None:
         """Let a transaction land that many slots from now, if its blockhash is still valid then."""
         self._submitted += 1
+        if not after_slots and any(self._told.get(key) == self.slots.slot() for key in transaction.keys):
+            self.slots.advance(1)
         due = self.slots.slot() + after_slots
         self._pending.append(_Pending(due, self._submitted, transaction, forced_error))
         self._pending.sort()
         self.settle()
+
+    def tell(self, address: str) -> None:
+        """Note that somebody has been told what an address has in this slot: what lands for it from now on is of a later one."""
+        self.settle()
+        slot = self.slots.slot()
+        if self._told.get(address) != slot:
+            # Only the newest slot matters, and only whom somebody looked at in it.
+            self._told = {key: told for key, told in self._told.items() if told >= slot} | {address: slot}
 
     def settle(self) -> None:
         """Land what is due."""

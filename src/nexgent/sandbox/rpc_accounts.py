@@ -49,7 +49,7 @@ def get_balance(state: SandboxState, params: list[Any], _faults: list[FaultRule]
     """Return lamports, 0 for an unknown account."""
     address = address_at(params, 0)
     config_at(state, params, 1)
-    state.chain.settle()
+    state.chain.tell(address)
     return with_context(state, state.chain.accounts.lamports(address))
 
 
@@ -88,7 +88,7 @@ def get_token_accounts_by_owner(state: SandboxState, params: list[Any], _faults:
         raise RpcError(-32602, "Invalid param: unrecognized Token program id")
     if name == "mint" and value not in state.market.tokens:
         raise RpcError(-32602, "Invalid param: could not find mint")
-    state.chain.settle()
+    state.chain.tell(owner)
     encoding = config.get("encoding", "base64")
     found = [
         {"pubkey": account.address, "account": _token_account(state.chain.accounts, account, encoding)}

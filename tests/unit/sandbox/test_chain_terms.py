@@ -51,6 +51,26 @@ async def test_who_does_not_ask_for_version_1_is_refused_it(most: int | None) ->
         assert "(1)" in refused["error"]["message"]
 
 
+async def test_what_lands_is_never_of_a_slot_that_has_been_told() -> None:
+    async with a_market() as trader:
+        order = await trader.order("buy", ONE_SOL)
+        told = await trader.rpc("getBalance", trader.address, CONFIRMED)
+
+        bought = (await trader.execute(order)).json()
+
+        assert bought["status"] == "Success"
+        assert int(bought["slot"]) > told["result"]["context"]["slot"]
+
+        told = await trader.rpc(
+            "getTokenAccountsByOwner",
+            trader.address,
+            {"mint": trader.mint},
+            CONFIRMED | {"encoding": "jsonParsed"},
+        )
+        sold = (await trader.execute(await trader.order("sell", 1_000_000))).json()
+        assert int(sold["slot"]) > told["result"]["context"]["slot"]
+
+
 async def test_rent_is_a_term_of_the_chain() -> None:
     async with a_market() as trader:
         assert (await trader.rpc("getMinimumBalanceForRentExemption", 165))["result"] == 1_488_440
