@@ -16,7 +16,7 @@ WORKERS ?= 4
 EACH ?= 25
 SEED ?= 1
 
-.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures screenshots soak fuzz sql grafana postman postman-test lock licences sbom release-check audit outdated clean
+.PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures screenshots soak fuzz sql grafana charts docs postman postman-test lock licences sbom release-check audit outdated clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -58,6 +58,8 @@ check: setup-dev ## Formatting, lint, types, import contracts, migrations, locks
 	$(BIN)/python -m scripts.summaries --check
 	$(BIN)/python -m scripts.figures --check
 	$(BIN)/python -m scripts.make_grafana --check
+	$(BIN)/python -m scripts.make_charts --check
+	$(BIN)/python -m scripts.make_docs
 	$(BIN)/python -m scripts.make_web --check
 	$(BIN)/bandit --quiet --recursive --severity-level medium src scripts migrations
 
@@ -97,6 +99,12 @@ postman: setup-dev ## Write the Postman collection and environment anew
 
 grafana: setup-dev ## Write the Grafana dashboard anew
 	@exec $(BIN)/python -m scripts.make_grafana $(ARGS)
+
+charts: setup-dev ## Draw the charts of the trading rules anew
+	@exec $(BIN)/python -m scripts.make_charts $(ARGS)
+
+docs: setup-dev ## Build the documentation's pages into build/site, every link followed
+	@exec $(BIN)/python -m scripts.make_docs
 
 postman-test: setup-dev ## Run the Postman collection with newman against a service of its own
 	@exec $(BIN)/python -m scripts.postman_test

@@ -1,7 +1,7 @@
-"""README is true: each of its commands is run as it stands there, in order, in a clean folder against a real service.
+"""README and the tutorials are true: each command is run as it stands there, in order, in a clean folder against a real service.
 
-Nothing is repeated here that README says. What is added is what a command's answer has to look like; a command that is new in
-README fails until somebody says so here, and one that is gone fails until it is gone here.
+Nothing is repeated here that they say. What is added is what a command's answer has to look like; a command that is new there
+fails until somebody says so here, and one that is gone fails until it is gone here.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ from tests.e2e.product import free_port, until
 from tests.patience import PATIENCE_SECONDS
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+TUTORIALS = [
+    (REPOSITORY / "docs" / name).read_text(encoding="utf-8") for name in ("index.md", "api.md", "webhooks.md")
+]
+PAGES = [TUTORIALS[0], README, *TUTORIALS[1:]]
+"""In the order they are followed here: the newcomer's page has the demo's agent alone."""
 ENV_EXAMPLE = (REPOSITORY / "env.example").read_text(encoding="utf-8")
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
@@ -67,16 +72,33 @@ ANSWERS = {
     ".venv/bin/nexgent wallets": r"sim_\w+ +simulation +simulation +ready +My first agent",
     '.venv/bin/nexgent agents create "My second agent"': r"is made: [0-9a-f-]{36}\n5 simulated SOL are deposited",
     '.venv/bin/nexgent agents config "My second agent"': r"My second agent trades by the new rules",
-    ".venv/bin/nexgent buy TIRA": r"My second agent bought \S+ TIRA for 0\.\d+ SOL",
+    ".venv/bin/nexgent buy TIRA": r"My second agent bought \S+ TIRA for \d+\.\d+ SOL",
     # The demo's prices move: its stop loss may have been first.
     ".venv/bin/nexgent positions": r"TIRA|My second agent holds nothing",
-    ".venv/bin/nexgent close --all": r"Sold \S+ TIRA for 0\.\d+ SOL|My second agent holds nothing",
+    ".venv/bin/nexgent close --all": r"Sold \S+ TIRA for \d+\.\d+ SOL|My second agent holds nothing",
     ".venv/bin/nexgent report": r"TIRA",
     ".venv/bin/nexgent backup books.backup": r"Backed up \d\d tables with \d+ rows as of 20",
     ".venv/bin/nexgent restore --check books.backup": r"The backup is whole: \d\d tables",
     "api /signal-webhooks": r'"path":"/api/v1/signal-webhooks/[0-9a-f-]{36}/in".*"secret":"whs_',
 }
-"""How a command begins, and what its answer has to match."""
+"""How a command of README begins, and what its answer has to match."""
+
+TOLD_ELSEWHERE = {
+    ".venv/bin/nexgent signal TIRA --strength 5 --test": r"agent Demo \([0-9a-f-]{36}\): WOULD_BUY",
+    ".venv/bin/nexgent explain": r"agent Demo \([0-9a-f-]{36}\): EXECUTED",
+    # The demo's prices move: its stop loss may have been first.
+    ".venv/bin/nexgent positions": r"TIRA|holds nothing",
+    ".venv/bin/nexgent close --all --yes": r"Sold \S+ TIRA for \d+\.\d+ SOL|holds nothing",
+    ".venv/bin/nexgent history": r"TIRA",
+    ".venv/bin/nexgent report --by reason": r"[1-9]",
+    ".venv/bin/nexgent sandbox --scenarios": r"rug +\d+ s",
+    "api /auth/me": r'"email":"demo@nexgent.local"',
+    "KEY=": "^$",
+    "curl -sS -H": r'^\[.*"symbol":"TIRA"',
+    "api '/trading-signals?limit=2'": r'^\[\{"id":\d+.*"id":\d+',
+    "api /overview": r'^\{".*Sol"',
+}
+"""The same of the tutorials, where that is something else."""
 
 CODES = {".venv/bin/nexgent doctor": {0, 1}}
 """Exit codes other than 0. The upstream services need not be reachable from here."""
@@ -93,15 +115,15 @@ class Block:
     text: str
 
 
-def blocks() -> list[Block]:
-    """Return README's code blocks."""
-    return [Block(*found) for found in re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+def blocks(text: str = README) -> list[Block]:
+    """Return the code blocks of a document."""
+    return [Block(*found) for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
 
 
-def commands() -> list[str]:
-    """Return the commands of README's shell blocks in order, without comments; quoted text may run over lines."""
+def commands(text: str = README) -> list[str]:
+    """Return the commands of a document's shell blocks in order, without comments; quoted text may run over lines."""
     found: list[str] = []
-    for block in blocks():
+    for block in blocks(text):
         if block.language != "sh":
             continue
         command = ""
@@ -110,7 +132,7 @@ def commands() -> list[str]:
             if _is_complete(command):
                 found.append(re.sub(r"\s+# .*$", "", command) if "\n" not in command else command)
                 command = ""
-        assert not command, f"README has a command that does not end: {command}"
+        assert not command, f"there is a command that does not end: {command}"
     return found
 
 
@@ -118,10 +140,20 @@ def _is_complete(command: str) -> bool:
     return subprocess.run(["sh", "-n", "-c", command], capture_output=True, check=False).returncode == 0
 
 
-def expected(command: str) -> str | None:
+def everything() -> list[tuple[str, str | None]]:
+    """Return the commands of all pages, each with what its answer has to match, None when nobody has said."""
+    return [
+        (command, expected(command, {} if page is README else TOLD_ELSEWHERE))
+        for page in PAGES
+        for command in commands(page)
+    ]
+
+
+def expected(command: str, elsewhere: dict[str, str]) -> str | None:
     """Return what the answer has to match: by the longest beginning that is known."""
-    known = [beginning for beginning in ANSWERS if command == beginning or command.startswith(beginning)]
-    return ANSWERS[max(known, key=len)] if known else None
+    answers = ANSWERS | elsewhere
+    known = [beginning for beginning in answers if command == beginning or command.startswith(beginning)]
+    return answers[max(known, key=len)] if known else None
 
 
 class Shell:
@@ -247,15 +279,14 @@ async def test_every_command_is_run(demo: tuple[Path, int]) -> None:
     shell = Shell(folder)
     answers: dict[str, str] = {}
     try:
-        for command in commands():
+        for command, wanted in everything():
             here = command.replace("localhost:4000", f"localhost:{port}")
             if command in NOT_RUN:
                 continue
             if command in FOLLOWED:
                 answers[command] = await asyncio.to_thread(shell.follow, here, FOLLOWED[command])
                 continue
-            wanted = expected(command)
-            assert wanted is not None, f"README has a command whose answer nobody checks: {command}"
+            assert wanted is not None, f"there is a command whose answer nobody checks: {command}"
 
             async def answered(command: str = command, here: str = here, wanted: str = wanted) -> bool:
                 code, said = await asyncio.to_thread(shell.run, here)
@@ -291,19 +322,33 @@ async def _the_alert_is_taken(webhook: dict[str, str], port: int) -> None:
     assert answer.status_code < 300, answer.text
 
 
-def test_nothing_is_excused_or_expected_that_readme_does_not_have() -> None:
-    found = commands()
+def test_nothing_is_excused_or_expected_that_nobody_is_told() -> None:
+    found = [command for command, _ in everything()]
     for command in (*NOT_RUN, *FOLLOWED, RETRIED):
         assert command in found
-    for beginning in ANSWERS:
+    for beginning in ANSWERS | TOLD_ELSEWHERE:
         assert any(command.startswith(beginning) for command in found), beginning
 
 
 def inline_commands() -> list[str]:
-    """Return what README names as commands within its sentences and tables."""
-    text = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+    """Return what is named as a command within sentences and tables, in README and in all of docs/."""
+    told = "\n".join(
+        [README, *(one.read_text(encoding="utf-8") for one in sorted((REPOSITORY / "docs").glob("*.md")))]
+    )
+    text = re.sub(r"^```.*?^```$", "", told, flags=re.MULTILINE | re.DOTALL)
     found = re.findall(r"`([^`\n]+)`", text)
     return [one for one in found if re.match(r"(?:[A-Z_]+=\S* )*(?:\.venv/bin/)?(?:nexgent|make) ", one)]
+
+
+def whole_help(parser: argparse.ArgumentParser) -> str:
+    """Return the help of a command and of everything below it."""
+    below = [
+        one
+        for action in parser._actions  # nothing public lists them
+        if isinstance(action, argparse._SubParsersAction)
+        for one in action.choices.values()
+    ]
+    return parser.format_help() + "".join(map(whole_help, below))
 
 
 def test_every_command_named_in_a_sentence_exists_with_its_options() -> None:
@@ -326,7 +371,7 @@ def test_every_command_named_in_a_sentence_exists_with_its_options() -> None:
         named.add(name)
         parser = argparse.ArgumentParser()
         importlib.import_module(modules[name]).configure(parser)
-        known = parser.format_help()
+        known = whole_help(parser)
         for option in re.findall(r"--[a-z-]+", " ".join(rest)):
             assert option in known, f"{text}: there is no {option}"
     assert named >= {command.name for command in COMMANDS}, "README's table lacks a command"
