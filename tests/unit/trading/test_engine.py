@@ -247,7 +247,9 @@ async def test_an_interrupted_purchase_is_only_carried_on_while_its_signal_is_fr
     agent = await engine.add_agent(an_agent(a_config()))
     engine.swaps.gate = asyncio.Event()
     buying = asyncio.create_task(engine.buy([agent], size_sol=Decimal(1)))
+    # The quote is asked for while the intent is being written: which comes first is nobody's promise.
     await until(lambda: any(isinstance(entry.body, TradeIntended) for entry in engine.journal.entries))
+    await until(lambda: len(engine.swaps.requests) == 1)
     buying.cancel()
     engine.swaps.gate = None
     asked = len(engine.swaps.requests)
