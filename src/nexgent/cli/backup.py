@@ -16,6 +16,7 @@ from nexgent.cli.books import existing_books
 from nexgent.cli.passphrases import new_passphrase
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
+from nexgent.infrastructure.backup import remote
 from nexgent.infrastructure.backup.archive import Manifest
 from nexgent.infrastructure.backup.dump import back_up
 from nexgent.infrastructure.backup.sealed import SealedWriter
@@ -27,7 +28,11 @@ STANDARD_OUTPUT = "-"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("file", metavar="FILE", help="where to; it must not exist yet. - for standard output")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="where to: a file, or an address such as s3://bucket/name; it must not exist yet. - for standard output",
+    )
     parser.add_argument(
         "--encrypt",
         action="store_true",
@@ -38,6 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Users, agents, rules, the whole journal, all tables, charts, and the encrypted wallet keys: as they are at the "
         "moment the command begins, while the service trades on. Not in it: settings and secrets of the environment "
         "(.env; keep JWT_SECRET and wallets given there apart), sessions, and what Redis holds, which are copies. "
+        "An address needs the extra nexgent[s3] (others: fsspec and what the store needs) and takes keys from the environment "
+        "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL). "
         "`nexgent restore --check FILE` reads a backup once and tells what it holds. Exit code 3: the database or the "
         "file cannot be used; an unfinished file is removed."
     )
@@ -79,6 +86,10 @@ def target_file(name: str) -> Iterator[IO[bytes]]:
             raise InvalidInputError("A backup is not for a terminal: name a file, or send it on with | or >.")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
+        return
+    if remote.is_address(name):
+        with remote.written(name) as file:
+            yield file
         return
     path = Path(name).expanduser()
     if path.exists():

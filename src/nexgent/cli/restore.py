@@ -7,7 +7,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, cast
 
@@ -17,6 +17,7 @@ from nexgent.cli.backup import contents, document_of, told
 from nexgent.cli.passphrases import typed
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
+from nexgent.infrastructure.backup import remote
 from nexgent.infrastructure.backup.archive import Manifest, checked, opened
 from nexgent.infrastructure.backup.errors import DamagedBackupError
 from nexgent.infrastructure.backup.restore import restore
@@ -27,7 +28,7 @@ from nexgent.shared.errors import InvalidInputError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("file", metavar="FILE", help="a file of `nexgent backup`")
+    parser.add_argument("file", metavar="FILE", help="a file or an address of `nexgent backup`")
     parser.add_argument(
         "--check", action="store_true", help="only read the backup from end to end and tell what it holds"
     )
@@ -71,16 +72,22 @@ async def _restore(settings: Settings, archive: zipfile.ZipFile, manifest: Manif
 
 @contextmanager
 def _backup(name: str) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
-    path = Path(name).expanduser()
-    if not path.is_file():
-        raise InvalidInputError(f"There is no file {path}.")
-    with path.open("rb") as file:
+    with _source(name) as file:
         source: IO[bytes] = file
         if is_sealed(file):
             source = cast("IO[bytes]", SealedReader(file, typed("Passphrase: ")))
         archive, manifest = opened(source)
         with archive:
             yield archive, manifest
+
+
+def _source(name: str) -> AbstractContextManager[IO[bytes]]:
+    if remote.is_address(name):
+        return remote.read(name)
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise InvalidInputError(f"There is no file {path}.")
+    return path.open("rb")
 
 
 def _say(arguments: argparse.Namespace, manifest: Manifest, words: str, report: VerifyReport | None) -> int:
