@@ -30,8 +30,8 @@ def is_address(name: str) -> bool:
 def written(address: str) -> Iterator[IO[bytes]]:
     """Yield what to write to. The object is there when it is whole; what was not finished is taken back.
 
-    Raises `InvalidInputError` when there is one already, and for an address nobody can use, `UnavailableError` when the store does
-    not answer or refuses.
+    Raises `InvalidInputError` when there is one already, and for an address nobody can use, `UnavailableError` when the store
+    does not answer or refuses.
     """
     with _told_as_ours(address):
         store, path = _store(address)
