@@ -9,6 +9,7 @@ from uuid import UUID
 from nexgent.domain.bookkeeping.ports import OwnedBalance, StreamExcerpt
 from nexgent.domain.ledger.models import (
     ClosedTradeRecorded,
+    Imported,
     Recorded,
     TradeSettled,
     TransactionEdited,
@@ -42,7 +43,7 @@ def journaled_transaction(journal: FakeJournal, transaction_id: TransactionId) -
     return TransactionRow(
         id=TransactionId(row.id),
         agent_id=AgentId(row.agent_id),
-        wallet_address=WalletAddress(row.wallet_address),
+        wallet_address=WalletAddress(row.wallet_address) if row.wallet_address is not None else None,
         type=row.transaction_type,
         value_usd=row.transaction_value_usd,
         time=row.transaction_time,
@@ -108,7 +109,8 @@ class FakeHandEntries:
 
     async def is_recorded_by_hand(self, wallet: WalletAddress, closed_trade_id: ClosedTradeId) -> bool:
         return any(
-            isinstance(entry.body, ClosedTradeRecorded)
+            isinstance(entry.body, ClosedTradeRecorded | Imported)
+            and entry.body.trade is not None
             and entry.body.trade.id == closed_trade_id
             and entry.wallet_address == wallet
             for entry in self._journal.entries

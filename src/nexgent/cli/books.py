@@ -22,7 +22,7 @@ async def existing_books(settings: StorageSettings) -> AsyncIterator[Storage]:
     """Yield the stores, those of a running service where there is one. Raises `NoBooksError`."""
     _require_data(settings)
     async with open_storage(settings, join_running=True) as storage:
-        _require_schema(await current_revision(storage.database_url))
+        require_schema(await current_revision(storage.database_url))
         yield storage
 
 
@@ -36,7 +36,8 @@ def _require_data(storage: StorageSettings) -> None:
         )
 
 
-def _require_schema(revision: str | None) -> None:
+def require_schema(revision: str | None) -> None:
+    """Raise `NoBooksError` unless a database has the schema of this version."""
     if revision == SCHEMA_REVISION:
         return
     if revision is None:

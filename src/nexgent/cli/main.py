@@ -64,6 +64,11 @@ COMMANDS = (
         "backup", "nexgent.cli.backup", "everything in the database as one file, while the service trades"
     ),
     Command("restore", "nexgent.cli.restore", "put a backup into an empty database; or only check it"),
+    Command(
+        "import-reference",
+        "nexgent.cli.import_reference",
+        "take over an installation of the reference; shows first what would happen",
+    ),
     Command("doctor", "nexgent.cli.doctor", "check settings, servers and upstream services"),
     Command(
         "mcp", "nexgent.cli.mcp", "tools for programs that speak the Model Context Protocol; paper at most"

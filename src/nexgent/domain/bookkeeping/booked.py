@@ -13,6 +13,7 @@ from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import (
     Entry,
+    Imported,
     Posting,
     Recorded,
     RentReclaimed,
@@ -32,7 +33,8 @@ _PAUSE_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class BookedTransaction:
-    """A transaction as it stands. `effect` is what can be taken back: nothing of a trade that the engine made."""
+    """A transaction as it stands. `effect` is what can be taken back: nothing of a trade that the engine made, here or in the
+    installation that the wallet was taken over from."""
 
     record: TransactionRecord
     by_engine: bool
@@ -48,9 +50,11 @@ def booked_transaction(entries: Iterable[Entry], transaction_id: TransactionId) 
                 found = None
             case Recorded(record) if record.id == transaction_id:
                 found = BookedTransaction(record, by_engine=False, effect=net(entry.postings))
-            case TradeSettled(transaction=record) | RentReclaimed(transaction=record) if (
-                record.id == transaction_id
-            ):
+            case (
+                TradeSettled(transaction=record)
+                | RentReclaimed(transaction=record)
+                | Imported(transaction=TransactionRecord() as record)
+            ) if record.id == transaction_id:
                 found = BookedTransaction(record, by_engine=True, effect=())
             case TransactionEdited(record) if record.id == transaction_id and found is not None:
                 found = replace(found, record=record, effect=net(found.effect, entry.postings))

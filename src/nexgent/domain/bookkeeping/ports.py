@@ -65,4 +65,4 @@ class HandEntries(Protocol):
         """
 
     async def is_recorded_by_hand(self, wallet: WalletAddress, closed_trade_id: ClosedTradeId) -> bool:
-        """Tell whether somebody recorded the closed trade; otherwise the engine made it."""
+        """Tell whether somebody recorded the closed trade, or brought it along; otherwise the engine made it."""

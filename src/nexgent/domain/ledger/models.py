@@ -246,6 +246,25 @@ class WalletReset:
     keep_history: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What a wallet brought along from the installation it was taken over from, `origin`.
+
+    One record each: a transaction or a closed trade as it stood there, history that moves nothing here; or an open position,
+    which what the wallet holds must cover. With none of them it opens the balances: postings against the adjustment account.
+    """
+
+    origin: str
+    transaction: TransactionRecord | None = None
+    trade: ClosedTradeRecord | None = None
+    position: Position | None = None
+    detached: bool = False
+    """The transaction belonged to no wallet any more; its entry only needs a place."""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    """When the record was written and changed there."""
+
+
 EntryBody = (
     Recorded
     | Adjusted
@@ -263,6 +282,7 @@ EntryBody = (
     | RentReclaimed
     | ExitAsked
     | WalletReset
+    | Imported
 )
 TRADES = (TradeIntended, TradeSubmitted, TradeSettled, TradeFailed, TradeExpired, ExitAsked)
 """What only the engine writes: the steps of trades. The rest is what people enter, in whichever process they ask."""

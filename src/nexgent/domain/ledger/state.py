@@ -17,6 +17,7 @@ from nexgent.domain.ledger.models import (
     ClosedTradeRemoved,
     Entry,
     ExitAsked,
+    Imported,
     Intent,
     Posting,
     Recorded,
@@ -181,9 +182,7 @@ def apply(state: WalletState, entry: Entry) -> WalletState:
             _open(state, body.intent_id)
             intents = _left_of(intents, body.intent_id)
         case ExitAsked(position):
-            if position.id not in positions:
-                raise LedgerInvariantError(f"position {position.id} is not open and cannot be left")
-            positions = {**positions, position.id: position}
+            positions = _to_be_left(state, position)
         case WalletReset():
             if intents:
                 raise LedgerInvariantError("a wallet with trades under way cannot be reset")
@@ -192,6 +191,8 @@ def apply(state: WalletState, entry: Entry) -> WalletState:
             balances = _renamed(balances, mint, symbol)
         case BalanceRemoved(mint):
             balances = _without(state, balances, mint)
+        case Imported():
+            positions = _brought_along(state, body.position)
         case (
             Recorded()
             | TransactionEdited()
@@ -235,6 +236,22 @@ def _renamed(
     if symbol is None or mint not in balances:
         return balances
     return {**balances, mint: replace(balances[mint], symbol=symbol)}
+
+
+def _to_be_left(state: WalletState, position: Position) -> Mapping[PositionId, Position]:
+    if position.id not in state.positions:
+        raise LedgerInvariantError(f"position {position.id} is not open and cannot be left")
+    return {**state.positions, position.id: position}
+
+
+def _brought_along(state: WalletState, position: Position | None) -> Mapping[PositionId, Position]:
+    if position is None:
+        return state.positions
+    if state.position_of(position.token_address) is not None:
+        raise LedgerInvariantError(f"{position.token_address} of {state.wallet_address} has a position")
+    if not 0 < position.quantity_raw <= state.balance_raw(position.token_address):
+        raise LedgerInvariantError(f"position {position.id} is not covered by what the wallet holds")
+    return {**state.positions, position.id: position}
 
 
 def _without(

@@ -22,6 +22,7 @@ from nexgent.domain.ledger.models import (
     ClosedTradeRecorded,
     ClosedTradeRemoved,
     Entry,
+    Imported,
     TradeExpired,
     TradeFailed,
     TradeIntended,
@@ -344,7 +345,11 @@ class ProtectionState:
                     # What was bought within the hour was bought all the same.
                     record.forget(entries=False)
                 case (
-                    ClosedTradeRecorded() | ClosedTradeEdited() | ClosedTradeRemoved() | TransactionRemoved()
+                    ClosedTradeRecorded()
+                    | ClosedTradeEdited()
+                    | ClosedTradeRemoved()
+                    | TransactionRemoved()
+                    | Imported()
                 ):
                     # The history was edited: what it adds up to is for the store to say.
                     self._incomplete.add(entry.wallet_address)

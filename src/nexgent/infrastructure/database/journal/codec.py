@@ -24,6 +24,7 @@ from nexgent.domain.ledger.models import (
     Entry,
     EntryBody,
     ExitAsked,
+    Imported,
     Intent,
     Posting,
     Recorded,
@@ -59,6 +60,7 @@ KINDS: Mapping[type[Any], str] = {
     RentReclaimed: "rent_reclaimed",
     ExitAsked: "exit_asked",
     WalletReset: "reset",
+    Imported: "imported",
 }
 
 Row = Mapping[str, Any] | asyncpg.Record
@@ -139,7 +141,7 @@ def _references(body: EntryBody) -> tuple[IntentId | None, PositionId | None]:
             return body.intent_id, body.position_id
         case TradeSubmitted() | TradeFailed() | TradeExpired() | RentReclaimed():
             return body.intent_id, None
-        case ExitAsked(position):
+        case ExitAsked(position) | Imported(position=Position() as position):
             return None, position.id
         case _:
             return None, None

@@ -17,7 +17,7 @@ _SEQ = "SELECT coalesce(max(seq), 0) FROM journal WHERE wallet_address = $1"
 _OF_TRANSACTION = """
 SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
 WHERE wallet_address = $1 AND agent_id = $2 AND CASE
-    WHEN kind IN ('recorded', 'transaction_edited') THEN body->'transaction'->>'id' = $3::uuid::text
+    WHEN kind IN ('recorded', 'transaction_edited', 'imported') THEN body->'transaction'->>'id' = $3::uuid::text
     WHEN kind = 'transaction_removed' THEN body->>'transaction_id' = $3::uuid::text
     WHEN kind IN ('settled', 'rent_reclaimed')
         THEN intent_id IN (SELECT id FROM trade_intents WHERE agent_id = $2 AND transaction_id = $3)
@@ -26,7 +26,7 @@ ORDER BY seq
 """
 _BY_HAND = """
 SELECT EXISTS (SELECT 1 FROM journal WHERE wallet_address = $1 AND CASE
-    WHEN kind = 'trade_recorded' THEN body->'trade'->>'id' = $2::uuid::text ELSE false END)
+    WHEN kind IN ('trade_recorded', 'imported') THEN body->'trade'->>'id' = $2::uuid::text ELSE false END)
 """
 
 
@@ -50,7 +50,7 @@ class PostgresHandEntries:
         return StreamExcerpt(seq, [decode_entry(row) for row in rows])
 
     async def is_recorded_by_hand(self, wallet: WalletAddress, closed_trade_id: ClosedTradeId) -> bool:
-        """Tell whether somebody recorded the closed trade."""
+        """Tell whether somebody recorded the closed trade, or it came along from another installation."""
         with translated_errors("read the journal"):
             found: bool = await self._pool.fetchval(_BY_HAND, wallet, closed_trade_id)
         return found

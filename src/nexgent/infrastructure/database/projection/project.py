@@ -18,6 +18,7 @@ from nexgent.domain.ledger.models import (
     ClosedTradeRemoved,
     Entry,
     ExitAsked,
+    Imported,
     Intent,
     Recorded,
     RentReclaimed,
@@ -110,6 +111,8 @@ def _add(changes: Changes, positions: dict[PositionId, Position], entry: Entry) 
             changes.balances.pop((entry.wallet_address, mint), None)
             changes.removed_balances.add((entry.wallet_address, mint))
             return
+        case Imported():
+            _bring_along(changes, positions, entry, body)
         case Adjusted():
             pass
         case _:
@@ -166,6 +169,23 @@ def _edit_history(
             assert_never(body)
 
 
+def _bring_along(
+    changes: Changes, positions: dict[PositionId, Position], entry: Entry, body: Imported
+) -> None:
+    """Rows of another installation keep the times at which they were written there."""
+    created_at = body.created_at or entry.at
+    if body.transaction is not None:
+        row = _transaction_row(body.transaction, created_at)
+        row.updated_at = body.updated_at or created_at
+        if body.detached:
+            row.wallet_address = None
+        changes.transactions[row.id] = row
+    if body.trade is not None:
+        changes.closed_trades[body.trade.id] = _closed_trade_row(body.trade, created_at)
+    if body.position is not None:
+        positions[body.position.id] = body.position
+
+
 def _rename(changes: Changes, wallet: WalletAddress, body: Adjusted) -> None:
     row = changes.balances.get((wallet, body.mint))
     if row is not None and body.symbol is not None:
@@ -179,7 +199,7 @@ def _edit_transaction(changes: Changes, row: TransactionRow) -> None:
     if recorded is None:
         changes.transaction_edits[row.id] = row
     else:
-        row.created_at = recorded.created_at
+        row.created_at, row.wallet_address = recorded.created_at, recorded.wallet_address
         changes.transactions[row.id] = row
 
 

@@ -135,6 +135,16 @@ class Projector:
                     log.warning("projector.batch_failed", error=type(error).__name__)
                 return await self._project(connection, limit, read_before, one_by_one=True)
 
+    async def project_in(
+        self, connection: asyncpg.Connection[asyncpg.Record], limit: int = DEFAULT_LIMIT
+    ) -> int:
+        """Apply the next entries inside the caller's transaction, its own ones among them; return how many.
+
+        The caller holds `PROJECTOR_LOCK`, so that nobody else is at it. Raises what asyncpg raises: an entry the tables do not
+        take is not set apart, as the caller has only to give up.
+        """
+        return await self._project(connection, limit, None, one_by_one=False)
+
     async def project_all(self, limit: int = DEFAULT_LIMIT, within_seconds: float = math.inf) -> int:
         """Apply batch after batch until nothing is left, beginning none after `within_seconds`; return how many entries.
 

@@ -21,7 +21,7 @@ class TransactionRow:
 
     id: UUID
     agent_id: UUID
-    wallet_address: str
+    wallet_address: str | None
     transaction_type: str
     transaction_value_usd: Decimal
     transaction_time: datetime

@@ -1,0 +1,1 @@
+"""Databases of the reference, taken over into real ones."""
