@@ -21,6 +21,8 @@ API_KEY = "nex_0123456789abcdef0123456789abcdef"
 LIVE_WALLET = "GmaDrppBC7P5ARKV8g3djiwP89vz1jLK23V2GBjuAEGB"
 LIVE_KEY = "99eUso3aSbE9tqGSTXzo3TLfKb9RkMTURrHKQ1K7Zh3StnzFNUx8FKCPPPPpR479qsw5zv2WNBKmgiz7WqgAJfM"
 TWIN, LIVE_TWIN, BROKEN, WITHOUT_WALLETS = (f"00000000-0000-4000-8000-0000000000a{n}" for n in range(1, 5))
+TOKEN = "3BuW9SR5tG6VFK4MmkQQ3Ak8ny1K1Vv5Uz7is8Aa5pwG"
+"""What the first twin holds a position in: 6 decimals."""
 PAPER_WALLET = "sim_2PaperWa11etOfTheFirstTwin"
 
 
@@ -33,13 +35,15 @@ def script(name: str) -> str:
 
 
 @asynccontextmanager
-async def reference_database(server_url: str, generation: Generation, *stories: str) -> AsyncIterator[str]:
-    """Yield the address of a database of the reference in which some stories have happened."""
+async def reference_database(
+    server_url: str, generation: Generation, *stories: str, token: str = TOKEN
+) -> AsyncIterator[str]:
+    """Yield the address of a database of the reference in which some stories have happened, about another token perhaps."""
     name = f"reference_{new_id().hex}"
     url = with_database(server_url, name)
     await run_sql(server_url, f"CREATE DATABASE {name}")
     try:
-        await run_sql(url, script(generation), *(script(story) for story in stories))
+        await run_sql(url, script(generation), *(script(story).replace(TOKEN, token) for story in stories))
         yield url
     finally:
         await run_sql(server_url, f"DROP DATABASE {name} WITH (FORCE)")

@@ -132,7 +132,7 @@ def report_lines(report: Report, width: int | None) -> list[str]:
     if report.notes:
         lines.append("")
         for note in report.notes:
-            lines += paragraph(note, width, first="! ")
+            lines += paragraph(printable(note), width, first="! ")
     return lines
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from nexgent.infrastructure.takeover.decimals import TokenScales
 from nexgent.infrastructure.takeover.errors import (
+    DoesNotFitError,
     EngineRunsError,
     NotAReferenceError,
     SameDatabaseError,
@@ -40,6 +41,23 @@ async def test_while_a_service_trades_nothing_is_written(postgres_url: str, data
         assert await fingerprint(database_url) == before
 
         await run_sql(database_url, "UPDATE engine_lease SET expires_at = now()")
+        assert (await tried(reference, database_url)).written
+
+
+async def test_what_the_database_refuses_leaves_nothing_half_done(
+    postgres_url: str, database_url: str
+) -> None:
+    async with reference_database(postgres_url, "model", "story") as reference:
+        await run_sql(
+            database_url,
+            "ALTER TABLE agent_historical_swaps ADD CONSTRAINT poison CHECK (profit_loss_sol > 0)",
+        )
+        before = await fingerprint(database_url)
+        with pytest.raises(DoesNotFitError, match=r"agent_historical_swaps .*poison"):
+            await tried(reference, database_url)
+        assert await fingerprint(database_url) == before
+
+        await run_sql(database_url, "ALTER TABLE agent_historical_swaps DROP CONSTRAINT poison")
         assert (await tried(reference, database_url)).written
 
 

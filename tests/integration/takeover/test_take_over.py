@@ -11,12 +11,17 @@ import asyncpg
 import pytest
 
 from nexgent.domain.trading.errors import TokenUnavailableError
+from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.infrastructure.database.journal.repair import repair
 from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.database.pool import COMMAND, opened_pool
+from nexgent.infrastructure.database.stores.users import PostgresUserRepository
+from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.infrastructure.takeover.decimals import AskChain, TokenScales
 from nexgent.infrastructure.takeover.report import Effect, Report, Thing
 from nexgent.infrastructure.takeover.take_over import Outcome, Wishes, take_over
 from nexgent.shared.types import TokenAddress, WalletAddress
+from tests.fakes.clock import FakeClock
 from tests.reference.databases import (
     ALICE,
     LIVE_TWIN,
@@ -413,3 +418,21 @@ async def test_numbers_of_signals_that_are_taken(reference: str, database_url: s
     assert not await rows(database_url, "SELECT 1 FROM agent_transactions WHERE signal_id = 11")
     assert not await rows(database_url, "SELECT 1 FROM signal_executions WHERE signal_id = 11")
     assert (await verify(database_url, everything=True)).is_clean
+
+
+async def test_the_administrator_of_both_keeps_the_api_keys(reference: str, database_url: str) -> None:
+    await moved(reference, database_url)
+    passwords = BcryptHasher(cost=4)
+    try:
+        async with opened_pool(database_url, COMMAND) as pool:
+            seed = SeedAdmin(
+                users=PostgresUserRepository(pool), passwords=passwords, clock=FakeClock(datetime.now(UTC))
+            )
+            assert (await seed.execute(*ALICE))[0] is SeedOutcome.UNCHANGED
+            assert (await seed.execute(ALICE[0], "another password"))[0] is SeedOutcome.PASSWORD_REPLACED
+    finally:
+        passwords.close()
+    assert len(await rows(database_url, "SELECT 1 FROM api_keys")) == 2
+    # Whoever is not the administrator of the settings is a user like others.
+    seeded = await rows(database_url, "SELECT email FROM users WHERE seeded")
+    assert [row["email"] for row in seeded] == [ALICE[0]]

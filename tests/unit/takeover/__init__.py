@@ -1,0 +1,1 @@
+"""What is read of the reference, mapped without a database."""
