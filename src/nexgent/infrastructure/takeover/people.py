@@ -19,6 +19,8 @@ from nexgent.shared.types import UserId
 _BATCH = 500
 _PASSWORD = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
 _KEY_HASH = re.compile(r"[0-9a-f]{64}")
+_SCOPES = frozenset({"signals", "agents", "positions", "balances", "transactions", "history", "full_access"})
+"""What a key may do there. A name that nobody knows there may come to mean something here."""
 NO_PASSWORD: Final = "its password cannot be checked here; `nexgent admin` sets a new one"  # noqa: S105 -- words
 ACCOUNT_HERE: Final = (
     "an account with this address is here already; it keeps its password and gets the agents"
@@ -109,7 +111,11 @@ class People:
                     Thing.API_KEYS, named, "what is stored of it is no SHA-256; make a new key"
                 )
             else:
-                await self._target.add_key(row, self.owners[row["user_id"]])
+                given = [scope for scope in row["scopes"] or () if scope is not None]
+                scopes = [scope for scope in given if scope in _SCOPES]
+                if scopes != given:
+                    self._report.changed(Thing.API_KEYS, named, "scopes of it mean nothing, and are dropped")
+                await self._target.add_key(row, self.owners[row["user_id"]], scopes)
                 names |= {row["id"], row["key_hash"]}
                 self._report.taken(Thing.API_KEYS)
 
@@ -136,6 +142,10 @@ class People:
             elif known is not None or not self._is_wanted(row["user_id"], wanted):
                 self._report.here(Thing.SIGNALS)
             else:
+                if row["user_id"] is not None and row["user_id"] not in self.owners:
+                    self._report.changed(
+                        Thing.SIGNALS, str(row["id"]), "its user is left out; it belongs to nobody"
+                    )
                 added.append(row)
         if added:
             await self._target.add_signals(added, self.owners)

@@ -141,9 +141,8 @@ class Target:
             user.seeded,
         )
 
-    async def add_key(self, row: Row, user_id: UserId) -> None:
+    async def add_key(self, row: Row, user_id: UserId, scopes: Sequence[str]) -> None:
         """Store an API key by its hash."""
-        scopes = [scope for scope in row["scopes"] or () if scope is not None]
         await self._connection.execute(
             of_keys.ADD,
             row["id"],
@@ -151,7 +150,7 @@ class Target:
             row["name"],
             row["key_hash"],
             row["key_prefix"],
-            scopes,
+            list(scopes),
             row["created_at"],
             None,
         )
