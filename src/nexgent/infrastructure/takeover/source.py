@@ -107,7 +107,7 @@ class Source:
         with _translated():
             # A name of `TABLES`.
             count: int = await self._connection.fetchval(
-                f"SELECT count(*) FROM {table} {condition}",  # noqa: S608
+                f"SELECT count(*) FROM {table} {condition}",  # noqa: S608  # nosec B608
                 *arguments,
             )
         return count
@@ -128,7 +128,7 @@ class Source:
         elif user_id is not None:
             condition, arguments = "WHERE user_id = $1", [user_id]
         # Names of `TABLES`.
-        query = f"SELECT {selected} FROM {table} {condition} ORDER BY {_ORDER[table]}"  # noqa: S608
+        query = f"SELECT {selected} FROM {table} {condition} ORDER BY {_ORDER[table]}"  # noqa: S608  # nosec B608
         with _translated():
             async for row in self._connection.cursor(query, *arguments, prefetch=_PREFETCH):
                 yield row
