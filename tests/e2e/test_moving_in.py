@@ -134,6 +134,15 @@ async def _all_the_same(product: Product, reference: str, token: str) -> None:
     assert Decimal(str(position["takeProfit"]["remainingAmount"])) == Decimal("1000.5")
     assert (position["takeProfit"]["levelsHit"], position["takeProfit"]["moonBagActivated"]) == (1, True)
     assert Decimal(str(position["dca"]["totalInvestedSol"])) == Decimal("0.505005")
+    connection = await asyncpg.connect(product.database_url)
+    try:
+        worthless = await connection.fetchval(
+            "SELECT count(*) FROM agent_balance_snapshots WHERE agent_id = $1 AND portfolio_balance_sol = 0",
+            TWIN,
+        )
+    finally:
+        await connection.close()
+    assert worthless == 0, "nobody says that it had nothing until it came here"
     signals = await product.http.get(f"{product.url}/api/v1/trading-signals", headers={"X-API-Key": API_KEY})
     assert signals.status_code == 200, signals.text
     assert {one["id"] for one in signals.json()} >= {11, 40}

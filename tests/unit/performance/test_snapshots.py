@@ -8,16 +8,20 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.models import Account, Entry, Imported
 from nexgent.domain.performance.capture_snapshots import CaptureSnapshots, SnapshotReport, missed_hours
 from nexgent.domain.performance.models import Snapshot, WalletDue
+from nexgent.domain.performance.replay import WalletReplay
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
+from nexgent.domain.transactions.models import TransactionType
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
+from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 from tests.builders import T0, TOKEN, an_agent
 from tests.fakes.engine import FakeEngine
+from tests.integration.database.story import Story
 
 HOUR = timedelta(hours=1)
 
@@ -260,3 +264,25 @@ def test_catching_up_has_a_limit_and_starts_with_the_wallet() -> None:
     assert len(missed_hours(due(now - timedelta(days=400), None), noon, now)) == 7 * 24 + 1
     assert missed_hours(due(now - timedelta(days=400), noon), noon, now) == []
     assert missed_hours(due(now - timedelta(days=400), noon - 2 * HOUR), noon - HOUR, now) == [noon - HOUR]
+
+
+def test_hours_before_a_wallet_came_along_are_nobodys_to_tell() -> None:
+    story = Story()
+    hours = [T0 + HOUR * number for number in range(-2, 3)]
+    replay = WalletReplay(story.agent_id, story.wallet, hours, oldest_price=HOUR)
+    story.wait(30)
+    record = story.transaction(TransactionType.DEPOSIT)
+    replay.feed(story.add(Imported(origin="reference", transaction=record)))
+    replay.feed(
+        story.add(
+            Imported(origin="reference"),
+            (Account.WALLET, SOL_MINT, 5_000_000_000),
+            (Account.ADJUSTMENT, SOL_MINT, -5_000_000_000),
+        )
+    )
+    replay.finish()
+
+    assert replay.skipped == hours[:3]
+    assert [(one.hour, one.sol_balance) for one in replay.snapshots] == [
+        (hour, Decimal(5)) for hour in hours[3:]
+    ]

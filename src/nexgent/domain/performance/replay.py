@@ -2,7 +2,8 @@
 
 Balances and positions are exact, because they are folded from the entries. Prices are only what the wallet's own trades have
 seen: the price a decision was taken on, or the one it was executed at. An hour with a position whose last known price
-is too old gets no snapshot; an invented value would look like a real one for ever.
+is too old gets no snapshot, nor does one before the wallet came along from another installation; an invented value would look
+like a real one for ever.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from nexgent.domain.ledger.models import Entry, TradeIntended, TradeSettled
+from nexgent.domain.ledger.models import Entry, Imported, TradeIntended, TradeSettled
 from nexgent.domain.ledger.state import WalletState, apply
 from nexgent.domain.performance.models import Snapshot, position_figures
 from nexgent.domain.performance.summary import (
@@ -53,7 +54,12 @@ class WalletReplay:
     def feed(self, entry: Entry) -> None:
         """Take the next entry. Raises `LedgerInvariantError` when it does not follow."""
         while not self.done and self._hours[self._next] <= entry.at:
-            self._stop()
+            if isinstance(entry.body, Imported):
+                # What it held until then is in the books of the installation it came from.
+                self.skipped.append(self._hours[self._next])
+                self._next += 1
+            else:
+                self._stop()
         if entry.agent_id == self._state.agent_id:
             self._state = apply(self._state, entry)
             self._see(entry)
