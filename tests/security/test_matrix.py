@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.http.route import PREFIX, ApiRoute
-from nexgent.domain.users.models import READERS, Claims, Scope, TokenType
+from nexgent.domain.users.models import ASKED_FOR, READERS, Claims, Scope, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
@@ -250,7 +250,8 @@ def expected(endpoint: ApiRoute, visitor: SocketCaller) -> int | str:
         return 401
     if visitor.with_key:
         reader = READERS.get(Scope(access)) if endpoint.method == "GET" else None
-        return PASSED if visitor.scopes & {access, "full_access", reader} else 403
+        opened_by = {access, reader} | ({"full_access"} if Scope(access) not in ASKED_FOR else set())
+        return PASSED if visitor.scopes & opened_by else 403
     if ADMIN_ONLY.match(endpoint.path) and visitor.user != "admin":
         return 403
     return PASSED

@@ -70,6 +70,7 @@ BalancesCaller = Annotated[Caller, Depends(CallerFrom(Scope.BALANCES))]
 HistoryCaller = Annotated[Caller, Depends(CallerFrom(Scope.HISTORY))]
 PositionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.POSITIONS))]
 SignalsCaller = Annotated[Caller, Depends(CallerFrom(Scope.SIGNALS))]
+TradingCaller = Annotated[Caller, Depends(CallerFrom(Scope.TRADING))]
 TransactionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.TRANSACTIONS))]
 SessionClaims = Annotated[Claims, Depends(ClaimsFrom(Access.SESSION))]
 

@@ -24,7 +24,7 @@ class TokenType(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an API key may do; `full_access` implies all others."""
+    """What an API key may do; `full_access` implies all others but those that are `ASKED_FOR`."""
 
     SIGNALS = "signals"
     SIGNALS_READ = "signals_read"
@@ -34,9 +34,13 @@ class Scope(StrEnum):
     BALANCES = "balances"
     TRANSACTIONS = "transactions"
     HISTORY = "history"
+    TRADING = "trading"
+    """Buying and selling by hand, and seeing before what that would bring. Never wallets, keys or settings."""
     FULL_ACCESS = "full_access"
 
 
+ASKED_FOR = frozenset({Scope.TRADING})
+"""Scopes a key has only when they are named: keys with `full_access` were made when none of them could trade."""
 READERS = {Scope.SIGNALS: Scope.SIGNALS_READ}
 """Scopes that let a key read, and nothing else, where another scope is asked for."""
 
@@ -109,7 +113,7 @@ class ApiKey:
 
     def allows(self, scope: Scope, *, reading: bool = False) -> bool:
         """Tell whether the key may do what takes that scope."""
-        if scope in self.scopes or Scope.FULL_ACCESS in self.scopes:
+        if scope in self.scopes or (Scope.FULL_ACCESS in self.scopes and scope not in ASKED_FOR):
             return True
         return reading and READERS.get(scope) in self.scopes
 

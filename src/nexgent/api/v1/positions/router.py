@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from nexgent.api.http.access import PositionsCaller, SessionCaller
+from nexgent.api.http.access import PositionsCaller, TradingCaller
 from nexgent.api.http.declared import NOT_AUDITED, NOT_KEPT, ONCE_BY_NATURE, limited
 from nexgent.api.http.refusals import FOREIGN, LOCKED, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
@@ -67,7 +67,7 @@ async def close_position_of_agent(
     agent_id: AgentIdInPath,
     position_id: PositionIdInPath,
     body: CloseIn,
-    caller: SessionCaller,
+    caller: TradingCaller,
     services: Services,
 ) -> ClosedOut:
     """Close a position."""
@@ -85,7 +85,7 @@ async def close_position(
     agent_id: ThatAgentIdInPath,
     position_id: PositionIdInPath,
     body: CloseIn,
-    caller: SessionCaller,
+    caller: TradingCaller,
     services: Services,
 ) -> ClosedOut:
     """Close a position."""
@@ -102,7 +102,7 @@ async def sell_part_of_position(
     agent_id: AgentIdInPath,
     position_id: PositionIdInPath,
     body: SellPartIn,
-    caller: SessionCaller,
+    caller: TradingCaller,
     services: Services,
 ) -> SoldPartOut:
     """Sell so many percent of what the position holds now. It stays open with its rules and take-profit levels."""
@@ -120,7 +120,7 @@ async def preview_sale(
     agent_id: AgentIdInPath,
     position_id: PositionIdInPath,
     body: SalePreviewIn,
-    caller: SessionCaller,
+    caller: TradingCaller,
     services: Services,
 ) -> SalePreviewOut:
     """Decide on a sale of so many percent of what the position holds, ask for its quote, and return what it would bring.

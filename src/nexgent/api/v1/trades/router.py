@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from nexgent.api.http.access import SessionCaller
+from nexgent.api.http.access import TradingCaller
 from nexgent.api.http.declared import NOT_AUDITED, NOT_KEPT, limited
 from nexgent.api.http.refusals import LOCKED, UNKNOWN_AGENT, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
@@ -31,7 +31,7 @@ _REFUSED_BEFORE = (
     responses=refusals(*_REFUSED_BEFORE, Refusal(502, "No quote could be had", "QUOTE_FAILED")),
     dependencies=[limited(60), NOT_KEPT],
 )
-async def preview_trade(body: TradeIn, caller: SessionCaller, services: Services) -> TradePreviewOut:
+async def preview_trade(body: TradeIn, caller: TradingCaller, services: Services) -> TradePreviewOut:
     """Make the checks of buying, ask for its quote, and return what would be bought.
 
     What would refuse the purchase refuses the preview, with the same code. A size that is drawn at random is another one each
@@ -49,7 +49,7 @@ async def preview_trade(body: TradeIn, caller: SessionCaller, services: Services
         Refusal(504, "The swap was sent and the chain has not confirmed it yet", "SWAP_UNKNOWN"),
     ),
 )
-async def execute_trade(body: TradeIn, caller: SessionCaller, services: Services) -> TradeOut:
+async def execute_trade(body: TradeIn, caller: TradingCaller, services: Services) -> TradeOut:
     """Buy for an agent.
 
     Answers when the purchase is booked, which on the chain can take tens of seconds. Once it has begun it goes on to its end,
