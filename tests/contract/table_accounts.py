@@ -45,6 +45,7 @@ from tests.contract.shapes import (
 )
 
 # fmt: off
+LOG_LEVEL = {"configured": TEXT, "level": TEXT, "loggers": ANY}
 AUDIT = {
     "id": INT, "at": TIME, "action": TEXT, "outcome": one_of("ok", "failed", "locked"), "userId": Nullable(UUID), "actor": TEXT,
     "target": TEXT, "address": TEXT, "details": ANY,
@@ -438,6 +439,15 @@ ACCOUNTS = (
         refusals=(Refusal(400, "scope", query={"scope": "all"}),),
     ),
     Contract("GET /auth/audit", SESSION, 200, [AUDIT], query={"limit": "5"}),
+    Contract("GET /admin/log-level", SESSION, 200, LOG_LEVEL),
+    Contract(
+        "PUT /admin/log-level", SESSION, 200, LOG_LEVEL, body={"level": "debug", "logger": "nexgent.domain.prices"},
+        refusals=(
+            Refusal(400, "", body={"level": "loud"}),
+            Refusal(400, "", without="level"),
+            Refusal(400, "", body={"level": "debug", "logger": "httpx"}),
+        ),
+    ),
     Contract(
         "GET /admin/system", SESSION, 200,
         {

@@ -23,7 +23,7 @@ from nexgent.bootstrap.api_services import ApiPorts, build_api_services
 from nexgent.bootstrap.engine import build_orders_by_hand
 from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.users import UserPorts, build_users
-from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
+from nexgent.domain.administration.insight import LogStanding, RecentWarning, UpstreamBudget
 from nexgent.domain.agents.config import DEFAULT_CONFIG, TradingConfig, to_json_dict
 from nexgent.domain.agents.config_history import MOST_VERSIONS, ConfigVersion
 from nexgent.domain.agents.errors import AgentNotFoundError
@@ -590,6 +590,25 @@ class FakeHealth:
         return self.wallets
 
 
+class FakeLogLevels:
+    """Levels that nothing is logged by."""
+
+    def __init__(self) -> None:
+        self._standing = LogStanding("info", "info", {})
+
+    def standing(self) -> LogStanding:
+        return self._standing
+
+    def change(self, level: str | None, part: str = "") -> LogStanding:
+        now = self._standing
+        if not part:
+            self._standing = replace(now, level=level or now.configured)
+        else:
+            others = {name: one for name, one in now.loggers.items() if name != part}
+            self._standing = replace(now, loggers=others if level is None else {**others, part: level})
+        return self._standing
+
+
 class FakeApi:
     """The application with its middleware, and whatever stands behind it within reach."""
 
@@ -641,6 +660,7 @@ class FakeApi:
         self.metrics = Metrics()
         self.budgets: list[UpstreamBudget] = []
         self.warnings: list[RecentWarning] = []
+        self.log_levels = FakeLogLevels()
         self.rate_limits = RateLimits(clock=self.clock, counters=None, enabled=False)
         self.answers = FakeAnswers()
         self.webhooks = FakeWebhooks()
@@ -702,6 +722,7 @@ class FakeApi:
             metrics=self.metrics.exposition,
             upstream_budgets=lambda: self.budgets,
             recent_warnings=lambda: self.warnings,
+            log_levels=self.log_levels,
             servers=self.servers,
             health=self.health,
             values=values if values is not None else ApiValues(jupiter_configured=False, admin_email=EMAIL),

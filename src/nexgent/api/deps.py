@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
 from nexgent.domain.administration.cache_copies import CacheCopies
-from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
+from nexgent.domain.administration.insight import LogLevelSwitch, RecentWarning, UpstreamBudget
 from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
@@ -238,6 +238,7 @@ class ApiServices:
     upstream_budgets: Callable[[], Sequence[UpstreamBudget]]
     """How much may still be asked of each upstream."""
     recent_warnings: Callable[[], Sequence[RecentWarning]]
+    log_levels: LogLevelSwitch
     """What this process warned of, newest first."""
     metrics: Callable[[], bytes]
     """Figures of this process in Prometheus' text format."""

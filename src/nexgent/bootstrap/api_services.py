@@ -18,7 +18,7 @@ from nexgent.bootstrap.reconciliation import Reconciling
 from nexgent.bootstrap.users import Users
 from nexgent.config.settings import Settings
 from nexgent.domain.administration.cache_copies import CacheCopies
-from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
+from nexgent.domain.administration.insight import LogLevelSwitch, RecentWarning, UpstreamBudget
 from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
@@ -171,6 +171,7 @@ def build_api_services(
     metrics: Callable[[], bytes],
     upstream_budgets: Callable[[], Sequence[UpstreamBudget]],
     recent_warnings: Callable[[], Sequence[RecentWarning]],
+    log_levels: LogLevelSwitch,
     servers: ServerProbe,
     health: EngineProbe,
     values: ApiValues,
@@ -279,6 +280,7 @@ def build_api_services(
         metrics=metrics,
         upstream_budgets=upstream_budgets,
         recent_warnings=recent_warnings,
+        log_levels=log_levels,
         servers=servers,
         health=health,
         values=values,

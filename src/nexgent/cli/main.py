@@ -44,6 +44,7 @@ COMMANDS = (
     Command("buy", "nexgent.cli.buy", "buy a token by hand, or see what it would be"),
     Command("close", "nexgent.cli.close", "sell a position by hand, a part of it, or everything"),
     Command("signal", "nexgent.cli.post_signal", "post a trading signal"),
+    Command("log-level", "nexgent.cli.log_level", "show or change how much the running service logs"),
     Command("explain", "nexgent.cli.explain", "show what every agent decided on a signal, and why"),
     Command(
         "protections", "nexgent.cli.protections", "show or reset an agent's protections; the kill switch"

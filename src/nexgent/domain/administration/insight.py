@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +33,23 @@ class RecentWarning:
     first_at: datetime
     last_at: datetime
     fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogStanding:
+    """From which level on a process logs: as it was configured, at present, and parts that have a level of their own."""
+
+    configured: str
+    level: str
+    loggers: Mapping[str, str]
+    """Levels by the name of a module or a package, which stands for all that is in it."""
+
+
+class LogLevelSwitch(Protocol):
+    """How much a process logs."""
+
+    def standing(self) -> LogStanding:
+        """Return what is in force."""
+
+    def change(self, level: str | None, part: str = "") -> LogStanding:
+        """Log from a level (`debug`, `info`, `warn`, `error`) on, everything or a part; None takes that back."""

@@ -6,19 +6,19 @@ import json
 import logging
 import re
 import sys
+from collections import deque
 from collections.abc import MutableMapping
 from typing import Any, BinaryIO
 
 import orjson
 import structlog
 
+from nexgent.infrastructure.logging.levels import LogLevels
 from nexgent.infrastructure.logging.recent import RecentWarnings
 from nexgent.infrastructure.logging.redaction import redact
-from nexgent.infrastructure.logging.sink import LineSink
+from nexgent.infrastructure.logging.sink import LineSink, NamedSink
 
 _NUMBERS = {"debug": 20, "info": 30, "warning": 40, "warn": 40, "error": 50, "exception": 50, "critical": 60}
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_QUIET = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "arq", "websockets", "asyncio")
 
 _CHATTER = re.compile(
     r"ASGI callable returned without completing handshake|^connection (open|closed|rejected)| - \"WebSocket "
@@ -32,7 +32,7 @@ def configure_logging(
 
     JSON lines have a numeric `level` (20 debug, 30 info, 40 warn, 50 error), `time` in milliseconds since 1970, `env` and `msg`.
     """
-    minimum = _LEVELS[level]
+    levels = LogLevels(level)
     out = stream if stream is not None else sys.stdout.buffer
     first: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -54,11 +54,21 @@ def configure_logging(
     sink = LineSink(out)
     structlog.configure(
         processors=first + last,
-        wrapper_class=structlog.make_filtering_bound_logger(minimum),
-        logger_factory=lambda *_: sink,
+        wrapper_class=levels.bound,  # type: ignore[arg-type]  # It is only ever called.
+        logger_factory=lambda *name: NamedSink(sink, *name),
         cache_logger_on_first_use=True,
     )
-    _adopt_standard_logging(minimum)
+    _adopt_standard_logging()
+    levels.change(None)
+    _in_force.append(levels)
+
+
+_in_force: deque[LogLevels] = deque(maxlen=1)
+
+
+def log_levels() -> LogLevels:
+    """Return how much of what this process logs, to look at and to change."""
+    return _in_force[-1] if _in_force else LogLevels("info")
 
 
 class _Line:
@@ -117,12 +127,8 @@ class _Forward(logging.Handler):
             log.debug(text, **fields)
 
 
-def _adopt_standard_logging(minimum: int) -> None:
-    root = logging.getLogger()
-    root.handlers[:] = [_Forward()]
-    root.setLevel(minimum)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(minimum, logging.WARNING))
+def _adopt_standard_logging() -> None:
+    logging.getLogger().handlers[:] = [_Forward()]
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers[:] = []

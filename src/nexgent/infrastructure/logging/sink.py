@@ -36,3 +36,20 @@ class LineSink:
 
     log = debug = info = warn = warning = msg
     fatal = failure = err = error = critical = exception = msg
+
+
+class NamedSink:
+    """A sink that knows which module writes: what it may say depends on that."""
+
+    __slots__ = ("_sink", "name")
+
+    def __init__(self, sink: LineSink, name: str = "") -> None:
+        self._sink = sink
+        self.name = name
+
+    def msg(self, line: bytes) -> None:
+        """Write a line."""
+        self._sink.msg(line)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, StringConstraints
 
 from nexgent.api.http.confirmation import ConfirmedBody, to_confirm
 from nexgent.api.http.models import ApiModel, Body, SchemaBody
@@ -14,7 +14,7 @@ from nexgent.api.http.types import Instant
 from nexgent.api.v1.admin.warning_words import words_of
 from nexgent.api.v1.auth.schemas import NewEmail, NewPassword
 from nexgent.domain.administration.cache_copies import CacheCounts
-from nexgent.domain.administration.insight import RecentWarning, UpstreamBudget
+from nexgent.domain.administration.insight import LogStanding, RecentWarning, UpstreamBudget
 from nexgent.domain.users.models import UserOverview
 
 
@@ -53,6 +53,36 @@ class ManagedUserOut(ApiModel):
     def of(cls, user: UserOverview, admin_email: str) -> ManagedUserOut:
         """Return a user; `admin_email` is the administrator's, in lower case."""
         return cls.showing(user, administrator=bool(admin_email) and user.email == admin_email)
+
+
+_MODULE = r"^nexgent(\.[a-z_][a-z0-9_]{0,60}){0,10}$"
+
+
+class LogLevelIn(Body):
+    """From which level on to log. `logger` names a module or package, such as `nexgent.domain.prices`; left out, all are meant.
+
+    A level of null takes back what was set: for everything the configured one, for a part that of everything.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"level": "debug", "logger": "nexgent.domain.prices"}]}
+    )
+
+    level: Literal["debug", "info", "warn", "error"] | None
+    logger: Annotated[str, StringConstraints(pattern=_MODULE)] | None = None
+
+
+class LogLevelOut(ApiModel):
+    """How much the process logs: as it was configured, at present, and parts with a level of their own."""
+
+    configured: str
+    level: str
+    loggers: dict[str, str]
+
+    @classmethod
+    def of(cls, standing: LogStanding) -> LogLevelOut:
+        """Return how much is logged."""
+        return cls.showing(standing)
 
 
 class ClearIn(ConfirmedBody, Body):
