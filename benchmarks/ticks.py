@@ -32,7 +32,15 @@ from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import install_decimal_context
-from nexgent.shared.types import AgentId, PositionId, TokenAddress, TransactionId, UserId, WalletAddress
+from nexgent.shared.types import (
+    AgentId,
+    PositionId,
+    SignalId,
+    TokenAddress,
+    TransactionId,
+    UserId,
+    WalletAddress,
+)
 from tests.fakes.engine import FakeEngine
 
 PENDING_EXITS = 50
@@ -46,7 +54,13 @@ class _NoExits(ExitTasks):
     def __init__(self) -> None:
         self.started = 0
 
-    def start(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
+    def start(
+        self,
+        position: Position,
+        reason: CloseReason,
+        evidence: PriceEvidence | None,
+        signal_id: SignalId | None = None,
+    ) -> None:
         self.started += 1
 
 

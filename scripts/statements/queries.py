@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Text, any_, cast, select, tuple_
+from sqlalchemy import Column, ColumnElement, Text, and_, any_, cast, or_, select, tuple_
 
 from nexgent.domain.signals.models import SignalDecision
 from nexgent.domain.signals.queries import SignalRow
@@ -102,7 +102,7 @@ DECISIONS = statement(
     .order_by(_decision.agent_id),
     "signal_id",
 )
-# Of the projected intents that bought for a signal.
+# Of the projected intents that bought for a signal, or sold for one that asked for that.
 _intent = trade_intents.c
 _signal_trades = select(
     _intent.id,
@@ -113,7 +113,17 @@ _signal_trades = select(
     _intent.transaction_id,
     _intent.position_id,
 )
-SIGNAL_TRADES = statement(_signal_trades.where(_intent.id == any_(given_all(_intent.id, "ids"))), "ids")
+_asked_by_signal = _intent.sell_signal_id == given(_intent.sell_signal_id, "signal_id")
+SIGNAL_TRADES = statement(
+    _signal_trades.where(or_(_intent.id == any_(given_all(_intent.id, "ids")), _asked_by_signal)).order_by(
+        _intent.created_at, _intent.generation
+    ),
+    "ids",
+    "signal_id",
+)
 TRADES_OF_SIGNAL = statement(
-    _signal_trades.where(*_is(_intent.signal_id), _intent.position_id.is_(None)), "signal_id"
+    _signal_trades.where(
+        or_(and_(*_is(_intent.signal_id), _intent.position_id.is_(None)), _asked_by_signal)
+    ).order_by(_intent.created_at, _intent.generation),
+    "signal_id",
 )

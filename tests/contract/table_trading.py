@@ -211,17 +211,17 @@ TRADING = (
         AGENT_ID, {"includePositions": "true"}, foreign=404, refusals=(BAD_AGENT_ID, NO_AGENT_ID),
     ),
     Contract(
-        "POST /agent-positions/{agentId}/{positionId}/close", SESSION, 200, CLOSED,
+        "POST /agent-positions/{agentId}/{positionId}/close", "trading", 200, CLOSED,
         {"agentId": "@agent", "positionId": "@new_position"}, body={}, foreign=403,
         refusals=(BAD_AGENT_ID, NO_AGENT_ID, *SOLD),
     ),
     Contract(
-        "POST /agents/{id}/positions/{positionId}/close", SESSION, 200, CLOSED,
+        "POST /agents/{id}/positions/{positionId}/close", "trading", 200, CLOSED,
         {"id": "@agent", "positionId": "@new_position"}, body={"reason": "stop_loss"}, foreign=403,
         refusals=(BAD_AGENT, NO_AGENT, *SOLD),
     ),
     Contract(
-        "POST /agents/{id}/positions/{positionId}/sell-part", SESSION, 200, PART_SOLD,
+        "POST /agents/{id}/positions/{positionId}/sell-part", "trading", 200, PART_SOLD,
         {"id": "@agent", "positionId": "@new_position"}, body={"percent": 25}, foreign=403,
         refusals=(
             BAD_AGENT,
@@ -234,7 +234,7 @@ TRADING = (
         ),
     ),
     Contract(
-        "POST /agents/{id}/positions/{positionId}/preview-sale", SESSION, 200, SALE_FORECAST,
+        "POST /agents/{id}/positions/{positionId}/preview-sale", "trading", 200, SALE_FORECAST,
         {"id": "@agent", "positionId": "@position"}, body={"percent": 25}, foreign=403,
         refusals=(
             BAD_AGENT,
@@ -375,6 +375,10 @@ TRADING = (
             Refusal(400, "", body={"signalStrength": 6}),
             Refusal(400, "", body={"signalStrength": "3"}),
             Refusal(400, "", body={"symbol": "x" * 51}),
+            Refusal(400, "", body={"action": "sell"}),
+            Refusal(400, "percent is required for action reduce", body={"action": "reduce"}),
+            Refusal(400, "", body={"action": "reduce", "percent": 100}),
+            Refusal(400, "Invalid percent: it belongs to action reduce", body={"action": "close", "percent": 50}),
             Refusal(
                 409, "", body={"tokenAddress": "@token", "signalType": "TEST"}, code="SIGNAL_DUPLICATE", twice=True
             ),
@@ -408,7 +412,7 @@ TRADING = (
     ),
     # --- trades
     Contract(
-        "POST /trades/preview", SESSION, 200,
+        "POST /trades/preview", "trading", 200,
         {
             "walletAddress": TEXT,
             **dict.fromkeys(
@@ -429,7 +433,7 @@ TRADING = (
         ),
     ),
     Contract(
-        "POST /trades/execute", SESSION, 200,
+        "POST /trades/execute", "trading", 200,
         {
             "success": TRUE,
             "transactionId": UUID,

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from nexgent.api.app import ENDPOINTS
 from nexgent.api.body import parse_document
 from nexgent.api.encoding import encode
-from nexgent.domain.users.models import READERS, Scope
+from nexgent.domain.users.models import ASKED_FOR, READERS, Scope
+from tests.contract.answers import SIGNAL
 from tests.contract.contract import PUBLIC, SESSION, Contract, Refusal
 from tests.contract.service import Service, running_service, some_address
 from tests.contract.shapes import mismatches
@@ -50,7 +51,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def world(service: Service) -> World:
     # One for each purchase: an agent holds a token once.
-    httpx.post(f"{service.product.sandbox_url}/control/tokens", json={"generate": 20}).raise_for_status()
+    httpx.post(f"{service.product.sandbox_url}/control/tokens", json={"generate": 30}).raise_for_status()
     answer = httpx.get(f"{service.product.sandbox_url}/control/tokens").json()
     tokens = answer["tokens"] if isinstance(answer, dict) else answer
     return World(service, [token["mint"] for token in tokens])
@@ -185,7 +186,7 @@ def test_no_key_opens_what_takes_sessions_only(world: World, contract: Contract,
 
 @pytest.fixture(scope="module")
 def every_scope(world: World) -> str:
-    return world.key("full_access")
+    return world.key(*Scope)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +208,50 @@ def test_scopes(world: World, keys: dict[str, str], contract: Contract) -> None:
 
 def _opened_by(contract: Contract) -> set[str]:
     reader = READERS.get(Scope(contract.access)) if contract.method == "GET" else None
-    return {contract.access, "full_access", *([reader.value] if reader is not None else [])}
+    everything = ["full_access"] if Scope(contract.access) not in ASKED_FOR else []
+    return {contract.access, *everything, *([reader.value] if reader is not None else [])}
+
+
+BY_HAND = {
+    "POST /trades/preview",
+    "POST /trades/execute",
+    "POST /agents/{id}/positions/{positionId}/close",
+    "POST /agent-positions/{agentId}/{positionId}/close",
+    "POST /agents/{id}/positions/{positionId}/sell-part",
+    "POST /agents/{id}/positions/{positionId}/preview-sale",
+}
+
+
+def test_the_scope_for_trading_opens_what_trades_by_hand_and_nothing_else() -> None:
+    """What it may do is written down here; that each key opens what its scopes say is asked of every endpoint above."""
+    assert {name for name, contract in BY_NAME.items() if contract.access == "trading"} == BY_HAND
+
+
+def test_a_signal_that_sells_says_so_and_one_to_buy_is_what_it_always_was(world: World) -> None:
+    token = world.value("new_address")
+
+    def posted(**more: object) -> dict[str, Any]:
+        body = {"tokenAddress": token, "signalStrength": 3, **more}
+        answer = world.service.http.post(
+            f"{PREFIX}/trading-signals", json=body, headers=world.service.headers()
+        )
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        assert world.get(f"/trading-signals/{found['id']}") == found
+        assert found in world.get("/trading-signals")
+        return found
+
+    usual = posted(signalType="Sells")
+    assert usual.keys() == SIGNAL.keys()
+    assert posted(signalType="Sells too", action="buy", percent=None).keys() == SIGNAL.keys()
+    closing = posted(signalType="Sells", action="close")
+    assert closing.keys() == {*SIGNAL, "action"}
+    assert closing["action"] == "close"
+    reducing = posted(signalType="Sells", action="reduce", percent="12.5")
+    assert (reducing["action"], reducing["percent"]) == ("reduce", 12.5)
+    decisions = world.get(f"/trading-signals/{reducing['id']}/decisions")
+    assert (decisions["action"], decisions["percent"]) == ("reduce", 12.5)
+    assert "action" not in world.get(f"/trading-signals/{usual['id']}/decisions")
 
 
 def test_an_unknown_key(world: World) -> None:

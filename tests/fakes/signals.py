@@ -33,11 +33,10 @@ class FakeSignals:
         self.clock: Clock = SystemClock()
 
     async def add(self, draft: SignalDraft, *, duplicate_window_seconds: int) -> Signal | None:
-        key = (draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength)
+        key = _what(draft)
         now = self.clock.now()
         for row in self.rows.values():
-            is_same = (row.user_id, row.token_address, row.signal_type, row.signal_strength) == key
-            if is_same and now - row.created_at < timedelta(seconds=duplicate_window_seconds):
+            if _what(row) == key and now - row.created_at < timedelta(seconds=duplicate_window_seconds):
                 return None
         fields = {
             "id": SignalId(max(self.rows, default=0) + 1),
@@ -50,6 +49,8 @@ class FakeSignals:
             "source": draft.source,
             "created_at": now,
             "updated_at": now,
+            "action": draft.action,
+            "percent": draft.percent,
         }
         signal = Signal(**fields)  # type: ignore[arg-type]  # One dict for both classes.
         self.rows[signal.id] = SignalRow(**fields, processed_at=None, process_note=None)  # type: ignore[arg-type]
@@ -108,6 +109,17 @@ class FakeSignals:
         rows = [row for row in self.rows.values() if _is_wanted(row, wanted)]
         rows = [row for row in rows if after is None or row.id > after]
         return sorted(rows, key=lambda row: row.id)[:limit]
+
+
+def _what(signal: SignalDraft | SignalRow) -> tuple[object, ...]:
+    return (
+        signal.user_id,
+        signal.token_address,
+        signal.signal_type,
+        signal.signal_strength,
+        signal.action,
+        signal.percent,
+    )
 
 
 def _is_wanted(row: SignalRow, wanted: SignalFilter) -> bool:

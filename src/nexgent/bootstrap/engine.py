@@ -35,6 +35,7 @@ from nexgent.domain.trading.orders.purchase_decision import PurchaseDecisions
 from nexgent.domain.trading.orders.purchases import EntryGuard
 from nexgent.domain.trading.orders.quotes import PurchaseOffers
 from nexgent.domain.trading.orders.sell import ClosePosition
+from nexgent.domain.trading.orders.sell_part import SellPart
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitSale
 from nexgent.domain.trading.ports import MarketProbe, TokenDecimals, TrailStore, WalletKeys
 from nexgent.domain.trading.preview_signal import PreviewSignal
@@ -44,6 +45,7 @@ from nexgent.domain.trading.rules.precedence import PRECEDENCE
 from nexgent.domain.trading.rules.rule import PositionRule
 from nexgent.domain.trading.signal_candidates import SignalCandidates
 from nexgent.domain.trading.signal_decisions import SignalDecisions
+from nexgent.domain.trading.signal_sales import SellForSignal
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.domain.trading.watch.book_keeper import BookKeeper
 from nexgent.domain.trading.watch.dead_tokens import DeadTokens
@@ -260,9 +262,18 @@ def build_engine(
     )
     candidates = SignalCandidates(directory=directory, metrics=ports.token_metrics)
     decisions = SignalDecisions(latest_prices=latest_prices, clock=clock)
+    signal_sales = SellForSignal(
+        ledger=ledger,
+        exits=exits,
+        closing=sales,
+        parts=SellPart(operations=orders),
+        decisions=decisions,
+        clock=clock,
+    )
     process_signal = ProcessSignal(
         candidates=candidates,
         purchases=purchases,
+        sales=signal_sales,
         decisions=decisions,
         store=ports.signals,
         clock=clock,
@@ -321,7 +332,11 @@ def build_engine(
         ),
         process_signal=process_signal,
         preview_signal=PreviewSignal(
-            candidates=candidates, purchases=purchases, decisions=decisions, clock=clock
+            candidates=candidates,
+            purchases=purchases,
+            sales=signal_sales,
+            decisions=decisions,
+            clock=clock,
         ),
         undecided=UndecidedSignals(
             process=process_signal, resume=resume_signal, store=ports.signals, clock=clock

@@ -12,8 +12,10 @@ from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.demo_files import NamedToken, demo_tokens
 from nexgent.cli.explain import agent_names, show_decisions
 from nexgent.cli.hints import command
+from nexgent.cli.options import percent
 from nexgent.cli.running import load_settings, run_async
 from nexgent.config.settings import Settings
+from nexgent.domain.signals.models import SignalAction
 from nexgent.shared.errors import InvalidInputError
 
 MINT_ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
@@ -30,6 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbol", help="symbol to show")
     parser.add_argument("--strength", type=int, default=3, choices=range(1, 6), help="1 to 5 (3)")
     parser.add_argument("--type", default="MANUAL", help="free text agents can filter on (MANUAL)")
+    parser.add_argument(
+        "--action",
+        choices=tuple(SignalAction),
+        default=SignalAction.BUY.value,
+        help="what agents do with the token: buy it, sell all of it (close) or a part (reduce) (buy)",
+    )
+    parser.add_argument(
+        "--percent", type=percent, metavar="N", help="with --action reduce: sell N percent of what is held"
+    )
     parser.add_argument(
         "--test", action="store_true", help="only show what every agent would decide; nothing is traded"
     )
@@ -74,13 +85,17 @@ async def _send(
     """Return the answer, and with a test the names of the agents."""
     async with ApiClient.of(arguments, settings) as api:
         token = await token_of(api, arguments.token, demo_tokens(settings.storage.data_dir, api.url))
-        body = {
+        body: dict[str, object] = {
             "tokenAddress": token.mint,
             "symbol": arguments.symbol or token.symbol or None,
             "signalType": arguments.type,
             "signalStrength": arguments.strength,
             "source": "nexgent signal",
         }
+        if arguments.action != SignalAction.BUY:
+            body["action"] = arguments.action
+        if arguments.percent is not None:
+            body["percent"] = arguments.percent
         answer: dict[str, Any] = await api.call("POST", path, body)
         return answer, await agent_names(api) if arguments.test else {}
 

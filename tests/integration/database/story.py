@@ -121,6 +121,7 @@ class Story:
         token: TokenAddress = TOKEN,
         *,
         by_hand: bool = False,
+        sell_signal_id: int | None = None,
     ) -> Entry:
         if position is not None:
             intent_id = position_intent_id(position.id, "manual", position.operations)
@@ -144,6 +145,7 @@ class Story:
             generation=position.operations if position is not None else 0,
             created_at=self.now,
             evidence=PriceEvidence(price_sol=Decimal("1.5E-11"), source="dexscreener", age_ms=12),
+            sell_signal_id=SignalId(sell_signal_id) if sell_signal_id is not None else None,
         )
         after = None
         if position is not None:

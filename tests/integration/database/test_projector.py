@@ -200,6 +200,36 @@ async def test_failures_and_expiries_fail_the_execution(
     assert json.loads(intents[second]["submission"])["request_id"] == "r"
 
 
+async def test_attempts_of_a_sale_a_signal_asked_for_are_one_execution(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    """All of them come in one batch here; of the two the one that sold counts."""
+    story = Story()
+    await add_owners(connection, [story])
+    signal_id = await add_signal(connection)
+    await journal.append([story.deposit(), *story.buy(None)])
+    (position,) = story.state.positions.values()
+    asked = replace(position, version=2, pending_exit=PendingExit(CloseReason.SIGNAL, 0, story.now))
+    first = story.intend(position=asked, sell_signal_id=signal_id)
+    refused = story.failed(first)
+    (held,) = story.state.positions.values()
+    second = story.intend(position=held, sell_signal_id=signal_id)
+    await journal.append([first, refused, second, story.sold(second)])
+
+    await projector.project_all()
+
+    (execution,) = await connection.fetch("SELECT * FROM signal_executions")
+    assert (execution["signal_id"], execution["status"]) == (signal_id, "EXECUTED")
+    assert execution["transaction_id"] is not None
+    intents = await connection.fetch(
+        "SELECT sell_signal_id, status FROM trade_intents ORDER BY generation, status"
+    )
+    assert sorted(tuple(row) for row in intents if row["sell_signal_id"] is not None) == [
+        (signal_id, "failed"),
+        (signal_id, "settled"),
+    ]
+
+
 async def test_a_failed_intent_tried_again_under_its_id_is_open_again(
     journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
 ) -> None:

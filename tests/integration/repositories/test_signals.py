@@ -7,13 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
 
 from nexgent.domain.ledger.errors import NotTheEngineError
-from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDraft
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
 from nexgent.infrastructure.database.lease import EngineLease
@@ -21,6 +22,7 @@ from nexgent.infrastructure.database.pool import PoolUse, create_pool
 from nexgent.infrastructure.database.stores import signals as signals_store
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
+from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
 from nexgent.infrastructure.database.stores.signals import (
     UNDECIDED,
     PostgresSignalStore,
@@ -69,6 +71,99 @@ async def test_a_repeated_signal_is_refused_within_the_window_only(pool: Pool, u
         "UPDATE trading_signals SET created_at = created_at - interval '61 s' WHERE id = $1", first.id
     )
     assert await store.add(draft, duplicate_window_seconds=60) is not None
+
+
+async def test_what_a_signal_asks_for_is_stored_and_belongs_to_what_makes_it_a_repetition(
+    pool: Pool, user_id: UserId
+) -> None:
+    store, queries = PostgresSignalStore(pool), PostgresSignalQueries(pool)
+    to_buy = a_draft(user_id)
+    to_close = replace(to_buy, action=SignalAction.CLOSE)
+    to_reduce = replace(to_buy, action=SignalAction.REDUCE, percent=Decimal("12.5"))
+    other_part = replace(to_reduce, percent=Decimal(50))
+
+    signals = [await stored(store, draft) for draft in (to_buy, to_close, to_reduce, other_part)]
+
+    assert [(signal.action, signal.percent) for signal in signals] == [
+        (SignalAction.BUY, None),
+        (SignalAction.CLOSE, None),
+        (SignalAction.REDUCE, Decimal("12.5")),
+        (SignalAction.REDUCE, Decimal(50)),
+    ]
+    for draft in (to_buy, to_close, replace(to_reduce, percent=Decimal("12.500"))):
+        assert await store.add(draft, duplicate_window_seconds=60) is None
+    assert list(await store.undecided()) == signals
+    listed = await queries.list(SignalFilter(user_id=user_id))
+    assert {(row.id, row.action, row.percent) for row in listed} == {
+        (signal.id, signal.action, signal.percent) for signal in signals
+    }
+    exported = await queries.export(SignalFilter(user_id=user_id))
+    assert all(isinstance(row.action, SignalAction) for row in exported)
+
+
+async def test_code_from_before_there_were_sales_stores_signals_to_buy(pool: Pool, user_id: UserId) -> None:
+    """While one process is of the version before, the other one has migrated."""
+    row = await pool.fetchrow(
+        "SELECT * FROM add_trading_signals($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        *([one] for one in (user_id, "TokenAAA", None, "Breakout", None, 3, None, 60, "key")),
+    )
+
+    assert row is not None
+    assert (row["action"], row["percent"]) == ("buy", None)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code", "outcome"),
+    [
+        (("failed", "settled"), "EXIT_CONTINUES", DecisionOutcome.EXECUTED),
+        (("failed", "submitted"), "EXIT_CONTINUES", DecisionOutcome.PENDING),
+        (("failed", "failed"), "EXIT_CONTINUES", DecisionOutcome.PENDING),
+        (("failed",), "QUOTE_FAILED", DecisionOutcome.FAILED),
+        (("settled", "failed"), "SWAP_UNKNOWN", DecisionOutcome.EXECUTED),
+        ((), "NO_POSITION", DecisionOutcome.FAILED),
+    ],
+)
+async def test_a_sale_is_told_as_it_became(
+    pool: Pool, user_id: UserId, statuses: Sequence[str], code: str, outcome: DecisionOutcome
+) -> None:
+    """One attempt of an exit that failed is not its end, and one that sold is."""
+    store, queries, agent = PostgresSignalStore(pool), PostgresSignalQueries(pool), an_agent(user_id=user_id)
+    await PostgresAgentRepository(pool).add(agent)
+    signal = await stored(store, a_draft(user_id, action=SignalAction.CLOSE))
+    decision = a_decision(signal.id, agent.id, DecisionOutcome.FAILED, code=code)
+    await store.record_decisions(signal.id, [decision])
+    position_id, transaction_id = new_id(), new_id()
+    for generation, status in enumerate(statuses):
+        await pool.execute(
+            """
+            INSERT INTO trade_intents (id, agent_id, wallet_address, kind, token_address, token_symbol, position_id, cause,
+                                       generation, input_mint, amount_raw, reserved_raw, status, code, intent, transaction_id,
+                                       updated_at, sell_signal_id)
+            VALUES ($1, $2, $3, 'sale', 'TokenAAA', 'TKN', $4, 'signal', $5, 'TokenAAA', 1, 1, $6, $7, '{}', $8, now(), $9)
+            """,
+            new_id(),
+            agent.id,
+            agent.wallets[0].address,
+            position_id,
+            generation,
+            status,
+            code if status == "failed" else None,
+            transaction_id if status == "settled" else None,
+            int(signal.id),
+        )
+
+    (told,) = await queries.decisions(signal.id)
+
+    assert told.outcome is outcome
+    if outcome is DecisionOutcome.EXECUTED:
+        assert (told.code, told.transaction_id, told.position_id) == (None, transaction_id, position_id)
+
+    async def nothing() -> None:
+        """Everything is in the tables."""
+
+    found = await PostgresSignalTrades(pool, nothing).of_signal(signal.id)
+    best = "settled" if "settled" in statuses else statuses[-1] if statuses else None
+    assert [trade.status for trade in found.values()] == ([best] if best is not None else [])
 
 
 async def test_of_many_equal_signals_at_once_one_is_stored(

@@ -191,6 +191,18 @@ def test_signal_posts_what_was_asked_for(tmp_path: Path, api: str) -> None:
     (body,) = _Api.bodies
     assert body["tokenAddress"] == TOKEN
     assert (body["symbol"], body["signalStrength"], body["signalType"]) == ("TIRA", 5, "MANUAL")
+    assert not {"action", "percent"} & body.keys()
+
+
+def test_a_signal_that_sells_says_how_much(tmp_path: Path, api: str) -> None:
+    for options in (("--action", "close"), ("--action", "reduce", "--percent", "12.5")):
+        result = nexgent(tmp_path, "signal", TOKEN, *options, "--url", api)
+        assert (result.returncode, result.stderr) == (0, "")
+    close, reduce = _Api.bodies
+    assert (close["action"], "percent" in close) == ("close", False)
+    assert (reduce["action"], reduce["percent"]) == ("reduce", "12.5")
+    for options in (("--action", "sell"), ("--action", "reduce", "--percent", "100")):
+        assert nexgent(tmp_path, "signal", TOKEN, *options, "--url", api).returncode == 2
 
 
 def test_signal_knows_the_symbols_of_earlier_signals(tmp_path: Path, api: str) -> None:
@@ -359,3 +371,8 @@ print([name for name in ("rich", "pygments") if name in sys.modules])
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_level_of_the_log_is_shown_and_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["log-level", "--logger", "nexgent.domain"]) == 2
+    assert "--logger needs a level" in capsys.readouterr().err

@@ -98,6 +98,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/log-level": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["admin.log_level.get"];
+        put: operations["admin.change_log_level.put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/system": {
         parameters: {
             query?: never;
@@ -1697,7 +1713,7 @@ export interface components {
         CloseIn: {
             reason?: "manual" | "stop_loss" | "" | null;
         };
-        CloseReason: "manual" | "stop_loss" | "take_profit" | "stale_trade" | "write_off" | "panic" | "external";
+        CloseReason: "manual" | "stop_loss" | "take_profit" | "stale_trade" | "write_off" | "panic" | "external" | "signal";
         ConfigIn: {
             config: unknown;
         };
@@ -1778,8 +1794,10 @@ export interface components {
             transactionId: string | null;
         };
         DecisionsOut: {
+            action?: components["schemas"]["SignalAction"];
             decisions: components["schemas"]["DecisionOut"][];
             note: string | null;
+            percent?: Decimal | null;
             processedAt: string | null;
             signalId: number;
         };
@@ -1891,7 +1909,7 @@ export interface components {
         HistoricalSwapChangesIn: {
             amount?: string | Decimal;
             changePercent?: string | Decimal;
-            closeReason?: ("manual" | "stop_loss" | "take_profit" | "stale_trade" | "write_off" | "panic" | "external" | "signal_replace") | null;
+            closeReason?: ("manual" | "stop_loss" | "take_profit" | "stale_trade" | "write_off" | "panic" | "external" | "signal" | "signal_replace") | null;
             profitLossSol?: string | Decimal;
             profitLossUsd?: string | Decimal;
             purchasePrice?: string | Decimal;
@@ -1908,7 +1926,7 @@ export interface components {
             agentId: string;
             amount: string | Decimal;
             changePercent: string | Decimal;
-            closeReason?: ("manual" | "stop_loss" | "take_profit" | "stale_trade" | "write_off" | "panic" | "external" | "signal_replace") | null;
+            closeReason?: ("manual" | "stop_loss" | "take_profit" | "stale_trade" | "write_off" | "panic" | "external" | "signal" | "signal_replace") | null;
             profitLossSol: string | Decimal;
             profitLossUsd: string | Decimal;
             purchasePrice: string | Decimal;
@@ -1999,6 +2017,17 @@ export interface components {
             email: string;
             password: string;
             rememberMe?: boolean;
+        };
+        LogLevelIn: {
+            level: ("debug" | "info" | "warn" | "error") | null;
+            logger?: string | null;
+        };
+        LogLevelOut: {
+            configured: string;
+            level: string;
+            loggers: {
+                [key: string]: string;
+            };
         };
         LogoutIn: {
             refreshToken?: string | null;
@@ -2367,7 +2396,7 @@ export interface components {
             rentSol: Decimal;
             source: string;
         };
-        Scope: "signals" | "signals_read" | "agents" | "positions" | "balances" | "transactions" | "history" | "full_access";
+        Scope: "signals" | "signals_read" | "agents" | "positions" | "balances" | "transactions" | "history" | "trading" | "full_access";
         SellPartIn: {
             percent: string | Decimal;
         };
@@ -2425,6 +2454,7 @@ export interface components {
             tokens: components["schemas"]["ShadowFigureOut"][];
             total: components["schemas"]["ShadowFigureOut"];
         };
+        SignalAction: "buy" | "close" | "reduce";
         SignalChangesIn: {
             activationReason?: string | null;
             signalStrength?: number;
@@ -2434,7 +2464,9 @@ export interface components {
             tokenAddress?: string;
         };
         SignalIn: {
+            action?: components["schemas"]["SignalAction"] | null;
             activationReason?: string | null;
+            percent?: string | Decimal | null;
             positionSizeMultiplier?: Decimal | null;
             scoreComponents?: Record<string, never> | null;
             signalScore?: Decimal | null;
@@ -2445,9 +2477,11 @@ export interface components {
             tokenAddress: string;
         };
         SignalOut: {
+            action?: components["schemas"]["SignalAction"];
             activationReason: string | null;
             createdAt: string;
             id: number;
+            percent?: Decimal | null;
             signalStrength: number;
             signalType: string;
             source: string | null;
@@ -2464,6 +2498,7 @@ export interface components {
             marketCapMax?: (number | Decimal) | null;
             marketCapMin?: (number | Decimal) | null;
             minScore?: number;
+            sellSignals?: "followed" | "all" | "none";
             tokenFilterMode?: "none" | "blacklist" | "whitelist";
             tokenList?: string[];
         };
@@ -2580,7 +2615,9 @@ export interface components {
             totalPositions: number;
         };
         TestedSignalOut: {
+            action?: components["schemas"]["SignalAction"];
             activationReason: string | null;
+            percent?: Decimal | null;
             signalStrength: number;
             signalType: string;
             source: string | null;
@@ -3015,6 +3052,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WarmedOut"];
+                };
+            };
+        };
+    };
+    "admin.log_level.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLevelOut"];
+                };
+            };
+        };
+    };
+    "admin.change_log_level.put": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogLevelIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLevelOut"];
                 };
             };
         };

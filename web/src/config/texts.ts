@@ -32,6 +32,7 @@ export const FIELD_TEXTS: Record<string, FieldText> = {
   'signals.liquidityMax': { label: 'Liquidity at most', unit: 'USD', help: 'Empty means no limit.' },
   'signals.holderCountMin': { label: 'Holders at least', help: 'How many wallets have some of it. Empty means no limit.' },
   'signals.holderCountMax': { label: 'Holders at most', help: 'Empty means no limit.' },
+  'signals.sellSignals': { label: 'Signals that sell', help: 'A signal may ask to sell what is held of its token. Token list and limits above are for buying only.' },
   'stopLoss.enabled': { label: 'Stop loss is on', help: 'Without it a falling position is kept until another rule sells it.' },
   'stopLoss.defaultPercentage': { label: 'Stop at the start', unit: '%', help: 'Counted from the entry price: −32 sells when the price has fallen by 32%.' },
   'stopLoss.mode': { label: 'How the stop follows the price' },
@@ -88,6 +89,7 @@ export const FIELD_TEXTS: Record<string, FieldText> = {
 
 const CHOICES: Record<string, Record<string, string>> = {
   'signals.tokenFilterMode': { none: 'No list', blacklist: 'Never buy these', whitelist: 'Buy only these' },
+  'signals.sellSignals': { followed: 'Follow those of a type and strength that would buy', all: 'Follow all of them', none: 'Follow none' },
   'stopLoss.mode': {
     fixed: 'Fixed: 10% behind the peak, from a gain of 20% on',
     exponential: 'Growing: keeps more of the gain the higher it is',

@@ -32,13 +32,14 @@ export function checksOf(decisions: readonly Decision[]): Check[] {
   return order.map((key) => ({ key, name: key.split('|')[0] ?? key, gates: found.map((gates) => gates.get(key) ?? null) }))
 }
 
-/** "2 of 3 agents would buy" */
-export function summaryOf(decisions: readonly Decision[]): string {
-  const buyers = decisions.filter((one) => one.outcome === 'WOULD_BUY').length
-  if (decisions.length === 0) return 'You have no agent that could buy.'
-  if (buyers === 0) return decisions.length === 1 ? 'Your agent would not buy.' : 'No agent would buy.'
-  if (decisions.length === 1) return 'Your agent would buy.'
-  return `${buyers} of ${decisions.length} agents would buy.`
+/** "2 of 3 agents would buy", or sell. */
+export function summaryOf(decisions: readonly Decision[], selling = false): string {
+  const verb = selling ? 'sell' : 'buy'
+  const willing = decisions.filter((one) => one.outcome === 'WOULD_BUY' || one.outcome === 'WOULD_SELL').length
+  if (decisions.length === 0) return `You have no agent that could ${verb}.`
+  if (willing === 0) return decisions.length === 1 ? `Your agent would not ${verb}.` : `No agent would ${verb}.`
+  if (decisions.length === 1) return `Your agent would ${verb}.`
+  return `${willing} of ${decisions.length} agents would ${verb}.`
 }
 
 /** The steps of all purchases, in the order they happened in. */

@@ -23,6 +23,8 @@ export const FIELDS: readonly SignalField[] = [
   { name: 'source', label: 'Source', help: 'Optional.', usual: '{{source | webhook}}' },
   { name: 'timestamp', label: 'When it was sent', help: 'Optional; older alerts than allowed are then refused.', usual: '{{timestamp}}' },
   { name: 'alertId', label: 'Number of the alert', help: 'Optional; the same number is taken only once.', usual: '{{alertId}}' },
+  { name: 'action', label: 'What to do', help: 'buy, close (sell all) or reduce (sell a part), or a word the replacements below know.', usual: '{{action | buy}}' },
+  { name: 'percent', label: 'How much to sell', help: 'In percent of what is held; for reduce only.', usual: '{{percent}}' },
 ]
 
 export type Template = Record<string, string>

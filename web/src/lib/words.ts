@@ -8,6 +8,7 @@ const CLOSE_REASONS: Record<string, string> = {
   write_off: 'Written off (token is dead)',
   panic: 'Panic exit',
   external: 'Sold outside of Nexgent',
+  signal: 'A signal asked for it',
   signal_replace: 'Replaced by a new signal',
 }
 
@@ -34,6 +35,10 @@ const GATES: Record<string, string> = {
   market_cap_usd: 'Market cap, in USD',
   liquidity_usd: 'Liquidity, in USD',
   holder_count: 'Holders',
+  sell_signals: 'Follows signals that sell',
+  position: 'Holds the token',
+  opened_at: 'Bought before the signal',
+  exit: 'Not being sold already',
   price_impact: 'Price impact',
   purchase_validation: 'Purchase allowed',
   kill_switch_system: 'Emergency stop of the administrator',
@@ -54,19 +59,29 @@ export const gateName = (code: string): string => GATES[code] ?? spelled(code)
 const OUTCOMES: Record<string, { text: string; tone: 'gain' | 'loss' | 'warn' | '' }> = {
   EXECUTED: { text: 'Bought', tone: 'gain' },
   WOULD_BUY: { text: 'Would buy', tone: 'gain' },
+  WOULD_SELL: { text: 'Would sell', tone: 'gain' },
   PENDING: { text: 'Sent, not confirmed yet', tone: 'warn' },
   FAILED: { text: 'Not bought', tone: 'loss' },
   SKIPPED: { text: 'Passed over', tone: '' },
 }
 
-/** What an agent made of a signal. */
-export function outcome(code: string, trial = false): { text: string; tone: 'gain' | 'loss' | 'warn' | '' } {
+/** What an agent made of a signal, to buy or to sell. */
+export function outcome(code: string, trial = false, selling = false): { text: string; tone: 'gain' | 'loss' | 'warn' | '' } {
   const known = OUTCOMES[code] ?? { text: spelled(code), tone: '' as const }
-  if (trial && (code === 'FAILED' || code === 'SKIPPED')) return { ...known, text: 'Would not buy' }
+  if (trial && (code === 'FAILED' || code === 'SKIPPED')) return { ...known, text: selling ? 'Would not sell' : 'Would not buy' }
+  if (selling && code === 'EXECUTED') return { ...known, text: 'Sold' }
+  if (selling && code === 'FAILED') return { ...known, text: 'Not sold' }
   return known
 }
 
+/** What a signal asks for. */
+export function actionText(signal: { action?: string | undefined; percent?: unknown }): string {
+  if (signal.action === 'close') return 'Sell all'
+  return signal.action === 'reduce' ? `Sell ${String(signal.percent)}%` : 'Buy'
+}
+
 const STAGES: Record<string, string> = {
+  sold: 'Sold',
   intended: 'Decided to buy',
   quoted: 'Quote received',
   signed: 'Signed',

@@ -22,6 +22,7 @@ Integer = Annotated[int, BeforeValidator(read_integer)]
 StopLossMode = Literal["fixed", "exponential", "zones", "custom"]
 PresetMode = Literal["aggressive", "moderate", "conservative", "custom"]
 TokenFilterMode = Literal["none", "blacklist", "whitelist"]
+SellSignals = Literal["followed", "all", "none"]
 
 
 class _Section(BaseModel):
@@ -40,8 +41,20 @@ class PurchaseLimitsConfig(_Section):
     max_price_impact: Number | None = Field(default=Decimal("0.05"), ge=0, le=1)
 
 
+SELLS_BY_DEFAULT: SellSignals = "followed"
+
+
+def _are_default_sells(mode: SellSignals) -> bool:
+    return mode == SELLS_BY_DEFAULT
+
+
 class SignalsConfig(_Section):
-    """Which signals the agent acts on. Bounds are USD and holders; None is no bound."""
+    """Which signals the agent acts on. Bounds are USD and holders; None is no bound.
+
+    `sell_signals` says whose signals sell what the agent holds: `followed` those of a type and a strength it buys on, `all` any
+    signal of its user, `none` nobody's. Lists and bounds of tokens are for buying and keep nothing from being sold. It is written
+    only when it differs from its default.
+    """
 
     min_score: Integer = Field(default=1, ge=1, le=5)
     allowed_signal_types: tuple[Annotated[StrictStr, Field(min_length=1, max_length=50)], ...] = ()
@@ -53,6 +66,7 @@ class SignalsConfig(_Section):
     liquidity_max: Number | None = Field(default=None, gt=0)
     holder_count_min: Integer | None = Field(default=None, ge=0)
     holder_count_max: Integer | None = Field(default=None, ge=0)
+    sell_signals: SellSignals = Field(default=SELLS_BY_DEFAULT, exclude_if=_are_default_sells)
 
 
 class TrailingLevel(_Section):

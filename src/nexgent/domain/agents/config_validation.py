@@ -112,7 +112,7 @@ class _Field:
     optional: bool
     read: _Reader
     may_be_absent: bool
-    """Only for the sections that are younger than the contract: stored configurations do not have them."""
+    """Only for sections and fields that are younger than the contract: stored configurations do not have them."""
     default: object
 
 
@@ -123,7 +123,8 @@ def _fields(model: type[BaseModel]) -> tuple[_Field, ...]:
         annotation, optional = _without_none(info.annotation)
         key = info.serialization_alias or info.alias or name
         reader = _reader(annotation, info.metadata)
-        may_be_absent = model in _YOUNGER or annotation in _YOUNGER
+        younger = info.exclude_if is not None
+        may_be_absent = younger or model in _YOUNGER or annotation in _YOUNGER
         fields.append(_Field(key, name, optional, reader, may_be_absent, info.default))
     return tuple(fields)
 

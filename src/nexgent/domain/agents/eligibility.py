@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from nexgent.domain.agents.config_models import SignalsConfig, TokenFilterMode
+from nexgent.domain.agents.config_models import SellSignals, SignalsConfig, TokenFilterMode
 from nexgent.domain.signals.models import TokenMetrics
 
 
@@ -14,7 +14,7 @@ from nexgent.domain.signals.models import TokenMetrics
 class EligibilityFacts:
     """What is known of a signal and an agent. User ids are compared for equality only.
 
-    `config` is None when the agent's configuration could not be read.
+    `config` is None when the agent's configuration could not be read. `selling`: the signal asks for a sale.
     """
 
     signal_user_id: object | None
@@ -25,6 +25,7 @@ class EligibilityFacts:
     agent_active: bool
     automated_trading: bool
     config: SignalsConfig | None
+    selling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,11 @@ def evaluate_eligibility(facts: EligibilityFacts, figures: TokenMetrics | None) 
         gates.append(gate)
         if not gate.passed:
             return _verdict(gates)
-    if facts.config is not None:
-        gates.extend(_filter_gates(facts, facts.config))
+    if facts.config is not None and facts.selling:
+        gates.extend(_sale_gates(facts, facts.config))
+    elif facts.config is not None:
+        gates.extend(_kind_gates(facts, facts.config))
+        gates.extend(_token_gates(facts, facts.config))
         gates.extend(_figure_gates(facts.config, figures))
     return _verdict(gates)
 
@@ -85,7 +89,15 @@ def _agent_gates(facts: EligibilityFacts) -> Iterator[EligibilityGate]:
     yield EligibilityGate("configuration_available", _yes_no(known), "yes", known)
 
 
-def _filter_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[EligibilityGate]:
+def _sale_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[EligibilityGate]:
+    """Yield whether the agent follows a signal that sells. Filters of tokens say what to buy: what is held may be sold."""
+    mode: SellSignals = config.sell_signals
+    yield EligibilityGate("sell_signals", mode, "followed or all", mode != "none")
+    if mode == "followed":
+        yield from _kind_gates(facts, config)
+
+
+def _kind_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[EligibilityGate]:
     yield EligibilityGate(
         "signal_strength",
         str(facts.signal_strength),
@@ -99,6 +111,9 @@ def _filter_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[El
             f"one of {', '.join(config.allowed_signal_types)}",
             facts.signal_type in config.allowed_signal_types,
         )
+
+
+def _token_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[EligibilityGate]:
     listed = facts.token_address in config.token_list
     mode: TokenFilterMode = config.token_filter_mode
     if mode == "blacklist":

@@ -139,6 +139,11 @@ class Ledger:
         stream = self._streams.get(wallet)
         return stream.head.positions.get(position_id) if stream is not None else None
 
+    def durable_position(self, wallet: WalletAddress, position_id: PositionId) -> Position | None:
+        """Return an open position of a wallet as the journal has it, whatever is staged."""
+        stream = self._streams.get(wallet)
+        return stream.durable.positions.get(position_id) if stream is not None else None
+
     async def fresh(self, wallet: WalletAddress) -> WalletState:
         """Return the newest state, reading the wallet first when it is unknown or was changed by another writer.
 

@@ -90,10 +90,13 @@ class Intent:
     cause: str
     """`signal`, `manual`, or a close reason."""
     signal_id: SignalId | None
+    """The signal that was bought for: of a purchase, and of whatever is done later with its position."""
     position_id: PositionId | None
     generation: int
     created_at: datetime
     evidence: PriceEvidence | None = None
+    sell_signal_id: SignalId | None = None
+    """The signal that asked for this sale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ class CloseReason(StrEnum):
     PANIC = "panic"
     EXTERNAL = "external"
     """Its tokens were sold or moved by somebody else than this service."""
+    SIGNAL = "signal"
+    """A signal asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class PendingExit:
     reason: CloseReason
     attempts: int
     since: datetime
+    signal_id: SignalId | None = None
+    """The signal that asked for it, of an exit for that reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,16 @@ MAX_REASON_LENGTH = 5_000
 """Of a signal's activation reason: it is stored with the signal, and listed and exported with it again and again."""
 
 
+class SignalAction(StrEnum):
+    """What a signal asks the agents for. Only buying is told by a signal that does not say."""
+
+    BUY = "buy"
+    CLOSE = "close"
+    """Sell all that is held of the token."""
+    REDUCE = "reduce"
+    """Sell a part of what is held of the token: `percent`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalDraft:
     """A signal as it came in, checked but not stored yet."""
@@ -25,6 +35,9 @@ class SignalDraft:
     symbol: str | None = None
     activation_reason: str | None = None
     source: str | None = None
+    action: SignalAction = SignalAction.BUY
+    percent: Decimal | None = None
+    """Of what is held, above 0 and below 100: of a signal to reduce, and of no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,8 @@ class Signal:
     source: str | None
     created_at: datetime
     updated_at: datetime
+    action: SignalAction = SignalAction.BUY
+    percent: Decimal | None = None
 
 
 SignalChanges = Mapping[str, str | int | None]
@@ -54,6 +69,10 @@ EDITABLE_FIELDS = (
     "signal_strength",
     "source",
 )
+
+
+EXIT_CONTINUES = "EXIT_CONTINUES"
+"""The code of a decision to sell whose exit was still being tried when the decision was written down."""
 
 
 class DecisionOutcome(StrEnum):
@@ -110,7 +129,10 @@ class TokenMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalTrade:
-    """An intent for a signal and what became of it: `intended`, `submitted`, `settled`, `failed` or `expired`."""
+    """An intent for a signal and what became of it: `intended`, `submitted`, `settled`, `failed` or `expired`.
+
+    For a signal that sells it is the one that tells most of an agent's: an exit that is tried again has one an attempt.
+    """
 
     agent_id: AgentId
     intent_id: IntentId

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
-from nexgent.domain.signals.models import SignalDecision
+from nexgent.domain.signals.models import SignalAction, SignalDecision
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import SignalId, TokenAddress, UserId
 
@@ -39,6 +40,8 @@ class SignalRow:
     updated_at: datetime
     processed_at: datetime | None
     process_note: str | None
+    action: SignalAction = SignalAction.BUY
+    percent: Decimal | None = None
 
 
 class SignalQueries(Protocol):

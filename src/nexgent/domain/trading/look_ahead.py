@@ -14,7 +14,7 @@ from itertools import islice
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.events import SignalArrived
-from nexgent.domain.signals.models import SignalDraft
+from nexgent.domain.signals.models import SignalAction, SignalDraft
 from nexgent.domain.trading.orders.judged_quotes import PriceJudge
 from nexgent.domain.trading.orders.purchase_decision import PurchaseDecisions
 from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
@@ -60,7 +60,7 @@ class LookAhead:
     async def _look(self, draft: SignalDraft) -> None:
         for _ in range(_TURNS):
             await asyncio.sleep(0)
-        if not self._somebody_buys(draft):
+        if draft.action is not SignalAction.BUY or not self._somebody_buys(draft):
             return
         token = draft.token_address
         for judge in self._judges:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
+from nexgent.domain.signals.models import Signal, SignalAction, SignalDecision, SignalDraft
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.purchases import PurchaseOrder
 from nexgent.domain.trading.signal_candidates import SignalCandidates
 from nexgent.domain.trading.signal_decisions import SignalDecisions
+from nexgent.domain.trading.signal_sales import SellForSignal
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import SignalId
 
@@ -17,21 +18,30 @@ class PreviewSignal:
     """Asks whom `ProcessSignal` asks."""
 
     def __init__(
-        self, *, candidates: SignalCandidates, purchases: BuyToken, decisions: SignalDecisions, clock: Clock
+        self,
+        *,
+        candidates: SignalCandidates,
+        purchases: BuyToken,
+        sales: SellForSignal,
+        decisions: SignalDecisions,
+        clock: Clock,
     ) -> None:
         self._candidates = candidates
         self._purchases = purchases
+        self._sales = sales
         self._decisions = decisions
         self._clock = clock
 
     async def execute(self, draft: SignalDraft) -> list[SignalDecision]:
         """Return what every agent would decide, with the gates and a quote of this moment.
 
-        `EXECUTED` stands for "would buy". Nothing is stored, reserved or traded. A size that is drawn at random is another one
-        each time.
+        `EXECUTED` stands for "would buy" or "would sell". Nothing is stored, reserved or traded. A size that is drawn at random
+        is another one each time.
         """
         signal = _unstored(draft, self._clock.now())
         candidates = await self._candidates.of(signal)
+        if signal.action is not SignalAction.BUY:
+            return await self._sales.preview(signal, candidates)
         buyers, decisions = [], []
         for candidate in candidates:
             buyer = candidate.buyer(signal)
@@ -60,4 +70,6 @@ def _unstored(draft: SignalDraft, now: datetime) -> Signal:
         source=draft.source,
         created_at=now,
         updated_at=now,
+        action=draft.action,
+        percent=draft.percent,
     )

@@ -1,9 +1,9 @@
-"""What happens with a signal: every agent of its user decides, the eligible ones buy, each leaves a decision record."""
+"""What happens with a signal: every agent of its user decides, the eligible ones buy or sell, each leaves a decision record."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
@@ -11,13 +11,14 @@ import structlog
 
 from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
-from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalTrade
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDecision, SignalTrade
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.trading.errors import SwapHeldBackError, named
 from nexgent.domain.trading.orders.buy import BuyToken
-from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
-from nexgent.domain.trading.signal_candidates import SignalCandidates
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder
+from nexgent.domain.trading.signal_candidates import Candidate, SignalCandidates
 from nexgent.domain.trading.signal_decisions import SignalDecisions
+from nexgent.domain.trading.signal_sales import SellForSignal
 from nexgent.shared.clock import Clock
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.types import AgentId, SignalId
@@ -38,6 +39,7 @@ class ProcessSignal:
         *,
         candidates: SignalCandidates,
         purchases: BuyToken,
+        sales: SellForSignal,
         decisions: SignalDecisions,
         store: SignalStore,
         clock: Clock,
@@ -45,6 +47,7 @@ class ProcessSignal:
     ) -> None:
         self._candidates = candidates
         self._purchases = purchases
+        self._sales = sales
         self._decisions = decisions
         self._store = store
         self._clock = clock
@@ -114,7 +117,7 @@ class ProcessSignal:
     async def execute(
         self, signal: Signal, received: float, already: Mapping[AgentId, SignalTrade] | None = None
     ) -> list[SignalDecision]:
-        """Decide for every agent of the signal's user, buy, record. Nothing is recorded by a process that may not trade.
+        """Decide for every agent of the signal's user, buy or sell, record. Nothing is recorded by a process that may not trade.
 
         `already` has the trades that were made for it before. Whatever is raised, the signal has been let go then.
         """
@@ -126,32 +129,20 @@ class ProcessSignal:
     ) -> list[SignalDecision]:
         try:
             candidates = await self._candidates.of(signal)
-            buyers: list[Buyer] = []
-            decisions: list[SignalDecision] = []
-            for candidate in candidates:
-                buyer = candidate.buyer(signal) if candidate.agent.id not in done else None
-                if candidate.agent.id in done:
-                    decisions.append(self._decisions.earlier(signal, candidate, done[candidate.agent.id]))
-                elif buyer is None:
-                    decisions.append(self._decisions.refused(signal, candidate))
-                else:
-                    buyers.append(buyer)
-            results: list[PurchaseResult] = []
-            if buyers:
-                order = PurchaseOrder(signal.token_address, signal.symbol, signal.id, "signal")
-                results = await self._purchases.execute(order, buyers)
-                gates = {candidate.agent.id: candidate.gates for candidate in candidates}
-                decisions += [self._decisions.decided(signal, result, gates) for result in results]
+            if signal.action is SignalAction.BUY:
+                decisions = await self._bought(signal, candidates, done)
+            else:
+                decisions = await self._sales.execute(signal, candidates, done)
         except Exception:
             log.exception("signal.failed", signal_id=signal.id)
             self.let_go(signal.id)
             self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
             raise
-        if any(result.code in _NOT_OURS for result in results):
+        if decisions is None:
             # Whoever is the engine next finds it undecided, with the trades that were made, and decides for the others.
             self.let_go(signal.id)
             log.warning("signal.left", signal_id=signal.id, hint="this process is no longer the engine")
-            return decisions
+            return []
         seconds = self._clock.monotonic() - received
         executed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.EXECUTED)
         failed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.FAILED)
@@ -168,6 +159,29 @@ class ProcessSignal:
         )
         await self.record(signal, decisions)
         return decisions
+
+    async def _bought(
+        self, signal: Signal, candidates: Sequence[Candidate], done: Mapping[AgentId, SignalTrade]
+    ) -> list[SignalDecision] | None:
+        """Buy for all that act; return every agent's decision, nothing when it is not for this process to say."""
+        buyers: list[Buyer] = []
+        decisions: list[SignalDecision] = []
+        for candidate in candidates:
+            buyer = candidate.buyer(signal) if candidate.agent.id not in done else None
+            if candidate.agent.id in done:
+                decisions.append(self._decisions.earlier(signal, candidate, done[candidate.agent.id]))
+            elif buyer is None:
+                decisions.append(self._decisions.refused(signal, candidate))
+            else:
+                buyers.append(buyer)
+        if not buyers:
+            return decisions
+        order = PurchaseOrder(signal.token_address, signal.symbol, signal.id, "signal")
+        results = await self._purchases.execute(order, buyers)
+        if any(result.code in _NOT_OURS for result in results):
+            return None
+        gates = {candidate.agent.id: candidate.gates for candidate in candidates}
+        return decisions + [self._decisions.decided(signal, result, gates) for result in results]
 
     async def record(self, signal: Signal, decisions: list[SignalDecision]) -> None:
         """Write decisions down, trying again for a while; what cannot be written now is still owed."""

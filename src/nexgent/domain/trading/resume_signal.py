@@ -8,13 +8,16 @@ from datetime import timedelta
 import structlog
 
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalTrade
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDecision, SignalTrade
 from nexgent.domain.signals.ports import SignalTrades
 from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.trading.signal_candidates import Candidate, SignalCandidates
 from nexgent.domain.trading.signal_decisions import SignalDecisions
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId
+
+SALE_AGE = timedelta(hours=1)
+"""A signal that sells is acted on for so long: rather a late exit than none, and nothing is sold that was bought after it."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,17 +50,19 @@ class ResumeSignal:
         with self._process.at_work(signal.id):
             try:
                 already = await self._trades.of_signal(signal.id)
-                if self._clock.now() - signal.created_at > self._max_age:
-                    await self._expire(signal, already)
+                buys = signal.action is SignalAction.BUY
+                max_age = self._max_age if buys else max(self._max_age, SALE_AGE)
+                if self._clock.now() - signal.created_at > max_age:
+                    await self._expire(signal, already, max_age)
                     return
             except BaseException:
                 self._process.let_go(signal.id)
                 raise
         await self._process.execute(signal, self._clock.monotonic(), already)
 
-    async def _expire(self, signal: Signal, done: Mapping[AgentId, SignalTrade]) -> None:
+    async def _expire(self, signal: Signal, done: Mapping[AgentId, SignalTrade], max_age: timedelta) -> None:
         """Record for every agent that the signal was too old to act on when it was reached."""
-        reason = f"the signal was older than {self._max_age.total_seconds():.0f} s when it was reached"
+        reason = f"the signal was older than {max_age.total_seconds():.0f} s when it was reached"
 
         def decision(agent: Agent) -> SignalDecision:
             if agent.id in done:

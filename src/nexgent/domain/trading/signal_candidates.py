@@ -10,8 +10,8 @@ import structlog
 from nexgent.domain.agents.config_models import SignalsConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
-from nexgent.domain.agents.models import Agent
-from nexgent.domain.signals.models import Gate, Signal, SignalDraft, TokenMetrics
+from nexgent.domain.agents.models import Agent, Wallet
+from nexgent.domain.signals.models import Gate, Signal, SignalAction, SignalDraft, TokenMetrics
 from nexgent.domain.signals.ports import TokenMetricsSource
 from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.orders.purchases import Buyer
@@ -38,9 +38,14 @@ class Candidate:
     gates: tuple[Gate, ...]
     refusal: tuple[str, str] | None
 
+    @property
+    def wallet(self) -> Wallet | None:
+        """The wallet the agent trades with in its present mode."""
+        return self.agent.wallet_for(self.agent.trading_mode)
+
     def buyer(self, signal: Signal) -> Buyer | None:
         """Return who buys, None where the agent does not act."""
-        wallet = self.agent.wallet_for(self.agent.trading_mode)
+        wallet = self.wallet
         if self.refusal is not None or wallet is None:
             return None
         return Buyer(self.agent, wallet, purchase_intent_id(self.agent.id, signal.id))
@@ -84,6 +89,8 @@ class SignalCandidates:
 
     async def _figures(self, signal: Signal, agents: list[Agent]) -> TokenMetrics | None:
         """Fetch market figures only when an agent that would otherwise act has bounds on them."""
+        if signal.action is not SignalAction.BUY:
+            return None
         filters = {agent.config.signals for agent in agents if agent.automated_trading}
         if not any(needs_token_figures(config) for config in filters):
             return None
@@ -106,6 +113,7 @@ class SignalCandidates:
                 agent_active=True,
                 automated_trading=agent.automated_trading,
                 config=agent.config.signals,
+                selling=signal.action is not SignalAction.BUY,
             ),
             metrics,
         )

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
+from typing import TypedDict
 
+from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.signals.models import DecisionOutcome, Gate, Signal, SignalDecision, SignalTrade
 from nexgent.domain.trading.book.position_book import age_ms
+from nexgent.domain.trading.models import Fill
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
+from nexgent.domain.trading.orders.position_orders import SalePreview
 from nexgent.domain.trading.orders.purchases import PurchasePreview, PurchaseResult
+from nexgent.domain.trading.rules.signal_sale import SaleVerdict
 from nexgent.domain.trading.signal_candidates import Candidate
 from nexgent.shared.clock import Clock
-from nexgent.shared.money import unit_price_sol
-from nexgent.shared.types import AgentId
+from nexgent.shared.money import sol, unit_price_sol
+from nexgent.shared.types import AgentId, PositionId
 
 
 class SignalDecisions:
@@ -86,6 +93,71 @@ class SignalDecisions:
             decided_at=now,
         )
 
+    def failed(self, signal: Signal, candidate: Candidate, code: str, reason: str) -> SignalDecision:
+        """Return the record of an agent for which nothing could be decided."""
+        return self._record(signal, candidate, candidate.gates, DecisionOutcome.FAILED, (code, reason))
+
+    def unsold(
+        self,
+        signal: Signal,
+        candidate: Candidate,
+        verdict: SaleVerdict,
+        problem: tuple[str, str] | None = None,
+        position_id: PositionId | None = None,
+    ) -> SignalDecision:
+        """Return why an agent has not sold: the verdict's refusal, or a problem on the way."""
+        gates = (*candidate.gates, *verdict.gates)
+        if problem is None:
+            return self._record(signal, candidate, gates, DecisionOutcome.SKIPPED, verdict.refusal)
+        decision = self._record(signal, candidate, gates, DecisionOutcome.FAILED, problem)
+        return replace(decision, position_id=position_id)
+
+    def sold(
+        self,
+        signal: Signal,
+        candidate: Candidate,
+        verdict: SaleVerdict,
+        done: PositionOrderDone,
+        milliseconds: float,
+    ) -> SignalDecision:
+        """Return the record of a sale. Its size is what the swap brought."""
+        gates = (*candidate.gates, *verdict.gates)
+        decision = self._record(signal, candidate, gates, DecisionOutcome.EXECUTED, None)
+        return replace(
+            decision,
+            intent_id=done.settled.intent_id,
+            transaction_id=done.settled.transaction.id,
+            latency_ms={"sold": milliseconds},
+            **_of_sale(done.position, done.fill, 0),
+        )
+
+    def would_sell(
+        self, signal: Signal, candidate: Candidate, verdict: SaleVerdict, sale: SalePreview
+    ) -> SignalDecision:
+        """Return what would become of a sale."""
+        gates = (*candidate.gates, *verdict.gates)
+        decision = self._record(signal, candidate, gates, DecisionOutcome.EXECUTED, None)
+        return replace(decision, **_of_sale(sale.position, sale.fill, round(sale.age_seconds * 1000)))
+
+    def _record(
+        self,
+        signal: Signal,
+        candidate: Candidate,
+        gates: tuple[Gate, ...],
+        outcome: DecisionOutcome,
+        problem: tuple[str, str] | None,
+    ) -> SignalDecision:
+        code, reason = problem or (None, None)
+        return SignalDecision(
+            signal_id=signal.id,
+            agent_id=candidate.agent.id,
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            gates=gates,
+            decided_at=self._clock.now(),
+        )
+
     def previewed(
         self, signal: Signal, preview: PurchasePreview, gates: Mapping[AgentId, tuple[Gate, ...]]
     ) -> SignalDecision:
@@ -109,3 +181,21 @@ class SignalDecisions:
             price_source="quote",
             price_age_ms=0,
         )
+
+
+class _Sale(TypedDict):
+    position_id: PositionId
+    size_sol: Decimal
+    price_sol: Decimal
+    price_source: str
+    price_age_ms: int
+
+
+def _of_sale(position: Position, fill: Fill, age: int) -> _Sale:
+    return {
+        "position_id": position.id,
+        "size_sol": sol(fill.out_amount_raw),
+        "price_sol": unit_price_sol(fill.out_amount_raw, fill.in_amount_raw, position.decimals),
+        "price_source": "quote",
+        "price_age_ms": age,
+    }

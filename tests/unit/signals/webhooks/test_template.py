@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,38 @@ def test_maps_translate_tickers_and_words() -> None:
 def test_a_ticker_without_a_mint_is_not_taken_for_one(ticker: str) -> None:
     with pytest.raises(InvalidAlertError, match=r"maps\.tokenAddress has no entry for it"):
         rendered({"ticker": ticker}, {"tokenAddress": "{{ticker}}"}, {"tokenAddress": {"BONKUSDT": MINT}})
+
+
+@pytest.mark.parametrize(
+    ("said", "action", "percent"),
+    [
+        ({}, "buy", None),
+        ({"action": "buy", "percent": 20}, "buy", None),
+        ({"action": " Close "}, "close", None),
+        ({"action": "reduce", "percent": "12.5"}, "reduce", Decimal("12.5")),
+    ],
+)
+def test_an_alert_may_say_what_it_asks_for(
+    said: dict[str, object], action: str, percent: Decimal | None
+) -> None:
+    signal = rendered({"tokenAddress": MINT, **said})
+
+    assert (signal.action, signal.percent) == (action, percent)
+
+
+def test_words_for_buying_and_selling_are_translated_by_a_map_and_not_guessed() -> None:
+    alert = {"tokenAddress": MINT, "side": "sell"}
+    fields = {"action": "{{side}}"}
+
+    assert rendered(alert, fields, {"action": {"sell": "close", "long": "buy"}}).action == "close"
+    with pytest.raises(InvalidAlertError, match="action must be one of buy, close, reduce, not 'sell'"):
+        rendered(alert, fields)
+
+
+@pytest.mark.parametrize("percent", [None, 0, 100, -1, "much", "1e-30"])
+def test_a_part_is_above_nothing_and_below_everything(percent: object) -> None:
+    with pytest.raises(InvalidAlertError, match="percent must be a number above 0 and below 100"):
+        rendered({"tokenAddress": MINT, "action": "reduce", "percent": percent})
 
 
 def test_short_numbers_with_long_forms_stay_short() -> None:

@@ -14,8 +14,8 @@ from nexgent.api.http.models import ApiModel, Body
 from nexgent.api.http.problems import problem, problem_text
 from nexgent.api.http.route import PREFIX
 from nexgent.api.http.types import Instant
-from nexgent.api.v1.signals.schemas import DecisionOut
-from nexgent.domain.signals.models import SignalDecision, SignalDraft
+from nexgent.api.v1.signals.schemas import ActionOut, DecisionOut
+from nexgent.domain.signals.models import SignalAction, SignalDecision, SignalDraft
 from nexgent.domain.signals.webhooks.manage import MAX_AGE_SECONDS, MAX_NAME_LENGTH, WebhookChange
 from nexgent.domain.signals.webhooks.models import NewSecret, SignalWebhook
 from nexgent.shared.errors import NexgentError
@@ -28,7 +28,7 @@ _EXAMPLE: JsonDict = {
         "signalStrength": {"buy": 3, "strong buy": 5},
     },
 }
-_WOULD_BUY = "WOULD_BUY"
+_WOULD_BUY, _WOULD_SELL = "WOULD_BUY", "WOULD_SELL"
 
 
 def _whole(value: object) -> object:
@@ -158,7 +158,7 @@ class AlertIn(Body):
     )
 
 
-class TestedSignalOut(ApiModel):
+class TestedSignalOut(ActionOut):
     """The signal that would be stored."""
 
     __test__ = False
@@ -195,8 +195,9 @@ class TestOut(ApiModel):
         cls, draft: SignalDraft, decisions: Sequence[SignalDecision], refusal: NexgentError | None = None
     ) -> TestOut:
         """Return what would come of a signal."""
+        would = _WOULD_BUY if draft.action is SignalAction.BUY else _WOULD_SELL
         return cls.model_construct(
             signal=TestedSignalOut.showing(draft),
             refusal=RefusalOut(code=refusal.code, reason=refusal.message) if refusal is not None else None,
-            decisions=[DecisionOut.of(decision, would_buy=_WOULD_BUY) for decision in decisions],
+            decisions=[DecisionOut.of(decision, would=would) for decision in decisions],
         )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, model_validator
 
 from nexgent.api.fields import shown
 from nexgent.api.http.confirmation import Confirmed
@@ -15,7 +15,9 @@ from nexgent.api.http.models import ApiModel, Body, Query, left_out
 from nexgent.api.http.problems import problem, problem_text
 from nexgent.api.http.queries import ExportQuery, PageQuery, PeriodQuery, not_after, not_before
 from nexgent.api.http.types import (
+    DecimalNumber,
     DecimalText,
+    GivenNumber,
     GivenTradedMint,
     Instant,
     NotBlank,
@@ -27,12 +29,15 @@ from nexgent.domain.signals.models import (
     MAX_REASON_LENGTH,
     DecisionOutcome,
     Signal,
+    SignalAction,
     SignalChanges,
     SignalDecision,
     SignalDraft,
 )
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
 from nexgent.shared.types import TokenAddress, UserId
+
+_ACTION = "What agents do with the token: buy it, sell all they hold of it, or sell a part"
 
 
 def _is_number(value: object) -> bool:
@@ -83,8 +88,24 @@ Components = Annotated[
 ]
 
 
+Action = Annotated[Annotated[SignalAction, Strict(False)] | None, Field(description=_ACTION)]
+Part = Annotated[Decimal, GivenNumber(below=Decimal(100), more_than=Decimal(0))]
+
+
+def _is_to_buy(action: SignalAction) -> bool:
+    return action is SignalAction.BUY
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class SignalIn(Body):
-    """A signal to trade on."""
+    """A signal to trade on.
+
+    `action` says what for: `buy`, which it is when left out, `close` (agents that hold the token sell all of it) or `reduce`
+    (they sell `percent` of it).
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -105,9 +126,19 @@ class SignalIn(Body):
     symbol: Annotated[Symbol | None, Trimmed] = None
     activation_reason: Reason = None
     source: Source = None
+    action: Action = None
+    percent: Part | None = Field(default=None, description="How much of a position is sold; of `reduce` only")
     position_size_multiplier: Share = Field(default=None, description="Accepted, and not used")
     signal_score: Share = Field(default=None, description="Accepted, and not used")
     score_components: Components = Field(default=None, description="Accepted, and not used")
+
+    @model_validator(mode="after")
+    def _says_how_much(self) -> SignalIn:
+        if self.action is SignalAction.REDUCE and self.percent is None:
+            raise problem_text("percent is required for action reduce")
+        if self.action is not SignalAction.REDUCE and self.percent is not None:
+            raise problem_text("Invalid percent: it belongs to action reduce")
+        return self
 
     def draft(self, user_id: UserId) -> SignalDraft:
         """Return the signal, as a user's."""
@@ -119,6 +150,8 @@ class SignalIn(Body):
             symbol=self.symbol,
             activation_reason=self.activation_reason,
             source=self.source,
+            action=self.action or SignalAction.BUY,
+            percent=self.percent,
         )
 
 
@@ -190,8 +223,15 @@ class SignalsDeletedOut(ApiModel):
     deleted_count: int
 
 
-class SignalOut(ApiModel):
-    """A stored signal."""
+class ActionOut(ApiModel):
+    """What a signal asks for. Left out of one that is to buy: clients of the reference never meet it unless somebody uses it."""
+
+    action: SignalAction = Field(default=SignalAction.BUY, exclude_if=_is_to_buy)
+    percent: DecimalNumber | None = Field(default=None, exclude_if=_is_none)
+
+
+class SignalOut(ActionOut):
+    """A stored signal. `action` and `percent` are there when it asks for a sale."""
 
     id: int
     created_at: Instant
@@ -225,7 +265,7 @@ class GateOut(ApiModel):
 
 
 class DecisionOut(ApiModel):
-    """What one agent made of a signal, and why."""
+    """What one agent made of a signal, and why. `sizeSol` is what a purchase spends, or what a sale brings."""
 
     agent_id: UUID
     outcome: str
@@ -243,18 +283,21 @@ class DecisionOut(ApiModel):
     decided_at: Instant
 
     @classmethod
-    def of(cls, decision: SignalDecision, *, would_buy: str = DecisionOutcome.EXECUTED.value) -> DecisionOut:
-        """Return what an agent made of a signal. `would_buy` is what a purchase is called."""
+    def of(cls, decision: SignalDecision, *, would: str = DecisionOutcome.EXECUTED.value) -> DecisionOut:
+        """Return what an agent made of a signal. `would` is what a trade is called."""
         executed = decision.outcome is DecisionOutcome.EXECUTED
         return cls.showing(
             decision,
-            outcome=would_buy if executed else decision.outcome.value,
+            outcome=would if executed else decision.outcome.value,
             gates=[GateOut.showing(gate) for gate in decision.gates],
         )
 
 
-class DecisionsOut(ApiModel):
-    """All decisions on a signal. `processedAt` is null until every agent's is recorded."""
+class DecisionsOut(ActionOut):
+    """All decisions on a signal. `processedAt` is null until every agent's is recorded.
+
+    `action` and `percent` are there when it asks for a sale.
+    """
 
     signal_id: int
     processed_at: Instant | None
@@ -265,6 +308,8 @@ class DecisionsOut(ApiModel):
     def of(cls, row: SignalRow, decisions: Sequence[SignalDecision]) -> DecisionsOut:
         """Return what all agents made of a signal."""
         return cls.model_construct(
+            action=row.action,
+            percent=row.percent,
             signal_id=row.id,
             processed_at=row.processed_at,
             note=row.process_note,

@@ -166,6 +166,8 @@ def draft_of(webhook: SignalWebhook, rendered: RenderedAlert) -> SignalDraft:
         symbol=rendered.symbol,
         activation_reason=rendered.activation_reason,
         source=rendered.source,
+        action=rendered.action,
+        percent=rendered.percent,
     )
 
 

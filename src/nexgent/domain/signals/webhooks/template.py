@@ -3,6 +3,7 @@
 A template names, for each field of a signal, a text with placeholders: `{{ticker}}` is the field `ticker` of the alert,
 `{{order.price}}` one inside another, `{{bars.0}}` the first of a list, and `{{ticker | BONK}}` has a default for an alert
 without it. An alert that is a plain text has the fields `text` and `words`: `{{words.0}}` is its first word.
+`action` (`buy` when the alert does not say) and `percent` make it a signal that sells.
 Afterwards `maps` replace values: names by mint addresses, words by strengths; `*` stands for every other value. Other values
 stay as they are, but a name that `maps.tokenAddress` does not know is refused instead of being taken for an address.
 """
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from nexgent.domain.signals.models import SignalAction
 from nexgent.domain.signals.webhooks.errors import InvalidAlertError, InvalidTemplateError
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.mints import is_mint, read_traded_mint
@@ -23,7 +25,7 @@ from nexgent.shared.numbers import read_decimal
 from nexgent.shared.types import TokenAddress
 
 REQUIRED = ("tokenAddress", "signalType", "signalStrength")
-OPTIONAL = ("symbol", "activationReason", "source", "timestamp", "alertId")
+OPTIONAL = ("symbol", "activationReason", "source", "timestamp", "alertId", "action", "percent")
 FIELDS = (*REQUIRED, *OPTIONAL)
 DEFAULT_FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -35,6 +37,8 @@ DEFAULT_FIELDS: Mapping[str, str] = MappingProxyType(
         "source": "{{source | webhook}}",
         "timestamp": "{{timestamp}}",
         "alertId": "{{alertId}}",
+        "action": "{{action | buy}}",
+        "percent": "{{percent}}",
     }
 )
 MAX_TEXT = 1_000
@@ -44,6 +48,7 @@ ANY = "*"
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w-]+(?:\.[\w-]+)*)\s*(?:\|([^{}]*))?\}\}")
 _PLAIN_DIGITS = 40
 _MILLISECONDS_FROM = 100_000_000_000
+_LEAST_PERCENT = Decimal("1e-9")
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -67,6 +72,8 @@ class RenderedAlert:
     source: str | None
     sent_at: datetime | None
     alert_id: str | None
+    action: SignalAction = SignalAction.BUY
+    percent: Decimal | None = None
 
 
 def parse_template(fields: object, maps: object) -> AlertTemplate:
@@ -114,6 +121,7 @@ def render(template: AlertTemplate, alert: object) -> RenderedAlert:
                 f"Invalid alert: {name} stays empty; the template takes it from {wanted}, which the alert does not have"
             )
     sent = found["timestamp"]
+    action = _action(found["action"])
     return RenderedAlert(
         token_address=_mint(found["tokenAddress"] or ""),
         signal_type=_limited("signalType", found["signalType"] or "", 50),
@@ -123,6 +131,8 @@ def render(template: AlertTemplate, alert: object) -> RenderedAlert:
         source=_limited_or_none("source", found["source"], 100),
         sent_at=_time(sent) if sent is not None else None,
         alert_id=_limited_or_none("alertId", found["alertId"], 255),
+        action=action,
+        percent=_percent(found["percent"]) if action is SignalAction.REDUCE else None,
     )
 
 
@@ -244,6 +254,27 @@ def _strength(text: str) -> int:
             f"Invalid alert: signalStrength must be a whole number from 1 to 5, not {text[:40]!r}; a map can translate words"
         )
     return int(number)
+
+
+def _action(text: str | None) -> SignalAction:
+    """Return what is asked for; an alert that says nothing asks to buy, and one that says something else is not guessed at."""
+    try:
+        return SignalAction(text.lower()) if text is not None else SignalAction.BUY
+    except ValueError:
+        allowed = ", ".join(SignalAction)
+        raise InvalidAlertError(
+            f"Invalid alert: action must be one of {allowed}, not {(text or '')[:40]!r}; a map can translate words"
+        ) from None
+
+
+def _percent(text: str | None) -> Decimal:
+    number = read_decimal(text) if text is not None else None
+    if number is None or not _LEAST_PERCENT <= number < 100:
+        given = "" if text is None else f", not {text[:40]!r}"
+        raise InvalidAlertError(
+            f"Invalid alert: percent must be a number above 0 and below 100 for action reduce{given}"
+        )
+    return number
 
 
 def _time(text: str) -> datetime:

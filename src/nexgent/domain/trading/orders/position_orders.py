@@ -52,7 +52,14 @@ from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import position_intent_id
-from nexgent.shared.types import IntentId, PositionId, TokenAddress, VenueName, WalletAddress
+from nexgent.shared.types import (
+    IntentId,
+    PositionId,
+    SignalId,
+    TokenAddress,
+    VenueName,
+    WalletAddress,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +76,8 @@ class Plan:
     pending_take_profit: PendingTakeProfit | None
     """What the position will have taken when the operation is booked."""
     evidence: PriceEvidence | None
+    sell_signal_id: SignalId | None = None
+    """The signal that asks for a sale that the position does not remember; an exit remembers whose it is."""
 
 
 class Operation(Protocol):
@@ -206,7 +215,11 @@ class PositionOrders:
         return settled
 
     async def remember_exit(
-        self, wallet: WalletAddress, position_id: PositionId, reason: CloseReason
+        self,
+        wallet: WalletAddress,
+        position_id: PositionId,
+        reason: CloseReason,
+        signal_id: SignalId | None = None,
     ) -> None:
         """Make an exit durable that has to wait for another operation: whatever happens, it is not forgotten.
 
@@ -219,7 +232,7 @@ class PositionOrders:
             if position is None:
                 raise PositionNotFoundError(position_id)
             if position.pending_exit is None:
-                pending = PendingExit(reason, 0, self._clock.now())
+                pending = PendingExit(reason, 0, self._clock.now(), signal_id)
                 asked = replace(position, pending_exit=pending, version=position.version + 1)
                 await self._ledger.commit(self._ledger.stage(wallet, ExitAsked(asked)))
 
@@ -311,6 +324,7 @@ class PositionOrders:
             raise _QuoteRefusedError(named(error)) from None
 
     def _intent(self, position: Position, plan: Plan) -> Intent:
+        asked = plan.pending_exit.signal_id if plan.pending_exit is not None else plan.sell_signal_id
         return Intent(
             id=IntentId(position_intent_id(position.id, plan.cause, position.operations)),
             kind=plan.kind,
@@ -327,6 +341,7 @@ class PositionOrders:
             generation=position.operations,
             created_at=self._clock.now(),
             evidence=plan.evidence,
+            sell_signal_id=asked,
         )
 
     async def _fail(self, intent: Intent, error: NexgentError, time: TradeTime) -> bool:

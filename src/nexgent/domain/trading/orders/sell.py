@@ -15,7 +15,7 @@ from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, 
 from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
-from nexgent.shared.types import PositionId, WalletAddress
+from nexgent.shared.types import PositionId, SignalId, WalletAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class ClosePositionRequest:
     slippage_bps: int | None = None
     priority_fee_lamports: int | None = None
     urgent: bool = True
+    signal_id: SignalId | None = None
+    """The signal that asks for it. An exit that is pending already keeps its own."""
 
 
 class ClosePosition:
@@ -72,7 +74,9 @@ class ClosePosition:
 
         Raises `PositionNotFoundError`, `JournalUnavailableError`.
         """
-        await self.operations.remember_exit(request.wallet_address, request.position_id, request.reason)
+        await self.operations.remember_exit(
+            request.wallet_address, request.position_id, request.reason, request.signal_id
+        )
 
     async def book_landed(self, intent: Intent, fill: Fill) -> PositionOrderDone:
         """Book any operation on a position whose swap turned out to have landed: a sale, take profit or DCA.
@@ -124,4 +128,5 @@ class _Sale:
         attempt = self._request.attempt
         if attempt is None:
             attempt = pending.attempts + 1 if pending is not None else 1
-        return PendingExit(self._request.reason, attempt, since)
+        signal_id = pending.signal_id if pending is not None else self._request.signal_id
+        return PendingExit(self._request.reason, attempt, since, signal_id)

@@ -1,4 +1,4 @@
-"""Sell a part of a position because its owner says so."""
+"""Sell a part of a position because its owner, or a signal, says so."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, 
 from nexgent.domain.trading.orders.quotes import sale_quote
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.money import plain
-from nexgent.shared.types import PositionId, WalletAddress
+from nexgent.shared.types import PositionId, SignalId, WalletAddress
 
 _HUNDRED = Decimal(100)
 
@@ -28,6 +28,8 @@ class SellPartRequest:
     wallet_address: WalletAddress
     position_id: PositionId
     percent: Decimal
+    signal_id: SignalId | None = None
+    """The signal that asks for it; left out, its owner does."""
 
 
 class SellPart:
@@ -43,7 +45,9 @@ class SellPart:
         `ExitPendingError` (the position is being left), `ZeroBalanceError` (the part is less than one base unit),
         `SwapInDoubtError`, or the gateway's errors.
         """
-        return await self._operations.run(request.wallet_address, request.position_id, _Part(request.percent))
+        return await self._operations.run(
+            request.wallet_address, request.position_id, _Part(request.percent, request.signal_id)
+        )
 
     async def preview(self, request: SellPartRequest) -> SalePreview:
         """Return what `execute` would bring. Nothing is recorded, signed or sent.
@@ -56,10 +60,11 @@ class SellPart:
 
 
 class _Part:
-    def __init__(self, percent: Decimal) -> None:
+    def __init__(self, percent: Decimal, signal_id: SignalId | None = None) -> None:
         if not 0 < percent < _HUNDRED:
             raise ValueError(f"a part is above 0 and below 100 percent, got {plain(percent)}")
         self._percent = percent
+        self._signal_id = signal_id
 
     def plan(self, state: WalletState, position: Position, venue: Venue) -> Plan:
         del venue
@@ -72,13 +77,14 @@ class _Part:
             raise ZeroBalanceError(position.id)
         return Plan(
             kind=TradeKind.TAKE_PROFIT,
-            cause=CloseReason.TAKE_PROFIT.value,
+            cause=(CloseReason.TAKE_PROFIT if self._signal_id is None else CloseReason.SIGNAL).value,
             input_mint=position.token_address,
             amount_raw=sell_raw,
             reserved_raw=sell_raw,
             pending_exit=position.pending_exit,
             pending_take_profit=PendingTakeProfit(0, None),
             evidence=None,
+            sell_signal_id=self._signal_id,
         )
 
     async def quote(self, position: Position, intent: Intent, venue: Venue) -> Quote:

@@ -16,12 +16,13 @@ from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.errors import SwapHeldBackError, SwapUnavailableError, WalletNotLoadedError, named
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.orders.errors import PartiallySoldError
+from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.sell import ClosePosition, ClosePositionRequest
 from nexgent.domain.trading.watch.pace import Pace
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import TaskSet
-from nexgent.shared.types import PositionId, WalletAddress
+from nexgent.shared.types import PositionId, SignalId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,8 @@ class ExitProgress:
     reason: CloseReason
     attempts: int
     code: str | None
+    signal_id: SignalId | None = None
+    """The signal that asks for it."""
 
 
 @dataclass(slots=True)
@@ -83,8 +86,14 @@ class _Exit:
     """Of the newest attempt that failed."""
     barred: bool = False
     """Whether the newest attempt did not reach the market because this process could not record it, or may not trade."""
+    signal_id: SignalId | None = None
+    """The signal that asks for it."""
+    done: PositionOrderDone | None = None
+    """The sale that ended it."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when waiting for the next attempt makes no sense any more."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when nothing is tried any more: it is sold, gone, or another process's business."""
 
 
 class ExitTasks:
@@ -111,9 +120,28 @@ class ExitTasks:
     def progress(self, position_id: PositionId) -> ExitProgress | None:
         """Return how the exit of a position is going, nothing when none is under way here."""
         exit_ = self._leaving.get(position_id)
-        return ExitProgress(exit_.reason, exit_.attempts, exit_.code) if exit_ is not None else None
+        if exit_ is None:
+            return None
+        return ExitProgress(exit_.reason, exit_.attempts, exit_.code, exit_.signal_id)
 
-    def start(self, position: Position, reason: CloseReason, evidence: PriceEvidence | None) -> None:
+    async def outcome(self, position_id: PositionId) -> PositionOrderDone | None:
+        """Wait for the end of an exit and return the sale that ended it.
+
+        Nothing when none is under way here, the position went by another sale, or another process trades now.
+        """
+        exit_ = self._leaving.get(position_id)
+        if exit_ is None:
+            return None
+        await exit_.over.wait()
+        return exit_.done
+
+    def start(
+        self,
+        position: Position,
+        reason: CloseReason,
+        evidence: PriceEvidence | None,
+        signal_id: SignalId | None = None,
+    ) -> None:
         """Leave a position, unless that is under way already."""
         if position.id in self._leaving or self._stopping.is_set():
             return
@@ -128,6 +156,7 @@ class ExitTasks:
             attempts=pending.attempts if pending is not None else 0,
             earlier_seconds=max(0.0, (now - pending.since).total_seconds()) if pending is not None else 0.0,
             started=self._clock.monotonic(),
+            signal_id=pending.signal_id if pending is not None else signal_id,
         )
         self._leaving[position.id] = exit_
         self._tasks.start(self._leave(exit_), name=f"exit.{position.id}")
@@ -155,6 +184,8 @@ class ExitTasks:
     async def abandon(self) -> None:
         """Leave the exits to whoever trades now; those that are remembered are in the journal."""
         await self._tasks.drain(0)
+        for exit_ in self._leaving.values():
+            exit_.over.set()
         self._leaving.clear()
 
     async def _leave(self, exit_: _Exit) -> None:
@@ -167,6 +198,7 @@ class ExitTasks:
                 await self._sleep(exit_, pause)
         finally:
             self._leaving.pop(exit_.position.id, None)
+            exit_.over.set()
 
     async def _take_turn(self, exit_: _Exit) -> float | None:
         """Try once, when it is this exit's turn; return what the attempt does."""
@@ -182,7 +214,7 @@ class ExitTasks:
         exit_.attempts += 1
         exit_.barred = False
         try:
-            await self._close.execute(request)
+            exit_.done = await self._close.execute(request)
             return None
         except (PositionNotFoundError, UnknownWalletError):
             return None
@@ -268,6 +300,7 @@ class ExitTasks:
             persistent=True,
             attempt=exit_.attempts + 1,
             evidence=exit_.evidence,
+            signal_id=exit_.signal_id,
             slippage_bps=self._policy.slippage_at(exit_.attempts),
             priority_fee_lamports=self._policy.fee_at(exit_.attempts),
             urgent=not (exit_.no_market and self._seconds(exit_) > self._policy.urgent_seconds),

@@ -428,4 +428,5 @@ def _intent_row(intent: Intent, at: datetime) -> IntentRow:
         transaction_id=None,
         created_at=intent.created_at,
         updated_at=at,
+        sell_signal_id=intent.sell_signal_id,
     )

@@ -152,6 +152,7 @@ class IntentRow:
     transaction_id: UUID | None
     created_at: datetime
     updated_at: datetime
+    sell_signal_id: int | None
 
 
 @dataclass(slots=True)

@@ -112,17 +112,25 @@ UPDATE trade_intents i SET
 FROM json_populate_recordset(NULL::trade_intents, $1::json) r
 WHERE i.id = r.id
 """
-# A purchase for a signal is also the execution row of the contract; its id is the intent's.
+# A purchase for a signal is also the execution row of the contract; its id is the intent's. So is a sale that a signal asked
+# for: of several attempts the one that sold, or the last.
 _EXECUTIONS = """
+WITH told AS (
+    SELECT DISTINCT ON (asked_by, i.agent_id)
+           CASE WHEN i.position_id IS NULL THEN i.signal_id ELSE i.sell_signal_id END AS asked_by,
+           i.agent_id, i.id, i.status, i.transaction_id, i.reason, i.updated_at
+    FROM trade_intents i
+    WHERE i.id = ANY($1) AND (i.position_id IS NULL OR i.sell_signal_id IS NOT NULL)
+    ORDER BY asked_by, i.agent_id, i.status = 'settled' DESC, i.generation DESC
+)
 INSERT INTO signal_executions (id, signal_id, agent_id, status, transaction_id, error, executed_at)
 SELECT i.id, s.id, i.agent_id,
        CASE i.status WHEN 'settled' THEN 'EXECUTED' WHEN 'failed' THEN 'FAILED' WHEN 'expired' THEN 'FAILED'
             ELSE 'PENDING' END,
        t.id, i.reason, i.updated_at
-FROM trade_intents i
-JOIN trading_signals s ON s.id = i.signal_id
+FROM told i
+JOIN trading_signals s ON s.id = i.asked_by
 LEFT JOIN agent_transactions t ON t.id = i.transaction_id
-WHERE i.id = ANY($1) AND i.position_id IS NULL
 ORDER BY i.id
 FOR KEY SHARE OF s
 ON CONFLICT (signal_id, agent_id) DO UPDATE SET

@@ -269,12 +269,16 @@ trading_signals = Table(
     Column("processed_at", TIME),
     Column("duplicate_key", String(32)),
     Column("process_note", Text),
+    Column("action", String(20), nullable=False, server_default=text("'buy'")),
+    Column("percent", Numeric),
     Index(None, "created_at"),
     # Finds a repeated signal: same user, token, type and strength within the last minute.
     Index(
         "trading_signals_duplicate_idx", "duplicate_key", postgresql_where=text("duplicate_key IS NOT NULL")
     ),
     Index("trading_signals_unprocessed_idx", "id", postgresql_where=text("processed_at IS NULL")),
+    CheckConstraint("action IN ('buy', 'close', 'reduce')", name="action"),
+    CheckConstraint("(action = 'reduce') = (percent IS NOT NULL)", name="percent"),
 )
 
 agent_transactions = Table(
@@ -512,6 +516,8 @@ trade_intents = Table(
     Column("transaction_id", Uuid),
     _created_at(),
     _updated_at(),
+    # The signal that asked for a sale; that in `signal_id` was bought for. No foreign key, for the same reason.
+    Column("sell_signal_id", Integer),
     CheckConstraint("status IN ('intended', 'submitted', 'settled', 'failed', 'expired')", name="status"),
     Index(
         "trade_intents_purchase_key",
@@ -532,6 +538,11 @@ trade_intents = Table(
         "trade_intents_open_idx",
         "wallet_address",
         postgresql_where=text("status IN ('intended', 'submitted')"),
+    ),
+    Index(
+        "trade_intents_sell_signal_idx",
+        "sell_signal_id",
+        postgresql_where=text("sell_signal_id IS NOT NULL"),
     ),
     # Whether a sale is the engine's own is asked of few trades, not of all intents.
     Index("trade_intents_settled_idx", "transaction_id", postgresql_where=text("status = 'settled'")),

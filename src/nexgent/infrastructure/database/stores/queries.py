@@ -19,7 +19,9 @@ from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.stores.signal_rows import (
     as_it_became,
     read_decision,
+    read_signal_row,
     read_trade,
+    telling_most,
 )
 from nexgent.infrastructure.database.stores.sql import queries as sql
 from nexgent.shared.ids import late_intent_id, purchase_intent_id
@@ -110,13 +112,13 @@ class PostgresSignalQueries:
     ) -> Sequence[SignalRow]:
         """Return matching signals, newest first; equal times by id."""
         rows = await sql.SIGNALS.fetch(self._pool, wanted, limit=limit, offset=offset, after=after)
-        return [SignalRow(**row) for row in rows]
+        return [read_signal_row(row) for row in rows]
 
     async def get(self, signal_id: SignalId, user_id: UserId) -> SignalRow | None:
         """Return a signal of that user; a foreign one looks like a missing one."""
         with translated_errors("read records"):
             row = await self._pool.fetchrow(sql.SIGNAL, signal_id, user_id)
-        return SignalRow(**row) if row is not None else None
+        return read_signal_row(row) if row is not None else None
 
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
         """Return every agent's decision, by agent id, as its trade says now.
@@ -124,7 +126,7 @@ class PostgresSignalQueries:
         What was recorded is what the process knew that decided: its swap may have been in doubt, it may not have learned whether
         its intent was written (a process that stood still, a journal that was away), or another engine may have traded for it.
         The trade an agent can make of a signal has one id, so it is found in any case; so has the one under which a swap is
-        booked that was called expired and had landed.
+        booked that was called expired and had landed. Sales are found by the signal that asked for them.
         """
         with translated_errors("read records"):
             rows = await self._pool.fetch(sql.DECISIONS, signal_id)
@@ -138,9 +140,12 @@ class PostgresSignalQueries:
             return decisions
         with translated_errors("read the trades of a signal"):
             late = [late_intent_id(intent_id) for intent_id in untold.values()]
-            rows = await self._pool.fetch(sql.SIGNAL_TRADES, [*untold.values(), *late])
-        trades = sorted(map(read_trade, rows), key=lambda trade: trade.intent_id in late)
-        became = {trade.agent_id: trade for trade in trades}
+            rows = await self._pool.fetch(sql.SIGNAL_TRADES, [*untold.values(), *late], int(signal_id))
+        trades = list(map(read_trade, rows))
+        became = {
+            **telling_most(trades),
+            **{trade.agent_id: trade for trade in trades if trade.intent_id in late},
+        }
         return [as_it_became(one, became.get(one.agent_id)) for one in decisions]
 
     async def export(
@@ -148,4 +153,4 @@ class PostgresSignalQueries:
     ) -> Sequence[SignalRow]:
         """Return the next signals by id ascending."""
         rows = await sql.SIGNALS_EXPORT.fetch(self._pool, wanted, limit=limit, after_id=after)
-        return [SignalRow(**row) for row in rows]
+        return [read_signal_row(row) for row in rows]

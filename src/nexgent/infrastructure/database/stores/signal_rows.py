@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import asyncpg
 import msgspec
 
 from nexgent.domain.signals.models import (
+    EXIT_CONTINUES,
     DecisionOutcome,
     Gate,
     Signal,
+    SignalAction,
     SignalDecision,
     SignalTrade,
 )
+from nexgent.domain.signals.queries import SignalRow
 from nexgent.shared.ids import derived_id
 from nexgent.shared.types import (
     AgentId,
@@ -26,6 +30,7 @@ from nexgent.shared.types import (
 )
 
 _gates = msgspec.json.Decoder(tuple[Gate, ...])
+_TELLS = {"failed": 0, "expired": 0, "intended": 1, "submitted": 1, "settled": 2}
 _latency = msgspec.json.Decoder(dict[str, float])
 
 
@@ -43,7 +48,14 @@ def read_signal(row: asyncpg.Record) -> Signal:
         source=row["source"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        action=SignalAction(row["action"]),
+        percent=row["percent"],
     )
+
+
+def read_signal_row(row: asyncpg.Record) -> SignalRow:
+    """Return a signal as it is listed."""
+    return replace(SignalRow(**row), action=SignalAction(row["action"]))
 
 
 def read_decision(row: asyncpg.Record) -> SignalDecision:
@@ -84,6 +96,16 @@ def read_trade(row: asyncpg.Record) -> SignalTrade:
     )
 
 
+def telling_most(trades: Iterable[SignalTrade]) -> Mapping[AgentId, SignalTrade]:
+    """Return the trade of each agent that tells most of its trades, given the oldest first: what was done, or is under way."""
+    best: dict[AgentId, SignalTrade] = {}
+    for trade in trades:
+        other = best.get(trade.agent_id)
+        if other is None or _TELLS[trade.status] >= _TELLS[other.status]:
+            best[trade.agent_id] = trade
+    return best
+
+
 def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalDecision:
     """Return a decision with the outcome of its trade: what was in doubt when it was recorded may be known by now."""
     if trade is None:
@@ -100,6 +122,9 @@ def as_it_became(decision: SignalDecision, trade: SignalTrade | None) -> SignalD
                 position_id=trade.position_id,
             )
         case "failed" | "expired":
+            if decision.code == EXIT_CONTINUES:
+                # One attempt of several: what was decided goes on until the position is flat.
+                return replace(decision, outcome=DecisionOutcome.PENDING, intent_id=trade.intent_id)
             code = trade.code or ("SWAP_EXPIRED" if trade.status == "expired" else decision.code)
             reason = trade.reason or decision.reason
             return replace(

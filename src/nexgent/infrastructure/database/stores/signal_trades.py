@@ -8,7 +8,7 @@ import asyncpg
 
 from nexgent.domain.signals.models import SignalTrade
 from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.stores.signal_rows import read_trade
+from nexgent.infrastructure.database.stores.signal_rows import read_trade, telling_most
 from nexgent.infrastructure.database.stores.sql import queries as sql
 from nexgent.shared.types import AgentId, SignalId
 
@@ -27,4 +27,4 @@ class PostgresSignalTrades:
         await self._caught_up()
         with translated_errors("read the trades of a signal"):
             rows = await self._pool.fetch(sql.TRADES_OF_SIGNAL, int(signal_id))
-        return {trade.agent_id: trade for trade in map(read_trade, rows)}
+        return telling_most(map(read_trade, rows))

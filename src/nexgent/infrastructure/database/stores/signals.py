@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
 
 from nexgent.domain.ledger.errors import NotTheEngineError
-from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalDraft
+from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDecision, SignalDraft
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
 from nexgent.infrastructure.database.journal.codec import to_json
 from nexgent.infrastructure.database.lease import SHARD, EngineLease
@@ -19,6 +20,7 @@ from nexgent.infrastructure.database.stores.signal_rows import read_signal
 from nexgent.shared.errors import NotFoundError
 from nexgent.shared.ids import derived_id
 from nexgent.shared.loops import TaskSet
+from nexgent.shared.money import plain
 from nexgent.shared.types import SignalId
 
 MAX_GROUP = 500
@@ -29,13 +31,15 @@ DECISION_PAUSE_SECONDS = 0.04
 # One round trip: the function (see the migrations) takes turns with those of other processes, leaves out what was sent a
 # moment ago, and commits.
 _ADD = """
-SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
-FROM add_trading_signals($1, $2, $3, $4, $5, $6, $7, $8, $9)
+SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at,
+       action, percent
+FROM add_trading_signals($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
 # Asked every few seconds: the index of unprocessed signals holds only those, in this order.
 UNDECIDED = """
-SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at
+SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at,
+       action, percent
 FROM trading_signals
 WHERE processed_at IS NULL AND created_at <= clock_timestamp() - make_interval(secs => $1) AND NOT id = ANY($2::int[])
 ORDER BY id LIMIT $3
@@ -76,7 +80,7 @@ finished AS (
 SELECT EXISTS (SELECT FROM open)
 """
 
-_Key = tuple[UUID, str, str, int]
+_Key = tuple[UUID | None, str, str, int, SignalAction, Decimal | None]
 
 
 class SignalUserNotFoundError(NotFoundError):
@@ -93,8 +97,7 @@ class _Waiting:
 
     @property
     def key(self) -> _Key:
-        draft = self.draft
-        return draft.user_id, draft.token_address, draft.signal_type, draft.signal_strength
+        return _key(self.draft)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,6 +295,8 @@ class PostgresSignalStore:
                     one.draft.source,
                     one.window_seconds,
                     _duplicate_key(one.key),
+                    one.draft.action.value,
+                    one.draft.percent,
                 )
                 for one in drafts
             ),
@@ -299,14 +304,27 @@ class PostgresSignalStore:
         )
         async with asyncio.timeout(TIMEOUT_SECONDS):
             rows = await self._pool.fetch(_ADD, *(list(column) for column in columns))
-        signals = [read_signal(row) for row in rows]
-        return {
-            (s.user_id, s.token_address, s.signal_type, s.signal_strength): s for s in signals if s.user_id
-        }
+        return {_key(signal): signal for signal in map(read_signal, rows) if signal.user_id}
+
+
+def _key(signal: SignalDraft | Signal) -> _Key:
+    return (
+        signal.user_id,
+        signal.token_address,
+        signal.signal_type,
+        signal.signal_strength,
+        signal.action,
+        signal.percent,
+    )
 
 
 def _duplicate_key(key: _Key) -> str:
-    return hashlib.md5("\x1f".join(map(str, key)).encode(), usedforsecurity=False).hexdigest()
+    """Return what a repeated signal has in common with its first: to buy, what it was before there was anything else."""
+    *what, action, percent = key
+    parts = [str(part) for part in what]
+    if action is not SignalAction.BUY:
+        parts += [action.value, plain(percent) if percent is not None else ""]
+    return hashlib.md5("\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def _fail(waiting: _Waiting | _Decided, error: Exception) -> None:

@@ -84,16 +84,17 @@ WHERE signal_decisions.signal_id = $1::INTEGER ORDER BY signal_decisions.agent_i
 SIGNAL: Final = """
 SELECT trading_signals.id, trading_signals.user_id, trading_signals.token_address, trading_signals.symbol,
 trading_signals.signal_type, trading_signals.activation_reason, trading_signals.signal_strength, trading_signals.source,
-trading_signals.created_at, trading_signals.updated_at, trading_signals.processed_at, trading_signals.process_note FROM
-trading_signals WHERE trading_signals.id = $1::INTEGER AND trading_signals.user_id = $2::UUID
+trading_signals.created_at, trading_signals.updated_at, trading_signals.processed_at, trading_signals.process_note,
+trading_signals.action, trading_signals.percent FROM trading_signals WHERE trading_signals.id = $1::INTEGER AND
+trading_signals.user_id = $2::UUID
 """
 """Arguments: id, user_id."""
 SIGNALS: Final = Listing(
     selected="""
 SELECT trading_signals.id, trading_signals.user_id, trading_signals.token_address, trading_signals.symbol,
 trading_signals.signal_type, trading_signals.activation_reason, trading_signals.signal_strength, trading_signals.source,
-trading_signals.created_at, trading_signals.updated_at, trading_signals.processed_at, trading_signals.process_note FROM
-trading_signals
+trading_signals.created_at, trading_signals.updated_at, trading_signals.processed_at, trading_signals.process_note,
+trading_signals.action, trading_signals.percent FROM trading_signals
 """,
     conditions=(
         Condition('trading_signals.user_id = {user_id}::UUID', ("user_id",)),
@@ -109,8 +110,8 @@ SIGNALS_EXPORT: Final = Listing(
     selected="""
 SELECT trading_signals.id, trading_signals.user_id, trading_signals.token_address, trading_signals.symbol,
 trading_signals.signal_type, trading_signals.activation_reason, trading_signals.signal_strength, trading_signals.source,
-trading_signals.created_at, trading_signals.updated_at, trading_signals.processed_at, trading_signals.process_note FROM
-trading_signals
+trading_signals.created_at, trading_signals.updated_at, trading_signals.processed_at, trading_signals.process_note,
+trading_signals.action, trading_signals.percent FROM trading_signals
 """,
     conditions=(
         Condition('trading_signals.user_id = {user_id}::UUID', ("user_id",)),
@@ -124,13 +125,15 @@ trading_signals
 )
 SIGNAL_TRADES: Final = """
 SELECT trade_intents.id, trade_intents.agent_id, trade_intents.status, trade_intents.code, trade_intents.reason,
-trade_intents.transaction_id, trade_intents.position_id FROM trade_intents WHERE trade_intents.id = ANY ($1::UUID[])
+trade_intents.transaction_id, trade_intents.position_id FROM trade_intents WHERE trade_intents.id = ANY ($1::UUID[]) OR
+trade_intents.sell_signal_id = $2::INTEGER ORDER BY trade_intents.created_at, trade_intents.generation
 """
-"""Arguments: ids."""
+"""Arguments: ids, signal_id."""
 TRADES_OF_SIGNAL: Final = """
 SELECT trade_intents.id, trade_intents.agent_id, trade_intents.status, trade_intents.code, trade_intents.reason,
 trade_intents.transaction_id, trade_intents.position_id FROM trade_intents WHERE trade_intents.signal_id = $1::INTEGER
-AND trade_intents.position_id IS NULL
+AND trade_intents.position_id IS NULL OR trade_intents.sell_signal_id = $1::INTEGER ORDER BY trade_intents.created_at,
+trade_intents.generation
 """
 """Arguments: signal_id."""
 TRANSACTION: Final = """

@@ -23,6 +23,7 @@ THEN $7::VARCHAR ELSE trading_signals.activation_reason END, signal_strength=CAS
 THEN $9::VARCHAR ELSE trading_signals.source END WHERE trading_signals.id = $1::INTEGER AND trading_signals.user_id =
 $2::UUID RETURNING trading_signals.id, trading_signals.user_id, trading_signals.token_address,
 trading_signals.signal_type, trading_signals.signal_strength, trading_signals.symbol, trading_signals.activation_reason,
-trading_signals.source, trading_signals.created_at, trading_signals.updated_at
+trading_signals.source, trading_signals.created_at, trading_signals.updated_at, trading_signals.action,
+trading_signals.percent
 """
 """Arguments: id, user_id, changed, token_address, symbol, signal_type, activation_reason, signal_strength, source."""

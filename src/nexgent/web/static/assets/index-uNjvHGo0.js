@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-BDIQBRll.js","./index-CTqOYcn3.js","./CandleChart-v3qkfT94.js","./candles-BGEimiKc.js"])))=>i.map(i=>d[i]);
-import{U as t,V as r}from"./index-CTqOYcn3.js";const _=t(()=>r(()=>import("./LineChart-BDIQBRll.js"),__vite__mapDeps([0,1]),import.meta.url)),a=t(()=>r(()=>import("./CandleChart-v3qkfT94.js"),__vite__mapDeps([2,3,1]),import.meta.url));export{a as C,_ as L};
