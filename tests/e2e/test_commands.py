@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.e2e.product import Product
+from tests.e2e.product import Product, until
 
 
 async def test_an_agents_life_in_commands(product: Product) -> None:
@@ -99,3 +99,34 @@ async def test_an_agents_life_in_commands(product: Product) -> None:
         assert "amount of SOL" in await said("deposit", "--agent", agent["id"], "--", wrong, code=2)
     code, verified = await product.verify()
     assert code == 0, verified
+
+
+async def test_the_running_service_says_more_at_once_and_forgets_that_with_its_next_start(
+    product: Product,
+) -> None:
+    part = "nexgent.infrastructure.websocket"
+    agent = await product.agent()
+
+    async def level(*arguments: str) -> Any:
+        code, out, err = await product.run("log-level", *arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    async def a_client_comes_and_goes() -> None:
+        async with product.follow(agent["id"]) as frames:
+            await frames.next(lambda frame: True, "the first frame")
+
+    async def told() -> bool:
+        return "websocket.closed" in product.log("service")
+
+    usual = await level()
+    await a_client_comes_and_goes()
+    assert not await told()
+
+    assert (await level("debug", "--logger", part))["loggers"] == {part: "debug"}
+    await a_client_comes_and_goes()
+    await until(told, "the client that left is told of")
+
+    product.kill_service()
+    await product.start_service()
+    assert await level() == usual == {"configured": usual["level"], "level": usual["level"], "loggers": {}}

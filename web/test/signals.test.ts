@@ -52,6 +52,8 @@ describe('checks of several agents', () => {
     expect(summaryOf([])).toMatch(/no agent/)
     expect(summaryOf([decision('a', [])])).toBe('Your agent would buy.')
     expect(summaryOf([decision('a', []), decision('b', [], {}, 'FAILED')])).toBe('1 of 2 agents would buy.')
+    expect(summaryOf([decision('a', [], {}, 'WOULD_SELL'), decision('b', [], {}, 'SKIPPED')], true)).toBe('1 of 2 agents would sell.')
+    expect(summaryOf([], true)).toBe('You have no agent that could sell.')
   })
 })
 

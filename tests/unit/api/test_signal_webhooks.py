@@ -260,6 +260,25 @@ async def test_a_test_shows_every_agents_decision_and_does_nothing(
     assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_ALERT")
 
 
+async def test_an_alert_may_ask_for_a_sale_and_a_test_shows_what_would_be_sold(
+    api: FakeApi, client: httpx.AsyncClient, agent: Agent, webhook: dict[str, Any]
+) -> None:
+    await api.engine.buy([agent])
+    tried = await client.post(
+        f"{URL}/{webhook['id']}/test",
+        json={"alert": {"ticker": "EXMUSDT", "side": "buy", "action": "reduce", "percent": 50}},
+    )
+    sent = await client.post(f"{webhook['path']}", json=alert(webhook, action="close"))
+    unknown = await client.post(f"{webhook['path']}", json=alert(webhook, action="sell"))
+
+    assert (tried.json()["signal"]["action"], tried.json()["signal"]["percent"]) == ("reduce", 50)
+    assert [one["outcome"] for one in tried.json()["decisions"]] == ["WOULD_SELL"]
+    assert (sent.status_code, sent.json()["action"]) == (201, "close")
+    assert "percent" not in sent.json()
+    assert unknown.status_code == 400
+    assert "a map can translate words" in unknown.json()["error"]
+
+
 async def test_a_test_says_when_the_webhook_would_not_take_the_alert(
     client: httpx.AsyncClient, agent: Agent, webhook: dict[str, Any]
 ) -> None:

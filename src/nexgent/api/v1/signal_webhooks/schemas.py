@@ -14,7 +14,7 @@ from nexgent.api.http.models import ApiModel, Body
 from nexgent.api.http.problems import problem, problem_text
 from nexgent.api.http.route import PREFIX
 from nexgent.api.http.types import Instant
-from nexgent.api.v1.signals.schemas import ActionOut, DecisionOut
+from nexgent.api.v1.signals.schemas import DecisionOut, ShownAction, ShownPart
 from nexgent.domain.signals.models import SignalAction, SignalDecision, SignalDraft
 from nexgent.domain.signals.webhooks.manage import MAX_AGE_SECONDS, MAX_NAME_LENGTH, WebhookChange
 from nexgent.domain.signals.webhooks.models import NewSecret, SignalWebhook
@@ -158,7 +158,7 @@ class AlertIn(Body):
     )
 
 
-class TestedSignalOut(ActionOut):
+class TestedSignalOut(ApiModel):
     """The signal that would be stored."""
 
     __test__ = False
@@ -169,6 +169,8 @@ class TestedSignalOut(ActionOut):
     activation_reason: str | None
     signal_strength: int
     source: str | None
+    action: ShownAction = SignalAction.BUY
+    percent: ShownPart = None
 
 
 class RefusalOut(ApiModel):

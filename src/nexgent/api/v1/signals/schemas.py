@@ -223,14 +223,12 @@ class SignalsDeletedOut(ApiModel):
     deleted_count: int
 
 
-class ActionOut(ApiModel):
-    """What a signal asks for. Left out of one that is to buy: clients of the reference never meet it unless somebody uses it."""
-
-    action: SignalAction = Field(default=SignalAction.BUY, exclude_if=_is_to_buy)
-    percent: DecimalNumber | None = Field(default=None, exclude_if=_is_none)
+# What a signal asks for is left out of one that is to buy: clients of the reference never meet it unless somebody uses it.
+ShownAction = Annotated[SignalAction, Field(exclude_if=_is_to_buy)]
+ShownPart = Annotated[DecimalNumber | None, Field(exclude_if=_is_none)]
 
 
-class SignalOut(ActionOut):
+class SignalOut(ApiModel):
     """A stored signal. `action` and `percent` are there when it asks for a sale."""
 
     id: int
@@ -242,6 +240,8 @@ class SignalOut(ActionOut):
     activation_reason: str | None
     signal_strength: int
     source: str | None
+    action: ShownAction = SignalAction.BUY
+    percent: ShownPart = None
 
     @classmethod
     def of(cls, signal: Signal | SignalRow) -> SignalOut:
@@ -293,7 +293,7 @@ class DecisionOut(ApiModel):
         )
 
 
-class DecisionsOut(ActionOut):
+class DecisionsOut(ApiModel):
     """All decisions on a signal. `processedAt` is null until every agent's is recorded.
 
     `action` and `percent` are there when it asks for a sale.
@@ -303,6 +303,8 @@ class DecisionsOut(ActionOut):
     processed_at: Instant | None
     note: str | None
     decisions: list[DecisionOut]
+    action: ShownAction = SignalAction.BUY
+    percent: ShownPart = None
 
     @classmethod
     def of(cls, row: SignalRow, decisions: Sequence[SignalDecision]) -> DecisionsOut:
