@@ -26,6 +26,9 @@ WRONG: tuple[object, ...] = (None, True, "", " ", "x", -7, 7, Decimal("1.5"), []
 
 # What a model takes and the document does not, or the other way round, with the reason.
 _BY_USE_CASE = "the model takes it, and the use case refuses it with a text of its own"
+_TOGETHER = (
+    "percent belongs to the action reduce, and reduce needs it: two fields together, which the texts say"
+)
 DIFFERENT: Mapping[str, str] = {
     "POST /signal-webhooks maxAgeSeconds": _BY_USE_CASE,
     "POST /signal-webhooks name": _BY_USE_CASE,
@@ -36,6 +39,10 @@ DIFFERENT: Mapping[str, str] = {
     "POST /admin/users password": _BY_USE_CASE,
     "POST /admin/users/{id}/reset-password password": _BY_USE_CASE,
     "POST /auth/logout refreshToken": "whatever is no token is ignored, so that logging out always works",
+    "POST /trading-signals action": _TOGETHER,
+    "POST /trading-signals percent": _TOGETHER,
+    "POST /trading-signals/test action": _TOGETHER,
+    "POST /trading-signals/test percent": _TOGETHER,
     "POST /wallets walletType": "a live wallet with a key needs none",
     "POST /wallets privateKey": _BY_USE_CASE,
 }

@@ -360,6 +360,8 @@ NO_IDS: dict[str, str] = {
     "POST /auth/register": "makes a user, where that is allowed; whether an address is known is not told",
     "POST /webhooks/test": "gives back what was sent",
     "GET /auth/audit": "the caller's own",
+    "GET /admin/log-level": "the administrator's, see below",
+    "PUT /admin/log-level": "the administrator's, see below",
     "GET /admin/system": "the administrator's, see below",
     "GET /admin/users": "the administrator's, see below",
     "POST /admin/users": "the administrator's, see below",
@@ -590,7 +592,7 @@ async def _furnish_the_other(world: World) -> None:
         await connection.close()
     made = await world.ask("POST", "/agents", body={"name": "Mallory's"})
     assert made.status_code == 201, made.text
-    key = await world.ask("POST", "/api-keys", body={"name": "Mine", "scopes": ["full_access"]})
+    key = await world.ask("POST", "/api-keys", body={"name": "Mine", "scopes": ["full_access", "trading"]})
     assert key.status_code == 201, key.text
     world.key = key.json()["key"]
     agent = made.json()["id"]
