@@ -41,6 +41,11 @@ gc.disable()
 
 _configure = structlog.configure
 _handlers = logging.getLogger().handlers[:]
+# What structlog does by itself, but for tracebacks: in full colours, with every variable, one takes seconds.
+_USUAL = [
+    *structlog.get_config()["processors"][:-1],
+    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+]
 
 
 def _configure_for_now(**settings: Any) -> None:
@@ -51,7 +56,13 @@ def _configure_for_now(**settings: Any) -> None:
     _configure(**{**settings, "cache_logger_on_first_use": False})
 
 
+def _log_as_usual() -> None:
+    structlog.reset_defaults()
+    structlog.configure(processors=_USUAL)
+
+
 structlog.configure = _configure_for_now  # type: ignore[assignment]  # called by names alone
+_log_as_usual()
 
 
 @pytest.hookimpl(trylast=True)
@@ -60,8 +71,8 @@ def pytest_runtest_teardown() -> None:
 
     A level that stays would hide from later tests what they want to see logged.
     """
-    if structlog.is_configured():
-        structlog.reset_defaults()
+    if structlog.get_config()["processors"] is not _USUAL:
+        _log_as_usual()
         root = logging.getLogger()
         root.handlers[:] = _handlers
         root.setLevel(logging.WARNING)
