@@ -112,10 +112,8 @@ class Source:
             count: int = await self._connection.fetchval(query, *arguments)
         return count
 
-    async def rows(
-        self, table: str, *, agent_id: UUID | None = None, user_id: UUID | None = None
-    ) -> AsyncIterator[asyncpg.Record]:
-        """Yield the rows of a table of `TABLES`, of an agent, of a user or all, oldest first.
+    async def rows(self, table: str, *, agent_id: UUID | None = None) -> AsyncIterator[asyncpg.Record]:
+        """Yield the rows of a table of `TABLES`, of an agent or all, oldest first.
 
         Those of transactions say as well whether their hash is repeated (`hash_is_repeated`).
         """
@@ -124,11 +122,7 @@ class Source:
         selected = TABLES[table].selected(self._present[table])
         if table == "agent_transactions":
             selected = f"{selected}, {_IS_REPEATED}"
-        condition, arguments = "", []
-        if agent_id is not None:
-            condition, arguments = "WHERE agent_id = $1", [agent_id]
-        elif user_id is not None:
-            condition, arguments = "WHERE user_id = $1", [user_id]
+        condition, arguments = ("WHERE agent_id = $1", [agent_id]) if agent_id is not None else ("", [])
         query = _ROWS.format(selected=selected, table=table, condition=condition, order=_ORDER[table])
         with _translated():
             async for row in self._connection.cursor(query, *arguments, prefetch=_PREFETCH):

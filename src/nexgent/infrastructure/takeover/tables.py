@@ -21,20 +21,20 @@ class Columns:
     optional: bool = False
     """Whether the table may be missing."""
 
-    def selected(self, present: Collection[str], prefix: str = "") -> str:
+    def selected(self, present: Collection[str]) -> str:
         """Return what is selected of a table that has these columns."""
         return ", ".join(
             [
-                *(self._one(name, prefix) for name in self.needed),
+                *(self._one(name) for name in self.needed),
                 *(
-                    self._one(name, prefix) if name in present else f"{missing} AS {name}"
+                    self._one(name) if name in present else f"{missing} AS {name}"
                     for name, missing in self.late.items()
                 ),
             ]
         )
 
-    def _one(self, name: str, prefix: str) -> str:
-        return f"{prefix}{name}::text AS {name}" if name in self.documents else f"{prefix}{name}"
+    def _one(self, name: str) -> str:
+        return f"{name}::text AS {name}" if name in self.documents else name
 
 
 TABLES: Mapping[str, Columns] = {
