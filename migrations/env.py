@@ -15,6 +15,7 @@ from nexgent.infrastructure.database.schema import (  # noqa: F401 -- they add t
     audit,
     config_history,
     idempotency,
+    notifications,
     price_history,
     protections,
     reconciliation,

@@ -18,6 +18,7 @@ FOLDERS = {
     "historical swaps": "Agent Historical Swaps",
     "wallets": "Wallets",
     "api-keys": "API Keys",
+    "notifications": "Notifications",
     "protections": "Protections",
     "price feeds": "Price Feeds",
     "price history": "Price History",
@@ -50,6 +51,7 @@ VARIABLES = {
     "api_key_prefix": "",
     "webhook_id": "",
     "webhook_secret": "",
+    "target_id": "",
 }
 SECRETS = {"user_password", "access_token", "refresh_token", "api_key", "wallet_passphrase", "webhook_secret"}
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -64,6 +66,7 @@ ID_OF_TAG = {
     "historical swaps": "swap_id",
     "api-keys": "api_key_id",
     "signal webhooks": "webhook_id",
+    "notifications": "target_id",
 }
 FIELDS = {
     "mint": "token_address",
@@ -87,6 +90,12 @@ BODIES: dict[str, object] = {
     "PUT /protections/kill-switch": {"engaged": False},
     "POST /signal-webhooks": {"name": "Postman"},
     "PUT /signal-webhooks/{id}": {"maxAgeSeconds": 300},
+    "POST /notifications/targets": {
+        "name": "Postman",
+        "channel": "webhook",
+        "url": "https://hooks.example.com/nexgent",
+    },
+    "PUT /notifications/targets/{id}": {"minLevel": "warning"},
     "POST /signal-webhooks/{id}/in": {
         "secret": "{{webhook_secret}}",
         "tokenAddress": "{{token_address}}",
@@ -123,6 +132,7 @@ SAVES = {
     "POST /api-keys": {"api_key_id": "id", "api_key": "key", "api_key_prefix": "prefix"},
     "POST /signal-webhooks": {"webhook_id": "id", "webhook_secret": "secret"},
     "POST /signal-webhooks/{id}/rotate-secret": {"webhook_secret": "secret"},
+    "POST /notifications/targets": {"target_id": "id"},
 }
 # Variables that lead nowhere after a request; the next one that needs them makes them anew.
 CLEARS = {
@@ -132,6 +142,7 @@ CLEARS = {
     "DELETE /wallets/{walletAddress}": ["wallet_address"],
     "DELETE /api-keys/{id}": ["api_key_id", "api_key", "api_key_prefix"],
     "DELETE /signal-webhooks/{id}": ["webhook_id", "webhook_secret"],
+    "DELETE /notifications/targets/{id}": ["target_id"],
 }
 # Answers that are as right as the documented success, with the circumstances.
 ALSO_FINE = {
@@ -184,6 +195,7 @@ ALSO_FINE = {
     "POST /wallets/{walletAddress}/export": {409: "a paper wallet"},
     "DELETE /wallets/{walletAddress}": {400: "a paper wallet"},
     "POST /webhooks/test": {404: "not in production"},
+    "POST /notifications/targets/{id}/test": {422: "nobody answers there"},
     "POST /signal-webhooks/{id}/in": {409: "the same signal within a minute"},
 }
 ORDER = ["/auth/register", "/auth/login", "/auth/me", "/auth/refresh", "/auth/logout"]
@@ -231,6 +243,12 @@ const isPublic = pm.request.auth && pm.request.auth.type === 'noauth' && !uses('
         const made = await call('POST', '/signal-webhooks', {name: 'Postman'});
         pm.environment.set('webhook_id', made.id);
         pm.environment.set('webhook_secret', made.secret);
+    }
+    if (lacks('target_id') && uses('target_id')) {
+        const made = await call('POST', '/notifications/targets', {
+            name: 'Postman', channel: 'webhook', url: 'https://hooks.example.com/nexgent',
+        });
+        pm.environment.set('target_id', made.id);
     }
     for (const name of ['balance_id', 'transaction_id', 'swap_id', 'position_id']) {
         if (lacks(name) && uses(name)) pm.environment.set(name, '%s');

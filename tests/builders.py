@@ -14,6 +14,7 @@ from typing import Any
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import Intent, Submission, TradeKind
+from nexgent.domain.notifications.models import Channel, EventKind, Level, Notification, Target, Wishes
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.prices.models import PriceObservation, PriceSource, TokenPrice
@@ -343,3 +344,33 @@ def a_snapshot(agent_id: AgentId, wallet: WalletAddress, hour: datetime, **chang
         unrealized_pnl_sol=Decimal("-0.000000001"),
     )
     return replace(snapshot, **changes)
+
+
+def a_target(user_id: UserId, **changes: Any) -> Target:
+    target = Target(
+        id=new_id(),
+        user_id=user_id,
+        name="Phone",
+        channel=Channel.APPRISE,
+        shown="ntfy://… (ntfy)",
+        wishes=Wishes(),
+        enabled=True,
+        created_at=T0,
+        updated_at=T0,
+    )
+    return replace(target, **changes)
+
+
+def a_notification(user_id: UserId, **changes: Any) -> Notification:
+    identity = new_id()
+    notification = Notification(
+        id=identity,
+        user_id=user_id,
+        key=f"test:{identity}",
+        kind=EventKind.POSITION_OPENED,
+        level=Level.INFO,
+        title="Agent opened BONK",
+        text="0.5 SOL at 0.001 SOL a token",
+        at=T0,
+    )
+    return replace(notification, **changes)

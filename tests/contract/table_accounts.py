@@ -26,6 +26,7 @@ from tests.contract.contract import (
     PUBLIC,
     SESSION,
     UNCONFIRMED,
+    UNKNOWN,
     Contract,
     Refusal,
     bad_id,
@@ -46,6 +47,20 @@ from tests.contract.shapes import (
 
 # fmt: off
 LOG_LEVEL = {"configured": TEXT, "level": TEXT, "loggers": ANY}
+LEVEL = one_of("info", "warning", "danger")
+TARGET = {
+    "id": UUID, "name": TEXT, "channel": one_of("apprise", "webhook"), "address": TEXT, "enabled": BOOL,
+    "events": Nullable([TEXT]), "minLevel": LEVEL, "agentIds": Nullable([UUID]),
+    "quietHours": Nullable({"from": TEXT, "to": TEXT, "timeZone": TEXT}), "digestSeconds": INT, "createdAt": TIME,
+    "updatedAt": TIME, "sentCount": INT, "failedCount": INT, "lastSentAt": Nullable(TIME), "lastError": Nullable(TEXT),
+    "lastErrorAt": Nullable(TIME), "failingSince": Nullable(TIME), "retryAt": Nullable(TIME),
+}
+DELIVERY = {
+    "id": INT, "notificationId": UUID, "at": TIME, "kind": TEXT, "level": LEVEL, "title": TEXT, "text": TEXT,
+    "agentId": Nullable(UUID), "facts": ANY, "targetId": UUID, "targetName": TEXT,
+    "state": one_of("waiting", "sent", "failed"), "attempts": INT, "dueAt": TIME, "sentAt": Nullable(TIME),
+    "error": Nullable(TEXT),
+}
 AUDIT = {
     "id": INT, "at": TIME, "action": TEXT, "outcome": one_of("ok", "failed", "locked"), "userId": Nullable(UUID), "actor": TEXT,
     "target": TEXT, "address": TEXT, "details": ANY,
@@ -389,6 +404,52 @@ ACCOUNTS = (
     Contract(
         "DELETE /api-keys/{id}", SESSION, 200, {"success": TRUE, "message": one_of("API key deleted successfully")},
         {"id": "@new_key"}, foreign=404, refusals=bad_id("API key"),
+    ),
+    Contract(
+        "GET /notifications", SESSION, 200, [DELIVERY],
+        refusals=(*PAGE, Refusal(400, "target", query={"targetId": "x"})),
+    ),
+    Contract(
+        "POST /notifications/targets", SESSION, 201, {**TARGET, "secret": Nullable(TEXT)},
+        body={
+            "name": "Contract", "channel": "webhook", "url": "https://contract.example/in", "minLevel": "danger",
+            "events": ["position_closed", "daily_report"], "agentIds": ["@agent"], "digestSeconds": 60,
+            "quietHours": {"from": "22:00", "to": "07:30", "timeZone": "Europe/Berlin"},
+        },
+        foreign=404,
+        refusals=(
+            Refusal(400, "name", without="name"),
+            Refusal(400, "name", body={"name": " "}),
+            Refusal(400, "url", without="url"),
+            Refusal(400, "url", body={"url": "ftp://contract.example"}, code="INVALID_NOTIFICATION_ADDRESS"),
+            Refusal(400, "channel", body={"channel": "pigeon"}),
+            Refusal(400, "minLevel", body={"minLevel": "loud"}),
+            Refusal(400, "events", body={"events": ["test"]}),
+            Refusal(400, "agent", body={"agentIds": ["x"]}),
+            Refusal(404, "Agent not found", body={"agentIds": [UNKNOWN]}),
+            Refusal(400, "digestSeconds", body={"digestSeconds": 3601}),
+            Refusal(400, "time of the day", body={"quietHours": {"from": "24:00", "to": "07:00", "timeZone": "UTC"}}),
+            Refusal(400, "time zone", body={"quietHours": {"from": "22:00", "to": "07:00", "timeZone": "Mars"}}),
+        ),
+    ),
+    Contract("GET /notifications/targets", SESSION, 200, {"items": [TARGET]}),
+    Contract(
+        "GET /notifications/targets/{id}", SESSION, 200, TARGET, {"id": "@target"}, foreign=404,
+        refusals=bad_id("target"),
+    ),
+    Contract(
+        "PUT /notifications/targets/{id}", SESSION, 200, TARGET, {"id": "@target"},
+        body={"quietHours": None, "digestSeconds": 0}, foreign=404,
+        refusals=(*bad_id("target"), Refusal(400, "digestSeconds", body={"digestSeconds": -1})),
+    ),
+    Contract(
+        "POST /notifications/targets/{id}/test", SESSION, 200, {"success": TRUE, "message": one_of("The test was sent")},
+        {"id": "@target"}, foreign=404, refusals=bad_id("target"),
+    ),
+    Contract(
+        "DELETE /notifications/targets/{id}", SESSION, 200,
+        {"success": TRUE, "message": one_of("Notification target deleted successfully")},
+        {"id": "@new_target"}, foreign=404, refusals=bad_id("target"),
     ),
     Contract(
         "POST /webhooks/test", PUBLIC, 200,

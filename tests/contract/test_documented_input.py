@@ -31,6 +31,12 @@ _TOGETHER = (
 )
 DIFFERENT: Mapping[str, str] = {
     "POST /signal-webhooks maxAgeSeconds": _BY_USE_CASE,
+    "POST /notifications/targets name": _BY_USE_CASE,
+    "POST /notifications/targets url": _BY_USE_CASE,
+    "POST /notifications/targets digestSeconds": _BY_USE_CASE,
+    "PUT /notifications/targets/{id} name": _BY_USE_CASE,
+    "PUT /notifications/targets/{id} url": _BY_USE_CASE,
+    "PUT /notifications/targets/{id} digestSeconds": _BY_USE_CASE,
     "POST /signal-webhooks name": _BY_USE_CASE,
     "PUT /signal-webhooks/{id} maxAgeSeconds": _BY_USE_CASE,
     "PUT /signal-webhooks/{id} name": _BY_USE_CASE,

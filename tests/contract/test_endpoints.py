@@ -44,7 +44,7 @@ MODELS: dict[str, TypeAdapter[Any]] = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running_service(tmp_path_factory.mktemp("contract")) as made:
+    with running_service(tmp_path_factory.mktemp("contract"), NOTIFY_PRIVATE_ADDRESSES="true") as made:
         yield made
 
 

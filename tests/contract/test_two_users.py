@@ -47,6 +47,10 @@ UNSTEADY_TABLES = {
     "audit_log",
     "engine_lease",
     "journal_watermark",
+    # What the worker tells, and how far it has come.
+    "notification_deliveries",
+    "notification_progress",
+    "notifications",
     "position_marks",
     "position_lines",
     "price_candles",
@@ -331,6 +335,19 @@ PROBES: dict[str, list[Probe]] = {
     "POST /admin/users/{id}/deactivate": [alike(403, path={"id": "{user}"}, body={})],
     "GET /admin/audit": [alike(403, query={"userId": "{agent}"})],
     "DELETE /auth/sessions/{id}": [hidden(path={"id": "{session}"})],
+    "GET /notifications": [alike(200, query={"targetId": "{target}"})],
+    "GET /notifications/targets/{id}": [hidden(path={"id": "{target}"})],
+    "POST /notifications/targets": [
+        hidden(
+            body={"name": "Mine", "channel": "webhook", "url": "https://a.example", "agentIds": ["{agent}"]}
+        )
+    ],
+    "PUT /notifications/targets/{id}": [
+        hidden(path={"id": "{target}"}, body={"enabled": False}),
+        hidden(path={"id": "{my_target}"}, body={"agentIds": ["{agent}"]}),
+    ],
+    "POST /notifications/targets/{id}/test": [hidden(path={"id": "{target}"})],
+    "DELETE /notifications/targets/{id}": [hidden(path={"id": "{target}"})],
     "GET /api-keys/{id}": [hidden(path={"id": "{key}"})],
     "DELETE /api-keys/{id}": [hidden(path={"id": "{key}"})],
 }
@@ -380,6 +397,7 @@ NO_IDS: dict[str, str] = {
     "GET /agents": "lists the caller's own",
     "POST /agents": "makes one of the caller's own",
     "GET /wallets": "lists the caller's own",
+    "GET /notifications/targets": "lists the caller's own",
     "GET /api-keys": "lists the caller's own",
     "POST /api-keys": "makes one of the caller's own",
     "GET /protections/kill-switch": "the caller's own, and the system's",
@@ -550,6 +568,9 @@ async def _furnish(world: World) -> None:
     balance = (await product.call("GET", f"/agent-balances?agentId={agent['id']}"))[0]
     key = await product.call("POST", "/api-keys", {"name": "Hers", "scopes": ["full_access"]}, expect=201)
     webhook = await product.call("POST", "/signal-webhooks", {"name": "Hers"}, expect=201)
+    # Switched off: what the worker notes of attempts that fail would be changes that nobody made.
+    program = {"name": "Hers", "channel": "webhook", "url": "https://hers.example/in", "enabled": False}
+    target = await product.call("POST", "/notifications/targets", program, expect=201)
     body = {"agentId": agent["id"], "walletType": "live", "passphrase": PASSPHRASE}
     vault = await product.call("POST", "/wallets", body, expect=201)
     # The engine's own first look comes in its own time. Once it is known to be due in an hour only, the owner has one made.
@@ -569,10 +590,11 @@ async def _furnish(world: World) -> None:
         "balance": balance["id"],
         "key": key["id"],
         "webhook": webhook["id"],
+        "target": target["id"],
         "session": (await product.call("GET", "/auth/sessions"))["items"][0]["id"],
     }
     world.secrets = {value for name, value in world.theirs.items() if name not in {"signal", "token"}}
-    world.secrets |= {me["id"], ADMIN_EMAIL, key["key"], webhook["secret"], first, second}
+    world.secrets |= {me["id"], ADMIN_EMAIL, key["key"], webhook["secret"], target["secret"], first, second}
     await _furnish_the_other(world)
 
 
@@ -603,8 +625,12 @@ async def _furnish_the_other(world: World) -> None:
     assert found is not None
     swap = await world.ask("POST", "/agent-historical-swaps", body={**SWAP, "agentId": agent})
     assert swap.status_code == 201, swap.text
+    program = {"name": "Mine", "channel": "webhook", "url": "https://mine.example/in", "enabled": False}
+    target = await world.ask("POST", "/notifications/targets", body=program)
+    assert target.status_code == 201, target.text
     world.mine = {
         "my_agent": agent,
+        "my_target": target.json()["id"],
         "my_wallet": found[1],
         "my_transaction": deposit.json()["id"],
         "my_swap": swap.json()["id"],

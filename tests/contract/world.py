@@ -35,6 +35,8 @@ class Names:
             return self.value(value[1:])
         if isinstance(value, dict):
             return {key: self.fill(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.fill(item) for item in value]
         return value
 
 
@@ -49,7 +51,7 @@ class World(Names):
         self._tokens = iter(tradable)
         token = next(self._tokens)
         login = self._post("/auth/login", {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}, 200)
-        agent = self._agent()
+        agent, target = self._agent(), self._target()
         self._known: dict[str, Any] = {
             "email": ADMIN_EMAIL,
             "admin": login["user"]["id"],
@@ -62,6 +64,7 @@ class World(Names):
             "token": token,
             "idle_token": idle,
             "agent": agent,
+            "target": target,
         }
         self._known["transaction"] = self._deposit("20")
         [balance] = self.get(f"/agent-balances?agentId={agent}")
@@ -75,6 +78,7 @@ class World(Names):
         ]
         self._known["live_agent"] = self._agent()
         self._known["live_wallet"] = self._live_wallet(self._known["live_agent"])
+        self._until_told(target)
 
     def value(self, name: str) -> Any:
         """Return the value of a name."""
@@ -115,9 +119,18 @@ class World(Names):
             case "new_email" | "new_user":
                 email = f"contract{number}@example.com"
                 return email if name == "new_email" else self._user(email)
-            case "new_key":
-                return self._post("/api-keys", {"name": "Made", "scopes": ["agents"]})["id"]
+            case "new_key" | "new_target":
+                return self._key() if name == "new_key" else self._target()
         raise KeyError(name)
+
+    def _key(self) -> str:
+        return str(self._post("/api-keys", {"name": "Made", "scopes": ["agents"]})["id"])
+
+    def _target(self) -> str:
+        # What the service itself echoes takes every message.
+        url = f"{self.service.url}{PREFIX}/webhooks/test"
+        body = {"name": "Made", "channel": "webhook", "url": url}
+        return str(self._post("/notifications/targets", body)["id"])
 
     def key(self, *scopes: str) -> str:
         """Return a new API key."""
@@ -172,6 +185,12 @@ class World(Names):
         body = {"tokenAddress": token, "signalType": "TEST", "signalStrength": 3}
         signal = self._post("/trading-signals", body)["id"]
         return self._position_of(token, signal)
+
+    def _until_told(self, target: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.get(f"/notifications?targetId={target}"):
+            assert time.monotonic() < deadline, "nothing is told of what was bought and sold"
+            time.sleep(0.05)
 
     def _position_of(self, token: str, signal: int) -> str:
         deadline = time.monotonic() + PATIENCE_SECONDS

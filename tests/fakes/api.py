@@ -29,6 +29,7 @@ from nexgent.domain.agents.config_history import MOST_VERSIONS, ConfigVersion
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.notifications.models import Channel
 from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
 from nexgent.domain.transactions.queries import (
     ClosedTradeExportRow,
@@ -77,6 +78,7 @@ from tests.fakes.encrypted_wallets import World
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.live_market import FakeLiveMarket
+from tests.fakes.notifications import FakeSender, FakeTargets
 from tests.fakes.price_history import FakePriceHistory
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.reconciliation import ReconciliationWorld
@@ -664,6 +666,8 @@ class FakeApi:
         self.rate_limits = RateLimits(clock=self.clock, counters=None, enabled=False)
         self.answers = FakeAnswers()
         self.webhooks = FakeWebhooks()
+        self.targets = FakeTargets()
+        self.sender = FakeSender()
         self.wallet_world = WalletWorld(engine)
         self.reconciliation = ReconciliationWorld(engine)
         self.encrypted = World(engine=engine, rules=self.wallet_world)
@@ -683,6 +687,8 @@ class FakeApi:
                 signals=self.signals,
                 signal_edits=FakeSignalEdits(self.signals.rows),
                 webhooks=self.webhooks,
+                notification_targets=self.targets,
+                senders=dict.fromkeys(Channel, self.sender),
                 transactions=self.transactions,
                 closed_trades=self.closed_trades,
                 hand_entries=self.hand_entries,

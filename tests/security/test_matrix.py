@@ -133,6 +133,7 @@ class World:
             "transactions": "transaction",
             "api-keys": "key",
             "signal webhooks": "webhook",
+            "notifications": "target",
             "auth": "session",
         }
 
@@ -213,12 +214,15 @@ async def _furnish_owner(world: World) -> None:
     mint = (await world.product.tokens())[0]["mint"]
     signal = await made("/trading-signals", {"tokenAddress": mint, "signalType": "T", "signalStrength": 1})
     webhook = await made("/signal-webhooks", {"name": "Mine"})
+    program = {"name": "Mine", "channel": "webhook", "url": "https://mine.example/in"}
+    target = await made("/notifications/targets", program)
     world.ids |= {
         "agent": agent["id"],
         "transaction": transaction["id"],
         "wallet": transaction["walletAddress"],
         "signal": str(signal["id"]),
         "webhook": webhook["id"],
+        "target": target["id"],
     }
     for scope in Scope:
         key = await made("/api-keys", {"name": scope.value, "scopes": [scope.value]})
@@ -303,6 +307,7 @@ async def test_what_belongs_to_the_owner_is_still_there(world: World) -> None:
         f"/agent-transactions/{world.ids['transaction']}",
         f"/trading-signals/{world.ids['signal']}",
         f"/signal-webhooks/{world.ids['webhook']}",
+        f"/notifications/targets/{world.ids['target']}",
         f"/api-keys/{world.ids['key']}",
     ):
         answer = await world.http.get(PREFIX + path, headers=headers)

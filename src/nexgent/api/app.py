@@ -33,6 +33,7 @@ from nexgent.api.v1.health.router import router as health
 from nexgent.api.v1.historical_swaps.router import router as historical_swaps
 from nexgent.api.v1.live.router import router as live
 from nexgent.api.v1.metrics.router import router as metrics
+from nexgent.api.v1.notifications.router import router as notifications
 from nexgent.api.v1.overview.router import router as overview
 from nexgent.api.v1.performance.router import router as performance
 from nexgent.api.v1.positions.router import router as positions
@@ -69,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     live,
     wallets,
     reconciliation,
+    notifications,
     encrypted_wallets,
     api_keys,
     webhooks,

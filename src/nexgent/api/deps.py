@@ -25,6 +25,8 @@ from nexgent.domain.bookkeeping.use_cases import Bookkeeping
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.live_check.check import LiveCheck
+from nexgent.domain.notifications.manage import NotificationTargets
+from nexgent.domain.notifications.ports import TargetRepository
 from nexgent.domain.panic.panic import Panic
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
@@ -217,6 +219,9 @@ class ApiServices:
     preview_signal: PreviewSignal
     signal_webhooks: SignalWebhooks
     receive_alert: ReceiveAlert
+    notification_targets: NotificationTargets
+    told: TargetRepository
+    """For the list of what was sent to targets."""
     signals: SignalQueries
     transactions: TransactionQueries
     closed_trades: ClosedTradeQueries

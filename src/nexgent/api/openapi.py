@@ -68,6 +68,7 @@ _RESOURCES = {
     "health": ("For load balancers and supervisors; public.", None),
     "historical swaps": ("Closed trades, from the first purchase to the last sale.", "Historical swap"),
     "metrics": ("Figures for Prometheus.", None),
+    "notifications": ("Where you are told what happens, and what you were told.", "Notification target"),
     "overview": ("All agents of a user together, and what needs attention.", None),
     "positions": ("Open positions.", "Position"),
     "price history": ("What tokens cost over time, and what was traded meanwhile.", None),

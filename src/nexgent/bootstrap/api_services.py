@@ -35,6 +35,9 @@ from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.live_check.check import LiveCheck
 from nexgent.domain.live_check.ports import LiveMarket
 from nexgent.domain.live_check.wallet_trial import WalletTrial
+from nexgent.domain.notifications.manage import NotificationTargets
+from nexgent.domain.notifications.models import OutboxState
+from nexgent.domain.notifications.ports import Senders, TargetRepository
 from nexgent.domain.performance.agent_performance import AgentPerformance
 from nexgent.domain.performance.balance_history import BalanceHistory
 from nexgent.domain.performance.overview import DescribeOverview
@@ -57,6 +60,7 @@ from nexgent.domain.wallets.encrypted.use_cases import EncryptedWallets
 from nexgent.infrastructure.database.journal.single_records import PostgresHandEntries
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.balances import PostgresEmptyBalances
+from nexgent.infrastructure.database.stores.notification_targets import PostgresTargets
 from nexgent.infrastructure.database.stores.overview import PostgresOverview
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
 from nexgent.infrastructure.database.stores.price_history import PostgresPriceHistory
@@ -82,6 +86,8 @@ class ApiPorts:
     signal_edits: SignalEdits
     webhooks: WebhookRepository
     transactions: TransactionQueries
+    notification_targets: TargetRepository
+    senders: Senders
     closed_trades: ClosedTradeQueries
     hand_entries: HandEntries
     empty_balances: EmptyBalances
@@ -108,6 +114,8 @@ def api_ports(
     agents: PostgresAgentRepository,
     projections: Projections,
     webhook_sealer: Sealer,
+    target_sealer: Sealer,
+    senders: Senders,
     answers: AnswerStore,
     audit_log: AuditLog,
     cache_copies: CacheCopies,
@@ -121,6 +129,8 @@ def api_ports(
         signals=PostgresSignalQueries(pool),
         signal_edits=PostgresSignalEdits(pool),
         webhooks=PostgresWebhooks(pool, webhook_sealer),
+        notification_targets=PostgresTargets(pool, target_sealer),
+        senders=senders,
         transactions=PostgresTransactionQueries(pool),
         closed_trades=PostgresClosedTradeQueries(pool),
         hand_entries=PostgresHandEntries(pool),
@@ -177,6 +187,7 @@ def build_api_services(
     values: ApiValues,
     max_price_age_seconds: float,
     links_from_anywhere: bool = False,
+    outbox: Callable[[], OutboxState] = OutboxState,
     deletion_patience_seconds: float = PATIENCE_SECONDS,
 ) -> ApiServices:
     """Return what the routers need."""
@@ -221,6 +232,10 @@ def build_api_services(
         preview_signal=engine.preview_signal,
         signal_webhooks=SignalWebhooks(webhooks=ports.webhooks, clock=clock),
         receive_alert=ReceiveAlert(webhooks=ports.webhooks, create_signal=engine.create_signal, clock=clock),
+        notification_targets=NotificationTargets(
+            directory=directory, targets=ports.notification_targets, senders=ports.senders, clock=clock
+        ),
+        told=ports.notification_targets,
         edit_signals=EditSignals(store=ports.signal_edits),
         signals=ports.signals,
         transactions=ports.transactions,
@@ -261,6 +276,7 @@ def build_api_services(
             health=health,
             sol_price=ports.sol_price,
             max_price_age_seconds=max_price_age_seconds,
+            outbox=outbox,
             clock=clock,
         ),
         price_chart=PriceChart(

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from pydantic import SecretStr
 
 from nexgent.api.deps import ApiServices
 from nexgent.bootstrap.api_services import api_ports, api_values, build_api_services
@@ -22,11 +23,13 @@ from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
 from nexgent.bootstrap.limits import server_limits
 from nexgent.bootstrap.listening_socket import listen
+from nexgent.bootstrap.notifications import SEALED_FOR, build_senders
 from nexgent.bootstrap.observers import refresh_gauges
 from nexgent.bootstrap.preflight import require_usable
 from nexgent.bootstrap.service import Service
 from nexgent.bootstrap.storage import Storage, open_storage
 from nexgent.bootstrap.whereabouts import recorded
+from nexgent.config.notifications import SECRET_VARIABLE
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
@@ -74,7 +77,7 @@ async def run_service(
         await migrate(storage.database_url)
         pool = await stack.enter_async_context(opened_pool(storage.database_url, REQUESTS))
         service = Service(settings, storage, pool)
-        worker = _embedded_worker(settings, storage)
+        worker = _embedded_worker(settings, storage, service.notification_secret)
         try:
             await service.users.seed_admin(settings.auth, service.audit_trail)
             service.start(worker)
@@ -145,13 +148,15 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         agents=service.agents,
         projections=service.caught_up,
         webhook_sealer=Sealer(service.jwt_secret, "signal-webhook"),
+        target_sealer=Sealer(service.notification_secret, SEALED_FOR),
+        senders=build_senders(settings.notifications, service.clock),
         answers=service.answers,
         audit_log=service.audit_log,
         cache_copies=RedisCopies(service.request_redis, service.keys, service.clock),
         clock=service.clock,
         publish=service.bus.publish,
     )
-    return build_api_services(
+    services = build_api_services(
         ports,
         engine=service.engine,
         by_hand=service.by_hand,
@@ -171,7 +176,10 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         values=api_values(settings),
         max_price_age_seconds=settings.prices.max_age_seconds,
         links_from_anywhere=demo,
+        outbox=lambda: service.outbox.state,
     )
+    service.watch(services.list_notices)
+    return services
 
 
 class _Server(uvicorn.Server):
@@ -182,11 +190,17 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-def _embedded_worker(settings: Settings, storage: Storage) -> ChildProcess | None:
+def _embedded_worker(settings: Settings, storage: Storage, notifying: SecretStr) -> ChildProcess | None:
     if not settings.server.worker_embedded:
         return None
     return ChildProcess(
-        "worker", "worker", settings={"DATABASE_URL": storage.database_url, "REDIS_URL": storage.redis_url}
+        "worker",
+        "worker",
+        settings={
+            "DATABASE_URL": storage.database_url,
+            "REDIS_URL": storage.redis_url,
+            SECRET_VARIABLE: notifying.get_secret_value(),
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from nexgent.api.deps import EngineProbe
@@ -10,6 +10,8 @@ from nexgent.bootstrap.engine import Engine
 from nexgent.domain.attention.notices import Asked, ListNotices, Notice, NoticeKind, Severity
 from nexgent.domain.attention.positions import DelayedExits, StalePrices
 from nexgent.domain.attention.wallets import LockedWallets, TrippedProtections, UnreconciledWallets
+from nexgent.domain.notifications.models import OutboxState
+from nexgent.domain.notifications.watch_conditions import FailingTargets
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.reconciliation.reconciliation import Reconciliation
@@ -61,6 +63,7 @@ def build_attention(
     health: EngineProbe,
     sol_price: SolPriceFeed,
     max_price_age_seconds: float,
+    outbox: Callable[[], OutboxState],
     clock: Clock,
 ) -> ListNotices:
     """Return what lists all notices of a user."""
@@ -78,6 +81,7 @@ def build_attention(
             UnreconciledWallets(lambda: reconciliation.standings),
             TrippedProtections(ledger=engine.ledger, protections=protections),
             EngineTrouble(health=health, sol_price=sol_price),
+            FailingTargets(outbox),
         ],
         clock=clock,
     )

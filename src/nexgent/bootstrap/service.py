@@ -35,9 +35,12 @@ from nexgent.bootstrap.wallet_keys import (
 from nexgent.bootstrap.wallets import WalletPorts, build_wallets
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
+from nexgent.config.notifications import notification_secret
 from nexgent.config.settings import Settings
+from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.notifications.watch_conditions import WATCH_SECONDS, KnownOutbox, WatchConditions
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.reconciliation.events import WalletChecked
@@ -60,6 +63,7 @@ from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
 from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
 from nexgent.infrastructure.database.stores.idempotency import RENEW_SECONDS, PostgresAnswerStore
+from nexgent.infrastructure.database.stores.notification_outbox import PostgresConditions
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
 from nexgent.infrastructure.database.stores.signal_trades import PostgresSignalTrades
@@ -151,6 +155,9 @@ class Service:
             enabled=settings.limits.enabled,
         )
         self.jwt_secret = resolve_jwt_secret(settings)
+        self.notification_secret = notification_secret(settings.notifications, self.jwt_secret)
+        self.conditions = PostgresConditions(pool)
+        self.outbox = KnownOutbox(store=self.conditions, clock=self.clock)
         self.hub = self._build_hub()
         self.passwords = BcryptHasher()
         self.users = build_users(
@@ -373,6 +380,10 @@ class Service:
             reconciliation_age_seconds=self.reconciliation.loop.age_seconds,
             reconciliation_differences=self.reconciliation.loop.differences,
             orphan_tokens=self.reconciliation.loop.orphans,
+            notifications_waiting=lambda: self.outbox.state.waiting,
+            notifications_overdue_seconds=lambda: self.outbox.state.overdue_seconds,
+            notifications_failed=lambda: self.outbox.state.failed,
+            notification_targets_failing=lambda: len(self.outbox.state.failing),
         )
 
     async def _load(self) -> None:
@@ -410,9 +421,24 @@ class Service:
             "audit": (AUDIT_SECONDS, self.audit_trail.flush),
             "reconciliation": (RECONCILIATION_SECONDS, self._reconcile),
             "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),
+            "outbox": (WATCH_SECONDS, self.outbox.refresh),
         }
         for name, (seconds, step) in steps.items():
             self._start(name, run_every(seconds, step, name=name, clock=self.clock, watch=self.loops))
+
+    def watch(self, notices: ListNotices) -> None:
+        """Tell users who want to be told what needs attention, for as long as this process trades."""
+        watching = WatchConditions(
+            store=self.conditions,
+            outbox=self.outbox,
+            notices=notices,
+            is_engine=lambda: self.role.active,
+            clock=self.clock,
+        )
+        self._start(
+            "conditions",
+            run_every(WATCH_SECONDS, watching.tick, name="conditions", clock=self.clock, watch=self.loops),
+        )
 
     async def _reconcile(self) -> None:
         # Only the engine compares: it alone knows what trades are under way.

@@ -1,4 +1,4 @@
-"""The worker process: projections and whatever else may be late."""
+"""The worker process: projections, notifications and whatever else may be late."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import structlog
 
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
+from nexgent.bootstrap.notifications import run_notifications
 from nexgent.bootstrap.price_history import kept_prices, record_prices
 from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
@@ -20,7 +21,7 @@ from nexgent.infrastructure.queue.snapshots import snapshot_cron
 from nexgent.infrastructure.queue.sums import sums_cron
 from nexgent.infrastructure.queue.worker import run_worker as run_arq
 from nexgent.infrastructure.queue.worker import worker_settings
-from nexgent.shared.loops import cancel_all
+from nexgent.shared.loops import cancel_all, keep_running
 from nexgent.shared.money import install_decimal_context
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ async def run_worker(settings: Settings) -> None:
                         retention_cron(
                             storage.database_url,
                             audit_days=settings.logging.audit_retention_days,
+                            notification_days=settings.notifications.keep_days,
                             prices=kept_prices(settings.prices),
                         ),
                         sums_cron(storage.database_url),
@@ -60,6 +62,10 @@ async def run_worker(settings: Settings) -> None:
             )
         )
         recording = asyncio.create_task(record_prices(settings, storage), name="price-history")
+        telling = asyncio.create_task(
+            keep_running(lambda: run_notifications(settings, storage), name="notifications"),
+            name="notifications",
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, working)
@@ -69,7 +75,7 @@ async def run_worker(settings: Settings) -> None:
         await asyncio.gather(working, return_exceptions=True)
         # Asked once: the second time would interrupt its last write.
         await cancel_all(
-            [recording],
+            [recording, telling],
             again_seconds=LONGEST_LAST_WRITE_SECONDS,
             longest_seconds=LONGEST_LAST_WRITE_SECONDS,
         )

@@ -55,6 +55,7 @@ COMMANDS = (
     Command("wallets", "nexgent.cli.wallets", "list wallets; unlock and lock encrypted ones"),
     Command("adopt", "nexgent.cli.adopt", "tokens in live wallets that no position accounts for"),
     Command("rent", "nexgent.cli.rent", "deposits locked in token accounts; taking them back"),
+    Command("notify", "nexgent.cli.notify", "where you are told what happens, and what you were told"),
     Command("admin", "nexgent.cli.admin", "lift a lock of an account; set a password"),
     Command("cache", "nexgent.cli.cache", "show, write again or drop the copies in Redis"),
     Command("migrate", "nexgent.cli.migrate", "bring the database to the present schema"),

@@ -92,6 +92,13 @@ _NEVER = {
     "historical_swaps.delete_swap.delete",
     "historical_swaps.export_swaps.get",
     "historical_swaps.update_swap.put",
+    "notifications.change_target.put",
+    "notifications.create_target.post",
+    "notifications.delete_target.delete",
+    "notifications.get_target.get",
+    "notifications.list_deliveries.get",
+    "notifications.list_targets.get",
+    "notifications.test_target.post",
     "positions.close_position.post",  # the same as close_position_of_agent
     "protections.panic.post",
     "signal_webhooks.change_webhook.put",

@@ -96,7 +96,8 @@ def is_placeholder(secret: str) -> bool:
     return text in PLACEHOLDER_SECRETS or any(word in text for word in _PLACEHOLDER_WORDS)
 
 
-def _checked_secret(value: SecretStr) -> SecretStr:
+def checked_secret(value: SecretStr) -> SecretStr:
+    """Return a secret that is long enough and not published. Raises `ValueError`."""
     secret = value.get_secret_value()
     if len(secret) < MIN_SECRET_LENGTH or is_placeholder(secret):
         raise ValueError("too short, or published")
@@ -282,7 +283,7 @@ class StorageSettings(Section):
 class AuthSettings(Section):
     """Who may come in."""
 
-    jwt_secret: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = setting(
+    jwt_secret: Annotated[SecretStr, AfterValidator(checked_secret)] | None = setting(
         "JWT_SECRET",
         default=None,
         allowed="at least 32 characters and not a published example (`nexgent secret` makes one)",

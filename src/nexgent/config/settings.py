@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from nexgent.config.connections import ConnectionSettings
+from nexgent.config.notifications import NotificationSettings
 from nexgent.config.section import Section, SettingsError
 from nexgent.config.sections import (
     PLACEHOLDER_PASSWORDS,
@@ -45,6 +46,7 @@ SECTIONS: tuple[type[Section], ...] = (
     MarketSettings,
     PriceSettings,
     TradingSettings,
+    NotificationSettings,
 )
 
 
@@ -61,6 +63,7 @@ class Settings:
     market: MarketSettings
     prices: PriceSettings
     trading: TradingSettings
+    notifications: NotificationSettings
     wallet_keys: tuple[tuple[str, SecretStr], ...]
     """Live keys by variable name, `WALLET_1` first. Numbers may be missing in between."""
 
@@ -77,6 +80,7 @@ class Settings:
             self.market,
             self.prices,
             self.trading,
+            self.notifications,
         )
 
     @property
@@ -128,6 +132,7 @@ class Settings:
             market=_of(sections, MarketSettings),
             prices=_of(sections, PriceSettings),
             trading=_of(sections, TradingSettings),
+            notifications=_of(sections, NotificationSettings),
             wallet_keys=_wallet_keys(given),
         )
 

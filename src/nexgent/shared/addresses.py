@@ -56,6 +56,20 @@ def is_this_machine(text: str) -> bool:
     return text == MACHINE or (address is not None and address.is_loopback)
 
 
+# Addresses that stand for others: what is behind them is somebody else's to say (6to4, Teredo, NAT64).
+_DISGUISES = tuple(
+    ip_network(one) for one in ("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48", "::/96")
+)
+
+
+def is_public(text: str) -> bool:
+    """Tell whether an address is one of the internet: not of this machine or of a private network, and nothing in disguise."""
+    address = parse_address(text)
+    if address is None or address.is_multicast or not address.is_global:
+        return False
+    return not any(address.version == one.version and address in one for one in _DISGUISES)
+
+
 @dataclass(frozen=True, slots=True)
 class Networks:
     """A list of networks. Raises `ValueError` for what is none."""

@@ -24,6 +24,7 @@ from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.bookkeeping.ports import EmptyBalances, HandEntries
 from nexgent.domain.idempotency.ports import AnswerStore
 from nexgent.domain.ledger.ports import Journal
+from nexgent.domain.notifications.ports import TargetRepository
 from nexgent.domain.performance.models import Snapshot
 from nexgent.domain.performance.ports import PerformanceQueries
 from nexgent.domain.protections.ports import ProtectionStore
@@ -54,6 +55,7 @@ from nexgent.infrastructure.database.stores.audit import PostgresAuditLog
 from nexgent.infrastructure.database.stores.balances import PostgresEmptyBalances
 from nexgent.infrastructure.database.stores.idempotency import PostgresAnswerStore
 from nexgent.infrastructure.database.stores.login_attempts import PostgresLoginAttempts
+from nexgent.infrastructure.database.stores.notification_targets import PostgresTargets
 from nexgent.infrastructure.database.stores.performance import PostgresPerformance
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore
 from nexgent.infrastructure.database.stores.queries import PostgresSignalQueries
@@ -78,6 +80,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.copies import NOTHING, FakeCopies
 from tests.fakes.engine import FakeEngine
 from tests.fakes.market import FakeTrails
+from tests.fakes.notifications import FakeTargets
 from tests.fakes.protections import FakeProtectionStore
 from tests.fakes.requests import FakeAnswers
 from tests.fakes.signals import FakeSignals
@@ -125,6 +128,7 @@ class Stores(Protocol):
     trails: TrailStore
     users: UserRepository
     wallets: WalletRepository
+    targets: TargetRepository
     webhooks: WebhookRepository
 
     async def agent(self) -> Agent:
@@ -179,6 +183,7 @@ class FakeStores:
         self.sessions: SessionRecords = FakeRecords()
         self.signals: SignalStore = signals
         self.trails: TrailStore = FakeTrails()
+        self.targets: TargetRepository = FakeTargets()
         self.webhooks: WebhookRepository = webhooks
 
     async def agent(self) -> Agent:
@@ -231,6 +236,7 @@ class RealStores:
         self.sessions: SessionRecords = PostgresSessionRecords(pool)
         self.signals: SignalStore = PostgresSignalStore(pool)
         self.trails: TrailStore = trails
+        self.targets: TargetRepository = PostgresTargets(pool, Sealer(SECRET, "notification-target"))
         self.webhooks: WebhookRepository = PostgresWebhooks(pool, Sealer(SECRET, "signal-webhook"))
 
     async def agent(self) -> Agent:

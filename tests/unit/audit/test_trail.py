@@ -92,6 +92,7 @@ def test_everything_that_writes_is_in_it_but_what_says_otherwise() -> None:
         "POST /wallets/{walletAddress}/check-deposits",
         "POST /signal-webhooks/{id}/in",
         "POST /signal-webhooks/{id}/test",
+        "POST /notifications/targets/{id}/test",
         "POST /agents/{id}/positions/{positionId}/close",
         "POST /agents/{id}/positions/{positionId}/sell-part",
         "POST /agents/{id}/positions/{positionId}/preview-sale",

@@ -834,6 +834,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["notifications.list_deliveries.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["notifications.list_targets.get"];
+        put?: never;
+        post: operations["notifications.create_target.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["notifications.get_target.get"];
+        put: operations["notifications.change_target.put"];
+        post?: never;
+        delete: operations["notifications.delete_target.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/targets/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["notifications.test_target.post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -1677,6 +1741,7 @@ export interface components {
             currentPassword: string;
             newPassword: string;
         };
+        Channel: "apprise" | "webhook";
         CheckDepositsIn: {
             agentId: string;
         };
@@ -1813,6 +1878,26 @@ export interface components {
             force?: boolean | null;
             passphrase?: string | null;
         };
+        DeliveryOut: {
+            agentId: string | null;
+            at: string;
+            attempts: number;
+            dueAt: string;
+            error: string | null;
+            facts: {
+                [key: string]: string;
+            };
+            id: number;
+            kind: "position_opened" | "position_closed" | "trade_failed" | "exit_delayed" | "protection_tripped" | "feed_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_found" | "engine_moved" | "engine_stopped" | "engine_trouble" | "target_failing" | "daily_report" | "weekly_report";
+            level: "info" | "warning" | "danger";
+            notificationId: string;
+            sentAt: string | null;
+            state: "waiting" | "sent" | "failed";
+            targetId: string;
+            targetName: string;
+            text: string;
+            title: string;
+        };
         DifferenceOut: {
             chainAmount: string;
             difference: string;
@@ -1869,6 +1954,7 @@ export interface components {
             tokenAddress?: string;
             tokenSymbol?: string;
         };
+        EventKind: "position_opened" | "position_closed" | "trade_failed" | "exit_delayed" | "protection_tripped" | "feed_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_found" | "engine_moved" | "engine_stopped" | "engine_trouble" | "target_failing" | "daily_report" | "weekly_report" | "test";
         ExportIn: {
             confirm: true;
             passphrase: string;
@@ -1979,6 +2065,7 @@ export interface components {
             flatten: boolean;
             reason: string | null;
         };
+        Level: "info" | "warning" | "danger";
         LinePointOut: {
             peakPrice: string;
             stopPrice: string | null;
@@ -2071,6 +2158,28 @@ export interface components {
         NewPasswordIn: {
             password: string;
         };
+        NewTargetOut: {
+            address: string;
+            agentIds: string[] | null;
+            channel: "apprise" | "webhook";
+            createdAt: string;
+            digestSeconds: number;
+            enabled: boolean;
+            events: ("position_opened" | "position_closed" | "trade_failed" | "exit_delayed" | "protection_tripped" | "feed_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_found" | "engine_moved" | "engine_stopped" | "engine_trouble" | "target_failing" | "daily_report" | "weekly_report")[] | null;
+            failedCount: number;
+            failingSince: string | null;
+            id: string;
+            lastError: string | null;
+            lastErrorAt: string | null;
+            lastSentAt: string | null;
+            minLevel: "info" | "warning" | "danger";
+            name: string;
+            quietHours: components["schemas"]["QuietHoursOut"] | null;
+            retryAt: string | null;
+            secret: string | null;
+            sentCount: number;
+            updatedAt: string;
+        };
         NewUserIn: {
             email: string;
             password: string;
@@ -2110,7 +2219,7 @@ export interface components {
             walletAddress: string;
         };
         NothingIn: Record<string, never>;
-        NoticeKind: "exit_delayed" | "price_stale" | "sol_price_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_token" | "protection" | "kill_switch" | "engine_elsewhere" | "engine_not_ready" | "engine_late";
+        NoticeKind: "exit_delayed" | "price_stale" | "sol_price_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_token" | "protection" | "kill_switch" | "engine_elsewhere" | "engine_not_ready" | "engine_late" | "notifications";
         NoticeOut: {
             agentId: string | null;
             agentName: string | null;
@@ -2277,6 +2386,16 @@ export interface components {
             hash: string | null;
             id: string;
             time: string;
+        };
+        QuietHoursIn: {
+            from: string;
+            timeZone: string;
+            to: string;
+        };
+        QuietHoursOut: {
+            from: string;
+            timeZone: string;
+            to: string;
         };
         RandomizationConfig: {
             enabled?: boolean;
@@ -2613,6 +2732,51 @@ export interface components {
             positionsWithTakeProfitHit: number;
             totalLevelsHit: number;
             totalPositions: number;
+        };
+        TargetChangeIn: {
+            agentIds?: string[] | null;
+            digestSeconds?: number;
+            enabled?: boolean;
+            events?: ("position_opened" | "position_closed" | "trade_failed" | "exit_delayed" | "protection_tripped" | "feed_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_found" | "engine_moved" | "engine_stopped" | "engine_trouble" | "target_failing" | "daily_report" | "weekly_report")[] | null;
+            minLevel?: "info" | "warning" | "danger";
+            name?: string;
+            quietHours?: components["schemas"]["QuietHoursIn"] | null;
+            url?: string;
+        };
+        TargetIn: {
+            agentIds?: string[] | null;
+            channel: "apprise" | "webhook";
+            digestSeconds?: number;
+            enabled?: boolean;
+            events?: ("position_opened" | "position_closed" | "trade_failed" | "exit_delayed" | "protection_tripped" | "feed_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_found" | "engine_moved" | "engine_stopped" | "engine_trouble" | "target_failing" | "daily_report" | "weekly_report")[] | null;
+            minLevel?: "info" | "warning" | "danger";
+            name: string;
+            quietHours?: components["schemas"]["QuietHoursIn"] | null;
+            url: string;
+        };
+        TargetOut: {
+            address: string;
+            agentIds: string[] | null;
+            channel: "apprise" | "webhook";
+            createdAt: string;
+            digestSeconds: number;
+            enabled: boolean;
+            events: ("position_opened" | "position_closed" | "trade_failed" | "exit_delayed" | "protection_tripped" | "feed_stale" | "wallet_locked" | "wallet_unreconciled" | "orphan_found" | "engine_moved" | "engine_stopped" | "engine_trouble" | "target_failing" | "daily_report" | "weekly_report")[] | null;
+            failedCount: number;
+            failingSince: string | null;
+            id: string;
+            lastError: string | null;
+            lastErrorAt: string | null;
+            lastSentAt: string | null;
+            minLevel: "info" | "warning" | "danger";
+            name: string;
+            quietHours: components["schemas"]["QuietHoursOut"] | null;
+            retryAt: string | null;
+            sentCount: number;
+            updatedAt: string;
+        };
+        TargetsOut: {
+            items: components["schemas"]["TargetOut"][];
         };
         TestedSignalOut: {
             action?: components["schemas"]["SignalAction"];
@@ -4867,6 +5031,194 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    "notifications.list_deliveries.get": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                offset?: number;
+                targetId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryOut"][];
+                };
+            };
+        };
+    };
+    "notifications.list_targets.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetsOut"];
+                };
+            };
+        };
+    };
+    "notifications.create_target.post": {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetIn"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTargetOut"];
+                };
+            };
+        };
+    };
+    "notifications.get_target.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetOut"];
+                };
+            };
+        };
+    };
+    "notifications.change_target.put": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TargetChangeIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetOut"];
+                };
+            };
+        };
+    };
+    "notifications.delete_target.delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneOut"];
+                };
+            };
+        };
+    };
+    "notifications.test_target.post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "RateLimit-Limit"?: number;
+                    "RateLimit-Remaining"?: number;
+                    "RateLimit-Reset"?: number;
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneOut"];
                 };
             };
         };

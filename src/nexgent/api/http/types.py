@@ -93,6 +93,7 @@ WalletInPath = Annotated[
     Path(alias="walletAddress"),
 ]
 WebhookIdInPath = Annotated[UUID, _uuid_of("webhook"), _OTHER_SCHEMA, Path(alias="id")]
+TargetIdInPath = Annotated[UUID, _uuid_of("target"), _OTHER_SCHEMA, Path(alias="id")]
 
 Instant = Annotated[
     datetime,
@@ -218,6 +219,9 @@ GivenTransactionId = Annotated[
     ),
 ]
 """The id of a transaction in a body; null and blank mean none."""
+
+OptionalTargetId = Annotated[UUID | None, _uuid_of("target"), Stripped, _OTHER_SCHEMA]
+"""The id of a target of notifications in a query, which may be left out."""
 
 OptionalTransactionId = Annotated[ATransactionId | None, Stripped]
 """The id of a transaction in a query, which may be left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     ENGINE_ELSEWHERE = "engine_elsewhere"
     ENGINE_NOT_READY = "engine_not_ready"
     ENGINE_LATE = "engine_late"
+    NOTIFICATIONS = "notifications"
 
 
 class Severity(StrEnum):
@@ -53,6 +54,8 @@ class Notice:
     token_address: TokenAddress | None = None
     token_symbol: str | None = None
     since: datetime | None = None
+    about: str | None = None
+    """What else tells it from others of its kind; not for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,19 @@ class ListNotices:
 
     def execute(self, user_id: UserId) -> list[Notice]:
         """Return them."""
-        asked = Asked(user_id, self._directory.of_user(user_id), self._clock.now())
-        found = [notice for source in self._sources for notice in source.of(asked)]
+        found = self._of(Asked(user_id, self._directory.of_user(user_id), self._clock.now()))
         return sorted(found, key=lambda notice: _ORDER.index(notice.severity))
+
+    def by_agent(self, user_id: UserId) -> Iterator[list[Notice]]:
+        """Return them in parts, each found as it is taken: what concerns no agent, then agent by agent, repetitions left out.
+
+        For whoever has time: between two parts the loop may be given back.
+        """
+        now = self._clock.now()
+        general = self._of(Asked(user_id, (), now))
+        yield general
+        for agent in self._directory.of_user(user_id):
+            yield [notice for notice in self._of(Asked(user_id, (agent,), now)) if notice not in general]
+
+    def _of(self, asked: Asked) -> list[Notice]:
+        return [notice for source in self._sources for notice in source.of(asked)]

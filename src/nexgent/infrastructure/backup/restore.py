@@ -21,7 +21,7 @@ from nexgent.infrastructure.database.schema.migration import (
     migrate,
 )
 
-_BORN_WITH_ROWS = frozenset({"engine_lease", "journal_watermark"})
+_BORN_WITH_ROWS = frozenset({"engine_lease", "journal_watermark", "notification_progress"})
 """Migrations put a row into them: they say nothing about whether a database is used."""
 _REFERENCES = """
 SELECT DISTINCT c.relname AS name, p.relname AS referred
@@ -116,7 +116,9 @@ async def _copy_all(
     # Sums are in the backup as well: the triggers that keep them would add everything up a second time.
     for name in tables:
         await connection.execute(f"ALTER TABLE {quoted(name)} DISABLE TRIGGER USER")
-    await connection.execute(f"TRUNCATE {quoted(*sorted(_BORN_WITH_ROWS))}")
+    # An older schema does not have all of them.
+    born = _BORN_WITH_ROWS & (tables.keys() | LEFT_OUT)
+    await connection.execute(f"TRUNCATE {quoted(*sorted(born))}")
     for name in await _in_order(connection, tables):
         await _copy(connection, archive, tables[name])
         if progress is not None:

@@ -41,7 +41,7 @@ class PoolUse:
 
 
 # All sizes are here: a service has at most 20 connections of pools, two of its own besides (the journal's writer, the lease), and
-# its worker at most 11. A PostgreSQL as it comes takes 100.
+# its worker at most 14. A PostgreSQL as it comes takes 100.
 REQUESTS = PoolUse(most=10, least=1)
 JOURNAL_READS = PoolUse(most=3, application_name="nexgent-journal-read")
 TRAILS = PoolUse(most=2, application_name="nexgent-trails")
@@ -58,6 +58,7 @@ PRICE_HISTORY = PoolUse(
 )
 RETENTION = PoolUse(most=1, application_name="nexgent-retention")
 SHADOWS = PoolUse(most=1, application_name="nexgent-shadows")
+NOTIFICATIONS = PoolUse(most=3, application_name="nexgent-notifications")
 SUMS = PoolUse(most=1, application_name="nexgent-sums")
 SNAPSHOTS = PoolUse(most=1, application_name="nexgent-snapshots")
 COMMAND = PoolUse(most=1, least=1)

@@ -113,6 +113,18 @@ class Metrics:
             _OWN_TIME,
         )
         self.journal_entries = self._counter("journal_entries", "Entries made durable", [])
+        self.notifications_waiting = self._gauge(
+            "notifications_waiting", "Deliveries of notifications that were not made yet", []
+        )
+        self.notifications_overdue_seconds = self._gauge(
+            "notifications_overdue_seconds", "How long the oldest delivery is due that was not made", []
+        )
+        self.notifications_failed = self._gauge(
+            "notifications_failed", "Deliveries of the last day that were given up", []
+        )
+        self.notification_targets_failing = self._gauge(
+            "notification_targets_failing", "Targets of notifications that take nothing at present", []
+        )
         self.projection_lag_entries = self._gauge(
             "projection_lag_entries", "Entries of the journal that are not in the tables yet", []
         )

@@ -15,6 +15,7 @@ from nexgent.infrastructure.database.pool import RETENTION, close_pool, create_p
 from nexgent.infrastructure.database.stores.audit import forget_old_entries
 from nexgent.infrastructure.database.stores.idempotency import forget_old_answers
 from nexgent.infrastructure.database.stores.login_attempts import forget_old_attempts
+from nexgent.infrastructure.database.stores.notification_outbox import forget_old_notifications
 from nexgent.infrastructure.database.stores.price_history import forget_old_prices
 from nexgent.infrastructure.database.stores.sessions import forget_old_sessions
 from nexgent.infrastructure.database.stores.trails import forget_stray_trails
@@ -39,7 +40,13 @@ class PriceHistoryKept:
     hours: timedelta = timedelta(days=365)
 
 
-def retention_cron(database_url: str, *, audit_days: int, prices: PriceHistoryKept | None = None) -> CronJob:
+def retention_cron(
+    database_url: str,
+    *,
+    audit_days: int,
+    notification_days: int = 30,
+    prices: PriceHistoryKept | None = None,
+) -> CronJob:
     """Return the cron job for `worker_settings(cron_jobs=...)`: half past every hour. Any number of workers may have it."""
     clock = SystemClock()
     kept = prices if prices is not None else PriceHistoryKept()
@@ -52,6 +59,7 @@ def retention_cron(database_url: str, *, audit_days: int, prices: PriceHistoryKe
             sessions = await forget_old_sessions(pool, clock.now())
             alerts = await forget_old_alerts(pool, clock.now())
             entries = await forget_old_entries(pool, clock.now(), audit_days)
+            told = await forget_old_notifications(pool, clock.now(), notification_days)
             trails = await forget_stray_trails(pool)
             old_prices = await forget_old_prices(
                 pool, clock.now(), seconds=kept.seconds, minutes=kept.minutes, hours=kept.hours
@@ -60,7 +68,7 @@ def retention_cron(database_url: str, *, audit_days: int, prices: PriceHistoryKe
             raise Retry(RETRY_SECONDS) from error
         finally:
             await close_pool(pool)
-        deleted = keys + alerts + attempts + sessions + entries + trails + old_prices
+        deleted = keys + alerts + attempts + sessions + entries + told + trails + old_prices
         if deleted:
             log.info(
                 "retention.deleted",
@@ -68,6 +76,7 @@ def retention_cron(database_url: str, *, audit_days: int, prices: PriceHistoryKe
                 alert_ids=alerts,
                 login_attempts=attempts,
                 audit_entries=entries,
+                notifications=told,
                 sessions=sessions,
                 trails=trails,
                 prices=old_prices,

@@ -365,6 +365,20 @@ WORDS: Final[Mapping[str, WarningWords]] = {
         "event.listener_failed": ("A part of the service could not take in what happened.", _DEFECT),
         "loop.step_failed": ("A step of something that runs all the time failed.", "The next step goes on. " + _DEFECT),
         "job.failed": ("Work that is done now and then failed.", "It is done again later. " + _DEFECT),
+        "notifications.given_up": (
+            "Something was not told: it was too old before it came through.",
+            "See with `nexgent notify` what is wrong with the target, and with `nexgent notify --sent` what it was.",
+        ),
+        "notifications.line_unreadable": (
+            "An entry of the books could not be read to tell of it.",
+            "Run `nexgent verify`; it says what is wrong.",
+        ),
+        "notifications.no_secret": (
+            "Nothing can be told: the worker does not know what addresses were encrypted with.",
+            "Set NOTIFY_SECRET or JWT_SECRET for the worker as for the service.",
+        ),
+        "notifications.postponed": ("Telling what happens was put off.", _DATABASE),
+        "notifications.target_failed": ("A target of notifications could not be served.", _BY_ITSELF),
         "queue.job_delayed": ("Work that may wait was put off.", _BY_ITSELF),
         "queue.redis_away": ("The process for work that may wait cannot reach Redis.", _REDIS),
         "queue.sweep_skipped": ("Looking for bookings that were left behind was put off.", _BY_ITSELF),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_REVISION = "0025"
+SCHEMA_REVISION = "0026"
 """The newest migration. Known here so that an up-to-date database is recognised without loading the scripts."""
 
 

@@ -1,0 +1,1 @@
+"""Telling people and programs what happened: what is worth telling, whom, when, and in how many messages."""

@@ -1,0 +1,1 @@
+"""Deciding what is told, whom and when."""
