@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-BqwJlBKH.js","./index-Bz_i1lEX.js","./CandleChart-LQM5ZlJc.js","./candles-BGEimiKc.js"])))=>i.map(i=>d[i]);
-import{U as t,V as r}from"./index-Bz_i1lEX.js";const _=t(()=>r(()=>import("./LineChart-BqwJlBKH.js"),__vite__mapDeps([0,1]),import.meta.url)),a=t(()=>r(()=>import("./CandleChart-LQM5ZlJc.js"),__vite__mapDeps([2,3,1]),import.meta.url));export{a as C,_ as L};
