@@ -56,9 +56,19 @@ def is_this_machine(text: str) -> bool:
     return text == MACHINE or (address is not None and address.is_loopback)
 
 
-# Addresses that stand for others: what is behind them is somebody else's to say (6to4, Teredo, NAT64).
+# Addresses that stand for others: what is behind them is somebody else's to say (6to4, Teredo, NAT64, translated IPv4). And the
+# private networks of the first years of IPv6, which Python takes for public.
 _DISGUISES = tuple(
-    ip_network(one) for one in ("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48", "::/96")
+    ip_network(one)
+    for one in (
+        "2002::/16",
+        "2001::/32",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "::/96",
+        "::ffff:0:0:0/96",
+        "fec0::/10",
+    )
 )
 
 

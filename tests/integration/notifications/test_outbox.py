@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
+from nexgent.domain.ledger.models import TradeSettled
 from nexgent.domain.notifications.deliver import CollectNotifications, DeliverNotifications
 from nexgent.domain.notifications.models import (
     MAX_WAITING,
@@ -27,9 +28,12 @@ from nexgent.domain.notifications.models import (
     Target,
     Wishes,
 )
-from nexgent.domain.notifications.ports import Condition
+from nexgent.domain.notifications.ports import Condition, TradeLine
+from nexgent.domain.notifications.trades import trade_notification
+from nexgent.domain.positions.models import CloseReason
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.stores import notification_sources
 from nexgent.infrastructure.database.stores.notification_outbox import (
     PostgresConditions,
     PostgresOutbox,
@@ -381,6 +385,51 @@ async def test_the_journal_is_told_once_line_by_line(
     assert failure.facts["code"] in {"NO_ROUTE", "EXPIRED"}
     assert failure.facts["tokenSymbol"] == "TKN"
     assert await world.sources.note_trades() == 0
+
+
+@pytest.mark.parametrize("reason", CloseReason)
+async def test_a_position_is_told_as_closed_whatever_it_was_closed_for(
+    reason: CloseReason, world: World, pool: Pool, journal: PostgresJournal
+) -> None:
+    story = Story()
+    user = await _owner(pool, story)
+    await world.target(user)
+    bought = [story.deposit(), *story.buy()]
+    intended, sold = story.sell()
+    body = sold.body
+    assert isinstance(body, TradeSettled)
+    assert body.closed is not None
+    closed = replace(body.closed, close_reason=reason)
+    await journal.append([*bought, intended, replace(sold, body=replace(body, closed=closed, reason=reason))])
+    await world.sources.note_trades()
+    await world.outbox.route(world.clock.now())
+
+    newest = (await world.targets.deliveries(user, limit=1))[0].notification
+    assert newest.kind is EventKind.POSITION_CLOSED
+    assert newest.facts["reason"] == reason.value
+    assert "(" in newest.text, "people read why"
+
+
+async def test_a_line_for_which_there_are_no_words_keeps_none_of_the_others(
+    world: World, pool: Pool, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story()
+    user = await _owner(pool, story)
+    await world.target(user)
+    await journal.append([story.deposit(), *story.buy(), *story.sell()])
+
+    def speechless(line: TradeLine) -> Notification | None:
+        body = line.entry.body
+        if isinstance(body, TradeSettled) and body.closed is None:
+            raise KeyError(body)
+        return trade_notification(line)
+
+    monkeypatch.setattr(notification_sources, "trade_notification", speechless)
+    await world.sources.note_trades()
+    await world.outbox.route(world.clock.now())
+    assert [one.notification.kind for one in await world.targets.deliveries(user, limit=9)] == [
+        EventKind.POSITION_CLOSED
+    ]
 
 
 async def test_a_report_of_yesterday_and_of_last_week_comes_once(

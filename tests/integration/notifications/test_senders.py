@@ -122,7 +122,19 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "127.1", "2130706433", "[::ffff:127.0.0.1]"]
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "127.1",
+        "2130706433",
+        "[::ffff:127.0.0.1]",
+        # Digits that are none in ASCII, and become some in a URL.
+        "１２７.0.0.1",
+        "①②⑦.0.0.1",
+        "127。0。0。1",
+    ],
 )
 async def test_no_webhook_goes_to_this_machine_however_it_is_written(host: str) -> None:
     receiver = Receiver()

@@ -97,6 +97,8 @@ def test_an_error_has_nothing_of_the_address_in_it() -> None:
         "64:ff9b::a00:1",
         "2002:0a00:0001::",
         "2001:0:1::1",
+        "::ffff:0:127.0.0.1",
+        "fec0::1",
         "localhost",
         "",
     ],

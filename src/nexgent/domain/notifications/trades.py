@@ -27,6 +27,7 @@ _REASONS = {
     CloseReason.WRITE_OFF: "written off",
     CloseReason.PANIC: "panic",
     CloseReason.EXTERNAL: "sold elsewhere",
+    CloseReason.SIGNAL: "signal",
 }
 _SHOWN = Decimal("0.0001")
 _CENT = Decimal("0.01")

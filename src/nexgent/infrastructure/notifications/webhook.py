@@ -1,7 +1,8 @@
 """Signed webhooks: a POST of JSON, signed as standardwebhooks.com says, to addresses of the internet only.
 
 Where a name leads is looked up here and every address is judged, and the connection goes to what was judged: a name that says
-something else the second time gets nothing. Redirects are not followed, and no proxy of the environment is used.
+something else the second time gets nothing. What is connected to is judged once more with each socket, as what looks like an
+address to the HTTP client is never looked up. Redirects are not followed, and no proxy of the environment is used.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -30,6 +32,10 @@ SECONDS = 10.0
 """For one message: look the name up, connect, send, hear the first line of the answer."""
 _TRANSIENT = frozenset({408, 425, 429})
 _PRIVATE = "its address is not one of the internet (NOTIFY_PRIVATE_ADDRESSES allows others)"
+
+
+_Place = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
+"""An address to connect to, as `getaddrinfo` returns them."""
 
 
 class NotPublicError(OSError):
@@ -66,7 +72,11 @@ class WebhookSender:
     async def send(self, address: Address, messages: Sequence[Message]) -> AsyncGenerator[Outcome, None]:
         """Send one after the other until one does not come through."""
         connector = aiohttp.TCPConnector(
-            resolver=_Resolver(private=self._private), limit=1, use_dns_cache=False, ttl_dns_cache=None
+            resolver=_Resolver(private=self._private),
+            limit=1,
+            use_dns_cache=False,
+            ttl_dns_cache=None,
+            socket_factory=self._socket,
         )
         async with aiohttp.ClientSession(
             connector=connector,
@@ -81,6 +91,13 @@ class WebhookSender:
                 yield outcome
                 if not outcome.sent:
                     return
+
+    def _socket(self, place: _Place) -> socket.socket:
+        """Return a socket for one address. Raises `NotPublicError` when it may not be used, however it was written."""
+        family, kind, proto, _, address = place
+        if not self._private and not is_public(str(address[0])):
+            raise NotPublicError(_PRIVATE)
+        return socket.socket(family, kind, proto)
 
     async def _post(self, session: aiohttp.ClientSession, address: Address, message: Message) -> Outcome:
         notification = message.notification

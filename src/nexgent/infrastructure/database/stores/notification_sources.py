@@ -148,7 +148,12 @@ def _told(row: asyncpg.Record) -> Notification | None:
         # `verify` and the projector say so; here it is one message less.
         log.warning("notifications.line_unreadable", journal_id=row["id"])
         return None
-    return trade_notification(line)
+    try:
+        return trade_notification(line)
+    except Exception:
+        # One message less, too: what comes after it, of everybody, waits for this line.
+        log.exception("notifications.line_untold", journal_id=row["id"])
+        return None
 
 
 def _intent(row: asyncpg.Record) -> Intent | None:
