@@ -104,7 +104,7 @@ def test_a_source_without_company_is_believed_after_a_while() -> None:
     assert feed.usd == Decimal("105.1")
 
 
-@pytest.mark.parametrize("bad", ["0", "-1", "NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("bad", ["0", "-1", "1e-9", "1e9", "NaN", "Infinity", "-Infinity"])
 def test_what_is_no_price_changes_nothing(bad: str) -> None:
     feed = Feed()
     feed.says("150")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.signals.models import DecisionOutcome, SignalTrade, TokenMetrics
@@ -13,7 +15,7 @@ from nexgent.shared.types import SignalId
 from tests.builders import TOKEN, a_signal, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.passes import decided
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, until
 from tests.unit.trading.test_undecided_signals import Deciding
 
 A_SIGNAL = a_signal()
@@ -94,6 +96,45 @@ async def test_a_signal_that_is_told_twice_is_taken_on_once() -> None:
 
     assert len([event for event in it.engine.events if isinstance(event, SignalProcessed)]) == 1
     assert len(it.engine.swaps.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("balance_sol", "filters", "status"),
+    [(10, {}, "success"), (0, {}, "success"), (10, {"minScore": 5}, "skipped")],
+    ids=["bought", "refused", "nobody follows it"],
+)
+async def test_how_a_signal_was_taken_is_told(
+    balance_sol: int, filters: dict[str, object], status: str
+) -> None:
+    engine = FakeEngine()
+    await engine.add_agent(an_agent(with_filters(**filters)), Decimal(balance_sol))
+
+    await engine.parts.process_signal.execute(A_SIGNAL, 0.0)
+
+    assert [event.status for event in engine.events if isinstance(event, SignalProcessed)] == [status]
+
+
+async def test_nothing_is_written_down_again_that_is_not_owed() -> None:
+    it = await Deciding.start()
+    signal = await it.stored()
+
+    await it.process.record_again(signal)
+
+    assert it.store.by_signal == {}
+
+
+async def test_what_is_owed_ends_with_the_lease() -> None:
+    it = await Deciding.start()
+    signal = await it.stored()
+    it.store.unwritable = True
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await until(lambda: len(it.engine.positions(it.agents[0])) == 1)
+    await until(lambda: it.store.refused > 0)
+
+    await it.process.abandon()
+
+    # Whoever trades now finds it undecided and asks what was traded.
+    assert not it.process.owes_record(signal.id)
 
 
 async def test_whoever_has_bought_for_a_signal_does_not_buy_again_after_a_restart() -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.agents.models import Agent, TradingMode
-from nexgent.domain.ledger.errors import StaleWalletError
+from nexgent.domain.ledger.errors import JournalUnavailableError, StaleWalletError
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS
 from nexgent.domain.ledger.models import (
@@ -38,7 +38,7 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
 from tests.fakes.market import FakeLiveSwaps, FakeSwaps, Fate
 from tests.passes import recovered
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 
 ORDER = PurchaseOrder(TOKEN, "EXM", None, "manual")
 
@@ -499,3 +499,15 @@ async def test_a_failure_that_the_journal_does_not_take_is_in_doubt_until_recove
 
     assert (refused.code, refused.in_doubt) == (QuoteFailedError.code, True)
     assert _told(engine) == []
+
+
+async def test_who_hears_that_nothing_was_written_does_not_wait_for_an_offer() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config()))
+    engine.swaps.gate = asyncio.Event()
+    engine.journal.down = True
+
+    # The offer never comes: whoever waited for it would be here for ever.
+    (result,) = await asyncio.wait_for(engine.buy([agent], size_sol=Decimal(1)), PATIENCE_SECONDS)
+
+    assert (result.code, result.position) == (JournalUnavailableError.code, None)

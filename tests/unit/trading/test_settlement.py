@@ -19,7 +19,9 @@ from nexgent.domain.trading.settlement import (
     sale_credit_lamports,
     settle_purchase,
     settle_sale,
+    settle_write_off,
 )
+from nexgent.domain.transactions.models import TransactionType
 from nexgent.shared.money import SOL_MINT, sol
 from tests.builders import T0, a_fill
 from tests.integration.database.story import Story
@@ -71,6 +73,27 @@ def test_a_sale_credits_what_the_chain_says_came_in_whatever_was_quoted(total: i
     assert of_wallet(settled.postings) == total - AFTER_FEES
     assert settled.body.closed is not None
     assert settled.body.closed.profit_loss_sol == sol(total - AFTER_FEES - position.invested_lamports)
+
+
+def test_a_loss_in_usd_is_nothing_where_nobody_knows_what_sol_is_worth() -> None:
+    intent, position = a_sale()
+    fill = of_chain(position.quantity_raw, 1_000_000_000)
+
+    settled = settle_sale(intent, fill, replace(CONTEXT, sol_usd=None), position, reason=CloseReason.MANUAL)
+
+    assert settled.body.closed is not None
+    assert settled.body.closed.profit_loss_sol != 0
+    assert settled.body.closed.profit_loss_usd == 0
+
+
+def test_what_is_written_off_is_worth_nothing_and_cost_nothing() -> None:
+    intent, position = a_sale()
+
+    record = settle_write_off(intent, CONTEXT, position).body.transaction
+
+    assert record is not None
+    assert (record.type, record.input_amount) == (TransactionType.BURN, position.quantity)
+    assert [record.value_usd, record.input_price, record.fees] == [Decimal(0)] * 3
 
 
 def test_a_sale_without_a_total_is_credited_net_of_the_protocol_fee() -> None:

@@ -40,6 +40,7 @@ class Store(FakeSignals):
         self.answer.set()
         self.unreachable = False
         self.unwritable = False
+        self.refused = 0
 
     async def undecided(
         self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
@@ -53,6 +54,7 @@ class Store(FakeSignals):
 
     async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
         if self.unwritable:
+            self.refused += 1
             raise DatabaseUnavailableError("away")
         await super().record_decisions(signal_id, decisions)
 
