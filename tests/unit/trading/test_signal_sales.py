@@ -20,12 +20,13 @@ from nexgent.domain.signals.models import (
     SignalDecision,
     SignalDraft,
     SignalTrade,
+    TokenMetrics,
 )
 from nexgent.domain.trading import signal_sales
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.signal_sales import SaleInterruptedError
-from nexgent.shared.types import AgentId, SignalId
+from nexgent.shared.types import AgentId, SignalId, TokenAddress
 from tests.builders import TOKEN, USER, a_config, a_kill_switch, a_signal, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
@@ -214,6 +215,42 @@ async def test_what_is_being_bought_when_the_signal_comes_is_meant_by_it() -> No
     engine.swaps.gate.set()
 
     await buying
+    assert (await deciding)[agent.id].outcome is EXECUTED
+    assert engine.positions(agent) == []
+
+
+async def test_what_an_earlier_signal_is_about_to_buy_is_meant_as_well_and_nobody_elses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = FakeEngine()
+    (holder,) = await holders(engine, config=a_config({"signals": {"marketCapMin": 1}}))
+    agent = await engine.add_agent(an_agent(a_config({"signals": {"marketCapMin": 1}})))
+    known, metrics = asyncio.Event(), engine.token_metrics.metrics
+
+    async def slow(token: TokenAddress) -> TokenMetrics | None:
+        await known.wait()
+        return await metrics(token)
+
+    engine.token_metrics.figures[TOKEN] = TokenMetrics(
+        market_cap_usd=Decimal(500), liquidity_usd=Decimal(500), holder_count=5
+    )
+    monkeypatch.setattr(engine.token_metrics, "metrics", slow)
+    buying = asyncio.create_task(decisions(engine, a_signal(6, created_at=engine.clock.now())))
+    await engine.settle(5)
+    deciding = asyncio.create_task(decisions(engine, to_close(engine, 7)))
+    await until(lambda: not engine.positions(holder))
+    await engine.settle(20)
+    assert not deciding.done(), "who holds it has sold at once, who may be about to buy it waits"
+
+    before = await decisions(engine, to_close(engine, 5))
+    assert before[agent.id].code == "NO_POSITION", "one of before does not wait"
+    other = await decisions(
+        engine, to_close(engine, 8, token_address=TokenAddress("So11111111111111111111111111111111111111111"))
+    )
+    assert other[agent.id].code == "NO_POSITION", "nor one of another token"
+
+    known.set()
+    assert (await buying)[agent.id].outcome is EXECUTED
     assert (await deciding)[agent.id].outcome is EXECUTED
     assert engine.positions(agent) == []
 

@@ -56,6 +56,8 @@ class ProcessSignal:
         # Signals this process has taken on, so that nothing makes it take them on again. Insertion order is age.
         self._taken: dict[SignalId, None] = {}
         self._in_flight: set[SignalId] = set()
+        # Those to buy that are not decided yet. What is to be sold may be what they are about to buy.
+        self._buying: dict[SignalId, Signal] = {}
         # Decided here, and not written down: whoever finds such a signal undecided writes this, and decides nothing.
         self._unrecorded: dict[SignalId, list[SignalDecision]] = {}
 
@@ -81,13 +83,16 @@ class ProcessSignal:
         return True
 
     @contextmanager
-    def at_work(self, signal_id: SignalId) -> Iterator[None]:
+    def at_work(self, signal: Signal, *, decided: bool = False) -> Iterator[None]:
         """Have a signal in flight as long as this is entered."""
-        self._in_flight.add(signal_id)
+        self._in_flight.add(signal.id)
+        if signal.action is SignalAction.BUY and not decided:
+            self._buying[signal.id] = signal
         try:
             yield
         finally:
-            self._in_flight.discard(signal_id)
+            self._in_flight.discard(signal.id)
+            self._buying.pop(signal.id, None)
 
     def let_go(self, signal_id: SignalId) -> None:
         """Give a signal back that was taken and not decided on."""
@@ -111,7 +116,7 @@ class ProcessSignal:
         """Write decisions down that could not be before."""
         decisions = self._unrecorded.get(signal.id)
         if decisions is not None and signal.id not in self._in_flight:
-            with self.at_work(signal.id):
+            with self.at_work(signal, decided=True):
                 await self.record(signal, decisions)
 
     async def execute(
@@ -121,7 +126,7 @@ class ProcessSignal:
 
         `already` has the trades that were made for it before. Whatever is raised, the signal has been let go then.
         """
-        with self.at_work(signal.id):
+        with self.at_work(signal):
             return await self._execute(signal, received, already or {})
 
     async def _execute(
@@ -132,12 +137,15 @@ class ProcessSignal:
             if signal.action is SignalAction.BUY:
                 decisions = await self._bought(signal, candidates, done)
             else:
-                decisions = await self._sales.execute(signal, candidates, done)
+                decisions = await self._sales.execute(
+                    signal, candidates, done, lambda: self._is_to_be_bought(signal)
+                )
         except Exception:
             log.exception("signal.failed", signal_id=signal.id)
             self.let_go(signal.id)
             self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
             raise
+        self._buying.pop(signal.id, None)
         if decisions is None:
             # Whoever is the engine next finds it undecided, with the trades that were made, and decides for the others.
             self.let_go(signal.id)
@@ -159,6 +167,15 @@ class ProcessSignal:
         )
         await self.record(signal, decisions)
         return decisions
+
+    def _is_to_be_bought(self, signal: Signal) -> bool:
+        """Tell whether earlier signals of the user to buy this token are being decided: what they buy is meant to be sold."""
+        return any(
+            other.id < signal.id
+            and other.token_address == signal.token_address
+            and other.user_id == signal.user_id
+            for other in self._buying.values()
+        )
 
     async def _bought(
         self, signal: Signal, candidates: Sequence[Candidate], done: Mapping[AgentId, SignalTrade]

@@ -47,7 +47,7 @@ class ResumeSignal:
 
         Raises what keeps it from being decided; the signal has been let go then.
         """
-        with self._process.at_work(signal.id):
+        with self._process.at_work(signal):
             try:
                 already = await self._trades.of_signal(signal.id)
                 buys = signal.action is SignalAction.BUY

@@ -8,7 +8,7 @@ it, so that whoever decides on the signal again, after a crash, finds what was s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -88,11 +88,16 @@ class SellForSignal:
         self._clock = clock
 
     async def execute(
-        self, signal: Signal, candidates: Sequence[Candidate], done: Mapping[AgentId, SignalTrade]
+        self,
+        signal: Signal,
+        candidates: Sequence[Candidate],
+        done: Mapping[AgentId, SignalTrade],
+        is_to_be_bought: Callable[[], bool] = lambda: False,
     ) -> list[SignalDecision] | None:
         """Return every agent's decision; nothing when it is not for this process to say. What was begun goes on or is found.
 
-        `done` are the sales of before. Raises `SaleInterruptedError`, `UnavailableError`.
+        `done` are the sales of before. An agent that does not hold the token waits while `is_to_be_bought`.
+        Raises `SaleInterruptedError`, `UnavailableError`.
         """
         await self._ledger.refresh(_wallets(candidates))
         # Nothing is begun before it is clear that all of them can be decided.
@@ -102,7 +107,10 @@ class SellForSignal:
             if (trade := self._earlier(signal, candidate, done.get(candidate.agent.id))) is not None
         }
         outcomes = await asyncio.gather(
-            *(self._decide(signal, candidate, earlier.get(candidate.agent.id)) for candidate in candidates),
+            *(
+                self._decide(signal, candidate, earlier.get(candidate.agent.id), is_to_be_bought)
+                for candidate in candidates
+            ),
             return_exceptions=True,
         )
         decisions: list[SignalDecision] = []
@@ -138,7 +146,11 @@ class SellForSignal:
         return trade
 
     async def _decide(
-        self, signal: Signal, candidate: Candidate, earlier: SignalTrade | None
+        self,
+        signal: Signal,
+        candidate: Candidate,
+        earlier: SignalTrade | None,
+        is_to_be_bought: Callable[[], bool],
     ) -> SignalDecision:
         if earlier is not None:
             return self._decisions.earlier(signal, candidate, earlier)
@@ -146,7 +158,7 @@ class SellForSignal:
         if candidate.refusal is not None or wallet is None:
             return self._decisions.refused(signal, candidate)
         started = self._clock.monotonic()
-        await self._bought(signal, wallet)
+        await self._bought(signal, wallet, is_to_be_bought)
         position = self._position(signal, wallet)
         verdict = self._verdict(signal, candidate, wallet, position)
         if verdict.refusal is not None or position is None:
@@ -247,10 +259,12 @@ class SellForSignal:
             SellPartRequest(wallet_address=wallet, position_id=position_id, percent=signal.percent)
         )
 
-    async def _bought(self, signal: Signal, wallet: Wallet) -> None:
-        """Wait for a purchase of the token that is under way: what it brings is meant by the signal as well."""
+    async def _bought(self, signal: Signal, wallet: Wallet, is_to_be_bought: Callable[[], bool]) -> None:
+        """Wait for a purchase of the token that is under way or about to be: what it brings is meant by the signal as well."""
         until = self._clock.monotonic() + UNDER_WAY_SECONDS
-        while self._is_buying(signal, wallet) and self._clock.monotonic() < until:
+        while self._clock.monotonic() < until and (
+            self._is_buying(signal, wallet) or (self._position(signal, wallet) is None and is_to_be_bought())
+        ):
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _is_buying(self, signal: Signal, wallet: Wallet) -> bool:

@@ -66,7 +66,7 @@ def read(address: str) -> Iterator[IO[bytes]]:
 
 def shown(address: str) -> str:
     """Return an address without the password that may be in it."""
-    return re.sub(r"://[^/@]*@", "://", address)
+    return re.sub(r"://[^/]*@", "://", address)
 
 
 def _store(address: str) -> tuple[Any, str]:
