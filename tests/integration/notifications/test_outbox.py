@@ -509,6 +509,27 @@ async def test_what_goes_on_is_remembered_until_it_is_over(world: World, user: U
     assert await world.outbox.route(T0) == 1
 
 
+async def test_a_user_who_is_gone_keeps_nobody_else_from_being_told(
+    world: World, user: UserId, pool: Pool
+) -> None:
+    gone = await add_user(pool)
+    await world.target(user)
+    begun = Condition(user_id=gone, key="wallet_locked:1", notification=a_notification(gone))
+    await world.conditions.change([begun], [], [begun.notification])
+    await pool.execute("DELETE FROM users WHERE id = $1", gone)
+
+    other = Condition(user_id=gone, key="wallet_locked:2", notification=a_notification(gone))
+    mine = Condition(user_id=user, key="wallet_locked:1", notification=a_notification(user, title="mine"))
+    await world.conditions.change(
+        [other, mine], [begun], [a_notification(gone, title="Over"), other.notification, mine.notification]
+    )
+
+    assert await world.conditions.ongoing() == [
+        replace(mine, notification=replace(mine.notification, key=f"begun:{mine.notification.id}"))
+    ]
+    assert await world.outbox.route(world.clock.now()) == 1
+
+
 async def test_old_notifications_are_forgotten(world: World, user: UserId, pool: Pool) -> None:
     await world.target(user)
     await world.tell(

@@ -41,10 +41,12 @@ MOST_KEPT = 20_000
 _AT_ONCE = 1_000
 _TOO_MANY = "too much was waiting"
 
+# Who was deleted meanwhile is told nothing, and keeps nobody else from being told.
 _ADD = """
 INSERT INTO notifications (id, user_id, agent_id, key, kind, level, title, text, facts, at)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                     $9::json[], $10::timestamptz[])
+SELECT given.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                           $9::json[], $10::timestamptz[]) AS given (id, user_id)
+WHERE EXISTS (SELECT FROM users WHERE users.id = given.user_id)
 ON CONFLICT (user_id, key) DO NOTHING
 """
 _UNROUTED = "SELECT * FROM notifications WHERE NOT routed ORDER BY at LIMIT $1 FOR UPDATE SKIP LOCKED"
@@ -120,7 +122,9 @@ _RELEASE = "UPDATE notification_targets SET claimed_until = NULL WHERE id = $1"
 _LISTENERS = "SELECT DISTINCT user_id FROM notification_targets WHERE enabled"
 _BEGIN = """
 INSERT INTO notification_conditions (user_id, key, notification)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::json[]) ON CONFLICT (user_id, key) DO NOTHING
+SELECT given.* FROM unnest($1::uuid[], $2::text[], $3::json[]) AS given (user_id)
+WHERE EXISTS (SELECT FROM users WHERE users.id = given.user_id)
+ON CONFLICT (user_id, key) DO NOTHING
 """
 _END = """
 DELETE FROM notification_conditions AS c USING unnest($1::uuid[], $2::text[]) AS given (user_id, key)
