@@ -137,6 +137,9 @@ def test_a_bucket_that_is_not_there_takes_nothing() -> None:
     [
         ("nowhere://a/b", "nowhere://a/b is no address that can be used"),
         ("gs://bucket/a.backup", "needs a library that is not installed"),
+        ("file:///tmp/a.backup", "is on this machine: give the path of a file"),
+        ("local://a.backup", "is on this machine"),
+        ("memory://a.backup", "is on this machine"),
     ],
 )
 def test_an_address_nobody_can_use_is_told(address: str, told: str) -> None:

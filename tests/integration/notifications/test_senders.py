@@ -238,6 +238,12 @@ async def test_apprise_reaches_nothing_on_this_machine_unless_that_is_allowed() 
     assert receiver.got == []
 
 
+async def test_apprise_writes_nothing_into_the_log_of_this_machine() -> None:
+    (outcome,) = await sent(AppriseSender(), "syslog://")
+    assert not outcome.sent
+    assert outcome.error
+
+
 async def test_apprise_is_ended_when_it_takes_too_long() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

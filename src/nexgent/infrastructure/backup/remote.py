@@ -19,6 +19,8 @@ from nexgent.shared.errors import (
 )
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
+_HERE = ("file://", "local://", "memory://")
+"""What fsspec knows and is no other place: files that others may read, and what ends with the command."""
 
 
 def is_address(name: str) -> bool:
@@ -70,6 +72,8 @@ def shown(address: str) -> str:
 
 
 def _store(address: str) -> tuple[Any, str]:
+    if address.startswith(_HERE):
+        raise InvalidInputError(f"{shown(address)} is on this machine: give the path of a file.")
     try:
         from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
     except ImportError:
