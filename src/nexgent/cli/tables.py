@@ -22,7 +22,7 @@ def line_width() -> int | None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None) -> list[str]:
     """Return the lines of a table; where it does not fit, of a list with a cell on each line."""
-    texts = [["–" if cell in {None, ""} else str(cell) for cell in row] for row in rows]
+    texts = [["–" if cell in {None, ""} else printable(str(cell)) for cell in row] for row in rows]
     lines = [list(columns), *texts]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     if width is None or sum(widths) + len(GAP) * (len(columns) - 1) <= width:
@@ -42,6 +42,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, width: in
 def paragraph(text: str, width: int | None, *, first: str = "", rest: str | None = None) -> list[str]:
     """Return a text in lines, broken between words only. `first` and `rest` begin the first line and the others."""
     following = " " * len(first) if rest is None else rest
+    text = " ".join(map(printable, text.split("\n")))
     if width is None:
         return [f"{first}{text}"]
     return textwrap.wrap(
@@ -52,6 +53,15 @@ def paragraph(text: str, width: int | None, *, first: str = "", rest: str | None
         break_long_words=False,
         break_on_hyphens=False,
     ) or [first.rstrip()]
+
+
+def printable(text: str) -> str:
+    """Return a text of others, such as the symbol of a token, without what moves the cursor of a terminal or hides in a line."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    )
 
 
 def words(name: str) -> str:

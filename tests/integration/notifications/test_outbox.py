@@ -399,7 +399,7 @@ async def test_a_position_is_told_as_closed_whatever_it_was_closed_for(
     body = sold.body
     assert isinstance(body, TradeSettled)
     assert body.closed is not None
-    closed = replace(body.closed, close_reason=reason)
+    closed = replace(body.closed, close_reason=reason, token_symbol="T\n\x1b[2J\u202eKN")
     await journal.append([*bought, intended, replace(sold, body=replace(body, closed=closed, reason=reason))])
     await world.sources.note_trades()
     await world.outbox.route(world.clock.now())
@@ -408,6 +408,7 @@ async def test_a_position_is_told_as_closed_whatever_it_was_closed_for(
     assert newest.kind is EventKind.POSITION_CLOSED
     assert newest.facts["reason"] == reason.value
     assert "(" in newest.text, "people read why"
+    assert newest.title.isprintable(), "whatever its token is called"
 
 
 async def test_a_line_for_which_there_are_no_words_keeps_none_of_the_others(

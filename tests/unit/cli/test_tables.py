@@ -125,3 +125,14 @@ def test_texts_are_broken_between_words_only() -> None:
         "  here",
     ]
     assert paragraph("anything at all", None, first="- ") == ["- anything at all"]
+
+
+@pytest.mark.parametrize("width", [None, 30])
+def test_what_others_have_written_moves_no_cursor(width: int | None) -> None:
+    symbol = "X\n\x1b[2J\u202e@everyone"
+    lines = [
+        *table(("token", "note"), [(symbol, symbol), ("TKN", "-")], width=width),
+        *paragraph(symbol, width),
+    ]
+    assert all(line.isprintable() for line in lines)
+    assert any("@everyone" in line for line in lines)

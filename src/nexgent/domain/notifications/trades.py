@@ -133,8 +133,8 @@ def _about(
         key=f"entry:{entry.id}",
         kind=kind,
         level=level,
-        title=title,
-        text=text,
+        title=_one_line(title),
+        text=_one_line(text),
         at=entry.at,
         agent_id=entry.agent_id,
         facts={
@@ -143,6 +143,11 @@ def _about(
             **facts,
         },
     )
+
+
+def _one_line(text: str) -> str:
+    # Symbols and names of tokens are whatever somebody has written.
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _paper(line: TradeLine) -> str:
