@@ -91,7 +91,7 @@ HEADERS: list[dict[str, str | bytes]] = [
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running_service(tmp_path_factory.mktemp("hostile")) as made:
+    with running_service(tmp_path_factory.mktemp("hostile"), NOTIFY_PRIVATE_ADDRESSES="true") as made:
         yield made
 
 

@@ -373,6 +373,10 @@ WORDS: Final[Mapping[str, WarningWords]] = {
             "An entry of the books could not be read to tell of it.",
             "Run `nexgent verify`; it says what is wrong.",
         ),
+        "notifications.line_untold": (
+            "Something that happened could not be put into words and was not told.",
+            _DEFECT,
+        ),
         "notifications.no_secret": (
             "Nothing can be told: the worker does not know what addresses were encrypted with.",
             "Set NOTIFY_SECRET or JWT_SECRET for the worker as for the service.",
