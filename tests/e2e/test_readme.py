@@ -75,7 +75,7 @@ ANSWERS = {
     ".venv/bin/nexgent buy TIRA": r"My second agent bought \S+ TIRA for \d+\.\d+ SOL",
     # The demo's prices move: its stop loss may have been first.
     ".venv/bin/nexgent positions": r"TIRA|My second agent holds nothing",
-    ".venv/bin/nexgent close --all": r"Sold \S+ TIRA for \d+\.\d+ SOL|My second agent holds nothing",
+    ".venv/bin/nexgent close --all": r"Sold \S+ TIRA for \d+\.\d+ SOL|My second agent holds nothing|not held any more",
     ".venv/bin/nexgent report": r"TIRA",
     ".venv/bin/nexgent backup books.backup": r"Backed up \d\d tables with \d+ rows as of 20",
     ".venv/bin/nexgent restore --check books.backup": r"The backup is whole: \d\d tables",
@@ -88,7 +88,7 @@ TOLD_ELSEWHERE = {
     ".venv/bin/nexgent explain": r"agent Demo \([0-9a-f-]{36}\): EXECUTED",
     # The demo's prices move: its stop loss may have been first.
     ".venv/bin/nexgent positions": r"TIRA|holds nothing",
-    ".venv/bin/nexgent close --all --yes": r"Sold \S+ TIRA for \d+\.\d+ SOL|holds nothing",
+    ".venv/bin/nexgent close --all --yes": r"Sold \S+ TIRA for \d+\.\d+ SOL|holds nothing|not held any more",
     ".venv/bin/nexgent history": r"TIRA",
     ".venv/bin/nexgent report --by reason": r"[1-9]",
     ".venv/bin/nexgent sandbox --scenarios": r"rug +\d+ s",

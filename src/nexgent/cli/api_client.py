@@ -15,7 +15,7 @@ import httpx
 from nexgent.cli.address import find_service, service_url
 from nexgent.config.settings import Settings
 from nexgent.middleware.client_address import MACHINE_KEY_HEADER
-from nexgent.shared.errors import InvalidInputError, NexgentError, UnavailableError
+from nexgent.shared.errors import InvalidInputError, NexgentError, NotFoundError, UnavailableError
 
 SESSION_FILE = "cli-session.json"
 PASSWORD_FILE = "admin-password"  # noqa: S105 -- the name of a file
@@ -128,13 +128,17 @@ class ApiClient:
         return self._document(await self.answer(method, path, body))
 
     async def answer(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """Return an answer as it came. Raises `NexgentError` with the service's own words when it is a refusal."""
+        """Return an answer as it came. Raises `NexgentError` with the service's own words when it is a refusal.
+
+        `NotFoundError` for what is not there, or not any more.
+        """
         answer = await self._request(method, path, body)
         if answer.status_code == 401:
             await self.log_in()
             answer = await self._request(method, path, body)
         if answer.status_code >= 400:
-            raise NexgentError(_text(answer, self._document(answer)))
+            refusal = NotFoundError if answer.status_code == 404 else NexgentError
+            raise refusal(_text(answer, self._document(answer)))
         return answer
 
     async def accepts_key(self, key: str) -> bool:

@@ -17,7 +17,7 @@ from nexgent.cli.questions import agreed
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.watch_view import short_amount, short_price
 from nexgent.config.settings import Settings
-from nexgent.shared.errors import InvalidInputError, NexgentError
+from nexgent.shared.errors import InvalidInputError, NexgentError, NotFoundError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +87,10 @@ async def _act(
                 else:
                     done = await api.call("POST", f"{path}/sell-part", {"percent": arguments.percent})
             except NexgentError as error:
+                if arguments.all and isinstance(error, NotFoundError):
+                    # A stop was faster: what was to be sold is sold.
+                    lines.append(f"{position['tokenSymbol']} is not held any more.")
+                    continue
                 problems.append(f"{position['tokenSymbol']} ({position['id']}): {error.message}")
                 continue
             sold.append(done)
