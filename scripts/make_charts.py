@@ -13,7 +13,7 @@ from decimal import Decimal
 from html import escape
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from nexgent.domain.agents.config_models import (
     DcaConfig,
@@ -25,6 +25,7 @@ from nexgent.domain.trading.rules.dca import DcaState, average_after_dca, evalua
 from nexgent.domain.trading.rules.stop_loss import decide_stop_loss, initial_stop, stop_loss_percentage
 from nexgent.domain.trading.rules.take_profit import TakeProfitState, evaluate_take_profit
 from nexgent.shared.money import install_decimal_context
+from scripts.generated import out_of_date
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "charts"
@@ -242,20 +243,20 @@ CHARTS: dict[str, Callable[[], Chart]] = {
 }
 
 
-def main(arguments: Sequence[Any]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write or compare; 1 when a chart is not what the rules say."""
     install_decimal_context()
-    stale = []
+    made = {FOLDER / f"{name}.svg": chart().svg() for name, chart in CHARTS.items()}
+    stale = out_of_date(made)
+    if "--check" in arguments:
+        for file in stale:
+            name = file.relative_to(ROOT).as_posix()
+            print(f"{name}: not what the rules say any more; `{COMMAND}` draws it anew", file=sys.stderr)
+        return 1 if stale else 0
     FOLDER.mkdir(exist_ok=True)
-    for name, made in CHARTS.items():
-        file, text = FOLDER / f"{name}.svg", made().svg()
-        if "--check" not in arguments:
-            file.write_text(text, encoding="utf-8")
-        elif not file.is_file() or file.read_text(encoding="utf-8") != text:
-            stale.append(file.relative_to(ROOT).as_posix())
-    for one in stale:
-        print(f"{one}: not what the rules say any more; `{COMMAND}` draws it anew", file=sys.stderr)
-    return 1 if stale else 0
+    for file in stale:
+        file.write_text(made[file], encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":

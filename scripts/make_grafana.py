@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.generated import out_of_date
+
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "deploy" / "grafana" / "nexgent.json"
 COMMAND = "make grafana"
@@ -299,7 +301,7 @@ def main(arguments: Sequence[str]) -> int:
     """Write the file, or compare it."""
     text = json.dumps(dashboard(), indent=1) + "\n"
     if "--check" in arguments:
-        if not FILE.exists() or FILE.read_text(encoding="utf-8") != text:
+        if out_of_date({FILE: text}):
             print(f"{FILE.relative_to(ROOT)} is not what the script makes; run `{COMMAND}`", file=sys.stderr)
             return 1
         return 0

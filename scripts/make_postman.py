@@ -17,6 +17,7 @@ from nexgent.api.app import ENDPOINTS, create_api
 from nexgent.api.http.access import Access
 from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import Scope
+from scripts.generated import out_of_date
 from scripts.postman_tables import (
     ALSO_FINE,
     ALWAYS,
@@ -96,14 +97,15 @@ def documents() -> dict[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` tell whether they are up to date."""
-    stale = [name for name, text in documents().items() if _read(FOLDER / name) != text]
+    made = {FOLDER / name: text for name, text in documents().items()}
+    stale = out_of_date(made)
     if "--check" in arguments:
-        for name in stale:
-            print(f"postman/{name} is not up to date; run: make postman", file=sys.stderr)
+        for file in stale:
+            print(f"postman/{file.name} is not up to date; run: make postman", file=sys.stderr)
         return 1 if stale else 0
     FOLDER.mkdir(exist_ok=True)
-    for name, text in documents().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    for file, text in made.items():
+        file.write_text(text, encoding="utf-8")
     print(f"postman/: {len(ENDPOINTS)} requests, {len(stale)} file(s) changed")
     return 0
 
@@ -291,10 +293,6 @@ def _name(endpoint: ApiRoute) -> str:
 
 def _dump(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 if __name__ == "__main__":

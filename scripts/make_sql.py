@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from scripts import statements
+from scripts.generated import out_of_date
 from scripts.statements import Listing, Statement, public
 
 FOLDER = Path(__file__).resolve().parent.parent / "src/nexgent/infrastructure/database/stores/sql"
@@ -91,11 +92,7 @@ def _wrapped(text: str) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Write the texts, or compare them."""
     made = documents()
-    stale = [
-        name
-        for name, text in made.items()
-        if not (FOLDER / name).is_file() or (FOLDER / name).read_text() != text
-    ]
+    stale = [file.name for file in out_of_date({FOLDER / name: text for name, text in made.items()})]
     gone = [path.name for path in FOLDER.glob("*.py") if path.name not in {*made, "__init__.py"}]
     if "--check" in arguments:
         for name in stale + gone:
