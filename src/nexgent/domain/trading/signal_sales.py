@@ -63,6 +63,9 @@ class _Outcome:
     reason: str | None = None
 
 
+_SOLD_MEANWHILE = _Outcome(code="NO_POSITION", reason="the position was closed by another sale meanwhile")
+
+
 class _LeftError(Exception):
     """It is for the next engine, or for the next look at this signal, to say what became of the sale."""
 
@@ -177,12 +180,12 @@ class SellForSignal:
     async def _close(self, signal: Signal, position: Position) -> _Outcome:
         """Leave the position, and wait a while for the end of it."""
         self._exits.start(position, CloseReason.SIGNAL, None, signal.id)
-        waited = 0.0
+        patience = EXIT_SECONDS
         leaving = asyncio.ensure_future(self._exits.outcome(position.id))
         try:
             while not leaving.done():
-                await asyncio.wait({leaving}, timeout=EXIT_SECONDS if not waited else PAUSE_SECONDS)
-                waited += 1
+                await asyncio.wait({leaving}, timeout=patience)
+                patience = PAUSE_SECONDS
                 if not leaving.done() and self._remembers(signal, position):
                     progress = self._exits.progress(position.id)
                     newest = f", the newest attempt met {progress.code}" if progress and progress.code else ""
@@ -195,7 +198,7 @@ class SellForSignal:
             return _Outcome(sold)
         if self._ledger.head(position.wallet_address).positions.get(position.id) is not None:
             raise _LeftError
-        return _Outcome(code="NO_POSITION", reason="the position was closed by another sale meanwhile")
+        return _SOLD_MEANWHILE
 
     def _remembers(self, signal: Signal, position: Position) -> bool:
         """Tell whether the journal has the exit: then it is not forgotten whatever happens."""
@@ -221,9 +224,7 @@ class SellForSignal:
                 # It may have been begun: whoever looks at the signal next asks the journal.
                 raise _LeftError from None
             except PositionNotFoundError:
-                return _Outcome(
-                    code="NO_POSITION", reason="the position was closed by another sale meanwhile"
-                )
+                return _SOLD_MEANWHILE
             except (PositionLockedError, *_AGAIN) as error:
                 refused += not isinstance(error, PositionLockedError)
                 if refused >= ATTEMPTS or self._clock.monotonic() >= until:
