@@ -239,9 +239,11 @@ def _unit(unit: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Return three digits that mean something: 9 650, 11, 3.9."""
+    """Return the digits that mean something: 9 650, 11, 3.9, 0.25, 0.019."""
     if value >= 1_000:
         return f"{round(value, -1):,.0f}".replace(",", " ")
+    if value < 1:
+        return f"{value:.2g}"
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
 

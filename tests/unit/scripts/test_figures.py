@@ -52,6 +52,12 @@ def test_the_table_says_median_spread_ratio_and_where_it_is_from() -> None:
     ]
 
 
+def test_what_is_less_than_one_keeps_two_digits() -> None:
+    lines = table(figures_of(0.0194, 0.252, 0.4851))
+
+    assert lines[2].split(" | ")[1:3] == ["0.25 a second", "0.019–0.49"]
+
+
 def test_a_spread_that_nobody_noted_is_not_made_up() -> None:
     (figure,) = figures_of(3_000)
     taken_over = replace(figure, lowest=None, highest=None, runs=2, load=None, remark="Typed.")
