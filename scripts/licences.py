@@ -42,6 +42,7 @@ BY_HAND = {
     ),
     "kubernetes-validate": ("Apache-2.0", "the LICENSE in its wheel"),
     "promql-parser": ("MIT", "the LICENSE in its wheel"),
+    "protobuf": ("BSD-3-Clause", "the LICENSE in its wheel; its metadata says 3-Clause BSD License"),
     "pywin32": ("PSF-2.0", "for Windows only; its metadata on the index"),
     "solders": ("Apache-2.0", "no licence in its metadata; the LICENSE in its wheel and repository"),
 }
