@@ -58,6 +58,7 @@ from nexgent.domain.trading.watch.watcher import PositionWatcher
 from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
+from nexgent.shared.trace_context import TraceContext, current_trace
 from nexgent.shared.types import TokenAddress
 
 SPARE_PRICES = 100
@@ -89,6 +90,8 @@ class EnginePorts:
     clock: Clock
     publish: Callable[[object], None]
     guard: EntryGuard | None = None
+    trace: Callable[[], TraceContext | None] = current_trace
+    """The trace that a signal or an exit belongs to."""
     random_unit: Callable[[], Decimal] = _random_unit
     exit_policy: ExitPolicy = field(default_factory=ExitPolicy)
 
@@ -230,7 +233,7 @@ def build_engine(
     operations = PositionOrderTasks(
         take_profit=take_profit, average_down=average_down, policy=PositionOrderPolicy(), clock=clock
     )
-    exits = ExitTasks(close=sales, policy=ports.exit_policy, clock=clock, publish=publish)
+    exits = ExitTasks(close=sales, policy=ports.exit_policy, clock=clock, publish=publish, trace=ports.trace)
     trails = TrailKeeper(store=ports.trails, book=book, publish=publish)
     keeper = BookKeeper(
         book=book, directory=directory, trails=trails, orders=operations, clock=clock, rules=rules
@@ -321,7 +324,7 @@ def build_engine(
         trails=trails,
         purchases=purchases,
         sales=sales,
-        create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish),
+        create_signal=CreateSignal(store=ports.signals, clock=clock, publish=publish, trace=ports.trace),
         look_ahead=LookAhead(
             directory=directory,
             candidates=candidates,

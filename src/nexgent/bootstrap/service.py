@@ -24,6 +24,7 @@ from nexgent.bootstrap.punctuality import Punctuality
 from nexgent.bootstrap.reconciliation import build_reconciliation, reconciliation_ports
 from nexgent.bootstrap.start_up import load_engine
 from nexgent.bootstrap.storage import Storage
+from nexgent.bootstrap.tracing import Tracing
 from nexgent.bootstrap.users import build_users, user_ports
 from nexgent.bootstrap.wallet_keys import (
     WalletKeyParts,
@@ -127,6 +128,7 @@ class Service:
         self.signal_store = PostgresSignalStore(pool, lease=self.lease)
         self.wallet_keys = self._build_wallet_keys()
         self.market = self._build_market()
+        self.tracing = Tracing(settings.tracing, self.metrics, self.clock)
         self.guard = ProtectionState()
         self.protection_store = PostgresProtectionStore(pool)
         self.refresh_protections = RefreshProtections(
@@ -243,6 +245,7 @@ class Service:
             protections=self.guard,
             revoked=self.users.revoked,
         )
+        self.tracing.listen(self.bus, directory=self.engine.directory, venues=self.market.venues)
         self.bus.on(WalletLocked, self._note_locked)
         self.bus.on(WalletChecked, self.observer.on_wallet_checked)
         self.bus.on(ExitAttemptFailed, self.reconciliation.loop.on_exit_attempt_failed)
@@ -331,6 +334,7 @@ class Service:
             clock=self.clock,
             publish=self.bus.publish,
             guard=self.guard,
+            trace=self.tracing.trace,
         )
         return build_engine(ports, prices=self.settings.prices, trading=self.settings.trading)
 
@@ -515,6 +519,7 @@ class Service:
             await self.mirror.flush(2.0)
         await cancel_all([task for task in self._tasks if task is not by_name["engine"]])
         await self.lease.release()
+        await self.tracing.close()
         with suppress(Exception):
             async with asyncio.timeout(2.0):
                 await self.audit_trail.flush()

@@ -13,6 +13,7 @@ import asyncpg
 import httpx
 
 from nexgent.bootstrap.preflight import setting_problems
+from nexgent.bootstrap.tracing import usable_plan
 from nexgent.cli.address import find_service
 from nexgent.config.exposure import exposure_warnings
 from nexgent.config.sections import StorageSettings
@@ -56,6 +57,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         *(wrong or [Finding("settings", Verdict.OK, _summary(settings))]),
         *(Finding("exposure", Verdict.WARN, found, advice) for found, advice in exposure_warnings(settings)),
+        *traces(settings),
         data_folder(settings.storage, running),
         *own,
         *others,
@@ -68,6 +70,15 @@ def settings_findings(problems: Iterable[str]) -> list[Finding]:
     """Return a finding for each setting that cannot be used."""
     advice = "Correct it in the environment or in .env; env.example explains each setting"
     return [Finding("settings", Verdict.FAIL, problem, advice) for problem in problems]
+
+
+def traces(settings: Settings) -> list[Finding]:
+    """Say whether traces are made as the settings ask for it; nothing where they do not."""
+    plan, problems = usable_plan(settings.tracing)
+    if problems:
+        advice = "Trading goes on as it is; docs/operations.md has what traces need"
+        return [Finding("traces", Verdict.WARN, problem, advice) for problem in problems]
+    return [Finding("traces", Verdict.OK, "sent to a collector")] if plan is not None else []
 
 
 def data_folder(storage: StorageSettings, running: RunningServers | None) -> Finding:

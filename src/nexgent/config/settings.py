@@ -26,6 +26,7 @@ from nexgent.config.sections import (
     StorageSettings,
     TradingSettings,
 )
+from nexgent.config.tracing import TracingSettings
 
 __all__ = ["SECTIONS", "Settings", "SettingsError"]
 
@@ -47,6 +48,7 @@ SECTIONS: tuple[type[Section], ...] = (
     PriceSettings,
     TradingSettings,
     NotificationSettings,
+    TracingSettings,
 )
 
 
@@ -64,6 +66,7 @@ class Settings:
     prices: PriceSettings
     trading: TradingSettings
     notifications: NotificationSettings
+    tracing: TracingSettings
     wallet_keys: tuple[tuple[str, SecretStr], ...]
     """Live keys by variable name, `WALLET_1` first. Numbers may be missing in between."""
 
@@ -81,6 +84,7 @@ class Settings:
             self.prices,
             self.trading,
             self.notifications,
+            self.tracing,
         )
 
     @property
@@ -133,6 +137,7 @@ class Settings:
             prices=_of(sections, PriceSettings),
             trading=_of(sections, TradingSettings),
             notifications=_of(sections, NotificationSettings),
+            tracing=_of(sections, TracingSettings),
             wallet_keys=_wallet_keys(given),
         )
 

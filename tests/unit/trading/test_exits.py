@@ -437,7 +437,9 @@ async def test_an_exit_that_is_under_way_is_not_started_again_and_none_while_sto
     await until(lambda: bool(of_type(engine, ExitAttemptFailed)))
     engine.exits.start(position, CloseReason.MANUAL, None)
     await engine.settle(50)
-    assert of_type(engine, ExitTriggered) == [ExitTriggered(position.id, CloseReason.STOP_LOSS)]
+    assert of_type(engine, ExitTriggered) == [
+        ExitTriggered(position.id, CloseReason.STOP_LOSS, position.agent_id)
+    ]
     assert len(engine.swaps.requests) - before == 1
 
     assert await engine.exits.drain(PATIENCE_SECONDS) == 0

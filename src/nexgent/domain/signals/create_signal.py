@@ -10,6 +10,7 @@ from nexgent.domain.signals.events import SignalArrived, SignalReceived
 from nexgent.domain.signals.models import Signal, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.shared.clock import Clock
+from nexgent.shared.trace_context import TraceContext, current_trace
 
 DUPLICATE_WINDOW_SECONDS = 60
 TURNS_OF_TRADES = 5
@@ -19,10 +20,18 @@ TURNS_OF_TRADES = 5
 class CreateSignal:
     """The signal is durable before anybody acts on it or the sender hears 201."""
 
-    def __init__(self, *, store: SignalStore, clock: Clock, publish: Callable[[object], None]) -> None:
+    def __init__(
+        self,
+        *,
+        store: SignalStore,
+        clock: Clock,
+        publish: Callable[[object], None],
+        trace: Callable[[], TraceContext | None] = current_trace,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._publish = publish
+        self._trace = trace
 
     async def execute(self, draft: SignalDraft) -> Signal:
         """Return the stored signal. Raises `DuplicateSignalError`, or `UnavailableError` when it cannot be stored."""
@@ -31,7 +40,7 @@ class CreateSignal:
         signal = await self._store.add(draft, duplicate_window_seconds=DUPLICATE_WINDOW_SECONDS)
         if signal is None:
             raise DuplicateSignalError(DUPLICATE_WINDOW_SECONDS)
-        self._publish(SignalReceived(signal, received))
+        self._publish(SignalReceived(signal, received, self._trace()))
         # The answer is written while others work: what they have to do is sent first.
         for _ in range(TURNS_OF_TRADES):
             await asyncio.sleep(0)

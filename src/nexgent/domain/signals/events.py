@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nexgent.domain.signals.models import Signal, SignalDraft
+from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
+from nexgent.shared.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class SignalReceived:
     signal: Signal
     received_monotonic: float
     """The clock's monotonic reading when the request came in, for latency figures."""
+    trace: TraceContext | None = None
+    """The trace it belongs to, by its sender or made here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,5 @@ class SignalProcessed:
     seconds: float
     executed: int
     failed: int
+    decisions: Sequence[SignalDecision] = ()
+    """What each agent made of it; none when it failed as a whole."""

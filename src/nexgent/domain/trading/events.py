@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.models import CloseReason
-from nexgent.shared.types import AgentId, IntentId, PositionId
+from nexgent.shared.trace_context import TraceContext
+from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class ExitTriggered:
 
     position_id: PositionId
     reason: CloseReason
+    agent_id: AgentId
+    signal_id: SignalId | None = None
+    """The signal that asks for it."""
+    trace: TraceContext | None = None
+    """The trace it belongs to, its signal's or one made for it."""
 
 
 @dataclass(frozen=True, slots=True)

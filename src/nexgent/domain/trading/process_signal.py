@@ -21,6 +21,7 @@ from nexgent.domain.trading.signal_decisions import SignalDecisions
 from nexgent.domain.trading.signal_sales import SellForSignal
 from nexgent.shared.clock import Clock
 from nexgent.shared.loops import TaskSet
+from nexgent.shared.trace_context import enter_trace
 from nexgent.shared.types import AgentId, SignalId
 
 log = structlog.get_logger(__name__)
@@ -69,9 +70,11 @@ class ProcessSignal:
     def on_received(self, event: SignalReceived) -> None:
         """Process a new signal in the background; the sender does not wait for it."""
         if self.take(event.signal.id):
-            self._tasks.start(
-                self.execute(event.signal, event.received_monotonic), name=f"signal.{event.signal.id}"
-            )
+            self._tasks.start(self._in_its_trace(event), name=f"signal.{event.signal.id}")
+
+    async def _in_its_trace(self, event: SignalReceived) -> None:
+        enter_trace(event.trace)
+        await self.execute(event.signal, event.received_monotonic)
 
     def take(self, signal_id: SignalId) -> bool:
         """Tell whether the caller may decide on a signal. Nobody else in this process may then, unless it is let go."""
@@ -155,7 +158,7 @@ class ProcessSignal:
         executed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.EXECUTED)
         failed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.FAILED)
         status = "success" if executed or failed else "skipped"
-        self._publish(SignalProcessed(signal, status, seconds, executed, failed))
+        self._publish(SignalProcessed(signal, status, seconds, executed, failed, decisions))
         log.info(
             "signal.processed",
             signal_id=signal.id,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 from uuid import uuid4
@@ -268,7 +269,7 @@ class EventBridge:
     def _relay(self, event: object) -> None:
         if isinstance(event, SignalReceived):
             # Monotonic clocks of two machines have nothing in common.
-            event = SignalReceived(event.signal, self._clock.monotonic())
+            event = replace(event, received_monotonic=self._clock.monotonic())
         self._relayed = event
         try:
             self._publish(event)

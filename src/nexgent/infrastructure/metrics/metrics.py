@@ -163,6 +163,11 @@ class Metrics:
         self.connections_refused = self._counter(
             "connections_refused", "Connections and requests refused for a limit of the server", ["reason"]
         )
+        self.trace_spans = self._counter(
+            "trace_spans",
+            "Spans of traces: sent, refused by the collector, dropped for want of room",
+            ["fate"],
+        )
         self.websocket_clients = self._gauge("websocket_clients", "Connected WebSocket clients", [])
         self.websocket_closed = self._counter("websocket_closed", "WebSocket clients gone", ["reason"])
 

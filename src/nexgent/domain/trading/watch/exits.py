@@ -22,6 +22,7 @@ from nexgent.domain.trading.watch.pace import Pace
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import TaskSet
+from nexgent.shared.trace_context import TraceContext, current_trace, enter_trace
 from nexgent.shared.types import PositionId, SignalId, WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,8 @@ class _Exit:
     """Whether the newest attempt did not reach the market because this process could not record it, or may not trade."""
     signal_id: SignalId | None = None
     """The signal that asks for it."""
+    trace: TraceContext | None = None
+    """The trace its attempts belong to."""
     done: PositionOrderDone | None = None
     """The sale that ended it."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -100,12 +103,19 @@ class ExitTasks:
     """One task per position that wants to be left. The price loop starts them and goes on."""
 
     def __init__(
-        self, *, close: ClosePosition, policy: ExitPolicy, clock: Clock, publish: Callable[[object], None]
+        self,
+        *,
+        close: ClosePosition,
+        policy: ExitPolicy,
+        clock: Clock,
+        publish: Callable[[object], None],
+        trace: Callable[[], TraceContext | None] = current_trace,
     ) -> None:
         self._close = close
         self._policy = policy
         self._clock = clock
         self._publish = publish
+        self._trace = trace
         self._leaving: dict[PositionId, _Exit] = {}
         self._tasks = TaskSet("exits")
         self._pace = Pace()
@@ -146,8 +156,9 @@ class ExitTasks:
         if position.id in self._leaving or self._stopping.is_set():
             return
         pending = position.pending_exit
+        trace = self._trace()
         if pending is None:
-            self._publish(ExitTriggered(position.id, reason))
+            self._publish(ExitTriggered(position.id, reason, position.agent_id, signal_id, trace))
         now = self._clock.now()
         exit_ = _Exit(
             position=position,
@@ -157,6 +168,7 @@ class ExitTasks:
             earlier_seconds=max(0.0, (now - pending.since).total_seconds()) if pending is not None else 0.0,
             started=self._clock.monotonic(),
             signal_id=pending.signal_id if pending is not None else signal_id,
+            trace=trace,
         )
         self._leaving[position.id] = exit_
         self._tasks.start(self._leave(exit_), name=f"exit.{position.id}")
@@ -189,6 +201,7 @@ class ExitTasks:
         self._leaving.clear()
 
     async def _leave(self, exit_: _Exit) -> None:
+        enter_trace(exit_.trace)
         try:
             while not self._stopping.is_set():
                 pause = await self._take_turn(exit_)

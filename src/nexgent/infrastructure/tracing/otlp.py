@@ -1,0 +1,65 @@
+"""Spans to a collector, by OpenTelemetry's own exporter: OTLP in protobuf over HTTP. Needs the extra `otel`.
+
+Imported, and built, in the thread that sends: what it loads takes a third of a second.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import socket
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from nexgent.config.tracing import TracingPlan
+from nexgent.infrastructure.tracing.spans import FinishedSpan
+
+LONGEST_SEND_SECONDS = 10
+"""How long a message is tried for, again and again, before its spans are lost."""
+INSTALL = "pip install 'nexgent[otel]'"
+
+
+def is_installed() -> bool:
+    """Tell whether the extra is there."""
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+class OtlpSender:
+    """One collector. What it refuses for now is tried again, for `LONGEST_SEND_SECONDS` in all; then it is lost."""
+
+    def __init__(self, plan: TracingPlan) -> None:
+        from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415 - an extra
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an extra
+            OTLPSpanExporter,
+        )
+
+        from nexgent.infrastructure.tracing.otlp_spans import Readable  # noqa: PLC0415 - an extra
+
+        # The library logs every attempt, and headers that it cannot read with what is in them.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
+        self._readable = Readable(
+            {
+                "service.version": importlib.metadata.version("nexgent"),
+                "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
+                **plan.resource,
+            }
+        )
+        self._exporter = OTLPSpanExporter(
+            endpoint=plan.endpoint,
+            headers=dict(plan.headers),
+            timeout=LONGEST_SEND_SECONDS,
+            compression=Compression(plan.compression),
+            certificate_file=plan.certificate,
+        )
+
+    def send(self, spans: Sequence[FinishedSpan]) -> bool:
+        """Send; tell whether the collector has taken them."""
+        return self._exporter.export([self._readable.of(span) for span in spans]).name == "SUCCESS"
+
+    def stop(self) -> None:
+        """Try nothing again any more."""
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # It has no annotation.
