@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from benchmarks.figures import FLOOR, LEAST, WAY, Figure, read
+from scripts.generated import out_of_date
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = "README.md"
@@ -116,20 +117,20 @@ _UNITS = {"/s": " a second"}
 def main(arguments: Sequence[str]) -> int:
     """Write the documents or, with `--check`, tell whether they are up to date."""
     figures = list(read().values())
-    old: list[str] = []
-    for name, makers in DOCUMENTS.items():
-        path = ROOT / name
-        before = path.read_text()
-        after = with_tables(before, [made_of(figures) for made_of in makers])
-        if before == after:
-            continue
-        old.append(name)
-        if "--check" not in arguments:
-            path.write_text(after)
-            print(f"written: {name}")
-    if old and "--check" in arguments:
-        print(f"{', '.join(old)}: not what benchmarks/figures.json says; run `{COMMAND}`", file=sys.stderr)
+    made = {
+        ROOT / name: with_tables(
+            (ROOT / name).read_text(encoding="utf-8"), [made_of(figures) for made_of in makers]
+        )
+        for name, makers in DOCUMENTS.items()
+    }
+    old = out_of_date(made)
+    names = [file.relative_to(ROOT).as_posix() for file in old]
+    if "--check" in arguments and old:
+        print(f"{', '.join(names)}: not what benchmarks/figures.json says; run `{COMMAND}`", file=sys.stderr)
         return 1
+    for file, name in zip(old, names, strict=True):
+        file.write_text(made[file], encoding="utf-8")
+        print(f"written: {name}")
     return 0
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.generated import out_of_date
+
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "make summaries"
 
@@ -107,20 +109,15 @@ def document(summary: Summary, tests: Path) -> str:
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Write or check the summaries and return the exit code."""
     check = "--check" in (sys.argv[1:] if arguments is None else arguments)
-    tests, stale = root / "tests", []
-    for summary in SUMMARIES:
-        path, text = tests / summary.file, document(summary, tests)
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(path.relative_to(root).as_posix())
-        if not check:
-            path.write_text(text, encoding="utf-8")
+    tests = root / "tests"
+    made = {tests / summary.file: document(summary, tests) for summary in SUMMARIES}
+    stale = out_of_date(made)
     if check and stale:
-        print(
-            f"{' and '.join(stale)}: not what the tests say any more; `{COMMAND}` writes them anew",
-            file=sys.stderr,
-        )
+        names = " and ".join(file.relative_to(root).as_posix() for file in stale)
+        print(f"{names}: not what the tests say any more; `{COMMAND}` writes them anew", file=sys.stderr)
         return 1
+    for file in stale:
+        file.write_text(made[file], encoding="utf-8")
     return 0
 
 
