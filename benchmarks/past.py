@@ -20,6 +20,7 @@ from uuid import UUID, uuid5
 import asyncpg
 import psutil
 
+from benchmarks.positions import DECIMALS, bought
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
 from nexgent.domain.ledger.models import (
     Account,
@@ -33,7 +34,7 @@ from nexgent.domain.ledger.models import (
     TradeKind,
     TradeSettled,
 )
-from nexgent.domain.positions.models import CloseReason, PendingExit, Position, PositionTrail
+from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
 from nexgent.infrastructure.database.pool import PROJECTOR
@@ -62,7 +63,6 @@ YEAR = timedelta(days=365)
 HELD_FOR = timedelta(minutes=9)
 _CHUNK_ENTRIES = 20_000
 _NAMES = UUID("0d9f4c1e-3a52-4a1c-8a0e-51d1f3b0a7c2")
-_DECIMALS = 6
 _SPENT_LAMPORTS = 50_000_000
 _FEE_LAMPORTS = 105_000
 _CONFIG = '{"positionCalculator": {"randomization": {"enabled": false}}}'
@@ -330,10 +330,10 @@ async def _trade(
             )
         )
         buyers = _buyers(past, owners, number)
-        bought = [_buy(owner, signal_id, token, at) for owner in buyers]
-        entries += [intended for intended, _ in bought] + [settled for _, settled in bought]
-        decisions += [_decision(signal_id, intended) for intended, _ in bought]
-        sold = [_sell(owner, settled, number) for owner, (_, settled) in zip(buyers, bought, strict=True)]
+        purchases = [_buy(owner, signal_id, token, at) for owner in buyers]
+        entries += [intended for intended, _ in purchases] + [settled for _, settled in purchases]
+        decisions += [_decision(signal_id, intended) for intended, _ in purchases]
+        sold = [_sell(owner, settled, number) for owner, (_, settled) in zip(buyers, purchases, strict=True)]
         entries += [intended for intended, _ in sold] + [settled for _, settled in sold]
     async with connection.transaction():
         await connection.copy_records_to_table("trading_signals", records=signals, columns=_SIGNAL_COLUMNS)
@@ -388,37 +388,18 @@ def _buy(owner: _Owner, signal_id: SignalId, token: TokenAddress, at: datetime) 
     record = _swap(owner, at, (SOL_MINT, _SPENT_LAMPORTS), (token, quantity_raw), signal_id)
     position_id = PositionId(new_id())
     spent = _SPENT_LAMPORTS + _FEE_LAMPORTS
-    position = Position(
-        id=position_id,
-        agent_id=owner.agent_id,
-        wallet_address=owner.wallet,
-        token_address=token,
-        token_symbol="PAST",
-        decimals=_DECIMALS,
-        version=1,
-        purchase_transaction_id=record.id,
-        signal_id=signal_id,
-        entry_price_sol=_price(),
-        purchased_raw=quantity_raw,
+    position = bought(
+        position_id,
+        owner.agent_id,
+        owner.wallet,
+        token,
+        symbol="PAST",
+        transaction_id=record.id,
+        price_sol=_price(),
         quantity_raw=quantity_raw,
-        invested_lamports=spent,
-        cost_basis_lamports=spent,
-        received_lamports=0,
-        realized_lamports=0,
-        dca_count=0,
-        dca_transaction_ids=(),
-        last_dca_at=None,
-        partially_sold=False,
-        take_profit_levels_hit=0,
-        take_profit_transaction_ids=(),
-        last_take_profit_at=None,
-        moon_bag_activated=False,
-        moon_bag_raw=None,
-        take_profit_batch_start=0,
-        take_profit_levels_total=None,
-        opened_at=at,
-        updated_at=at,
-        base_trail=PositionTrail(position_id, 1, _price(), _price(), Decimal(-32), at),
+        cost_lamports=spent,
+        at=at,
+        signal_id=signal_id,
     )
     settled = _entry(
         owner,
@@ -433,11 +414,11 @@ def _buy(owner: _Owner, signal_id: SignalId, token: TokenAddress, at: datetime) 
     return intended, settled
 
 
-def _sell(owner: _Owner, bought: Entry, number: int) -> tuple[Entry, Entry]:
-    assert isinstance(bought.body, TradeSettled)
-    position = bought.body.position
+def _sell(owner: _Owner, purchase: Entry, number: int) -> tuple[Entry, Entry]:
+    assert isinstance(purchase.body, TradeSettled)
+    position = purchase.body.position
     assert position is not None
-    at, token = bought.at + HELD_FOR, position.token_address
+    at, token = purchase.at + HELD_FOR, position.token_address
     intent = _intent(
         owner,
         token,
@@ -537,7 +518,7 @@ def _swap(
     def leg(mint: TokenAddress, raw: int) -> tuple[str, Decimal, Decimal]:
         if mint == SOL_MINT:
             return "SOL", sol(raw), Decimal(1)
-        return "PAST", from_raw(raw, _DECIMALS), _price()
+        return "PAST", from_raw(raw, DECIMALS), _price()
 
     (in_symbol, in_amount, in_price), (out_symbol, out_amount, out_price) = leg(*given), leg(*taken)
     return TransactionRecord(
@@ -571,7 +552,7 @@ def _entry(owner: _Owner, at: datetime, body: EntryBody, *legs: tuple[Account, T
     postings = tuple(
         Posting(account, mint, raw, "SOL", 9)
         if mint == SOL_MINT
-        else Posting(account, mint, raw, "PAST", _DECIMALS)
+        else Posting(account, mint, raw, "PAST", DECIMALS)
         for account, mint, raw in legs
     )
     return Entry(

@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import product
 from multiprocessing import get_context
 
+from benchmarks.positions import bought
 from benchmarks.table import Row, median_seconds
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.directory import AgentDirectory
@@ -125,38 +126,17 @@ def an_agent(config: TradingConfig | None = None) -> Agent:
 def a_position(agent_id: AgentId, token: TokenAddress, entry: Decimal) -> Position:
     """Return an open position bought at `entry`."""
     position_id = PositionId(new_id())
-    trail = PositionTrail(position_id, 1, entry, entry, Decimal(-32), T0)
-    return Position(
-        id=position_id,
-        agent_id=agent_id,
-        wallet_address=WalletAddress("sim_wallet"),
-        token_address=token,
-        token_symbol="T",
-        decimals=6,
-        version=1,
-        purchase_transaction_id=TransactionId(position_id),
-        signal_id=None,
-        entry_price_sol=entry,
-        purchased_raw=10**9,
+    return bought(
+        position_id,
+        agent_id,
+        WalletAddress("sim_wallet"),
+        token,
+        symbol="T",
+        transaction_id=TransactionId(position_id),
+        price_sol=entry,
         quantity_raw=10**9,
-        invested_lamports=10**9,
-        cost_basis_lamports=10**9,
-        received_lamports=0,
-        realized_lamports=0,
-        dca_count=0,
-        dca_transaction_ids=(),
-        last_dca_at=None,
-        partially_sold=False,
-        take_profit_levels_hit=0,
-        take_profit_transaction_ids=(),
-        last_take_profit_at=None,
-        moon_bag_activated=False,
-        moon_bag_raw=None,
-        take_profit_batch_start=0,
-        take_profit_levels_total=None,
-        opened_at=T0,
-        updated_at=T0,
-        base_trail=trail,
+        cost_lamports=10**9,
+        at=T0,
     )
 
 
