@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 
@@ -49,6 +49,9 @@ from nexgent.shared.ids import derived_id
 from nexgent.shared.money import from_raw
 from nexgent.shared.types import IntentId, PositionId, WalletAddress
 
+_Key = TypeVar("_Key")
+_Row = TypeVar("_Row", TransactionRow, ClosedTradeRow, BalanceRow)
+
 
 class Projection:
     """What entries, added in the order of the journal, change in the tables together."""
@@ -60,12 +63,209 @@ class Projection:
 
     def add(self, entry: Entry) -> None:
         """Take the next entry."""
-        _add(self._changes, self._positions, entry)
+        body = entry.body
+        match body:
+            case WalletReset(keep_history=True):
+                self._vacate_wallet(entry.wallet_address)
+                return
+            case WalletReset():
+                self._forget_wallet(entry.wallet_address)
+                return
+            case Recorded(transaction):
+                self._changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
+            case TradeIntended(intent, position):
+                self._changes.intent_updates.pop(intent.id, None)
+                self._changes.intents[intent.id] = _intent_row(intent, entry.at)
+                if position is not None:
+                    self._positions[position.id] = position
+            case TradeSettled():
+                self._settle(entry, body)
+            case TradeSubmitted() | TradeFailed() | TradeExpired() | RentReclaimed():
+                self._follow_intent(entry, body)
+            case ExitAsked(position):
+                self._positions[position.id] = position
+            case (
+                TransactionEdited()
+                | TransactionRemoved()
+                | ClosedTradeRecorded()
+                | ClosedTradeEdited()
+                | ClosedTradeRemoved()
+            ):
+                self._edit_history(entry, body)
+            case BalanceRemoved(mint):
+                # Its postings only bring it to zero, and then there is no row.
+                self._changes.balances.pop((entry.wallet_address, mint), None)
+                self._changes.removed_balances.add((entry.wallet_address, mint))
+                return
+            case Imported():
+                self._bring_along(entry, body)
+            case Adjusted():
+                pass
+            case _:
+                assert_never(body)
+        self._post(entry)
+        if isinstance(body, Adjusted):
+            self._rename(entry.wallet_address, body)
 
     def changes(self) -> Changes:
         """Return the changes, to which nothing is added any more."""
         self._changes.positions = {key: _position_row(one) for key, one in self._positions.items()}
         return self._changes
+
+    def _follow_intent(
+        self, entry: Entry, body: TradeSubmitted | TradeFailed | TradeExpired | RentReclaimed
+    ) -> None:
+        match body:
+            case TradeSubmitted(intent_id, submission):
+                document = msgspec.Raw(to_json(submission).encode())
+                update = IntentUpdate(intent_id, "submitted", entry.at, submission=document)
+            case TradeFailed(intent_id, code, reason):
+                update = IntentUpdate(intent_id, "failed", entry.at, code, reason)
+            case TradeExpired(intent_id, reason):
+                update = IntentUpdate(intent_id, "expired", entry.at, reason=reason)
+            case RentReclaimed(intent_id, transaction):
+                self._changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
+                update = IntentUpdate(intent_id, "settled", entry.at, transaction_id=transaction.id)
+            case _:
+                assert_never(body)
+        self._update(body.intent_id, update)
+
+    def _edit_history(
+        self,
+        entry: Entry,
+        body: TransactionEdited
+        | TransactionRemoved
+        | ClosedTradeRecorded
+        | ClosedTradeEdited
+        | ClosedTradeRemoved,
+    ) -> None:
+        match body:
+            case TransactionEdited(transaction):
+                self._edit_transaction(_transaction_row(transaction, entry.at))
+            case TransactionRemoved(transaction_id):
+                self._changes.transactions.pop(transaction_id, None)
+                self._changes.transaction_edits.pop(transaction_id, None)
+                self._changes.removed_transactions.add(transaction_id)
+            case ClosedTradeRecorded(trade):
+                self._changes.closed_trades[trade.id] = _closed_trade_row(trade, entry.at)
+            case ClosedTradeEdited(trade):
+                self._edit_closed_trade(_closed_trade_row(trade, entry.at))
+            case ClosedTradeRemoved(closed_trade_id):
+                self._changes.closed_trades.pop(closed_trade_id, None)
+                self._changes.closed_trade_edits.pop(closed_trade_id, None)
+                self._changes.removed_closed_trades.add(closed_trade_id)
+            case _:
+                assert_never(body)
+
+    def _bring_along(self, entry: Entry, body: Imported) -> None:
+        """Rows of another installation keep the times at which they were written there."""
+        created_at = body.created_at or entry.at
+        if body.transaction is not None:
+            row = _transaction_row(body.transaction, created_at)
+            row.updated_at = body.updated_at or created_at
+            if body.detached:
+                row.wallet_address = None
+            self._changes.transactions[row.id] = row
+        if body.trade is not None:
+            self._changes.closed_trades[body.trade.id] = _closed_trade_row(body.trade, created_at)
+        if body.position is not None:
+            self._positions[body.position.id] = body.position
+
+    def _rename(self, wallet: WalletAddress, body: Adjusted) -> None:
+        row = self._changes.balances.get((wallet, body.mint))
+        if row is not None and body.symbol is not None:
+            row.new_symbol = body.symbol
+
+    def _edit_transaction(self, row: TransactionRow) -> None:
+        if row.id in self._changes.removed_transactions:
+            return
+        recorded = self._changes.transactions.get(row.id)
+        if recorded is None:
+            self._changes.transaction_edits[row.id] = row
+        else:
+            row.created_at, row.wallet_address = recorded.created_at, recorded.wallet_address
+            self._changes.transactions[row.id] = row
+
+    def _edit_closed_trade(self, row: ClosedTradeRow) -> None:
+        if row.id in self._changes.removed_closed_trades:
+            return
+        recorded = self._changes.closed_trades.get(row.id)
+        if recorded is None:
+            self._changes.closed_trade_edits[row.id] = row
+        else:
+            row.created_at = recorded.created_at
+            self._changes.closed_trades[row.id] = row
+
+    def _settle(self, entry: Entry, body: TradeSettled) -> None:
+        transaction = body.transaction
+        self._changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
+        if body.position is not None:
+            self._positions[body.position_id] = body.position
+        else:
+            self._positions.pop(body.position_id, None)
+            self._changes.closed_positions.add(body.position_id)
+        if body.closed is not None:
+            self._changes.closed_trades[body.closed.id] = _closed_trade_row(body.closed, entry.at)
+        self._update(
+            body.intent_id,
+            IntentUpdate(body.intent_id, "settled", entry.at, transaction_id=transaction.id),
+        )
+
+    def _update(self, intent_id: IntentId, update: IntentUpdate) -> None:
+        target = self._changes.intents.get(intent_id) or self._changes.intent_updates.get(intent_id)
+        if target is None:
+            self._changes.intent_updates[intent_id] = update
+            return
+        target.status = update.status
+        target.updated_at = update.updated_at
+        target.code = update.code
+        target.reason = update.reason
+        target.submission = update.submission or target.submission
+        target.transaction_id = update.transaction_id
+
+    def _post(self, entry: Entry) -> None:
+        for posting in entry.postings:
+            if posting.account is not Account.WALLET:
+                continue
+            key = (entry.wallet_address, posting.mint)
+            row = self._changes.balances.get(key)
+            if row is None:
+                self._changes.balances[key] = BalanceRow(
+                    derived_id("balance", entry.wallet_address, posting.mint),
+                    entry.agent_id,
+                    entry.wallet_address,
+                    posting.mint,
+                    posting.symbol,
+                    posting.decimals,
+                    Decimal(posting.amount_raw),
+                    entry.at,
+                )
+            else:
+                row.delta_raw = Decimal(int(row.delta_raw) + posting.amount_raw)
+                row.decimals = posting.decimals
+                row.last_updated = entry.at
+
+    def _vacate_wallet(self, wallet: WalletAddress) -> None:
+        """A wallet whose agent goes holds nothing any more; what happened in it stays."""
+        self._changes.vacated.add(wallet)
+        self._close_positions(wallet)
+        self._changes.balances = _of_others(self._changes.balances, wallet)
+
+    def _forget_wallet(self, wallet: WalletAddress) -> None:
+        """A reset removes the wallet's rows, those of this batch as well. Its intents stay: they are what happened."""
+        changes = self._changes
+        changes.resets.add(wallet)
+        self._close_positions(wallet)
+        changes.transactions = _of_others(changes.transactions, wallet)
+        changes.transaction_edits = _of_others(changes.transaction_edits, wallet)
+        changes.closed_trades = _of_others(changes.closed_trades, wallet)
+        changes.closed_trade_edits = _of_others(changes.closed_trade_edits, wallet)
+        changes.balances = _of_others(changes.balances, wallet)
+
+    def _close_positions(self, wallet: WalletAddress) -> None:
+        for position_id in [key for key, one in self._positions.items() if one.wallet_address == wallet]:
+            del self._positions[position_id]
+            self._changes.closed_positions.add(position_id)
 
 
 def project(entries: Iterable[Entry]) -> Changes:
@@ -76,225 +276,8 @@ def project(entries: Iterable[Entry]) -> Changes:
     return projection.changes()
 
 
-def _add(changes: Changes, positions: dict[PositionId, Position], entry: Entry) -> None:
-    body = entry.body
-    match body:
-        case WalletReset(keep_history=True):
-            _vacate_wallet(changes, positions, entry.wallet_address)
-            return
-        case WalletReset():
-            _forget_wallet(changes, positions, entry.wallet_address)
-            return
-        case Recorded(transaction):
-            changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
-        case TradeIntended(intent, position):
-            changes.intent_updates.pop(intent.id, None)
-            changes.intents[intent.id] = _intent_row(intent, entry.at)
-            if position is not None:
-                positions[position.id] = position
-        case TradeSettled():
-            _settle(changes, positions, entry, body)
-        case TradeSubmitted() | TradeFailed() | TradeExpired() | RentReclaimed():
-            _follow_intent(changes, entry, body)
-        case ExitAsked(position):
-            positions[position.id] = position
-        case (
-            TransactionEdited()
-            | TransactionRemoved()
-            | ClosedTradeRecorded()
-            | ClosedTradeEdited()
-            | ClosedTradeRemoved()
-        ):
-            _edit_history(changes, entry, body)
-        case BalanceRemoved(mint):
-            # Its postings only bring it to zero, and then there is no row.
-            changes.balances.pop((entry.wallet_address, mint), None)
-            changes.removed_balances.add((entry.wallet_address, mint))
-            return
-        case Imported():
-            _bring_along(changes, positions, entry, body)
-        case Adjusted():
-            pass
-        case _:
-            assert_never(body)
-    _post(changes, entry)
-    if isinstance(body, Adjusted):
-        _rename(changes, entry.wallet_address, body)
-
-
-def _follow_intent(
-    changes: Changes, entry: Entry, body: TradeSubmitted | TradeFailed | TradeExpired | RentReclaimed
-) -> None:
-    match body:
-        case TradeSubmitted(intent_id, submission):
-            document = msgspec.Raw(to_json(submission).encode())
-            update = IntentUpdate(intent_id, "submitted", entry.at, submission=document)
-        case TradeFailed(intent_id, code, reason):
-            update = IntentUpdate(intent_id, "failed", entry.at, code, reason)
-        case TradeExpired(intent_id, reason):
-            update = IntentUpdate(intent_id, "expired", entry.at, reason=reason)
-        case RentReclaimed(intent_id, transaction):
-            changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
-            update = IntentUpdate(intent_id, "settled", entry.at, transaction_id=transaction.id)
-        case _:
-            assert_never(body)
-    _update(changes, body.intent_id, update)
-
-
-def _edit_history(
-    changes: Changes,
-    entry: Entry,
-    body: TransactionEdited
-    | TransactionRemoved
-    | ClosedTradeRecorded
-    | ClosedTradeEdited
-    | ClosedTradeRemoved,
-) -> None:
-    match body:
-        case TransactionEdited(transaction):
-            _edit_transaction(changes, _transaction_row(transaction, entry.at))
-        case TransactionRemoved(transaction_id):
-            changes.transactions.pop(transaction_id, None)
-            changes.transaction_edits.pop(transaction_id, None)
-            changes.removed_transactions.add(transaction_id)
-        case ClosedTradeRecorded(trade):
-            changes.closed_trades[trade.id] = _closed_trade_row(trade, entry.at)
-        case ClosedTradeEdited(trade):
-            _edit_closed_trade(changes, _closed_trade_row(trade, entry.at))
-        case ClosedTradeRemoved(closed_trade_id):
-            changes.closed_trades.pop(closed_trade_id, None)
-            changes.closed_trade_edits.pop(closed_trade_id, None)
-            changes.removed_closed_trades.add(closed_trade_id)
-        case _:
-            assert_never(body)
-
-
-def _bring_along(
-    changes: Changes, positions: dict[PositionId, Position], entry: Entry, body: Imported
-) -> None:
-    """Rows of another installation keep the times at which they were written there."""
-    created_at = body.created_at or entry.at
-    if body.transaction is not None:
-        row = _transaction_row(body.transaction, created_at)
-        row.updated_at = body.updated_at or created_at
-        if body.detached:
-            row.wallet_address = None
-        changes.transactions[row.id] = row
-    if body.trade is not None:
-        changes.closed_trades[body.trade.id] = _closed_trade_row(body.trade, created_at)
-    if body.position is not None:
-        positions[body.position.id] = body.position
-
-
-def _rename(changes: Changes, wallet: WalletAddress, body: Adjusted) -> None:
-    row = changes.balances.get((wallet, body.mint))
-    if row is not None and body.symbol is not None:
-        row.new_symbol = body.symbol
-
-
-def _edit_transaction(changes: Changes, row: TransactionRow) -> None:
-    if row.id in changes.removed_transactions:
-        return
-    recorded = changes.transactions.get(row.id)
-    if recorded is None:
-        changes.transaction_edits[row.id] = row
-    else:
-        row.created_at, row.wallet_address = recorded.created_at, recorded.wallet_address
-        changes.transactions[row.id] = row
-
-
-def _edit_closed_trade(changes: Changes, row: ClosedTradeRow) -> None:
-    if row.id in changes.removed_closed_trades:
-        return
-    recorded = changes.closed_trades.get(row.id)
-    if recorded is None:
-        changes.closed_trade_edits[row.id] = row
-    else:
-        row.created_at = recorded.created_at
-        changes.closed_trades[row.id] = row
-
-
-def _settle(
-    changes: Changes, positions: dict[PositionId, Position], entry: Entry, body: TradeSettled
-) -> None:
-    transaction = body.transaction
-    changes.transactions[transaction.id] = _transaction_row(transaction, entry.at)
-    if body.position is not None:
-        positions[body.position_id] = body.position
-    else:
-        positions.pop(body.position_id, None)
-        changes.closed_positions.add(body.position_id)
-    if body.closed is not None:
-        changes.closed_trades[body.closed.id] = _closed_trade_row(body.closed, entry.at)
-    _update(
-        changes,
-        body.intent_id,
-        IntentUpdate(body.intent_id, "settled", entry.at, transaction_id=transaction.id),
-    )
-
-
-def _update(changes: Changes, intent_id: IntentId, update: IntentUpdate) -> None:
-    target = changes.intents.get(intent_id) or changes.intent_updates.get(intent_id)
-    if target is None:
-        changes.intent_updates[intent_id] = update
-        return
-    target.status = update.status
-    target.updated_at = update.updated_at
-    target.code = update.code
-    target.reason = update.reason
-    target.submission = update.submission or target.submission
-    target.transaction_id = update.transaction_id
-
-
-def _post(changes: Changes, entry: Entry) -> None:
-    for posting in entry.postings:
-        if posting.account is not Account.WALLET:
-            continue
-        key = (entry.wallet_address, posting.mint)
-        row = changes.balances.get(key)
-        if row is None:
-            changes.balances[key] = BalanceRow(
-                derived_id("balance", entry.wallet_address, posting.mint),
-                entry.agent_id,
-                entry.wallet_address,
-                posting.mint,
-                posting.symbol,
-                posting.decimals,
-                Decimal(posting.amount_raw),
-                entry.at,
-            )
-        else:
-            row.delta_raw = Decimal(int(row.delta_raw) + posting.amount_raw)
-            row.decimals = posting.decimals
-            row.last_updated = entry.at
-
-
-def _vacate_wallet(changes: Changes, positions: dict[PositionId, Position], wallet: WalletAddress) -> None:
-    """A wallet whose agent goes holds nothing any more; what happened in it stays."""
-    changes.vacated.add(wallet)
-    _close_positions(changes, positions, wallet)
-    changes.balances = {key: row for key, row in changes.balances.items() if key[0] != wallet}
-
-
-def _forget_wallet(changes: Changes, positions: dict[PositionId, Position], wallet: WalletAddress) -> None:
-    """A reset removes the wallet's rows, those of this batch as well. Its intents stay: they are what happened."""
-    changes.resets.add(wallet)
-    _close_positions(changes, positions, wallet)
-    changes.transactions = {k: r for k, r in changes.transactions.items() if r.wallet_address != wallet}
-    changes.transaction_edits = {
-        k: r for k, r in changes.transaction_edits.items() if r.wallet_address != wallet
-    }
-    changes.closed_trades = {k: r for k, r in changes.closed_trades.items() if r.wallet_address != wallet}
-    changes.closed_trade_edits = {
-        k: r for k, r in changes.closed_trade_edits.items() if r.wallet_address != wallet
-    }
-    changes.balances = {k: r for k, r in changes.balances.items() if r.wallet_address != wallet}
-
-
-def _close_positions(changes: Changes, positions: dict[PositionId, Position], wallet: WalletAddress) -> None:
-    for position_id in [key for key, one in positions.items() if one.wallet_address == wallet]:
-        del positions[position_id]
-        changes.closed_positions.add(position_id)
+def _of_others(rows: dict[_Key, _Row], wallet: WalletAddress) -> dict[_Key, _Row]:
+    return {key: row for key, row in rows.items() if row.wallet_address != wallet}
 
 
 def _document(text: str | None) -> msgspec.Raw | None:
