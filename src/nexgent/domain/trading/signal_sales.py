@@ -157,15 +157,13 @@ class SellForSignal:
     ) -> SignalDecision:
         if earlier is not None:
             return self._decisions.earlier(signal, candidate, earlier)
-        wallet = candidate.wallet
-        if candidate.refusal is not None or wallet is None:
-            return self._decisions.refused(signal, candidate)
         started = self._clock.monotonic()
-        await self._bought(signal, wallet, is_to_be_bought)
-        position = self._position(signal, wallet)
-        verdict = self._verdict(signal, candidate, wallet, position)
-        if verdict.refusal is not None or position is None:
-            return self._decisions.unsold(signal, candidate, verdict)
+        if candidate.refusal is None and candidate.wallet is not None:
+            await self._bought(signal, candidate.wallet, is_to_be_bought)
+        found = self._to_sell(signal, candidate)
+        if isinstance(found, SignalDecision):
+            return found
+        position, verdict = found
         if signal.action is SignalAction.CLOSE:
             outcome = await self._close(signal, position)
         else:
@@ -176,6 +174,17 @@ class SellForSignal:
         return self._decisions.unsold(
             signal, candidate, verdict, (outcome.code or "", outcome.reason or ""), position.id
         )
+
+    def _to_sell(self, signal: Signal, candidate: Candidate) -> tuple[Position, SaleVerdict] | SignalDecision:
+        """Return what an agent is to sell and what lets it, or why it sells nothing."""
+        wallet = candidate.wallet
+        if candidate.refusal is not None or wallet is None:
+            return self._decisions.refused(signal, candidate)
+        position = self._position(signal, wallet)
+        verdict = self._verdict(signal, candidate, wallet, position)
+        if verdict.refusal is not None or position is None:
+            return self._decisions.unsold(signal, candidate, verdict)
+        return position, verdict
 
     async def _close(self, signal: Signal, position: Position) -> _Outcome:
         """Leave the position, and wait a while for the end of it."""
@@ -234,13 +243,10 @@ class SellForSignal:
                 return _Outcome(code=error.code, reason=error.message)
 
     async def _preview(self, signal: Signal, candidate: Candidate) -> SignalDecision:
-        wallet = candidate.wallet
-        if candidate.refusal is not None or wallet is None:
-            return self._decisions.refused(signal, candidate)
-        position = self._position(signal, wallet)
-        verdict = self._verdict(signal, candidate, wallet, position)
-        if verdict.refusal is not None or position is None:
-            return self._decisions.unsold(signal, candidate, verdict)
+        found = self._to_sell(signal, candidate)
+        if isinstance(found, SignalDecision):
+            return found
+        position, verdict = found
         try:
             sale = await self._quoted(signal, position)
         except Exception as error:
