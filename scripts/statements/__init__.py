@@ -10,7 +10,7 @@ asyncio engine 23 MB, and a service has 155 of its promised 160 MB without them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -27,9 +27,11 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     literal_column,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -94,6 +96,26 @@ def adding_rows(table: Table, *names: str) -> Insert:
     rows = rows_of(table, *names)
     chosen = select(*(rows.c[name] for name in names))
     return insert(table).from_select(list(names), chosen, include_defaults=False)
+
+
+def owned(
+    table: Table, columns: Sequence[Column[Any]], new: Sequence[str], changed: Sequence[str], sealed: str
+) -> tuple[Statement, Statement, Statement, Statement, Statement, Statement]:
+    """Return what every table has whose rows belong to users: to add one, list a user's, find one, read what of it is sealed,
+    save what its owner changes, and remove it.
+    """
+    same_id = table.c.id == given(table.c.id)
+    same_user = table.c.user_id == given(table.c.user_id)
+    found = select(*columns)
+    values = {name: given(table.c[name]) for name in changed}
+    return (
+        statement(adding(table, *new), *new),
+        statement(found.where(same_user).order_by(table.c.created_at.desc(), table.c.id), "user_id"),
+        statement(found.where(same_id), "id"),
+        statement(select(table.c[sealed]).where(same_id), "id"),
+        statement(update(table).where(same_id).values(values), "id", *changed),
+        statement(delete(table).where(same_id, same_user), "id", "user_id"),
+    )
 
 
 def number(value: int) -> ColumnElement[Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, Uuid, and_, bindparam, delete, null, or_, select, update
+from sqlalchemy import BigInteger, Integer, Uuid, and_, bindparam, null, or_, select, update
 
 from nexgent.infrastructure.database.schema.notifications import (
     notification_deliveries,
     notification_targets,
     notifications,
 )
-from scripts.statements import adding, given, number, statement
+from scripts.statements import given, number, owned, statement
 
 _target = notification_targets.c
 _delivery = notification_deliveries.c
@@ -50,20 +50,7 @@ _id = _target.id == given(_target.id)
 _before = bindparam("before", type_=BigInteger)
 _only = bindparam("only", type_=Uuid)
 
-ADD = statement(adding(notification_targets, *_new), *_new)
-OF_USER = statement(
-    select(*_columns)
-    .where(_target.user_id == given(_target.user_id))
-    .order_by(_target.created_at.desc(), _target.id),
-    "user_id",
-)
-FIND = statement(select(*_columns).where(_id), "id")
-SEALED = statement(select(_target.address).where(_id), "id")
-SAVE = statement(
-    update(notification_targets).where(_id).values({name: given(_target[name]) for name in _changed}),
-    "id",
-    *_changed,
-)
+ADD, OF_USER, FIND, SEALED, SAVE, REMOVE = owned(notification_targets, _columns, _new, _changed, "address")
 SEAL = statement(
     update(notification_targets)
     .where(_id)
@@ -81,9 +68,6 @@ SEAL = statement(
 WELL = statement(
     update(notification_targets).where(_id).values(failing_since=null(), failures=number(0), retry_at=null()),
     "id",
-)
-REMOVE = statement(
-    delete(notification_targets).where(_id, _target.user_id == given(_target.user_id)), "id", "user_id"
 )
 DELIVERIES = statement(
     select(

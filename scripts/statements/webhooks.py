@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, update
 
 from nexgent.infrastructure.database.schema.webhooks import signal_webhook_alerts, signal_webhooks
-from scripts.statements import adding, given, statement
+from scripts.statements import adding, given, owned, statement
 
 _webhook = signal_webhooks.c
 _alert = signal_webhook_alerts.c
@@ -38,24 +38,8 @@ _new = (
 _changed = ("name", "template", "maps", "max_age_seconds", "enabled", "updated_at")
 _id = _webhook.id == given(_webhook.id)
 
-ADD = statement(adding(signal_webhooks, *_new), *_new)
-OF_USER = statement(
-    select(*_columns)
-    .where(_webhook.user_id == given(_webhook.user_id))
-    .order_by(_webhook.created_at.desc(), _webhook.id),
-    "user_id",
-)
-FIND = statement(select(*_columns).where(_id), "id")
-SEALED = statement(select(_webhook.secret).where(_id), "id")
-SAVE = statement(
-    update(signal_webhooks).where(_id).values({name: given(_webhook[name]) for name in _changed}),
-    "id",
-    *_changed,
-)
+ADD, OF_USER, FIND, SEALED, SAVE, REMOVE = owned(signal_webhooks, _columns, _new, _changed, "secret")
 SEAL = statement(update(signal_webhooks).where(_id).values(secret=given(_webhook.secret)), "id", "secret")
-REMOVE = statement(
-    delete(signal_webhooks).where(_id, _webhook.user_id == given(_webhook.user_id)), "id", "user_id"
-)
 REMEMBER = statement(
     adding(signal_webhook_alerts, "webhook_id", "alert_id", "received_at").on_conflict_do_nothing(),
     "webhook_id",
