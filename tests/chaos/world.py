@@ -19,7 +19,8 @@ import httpx
 import psutil
 from solders.keypair import Keypair
 
-from nexgent.cli.verify import report_of, verify_books
+from nexgent.cli.books import existing_books
+from nexgent.cli.verify import compare_books, report_of
 from nexgent.config.settings import Settings
 from nexgent.domain.reconciliation.compare import busy_mints
 from nexgent.sandbox.control import SandboxControl
@@ -97,7 +98,10 @@ class StruckProduct(Product):
         with mock.patch.dict(os.environ, self.environment, clear=True):
             settings = Settings.load()
         with mock.patch.object(busy_mints, "__defaults__", (timedelta(0),)):
-            report, wallets = await verify_books(settings, chain="--chain" in options)
+            async with existing_books(settings.storage) as storage:
+                report, wallets = await compare_books(
+                    settings, storage, chain="--chain" in options, everything=False
+                )
         code, document = report_of(report, wallets)
         return code, document
 

@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -629,6 +630,7 @@ class FakeApi:
         self.links = FakeLinks()
         records = FakeRecords()
         self.users.agents, self.users.keys, self.users.records = self.agents, self.key_rows, records
+        self.keys_deleted: list[UUID] = []
         users = build_users(
             UserPorts(
                 accounts=self.users,
@@ -645,7 +647,7 @@ class FakeApi:
             allow_registration=allow_registration,
             clock=self.clock,
             publish=publish,
-            on_key_deleted=lambda _: None,
+            on_key_deleted=self.keys_deleted.append,
         )
         self.tokens = JwtCodec(SECRET)
         self.revoked = users.revoked

@@ -18,7 +18,6 @@ from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.users.api_keys import ApiKeyRepository, CreateApiKey, DeleteApiKey, ListApiKeys
 from nexgent.domain.users.authenticate import Authenticator, RevokedTokens
 from nexgent.domain.users.change_password import ChangePassword
-from nexgent.domain.users.events import ApiKeyDeleted
 from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import LoginAttempts, LoginGuard
 from nexgent.domain.users.manage_users import ManageUsers
@@ -156,7 +155,7 @@ def build_users(
     revoked = RevokedTokens(publish)
     tokens = JwtCodec(jwt_secret)
     authenticator = Authenticator(tokens=tokens, keys=ports.keys, revoked=revoked, clock=clock)
-    guard = LoginGuard(attempts=ports.login_attempts, clock=clock, publish=publish)
+    guard = LoginGuard(attempts=ports.login_attempts, clock=clock)
     sessions = Sessions(
         users=accounts,
         tokens=tokens,
@@ -164,16 +163,11 @@ def build_users(
         revoked=revoked,
         records=ports.session_records,
         clock=clock,
-        publish=publish,
     )
 
     def forget_key(key_id: UUID) -> None:
         authenticator.forget_key(key_id)
         on_key_deleted(key_id)
-
-    def closed_with_account(event: ApiKeyDeleted) -> None:
-        forget_key(event.key_id)
-        publish(event)
 
     return Users(
         ports=ports,
@@ -186,7 +180,7 @@ def build_users(
             allowed=allow_registration, users=accounts, passwords=passwords, sessions=sessions, clock=clock
         ),
         change_password=ChangePassword(
-            users=accounts, passwords=passwords, guard=guard, sessions=sessions, clock=clock, publish=publish
+            users=accounts, passwords=passwords, guard=guard, sessions=sessions, clock=clock
         ),
         manage=ManageUsers(
             users=accounts,
@@ -195,11 +189,11 @@ def build_users(
             attempts=ports.login_attempts,
             keys=ports.key_records,
             clock=clock,
-            forget_key=closed_with_account,
+            forget_key=forget_key,
         ),
-        create_api_key=CreateApiKey(keys=ports.key_records, clock=clock, publish=publish),
+        create_api_key=CreateApiKey(keys=ports.key_records, clock=clock),
         list_api_keys=ListApiKeys(keys=ports.key_records),
-        delete_api_key=DeleteApiKey(keys=ports.key_records, forget=forget_key, publish=publish),
+        delete_api_key=DeleteApiKey(keys=ports.key_records, forget=forget_key),
         socket_tickets=SocketTickets(store=ports.tickets, revoked=revoked, clock=clock),
         clock=clock,
     )

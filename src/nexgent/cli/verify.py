@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def verify_command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Compare, with `--repair` write anew what differs and compare again, and print; return the exit code."""
     async with existing_books(settings.storage) as storage:
-        report, wallets = await _compare(
+        report, wallets = await compare_books(
             settings, storage, chain=arguments.chain, everything=arguments.everything
         )
         repaired: list[Repaired] | None = None
@@ -77,7 +77,7 @@ async def verify_command(arguments: argparse.Namespace, settings: Settings) -> i
             for one in repaired:
                 print(repaired_line(one), file=sys.stderr)
             if repaired:
-                report, wallets = await _compare(
+                report, wallets = await compare_books(
                     settings, storage, chain=arguments.chain, everything=arguments.everything
                 )
     code, document = report_of(report, wallets)
@@ -120,15 +120,10 @@ def report_of(report: VerifyReport, wallets: Sequence[WalletCheck] | None) -> tu
     return exit_codes.OK if is_clean(wallets or []) else exit_codes.CANNOT_START, document
 
 
-async def verify_books(settings: Settings, *, chain: bool) -> tuple[VerifyReport, list[WalletCheck] | None]:
-    """Hold the books against the journal, and with `chain` every live wallet against the chain."""
-    async with existing_books(settings.storage) as storage:
-        return await _compare(settings, storage, chain=chain, everything=False)
-
-
-async def _compare(
+async def compare_books(
     settings: Settings, storage: Storage, *, chain: bool, everything: bool
 ) -> tuple[VerifyReport, list[WalletCheck] | None]:
+    """Hold the books against the journal, and with `chain` every live wallet against the chain."""
     redis = connect_redis(storage.redis_url)
     keys = CacheKeys(settings.storage.redis_key_prefix)
 

@@ -12,10 +12,6 @@ E = TypeVar("E")
 log = structlog.get_logger(__name__)
 
 
-def nobody_listens(_event: object) -> None:
-    """Stand in for a bus where there is none."""
-
-
 class EventBus:
     """Hand each event to the listeners of its exact type, in the order they were added."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from jose import jwt
@@ -17,11 +16,9 @@ from nexgent.domain.users.errors import (
     MissingScopeError,
     NotAuthenticatedError,
 )
-from nexgent.domain.users.events import LoggedIn, LoginRefused, SessionsEnded
 from nexgent.domain.users.log_in import LogIn
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import ApiKey, Claims, Scope, TokenType, User
-from nexgent.domain.users.origin import Origin
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -65,7 +62,6 @@ class World:
         self.passwords = FakePasswords()
         self.attempts = FakeAttempts()
         self.records = FakeRecords()
-        self.events: list[Any] = []
         self.store = FakeSessionStore()
         self.keys = FakeKeys()
         self.tokens = JwtCodec(SECRET)
@@ -77,12 +73,11 @@ class World:
             revoked=self.revoked,
             records=self.records,
             clock=self.clock,
-            publish=self.events.append,
         )
         self.log_in = LogIn(
             users=self.users,
             passwords=self.passwords,
-            guard=LoginGuard(attempts=self.attempts, clock=self.clock, publish=self.events.append),
+            guard=LoginGuard(attempts=self.attempts, clock=self.clock),
             sessions=self.sessions,
         )
         self.authenticator = Authenticator(
@@ -165,15 +160,6 @@ class TestLogin:
         world.passwords.busy = False
 
         await fails(world, 5)
-
-    async def test_what_happens_is_told(self, world: World) -> None:
-        origin = Origin("192.0.2.7", "curl/8")
-        session = await world.log_in.execute(EMAIL, PASSWORD, origin=origin)
-        await fails(world, 1)
-
-        login, refusal = world.events
-        assert login == LoggedIn(session.user.id, login.session_id, "192.0.2.7", "curl/8")
-        assert refusal == LoginRefused(session.user.id, "", "", locked=False)
 
     @pytest.mark.parametrize("email", ["a\0@example.com", "\ud800@example.com"])
     async def test_an_address_no_database_can_hold_is_an_unknown_one(self, world: World, email: str) -> None:
@@ -286,9 +272,6 @@ class TestRefresh:
         with pytest.raises(NotAuthenticatedError, match="Token has been revoked"):
             world.authenticator.by_token(f"Bearer {session.access_token}")
         assert (await world.sessions.refresh(stays.refresh_token)).access_token
-        assert world.events[-1] == SessionsEnded(
-            session.user.id, (world.tokens.decode(newest).session_id,), "reuse"
-        )
 
     async def test_who_never_asks_for_rotation_keeps_one_token(self, world: World) -> None:
         session = await world.log_in.execute(EMAIL, PASSWORD)

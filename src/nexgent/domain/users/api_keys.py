@@ -13,11 +13,9 @@ import structlog
 
 from nexgent.domain.users.authenticate import KEY_PREFIX, key_hash
 from nexgent.domain.users.errors import TooManyApiKeysError
-from nexgent.domain.users.events import ApiKeyCreated, ApiKeyDeleted
 from nexgent.domain.users.models import Scope
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError, NotFoundError
-from nexgent.shared.events import nobody_listens
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId
 
@@ -86,12 +84,10 @@ class CreateApiKey:
         *,
         keys: ApiKeyRepository,
         clock: Clock,
-        publish: Callable[[object], None] = nobody_listens,
         most: int = MAX_KEYS,
     ) -> None:
         self._keys = keys
         self._clock = clock
-        self._publish = publish
         self._most = most
 
     async def execute(
@@ -124,8 +120,6 @@ class CreateApiKey:
         if not await self._keys.add(record, key_hash(key), most=self._most):
             raise TooManyApiKeysError(f"At most {self._most} API keys are allowed; delete one first")
         log.info("api_key.created", key_id=str(record.id), scopes=[scope.value for scope in record.scopes])
-        names = tuple(scope.value for scope in record.scopes)
-        self._publish(ApiKeyCreated(user_id, record.id, record.prefix, names))
         return NewApiKey(record, key)
 
 
@@ -155,12 +149,10 @@ class DeleteApiKey:
         *,
         keys: ApiKeyRepository,
         forget: Callable[[UUID], None],
-        publish: Callable[[object], None] = nobody_listens,
     ) -> None:
         """`forget` drops a key from the memory of the authenticator."""
         self._keys = keys
         self._forget = forget
-        self._publish = publish
 
     async def execute(self, key_id: UUID, user_id: UserId) -> None:
         """Raises `ApiKeyNotFoundError`, `UnavailableError`."""
@@ -169,4 +161,3 @@ class DeleteApiKey:
             raise ApiKeyNotFoundError
         self._forget(key_id)
         log.info("api_key.deleted", key_id=str(key_id))
-        self._publish(ApiKeyDeleted(user_id, key_id))

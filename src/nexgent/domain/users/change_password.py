@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
 
 from nexgent.domain.users.errors import UserNotFoundError, WeakPasswordError, WrongPasswordError
-from nexgent.domain.users.events import PasswordChanged
 from nexgent.domain.users.login_guard import LoginGuard
 from nexgent.domain.users.models import Claims, Session
 from nexgent.domain.users.origin import Origin
@@ -30,14 +27,12 @@ class ChangePassword:
         guard: LoginGuard,
         sessions: Sessions,
         clock: Clock,
-        publish: Callable[[object], None],
     ) -> None:
         self._users = users
         self._passwords = passwords
         self._guard = guard
         self._sessions = sessions
         self._clock = clock
-        self._publish = publish
 
     async def execute(self, claims: Claims, current: str, new: str, origin: Origin) -> Session:
         """Return the session that takes the place of all others, with the end of the one that asked.
@@ -53,11 +48,10 @@ class ChangePassword:
         async with self._guard.attempt(user.email, user.id, origin) as attempt:
             fits = await self._passwords.verify(current, user.password_hash, known=True)
         if not fits:
-            self._guard.failed(user.id, origin)
+            self._guard.failed(origin)
             raise WrongPasswordError
         await self._guard.succeeded(attempt, user.id)
         await self._users.change_password(user.id, await self._passwords.hash(new), self._clock.now())
         await self._sessions.end_all(user.id)
         log.info("user.password_changed", user_id=str(user.id))
-        self._publish(PasswordChanged(user.id, origin.address, origin.user_agent))
         return await self._sessions.begin(user, origin=origin, ends_at=claims.session_ends_at)

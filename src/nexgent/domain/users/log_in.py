@@ -38,7 +38,7 @@ class LogIn:
             known_hash = user.password_hash if user is not None else None
             fits = await self._passwords.verify(password, known_hash, known=attempt.known)
         if user is None or not fits:
-            self._guard.failed(user_id, origin)
+            self._guard.failed(origin)
             raise NotAuthenticatedError("Invalid email or password")
         await self._guard.succeeded(attempt, user.id)
         return await self._sessions.begin(

@@ -9,7 +9,7 @@ no answer tells whether there is one. A command on the machine is not counted: w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,12 +18,10 @@ from typing import Protocol
 import structlog
 
 from nexgent.domain.users.errors import AccountLockedError, LoginBusyError
-from nexgent.domain.users.events import LoginRefused
 from nexgent.domain.users.models import LOCK_DURATION, MAX_FAILED_LOGINS
 from nexgent.domain.users.origin import Origin
 from nexgent.shared.addresses import MACHINE
 from nexgent.shared.clock import Clock
-from nexgent.shared.events import nobody_listens
 from nexgent.shared.types import UserId
 
 log = structlog.get_logger(__name__)
@@ -86,12 +84,9 @@ def account_key(email: str) -> bytes:
 class LoginGuard:
     """Lets passwords be tried, within limits."""
 
-    def __init__(
-        self, *, attempts: LoginAttempts, clock: Clock, publish: Callable[[object], None] = nobody_listens
-    ) -> None:
+    def __init__(self, *, attempts: LoginAttempts, clock: Clock) -> None:
         self._attempts = attempts
         self._clock = clock
-        self._publish = publish
 
     @asynccontextmanager
     async def attempt(self, email: str, user_id: UserId | None, origin: Origin) -> AsyncIterator[Attempt]:
@@ -105,7 +100,6 @@ class LoginGuard:
         claimed = await self._attempts.claim(account_key(email), origin.network, user_id, self._clock.now())
         if isinstance(claimed, datetime):
             log.warning("login.locked", network=origin.network, until=claimed.isoformat())
-            self._publish(LoginRefused(user_id, origin.address, origin.user_agent, locked=True))
             raise AccountLockedError(claimed)
         try:
             yield claimed
@@ -118,7 +112,6 @@ class LoginGuard:
         if attempt.network != MACHINE:
             await self._attempts.succeeded(attempt, user_id, self._clock.now())
 
-    def failed(self, user_id: UserId | None, origin: Origin) -> None:
+    def failed(self, origin: Origin) -> None:
         """Tell that a password was wrong; it is counted already."""
         log.warning("login.failed", network=origin.network)
-        self._publish(LoginRefused(user_id, origin.address, origin.user_agent, locked=False))

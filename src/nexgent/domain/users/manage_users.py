@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 import structlog
 
 from nexgent.domain.users.api_keys import ApiKeyRepository
 from nexgent.domain.users.errors import EmailInUseError, OwnAccountError, UserNotFoundError, WeakPasswordError
-from nexgent.domain.users.events import ApiKeyDeleted
 from nexgent.domain.users.login_guard import LoginAttempts, account_key
 from nexgent.domain.users.models import User
 from nexgent.domain.users.ports import PasswordHasher, UserRepository
@@ -35,7 +35,7 @@ class ManageUsers:
         attempts: LoginAttempts,
         keys: ApiKeyRepository,
         clock: Clock,
-        forget_key: Callable[[ApiKeyDeleted], None],
+        forget_key: Callable[[UUID], None],
     ) -> None:
         """`forget_key` is told of each key that was deleted with its account."""
         self._users = users
@@ -91,7 +91,7 @@ class ManageUsers:
         keys = await self._keys.of_user(user.id)
         await self._users.close(user.id, self._clock.now())
         for key in keys:
-            self._forget_key(ApiKeyDeleted(user.id, key.id))
+            self._forget_key(key.id)
         await self._sessions.end_all(user.id)
         log.info("user.closed", user_id=str(user.id))
         return user

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,6 @@ from nexgent.domain.users.errors import (
     SessionNotFoundError,
     UserNotFoundError,
 )
-from nexgent.domain.users.events import LoggedIn, SessionsEnded
 from nexgent.domain.users.models import (
     ACCESS_LIFETIME,
     REFRESH_LIFETIME,
@@ -31,7 +30,6 @@ from nexgent.domain.users.ports import SessionStore, TokenCodec, UserRepository
 from nexgent.domain.users.session_records import SessionRecord, SessionRecords
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
-from nexgent.shared.events import nobody_listens
 from nexgent.shared.types import UserId
 
 log = structlog.get_logger(__name__)
@@ -62,7 +60,6 @@ class Sessions:
         revoked: RevokedTokens,
         records: SessionRecords,
         clock: Clock,
-        publish: Callable[[object], None] = nobody_listens,
     ) -> None:
         self._users = users
         self._tokens = tokens
@@ -70,7 +67,6 @@ class Sessions:
         self._revoked = revoked
         self._records = records
         self._clock = clock
-        self._publish = publish
 
     async def begin(
         self,
@@ -89,7 +85,6 @@ class Sessions:
         refresh = self._claims(user, TokenType.REFRESH, lifetime)
         await self._records.add(_first_record(refresh, origin))
         await self._store.add_refresh(refresh.token_id, user.id, lifetime)
-        self._publish(LoggedIn(user.id, refresh.session_id, origin.address, origin.user_agent))
         return Session(self._access_token(user, refresh), self._tokens.encode(refresh), user)
 
     async def refresh(
@@ -193,7 +188,6 @@ class Sessions:
                 await self._store.remove_refresh(record.id)
         if ended:
             log.info("sessions.ended", user_id=str(user_id), count=len(ended), reason=reason)
-            self._publish(SessionsEnded(user_id, tuple(record.id for record in ended), reason))
         return len(ended)
 
     def _refresh_claims(self, refresh_token: str) -> Claims:
