@@ -35,7 +35,6 @@ from nexgent.domain.trading.rules.price_impact import (
 )
 from nexgent.domain.trading.rules.profit_loss import cost_basis_of_part, full_profit_loss, percent_of
 from nexgent.domain.trading.rules.purchase_validation import (
-    PurchaseApproved,
     PurchaseFacts,
     validate_purchase,
 )
@@ -157,11 +156,11 @@ def _trade_validation(given: Input) -> object:
             random_unit=optional_decimal(given.get("randomFixedAt")),
         )
     )
-    if isinstance(result, PurchaseApproved):
+    if isinstance(result, Decimal):
         return {
             "valid": True,
-            "currentSolBalance": result.available_sol,
-            "positionSize": result.size_sol,
+            "currentSolBalance": optional_decimal(given.get("solBalance")),
+            "positionSize": result,
             "errorCode": None,
         }
     return {"valid": False, "currentSolBalance": None, "positionSize": None, "errorCode": result.code}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from nexgent.domain.agents.config_models import SellSignals, SignalsConfig, TokenFilterMode
-from nexgent.domain.signals.models import TokenMetrics
+from nexgent.domain.signals.models import Gate, TokenMetrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,21 +29,11 @@ class EligibilityFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class EligibilityGate:
-    """One check: what it looked at, the limit it was held against, and whether it passed."""
-
-    name: str
-    value: str | None
-    limit: str | None
-    passed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Eligibility:
     """The verdict with every gate that was looked at, in order, and one sentence for each that failed."""
 
     eligible: bool
-    gates: tuple[EligibilityGate, ...]
+    gates: tuple[Gate, ...]
     reasons: tuple[str, ...]
 
 
@@ -57,7 +47,7 @@ def evaluate_eligibility(facts: EligibilityFacts, figures: TokenMetrics | None) 
 
     The gates of the agent stop at the first that fails; those of its filters all run.
     """
-    gates: list[EligibilityGate] = []
+    gates: list[Gate] = []
     for gate in _agent_gates(facts):
         gates.append(gate)
         if not gate.passed:
@@ -71,41 +61,39 @@ def evaluate_eligibility(facts: EligibilityFacts, figures: TokenMetrics | None) 
     return _verdict(gates)
 
 
-def _verdict(gates: list[EligibilityGate]) -> Eligibility:
+def _verdict(gates: list[Gate]) -> Eligibility:
     failed = tuple(gate for gate in gates if not gate.passed)
     reasons = tuple(f"{gate.name} is {gate.value or 'unknown'}, must be {gate.limit}" for gate in failed)
     return Eligibility(not failed, tuple(gates), reasons)
 
 
-def _agent_gates(facts: EligibilityFacts) -> Iterator[EligibilityGate]:
+def _agent_gates(facts: EligibilityFacts) -> Iterator[Gate]:
     owner = None if facts.signal_user_id is None else str(facts.signal_user_id)
     same_user = facts.signal_user_id is not None and facts.signal_user_id == facts.agent_user_id
-    yield EligibilityGate("signal_user", owner, f"the agent's user {facts.agent_user_id}", same_user)
-    yield EligibilityGate("agent_active", _yes_no(facts.agent_active), "yes", facts.agent_active)
-    yield EligibilityGate(
-        "automated_trading", _yes_no(facts.automated_trading), "yes", facts.automated_trading
-    )
+    yield Gate("signal_user", owner, f"the agent's user {facts.agent_user_id}", same_user)
+    yield Gate("agent_active", _yes_no(facts.agent_active), "yes", facts.agent_active)
+    yield Gate("automated_trading", _yes_no(facts.automated_trading), "yes", facts.automated_trading)
     known = facts.config is not None
-    yield EligibilityGate("configuration_available", _yes_no(known), "yes", known)
+    yield Gate("configuration_available", _yes_no(known), "yes", known)
 
 
-def _sale_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[EligibilityGate]:
+def _sale_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[Gate]:
     """Yield whether the agent follows a signal that sells. Filters of tokens say what to buy: what is held may be sold."""
     mode: SellSignals = config.sell_signals
-    yield EligibilityGate("sell_signals", mode, "followed or all", mode != "none")
+    yield Gate("sell_signals", mode, "followed or all", mode != "none")
     if mode == "followed":
         yield from _kind_gates(facts, config)
 
 
-def _kind_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[EligibilityGate]:
-    yield EligibilityGate(
+def _kind_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[Gate]:
+    yield Gate(
         "signal_strength",
         str(facts.signal_strength),
         f"at least {config.min_score}",
         facts.signal_strength >= config.min_score,
     )
     if config.allowed_signal_types:
-        yield EligibilityGate(
+        yield Gate(
             "signal_type",
             facts.signal_type,
             f"one of {', '.join(config.allowed_signal_types)}",
@@ -113,15 +101,15 @@ def _kind_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[Elig
         )
 
 
-def _token_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[EligibilityGate]:
+def _token_gates(facts: EligibilityFacts, config: SignalsConfig) -> Iterator[Gate]:
     listed = facts.token_address in config.token_list
     mode: TokenFilterMode = config.token_filter_mode
     if mode == "blacklist":
         limit = f"absent from the blacklist of {len(config.token_list)}"
-        yield EligibilityGate("token_address", facts.token_address, limit, not listed)
+        yield Gate("token_address", facts.token_address, limit, not listed)
     elif mode == "whitelist":
         limit = f"on the whitelist of {len(config.token_list)}"
-        yield EligibilityGate("token_address", facts.token_address, limit, listed)
+        yield Gate("token_address", facts.token_address, limit, listed)
 
 
 def _bounds(
@@ -134,7 +122,7 @@ def _bounds(
     )
 
 
-def _figure_gates(config: SignalsConfig, figures: TokenMetrics | None) -> Iterator[EligibilityGate]:
+def _figure_gates(config: SignalsConfig, figures: TokenMetrics | None) -> Iterator[Gate]:
     """Yield a gate for each bound that is set.
 
     A figure nobody knows fails its bounds: a filter must not guess.
@@ -148,9 +136,9 @@ def _figure_gates(config: SignalsConfig, figures: TokenMetrics | None) -> Iterat
         value = values[name]
         text = None if value is None else str(value)
         if low is not None:
-            yield EligibilityGate(name, text, f"at least {low}", value is not None and value >= low)
+            yield Gate(name, text, f"at least {low}", value is not None and value >= low)
         if high is not None:
-            yield EligibilityGate(name, text, f"at most {high}", value is not None and value <= high)
+            yield Gate(name, text, f"at most {high}", value is not None and value <= high)
 
 
 def _yes_no(value: bool) -> str:

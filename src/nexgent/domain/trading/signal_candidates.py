@@ -9,7 +9,12 @@ import structlog
 
 from nexgent.domain.agents.config_models import SignalsConfig
 from nexgent.domain.agents.directory import AgentDirectory
-from nexgent.domain.agents.eligibility import EligibilityFacts, evaluate_eligibility, needs_token_figures
+from nexgent.domain.agents.eligibility import (
+    Eligibility,
+    EligibilityFacts,
+    evaluate_eligibility,
+    needs_token_figures,
+)
 from nexgent.domain.agents.models import Agent, Wallet
 from nexgent.domain.signals.models import Gate, Signal, SignalAction, SignalDraft, TokenMetrics
 from nexgent.domain.signals.ports import TokenMetricsSource
@@ -20,14 +25,6 @@ from nexgent.shared.ids import purchase_intent_id
 log = structlog.get_logger(__name__)
 
 METRICS_TIMEOUT_SECONDS = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What an agent's filters say: every gate, and why not."""
-
-    gates: tuple[Gate, ...]
-    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +61,14 @@ class SignalCandidates:
 
     def takes(self, signal: SignalDraft, agent: Agent) -> bool:
         """Tell whether an agent's filters let a signal pass; bounds on a token's figures, which have to be asked for, do not."""
-        return self._verdict(signal, agent, None).refusal is None
+        return self._verdict(signal, agent, None).eligible
 
     async def of(self, signal: Signal) -> list[Candidate]:
         """Return all of them, also those that do not act."""
         agents = self.agents(signal)
         metrics = await self._figures(signal, agents)
         # Agents of one user mostly have the same filters, and then the verdict is the same as well.
-        verdicts: dict[tuple[bool, SignalsConfig], _Verdict] = {}
+        verdicts: dict[tuple[bool, SignalsConfig], Eligibility] = {}
         candidates: list[Candidate] = []
         for agent in agents:
             filters = (agent.automated_trading, agent.config.signals)
@@ -101,9 +98,11 @@ class SignalCandidates:
             log.warning("signal.metrics_unavailable", signal_id=signal.id, error=type(error).__name__)
             return None
 
-    def _verdict(self, signal: Signal | SignalDraft, agent: Agent, metrics: TokenMetrics | None) -> _Verdict:
+    def _verdict(
+        self, signal: Signal | SignalDraft, agent: Agent, metrics: TokenMetrics | None
+    ) -> Eligibility:
         """Hold the signal against what an agent of its user is set to."""
-        verdict = evaluate_eligibility(
+        return evaluate_eligibility(
             EligibilityFacts(
                 signal_user_id=signal.user_id,
                 token_address=signal.token_address,
@@ -117,13 +116,11 @@ class SignalCandidates:
             ),
             metrics,
         )
-        gates = tuple(Gate(gate.name, gate.value, gate.limit, gate.passed) for gate in verdict.gates)
-        return _Verdict(gates, None if verdict.eligible else "; ".join(verdict.reasons))
 
 
-def _candidate(agent: Agent, verdict: _Verdict) -> Candidate:
-    if verdict.refusal is not None:
-        return Candidate(agent, verdict.gates, ("NOT_ELIGIBLE", verdict.refusal))
+def _candidate(agent: Agent, verdict: Eligibility) -> Candidate:
+    if not verdict.eligible:
+        return Candidate(agent, verdict.gates, ("NOT_ELIGIBLE", "; ".join(verdict.reasons)))
     if agent.wallet_for(agent.trading_mode) is None:
         reason = f"the agent has no {agent.trading_mode.value} wallet"
         return Candidate(agent, verdict.gates, ("WALLET_NOT_FOUND", reason))

@@ -28,7 +28,6 @@ from nexgent.domain.trading.rules.price_impact import (
     next_attempt_size,
 )
 from nexgent.domain.trading.rules.purchase_validation import (
-    PurchaseApproved,
     PurchaseFacts,
     PurchaseRefused,
     validate_purchase,
@@ -109,9 +108,9 @@ def test_checks_refuse_in_the_order_of_the_contract(first: int) -> None:
 
 
 def test_sizes_are_calculated_or_taken_as_asked() -> None:
-    assert validate_purchase(FACTS) == PurchaseApproved(Decimal("0.75"), Decimal(6), "medium")
+    assert validate_purchase(FACTS) == Decimal("0.75")
     asked = replace(FACTS, requested_size_sol=Decimal("0.3"))
-    assert validate_purchase(asked) == PurchaseApproved(Decimal("0.3"), Decimal(6), None)
+    assert validate_purchase(asked) == Decimal("0.3")
 
 
 def test_the_reason_of_the_calculator_is_kept() -> None:
@@ -130,7 +129,7 @@ def test_nothing_is_taken_for_granted_that_is_not_said() -> None:
     assert isinstance(refused, PurchaseRefused)
     assert refused.code == "WALLET_NOT_LOADED"
     on_paper = replace(facts, wallet_mode="simulation", agent_mode="simulation", random_unit=Decimal("0.5"))
-    assert isinstance(validate_purchase(on_paper), PurchaseApproved)
+    assert isinstance(validate_purchase(on_paper), Decimal)
 
 
 def test_a_size_that_is_no_number_is_refused() -> None:

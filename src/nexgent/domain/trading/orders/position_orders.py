@@ -137,19 +137,14 @@ class PositionOrders:
         position is as it was.
         """
         with counted(self._clock) as time:
-            return await self._run(wallet, position_id, operation, time)
-
-    async def _run(
-        self, wallet: WalletAddress, position_id: PositionId, operation: Operation, time: TradeTime
-    ) -> PositionOrderDone:
-        for attempt in range(DECISION_ATTEMPTS):
-            position, intent, entry = await self._intend(wallet, position_id, operation)
-            with self._in_flight.hold({intent.id: wallet}):
-                try:
-                    return await self._carry_out(position, intent, entry, operation, time)
-                except _NotIntendedError as error:
-                    if attempt == DECISION_ATTEMPTS - 1:
-                        raise StaleWalletError(wallet) from error
+            for attempt in range(DECISION_ATTEMPTS):
+                position, intent, entry = await self._intend(wallet, position_id, operation)
+                with self._in_flight.hold({intent.id: wallet}):
+                    try:
+                        return await self._carry_out(position, intent, entry, operation, time)
+                    except _NotIntendedError as error:
+                        if attempt == DECISION_ATTEMPTS - 1:
+                            raise StaleWalletError(wallet) from error
         raise AssertionError("unreachable")
 
     async def preview_sale(

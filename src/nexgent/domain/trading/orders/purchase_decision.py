@@ -61,7 +61,7 @@ class PurchaseDecisions:
             result.refuse("PRICE_DOUBTFUL", "the token's price has jumped and nobody has confirmed it yet")
             return None
         available = state.available_raw(SOL_MINT)
-        verdict = validate_purchase(
+        size_sol = validate_purchase(
             PurchaseFacts(
                 config=agent.config,
                 wallet_mode=wallet.mode.value,
@@ -76,16 +76,16 @@ class PurchaseDecisions:
                 random_unit=self._random_unit(),
             )
         )
-        if isinstance(verdict, PurchaseRefused) and verdict.code == WalletNotLoadedError.code:
-            error = self._keys.refusal(wallet.address)
-            result.refuse(error.code, error.message)
+        if isinstance(size_sol, PurchaseRefused):
+            if size_sol.code == WalletNotLoadedError.code:
+                error = self._keys.refusal(wallet.address)
+                result.refuse(error.code, error.message)
+            else:
+                details = {"cause": size_sol.cause} if size_sol.cause else {}
+                result.refuse(size_sol.code, size_sol.message, details)
             return None
-        if isinstance(verdict, PurchaseRefused):
-            details: dict[str, object] = {"cause": verdict.cause} if verdict.cause else {}
-            result.refuse(verdict.code, verdict.message, details)
-            return None
-        result.size_sol = verdict.size_sol
-        amount = lamports(verdict.size_sol)
+        result.size_sol = size_sol
+        amount = lamports(size_sol)
         if self._guard is not None:
             protection = self._guard.check(
                 agent, state, now, size_lamports=amount, new_position_in=order.token_address

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from nexgent.domain.agents.config_models import PurchaseLimitsConfig, TradingConfig
-from nexgent.domain.trading.rules.position_sizing import PositionSize, SizeCategory, calculate_position_size
+from nexgent.domain.trading.rules.position_sizing import PositionSize, calculate_position_size
 from nexgent.shared.money import CONTEXT, plain
 
 MAX_OPEN_POSITIONS = 25
@@ -53,15 +53,6 @@ class PurchaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PurchaseApproved:
-    """The purchase may go on, with this size. `category` is None for a size that was asked for."""
-
-    size_sol: Decimal
-    available_sol: Decimal
-    category: SizeCategory | None
-
-
-@dataclass(frozen=True, slots=True)
 class PurchaseRefused:
     """The first check that failed. `cause` is the calculator's code when no size could be calculated."""
 
@@ -70,8 +61,8 @@ class PurchaseRefused:
     cause: str | None = None
 
 
-def validate_purchase(facts: PurchaseFacts) -> PurchaseApproved | PurchaseRefused:
-    """Run the checks; the first that fails refuses."""
+def validate_purchase(facts: PurchaseFacts) -> Decimal | PurchaseRefused:
+    """Run the checks and return the size in SOL; the first that fails refuses."""
     if not facts.wallet_exists:
         return PurchaseRefused("WALLET_NOT_FOUND", "the agent has no wallet for its trading mode")
     if not facts.agent_exists:
@@ -123,16 +114,16 @@ def _position_refusal(facts: PurchaseFacts) -> PurchaseRefused | None:
     return None
 
 
-def _sized(facts: PurchaseFacts, config: TradingConfig) -> PurchaseApproved | PurchaseRefused:
+def _sized(facts: PurchaseFacts, config: TradingConfig) -> Decimal | PurchaseRefused:
     available = facts.available_sol if facts.available_sol is not None else Decimal(0)
     if facts.requested_size_sol is not None:
         refusal = _size_refusal(facts.requested_size_sol, available, config.purchase_limits)
-        return refusal or PurchaseApproved(facts.requested_size_sol, available, None)
+        return refusal or facts.requested_size_sol
     size = calculate_position_size(
         available, config.purchase_limits, config.position_calculator, facts.random_unit
     )
     if isinstance(size, PositionSize):
-        return PurchaseApproved(size.size_sol, available, size.category)
+        return size.size_sol
     return PurchaseRefused("POSITION_CALCULATION_ERROR", size.message, cause=size.code)
 
 
