@@ -502,7 +502,8 @@ ACCOUNTS = (
     Contract("GET /auth/audit", SESSION, 200, [AUDIT], query={"limit": "5"}),
     Contract("GET /admin/log-level", SESSION, 200, LOG_LEVEL),
     Contract(
-        "PUT /admin/log-level", SESSION, 200, LOG_LEVEL, body={"level": "debug", "logger": "nexgent.domain.prices"},
+        "PUT /admin/log-level", SESSION, 200, {**LOG_LEVEL, "processes": Nullable(INT)},
+        body={"level": "debug", "logger": "nexgent.domain.prices"},
         refusals=(
             Refusal(400, "", body={"level": "loud"}),
             Refusal(400, "", without="level"),

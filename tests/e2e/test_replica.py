@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -32,6 +33,42 @@ async def pair(
     finally:
         await replica.stop()
         await engine.stop()
+
+
+async def test_a_log_level_is_gone_by_in_every_process(pair: tuple[Product, Product]) -> None:
+    engine, replica = pair
+    part = "nexgent.domain.prices"
+
+    def told(level: str) -> list[int]:
+        # A service's log is that of its worker as well.
+        return [
+            sum("log.level_changed" in line and level in line for line in one.log("service").splitlines())
+            for one in pair
+        ]
+
+    async def change(product: Product, body: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = await product.call("PUT", "/admin/log-level", body)
+        return answer
+
+    async def standing() -> list[dict[str, Any]]:
+        return [await one.call("GET", "/admin/log-level") for one in pair]
+
+    async def all_listen() -> bool:
+        return bool((await change(replica, {"level": "info"}))["processes"] == 4)
+
+    await until(all_listen, "two services and two workers listen")
+    answer = await change(replica, {"level": "debug", "logger": part})
+    assert answer["loggers"] == {part: "debug"}
+    await until(lambda: _is(told("debug") == [2, 2]), "all four processes go by it")
+    assert [one["loggers"] for one in await standing()] == [{part: "debug"}] * 2
+
+    assert (await change(engine, {"level": None}))["loggers"] == {}
+    await until(lambda: _is(told("as configured") == [2, 2]), "all four processes have forgotten it")
+    assert [one["loggers"] for one in await standing()] == [{}] * 2
+
+
+async def _is(held: bool) -> bool:
+    return held
 
 
 async def test_a_replica_serves_and_takes_over_when_the_engine_dies(pair: tuple[Product, Product]) -> None:

@@ -24,7 +24,7 @@ from nexgent.bootstrap.api_services import ApiPorts, build_api_services
 from nexgent.bootstrap.engine import build_orders_by_hand
 from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.users import UserPorts, build_users
-from nexgent.domain.administration.insight import LogStanding, RecentWarning, UpstreamBudget
+from nexgent.domain.administration.insight import LogLevelChange, LogStanding, RecentWarning, UpstreamBudget
 from nexgent.domain.agents.config import DEFAULT_CONFIG, TradingConfig, to_json_dict
 from nexgent.domain.agents.config_history import MOST_VERSIONS, ConfigVersion
 from nexgent.domain.agents.errors import AgentNotFoundError
@@ -602,14 +602,16 @@ class FakeLogLevels:
     def standing(self) -> LogStanding:
         return self._standing
 
-    def change(self, level: str | None, part: str = "") -> LogStanding:
+    async def change(self, level: str | None, part: str = "") -> LogLevelChange:
         now = self._standing
         if not part:
-            self._standing = replace(now, level=level or now.configured)
+            kept = {} if level is None else now.loggers
+            self._standing = replace(now, level=level or now.configured, loggers=kept)
         else:
             others = {name: one for name, one in now.loggers.items() if name != part}
             self._standing = replace(now, loggers=others if level is None else {**others, part: level})
-        return self._standing
+        now = self._standing
+        return LogLevelChange(now.configured, now.level, now.loggers, 1)
 
 
 class FakeApi:

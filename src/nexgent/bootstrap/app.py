@@ -35,7 +35,6 @@ from nexgent.infrastructure.cache.admin import RedisCopies
 from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
 from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.logging.recent import recent_warnings
-from nexgent.infrastructure.logging.setup import log_levels
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.infrastructure.server.config import ServerConfig
 from nexgent.infrastructure.server.connections import Connections
@@ -170,7 +169,7 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         metrics=service.metrics.exposition,
         upstream_budgets=lambda: [budget.state() for budget in service.market.budgets],
         recent_warnings=recent_warnings,
-        log_levels=log_levels(),
+        log_levels=service.log_levels,
         servers=service.servers,
         health=service.health,
         values=api_values(settings),

@@ -16,6 +16,7 @@ from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine, build_orders_by_hand
 from nexgent.bootstrap.engine_role import EngineLoops, EngineRole
 from nexgent.bootstrap.health import EngineHealth, ServerHealth
+from nexgent.bootstrap.log_levels import SharedLogLevels, apply_log_level
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
 from nexgent.bootstrap.projections import CaughtUp, JournalGauges
@@ -38,6 +39,7 @@ from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.notifications import notification_secret
 from nexgent.config.settings import Settings
+from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
@@ -51,7 +53,7 @@ from nexgent.domain.users.administrator import Administrator
 from nexgent.domain.wallets.encrypted.events import WalletLocked
 from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.domain.wallets.environment import EnvironmentWallets
-from nexgent.infrastructure.cache.bridge import EventBridge
+from nexgent.infrastructure.cache.bridge import CHANNELS, EventBridge
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.impatient import connect_for_requests
 from nexgent.infrastructure.cache.keys import CacheKeys
@@ -72,6 +74,7 @@ from nexgent.infrastructure.database.stores.signals import PostgresSignalStore
 from nexgent.infrastructure.database.stores.trails import PostgresTrailStore
 from nexgent.infrastructure.database.stores.wallet_secrets import PostgresWalletSecrets
 from nexgent.infrastructure.database.stores.wallets import PostgresWalletRepository
+from nexgent.infrastructure.logging.setup import log_levels
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.infrastructure.queue.connection import connect_queue
 from nexgent.infrastructure.queue.notifier import ProjectionNotifier
@@ -221,6 +224,11 @@ class Service:
             clock=self.clock,
             on_gap=self.role.reload_soon,
         )
+        self.log_levels = SharedLogLevels(
+            log_levels(),
+            publish=self.bus.publish,
+            listeners=lambda: self.bridge.listeners(CHANNELS[LogLevelChanged]),
+        )
         self.notifier = ProjectionNotifier(self.queue)
         self.servers = ServerHealth(pool=pool, redis=self.request_redis, clock=self.clock)
         self.health = EngineHealth(
@@ -246,6 +254,7 @@ class Service:
             revoked=self.users.revoked,
         )
         self.tracing.listen(self.bus, directory=self.engine.directory, venues=self.market.venues)
+        self.bus.on(LogLevelChanged, apply_log_level, self.bridge.on_event)
         self.bus.on(WalletLocked, self._note_locked)
         self.bus.on(WalletChecked, self.observer.on_wallet_checked)
         self.bus.on(ExitAttemptFailed, self.reconciliation.loop.on_exit_attempt_failed)

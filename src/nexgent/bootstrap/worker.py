@@ -8,6 +8,7 @@ import signal
 import structlog
 
 from nexgent.bootstrap.garbage_collection import tune_garbage_collection
+from nexgent.bootstrap.log_levels import follow_log_levels
 from nexgent.bootstrap.notifications import run_notifications
 from nexgent.bootstrap.price_history import kept_prices, record_prices
 from nexgent.bootstrap.storage import open_storage
@@ -62,6 +63,7 @@ async def run_worker(settings: Settings) -> None:
             )
         )
         recording = asyncio.create_task(record_prices(settings, storage), name="price-history")
+        following = asyncio.create_task(follow_log_levels(settings, storage), name="log-levels")
         telling = asyncio.create_task(
             keep_running(lambda: run_notifications(settings, storage), name="notifications"),
             name="notifications",
@@ -75,7 +77,7 @@ async def run_worker(settings: Settings) -> None:
         await asyncio.gather(working, return_exceptions=True)
         # Asked once: the second time would interrupt its last write.
         await cancel_all(
-            [recording, telling],
+            [recording, telling, following],
             again_seconds=LONGEST_LAST_WRITE_SECONDS,
             longest_seconds=LONGEST_LAST_WRITE_SECONDS,
         )

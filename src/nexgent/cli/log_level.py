@@ -21,7 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=LEVELS,
         metavar="LEVEL",
-        help="debug, info, warn or error; `back` takes back what was set; left out, only show what is in force",
+        help="debug, info, warn or error; `back` takes back what was set, of parts as well unless one is "
+        "named; left out, only show what is in force",
     )
     parser.add_argument(
         "--logger",
@@ -31,8 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_connection_options(parser)
     parser.epilog = (
-        "For the administrator (ADMIN_EMAIL). It holds in the service that answers, not in its worker, until the next start: "
-        "LOG_LEVEL is what every start begins with."
+        "For the administrator (ADMIN_EMAIL). It holds in all processes that share the service's Redis, workers as well, "
+        "until each one's next start: LOG_LEVEL is what every start begins with."
     )
 
 
@@ -61,4 +62,11 @@ def _lines(standing: dict[str, Any]) -> list[str]:
     )
     lines = [f"Logged from level {standing['level']} on{configured}."]
     lines += [f"  {name}: from {level} on" for name, level in sorted(standing["loggers"].items())]
+    if "processes" in standing:
+        told = standing["processes"]
+        lines.append(
+            "Redis does not answer: other processes are told as soon as it does."
+            if told is None
+            else f"In force in {told} process{'' if told == 1 else 'es'}."
+        )
     return lines

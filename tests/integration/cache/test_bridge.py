@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PendingExit
@@ -31,6 +32,7 @@ from nexgent.infrastructure.cache.bridge import (
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.shared.events import EventBus
+from nexgent.shared.trace_context import TraceContext
 from nexgent.shared.types import TokenAddress
 from tests.builders import a_position, a_price, a_signal, an_agent
 from tests.fakes.clock import FakeClock
@@ -44,6 +46,7 @@ PRICE = a_price(
 SIGNAL = a_signal(
     5, token_address=TokenAddress("MixedCase"), symbol=None, activation_reason="ünïcode", created_at=T0
 )
+TRACE = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", sampled=True)
 EVENTS: list[BridgedEvent] = [
     PositionOpened(POSITION, POSITION.base_trail),
     PositionUpdated(POSITION, POSITION.base_trail),
@@ -53,8 +56,10 @@ EVENTS: list[BridgedEvent] = [
     PricesChanged([PRICE], T0),
     AgentSaved(an_agent()),
     AgentDeleted(POSITION.agent_id),
-    SignalReceived(SIGNAL, 12.5),
+    SignalReceived(SIGNAL, 12.5, TRACE),
     TokenRevoked("a-token", 1_767_225_600),
+    LogLevelChanged("debug", "nexgent.domain.prices"),
+    LogLevelChanged(None),
 ]
 
 
@@ -110,7 +115,7 @@ async def test_each_process_hears_the_others_once_and_itself_not_again(redis: Re
 
         assert first.heard == [*EVENTS, EVENTS[5]]
         # The monotonic reading of another machine says nothing here.
-        signal = SignalReceived(SIGNAL, FakeClock().monotonic())
+        signal = SignalReceived(SIGNAL, FakeClock().monotonic(), TRACE)
         assert second.heard == [*EVENTS[:6], signal, *EVENTS[7:], EVENTS[5]]
         assert (first.gaps, second.gaps) == (0, 0)
 

@@ -79,6 +79,16 @@ def test_a_part_has_a_level_of_its_own_and_what_is_named_more_exactly_counts(lin
     assert f"{POLLER}:debug" in lines.speak()
 
 
+def test_everything_back_takes_back_the_levels_of_parts_as_well(lines: Lines) -> None:
+    usual = lines.speak()
+    log_levels().change("error")
+    log_levels().change("debug", POLLER)
+    log_levels().change("warn", TRADING)
+
+    assert log_levels().change(None).loggers == {}
+    assert lines.speak() == usual
+
+
 def test_a_name_that_only_begins_alike_is_another_one(lines: Lines) -> None:
     log_levels().change("debug", "nexgent.domain.trad")
 

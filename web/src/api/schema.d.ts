@@ -2105,6 +2105,14 @@ export interface components {
             password: string;
             rememberMe?: boolean;
         };
+        LogLevelChangedOut: {
+            configured: string;
+            level: string;
+            loggers: {
+                [key: string]: string;
+            };
+            processes: number | null;
+        };
         LogLevelIn: {
             level: ("debug" | "info" | "warn" | "error") | null;
             logger?: string | null;
@@ -3266,7 +3274,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LogLevelOut"];
+                    "application/json": components["schemas"]["LogLevelChangedOut"];
                 };
             };
         };

@@ -45,11 +45,22 @@ class LogStanding:
     """Levels by the name of a module or a package, which stands for all that is in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LogLevelChange(LogStanding):
+    """What is in force after a change, in the process that was asked."""
+
+    processes: int | None
+    """How many processes of the installation listened when they were told, this one among them; None when Redis does not say."""
+
+
 class LogLevelSwitch(Protocol):
-    """How much a process logs."""
+    """How much the processes of an installation log."""
 
     def standing(self) -> LogStanding:
-        """Return what is in force."""
+        """Return what is in force in this one."""
 
-    def change(self, level: str | None, part: str = "") -> LogStanding:
-        """Log from a level (`debug`, `info`, `warn`, `error`) on, everything or a part; None takes that back."""
+    async def change(self, level: str | None, part: str = "") -> LogLevelChange:
+        """Log from a level (`debug`, `info`, `warn`, `error`) on, everything or a part.
+
+        None takes that back; of everything, the levels of parts as well.
+        """

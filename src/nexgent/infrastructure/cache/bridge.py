@@ -20,6 +20,7 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
+from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_dict
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import WalletsTouched
@@ -45,6 +46,7 @@ BridgedEvent = (
     | SignalReceived
     | WalletsTouched
     | TokenRevoked
+    | LogLevelChanged
 )
 
 CHANNELS: dict[type[Any], str] = {
@@ -58,6 +60,7 @@ CHANNELS: dict[type[Any], str] = {
     SignalReceived: "signals",
     WalletsTouched: "wallets",
     TokenRevoked: "sessions",
+    LogLevelChanged: "logging",
 }
 SEVERAL = "several"
 OUTBOX_LIMIT = 20_000
@@ -120,7 +123,8 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `sources`, `agents`, `signals`, `wallets`, `sessions`).
+    this process listens to (`positions`, `prices`, `sources`, `agents`, `signals`, `wallets`, `sessions`,
+    `logging`).
     """
 
     def __init__(
@@ -171,6 +175,15 @@ class EventBridge:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.send_forever(), name="bridge.send")
             tasks.create_task(self.receive_forever(), name="bridge.receive")
+
+    async def listeners(self, channel: str) -> int | None:
+        """Return how many processes hear a channel, this one among them; None when Redis does not say."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                [(_, count)] = await self._redis.pubsub_numsub(self._keys.channel(channel))
+        except REDIS_OUTAGES:
+            return None
+        return max(1, int(count))
 
     async def until_listening(self) -> None:
         """Wait until messages of others are heard."""

@@ -43,10 +43,15 @@ class LogLevels:
             return LogStanding(self._configured, self._level, dict(self._parts))
 
     def change(self, level: str | None, part: str = "") -> LogStanding:
-        """Log from a level on: everything, or only what is called as `part` says or lies below it. None takes it back."""
+        """Log from a level on: everything, or only what is called as `part` says or lies below it.
+
+        None takes it back; of everything, what was set for parts as well.
+        """
         with self._lock:
             if not part:
                 self._level = level or self._configured
+                if level is None:
+                    self._parts.clear()
             elif level is None:
                 self._parts.pop(part, None)
             else:

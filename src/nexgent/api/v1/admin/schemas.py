@@ -61,7 +61,7 @@ _MODULE = r"^nexgent(\.[a-z_][a-z0-9_]{0,60}){0,10}$"
 class LogLevelIn(Body):
     """From which level on to log. `logger` names a module or package, such as `nexgent.domain.prices`; left out, all are meant.
 
-    A level of null takes back what was set: for everything the configured one, for a part that of everything.
+    A level of null takes back what was set: for a part that one alone, otherwise for everything and every part.
     """
 
     model_config = ConfigDict(
@@ -82,6 +82,21 @@ class LogLevelOut(ApiModel):
     @classmethod
     def of(cls, standing: LogStanding) -> LogLevelOut:
         """Return how much is logged."""
+        return cls.showing(standing)
+
+
+class LogLevelChangedOut(LogLevelOut):
+    """How much the process logs that has answered, and how many processes have been told.
+
+    `processes` are those of the installation that listened, services and workers, the one that answers among them; null when
+    Redis does not say, and then they are told as soon as it can be reached.
+    """
+
+    processes: int | None
+
+    @classmethod
+    def of(cls, standing: LogStanding) -> LogLevelChangedOut:
+        """Return what has become of it."""
         return cls.showing(standing)
 
 

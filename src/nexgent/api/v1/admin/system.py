@@ -8,7 +8,7 @@ from nexgent.api.http.access import ADMINS_ONLY
 from nexgent.api.http.declared import limited
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
-from nexgent.api.v1.admin.schemas import LogLevelIn, LogLevelOut, SystemOut
+from nexgent.api.v1.admin.schemas import LogLevelChangedOut, LogLevelIn, LogLevelOut, SystemOut
 
 router = APIRouter(prefix="/admin", tags=["admin"], route_class=ApiRoute, dependencies=[ADMINS_ONLY])
 
@@ -30,10 +30,11 @@ async def log_level(services: Services) -> LogLevelOut:
 
 
 @router.put("/log-level", summary="Log more, or less, until the next start", dependencies=[limited(30)])
-async def change_log_level(body: LogLevelIn, services: Services) -> LogLevelOut:
+async def change_log_level(body: LogLevelIn, services: Services) -> LogLevelChangedOut:
     """Log from a level on: everything, or what a part of the program has to say; null takes that back.
 
-    It holds at once and in the process that answers: not in the worker's, and not in a replica's. A start begins with
-    `LOG_LEVEL`. Libraries that tell of every request stay quiet, as what they tell may be secret.
+    It holds at once in the process that answers, and in all others of the installation that hear of it over Redis, replicas and
+    workers, until each one's next start: that begins with `LOG_LEVEL`. Libraries that tell of every request stay quiet, as what
+    they tell may be secret.
     """
-    return LogLevelOut.of(services.log_levels.change(body.level, body.logger or ""))
+    return LogLevelChangedOut.of(await services.log_levels.change(body.level, body.logger or ""))
