@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from nexgent.domain.agents.models import Agent
+from nexgent.domain.agents.events import AgentSaved
+from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.models import TradeIntended, TradeSettled
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.protections.events import KillSwitchChanged
@@ -26,7 +27,7 @@ from nexgent.domain.trading import signal_sales
 from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.signal_sales import SaleInterruptedError
-from nexgent.shared.types import AgentId, SignalId, TokenAddress
+from nexgent.shared.types import AgentId, SignalId, TokenAddress, WalletAddress
 from tests.builders import TOKEN, USER, a_config, a_kill_switch, a_signal, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.fakes.journal import FakeJournal
@@ -167,6 +168,39 @@ async def test_an_exit_that_finds_no_market_goes_on_and_the_decision_says_so(
     assert (pending.reason, pending.signal_id) == (CloseReason.SIGNAL, SignalId(7))
     engine.swaps.unsellable = None
     await until(lambda: not engine.positions(agent))
+
+
+async def test_whoever_is_told_that_an_exit_goes_on_leaves_nobody_waiting_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signal_sales, "EXIT_SECONDS", 0.01)
+    engine = FakeEngine()
+    await holders(engine)
+    engine.swaps.unsellable = QuoteFailedError("no route")
+
+    await decisions(engine, to_close(engine))
+    await engine.settle(5)
+
+    waiting = [task for task in asyncio.all_tasks() if "ExitTasks.outcome" in repr(task.get_coro())]
+    assert waiting == []
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_what_is_held_in_the_wallet_of_the_other_mode_is_said_and_not_sold(held: bool) -> None:
+    engine = FakeEngine()
+    on_paper = an_agent()
+    live = replace(on_paper.wallets[0], address=WalletAddress("live"), mode=TradingMode.LIVE)
+    agent = await engine.add_agent(replace(on_paper, wallets=(*on_paper.wallets, live)))
+    if held:
+        await engine.buy([agent], size_sol=Decimal(1))
+    engine.bus.publish(AgentSaved(replace(agent, trading_mode=TradingMode.LIVE, automated_trading_live=True)))
+
+    made = (await decisions(engine, to_close(engine)))[agent.id]
+
+    assert (made.outcome, made.code) == (SKIPPED, "NO_POSITION")
+    (gate,) = [gate for gate in made.gates if gate.name == "position"]
+    assert gate.value == ("held in the wallet of the other mode" if held else None)
+    assert len(engine.positions(agent)) == held
 
 
 async def test_an_exit_is_not_called_remembered_before_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
