@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ from nexgent.domain.trading.errors import (
     SwapNotSentError,
     UnsafeSwapError,
 )
-from nexgent.domain.trading.events import ExitAttemptFailed
+from nexgent.domain.trading.events import ExitAttemptFailed, TradeFinished
 from nexgent.domain.trading.models import QuoteRequest, SwapOutcome
 from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, BuyByHandRequest
@@ -454,6 +455,35 @@ async def test_what_landed_and_failed_and_cannot_be_recorded_is_in_doubt_until_i
     assert await recovered(desk.engine.recovery) == 1
     assert len(desk.bodies(TradeFailed)) == 1
     assert desk.raw["sol"] == desk.raw["free"] == before["sol"] - 5_000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_landed_has_not_ended_before_it_is_booked(
+    kind: TradeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await a_desk(kind)
+    before, resolve = desk.raw, desk.swaps.resolve
+    desk.swaps.silent = 3
+    assert await desk.trade() == SwapInDoubtError.code
+    told = len([event for event in desk.engine.events if isinstance(event, TradeFinished)])
+
+    async def and_then_it_is_down(*asked: Any) -> SwapOutcome:
+        outcome = await resolve(*asked)
+        desk.engine.journal.down = True
+        return outcome
+
+    monkeypatch.setattr(desk.swaps, "resolve", and_then_it_is_down)
+    assert await recovered(desk.engine.recovery) == 0
+    assert desk.bodies(TradeSettled) == []
+    assert len([event for event in desk.engine.events if isinstance(event, TradeFinished)]) == told
+
+    desk.engine.journal.down = False
+    monkeypatch.setattr(desk.swaps, "resolve", resolve)
+    desk.engine.clock.advance(60)
+    assert await recovered(desk.engine.recovery) == 1
+    assert moved(kind, before, desk.raw)
+    (finished,) = [event for event in desk.engine.events if isinstance(event, TradeFinished)][told:]
+    assert (finished.kind, finished.succeeded, finished.code) == (kind, True, None)
 
 
 async def test_the_chain_gets_time_between_two_questions(monkeypatch: pytest.MonkeyPatch) -> None:
