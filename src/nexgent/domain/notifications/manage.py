@@ -38,11 +38,11 @@ from nexgent.domain.notifications.ports import Senders, TargetRepository
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.ids import new_id
+from nexgent.shared.names import checked_name
 from nexgent.shared.types import UserId
 
 log = structlog.get_logger(__name__)
 
-MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
 MAX_AGENTS = 100
 MAX_DIGEST_SECONDS = 3_600
@@ -185,11 +185,7 @@ class NotificationTargets:
         await self._targets.well(target_id)
 
     def _changed(self, target: Target, change: TargetChange) -> Target:
-        name = target.name if change.name is None else change.name.strip()
-        if not 1 <= len(name) <= MAX_NAME_LENGTH:
-            raise InvalidInputError(
-                f"Invalid name: 1 to {MAX_NAME_LENGTH} characters that are not all blanks are required"
-            )
+        name = target.name if change.name is None else checked_name(change.name)
         known = target.wishes
         wishes = change.wishes(known) if change.wishes is not None else known
         _check_wishes(wishes)

@@ -17,11 +17,11 @@ from nexgent.domain.users.models import Scope
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError, NotFoundError
 from nexgent.shared.ids import new_id
+from nexgent.shared.names import checked_name
 from nexgent.shared.types import UserId
 
 log = structlog.get_logger(__name__)
 
-MAX_NAME_LENGTH = 100
 SECRET_BYTES = 24
 SHOWN_CHARACTERS = 8
 MAX_KEYS = 100
@@ -98,11 +98,7 @@ class CreateApiKey:
         Raises `InvalidInputError` for a blank or overlong name, no scope or an end that is past, `TooManyApiKeysError`,
         `UnavailableError`.
         """
-        cleaned = name.strip()
-        if not cleaned or len(cleaned) > MAX_NAME_LENGTH:
-            raise InvalidInputError(
-                f"Invalid name: 1 to {MAX_NAME_LENGTH} characters that are not all blanks are required"
-            )
+        cleaned = checked_name(name)
         if not scopes:
             raise InvalidInputError("Invalid scopes: at least one is required")
         if expires_at is not None and expires_at <= self._clock.now():

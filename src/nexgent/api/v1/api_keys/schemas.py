@@ -23,9 +23,10 @@ from nexgent.api.fields import parse_time, shown
 from nexgent.api.http.models import ApiModel, SchemaBody
 from nexgent.api.http.problems import problem
 from nexgent.api.http.types import MILLISECONDS, Instant
-from nexgent.domain.users.api_keys import MAX_NAME_LENGTH, ApiKeyRecord, NewApiKey
+from nexgent.domain.users.api_keys import ApiKeyRecord, NewApiKey
 from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.names import MAX_NAME_LENGTH
 
 
 def _name(value: str) -> str:

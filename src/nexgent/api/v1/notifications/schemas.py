@@ -20,7 +20,6 @@ from nexgent.api.http.types import AnAgentId, Instant, OptionalTargetId
 from nexgent.domain.notifications.manage import (
     MAX_AGENTS,
     MAX_DIGEST_SECONDS,
-    MAX_NAME_LENGTH,
     MAX_URL_LENGTH,
     TargetChange,
 )
@@ -35,6 +34,7 @@ from nexgent.domain.notifications.models import (
     Target,
     Wishes,
 )
+from nexgent.shared.names import MAX_NAME_LENGTH
 
 _KINDS = [kind.value for kind in EventKind if kind is not EventKind.TEST]
 _LEVELS = [level.value for level in Level]

@@ -16,9 +16,10 @@ from nexgent.api.http.route import PREFIX
 from nexgent.api.http.types import Instant
 from nexgent.api.v1.signals.schemas import DecisionOut, ShownAction, ShownPart
 from nexgent.domain.signals.models import SignalAction, SignalDecision, SignalDraft
-from nexgent.domain.signals.webhooks.manage import MAX_AGE_SECONDS, MAX_NAME_LENGTH, WebhookChange
+from nexgent.domain.signals.webhooks.manage import MAX_AGE_SECONDS, WebhookChange
 from nexgent.domain.signals.webhooks.models import NewSecret, SignalWebhook
 from nexgent.shared.errors import NexgentError
+from nexgent.shared.names import MAX_NAME_LENGTH
 
 _EXAMPLE: JsonDict = {
     "name": "TradingView, five minutes",

@@ -22,11 +22,11 @@ from nexgent.domain.signals.webhooks.template import check_mints, parse_template
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.ids import new_id
+from nexgent.shared.names import checked_name
 from nexgent.shared.types import UserId
 
 log = structlog.get_logger(__name__)
 
-MAX_NAME_LENGTH = 100
 MAX_AGE_SECONDS = 86_400
 _SECRET_BYTES = 24
 
@@ -113,11 +113,7 @@ class SignalWebhooks:
 
 
 def _changed(webhook: SignalWebhook, change: WebhookChange) -> SignalWebhook:
-    name = webhook.name if change.name is None else change.name.strip()
-    if not 1 <= len(name) <= MAX_NAME_LENGTH:
-        raise InvalidInputError(
-            f"Invalid name: 1 to {MAX_NAME_LENGTH} characters that are not all blanks are required"
-        )
+    name = webhook.name if change.name is None else checked_name(change.name)
     age = webhook.max_age_seconds if change.max_age_seconds is None else change.max_age_seconds
     if not 1 <= age <= MAX_AGE_SECONDS:
         raise InvalidInputError(
