@@ -17,6 +17,7 @@ import pytest
 
 from nexgent.api import export
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.signals.models import SignalAction
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.transactions.models import TransactionType
 from nexgent.domain.transactions.queries import TransactionRow
@@ -141,6 +142,8 @@ async def test_transactions(api: FakeApi, client: httpx.AsyncClient, agent: Agen
 
 async def test_signals(api: FakeApi, client: httpx.AsyncClient) -> None:
     add_signals(api, 1, source="-1", activation_reason="line\nbreak")
+    reduce = {"action": SignalAction.REDUCE, "percent": Decimal("12.50")}
+    api.signals.rows[SignalId(2)] = a_signal_row(2, created_at=SOLD, updated_at=SOLD, **reduce)
 
     response = await client.get(f"{SIGNALS}?timezone=Asia/Tokyo")
 
@@ -148,8 +151,11 @@ async def test_signals(api: FakeApi, client: httpx.AsyncClient) -> None:
     assert response.headers["content-disposition"] == f'attachment; filename="trading-signals-{today}.csv"'
     assert table(response.text) == [
         ["Signal ID", "Created At", "Signal Strength", "Token Symbol", "Token Address", "Trading Strategy",
-         "Activation Reason", "Source", "Updated At"],
-        ["1", "Jan 16, 2024 05:45:12 AM", "3", "N/A", TOKEN, "Breakout", "line\nbreak", "'-1", "Jan 16, 2024 05:45:12 AM"],
+         "Activation Reason", "Source", "Updated At", "Action", "Percent"],
+        ["1", "Jan 16, 2024 05:45:12 AM", "3", "N/A", TOKEN, "Breakout", "line\nbreak", "'-1", "Jan 16, 2024 05:45:12 AM",
+         "buy", "N/A"],
+        ["2", "Jan 16, 2024 05:45:12 AM", "3", "N/A", TOKEN, "Breakout", "N/A", "N/A", "Jan 16, 2024 05:45:12 AM",
+         "reduce", "12.5"],
     ]  # fmt: skip
 
 

@@ -39,6 +39,33 @@ def test_the_night_is_that_of_the_place(now: str, until: str | None) -> None:
     assert quiet_until(NIGHT, at(now)) == (at(until) if until is not None else None)
 
 
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        # Berlin, 25 October: from 01:00 UTC on the clocks show 02:00 to 03:00 for the second time.
+        ("2026-10-25T00:09", None),
+        ("2026-10-25T00:10", "2026-10-25T00:40"),
+        ("2026-10-25T00:39", "2026-10-25T00:40"),
+        ("2026-10-25T00:40", None),
+        ("2026-10-25T01:09", None),
+        ("2026-10-25T01:10", "2026-10-25T01:40"),
+        ("2026-10-25T01:39", "2026-10-25T01:40"),
+        ("2026-10-25T01:40", None),
+    ],
+)
+def test_quiet_hours_hold_each_time_the_clock_shows_them(now: str, until: str | None) -> None:
+    quiet = QuietHours(2 * 60 + 10, 2 * 60 + 40, "Europe/Berlin")
+
+    assert quiet_until(quiet, at(now)) == (at(until) if until is not None else None)
+
+
+def test_quiet_hours_that_begin_in_the_repeated_hour_last_until_their_end() -> None:
+    quiet = QuietHours(2 * 60 + 30, 6 * 60, "Europe/Berlin")
+
+    for now in ("2026-10-25T00:30", "2026-10-25T01:30", "2026-10-25T04:59"):
+        assert quiet_until(quiet, at(now)) == at("2026-10-25T05:00")
+
+
 def test_quiet_hours_within_a_day_and_none_at_all() -> None:
     noon = QuietHours(12 * 60, 13 * 60, "UTC")
     assert quiet_until(noon, at("2026-01-10T12:30")) == at("2026-01-10T13:00")

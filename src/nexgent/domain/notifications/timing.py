@@ -42,8 +42,15 @@ def quiet_until(quiet: QuietHours | None, now: datetime) -> datetime | None:
         return None
     # By the clock on the wall: what it says in the morning counts, also when it was put forward or back in between.
     day = local.date() + timedelta(days=1 if minute >= quiet.end_minute else 0)
+    # When it shows an hour for the second time, what ends in that hour ends in this second one.
     end = datetime(
-        day.year, day.month, day.day, quiet.end_minute // 60, quiet.end_minute % 60, tzinfo=zone
+        day.year,
+        day.month,
+        day.day,
+        quiet.end_minute // 60,
+        quiet.end_minute % 60,
+        tzinfo=zone,
+        fold=local.fold,
     ).astimezone(now.tzinfo)
     return end if end > now else None
 

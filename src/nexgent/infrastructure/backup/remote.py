@@ -67,8 +67,16 @@ def read(address: str) -> Iterator[IO[bytes]]:
 
 
 def shown(address: str) -> str:
-    """Return an address without the password that may be in it."""
-    return re.sub(r"://[^/]*@", "://", address)
+    """Return an address without the login that may be in it.
+
+    A password may hold whatever ends a login for whoever reads addresses, so where there may be one nothing is shown before the
+    last `@`. A user alone ends where addresses say.
+    """
+    scheme, _, rest = address.partition("://")
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if ":" in place:
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+    return f"{scheme}://{place.rpartition('@')[2]}{rest[len(place) :]}"
 
 
 def _store(address: str) -> tuple[Any, str]:

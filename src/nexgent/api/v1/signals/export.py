@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 
-from nexgent.api.csv_text import free_text, time_text
+from nexgent.api.csv_text import NOT_AVAILABLE, free_text, time_text
 from nexgent.api.export import BATCH_ROWS, Exported
 from nexgent.api.v1.signals.schemas import SignalOut
 from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
+from nexgent.shared.money import plain
 
 _HEADER = (
     "Signal ID",
@@ -20,6 +21,8 @@ _HEADER = (
     "Activation Reason",
     "Source",
     "Updated At",
+    "Action",
+    "Percent",
 )
 
 
@@ -44,6 +47,8 @@ def _cells(zone: tzinfo) -> Callable[[SignalRow], Iterable[str]]:
             free_text(row.activation_reason),
             free_text(row.source),
             time_text(row.updated_at, zone),
+            row.action.value,
+            plain(row.percent) if row.percent is not None else NOT_AVAILABLE,
         )
 
     return cells
