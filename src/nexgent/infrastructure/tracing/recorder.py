@@ -33,8 +33,9 @@ SPANS_AT_ONCE = 64
 """So many spans are a message: making one holds the interpreter for a few milliseconds."""
 FACTS_AT_ONCE = 8
 PAUSE_SECONDS = 0.001
-QUIET_SECONDS = 0.05
-LONGEST_QUIET_SECONDS = 1.0
+QUIET_SECONDS = 0.25
+"""A burst is over when nothing was announced for so long: until then its own work has the interpreter."""
+LONGEST_QUIET_SECONDS = 2.0
 SEND_AFTER_SECONDS = 0.5
 STOP_SECONDS = 2.0
 """So long the end of the process waits for spans to be sent."""
