@@ -20,6 +20,8 @@ COMPATIBLE = frozenset(
         "CC0-1.0",
         "GPL-3.0-or-later",
         "ISC",
+        # Version 3 of the GPL, which ours may be taken as, is what it may be combined under.
+        "LGPL-3.0-only",
         "LGPL-3.0-or-later",
         "MIT",
         "MIT-0",
