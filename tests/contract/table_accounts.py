@@ -137,7 +137,7 @@ ACCOUNTS = (
     ),
     # --- all agents together
     Contract(
-        "GET /overview", SESSION, 200,
+        "GET /overview", "overview", 200,
         {
             "mode": MODE, "agents": INT, "openPositions": INT, "portfolioBalanceSol": DECIMAL, "solBalance": DECIMAL,
             "positionsValueSol": DECIMAL, "unrealizedProfitLossSol": DECIMAL,
@@ -152,7 +152,7 @@ ACCOUNTS = (
         refusals=(Refusal(400, "mode", query={"mode": "paper"}), Refusal(400, "timezone", query={"timezone": "Mars"})),
     ),
     Contract(
-        "GET /overview/equity", SESSION, 200,
+        "GET /overview/equity", "overview", 200,
         {
             "mode": MODE, "timeframe": one_of("24h", "7d", "30d", "all"),
             "points": [{"time": TIME, "portfolioBalanceSol": DECIMAL, "wallets": INT}],
@@ -160,7 +160,7 @@ ACCOUNTS = (
         refusals=(Refusal(400, "timeframe", query={"timeframe": "1y"}),),
     ),
     Contract(
-        "GET /overview/attention", SESSION, 200,
+        "GET /overview/attention", "overview", 200,
         {
             "items": [
                 dict.fromkeys(("code", "agentName", "walletAddress", "tokenAddress", "tokenSymbol"), Nullable(TEXT))
@@ -385,7 +385,7 @@ ACCOUNTS = (
         },
     ),
     Contract(
-        "GET /price-feeds/sol-usd", SESSION, 200,
+        "GET /price-feeds/sol-usd", "overview", 200,
         {"price": DECIMAL, "lastUpdated": Nullable(TIME), "isStale": BOOL, "source": TEXT},
     ),
     Contract(
@@ -496,7 +496,7 @@ ACCOUNTS = (
     ),
     # Engaging it would stop what other contracts do; the rest of it is in the tests of the routes.
     Contract(
-        "GET /protections/panic", SESSION, 200, PANIC, query={"scope": "user"},
+        "GET /protections/panic", "kill_switch", 200, PANIC, query={"scope": "user"},
         refusals=(Refusal(400, "scope", query={"scope": "all"}),),
     ),
     Contract("GET /auth/audit", SESSION, 200, [AUDIT], query={"limit": "5"}),

@@ -227,6 +227,33 @@ def test_the_scope_for_trading_opens_what_trades_by_hand_and_nothing_else() -> N
     assert {name for name, contract in BY_NAME.items() if contract.access == "trading"} == BY_HAND
 
 
+def test_the_scope_of_the_kill_switch_opens_one_thing_that_changes_something() -> None:
+    opened = {f"{one.method} {one.path}": one.access for one in ENDPOINTS}
+
+    written = {
+        name for name, access in opened.items() if access is Scope.KILL_SWITCH and not name.startswith("GET ")
+    }
+    assert written == {"PUT /protections/kill-switch"}
+    assert all(name.startswith("GET ") for name, access in opened.items() if access is Scope.OVERVIEW)
+
+
+def test_a_key_stops_its_owners_entries_and_never_everybodys(world: World) -> None:
+    """Also one that the administrator has made."""
+    headers = {"x-api-key": world.key("kill_switch")}
+
+    def put(**body: object) -> httpx.Response:
+        return world.service.http.put(f"{PREFIX}/protections/kill-switch", json=body, headers=headers)
+
+    stopped = put(engaged=True, reason="by key")
+    assert stopped.status_code == 200, stopped.text
+    assert (stopped.json()["user"]["engaged"], stopped.json()["system"]["engaged"]) == (True, False)
+    refused(put(engaged=True, scope="system"), 403)
+    everybodys = world.service.http.get(f"{PREFIX}/protections/panic?scope=system", headers=headers)
+    refused(everybodys, 403)
+    released = put(engaged=False)
+    assert (released.json()["user"]["engaged"], released.json()["system"]["engaged"]) == (False, False)
+
+
 def test_a_signal_that_sells_says_so_and_one_to_buy_is_what_it_always_was(world: World) -> None:
     token = world.value("new_address")
 

@@ -30,8 +30,8 @@ DESCRIPTION = """Self-hosted trading engine for Solana tokens.
 
 Log in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer …`; it is good for 15 minutes, and
 `POST /api/v1/auth/refresh` gives the next one. Where an endpoint names a scope, an API key with that scope (or `full_access`,
-which has every scope but `trading`) is accepted as well, as `X-API-Key` or as bearer; everything else takes sessions only. A
-session may do everything its user may.
+which has every scope but `trading` and `kill_switch`) is accepted as well, as `X-API-Key` or as bearer; everything else takes
+sessions only. A session may do everything its user may.
 
 Amounts of money are exact decimal texts where a field is a string, and JSON numbers where it is a number; see each shape. Times
 are ISO-8601 in UTC. An error always has a text under `error`; `code`, where it is there, is stable and made for programs.
@@ -53,7 +53,7 @@ _SCHEMES = {
         "name": "X-API-Key",
         "description": "A key of `POST /api/v1/api-keys` (`nex_…`). Good where the endpoint names a scope that the key has: "
         + ", ".join(f"`{scope.value}`" for scope in Scope)
-        + ". `full_access` stands for all but `trading`, which a key has only when it is named.",
+        + ". `full_access` stands for all but `trading` and `kill_switch`, which a key has only when they are named.",
     },
 }
 _RESOURCES = {

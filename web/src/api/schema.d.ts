@@ -2523,7 +2523,7 @@ export interface components {
             rentSol: Decimal;
             source: string;
         };
-        Scope: "signals" | "signals_read" | "agents" | "positions" | "balances" | "transactions" | "history" | "trading" | "full_access";
+        Scope: "signals" | "signals_read" | "agents" | "positions" | "balances" | "transactions" | "history" | "trading" | "overview" | "kill_switch" | "full_access";
         SellPartIn: {
             percent: string | Decimal;
         };

@@ -68,6 +68,8 @@ SessionCaller = Annotated[Caller, Depends(CallerFrom(Access.SESSION))]
 AgentsCaller = Annotated[Caller, Depends(CallerFrom(Scope.AGENTS))]
 BalancesCaller = Annotated[Caller, Depends(CallerFrom(Scope.BALANCES))]
 HistoryCaller = Annotated[Caller, Depends(CallerFrom(Scope.HISTORY))]
+KillSwitchCaller = Annotated[Caller, Depends(CallerFrom(Scope.KILL_SWITCH))]
+OverviewCaller = Annotated[Caller, Depends(CallerFrom(Scope.OVERVIEW))]
 PositionsCaller = Annotated[Caller, Depends(CallerFrom(Scope.POSITIONS))]
 SignalsCaller = Annotated[Caller, Depends(CallerFrom(Scope.SIGNALS))]
 TradingCaller = Annotated[Caller, Depends(CallerFrom(Scope.TRADING))]
@@ -77,6 +79,9 @@ SessionClaims = Annotated[Claims, Depends(ClaimsFrom(Access.SESSION))]
 
 SESSION_ONLY: Any = Depends(CallerFrom(Access.SESSION))
 """For the dependencies of an endpoint that lets sessions in and does not care whose."""
+
+OVERVIEW_READERS: Any = Depends(CallerFrom(Scope.OVERVIEW))
+"""The same for one that lets in keys with the scope as well."""
 
 ADMINS_ONLY: Any = Depends(AdminFrom(Access.SESSION))
 """For the dependencies of an endpoint that lets the administrator in only."""

@@ -36,12 +36,16 @@ class Scope(StrEnum):
     HISTORY = "history"
     TRADING = "trading"
     """Buying and selling by hand, and seeing before what that would bring. Never wallets, keys or settings."""
+    OVERVIEW = "overview"
+    """Reading how all agents stand together, what needs attention, the price of SOL, and whether entries are stopped."""
+    KILL_SWITCH = "kill_switch"
+    """Stopping all entries of the user's agents, and allowing them again. Never everybody's."""
     FULL_ACCESS = "full_access"
 
 
-ASKED_FOR = frozenset({Scope.TRADING})
-"""Scopes a key has only when they are named: keys with `full_access` were made when none of them could trade."""
-READERS = {Scope.SIGNALS: Scope.SIGNALS_READ}
+ASKED_FOR = frozenset({Scope.TRADING, Scope.KILL_SWITCH})
+"""Scopes a key has only when they are named: keys with `full_access` were made when none of them could do that."""
+READERS = {Scope.SIGNALS: Scope.SIGNALS_READ, Scope.KILL_SWITCH: Scope.OVERVIEW}
 """Scopes that let a key read, and nothing else, where another scope is asked for."""
 
 

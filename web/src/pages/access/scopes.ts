@@ -12,7 +12,9 @@ export const SCOPES: readonly (readonly [Scope, string, string])[] = [
   ['transactions', 'Transactions', 'Sees purchases, sales and deposits.'],
   ['history', 'History', 'Sees closed trades and recorded prices.'],
   ['trading', 'Buy and sell', 'Buys and sells by hand, with real money where an agent is live. Only for keys that are told so here: “everything” does not include it.'],
-  ['full_access', 'Everything but buying and selling', 'All of the others above. Never wallets, other API keys or your password.'],
+  ['overview', 'Overview', 'Sees how all agents stand together, what needs attention, and whether entries are stopped. Changes nothing.'],
+  ['kill_switch', 'Kill switch', 'Stops all entries of your agents, and allows them again. Only for keys that are told so here.'],
+  ['full_access', 'Everything but trading and the kill switch', 'All of the others above but those two. Never wallets, other API keys or your password.'],
 ]
 
 const NAMES = new Map<string, string>(SCOPES.map(([scope, name]) => [scope, name]))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from nexgent.api.http.access import SessionCaller
+from nexgent.api.http.access import OverviewCaller
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.v1.overview.schemas import (
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/overview", tags=["overview"], route_class=ApiRoute)
 
 @router.get("", summary="Balance and profit of all agents")
 async def overview(
-    query: Annotated[OverviewQuery, Query()], caller: SessionCaller, services: Services
+    query: Annotated[OverviewQuery, Query()], caller: OverviewCaller, services: Services
 ) -> OverviewOut:
     """Return what all agents hold in a mode, and what their closed trades brought today, in 7 days, in 30 days and in all."""
     await services.projections.caught_up()
@@ -32,7 +32,7 @@ async def overview(
 
 @router.get("/equity", summary="What all agents were worth over time")
 async def equity(
-    query: Annotated[EquityQuery, Query()], caller: SessionCaller, services: Services
+    query: Annotated[EquityQuery, Query()], caller: OverviewCaller, services: Services
 ) -> EquityOut:
     """Return the sum of the hourly snapshots of all wallets in a mode. Deposits and withdrawals are steps of the curve."""
     points = await services.describe_overview.equity(caller.user_id, query.mode, query.timeframe)
@@ -40,7 +40,7 @@ async def equity(
 
 
 @router.get("/attention", summary="What needs attention")
-async def attention(caller: SessionCaller, services: Services) -> NoticesOut:
+async def attention(caller: OverviewCaller, services: Services) -> NoticesOut:
     """Return what somebody should look after: exits that do not come through, stale prices, locked wallets, tokens nobody
     accounts for, protections that block entries, an engine elsewhere or in trouble."""
     return NoticesOut.of(services.list_notices.execute(caller.user_id))

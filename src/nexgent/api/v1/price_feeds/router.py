@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import ConfigDict
 
-from nexgent.api.http.access import SESSION_ONLY
+from nexgent.api.http.access import OVERVIEW_READERS
 from nexgent.api.http.models import ApiModel
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
@@ -39,7 +39,7 @@ class SolPriceOut(ApiModel):
     source: str
 
 
-@router.get("/sol-usd", summary="USD per SOL", dependencies=[SESSION_ONLY])
+@router.get("/sol-usd", summary="USD per SOL", dependencies=[OVERVIEW_READERS])
 async def sol_price(services: Services) -> SolPriceOut:
     """Return the last price and whether it is too old."""
     latest = services.sol_price.latest()

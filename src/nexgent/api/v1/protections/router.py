@@ -9,7 +9,7 @@ from fastapi import Query as QueryParameters
 from starlette.responses import Response
 
 from nexgent.api.encoding import iso_or_none, json_response
-from nexgent.api.http.access import SessionCaller
+from nexgent.api.http.access import KillSwitchCaller, SessionCaller
 from nexgent.api.http.declared import NOT_KEPT, audited
 from nexgent.api.http.models import READS_NOTHING
 from nexgent.api.http.refusals import ADMIN_ONLY, refusals
@@ -67,7 +67,7 @@ async def reset_protections(
 
 
 @router.get("/protections/kill-switch", summary="Whether entries are stopped")
-async def get_kill_switch(caller: SessionCaller, services: Services) -> KillSwitchesOut:
+async def get_kill_switch(caller: KillSwitchCaller, services: Services) -> KillSwitchesOut:
     """Return both switches."""
     return _switches(services, caller.user_id)
 
@@ -78,7 +78,9 @@ async def get_kill_switch(caller: SessionCaller, services: Services) -> KillSwit
     responses=refusals(ADMIN_ONLY),
     dependencies=[audited("kill_switch.set")],
 )
-async def set_kill_switch(body: KillSwitchIn, caller: SessionCaller, services: Services) -> KillSwitchesOut:
+async def set_kill_switch(
+    body: KillSwitchIn, caller: KillSwitchCaller, services: Services
+) -> KillSwitchesOut:
     """Stop entries, or allow them again. Purchases and DCA buys are refused while a switch is engaged; sales go on."""
     await services.protections.kill_switch.execute(
         _order(caller, body.scope, body.reason, engaged=body.engaged)
@@ -105,7 +107,7 @@ async def panic(body: PanicIn, caller: SessionCaller, services: Services) -> Pan
 
 @router.get("/protections/panic", summary="What is still open", responses=refusals(ADMIN_ONLY))
 async def get_panic(
-    query: Annotated[PanicQuery, QueryParameters()], caller: SessionCaller, services: Services
+    query: Annotated[PanicQuery, QueryParameters()], caller: KillSwitchCaller, services: Services
 ) -> PanicOut:
     """Return whether entries are stopped, whether everything is being exited, and what remains."""
     return PanicOut.of(services.protections.panic.report(_order(caller, query.scope, None, engaged=True)))

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-DcXNljQH.js","./index-CH7Ibzar.js","./CandleChart-DbhIP2LS.js","./candles-BGEimiKc.js"])))=>i.map(i=>d[i]);
-import{U as t,V as r}from"./index-CH7Ibzar.js";const _=t(()=>r(()=>import("./LineChart-DcXNljQH.js"),__vite__mapDeps([0,1]),import.meta.url)),a=t(()=>r(()=>import("./CandleChart-DbhIP2LS.js"),__vite__mapDeps([2,3,1]),import.meta.url));export{a as C,_ as L};
