@@ -71,6 +71,21 @@ def test_secrets_stay_out(lines: io.BytesIO) -> None:
     assert b"55, 55" not in text
 
 
+def test_the_token_of_a_bot_is_part_of_addresses_and_stays_out() -> None:
+    token = "123456789:AAF-some_thing_that_BotFather_gave_0"
+
+    for text in (
+        f"POST https://api.telegram.org/bot{token}/getMe",
+        f"/bot{token.replace(':', '%3A')}/x",
+        f"bot {token}",
+    ):
+        assert "BotFather" not in redacted_text(text)
+        assert HIDDEN in redacted_text(text)
+    assert redacted_text("2026-11-30T12:00:00+00:00 12:34:56 and 1234567:short") == (
+        "2026-11-30T12:00:00+00:00 12:34:56 and 1234567:short"
+    )
+
+
 def test_what_is_public_stays_readable() -> None:
     address = "So11111111111111111111111111111111111111112"
 

@@ -23,7 +23,17 @@ _LEVELS: Final = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
-_QUIET = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "arq", "websockets", "asyncio", "urllib3")
+_QUIET = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "aiohttp.access",
+    "uvicorn.access",
+    "arq",
+    "websockets",
+    "asyncio",
+    "urllib3",
+)
 """Libraries that tell of every request, with what is in it: they never say less than a warning, whatever the level."""
 
 

@@ -20,12 +20,15 @@ _SECRET_IN_QUERY = re.compile(
 )
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 _OWN_KEY = re.compile(r"\bnex_[\w-]{32,}")
+# A bot's token is part of every address of Telegram's Bot API.
+_BOT_TOKEN = re.compile(r"(?<!\d)\d{6,20}(?::|%3A)[\w-]{30,}", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer\s+)\S+", re.IGNORECASE)
 # A 64-byte key in base 58 has 86 to 88 characters; so has a signature of a transaction, which is public but not missed here.
 _LONG_BASE58 = re.compile(r"\b[1-9A-HJ-NP-Za-km-z]{86,88}\b")
 _KEY_BYTES = re.compile(r"\[\s*(?:\d{1,3}\s*,\s*){63}\d{1,3}\s*\]")
 _SIGNATURE_NAMES = frozenset({"signature", "transaction_hash", "transactionHash", "hash"})
 _SHORTEST_SUSPECT = 12
+_SHORTEST_BOT_TOKEN = 36
 _MAX_DEPTH = 6
 _SAFE_NAMES: dict[str, bool] = {}
 _MAX_NAMES = 4096
@@ -41,6 +44,8 @@ def redacted_text(text: str, *, signature: bool = False) -> str:
         text = _JWT.sub(HIDDEN, text)
     if "nex_" in text:
         text = _OWN_KEY.sub(HIDDEN, text)
+    if len(text) > _SHORTEST_BOT_TOKEN and (":" in text or "%3" in text):
+        text = _BOT_TOKEN.sub(HIDDEN, text)
     if "earer" in text or "EARER" in text:
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
     if not signature and len(text) >= 86:
