@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Collection
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from pydantic import SecretStr
 
-from nexgent.cli.address import find_service, service_url
+from nexgent.cli.address import Address, find_service, service_url
 from nexgent.config.settings import Settings
 from nexgent.middleware.client_address import MACHINE_KEY_HEADER
 from nexgent.shared.errors import InvalidInputError, NexgentError, NotFoundError, UnavailableError
 
 SESSION_FILE = "cli-session.json"
 PASSWORD_FILE = "admin-password"  # noqa: S105 -- the name of a file
+PATIENCE_SECONDS = 30.0
 DEMO_EMAIL = "demo@nexgent.local"
 
 
@@ -32,6 +36,21 @@ class NotAServiceError(UnavailableError):
     """Somebody answers, and it is not this service."""
 
     code = "NOT_A_SERVICE"
+
+
+class NoAnswerError(ServiceUnreachableError):
+    """What was asked for may have been done: the request was sent, and no answer came."""
+
+
+class RefusalError(NexgentError):
+    """The service answered with a refusal: its status, and its code where it gave one (`said`)."""
+
+    code = "REFUSED"
+
+    def __init__(self, message: str, status: int, said: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.said = said
 
 
 class LoginFailedError(NexgentError):
@@ -53,7 +72,105 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-class ApiClient:
+class Connection:
+    """HTTP to one service. Who asks is a matter of those below."""
+
+    def __init__(self, url: str, why: str = "", machine_key: str = "") -> None:
+        self.url = url.rstrip("/")
+        self._why = f" ({why})" if why else ""
+        # Strangers who guess passwords from the same address are not to lock out the commands of this machine.
+        headers = {MACHINE_KEY_HEADER: machine_key} if machine_key else {}
+        self._http = httpx.AsyncClient(
+            base_url=f"{self.url}/api/v1", timeout=PATIENCE_SECONDS, headers=headers
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        headers: dict[str, str],
+        timeout_seconds: float = PATIENCE_SECONDS,
+    ) -> httpx.Response:
+        """Send a request. Raises `ServiceUnreachableError` saying where the service was looked for, and why there."""
+        try:
+            return await self._http.request(method, path, json=body, headers=headers, timeout=timeout_seconds)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise ServiceUnreachableError(
+                f"No service answers at {self.url}{self._why}. Start one with `nexgent serve` or make run, or say where it "
+                "is: --url ADDRESS, or NEXGENT_DATA_DIR for its data folder."
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NoAnswerError(
+                f"The service at {self.url}{self._why} does not answer as it should ({type(error).__name__}). "
+                "`nexgent doctor` tells more."
+            ) from None
+
+    def _document(self, answer: httpx.Response) -> Any:  # JSON of any shape
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError:
+            raise self._stranger(answer) from None
+
+    def _stranger(self, answer: httpx.Response) -> NotAServiceError:
+        return NotAServiceError(
+            f"What answers at {self.url}{self._why} is no nexgent service (status {answer.status_code}). Say where it is: "
+            "--url ADDRESS, or NEXGENT_DATA_DIR for its data folder."
+        )
+
+
+class KeyClient(Connection):
+    """A program with an API key, for as long as it runs."""
+
+    def __init__(self, address: Address, key: SecretStr) -> None:
+        super().__init__(address.url, address.why)
+        self._key = key
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        timeout_seconds: float = PATIENCE_SECONDS,
+        idempotency_key: str = "",
+        taken: Collection[int] = (),
+    ) -> Any:  # JSON of any shape
+        """Return the JSON of an answer; its decimals are `Decimal`. `taken` are statuses that are answers and no refusals.
+
+        Raises `RefusalError` with the service's own words, `ServiceUnreachableError` when nothing was sent, `NoAnswerError` when
+        what was sent was not answered, `NotAServiceError`.
+        """
+        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        answer = await self._send(method, path, body, headers, timeout_seconds)
+        document = self._document(answer)
+        if answer.status_code >= 400 and answer.status_code not in taken:
+            code = document.get("code") if isinstance(document, dict) else None
+            raise RefusalError(_text(answer, document), answer.status_code, str(code or ""))
+        return document
+
+    def _document(self, answer: httpx.Response) -> Any:
+        if not answer.content:
+            return None
+        try:
+            return json.loads(answer.content, parse_float=Decimal)
+        except ValueError:
+            raise self._stranger(answer) from None
+
+
+class ApiClient(Connection):
     """One logged-in user. `session` keeps the token between commands, which would else log in each time: a service takes
     only a few logins a minute."""
 
@@ -66,15 +183,11 @@ class ApiClient:
         why: str = "",
         machine_key: str = "",
     ) -> None:
-        self.url = url.rstrip("/")
-        self._why = f" ({why})" if why else ""
+        super().__init__(url, why, machine_key)
         self.token = ""
         self._email = email
         self._password = password
         self._session = session
-        # Strangers who guess passwords from the same address are not to lock out the commands of this machine.
-        headers = {MACHINE_KEY_HEADER: machine_key} if machine_key else {}
-        self._http = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=30.0, headers=headers)
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, settings: Settings) -> Self:
@@ -102,11 +215,6 @@ class ApiClient:
         if not self.token:
             await self.log_in()
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._http.aclose()
 
     async def log_in(self) -> None:
         """Get a fresh access token."""
@@ -148,35 +256,6 @@ class ApiClient:
 
     async def _request(self, method: str, path: str, body: object) -> httpx.Response:
         return await self._send(method, path, body, {"Authorization": f"Bearer {self.token}"})
-
-    async def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
-        """Send a request. Raises `ServiceUnreachableError` saying where the service was looked for, and why there."""
-        try:
-            return await self._http.request(method, path, json=body, headers=headers)
-        except httpx.ConnectError:
-            raise ServiceUnreachableError(
-                f"No service answers at {self.url}{self._why}. Start one with `nexgent serve` or make run, or say where it "
-                "is: --url ADDRESS, or NEXGENT_DATA_DIR for its data folder."
-            ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServiceUnreachableError(
-                f"The service at {self.url}{self._why} does not answer as it should ({type(error).__name__}). "
-                "`nexgent doctor` tells more."
-            ) from None
-
-    def _document(self, answer: httpx.Response) -> Any:  # JSON of any shape
-        if not answer.content:
-            return None
-        try:
-            return answer.json()
-        except ValueError:
-            raise self._stranger(answer) from None
-
-    def _stranger(self, answer: httpx.Response) -> NotAServiceError:
-        return NotAServiceError(
-            f"What answers at {self.url}{self._why} is no nexgent service (status {answer.status_code}). Say where it is: "
-            "--url ADDRESS, or NEXGENT_DATA_DIR for its data folder."
-        )
 
 
 class SessionFile:
