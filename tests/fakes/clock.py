@@ -24,6 +24,10 @@ class FakeClock:
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
 
+    def sleep(self, seconds: float) -> None:
+        """Let the machine sleep: the time of day goes on alone."""
+        self._now += timedelta(seconds=seconds)
+
 
 class ShiftedClock(SystemClock):
     """The real time of day and a bit. For servers that run, and for libraries that look at the real time.

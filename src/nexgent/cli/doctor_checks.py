@@ -15,6 +15,7 @@ import httpx
 from nexgent.bootstrap.preflight import setting_problems
 from nexgent.bootstrap.tracing import usable_plan
 from nexgent.cli.address import find_service
+from nexgent.cli.telegram_bot.check import telegram
 from nexgent.config.exposure import exposure_warnings
 from nexgent.config.sections import StorageSettings
 from nexgent.config.settings import Settings
@@ -44,12 +45,13 @@ async def examine(settings: Settings) -> list[Finding]:
     running = running_servers(settings.storage.data_dir)
     async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as http:
         upstreams = Upstreams(settings.market, http)
-        own, others, witnesses = await asyncio.gather(
+        own, bot, others, witnesses = await asyncio.gather(
             asyncio.gather(
                 looked_at("database", database(settings.storage, running)),
                 looked_at("redis", redis(settings.storage, running)),
                 looked_at("service", service(settings, http)),
             ),
+            looked_at("telegram", telegram(settings, http)),
             upstreams.all(),
             upstreams.witnesses(),
         )
@@ -60,6 +62,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *traces(settings),
         data_folder(settings.storage, running),
         *own,
+        *([bot] if bot is not None else []),
         *others,
         *witnesses,
         clock(upstreams.offsets),

@@ -75,6 +75,11 @@ COMMANDS = (
     Command(
         "mcp", "nexgent.cli.mcp", "tools for programs that speak the Model Context Protocol; paper at most"
     ),
+    Command(
+        "telegram",
+        "nexgent.cli.telegram_bot.command",
+        "a bot of Telegram: ask, stop entries, sell positions",
+    ),
     Command("config", "nexgent.cli.config", "what is set and from where; is it usable; all there is to set"),
     Command("secret", "nexgent.cli.secret", "make a JWT secret"),
     Command("completion", "nexgent.cli.completion", "what a shell needs to complete commands and options"),

@@ -26,6 +26,7 @@ from nexgent.config.sections import (
     StorageSettings,
     TradingSettings,
 )
+from nexgent.config.telegram import TelegramSettings
 from nexgent.config.tracing import TracingSettings
 
 __all__ = ["SECTIONS", "Settings", "SettingsError"]
@@ -49,6 +50,7 @@ SECTIONS: tuple[type[Section], ...] = (
     TradingSettings,
     NotificationSettings,
     TracingSettings,
+    TelegramSettings,
 )
 
 
@@ -67,6 +69,7 @@ class Settings:
     trading: TradingSettings
     notifications: NotificationSettings
     tracing: TracingSettings
+    telegram: TelegramSettings
     wallet_keys: tuple[tuple[str, SecretStr], ...]
     """Live keys by variable name, `WALLET_1` first. Numbers may be missing in between."""
 
@@ -85,6 +88,7 @@ class Settings:
             self.trading,
             self.notifications,
             self.tracing,
+            self.telegram,
         )
 
     @property
@@ -138,6 +142,7 @@ class Settings:
             trading=_of(sections, TradingSettings),
             notifications=_of(sections, NotificationSettings),
             tracing=_of(sections, TracingSettings),
+            telegram=_of(sections, TelegramSettings),
             wallet_keys=_wallet_keys(given),
         )
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import structlog
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -29,7 +31,7 @@ class Finding:
     advice: str = ""
 
 
-async def looked_at(name: str, check: Awaitable[Finding]) -> Finding:
+async def looked_at(name: str, check: Awaitable[T]) -> T | Finding:
     """Return what a check found. An error that nobody expected is a finding as well: the others are shown all the same."""
     try:
         return await check

@@ -197,15 +197,14 @@ def test_yaml_is_tidy() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    text = (DEPLOY / "systemd" / "nexgent.service").read_text()
-    unit = tmp_path / "nexgent.service"
+@pytest.mark.parametrize("name", ["nexgent.service", "nexgent-telegram.service"])
+def test_systemd_takes_the_unit(tmp_path: Path, name: str) -> None:
+    text = (DEPLOY / "systemd" / name).read_text()
+    unit = tmp_path / name
     unit.write_text(text)
 
     done = subprocess.run(
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
     )
 
-    assert [
-        line for line in done.stderr.splitlines() if "nexgent.service" in line and "executable" not in line
-    ] == []
+    assert [line for line in done.stderr.splitlines() if name in line and "executable" not in line] == []

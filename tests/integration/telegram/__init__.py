@@ -1,0 +1,1 @@
+"""The bot of Telegram against a server that speaks the Bot API."""
