@@ -22,7 +22,8 @@ from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.database.journal.repair import Repaired, repair
-from nexgent.infrastructure.database.journal.verify import VerifyReport, verify
+from nexgent.infrastructure.database.journal.verify import verify
+from nexgent.infrastructure.database.journal.wallet_check import VerifyReport
 from nexgent.shared.money import from_raw, plain
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 

@@ -1,0 +1,454 @@
+"""Fold wallets from the journal and hold what they come to against tables and cache, within one snapshot.
+
+A wallet is folded from where it was found in order last (`checked`), or from its first entry when everything is to be checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from nexgent.domain.ledger.errors import LedgerInvariantError
+from nexgent.domain.ledger.models import Account, Entry, WalletReset
+from nexgent.domain.ledger.state import WalletState, check_postings
+from nexgent.infrastructure.database.journal.checked import (
+    NOTHING,
+    Checked,
+    Folded,
+    chained,
+    read_checked,
+)
+from nexgent.infrastructure.database.journal.codec import (
+    CorruptEntryError,
+    decode_entry,
+    decode_intent,
+    decode_position,
+)
+from nexgent.infrastructure.database.journal.wallet_states import follow
+from nexgent.shared.money import from_raw, to_raw
+from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+
+CachedBalance = Callable[[AgentId, WalletAddress, TokenAddress], Awaitable[bytes | str | None]]
+"""Return the cached JSON of a balance (`{"balance": "<decimal>", …}`), or None when there is no copy."""
+
+# From wallet to wallet on the index of the streams, past all entries in between.
+_WALLETS = """
+WITH RECURSIVE stream (wallet_address) AS (
+    (SELECT wallet_address FROM journal ORDER BY wallet_address LIMIT 1)
+    UNION ALL
+    SELECT (SELECT j.wallet_address FROM journal j WHERE j.wallet_address > stream.wallet_address
+            ORDER BY j.wallet_address LIMIT 1)
+    FROM stream WHERE stream.wallet_address IS NOT NULL
+)
+SELECT stream.wallet_address, w.agent_id, coalesce(s.seq, 0) AS projected_seq,
+       c.agent_id AS checked_agent_id, c.seq AS checked_seq, c.entry_id AS checked_entry_id, c.digest, c.folded, c.checked_at
+FROM stream
+LEFT JOIN agent_wallets w USING (wallet_address)
+LEFT JOIN journal_streams s USING (wallet_address)
+LEFT JOIN verified_wallets c USING (wallet_address)
+WHERE stream.wallet_address IS NOT NULL ORDER BY stream.wallet_address
+"""
+_LINES = """
+SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
+WHERE wallet_address = $1 AND seq >= $2 ORDER BY seq
+"""
+# Of a wallet that is checked from further on, what it holds and what it might hold: not everything that it left long ago.
+_BALANCES = """
+SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances
+WHERE wallet_address = $1 AND ($2::text[] IS NULL OR sign(balance_raw) = 1)
+UNION
+SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances
+WHERE wallet_address = $1 AND token_address = ANY ($2::text[])
+"""
+_POSITIONS = "SELECT id, state FROM agent_positions WHERE wallet_address = $1"
+_INTENTS = """
+SELECT id, intent FROM trade_intents WHERE wallet_address = $1 AND status IN ('intended', 'submitted')
+"""
+_FAILED_WALLETS = "SELECT DISTINCT wallet_address FROM projection_failures"
+_WITHOUT_ENTRIES = """
+SELECT w.wallet_address, w.agent_id FROM agent_wallets w
+WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.wallet_address = w.wallet_address) ORDER BY 1
+"""
+_PREFETCH = 500
+_UNREADABLE = "unreadable"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that does not agree. Values are base units or short words; None where there is nothing to compare.
+
+    `subject` is the mint of a balance, or `position <id>`, `intent <id>`, `entry <seq>`.
+    """
+
+    wallet_address: WalletAddress
+    subject: str
+    problem: str
+    journal: str | None
+    table: str | None
+    redis: str | None
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """What was compared and what does not agree."""
+
+    wallets: int = 0
+    entries: int = 0
+    """Those that were folded now."""
+    entries_checked_before: int = 0
+    balances: int = 0
+    positions: int = 0
+    intents: int = 0
+    cached: int = 0
+    journal_position: int = 0
+    projection_failures: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    repairable: list[WalletAddress] = field(default_factory=list)
+    """Wallets whose rows are not what their journal says, or lack an entry: `repair` writes them anew. In order."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Tell whether everything agrees."""
+        return not self.differences and self.projection_failures == 0
+
+    @property
+    def differ_copies_only(self) -> bool:
+        """Tell whether whatever does not agree is a copy in Redis."""
+        return all(one.redis is not None for one in self.differences)
+
+
+class _Fold:
+    """One wallet's stream on its way: its state, and the plain sums of its postings next to it."""
+
+    def __init__(self, wallet: WalletAddress, owner: AgentId | None, projected_seq: int) -> None:
+        self.wallet = wallet
+        self.owner = owner
+        self.projected_seq = projected_seq
+        self.state: WalletState | None = WalletState(wallet, owner) if owner is not None else None
+        self.afterlife: WalletState | None = None
+        """What a wallet without an agent has come to hold since it was emptied for good: nothing, if all is well."""
+        self.projected: WalletState | None = self.state
+        self.sums: dict[TokenAddress, int] = {}
+        self.decimals: dict[TokenAddress, int] = {}
+        self.last_seq = 0
+        self.last_id: UUID | None = None
+        self.digest = NOTHING
+        self.checked: Checked | None = None
+        """Where the stream was found in order last; it is folded from there unless `everything` is."""
+        self.goes_on = False
+        self.differences: list[Difference] = []
+
+    def go_on_from(self, checked: Checked) -> None:
+        """Start behind what was checked."""
+        self.goes_on = True
+        self.state = self.projected = checked.folded.state
+        self.afterlife = checked.folded.afterlife
+        self.sums, self.decimals = dict(checked.folded.sums), dict(checked.folded.decimals)
+        self.last_seq, self.last_id, self.digest = checked.seq, checked.entry_id, checked.digest
+
+    def now_checked(self) -> Checked | None:
+        """Return how far it is in order, None where that is known already, or the tables do not contain all of it."""
+        if self.differences or self.last_id is None or (self.checked and self.checked.seq == self.last_seq):
+            return None
+        if self.owner is not None and (self.state is None or self.projected_seq != self.last_seq):
+            return None
+        held = {mint: total for mint, total in self.sums.items() if total}
+        folded = Folded(self.state, self.afterlife, held, {mint: self.decimals[mint] for mint in held})
+        return Checked(self.wallet, self.owner, self.last_seq, self.last_id, self.digest, folded)
+
+    def add_line(self, row: asyncpg.Record) -> None:
+        """Take the next line of the stream."""
+        try:
+            self.add(decode_entry(row))
+        except CorruptEntryError as error:
+            self.report(f"entry {row['seq']}", error.message)
+            self.last_seq = row["seq"]
+            self.state = None
+        self.last_id, self.digest = row["entry_id"], chained(self.digest, row)
+        known = self.checked
+        if known is not None and known.seq == self.last_seq and known.digest != self.digest:
+            when = f"{known.checked_at:%Y-%m-%d %H:%M}" if known.checked_at is not None else "before"
+            self.report(
+                f"entry {known.seq}", f"entries up to this one are not those that were checked {when}"
+            )
+
+    def report(self, subject: str, problem: str, **values: str | None) -> None:
+        self.differences.append(
+            Difference(
+                self.wallet, subject, problem, values.get("journal"), values.get("table"), values.get("redis")
+            )
+        )
+
+    def add(self, entry: Entry) -> None:
+        subject = f"entry {entry.seq}"
+        if entry.seq != self.last_seq + 1:
+            self.report(subject, f"does not follow entry {self.last_seq}", journal=str(entry.seq))
+        self.last_seq = entry.seq
+        if self.state is None or entry.agent_id != self.owner:
+            # Whoever follows an entry checks them as well.
+            try:
+                check_postings(entry.postings)
+            except LedgerInvariantError as error:
+                self.report(subject, error.message)
+        if entry.agent_id == self.owner:
+            for posting in entry.postings:
+                if posting.account is Account.WALLET:
+                    self.sums[posting.mint] = self.sums.get(posting.mint, 0) + posting.amount_raw
+                    self.decimals[posting.mint] = posting.decimals
+        if self.owner is None:
+            self._follow_afterlife(entry)
+        if self.state is not None:
+            try:
+                self.state = follow(self.state, entry)
+            except LedgerInvariantError as error:
+                self.report(subject, error.message)
+                self.state = None
+        if entry.seq <= self.projected_seq:
+            self.projected = self.state
+
+    def _follow_afterlife(self, entry: Entry) -> None:
+        if isinstance(entry.body, WalletReset) and entry.body.keep_history:
+            # Streams that ended before agents were emptied on leaving have no such entry; nothing can be said of those.
+            self.afterlife = WalletState(self.wallet, entry.agent_id, entry.seq)
+        elif self.afterlife is not None:
+            try:
+                self.afterlife = follow(self.afterlife, entry)
+            except LedgerInvariantError as error:
+                self.report(f"entry {entry.seq}", error.message)
+                self.afterlife = None
+
+
+async def check_wallets(
+    connection: asyncpg.Connection[asyncpg.Record], cached_balance: CachedBalance | None, everything: bool
+) -> tuple[VerifyReport, list[Checked]]:
+    """Check every wallet; also return how far each is in order now."""
+    report, checked = VerifyReport(), []
+    report.journal_position = await connection.fetchval("SELECT coalesce(max(id), 0) FROM journal")
+    report.projection_failures = await connection.fetchval("SELECT count(*) FROM projection_failures")
+    for row in await connection.fetch(_WALLETS):
+        fold = await _folded(connection, row, report, everything)
+        await _compare(connection, fold, report, cached_balance)
+        if (done := fold.now_checked()) is not None:
+            checked.append(done)
+    for row in await connection.fetch(_WITHOUT_ENTRIES):
+        empty = _Fold(WalletAddress(row["wallet_address"]), AgentId(row["agent_id"]), 0)
+        await _compare(connection, empty, report, cached_balance)
+    failed = {WalletAddress(row["wallet_address"]) for row in await connection.fetch(_FAILED_WALLETS)}
+    report.repairable = sorted({*report.repairable, *failed})
+    return report, checked
+
+
+async def _folded(
+    connection: asyncpg.Connection[asyncpg.Record],
+    row: asyncpg.Record,
+    report: VerifyReport,
+    everything: bool,
+) -> _Fold:
+    """Return a stream with all its entries. Where the last one that was checked is another one, it is folded from the first."""
+    wallet = WalletAddress(row["wallet_address"])
+    fold = _new_fold(wallet, row)
+    known = fold.checked
+    if known is not None and not everything:
+        lines = connection.cursor(_LINES, wallet, known.seq, prefetch=_PREFETCH)
+        first = True
+        async for line in lines:
+            if first and line["entry_id"] != known.entry_id:
+                break
+            if first:
+                fold.go_on_from(known)
+                report.entries_checked_before += known.seq
+                first = False
+                continue
+            report.entries += 1
+            fold.add_line(line)
+        if not first:
+            return fold
+    async for line in connection.cursor(_LINES, wallet, 0, prefetch=_PREFETCH):
+        report.entries += 1
+        fold.add_line(line)
+    return fold
+
+
+def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> _Fold:
+    owner = AgentId(row["agent_id"]) if row["agent_id"] is not None else None
+    fold = _Fold(wallet, owner, row["projected_seq"] if owner is not None else 0)
+    checked = read_checked(wallet, row)
+    # What was folded for another agent, or for none, says nothing of this one's balances.
+    fold.checked = checked if checked is not None and checked.agent_id == owner else None
+    # Tables that are being written anew contain less than was checked.
+    if fold.checked is not None and owner is not None and row["projected_seq"] < fold.checked.seq:
+        fold.checked = None
+    return fold
+
+
+async def _compare(
+    connection: asyncpg.Connection[asyncpg.Record],
+    fold: _Fold,
+    report: VerifyReport,
+    cached_balance: CachedBalance | None,
+) -> None:
+    """Compare one wallet. A deleted wallet has only its history to check; one with contradicting entries has no state."""
+    report.wallets += 1
+    _compare_afterlife(fold)
+    if fold.state is not None and fold.projected is not None:
+        _compare_sums(fold, fold.state)
+        await _compare_balances(connection, fold, fold.projected, report)
+        await _compare_positions(connection, fold, fold.projected, report)
+        await _compare_intents(connection, fold, fold.projected, report)
+        if any(one.table is not None for one in fold.differences):
+            report.repairable.append(fold.wallet)
+        if cached_balance is not None:
+            await _compare_cache(fold, fold.state, report, cached_balance)
+    report.differences += fold.differences
+
+
+def _compare_afterlife(fold: _Fold) -> None:
+    """Report what lives in a wallet that no longer exists: nobody sees it, watches it or sells it."""
+    if fold.afterlife is None:
+        return
+    for position in fold.afterlife.positions.values():
+        fold.report(
+            f"position {position.id}",
+            "it is open in a wallet that no agent has any more",
+            journal=_describe(position),
+            table="none",
+        )
+    for intent_id in fold.afterlife.intents:
+        fold.report(
+            f"intent {intent_id}",
+            "it is open in a wallet that no agent has any more",
+            journal="open",
+            table="none",
+        )
+
+
+def _compare_sums(fold: _Fold, state: WalletState) -> None:
+    for mint, total in fold.sums.items():
+        if total != state.balance_raw(mint):
+            fold.report(mint, "the postings do not sum to the folded balance", journal=str(total))
+
+
+async def _compare_balances(
+    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+) -> None:
+    looked_at = sorted({*fold.sums, *state.balances}) if fold.goes_on else None
+    rows = {row["token_address"]: row for row in await connection.fetch(_BALANCES, fold.wallet, looked_at)}
+    report.balances += len(rows)
+    for mint in sorted({*rows, *state.balances}):
+        row = rows.get(mint)
+        expected = state.balance_raw(TokenAddress(mint))
+        actual = int(row["raw"]) if row is not None else 0
+        if expected != actual:
+            fold.report(mint, "the table holds another balance", journal=str(expected), table=str(actual))
+        elif row is not None and _exact_raw(row["balance"], row["decimals"]) != actual:
+            fold.report(mint, "the balance in tokens is not the one in base units", table=row["balance"])
+
+
+async def _compare_positions(
+    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+) -> None:
+    rows = {
+        row["id"]: _read_row(decode_position, row["state"])
+        for row in await connection.fetch(_POSITIONS, fold.wallet)
+    }
+    report.positions += len(rows)
+    expected: Mapping[Any, Any] = state.positions
+    for position_id in sorted({*rows, *expected}):
+        ours, theirs = expected.get(position_id), rows.get(position_id)
+        if ours != theirs:
+            fold.report(
+                f"position {position_id}",
+                "the table holds another position",
+                journal=_describe(ours),
+                table=_describe(theirs),
+            )
+        elif ours is not None and ours.quantity_raw > state.balance_raw(ours.token_address):
+            fold.report(
+                f"position {position_id}",
+                "the position is larger than the balance that backs it",
+                journal=f"{ours.quantity_raw} of {state.balance_raw(ours.token_address)}",
+            )
+
+
+def _read_row(decode: Callable[[str], T], document: str) -> T | str:
+    """Return what a row holds, or a word that equals nothing where it cannot be read."""
+    try:
+        return decode(document)
+    except msgspec.MsgspecError:
+        return _UNREADABLE
+
+
+def _describe(position: Any) -> str:
+    if position == _UNREADABLE:
+        return _UNREADABLE
+    return "none" if position is None else f"version {position.version}, quantity {position.quantity_raw}"
+
+
+async def _compare_intents(
+    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+) -> None:
+    rows = {
+        row["id"]: _read_row(decode_intent, row["intent"])
+        for row in await connection.fetch(_INTENTS, fold.wallet)
+    }
+    report.intents += len(rows)
+    expected: Mapping[Any, Any] = {key: value.intent for key, value in state.intents.items()}
+    for intent_id in sorted({*rows, *expected}):
+        if expected.get(intent_id) != rows.get(intent_id):
+            fold.report(
+                f"intent {intent_id}",
+                "open intents differ",
+                journal="open" if intent_id in expected else "not open",
+                table=_UNREADABLE
+                if rows.get(intent_id) == _UNREADABLE
+                else "open"
+                if intent_id in rows
+                else "not open",
+            )
+
+
+async def _compare_cache(
+    fold: _Fold, state: WalletState, report: VerifyReport, cached_balance: CachedBalance
+) -> None:
+    # A mint that has left the state may have left its copy behind.
+    for mint in fold.sums:
+        document = await cached_balance(state.agent_id, fold.wallet, mint)
+        if document is None:
+            continue
+        report.cached += 1
+        expected_raw = state.balance_raw(mint)
+        cached_raw = _cached_raw(document, fold.decimals[mint])
+        if cached_raw != expected_raw:
+            fold.report(
+                mint,
+                "the cache holds another balance",
+                journal=str(expected_raw),
+                redis=str(cached_raw) if cached_raw is not None else _UNREADABLE,
+            )
+
+
+def _cached_raw(document: bytes | str, decimals: int) -> int | None:
+    try:
+        content = msgspec.json.decode(document)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+    value = content.get("balance") if isinstance(content, dict) else None
+    return _exact_raw(value, decimals) if isinstance(value, str) else None
+
+
+def _exact_raw(amount: str, decimals: int) -> int | None:
+    """Return a decimal text as base units, or None when it is no such amount or finer than a base unit."""
+    try:
+        value = msgspec.convert(amount, Decimal)
+        raw = to_raw(value, decimals)
+    except (msgspec.ValidationError, ValueError, ArithmeticError):
+        return None
+    return raw if from_raw(raw, decimals) == value else None
