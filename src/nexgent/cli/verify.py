@@ -16,6 +16,7 @@ from nexgent.bootstrap.chain_check import DIFFERS, WalletCheck, check_live_walle
 from nexgent.bootstrap.storage import Storage
 from nexgent.cli import exit_codes
 from nexgent.cli.books import existing_books
+from nexgent.cli.options import whole_number
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
@@ -46,6 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write the tables of wallets that differ anew from the journal, and verify again",
     )
+    parser.add_argument(
+        "--processes",
+        type=whole_number(1, 64),
+        metavar="N",
+        help="how many processes check side by side where there is much to check (as many as cores, at most 4)",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.epilog = (
         "Each wallet is checked from where it was found in order last; that place is kept in the database, with a digest "
@@ -68,7 +75,11 @@ async def verify_command(arguments: argparse.Namespace, settings: Settings) -> i
     """Compare, with `--repair` write anew what differs and compare again, and print; return the exit code."""
     async with existing_books(settings.storage) as storage:
         report, wallets = await compare_books(
-            settings, storage, chain=arguments.chain, everything=arguments.everything
+            settings,
+            storage,
+            chain=arguments.chain,
+            everything=arguments.everything,
+            processes=arguments.processes,
         )
         repaired: list[Repaired] | None = None
         if arguments.repair:
@@ -79,7 +90,11 @@ async def verify_command(arguments: argparse.Namespace, settings: Settings) -> i
                 print(repaired_line(one), file=sys.stderr)
             if repaired:
                 report, wallets = await compare_books(
-                    settings, storage, chain=arguments.chain, everything=arguments.everything
+                    settings,
+                    storage,
+                    chain=arguments.chain,
+                    everything=arguments.everything,
+                    processes=arguments.processes,
                 )
     code, document = report_of(report, wallets)
     if repaired is not None:
@@ -122,7 +137,7 @@ def report_of(report: VerifyReport, wallets: Sequence[WalletCheck] | None) -> tu
 
 
 async def compare_books(
-    settings: Settings, storage: Storage, *, chain: bool, everything: bool
+    settings: Settings, storage: Storage, *, chain: bool, everything: bool, processes: int | None = None
 ) -> tuple[VerifyReport, list[WalletCheck] | None]:
     """Hold the books against the journal, and with `chain` every live wallet against the chain."""
     redis = connect_redis(storage.redis_url)
@@ -133,10 +148,12 @@ async def compare_books(
         return document
 
     try:
-        report = await verify(storage.database_url, cached_balance=cached, everything=everything)
+        report = await verify(
+            storage.database_url, cached_balance=cached, everything=everything, processes=processes
+        )
     except REDIS_OUTAGES:
         print("Redis does not answer; its copies are not compared.", file=sys.stderr)
-        report = await verify(storage.database_url, everything=everything)
+        report = await verify(storage.database_url, everything=everything, processes=processes)
     finally:
         await redis.aclose()
     return report, await check_live_wallets(settings.market, storage) if chain else None

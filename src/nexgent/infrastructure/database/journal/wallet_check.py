@@ -5,7 +5,7 @@ A wallet is folded from where it was found in order last (`checked`), or from it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -47,12 +47,14 @@ WITH RECURSIVE stream (wallet_address) AS (
     FROM stream WHERE stream.wallet_address IS NOT NULL
 )
 SELECT stream.wallet_address, w.agent_id, coalesce(s.seq, 0) AS projected_seq,
+       (SELECT j.seq FROM journal j WHERE j.wallet_address = stream.wallet_address ORDER BY j.seq DESC LIMIT 1) AS last_seq,
        c.agent_id AS checked_agent_id, c.seq AS checked_seq, c.entry_id AS checked_entry_id, c.digest, c.folded, c.checked_at
 FROM stream
 LEFT JOIN agent_wallets w USING (wallet_address)
 LEFT JOIN journal_streams s USING (wallet_address)
 LEFT JOIN verified_wallets c USING (wallet_address)
-WHERE stream.wallet_address IS NOT NULL ORDER BY stream.wallet_address
+WHERE stream.wallet_address IS NOT NULL AND ($1::text[] IS NULL OR stream.wallet_address = ANY ($1))
+ORDER BY stream.wallet_address
 """
 _LINES = """
 SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
@@ -75,7 +77,7 @@ _WITHOUT_ENTRIES = """
 SELECT w.wallet_address, w.agent_id FROM agent_wallets w
 WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.wallet_address = w.wallet_address) ORDER BY 1
 """
-_PREFETCH = 500
+_BLOCK = 1_000
 _UNREADABLE = "unreadable"
 
 T = TypeVar("T")
@@ -113,6 +115,18 @@ class VerifyReport:
     differences: list[Difference] = field(default_factory=list)
     repairable: list[WalletAddress] = field(default_factory=list)
     """Wallets whose rows are not what their journal says, or lack an entry: `repair` writes them anew. In order."""
+
+    def include(self, other: VerifyReport) -> None:
+        """Add what was found of other wallets."""
+        self.wallets += other.wallets
+        self.entries += other.entries
+        self.entries_checked_before += other.entries_checked_before
+        self.balances += other.balances
+        self.positions += other.positions
+        self.intents += other.intents
+        self.cached += other.cached
+        self.differences += other.differences
+        self.repairable += other.repairable
 
     @property
     def is_clean(self) -> bool:
@@ -163,6 +177,13 @@ class _Fold:
         held = {mint: total for mint, total in self.sums.items() if total}
         folded = Folded(self.state, self.afterlife, held, {mint: self.decimals[mint] for mint in held})
         return Checked(self.wallet, self.owner, self.last_seq, self.last_id, self.digest, folded)
+
+    def holding(self) -> Holding | None:
+        """Return what it holds, None of a wallet that has no agent or whose entries contradict each other."""
+        if self.state is None or self.projected is None:
+            return None
+        amounts = {mint: (self.state.balance_raw(mint), self.decimals[mint]) for mint in self.sums}
+        return Holding(self.state.agent_id, self.wallet, amounts)
 
     def add_line(self, row: asyncpg.Record) -> None:
         """Take the next line of the stream."""
@@ -226,24 +247,74 @@ class _Fold:
                 self.afterlife = None
 
 
-async def check_wallets(
-    connection: asyncpg.Connection[asyncpg.Record], cached_balance: CachedBalance | None, everything: bool
-) -> tuple[VerifyReport, list[Checked]]:
-    """Check every wallet; also return how far each is in order now."""
-    report, checked = VerifyReport(), []
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A wallet with a journal, and how many of its entries are to be folded."""
+
+    wallet_address: WalletAddress
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the journal says a wallet holds, to be held against copies: base units and decimals of each mint it ever had."""
+
+    agent_id: AgentId
+    wallet_address: WalletAddress
+    amounts: Mapping[TokenAddress, tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Found:
+    """What a check of some wallets has found: the report, how far each is in order now, and what they hold if that was asked."""
+
+    report: VerifyReport = field(default_factory=VerifyReport)
+    checked: list[Checked] = field(default_factory=list)
+    holdings: list[Holding] = field(default_factory=list)
+
+
+async def streams(connection: asyncpg.Connection[asyncpg.Record], *, everything: bool) -> list[Stream]:
+    """Return the wallets that have a journal, in order."""
+    return [
+        Stream(
+            WalletAddress(row["wallet_address"]),
+            row["last_seq"] - (0 if everything else min(row["checked_seq"] or 0, row["last_seq"])),
+        )
+        for row in await connection.fetch(_WALLETS, None)
+    ]
+
+
+async def check_streams(
+    connection: asyncpg.Connection[asyncpg.Record],
+    wallets: Collection[WalletAddress],
+    *,
+    everything: bool,
+    with_holdings: bool,
+) -> Found:
+    """Check wallets that have a journal, in the snapshot the connection has."""
+    found = Found()
+    for row in await connection.fetch(_WALLETS, list(wallets)):
+        fold = await _folded(connection, row, found.report, everything)
+        await _compare(connection, fold, found.report)
+        if (done := fold.now_checked()) is not None:
+            found.checked.append(done)
+        if with_holdings and (holding := fold.holding()) is not None:
+            found.holdings.append(holding)
+    return found
+
+
+async def check_the_rest(connection: asyncpg.Connection[asyncpg.Record]) -> VerifyReport:
+    """Check wallets without any entry; report the journal's end and the entries that could not be written to tables."""
+    report = VerifyReport()
     report.journal_position = await connection.fetchval("SELECT coalesce(max(id), 0) FROM journal")
     report.projection_failures = await connection.fetchval("SELECT count(*) FROM projection_failures")
-    for row in await connection.fetch(_WALLETS):
-        fold = await _folded(connection, row, report, everything)
-        await _compare(connection, fold, report, cached_balance)
-        if (done := fold.now_checked()) is not None:
-            checked.append(done)
     for row in await connection.fetch(_WITHOUT_ENTRIES):
         empty = _Fold(WalletAddress(row["wallet_address"]), AgentId(row["agent_id"]), 0)
-        await _compare(connection, empty, report, cached_balance)
-    failed = {WalletAddress(row["wallet_address"]) for row in await connection.fetch(_FAILED_WALLETS)}
-    report.repairable = sorted({*report.repairable, *failed})
-    return report, checked
+        await _compare(connection, empty, report)
+    report.repairable += [
+        WalletAddress(row["wallet_address"]) for row in await connection.fetch(_FAILED_WALLETS)
+    ]
+    return report
 
 
 async def _folded(
@@ -257,9 +328,8 @@ async def _folded(
     fold = _new_fold(wallet, row)
     known = fold.checked
     if known is not None and not everything:
-        lines = connection.cursor(_LINES, wallet, known.seq, prefetch=_PREFETCH)
         first = True
-        async for line in lines:
+        async for line in _lines(connection, wallet, known.seq):
             if first and line["entry_id"] != known.entry_id:
                 break
             if first:
@@ -271,10 +341,20 @@ async def _folded(
             fold.add_line(line)
         if not first:
             return fold
-    async for line in connection.cursor(_LINES, wallet, 0, prefetch=_PREFETCH):
+    async for line in _lines(connection, wallet, 0):
         report.entries += 1
         fold.add_line(line)
     return fold
+
+
+async def _lines(
+    connection: asyncpg.Connection[asyncpg.Record], wallet: WalletAddress, from_seq: int
+) -> AsyncIterator[asyncpg.Record]:
+    """Yield a stream from an entry on, in order. Asked for in blocks: a line at a time costs the driver as much as a fold."""
+    cursor = await connection.cursor(_LINES, wallet, from_seq)
+    while block := await cursor.fetch(_BLOCK):
+        for line in block:
+            yield line
 
 
 def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> _Fold:
@@ -293,7 +373,6 @@ async def _compare(
     connection: asyncpg.Connection[asyncpg.Record],
     fold: _Fold,
     report: VerifyReport,
-    cached_balance: CachedBalance | None,
 ) -> None:
     """Compare one wallet. A deleted wallet has only its history to check; one with contradicting entries has no state."""
     report.wallets += 1
@@ -305,8 +384,6 @@ async def _compare(
         await _compare_intents(connection, fold, fold.projected, report)
         if any(one.table is not None for one in fold.differences):
             report.repairable.append(fold.wallet)
-        if cached_balance is not None:
-            await _compare_cache(fold, fold.state, report, cached_balance)
     report.differences += fold.differences
 
 
@@ -415,24 +492,28 @@ async def _compare_intents(
             )
 
 
-async def _compare_cache(
-    fold: _Fold, state: WalletState, report: VerifyReport, cached_balance: CachedBalance
+async def compare_copies(
+    holdings: Iterable[Holding], report: VerifyReport, cached_balance: CachedBalance
 ) -> None:
-    # A mint that has left the state may have left its copy behind.
-    for mint in fold.sums:
-        document = await cached_balance(state.agent_id, fold.wallet, mint)
-        if document is None:
-            continue
-        report.cached += 1
-        expected_raw = state.balance_raw(mint)
-        cached_raw = _cached_raw(document, fold.decimals[mint])
-        if cached_raw != expected_raw:
-            fold.report(
-                mint,
-                "the cache holds another balance",
-                journal=str(expected_raw),
-                redis=str(cached_raw) if cached_raw is not None else _UNREADABLE,
-            )
+    """Hold what wallets hold against its copies; add to the report. A mint that was left may have left its copy behind."""
+    for holding in holdings:
+        for mint, (expected_raw, decimals) in holding.amounts.items():
+            document = await cached_balance(holding.agent_id, holding.wallet_address, mint)
+            if document is None:
+                continue
+            report.cached += 1
+            cached_raw = _cached_raw(document, decimals)
+            if cached_raw != expected_raw:
+                report.differences.append(
+                    Difference(
+                        holding.wallet_address,
+                        mint,
+                        "the cache holds another balance",
+                        journal=str(expected_raw),
+                        table=None,
+                        redis=str(cached_raw) if cached_raw is not None else _UNREADABLE,
+                    )
+                )
 
 
 def _cached_raw(document: bytes | str, decimals: int) -> int | None:
