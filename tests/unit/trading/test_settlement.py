@@ -86,6 +86,33 @@ def test_a_loss_in_usd_is_nothing_where_nobody_knows_what_sol_is_worth() -> None
     assert settled.body.closed.profit_loss_usd == 0
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_swap_is_worth_what_its_sol_is_and_nothing_where_nobody_knows_that(known: bool) -> None:
+    intent, position = a_sale()
+    context = CONTEXT if known else replace(CONTEXT, sol_usd=None)
+    fill = of_chain(position.quantity_raw, 2_000_000_000)
+
+    record = settle_sale(intent, fill, context, position, reason=CloseReason.MANUAL).body.transaction
+
+    assert record.value_usd == (Decimal(300) if known else Decimal(0))
+    said = replace(fill, swap_usd_value=Decimal("0.5"))
+    record = settle_sale(intent, said, context, position, reason=CloseReason.MANUAL).body.transaction
+    assert record.value_usd == Decimal("0.5")
+
+
+def test_what_cost_more_to_sell_than_it_brought_was_sold_for_nothing_and_its_loss_is_more_than_was_invested() -> (
+    None
+):
+    intent, position = a_sale()
+    fill = of_chain(position.quantity_raw, 1)
+
+    closed = settle_sale(intent, fill, CONTEXT, position, reason=CloseReason.STOP_LOSS).body.closed
+
+    assert closed is not None
+    assert closed.sale_price == 0
+    assert closed.profit_loss_sol == sol(1 - 1_000 - AFTER_FEES - position.invested_lamports)
+
+
 def test_what_is_written_off_is_worth_nothing_and_cost_nothing() -> None:
     intent, position = a_sale()
 

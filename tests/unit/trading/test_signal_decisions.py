@@ -217,12 +217,12 @@ def test_a_sale_is_told_with_what_it_brought(scribe: Scribe) -> None:
 
 
 def test_a_sale_that_is_only_looked_at_has_a_quote_s_age_and_no_transaction(scribe: Scribe) -> None:
-    preview = SalePreview(a_position(), a_fill(500_000_000, 1_000_000_000), VenueName("v"), 0.25)
+    preview = SalePreview(a_position(), a_fill(500_000_000, 1_000_000_000), VenueName("v"), 1.234)
 
     made = scribe.decisions.would_sell(SIGNAL, CANDIDATE, VERDICT, preview)
 
     assert (made.outcome, made.gates, made.position_id) == (EXECUTED, (FILTER, HELD), preview.position.id)
-    assert (made.size_sol, made.price_sol, made.price_age_ms) == (Decimal(1), Decimal("0.002"), 250)
+    assert (made.size_sol, made.price_sol, made.price_age_ms) == (Decimal(1), Decimal("0.002"), 1_234)
     assert (made.intent_id, made.transaction_id, made.latency_ms) == (None, None, {})
 
 

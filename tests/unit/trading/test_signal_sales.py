@@ -400,7 +400,7 @@ async def test_a_part_that_a_crash_interrupted_is_sold_once_its_intent_is_ended(
     engine, agent, signal, intended = await died_while_selling("reduce")
     held = the_position(engine, agent)
 
-    with pytest.raises(SaleInterruptedError):
+    with pytest.raises(SaleInterruptedError, match="A sale for the signal is being looked into"):
         await decisions(engine, signal, trade_of(intended, "intended"))
     assert engine.parts.process_signal.take(signal.id)
     await recovered(engine.recovery)
