@@ -5,7 +5,7 @@ from __future__ import annotations
 from nexgent.domain.users.web_links import LinkHolder
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.single_use import SingleUseStore
-from nexgent.infrastructure.security.sealing import SealBrokenError, Sealer
+from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.errors import UnavailableError
 
 
@@ -35,7 +35,5 @@ class RedisLinkStore(SingleUseStore[LinkHolder]):
         return self._sealer.seal(secret_hash.encode(), super()._encoded(secret_hash, holder))
 
     def _decoded(self, secret_hash: str, kept: bytes) -> LinkHolder | None:
-        try:
-            return super()._decoded(secret_hash, self._sealer.open(secret_hash.encode(), kept))
-        except SealBrokenError:
-            return None
+        opened = self._sealer.open(secret_hash.encode(), kept)
+        return super()._decoded(secret_hash, opened) if opened is not None else None

@@ -15,10 +15,6 @@ _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
 
-class SealBrokenError(Exception):
-    """What was stored does not open: the secret has changed, or the record belongs to something else."""
-
-
 class Sealer:
     """Encrypts for one purpose. Each context (an id, a user's own key …) has a key of its own by HKDF-SHA-256 (RFC 5869)."""
 
@@ -31,13 +27,13 @@ class Sealer:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + AESGCM(self._key(context)).encrypt(nonce, content, self._purpose)
 
-    def open(self, context: bytes, sealed: bytes) -> bytes:
-        """Return the content. Raises `SealBrokenError`."""
+    def open(self, context: bytes, sealed: bytes) -> bytes | None:
+        """Return the content; None when it does not open: the secret has changed, or the record belongs to something else."""
         nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             return AESGCM(self._key(context)).decrypt(nonce, ciphertext, self._purpose)
         except (InvalidTag, ValueError):
-            raise SealBrokenError from None
+            return None
 
     def fingerprint(self, context: bytes, content: bytes) -> bytes:
         """Return 32 bytes that are the same for the same content, and by which nobody without the secret can guess it."""

@@ -25,7 +25,7 @@ import structlog
 from nexgent.domain.idempotency.models import First, StoredAnswer
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.stores.sql import idempotency as sql
-from nexgent.infrastructure.security.sealing import SealBrokenError, Sealer
+from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import UserId
 
@@ -141,9 +141,8 @@ class PostgresAnswerStore:
             ended = row["owner"]
 
     def _opened(self, user_id: UserId, key: str, row: asyncpg.Record) -> First | StoredAnswer:
-        try:
-            plain = self._sealer.open(_context(user_id, key), row["answer"])
-        except SealBrokenError:
+        plain = self._sealer.open(_context(user_id, key), row["answer"])
+        if plain is None:
             # The installation's secret was changed since.
             log.warning("idempotency.answer_unreadable", user_id=str(user_id))
             return First.UNKNOWN

@@ -25,7 +25,7 @@ from nexgent.domain.notifications.models import (
 )
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.stores.sql import notifications as sql
-from nexgent.infrastructure.security.sealing import SealBrokenError, Sealer
+from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.types import AgentId, UserId
 
 
@@ -71,11 +71,8 @@ class PostgresTargets:
             sealed = await self._pool.fetchval(sql.SEALED, target_id)
         if sealed is None or self._sealer is None:
             return None
-        try:
-            opened = orjson.loads(self._sealer.open(target_id.bytes, sealed))
-        except SealBrokenError:
-            return None
-        return Address(url=opened["url"], secret=opened["secret"])
+        opened = self._sealer.open(target_id.bytes, sealed)
+        return Address(**orjson.loads(opened)) if opened is not None else None
 
     async def save(self, target: Target) -> bool:
         """Store what its owner can change."""

@@ -14,7 +14,7 @@ from nexgent.domain.signals.webhooks.errors import WebhookNotFoundError
 from nexgent.domain.signals.webhooks.models import NewSecret, SignalWebhook
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.stores.sql import webhooks as sql
-from nexgent.infrastructure.security.sealing import SealBrokenError, Sealer
+from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.types import UserId
 
 ALERTS_KEPT_FOR = timedelta(days=2)
@@ -61,12 +61,8 @@ class PostgresWebhooks:
         """Return a webhook's secret; None when it is gone, or the installation's secret was changed since."""
         with translated_errors("read a webhook"):
             sealed = await self._pool.fetchval(sql.SEALED, webhook_id)
-        if sealed is None:
-            return None
-        try:
-            return self._sealer.open(webhook_id.bytes, sealed).decode()
-        except SealBrokenError:
-            return None
+        opened = self._sealer.open(webhook_id.bytes, sealed) if sealed is not None else None
+        return opened.decode() if opened is not None else None
 
     async def save(self, webhook: SignalWebhook) -> bool:
         """Store what its owner can change."""
