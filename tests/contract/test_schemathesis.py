@@ -10,21 +10,20 @@ import zlib
 from collections.abc import Iterator
 from copy import deepcopy
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 import requests
-import schemathesis
 from hypothesis import HealthCheck, Phase, seed, settings
-from schemathesis.checks import CHECKS
-from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
-from schemathesis.generation import GenerationMode
 
 from nexgent.api.app import ENDPOINTS
 from nexgent.api.http.route import PREFIX
 from tests.contract.service import Service, running_service, some_address
 from tests.openapi import openapi_document
+
+if TYPE_CHECKING:
+    import schemathesis
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 SEED = int(os.environ.get("FUZZ_SEED", "20260101"))
@@ -49,21 +48,24 @@ AMONG_IDS = {
     "/api/v1/wallets/assign",
 }
 
-CONFIG = SchemathesisConfig(
-    projects=ProjectsConfig(
-        default=ProjectConfig(
-            generation=GenerationConfig(
-                modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE], with_security_parameters=False
-            )
-        )
-    )
-)
 OPERATIONS = [f"{one.method} {PREFIX}{one.path}" for one in ENDPOINTS]
 
 
 @pytest.fixture(scope="module")
-def schema() -> Any:
-    return schemathesis.openapi.from_dict(deepcopy(openapi_document()), config=CONFIG)
+def schema(pytestconfig: pytest.Config) -> Any:
+    """The document as it makes requests up. What does so is imported here: other processes of tests need none of it."""
+    pytestconfig.pluginmanager.import_plugin("schemathesis.pytest.plugin")
+    import schemathesis  # noqa: PLC0415 -- see above
+    from schemathesis import config  # noqa: PLC0415 -- as above
+    from schemathesis.generation import GenerationMode  # noqa: PLC0415 -- as above
+
+    generation = config.GenerationConfig(
+        modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE], with_security_parameters=False
+    )
+    projects = config.ProjectsConfig(default=config.ProjectConfig(generation=generation))
+    return schemathesis.openapi.from_dict(
+        deepcopy(openapi_document()), config=config.SchemathesisConfig(projects=projects)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,8 @@ def agent_id(service: Service) -> str:
 
 
 def left_out(case: schemathesis.Case[Any]) -> list[Any]:
+    from schemathesis.checks import CHECKS  # noqa: PLC0415 -- as above
+
     lenient = ["negative_data_rejection"] if case.operation.label in LENIENT else []
     overlapping = ["unsupported_method"] if case.operation.path in AMONG_IDS else []
     return [CHECKS.get_one(name) for name in (*LEFT_OUT, *lenient, *overlapping)]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mcp import Client, StdioServerParameters
-from mcp_types import TextContent
 from solders.keypair import Keypair
 
 from tests.e2e.product import Product, until
 
+if TYPE_CHECKING:
+    from mcp import Client, StdioServerParameters
+
 
 def server(product: Product, *options: str) -> StdioServerParameters:
     """Return how the client starts the command."""
+    from mcp import StdioServerParameters  # noqa: PLC0415 -- two seconds that only the process with these tests takes
+
     environment = {**product.environment, "PATH": os.environ["PATH"]}
     return StdioServerParameters(
         command=sys.executable,
@@ -27,6 +30,8 @@ def server(product: Product, *options: str) -> StdioServerParameters:
 
 async def told(client: Client, name: str, arguments: dict[str, Any]) -> tuple[bool, str]:
     """Call a tool; return whether it failed, and what it said."""
+    from mcp_types import TextContent  # noqa: PLC0415 -- as above
+
     result = await client.call_tool(name, arguments)
     (content,) = result.content
     assert isinstance(content, TextContent)
@@ -34,6 +39,8 @@ async def told(client: Client, name: str, arguments: dict[str, Any]) -> tuple[bo
 
 
 async def test_tools_read_trade_on_paper_and_keep_off_real_money(product: Product) -> None:
+    from mcp import Client  # noqa: PLC0415 -- as above
+
     agent = await product.agent("Paper")
     token = (await product.tokens())[0]["mint"]
 

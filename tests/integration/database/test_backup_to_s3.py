@@ -9,7 +9,6 @@ import boto3  # type: ignore[import-untyped]
 import fsspec  # type: ignore[import-untyped]
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from nexgent.cli import exit_codes
 from nexgent.cli.main import run
@@ -30,6 +29,8 @@ ADDRESS = "s3://books/daily/today.backup"
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A store that speaks S3 over HTTP, with a bucket, and keys for it in the environment; its address."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 -- half a second that only the process with these tests takes
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
