@@ -10,6 +10,9 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import asyncpg
 
 from nexgent.domain.users.seed_admin import SeedAdmin
 from nexgent.infrastructure.database.pool import COMMAND, opened_pool
@@ -69,6 +72,7 @@ async def _make(folder: Path, email: str, password: str) -> None:
     folder.chmod(0o711)
     async with EmbeddedServers(folder / "data", redis=False) as servers:
         await migrate(servers.database_url)
+        await _do_without_the_disk(servers.database_url)
     subprocess.run(["cp", "-a", folder / "data" / "postgres", folder / _EMPTY], check=True)
     async with (
         EmbeddedServers(folder / "data", redis=False) as servers,
@@ -79,6 +83,19 @@ async def _make(folder: Path, email: str, password: str) -> None:
         await seed.execute(email, password)
         passwords.close()
     (folder / "data" / "postgres").rename(folder / _WITH_ADMIN)
+
+
+async def _do_without_the_disk(url: str) -> None:
+    """Let the servers of tests leave it to the kernel when it writes: no test takes the machine's power away.
+
+    What is killed, however hard, loses nothing by it, and a new database takes a third of the time.
+    """
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    try:
+        for setting in ("fsync", "full_page_writes"):
+            await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+    finally:
+        await connection.close()
 
 
 def _remove(folder: Path, owner: int) -> None:

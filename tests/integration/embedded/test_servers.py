@@ -120,25 +120,27 @@ async def test_start_and_stop_leave_data_and_no_process(data_dir: Path) -> None:
         assert await read_everywhere(again.database_url, again.redis_url) == (42, b"42")
 
 
-async def test_settings_that_keep_money_safe_are_in_force(postgres_url: str, redis_url: str) -> None:
-    for name, value in {
-        "fsync": "on",
-        "synchronous_commit": "on",
-        "full_page_writes": "on",
-        "listen_addresses": "",
-        "jit": "off",
-        "max_connections": "60",
-        "TimeZone": "UTC",
-    }.items():
-        assert await sql(postgres_url, f"SHOW {name}") == value, name
-    async with Redis.from_url(redis_url, decode_responses=True) as redis:
+async def test_settings_that_keep_money_safe_are_in_force(data_dir: Path) -> None:
+    # Not on the servers that tests share, which do without the disk.
+    async with EmbeddedServers(data_dir) as servers:
         for name, value in {
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "maxmemory-policy": "noeviction",
-            "port": "0",
+            "fsync": "on",
+            "synchronous_commit": "on",
+            "full_page_writes": "on",
+            "listen_addresses": "",
+            "jit": "off",
+            "max_connections": "60",
+            "TimeZone": "UTC",
         }.items():
-            assert await redis.config_get(name) == {name: value}
+            assert await sql(servers.database_url, f"SHOW {name}") == value, name
+        async with Redis.from_url(servers.redis_url, decode_responses=True) as redis:
+            for name, value in {
+                "appendonly": "yes",
+                "appendfsync": "everysec",
+                "maxmemory-policy": "noeviction",
+                "port": "0",
+            }.items():
+                assert await redis.config_get(name) == {name: value}
 
 
 async def test_only_one_of_the_two_is_started_when_asked(data_dir: Path) -> None:
