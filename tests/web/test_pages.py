@@ -14,7 +14,7 @@ import pytest_asyncio
 from tests.e2e.product import Product
 from tests.web.dashboard import NARROW, WIDE, Dashboard, Window
 from tests.web.furnished import Furnished, furnish
-from tests.web.looks import ALL, check_both_themes, look, look_in_both_themes
+from tests.web.looks import check_both_themes, look, look_in_both_themes
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -46,7 +46,7 @@ async def test_every_page_works_and_is_accessible(dashboard: Dashboard, furnishe
             # The page is light now.
             await window.page.get_by_role("button", name=button, exact=True).first.click()
             await window.page.get_by_role("dialog").wait_for()
-            wrong += await look(window, f"{name}, {button}, light", ALL)
+            wrong += await look(window, f"{name}, {button}, light")
             await _pictures(window, f"{name}-dialog")
             await window.page.keyboard.press("Escape")
     assert not wrong, "\n".join(wrong)
