@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -252,28 +252,53 @@ def _allow_unclosed_connections(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-_LONGEST_FIRST = (
-    "e2e/test_live.py",
-    "e2e/",
-    "security/",
-    "web/",
+_LONG = (
+    "e2e/test_reconciliation.py",
+    "contract/test_schemathesis.py",
+    "e2e/test_hung_engine.py",
     "integration/install/",
-    "contract/",
+    "e2e/test_demo.py",
+    "e2e/test_live.py",
+    "security/test_lockout.py",
+    "contract/test_hostile_input.py",
+    "e2e/test_market_trouble.py",
+    "web/test_pages.py",
+    "web/",
+    "unit/api/test_bad_input.py",
     "unit/scripts/test_mutants.py",
-    "integration/",
+    "integration/embedded/",
 )
+"""Files that take long, in the order in which they begin. Those of the dashboard share a service and a browser."""
+_WAITING = ("e2e/", "security/", "integration/")
+"""Tests that wait more than they work: for servers, for prices, for the disk."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no process is left alone with one of them at the end."""
-    # What there is now, stays: eight thousand tests and all their modules, which each full collection would look through.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put files into the order in which several processes are done soonest; one has no need of that."""
+    # What there is now, stays: nine thousand tests and all their modules, which each full collection would look through.
     gc.freeze()
     gc.enable()
+    if not hasattr(config, "workerinput"):
+        return
+    places = _places(list(dict.fromkeys(item.path for item in items)))
+    items.sort(key=lambda item: places[item.path])
 
-    def rank(item: pytest.Item) -> int:
-        path = item.path.relative_to(REPOSITORY / "tests").as_posix()
-        return next(
-            (n for n, start in enumerate(_LONGEST_FIRST) if path.startswith(start)), len(_LONGEST_FIRST)
-        )
 
-    items.sort(key=rank)
+def _places(files: Sequence[Path]) -> dict[Path, tuple[int, float]]:
+    """Return what to sort files by: those that take long first, and then those that wait among those that work.
+
+    So no process is left alone with a long one at the end, and while one waits another has work.
+    """
+    names = {file: file.relative_to(REPOSITORY / "tests").as_posix() for file in files}
+    places: dict[Path, tuple[int, float]] = {}
+    waiting: list[Path] = []
+    working: list[Path] = []
+    for file, name in names.items():
+        long = next((place for place, start in enumerate(_LONG) if name.startswith(start)), None)
+        if long is not None:
+            places[file] = (long, 0)
+        else:
+            (waiting if name.startswith(_WAITING) else working).append(file)
+    for group in (waiting, working):
+        places |= {file: (len(_LONG), place / len(group)) for place, file in enumerate(group)}
+    return places
