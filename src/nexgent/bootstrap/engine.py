@@ -26,6 +26,7 @@ from nexgent.domain.trading.orders.average_down import AverageDown
 from nexgent.domain.trading.orders.buy import BuyToken
 from nexgent.domain.trading.orders.buy_booking import PurchaseBooking
 from nexgent.domain.trading.orders.buy_by_hand import BuyByHand, OwnSignals
+from nexgent.domain.trading.orders.fresh_prices import FreshPrices
 from nexgent.domain.trading.orders.in_flight import IntentsInFlight
 from nexgent.domain.trading.orders.judged_quotes import JudgedSwapGateway, PriceJudge, newest_price
 from nexgent.domain.trading.orders.order_tasks import PositionOrderPolicy, PositionOrderTasks
@@ -219,7 +220,10 @@ def build_engine(
         clock=clock,
         publish=publish,
     )
-    sales = ClosePosition(operations=orders, clock=clock)
+    fresh_prices = FreshPrices(
+        latest_prices=latest_prices, clock=clock, max_age_seconds=prices.max_age_seconds
+    )
+    sales = ClosePosition(operations=orders, prices=fresh_prices, clock=clock)
     tolerance = trading.max_quote_deviation_pct / 100
     take_profit = TakeProfitSale(operations=orders, directory=directory, tolerance=tolerance)
     average_down = AverageDown(
@@ -271,6 +275,7 @@ def build_engine(
         closing=sales,
         parts=SellPart(operations=orders),
         decisions=decisions,
+        prices=fresh_prices,
         clock=clock,
     )
     process_signal = ProcessSignal(

@@ -122,6 +122,10 @@ class InvalidTokenError(RejectedError):
     code = "INVALID_TOKEN"
 
 
+NO_MARKET_CODES = frozenset({QuoteFailedError.code, "INVALID_SALE_PRICE"})
+"""The provider answered, and its answer is that nobody buys the token."""
+
+
 class ZeroBalanceError(ConflictError):
     """The wallet holds nothing of the token any more."""
 

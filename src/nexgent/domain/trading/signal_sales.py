@@ -21,6 +21,7 @@ from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoun
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.signals.models import EXIT_CONTINUES, Signal, SignalAction, SignalDecision, SignalTrade
 from nexgent.domain.trading.errors import SwapHeldBackError, SwapUnavailableError, TradeRejectedError, named
+from nexgent.domain.trading.orders.fresh_prices import FreshPrices
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import SalePreview
 from nexgent.domain.trading.orders.sell import ClosePosition, ClosePositionRequest
@@ -81,6 +82,7 @@ class SellForSignal:
         closing: ClosePosition,
         parts: SellPart,
         decisions: SignalDecisions,
+        prices: FreshPrices,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
@@ -88,6 +90,7 @@ class SellForSignal:
         self._closing = closing
         self._parts = parts
         self._decisions = decisions
+        self._prices = prices
         self._clock = clock
 
     async def execute(
@@ -141,9 +144,10 @@ class SellForSignal:
             return None
         wallet = candidate.wallet
         position = self._position(signal, wallet) if wallet is not None else None
+        if position is not None and _wants_out(signal, position):
+            return None
         if signal.action is SignalAction.CLOSE:
-            pending = position.pending_exit if position is not None else None
-            return None if pending is not None and pending.signal_id == signal.id else trade
+            return trade
         if trade.status == "intended":
             raise SaleInterruptedError
         return trade
@@ -164,7 +168,7 @@ class SellForSignal:
         if isinstance(found, SignalDecision):
             return found
         position, verdict = found
-        if signal.action is SignalAction.CLOSE:
+        if verdict.whole or _wants_out(signal, position):
             outcome = await self._close(signal, position)
         else:
             outcome = await self._reduce(signal, position)
@@ -248,15 +252,15 @@ class SellForSignal:
             return found
         position, verdict = found
         try:
-            sale = await self._quoted(signal, position)
+            sale = await self._quoted(signal, position, verdict)
         except Exception as error:
             known = named(error)
             return self._decisions.unsold(signal, candidate, verdict, (known.code, known.message))
         return self._decisions.would_sell(signal, candidate, verdict, sale)
 
-    async def _quoted(self, signal: Signal, position: Position) -> SalePreview:
+    async def _quoted(self, signal: Signal, position: Position, verdict: SaleVerdict) -> SalePreview:
         wallet, position_id = position.wallet_address, position.id
-        if signal.percent is None:
+        if verdict.whole or signal.percent is None:
             return await self._closing.preview(
                 ClosePositionRequest(
                     wallet_address=wallet, position_id=position_id, reason=CloseReason.SIGNAL
@@ -294,6 +298,8 @@ class SellForSignal:
                 position=position,
                 held_elsewhere=any(self._position(signal, one) is not None for one in others),
                 leaving=self._leaving(signal, position) if position is not None else None,
+                percent=signal.percent,
+                price=self._prices.of(signal.token_address),
             )
         )
 
@@ -302,6 +308,11 @@ class SellForSignal:
             if exit_ is not None and exit_.signal_id != signal.id:
                 return exit_.reason
         return None
+
+
+def _wants_out(signal: Signal, position: Position) -> bool:
+    """Tell whether the signal's own exit is remembered already, from before a crash."""
+    return position.pending_exit is not None and position.pending_exit.signal_id == signal.id
 
 
 def _wallets(candidates: Sequence[Candidate]) -> list[WalletAddress]:

@@ -106,14 +106,15 @@ class CloseByHand:
         )
         done = await self._running.finish(self._sale.execute(request), name=f"close:{position_id}")
         sold, closed = done.settled.transaction, done.settled.closed
-        if closed is None or sold.input_amount is None or sold.output_amount is None:
+        if closed is None or sold.input_amount is None:
             raise TradeRejectedError("EXECUTION_FAILED", "The sale was booked without closing the position")
         return ClosedTradeResult(
             transaction_id=sold.id,
             closed_trade_id=closed.id,
             position_id=position_id,
             input_amount=sold.input_amount,
-            output_amount=sold.output_amount,
+            # Dust that nobody buys brings nothing.
+            output_amount=sold.output_amount if sold.output_amount is not None else Decimal(0),
             sale_price=closed.sale_price,
             profit_loss_sol=closed.profit_loss_sol,
             profit_loss_usd=closed.profit_loss_usd,

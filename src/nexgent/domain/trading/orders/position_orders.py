@@ -176,16 +176,21 @@ class PositionOrders:
             return done
 
     async def write_off(
-        self, wallet: WalletAddress, position_id: PositionId, evidence: PriceEvidence | None = None
+        self,
+        wallet: WalletAddress,
+        position_id: PositionId,
+        evidence: Callable[[Position], PriceEvidence | None] = lambda _: None,
     ) -> TradeSettled:
         """Book what is left of a position as lost: intent and outcome in one write, as nothing is swapped.
 
-        Raises `PositionNotFoundError`, `PositionLockedError`, `JournalUnavailableError`.
+        Raises `PositionNotFoundError`, `PositionLockedError`, `JournalUnavailableError`, and what `evidence` does, which is
+        asked about the position as it is when that is written.
         """
         time = TradeTime(self._clock)
 
         async def step() -> tuple[Intent, TradeSettled]:
             state, position = await self._free_position(wallet, position_id)
+            price = evidence(position)
             left_raw = min(position.quantity_raw, state.available_raw(position.token_address))
             plan = Plan(
                 kind=TradeKind.WRITE_OFF,
@@ -195,7 +200,7 @@ class PositionOrders:
                 reserved_raw=left_raw,
                 pending_exit=position.pending_exit,
                 pending_take_profit=position.pending_take_profit,
-                evidence=evidence,
+                evidence=price,
             )
             intent = self._intent(position, plan)
             settlement = self._booking.written_off(intent, replace(position, quantity_raw=left_raw))

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+
+import structlog
 
 from nexgent.domain.ledger.models import Intent, PriceEvidence, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
-from nexgent.domain.trading.errors import ZeroBalanceError
-from nexgent.domain.trading.models import Fill, Quote
+from nexgent.domain.trading.errors import NO_MARKET_CODES, ZeroBalanceError
+from nexgent.domain.trading.models import Fees, Fill, Quote
 from nexgent.domain.trading.orders.errors import PartiallySoldError
+from nexgent.domain.trading.orders.fresh_prices import FreshPrices
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, SalePreview
 from nexgent.domain.trading.orders.quotes import sale_quote
+from nexgent.domain.trading.rules.dust import is_dust
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.clock import Clock
+from nexgent.shared.errors import NexgentError
+from nexgent.shared.money import plain
 from nexgent.shared.types import PositionId, SignalId, WalletAddress
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +51,51 @@ class ClosePositionRequest:
 class ClosePosition:
     """One sale of everything a position holds. No price impact holds it back: what is not sold stays at risk."""
 
-    def __init__(self, *, operations: PositionOrders, clock: Clock) -> None:
+    def __init__(self, *, operations: PositionOrders, prices: FreshPrices, clock: Clock) -> None:
         self.operations = operations
+        self._prices = prices
         self._clock = clock
 
     async def execute(self, request: ClosePositionRequest) -> PositionOrderDone:
-        """Sell and book.
+        """Sell and book. Dust that the market has just refused is booked as lost instead: it can never be sold.
 
         Raises `PositionNotFoundError`, `PositionLockedError` (another operation is under way), `ZeroBalanceError`,
         `PartiallySoldError` (the rest has to be sold again), `SwapInDoubtError` (sent, outcome not known yet; recovery books
         it), or the gateway's errors. Unless it was sold, a persistent exit is still pending.
         """
-        done = await self.operations.run(
-            request.wallet_address, request.position_id, _Sale(request, self._clock)
-        )
+        try:
+            done = await self.operations.run(
+                request.wallet_address, request.position_id, _Sale(request, self._clock)
+            )
+        except NexgentError as error:
+            if error.code not in NO_MARKET_CODES:
+                raise
+            return await self._drop_dust(request, error)
         if done.settled.position is not None:
             raise PartiallySoldError(request.position_id)
         return done
+
+    async def _drop_dust(self, request: ClosePositionRequest, refusal: NexgentError) -> PositionOrderDone:
+        """Book a position as lost whose sale was refused. Raises that refusal when it is more than dust, or nobody knows."""
+        dust: list[Position] = []
+
+        def evidence(position: Position) -> PriceEvidence | None:
+            price = self._prices.of(position.token_address)
+            if not is_dust(position, position.quantity_raw, price):
+                raise refusal
+            dust[:] = [position]
+            return price
+
+        settled = await self.operations.write_off(request.wallet_address, request.position_id, evidence)
+        [position] = dust
+        log.warning(
+            "position.dust_written_off",
+            position_id=str(position.id),
+            token=position.token_address,
+            quantity=plain(position.quantity),
+            refusal=refusal.code,
+        )
+        return PositionOrderDone(position, settled, _nothing_for(position))
 
     async def preview(self, request: ClosePositionRequest) -> SalePreview:
         """Return what `execute` would bring. Nothing is recorded, signed or sent.
@@ -84,6 +121,22 @@ class ClosePosition:
         Raises `PositionNotFoundError` when it is booked already.
         """
         return await self.operations.book(intent, fill)
+
+
+def _nothing_for(position: Position) -> Fill:
+    return Fill(
+        in_amount_raw=position.quantity_raw,
+        out_amount_raw=0,
+        total_in_raw=None,
+        total_out_raw=None,
+        fees=Fees(protocol_fee_lamports=0, protocol_fee_bps=0, network_fee_lamports=0, rent_lamports=0),
+        price_impact_ratio=Decimal(0),
+        slippage_bps=0,
+        swap_usd_value=None,
+        routes_json=None,
+        payload_json="{}",
+        signature=None,
+    )
 
 
 class _Sale:

@@ -14,6 +14,7 @@ from nexgent.domain.trading.orders.errors import ExitPendingError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
 from nexgent.domain.trading.orders.position_orders import Plan, PositionOrders, SalePreview
 from nexgent.domain.trading.orders.quotes import sale_quote
+from nexgent.domain.trading.rules.dust import part_raw
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.money import plain
 from nexgent.shared.types import PositionId, SignalId, WalletAddress
@@ -71,8 +72,7 @@ class _Part:
         if position.pending_exit is not None:
             raise ExitPendingError(position.id)
         held_raw = min(position.quantity_raw, state.available_raw(position.token_address))
-        numerator, denominator = (self._percent / _HUNDRED).as_integer_ratio()
-        sell_raw = held_raw * numerator // denominator
+        sell_raw = part_raw(held_raw, self._percent)
         if sell_raw <= 0:
             raise ZeroBalanceError(position.id)
         return Plan(

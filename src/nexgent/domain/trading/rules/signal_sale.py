@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.signals.models import Gate
-from nexgent.shared.money import plain
+from nexgent.domain.trading.rules.dust import is_dust, part_raw
+from nexgent.shared.money import from_raw, plain
 
 OPENED_WITHIN = timedelta(seconds=10)
 """A purchase that was under way when the signal came is meant by it; so is one by a clock that is a little behind."""
@@ -24,14 +27,19 @@ class SaleFacts:
     """Whether the agent holds the token in the wallet of its other mode."""
     leaving: CloseReason | None = None
     """Why the position is being sold already, for another reason than this signal."""
+    percent: Decimal | None = None
+    """The part to sell; nothing when it is all."""
+    price: PriceEvidence | None = None
+    """What the token costs, where that is known freshly."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaleVerdict:
-    """What was looked at, and a code and a reason where nothing is sold."""
+    """What was looked at, and a code and a reason where nothing is sold; whether all is sold."""
 
     gates: tuple[Gate, ...]
     refusal: tuple[str, str] | None
+    whole: bool = True
 
 
 def decide_signal_sale(facts: SaleFacts) -> SaleVerdict:
@@ -63,4 +71,12 @@ def decide_signal_sale(facts: SaleFacts) -> SaleVerdict:
         leaving = Gate("exit", facts.leaving.value, "none under way", False)
         reason = f"the position is being sold already: {facts.leaving.value}"
         return SaleVerdict((held, opened, leaving), ("EXIT_PENDING", reason))
-    return SaleVerdict((held, opened, Gate("exit", None, "none under way", True)), None)
+    gates = (held, opened, Gate("exit", None, "none under way", True))
+    if facts.percent is None:
+        return SaleVerdict(gates, None)
+    left_raw = position.quantity_raw - part_raw(position.quantity_raw, facts.percent)
+    if not is_dust(position, left_raw, facts.price):
+        return SaleVerdict(gates, None, whole=False)
+    left = f"{plain(from_raw(left_raw, position.decimals))} {position.token_symbol}"
+    remainder = Gate("remainder", f"{left} would cost more to sell than it brings", "all is sold", True)
+    return SaleVerdict((*gates, remainder), None)

@@ -14,7 +14,7 @@ from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.positions.models import CloseReason
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook
-from nexgent.domain.trading.errors import named
+from nexgent.domain.trading.errors import NO_MARKET_CODES, named
 from nexgent.domain.trading.events import ExitAttemptFailed
 from nexgent.domain.trading.orders.position_orders import PositionOrders
 from nexgent.domain.trading.ports import MarketProbe
@@ -27,7 +27,7 @@ from nexgent.domain.trading.rules.write_off import (
     add_poll,
     decide_write_off,
 )
-from nexgent.domain.trading.watch.exits import NO_MARKET_CODES, ExitTasks
+from nexgent.domain.trading.watch.exits import ExitTasks
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import PositionId, TokenAddress
 

@@ -13,7 +13,13 @@ from nexgent.domain.ledger.errors import JournalUnavailableError, UnknownWalletE
 from nexgent.domain.ledger.models import PriceEvidence
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
-from nexgent.domain.trading.errors import SwapHeldBackError, SwapUnavailableError, WalletNotLoadedError, named
+from nexgent.domain.trading.errors import (
+    NO_MARKET_CODES,
+    SwapHeldBackError,
+    SwapUnavailableError,
+    WalletNotLoadedError,
+    named,
+)
 from nexgent.domain.trading.events import ExitAttemptFailed, ExitOverdue, ExitTriggered
 from nexgent.domain.trading.orders.errors import PartiallySoldError
 from nexgent.domain.trading.orders.position_booking import PositionOrderDone
@@ -26,9 +32,6 @@ from nexgent.shared.trace_context import TraceContext, current_trace, enter_trac
 from nexgent.shared.types import PositionId, SignalId, WalletAddress
 
 log = structlog.get_logger(__name__)
-
-NO_MARKET_CODES = frozenset({"QUOTE_FAILED", "INVALID_SALE_PRICE"})
-"""The provider answered, and its answer is that nobody buys the token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
