@@ -17,7 +17,6 @@ from typing import Any
 import asyncpg
 import httpx
 from dotenv import dotenv_values
-from rich.console import Console
 from rich.panel import Panel
 
 from nexgent.bootstrap.app import ServiceInfo, run_service
@@ -38,6 +37,7 @@ from nexgent.cli.deposit import deposit
 from nexgent.cli.hints import command
 from nexgent.cli.options import port
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.screen import Screen
 from nexgent.config.kept_secret import kept_secret
 from nexgent.config.settings import Settings, SettingsError
 from nexgent.infrastructure.database.engine import normalise_url
@@ -220,7 +220,7 @@ async def _introduce(settings: Settings, sandbox_url: str, info: ServiceInfo) ->
         tokens = await _tokens(sandbox_url)
         keep_tokens(settings.storage.data_dir, info.port, tokens)
     except (NexgentError, httpx.HTTPError) as error:
-        Console(stderr=True).print(f"The demo data could not be made: {error}")
+        Screen(stderr=True).print(f"The demo data could not be made: {error}")
         return
     key_path = (settings.storage.data_dir / KEY_FILE).resolve()
     _print_screen(
@@ -266,7 +266,7 @@ def _print_screen(
     key_path: Path,
     link: str,
 ) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     base = f"http://localhost:{info.port}"
     mints = "\n".join(f"  {token.symbol:<8} {token.mint}" for token in tokens)
     text = (

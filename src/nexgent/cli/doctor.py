@@ -7,7 +7,6 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
 from nexgent.cli import exit_codes
@@ -15,6 +14,7 @@ from nexgent.cli.doctor_checks import examine, settings_findings
 from nexgent.cli.doctor_network import network
 from nexgent.cli.hints import as_typed
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.screen import Screen
 from nexgent.cli.tables import line_width, paragraph
 from nexgent.config.settings import SettingsError
 from nexgent.shared.findings import Finding, Verdict
@@ -61,7 +61,7 @@ def finding_lines(findings: Sequence[Finding], width: int | None) -> list[str]:
 
 
 def _show(findings: Sequence[Finding]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     for line in finding_lines(findings, line_width()):
         verdict = next((one for one in Verdict if line.startswith(f"{one.value} ")), None)
         console.print(

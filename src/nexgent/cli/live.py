@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
 
-from rich.console import Console
 from rich.text import Text
 
 from nexgent.cli import exit_codes
@@ -16,6 +15,7 @@ from nexgent.cli.agents import find_agent
 from nexgent.cli.api_client import ApiClient, add_connection_options
 from nexgent.cli.doctor import STYLES, finding_lines
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.screen import Screen
 from nexgent.cli.tables import line_width
 from nexgent.config.settings import Settings
 from nexgent.shared.findings import Finding, Verdict
@@ -74,7 +74,7 @@ def _show(answer: dict[str, Any]) -> None:
         Finding(one["name"], Verdict(one["verdict"]), one["found"], one["advice"])
         for one in answer["findings"]
     ]
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     for line in finding_lines(findings, line_width()):
         verdict = next((one for one in Verdict if line.startswith(f"{one.value} ")), Verdict.OK)
         console.print(Text(line, "" if verdict is Verdict.OK else STYLES[verdict]))

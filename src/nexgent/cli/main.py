@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from nexgent.cli import exit_codes
+from nexgent.cli.terminal import guard_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +175,5 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command line of this process."""
+    guard_output()
     sys.exit(run(sys.argv[1:]))

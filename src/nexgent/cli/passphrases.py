@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import sys
 
+from nexgent.cli.terminal import harmless
 from nexgent.shared.errors import InvalidInputError
 
 SHORTEST = 12
@@ -16,7 +17,7 @@ SHORTEST = 12
 def typed(prompt: str) -> str:
     """Return what was typed, or a line of standard input. Raises `InvalidInputError` when that has none."""
     if sys.stdin.isatty():
-        return getpass.getpass(prompt)
+        return getpass.getpass(harmless(prompt))
     text = sys.stdin.readline().rstrip("\r\n")
     if not text:
         raise InvalidInputError("No passphrase was given on standard input")
@@ -27,7 +28,7 @@ def typed_twice(prompt: str) -> str:
     """Return what was typed, the same twice, or a line of standard input. Raises `InvalidInputError`."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    text = getpass.getpass(prompt)
+    text = getpass.getpass(harmless(prompt))
     if text != getpass.getpass("Once more: "):
         raise InvalidInputError("The two are not the same. Nothing was changed.")
     return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from nexgent.cli.terminal import harmless
 from nexgent.shared.errors import InvalidInputError
 
 
@@ -11,7 +12,8 @@ def agreed(question: str) -> bool:
     """Return what somebody at the terminal says; a script has to say `--yes`."""
     if not sys.stdin.isatty():
         raise InvalidInputError("Nobody is there to be asked: add --yes")
-    if input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}:
+    # Reading a line shows its question past our output.
+    if input(harmless(f"{question} [y/N] ")).strip().lower() in {"y", "yes"}:
         return True
     print("Nothing was done.")
     return False

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from nexgent.bootstrap.chain_check import DIFFERS, WalletCheck, check_live_wallets, is_clean
@@ -18,6 +17,7 @@ from nexgent.cli import exit_codes
 from nexgent.cli.books import existing_books
 from nexgent.cli.options import whole_number
 from nexgent.cli.running import load_settings, run_async
+from nexgent.cli.screen import Screen
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
@@ -192,7 +192,7 @@ def _figures(report: VerifyReport) -> dict[str, Any]:
 
 
 def _show(report: VerifyReport) -> None:
-    console = Console()
+    console = Screen()
     facts = {
         name: value
         for name, value in _figures(report).items()

@@ -28,6 +28,7 @@ from nexgent.cli.api_client import (
     add_connection_options,
 )
 from nexgent.cli.running import end_on_signals, load_settings, run_async
+from nexgent.cli.screen import Screen
 from nexgent.cli.watch_view import RESERVED_LINES, AgentView, render, render_screen, status_line
 from nexgent.config.settings import Settings
 from nexgent.shared.backoff import Backoff
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _watch(arguments: argparse.Namespace, settings: Settings) -> None:
     # The terminal is left as it was found.
     end_on_signals()
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     async with ApiClient.of(arguments, settings) as api:
         agent = await find_agent(api, arguments.agent, any_will_do=True)
         view = AgentView(str(agent["name"]), str(agent["id"]))
@@ -134,7 +135,7 @@ async def follow_live(api: ApiClient, view: AgentView, console: Console) -> None
 def _live_console() -> Console:
     """Return a console that asks the terminal for its size each time: COLUMNS and LINES are those of its beginning."""
     environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
-    return Console(highlight=False, _environ=environment)
+    return Screen(highlight=False, _environ=environment)
 
 
 @asynccontextmanager
