@@ -54,7 +54,7 @@ class FakeService:
     switches: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     selling: asyncio.Event = field(default_factory=asyncio.Event)
-    held: bool = True
+    positions: int = 1
 
     def __post_init__(self) -> None:
         self.selling.set()
@@ -69,7 +69,11 @@ class FakeService:
                 "agentId": AGENT, "agentName": "A", "positionId": POSITION, "tokenAddress": "M" * 44, "tokenSymbol": "EXM",
                 "walletAddress": "w", "walletType": "simulation", "exitReason": None, "attempts": 0, "code": None,
             }  # fmt: skip
-            found = [remaining] if self.held else []
+            found = [
+                {**remaining, "positionId": f"{number:08x}{POSITION[8:]}"}
+                for number in range(1, self.positions)
+            ]
+            found = [remaining, *found] if self.positions else []
             return web.json_response({"remaining": found, "remainingCount": len(found)})
         if path == "/protections/kill-switch" and request.method == "PUT":
             self.switches.append(await request.json())
@@ -82,7 +86,7 @@ class FakeService:
         if path.endswith("/close"):
             self.sales.append((path, request.headers["Idempotency-Key"]))
             await self.selling.wait()
-            self.held = False
+            self.positions -= 1
             return web.json_response(SOLD)
         return web.json_response({"error": "Not found", "code": "NOT_FOUND"}, status=404)
 
@@ -272,6 +276,82 @@ async def test_a_sale_asks_first_and_two_presses_sell_once(
     ((path, key),) = service.sales
     assert path == f"/agents/{AGENT}/positions/{POSITION}/close"
     assert key.startswith("telegram-")
+
+
+async def test_a_sale_does_not_wait_until_telegram_has_taken_that_it_begins(
+    messenger: FakeTelegram, service: FakeService
+) -> None:
+    async with listening(messenger, service):
+        asked = await question(messenger)
+        for method in ("answerCallbackQuery", "editMessageText"):
+            messenger.fail(method, 500, b"", seconds=1.0)
+        await messenger.press(asked, "Sell all of it")
+        await until(lambda: service.sales, "the sale has begun")
+        assert asked.edits == 0
+        await messenger.answer("Sold 5 EXM")
+        assert asked.shown.startswith("Confirmed")
+
+
+async def test_an_update_that_comes_again_is_carried_out_once(
+    messenger: FakeTelegram, service: FakeService
+) -> None:
+    async with listening(messenger, service):
+        await messenger.write(ME, "/stop_entries")
+        first = await messenger.answer("Entries of your agents are stopped")
+        update = {
+            "update_id": 1000,
+            "message": {
+                "message_id": 2,
+                "date": int(time.time()),
+                "chat": {"id": ME, "type": "private"},
+                "text": "/stop_entries",
+            },
+        }
+        messenger.fail("getUpdates", 200, {"ok": True, "result": [update, update]})
+        await messenger.write(ME, "/help")
+        await messenger.answer("nexgent")
+        await until(lambda: not messenger.failures["getUpdates"])
+    assert len(service.switches) == 1
+    assert [one for one in messenger.said if "stopped" in one.shown] == [first]
+
+
+async def test_pages_are_turned_in_place_and_a_second_press_adds_nothing(
+    messenger: FakeTelegram, service: FakeService
+) -> None:
+    service.positions = 9
+    async with listening(messenger, service):
+        await messenger.write(ME, "/positions")
+        page = await messenger.answer("9 open, page 1 of 2")
+        assert page.shown.count("/exit_") == 8
+        onwards = page.button("▶")
+        for _ in range(2):
+            await messenger.press(page, onwards)
+        await until(lambda: "page 2 of 2" in page.shown)
+        assert page.shown.count("/exit_") == 1
+        await messenger.press(page, page.button("◀"))
+        await until(lambda: "page 1 of 2" in page.shown)
+        await messenger.write(ME, "/positions nothing")
+        await messenger.answer("Nothing open for nothing")
+        await messenger.write(ME, "/exit EXM A")
+        choice = await messenger.answer("9 positions could be meant")
+        assert len(choice.buttons) == 8
+        await messenger.press(choice, choice.buttons[3][0])
+        await messenger.answer("Sell all of EXM?")
+    assert [one.shown for one in messenger.said].count(page.shown) == 1
+
+
+async def test_an_answer_that_never_comes_is_asked_for_again(
+    messenger: FakeTelegram, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot_module, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(bot_module, "LISTEN_SECONDS", 1)
+    async with listening(messenger, service):
+        messenger.fail("getUpdates", 200, {"ok": True, "result": []}, seconds=30.0)
+        await messenger.write(ME, "/help")
+        await messenger.answer("nexgent")
+        await until(lambda: not messenger.failures["getUpdates"])
+        await messenger.write(ME, "/help")
+        await messenger.answer("nexgent", after=1)
 
 
 async def test_cancelling_closes_a_question_and_short_commands_name_a_position(

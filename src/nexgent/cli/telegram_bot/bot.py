@@ -329,11 +329,15 @@ class TelegramBot:
         if place is None or press.data is None:
             return
         reply = await self._commands.press(self._asked(place.chat.id, press.from_user), press.data)
+        # What was confirmed begins now: it does not wait until Telegram has taken that it was.
+        following = None if reply.then is None else self._work.start(reply.then(), name="confirmed")
         await self._outbox.answer_press(press.id, reply.notice)
         thread = None
         if isinstance(place, telegram.Message) and place.is_topic_message:
             thread = place.message_thread_id
         await self._say(reply, place.chat.id, thread, pressed=place.message_id)
+        if following is not None:
+            await self._say(await following, place.chat.id, thread, pressed=place.message_id)
 
     def _asked(self, chat_id: int, user: telegram.User | None) -> Asked:
         user_id = user.id if user is not None else None
@@ -363,8 +367,6 @@ class TelegramBot:
                 self._questions.expire(reply.question.token)
             else:
                 self._timers.start(self._expire(reply.question, chat_id, sent), name="question")
-        if reply.then is not None:
-            await self._say(await reply.then(), chat_id, thread_id, pressed=pressed)
 
     async def _expire(self, question: Question, chat_id: int, message_id: int) -> None:
         await asyncio.sleep(OPEN_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -89,13 +89,13 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What is said. `edits`: in the place of the message whose button was pressed. `question` is closed when nobody answers it;
-    `then` goes on afterwards and brings another reply. `notice` is shown to who pressed, and nobody else."""
+    `then` is what was confirmed: it begins at once and brings another reply. `notice` is shown to who pressed alone."""
 
     lines: Sequence[str] = ()
     buttons: Sequence[Sequence[Button]] = ()
     edits: bool = False
     question: Question | None = None
-    then: Callable[[], Awaitable[Reply]] | None = None
+    then: Callable[[], Coroutine[Any, Any, Reply]] | None = None
     notice: str = ""
 
 

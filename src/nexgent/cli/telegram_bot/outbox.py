@@ -75,19 +75,25 @@ class Outbox:
     async def edit(
         self, chat_id: int, message_id: int, text: str, buttons: Sequence[Sequence[Button]] = ()
     ) -> bool:
-        """Put a text in the place of a message; tell whether that went."""
-        done = await self._patiently(
-            "editMessageText",
-            lambda: self._bot.edit_message_text(
-                text,
-                chat_id,
-                message_id,
-                parse_mode="HTML",
-                reply_markup=_keyboard(buttons),
-                link_preview_options=_NO_PREVIEW,
-            ),
-        )
-        return done is not None
+        """Put a text in the place of a message; tell whether it stands there now."""
+
+        async def attempt() -> bool:
+            try:
+                await self._bot.edit_message_text(
+                    text,
+                    chat_id,
+                    message_id,
+                    parse_mode="HTML",
+                    reply_markup=_keyboard(buttons),
+                    link_preview_options=_NO_PREVIEW,
+                )
+            except BadRequest as error:
+                # Of two presses, the second finds what the first one has put there.
+                if "not modified" not in error.message.lower():
+                    raise
+            return True
+
+        return await self._patiently("editMessageText", attempt) is True
 
     async def answer_press(self, press_id: str, notice: str = "") -> None:
         """Tell Telegram that a press was seen, and who pressed, if need be, something."""

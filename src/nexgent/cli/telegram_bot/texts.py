@@ -183,7 +183,7 @@ def switch_lines(switches: Part, now: datetime) -> list[str]:
             because = f": {plain(switch['reason'])}" if switch["reason"] else ""
             selling = ", and everything is being sold" if switch["flatten"] else ""
             lines.append(
-                f"⛔ Entries of {words} are stopped since {ago(switch['changedAt'], now)}{selling}{because}"
+                f"⛔ Entries of {words} are stopped ({ago(switch['changedAt'], now)}{selling}){because}"
             )
     return lines or ["Entries: allowed"]
 

@@ -221,7 +221,7 @@ def test_a_service_that_is_not() -> None:
         "Prices are too old",
     ]
     assert "SOL price: The service has not answered in time." in lines
-    assert "⛔ Entries of everybody are stopped since 5m 0s ago, and everything is being sold: news" in lines
+    assert "⛔ Entries of everybody are stopped (5m 0s ago, and everything is being sold): news" in lines
     assert "Real money: away" in lines
     assert lines[-1] == "… and 2 more"
 
