@@ -64,6 +64,8 @@ class FakeTelegram:
     failures: dict[str, deque[Failure]] = field(default_factory=lambda: defaultdict(deque))
     waiting: list[dict[str, Any]] = field(default_factory=list)
     """Updates nobody has confirmed."""
+    delivered: list[dict[str, Any]] = field(default_factory=list)
+    """All updates there ever were."""
     url: str = ""
     token: str = TOKEN
     _next_update: int = 1000
@@ -124,7 +126,8 @@ class FakeTelegram:
     async def deliver(self, update: dict[str, Any]) -> None:
         """Let the bot find an update."""
         async with self._arrived:
-            self.waiting.append({"update_id": self._next_update, **update})
+            self.delivered.append({"update_id": self._next_update, **update})
+            self.waiting.append(self.delivered[-1])
             self._next_update += 1
             self._arrived.notify_all()
 

@@ -298,15 +298,7 @@ async def test_an_update_that_comes_again_is_carried_out_once(
     async with listening(messenger, service):
         await messenger.write(ME, "/stop_entries")
         first = await messenger.answer("Entries of your agents are stopped")
-        update = {
-            "update_id": 1000,
-            "message": {
-                "message_id": 2,
-                "date": int(time.time()),
-                "chat": {"id": ME, "type": "private"},
-                "text": "/stop_entries",
-            },
-        }
+        update = messenger.delivered[0]
         messenger.fail("getUpdates", 200, {"ok": True, "result": [update, update]})
         await messenger.write(ME, "/help")
         await messenger.answer("nexgent")
