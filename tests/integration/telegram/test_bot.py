@@ -519,18 +519,23 @@ async def test_a_second_program_with_the_same_token_is_said(
 ) -> None:
     with capture_logs() as lines:
         async with listening(messenger, service):
-            conflict = {
-                "ok": False,
-                "error_code": 409,
-                "description": "Conflict: terminated by other getUpdates request",
-            }
-            messenger.fail("getUpdates", 409, conflict)
+            async with listening(messenger, service, ready=False):
+                await until(lambda: any(line["event"] == "telegram.trouble" for line in lines))
             await messenger.write(ME, "/help")
             await messenger.answer("nexgent")
-            await until(lambda: any(line["event"] == "telegram.trouble" for line in lines))
+    told = {line["trouble"] for line in lines if line["event"] == "telegram.trouble"}
+    assert told == {"another program uses this bot's token, or it has a webhook: some messages go astray"}
+
+
+async def test_trouble_is_told_once_and_so_is_its_end(messenger: FakeTelegram, service: FakeService) -> None:
+    with capture_logs() as lines:
+        async with listening(messenger, service):
+            for _ in range(2):
+                messenger.fail("getUpdates", 500, b"")
+            await messenger.write(ME, "/help")
+            await messenger.answer("nexgent")
             await until(lambda: any(line["event"] == "telegram.well_again" for line in lines))
-    (told,) = [line for line in lines if line["event"] == "telegram.trouble"]
-    assert "another program uses this bot's token" in told["trouble"]
+    assert len([line for line in lines if line["event"] == "telegram.trouble"]) == 1
 
 
 async def test_a_token_that_telegram_does_not_take_ends_it(
