@@ -117,7 +117,9 @@ class TelegramBot:
         listened: Moment | None = None
         while True:
             try:
-                updates = await self._fetch(0 if listened is None else LISTEN_SECONDS)
+                # After trouble, and at the start, what there is comes at once: that it is over is told now and not in a while.
+                at_once = listened is None or self._trouble
+                updates = await self._fetch(0 if at_once else LISTEN_SECONDS)
             except InvalidToken:
                 raise TokenRefusedError from None
             except TelegramError as error:
