@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from nexgent.sandbox.control import SandboxControl
 from tests.e2e.product import Product, until
@@ -81,36 +84,57 @@ async def test_a_token_without_a_symbol_is_called_by_its_address(
     window.check()
 
 
-@pytest.mark.parametrize("kind", _ODD)
-async def test_odd_names_are_shown_as_they_are(dashboard: Dashboard, product: Product, kind: str) -> None:
-    name = _ODD[kind]
-    agent = await product.agent(name, "10", _PATIENT)
-    await product.call("PUT", f"/agents/{agent['id']}", {"automatedTradingSimulation": False})
-    symbol = name[:20]
+@dataclass(frozen=True)
+class Odd:
+    """An agent with an odd name that holds a token with as odd a symbol."""
+
+    agent_id: str
+    name: str
+    mint: str
+    symbol: str
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def odd(product: Product) -> dict[str, Odd]:
+    """An agent of each kind of name."""
+    market = {"priceSol": "0.001", "liquiditySol": "1000", "decimals": 6}
     async with SandboxControl(product.sandbox_url) as control:
-        [token] = await control.add_tokens(
-            [
-                {
-                    "symbol": f"ODD{list(_ODD).index(kind)}",
-                    "priceSol": "0.001",
-                    "liquiditySol": "1000",
-                    "decimals": 6,
-                }
-            ]
+        tokens = await control.add_tokens(
+            [{"symbol": f"ODD{number}", **market} for number in range(len(_ODD))]
         )
-    await product.signal(token["mint"], symbol)
-    await buy(product, agent["id"], {**token, "symbol": symbol})
+    made = {}
+    for (kind, name), token in zip(_ODD.items(), tokens, strict=True):
+        agent = await product.agent(name, "10", _PATIENT)
+        await product.call("PUT", f"/agents/{agent['id']}", {"automatedTradingSimulation": False})
+        made[kind] = Odd(agent["id"], name, token["mint"], symbol=name[:20])
+        await product.signal(token["mint"], made[kind].symbol)
+        await buy(product, agent["id"], {**token, "symbol": made[kind].symbol})
+    return made
+
+
+@pytest.mark.parametrize("kind", _ODD)
+async def test_odd_names_are_shown_as_they_are(
+    dashboard: Dashboard, odd: Mapping[str, Odd], kind: str
+) -> None:
+    one = odd[kind]
     window = await dashboard.visitor("/", WIDE)
-    await _fits(window, "/agents", name)
-    await _fits(window, f"/agents/{agent['id']}", name, symbol)
-    await _fits(window, f"/agents/{agent['id']}/settings")
-    await _fits(window, f"/agents/{agent['id']}/wallet")
-    await _fits(window, "/", symbol)
-    await _fits(window, "/tokens", symbol)
-    await _fits(window, f"/tokens/{token['mint']}", symbol)
-    await _fits(window, "/signals", symbol)
+    await _fits(window, f"/agents/{one.agent_id}", one.name, one.symbol)
+    await _fits(window, f"/agents/{one.agent_id}/settings")
+    await _fits(window, f"/agents/{one.agent_id}/wallet")
+    await _fits(window, f"/tokens/{one.mint}", one.symbol)
+    assert await window.page.evaluate("window.broken") is None
+    window.check()
+
+
+async def test_odd_names_are_shown_as_they_are_in_lists(dashboard: Dashboard, odd: Mapping[str, Odd]) -> None:
+    names, symbols = [one.name for one in odd.values()], [one.symbol for one in odd.values()]
+    window = await dashboard.visitor("/", WIDE)
+    await _fits(window, "/agents", *names)
+    await _fits(window, "/", *symbols)
+    await _fits(window, "/tokens", *symbols)
+    await _fits(window, "/signals", *symbols)
     await _fits(window, "/history/transactions")
-    await _fits(window, "/access/wallets", name)
+    await _fits(window, "/access/wallets", *names)
     assert await window.page.evaluate("window.broken") is None
     window.check()
 
