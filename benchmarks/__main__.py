@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME …] [--runs N]`: a table of our own times.
 
-Names are ticks, budget, product, ws, storm, restart, floods, dashboard and history; without one, all of them. `--runs` measures
-each so often, one after the other, and gives medians; what was measured is kept in `benchmarks/figures.json`, from which
-`make figures` writes the tables of the documents. `--no-file` leaves the file alone.
+Names are ticks, budget, product, ws, storm, restart, floods, bystanders, dashboard and history; without one, all of them.
+`--runs` measures each so often, one after the other, and gives medians; what was measured is kept in `benchmarks/figures.json`,
+from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
 `ws` by name listens for a minute, `dashboard` watches the browser's memory for ten; as one of all, for a shorter time.
 `history` by name is a year (`--scale 0.02` for a fiftieth, which it is as one of all), whose database stays in `--folder`.
@@ -20,6 +20,7 @@ import uvloop
 
 from benchmarks import (
     budget,
+    bystanders,
     dashboard,
     figures,
     floods,
@@ -55,6 +56,7 @@ def main() -> int:
         "storm": lambda: uvloop.run(storm.run()),
         "restart": lambda: uvloop.run(restart.run()),
         "floods": lambda: uvloop.run(floods.run()),
+        "bystanders": lambda: uvloop.run(bystanders.run()),
         "history": lambda: uvloop.run(history.run(scale=scale, folder=options.folder)),
         "dashboard": lambda: uvloop.run(dashboard.run(minutes=minutes)),
     }

@@ -165,6 +165,9 @@ class Follower:
             elif "position_created" in text[:200]:
                 at = text.index('"tokenAddress":"') + 16
                 self.expect(text[at : text.index('"', at)]).set()
+            elif '"ping"' in text[:20]:
+                # Who gives no sign of life is hung up on.
+                await connection.send_str('{"type":"pong"}')
 
 
 async def one_signal(
