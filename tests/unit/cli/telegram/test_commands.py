@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 from pathlib import Path
 
+import pytest
+
 from nexgent.cli.telegram_bot.check import PROBES
+from nexgent.cli.telegram_bot.command import NEEDED, _not_for_the_bot, _serve
 from nexgent.cli.telegram_bot.commands import COMMANDS, help_lines, known
 from nexgent.cli.telegram_bot.service import READING, SCOPES
+from nexgent.config.settings import Settings
 from nexgent.domain.users.models import Scope
+from nexgent.shared.errors import InvalidInputError
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -21,6 +28,20 @@ def test_telegram_takes_the_commands_and_the_key_may_do_all_of_them() -> None:
     assert {scope for command in COMMANDS if not command.acts for scope in command.scopes} == set(READING)
     assert set(SCOPES) <= set(Scope)
     assert set(PROBES) == set(SCOPES)
+
+
+async def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "telegram", None)
+
+    with pytest.raises(InvalidInputError, match=r"pip install 'nexgent\[telegram\]'"):
+        await _serve(argparse.Namespace(), Settings.from_values({}))
+
+
+def test_the_bot_knows_no_secret_but_its_own() -> None:
+    private = {"JWT_SECRET", "ADMIN_PASSWORD", "WALLET_1", "JUPITER_API_KEY", "NOTIFY_SECRET"}
+
+    assert {name for name in private if _not_for_the_bot(name)} == private
+    assert not any(_not_for_the_bot(name) for name in (*NEEDED, "TELEGRAM_CHAT_IDS", "NEXGENT_DATA_DIR"))
 
 
 def test_short_cuts() -> None:
