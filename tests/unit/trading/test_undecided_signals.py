@@ -239,3 +239,30 @@ async def test_what_was_let_go_for_another_engine_may_be_taken_on_again() -> Non
     assert await decided(it.undecided) == 1
     assert it.outcomes(signal) == [EXECUTED]
     assert it.engine.positions(it.agents[0]) == [position]
+
+
+async def test_a_signal_that_could_be_processed_once_rests_as_briefly_as_at_first_when_it_cannot_again() -> (
+    None
+):
+    it = await Deciding.start()
+    signal = await it.stored()
+
+    async def tried() -> bool:
+        begun = await it.undecided.tick()
+        await asyncio.gather(*begun)
+        return bool(begun)
+
+    it.trades.broken.add(signal.id)
+    assert await tried()
+    it.engine.clock.advance(REST_SECONDS[0])
+    it.trades.broken.clear()
+    # Nothing is wrong with it, but for the moment another process is the engine.
+    it.engine.journal.fenced = True
+    assert await tried()
+    it.trades.broken.add(signal.id)
+    assert await tried()
+    assert not await tried()
+
+    it.engine.clock.advance(REST_SECONDS[0])
+
+    assert await tried()
