@@ -17,12 +17,13 @@ from nexgent.domain.trading.settlement import (
     SettlementContext,
     buy_debit_lamports,
     sale_credit_lamports,
+    settle_moved,
     settle_purchase,
     settle_sale,
     settle_write_off,
 )
 from nexgent.domain.transactions.models import TransactionType
-from nexgent.shared.money import SOL_MINT, sol
+from nexgent.shared.money import SOL_MINT, from_raw, sol
 from tests.builders import T0, a_fill
 from tests.integration.database.story import Story
 
@@ -166,3 +167,32 @@ def test_a_part_that_is_sold_reaches_the_levels_that_were_noted_before_and_none_
         position.quantity_raw - half,
         1 + (levels or 0),
     )
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_tokens_that_left_the_wallet_leave_at_what_they_cost_and_the_last_of_them_closes_the_position(
+    left: int,
+) -> None:
+    intent, position = a_sale()
+    moved = position.quantity_raw - left
+
+    settlement = settle_moved(intent, CONTEXT, position, moved)
+
+    check_postings(settlement.postings)
+    body, record = settlement.body, settlement.body.transaction
+    assert (record.type, record.input_amount) == (
+        TransactionType.BURN,
+        from_raw(moved, position.decimals),
+    )
+    assert body.reason is CloseReason.EXTERNAL
+    if left:
+        assert body.closed is None
+        assert body.position is not None
+        assert (body.position.quantity_raw, body.position.purchased_raw) == (left, left)
+        assert body.position.version == position.version + 1
+        assert body.position.cost_basis_lamports == body.position.invested_lamports
+        assert body.position.realized_lamports == position.realized_lamports
+    else:
+        assert body.position is None
+        assert body.closed is not None
+        assert (body.closed.profit_loss_sol, body.closed.close_reason) == (Decimal(0), CloseReason.EXTERNAL)
