@@ -38,6 +38,10 @@ WORDS: Final[Mapping[str, WarningWords]] = {
             "A sale takes longer than it may.",
             "It is still being tried. Look at the position: its token may have no buyers, or its wallet may be locked.",
         ),
+        "position.dust_written_off": (
+            "What was left of a position was worth less than selling it costs, and no provider buys it: it is booked as lost.",
+            "Nothing has to be done. The tokens are still in the wallet.",
+        ),
         "exit.not_remembered": (
             "A sale that is due could not be written down.",
             f"It is tried all the same; only a restart at this very moment could forget it. {_DATABASE}",
@@ -422,6 +426,19 @@ WORDS: Final[Mapping[str, WarningWords]] = {
         "embedded.died": (
             "The database or Redis that the service runs itself has died.",
             "It is started again by itself. If it comes often, see whether memory or disk is short.",
+        ),
+        "tracing.setting": (
+            "A setting of traces is not as it can be used.",
+            "The details say which one, and what is allowed. Trading is the same with traces and without.",
+        ),
+        "tracing.no_sender": (
+            "Traces cannot be sent.",
+            "Trading goes on without them. The next start tries again; the details say what was in the way.",
+        ),
+        "tracing.not_made": ("Traces of something that happened could not be made.", _DEFECT),
+        "tracing.collector_away": (
+            "The collector of traces does not take them.",
+            "Traces are lost meanwhile, and nothing else. See whether the collector runs and can be reached from here.",
         ),
         "embedded.restart_failed": (
             "The database or Redis that the service runs itself could not be started again.",
