@@ -203,6 +203,22 @@ async def test_what_is_held_in_the_wallet_of_the_other_mode_is_said_and_not_sold
     assert len(engine.positions(agent)) == held
 
 
+async def test_how_long_a_sale_took_is_told_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine()
+    (agent,) = await holders(engine)
+    quote = engine.swaps.quote
+
+    async def slow(*asked: object, **more: object) -> object:
+        engine.clock.advance(1.25)
+        return await quote(*asked, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine.swaps, "quote", slow)
+
+    made = await decisions(engine, to_reduce(engine))
+
+    assert made[agent.id].latency_ms == {"sold": 1_250}
+
+
 async def test_an_exit_is_not_called_remembered_before_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal_sales, "EXIT_SECONDS", 0.001)
     engine = FakeEngine()
