@@ -203,6 +203,27 @@ async def test_what_is_held_in_the_wallet_of_the_other_mode_is_said_and_not_sold
     assert len(engine.positions(agent)) == held
 
 
+async def test_whatever_is_wrong_with_one_agent_the_others_sell_and_all_are_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = FakeEngine()
+    broken, sound = await holders(engine, 2)
+    start = engine.exits.start
+
+    def fails_for_one(position: Position, *rest: object) -> None:
+        if position.agent_id == broken.id:
+            raise ZeroDivisionError("no error of ours")
+        start(position, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine.exits, "start", fails_for_one)
+
+    made = await decisions(engine, to_close(engine))
+
+    assert (made[broken.id].outcome, made[broken.id].code) == (FAILED, "EXECUTION_FAILED")
+    assert made[sound.id].outcome is EXECUTED
+    assert len(engine.positions(broken)) == 1
+
+
 async def test_how_long_a_sale_took_is_told_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = FakeEngine()
     (agent,) = await holders(engine)
