@@ -54,16 +54,22 @@ class FakeService:
     switches: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     selling: asyncio.Event = field(default_factory=asyncio.Event)
+    telling: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_how_it_is: int = 0
     positions: int = 1
 
     def __post_init__(self) -> None:
         self.selling.set()
+        self.telling.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         path = request.path.removeprefix("/api/v1")
         if path in self.answers:
             status, body = self.answers[path]
             return web.json_response(body, status=status)
+        if path == "/health":
+            self.asked_how_it_is += 1
+            await self.telling.wait()
         if path == "/protections/panic":
             remaining = {
                 "agentId": AGENT, "agentName": "A", "positionId": POSITION, "tokenAddress": "M" * 44, "tokenSymbol": "EXM",
@@ -374,6 +380,49 @@ async def test_resuming_asks_first(messenger: FakeTelegram, service: FakeService
     assert [one["engaged"] for one in service.switches] == [False]
 
 
+async def test_a_stop_closes_what_would_let_agents_buy_again(
+    messenger: FakeTelegram, service: FakeService
+) -> None:
+    async with listening(messenger, service):
+        await messenger.write(GROUP, "/resume", user_id=ME)
+        asked = await messenger.answer("Let your agents buy again?")
+        await messenger.write(ME, "/stop_entries")
+        await messenger.answer("Entries of your agents are stopped")
+        await messenger.press(asked, "Resume", user_id=ME)
+        await until(lambda: any("not open any more" in one for one in messenger.notices))
+    assert [one["engaged"] for one in service.switches] == [True]
+
+
+@pytest.mark.parametrize(("chat", "asking"), [(GROUP, OTHER), (GROUP, ME), (ME, ME)])
+async def test_whoever_asks_much_keeps_no_operator_from_stopping(
+    messenger: FakeTelegram, service: FakeService, chat: int, asking: int
+) -> None:
+    service.telling.clear()
+    async with listening(messenger, service):
+        for _ in range(bot_module.MOST_AT_ONCE + 2):
+            await messenger.write(chat, "/status", user_id=asking)
+        await until(lambda: service.asked_how_it_is == bot_module.MOST_AT_ONCE)
+        await messenger.write(chat, "/stop_entries", user_id=ME)
+        await until(lambda: service.switches, "entries are stopped")
+        service.telling.set()
+        await messenger.answer("Entries of your agents are stopped")
+    assert service.asked_how_it_is == bot_module.MOST_AT_ONCE
+
+
+async def test_what_others_ask_keeps_no_operator_from_selling(
+    messenger: FakeTelegram, service: FakeService
+) -> None:
+    async with listening(messenger, service):
+        asked = await question(messenger, GROUP, ME)
+        service.telling.clear()
+        for _ in range(bot_module.MOST_AT_ONCE):
+            await messenger.write(GROUP, "/status", user_id=OTHER)
+        await until(lambda: service.asked_how_it_is == bot_module.MOST_AT_ONCE)
+        await messenger.press(asked, "Sell all of it", user_id=ME)
+        await messenger.answer("Sold 5 EXM")
+        service.telling.set()
+
+
 async def test_what_was_sent_while_nobody_listened_is_told_and_not_carried_out(
     messenger: FakeTelegram, service: FakeService
 ) -> None:
@@ -438,6 +487,7 @@ async def test_the_sale_that_is_under_way_is_told_before_it_stops(
     [
         (404, "POSITION_NOT_FOUND", "not held any more"),
         (409, "SALE_IN_PROGRESS", "Not sold"),
+        (409, "PARTIALLY_SOLD", "Only a part of EXM was sold"),
         (502, "EXECUTION_FAILED", "Not sold"),
         (504, "SWAP_UNKNOWN", "It is not known yet"),
         (503, "UNAVAILABLE", "It is not known yet"),

@@ -22,7 +22,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from nexgent.cli.telegram_bot import texts
 from nexgent.cli.telegram_bot.access import Access, Strangers
-from nexgent.cli.telegram_bot.commands import COMMANDS, Asked, Commands, Reply, known
+from nexgent.cli.telegram_bot.commands import COMMANDS, STOP, Asked, Commands, Reply, known
 from nexgent.cli.telegram_bot.outbox import Outbox, asked_to_wait
 from nexgent.cli.telegram_bot.questions import OPEN_SECONDS, Moment, Question, Questions
 from nexgent.shared.backoff import Backoff
@@ -44,7 +44,7 @@ BATCH = 100
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_AT_ONCE = 8
-"""Requests of one chat that are worked on."""
+"""Requests that are worked on, of an operator in a chat and of all others there together. A stop is never one too many."""
 DRAIN_SECONDS = 30.0
 TELL_AGAIN_SECONDS = 60.0
 _KEPT_IDS = 1000
@@ -85,7 +85,7 @@ class TelegramBot:
         self._outbox = Outbox(bot)
         self._work = TaskSet("telegram")
         self._timers = TaskSet("telegram.timers")
-        self._running: Counter[int] = Counter()
+        self._running: Counter[tuple[int, int | None]] = Counter()
         self._offset: int | None = None
         self._seen: deque[int] = deque(maxlen=_KEPT_IDS)
         self._trouble = ""
@@ -237,10 +237,12 @@ class TelegramBot:
                 continue
             if late or self._is_old(update):
                 missed.setdefault(chat.id, []).extend(self._described(update))
-            elif self._running[chat.id] < MOST_AT_ONCE:
-                self._running[chat.id] += 1
+                continue
+            whose = self._whose(chat.id, update)
+            if self._running[whose] < MOST_AT_ONCE or self._stops(update):
+                self._running[whose] += 1
                 task = self._work.start(self._handle(update), name=f"update {update.update_id}")
-                task.add_done_callback(partial(self._done, chat.id))
+                task.add_done_callback(partial(self._done, whose))
             else:
                 log.warning("telegram.too_many_at_once", chat_id=chat.id)
         for chat_id, what in missed.items():
@@ -248,10 +250,24 @@ class TelegramBot:
                 log.warning("telegram.not_carried_out", chat_id=chat_id, count=len(what))
                 self._work.start(self._tell_missed(chat_id, what), name=f"missed {chat_id}")
 
-    def _done(self, chat_id: int, _task: asyncio.Task[None]) -> None:
-        self._running[chat_id] -= 1
-        if not self._running[chat_id]:
-            del self._running[chat_id]
+    def _done(self, whose: tuple[int, int | None], _task: asyncio.Task[None]) -> None:
+        self._running[whose] -= 1
+        if not self._running[whose]:
+            del self._running[whose]
+
+    def _whose(self, chat_id: int, update: telegram.Update) -> tuple[int, int | None]:
+        """Return on whose account an update is worked on: whoever only asks must not keep an operator from acting."""
+        user = _sender(update)
+        if user is None or not self._access.may_act(chat_id, user.id):
+            return chat_id, None
+        return chat_id, user.id
+
+    def _stops(self, update: telegram.Update) -> bool:
+        message, user = update.message, _sender(update)
+        if message is None or user is None or not self._access.may_act(message.chat.id, user.id):
+            return False
+        order = self._order(message)
+        return order is not None and order[0] == STOP
 
     def _is_old(self, update: telegram.Update) -> bool:
         message = update.message
@@ -320,9 +336,7 @@ class TelegramBot:
                     chat_id, "I understand commands. /help lists them.", reply_to=message.message_id
                 )
             return
-        # Who writes as the group or as a channel hides who they are.
-        user = message.from_user if message.sender_chat is None else None
-        asked = self._asked(chat_id, user)
+        asked = self._asked(chat_id, _author(message))
         reply = await self._commands.answer(asked, *order)
         await self._say(reply, chat_id, thread, reply_to=message.message_id)
 
@@ -374,3 +388,15 @@ class TelegramBot:
         await asyncio.sleep(OPEN_SECONDS)
         if self._questions.expire(question.token):
             await self._outbox.edit(chat_id, message_id, "Not answered in time: nothing was done.")
+
+
+def _author(message: telegram.Message) -> telegram.User | None:
+    """Return who has written. Who writes as the group or as a channel hides who they are."""
+    return message.from_user if message.sender_chat is None else None
+
+
+def _sender(update: telegram.Update) -> telegram.User | None:
+    """Return who has pressed or written."""
+    if update.callback_query is not None:
+        return update.callback_query.from_user
+    return _author(update.message) if update.message is not None else None

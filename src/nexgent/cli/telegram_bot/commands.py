@@ -33,6 +33,7 @@ MODES = ("simulation", "live")
 MAX_DATA_BYTES = 64
 """What a button may carry."""
 YES, NO, PAGE_OF, EXIT_OF = "y:", "n:", "p:", "x:"
+STOP = "stop_entries"
 UNKNOWN_STATES = frozenset({500, 502, 503, 504})
 """Answers to a sale after which it may have been carried out."""
 _SHORT_EXIT = re.compile(r"exit_([0-9a-f]{8})")
@@ -55,7 +56,7 @@ COMMANDS = (
     Command("profit", "", "today, 7 days, 30 days, in all; by agent", ("overview", "agents")),
     Command("positions", "[AGENT or TOKEN]", "what is open, with profit and loss", ("overview", "positions")),
     Command("explain", "[TOKEN or SIGNAL]", "why agents bought or did not", ("signals_read", "agents")),
-    Command("stop_entries", "[REASON]", "no agent buys any more; exits go on", ("kill_switch",), acts=True),
+    Command(STOP, "[REASON]", "no agent buys any more; exits go on", ("kill_switch",), acts=True),
     Command("resume", "", "agents may buy again; asks first", ("kill_switch",), acts=True),
     Command(
         "exit",
@@ -280,6 +281,8 @@ class Commands:
     # --- What changes something
 
     async def _stop(self, words: str) -> Reply:
+        # Whoever asked to resume has not known of this.
+        self._questions.close_all_to_resume()
         reason = f"Telegram: {words}"[:500] if words else "Telegram"
         try:
             switches = await self._service.set_switch(engaged=True, reason=reason)
@@ -358,6 +361,13 @@ class Commands:
             if error.status == 404:
                 return Reply(
                     [f"{what} is not held any more: something else was faster. Nothing was sold by this."]
+                )
+            if error.said == "PARTIALLY_SOLD":
+                return Reply(
+                    [
+                        f"⚠️ {texts.bold('Only a part of')} {what} {texts.bold('was sold')}",
+                        "The rest is still open: /positions shows it, and /exit sells it.",
+                    ]
                 )
             if error.status not in UNKNOWN_STATES or error.said in _NOT_SOLD:
                 return Reply([f"❌ {texts.bold('Not sold')}: {what}", texts.plain(problem(error))])

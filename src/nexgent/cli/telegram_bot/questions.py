@@ -102,6 +102,11 @@ class Questions:
             )
         return question
 
+    def close_all_to_resume(self) -> None:
+        """Close what would let agents buy again, whoever asked for it."""
+        for token in [one.token for one in self._open.values() if isinstance(one.wish, Resume)]:
+            del self._open[token]
+
     def expire(self, token: str) -> bool:
         """Close a question that nobody answered; tell whether it was open."""
         return self._open.pop(token, None) is not None

@@ -40,9 +40,12 @@ class Service:
         return await self._client.call("GET", "/protections/kill-switch")
 
     async def set_switch(self, *, engaged: bool, reason: str | None) -> Any:
-        """Stop entries or allow them; return both switches. Doing it twice is doing it once, so it is tried again."""
+        """Stop entries or allow them; return both switches.
+
+        Stopping twice is stopping once, so that is tried again. To allow them is not: a stop may have come in between.
+        """
         body = {"engaged": engaged, "scope": "user", "reason": reason}
-        for _ in range(ATTEMPTS - 1):
+        for _ in range(ATTEMPTS - 1 if engaged else 0):
             try:
                 return await self._client.call("PUT", "/protections/kill-switch", body)
             except ServiceUnreachableError:
