@@ -142,7 +142,7 @@ class Commands:
         try:
             return await self._carry_out(asked, meant, short[1] if short else words.strip())
         except NexgentError as error:
-            return Reply([texts.plain(problem(error))])
+            return Reply([texts.prose(problem(error))])
 
     async def _carry_out(self, asked: Asked, command: Command, words: str) -> Reply:
         match command.name:
@@ -181,7 +181,7 @@ class Commands:
         except QuestionClosedError as error:
             return Reply(notice=error.message)
         except NexgentError as error:
-            return Reply([texts.plain(problem(error))])
+            return Reply([texts.prose(problem(error))])
 
     # --- Questions about the service
 
@@ -218,7 +218,7 @@ class Commands:
         by_mode = dict(zip(MODES, overviews, strict=True))
         lines = texts.profit_lines(by_mode, list(zip(shown, figures, strict=True)), len(listed) - len(shown))
         if isinstance(agents, texts.Failed):
-            lines.append(f"By agent: {texts.plain(agents.why)}")
+            lines.append(f"By agent: {texts.prose(agents.why)}")
         return Reply(lines)
 
     async def _positions(self, words: str, page: int) -> Reply:
@@ -287,7 +287,7 @@ class Commands:
         try:
             switches = await self._service.set_switch(engaged=True, reason=reason)
         except NexgentError as error:
-            return Reply([texts.bold("Entries are NOT stopped"), texts.plain(problem(error))])
+            return Reply([texts.bold("Entries are NOT stopped"), texts.prose(problem(error))])
         return Reply(
             [*texts.switch_lines(switches, self._clock.now()), "Exits go on. /resume lets agents buy again."]
         )
@@ -348,7 +348,7 @@ class Commands:
         try:
             switches = await self._service.set_switch(engaged=False, reason="Telegram")
         except NexgentError as error:
-            return Reply([texts.bold("Nothing was changed, as far as is known"), texts.plain(problem(error))])
+            return Reply([texts.bold("Nothing was changed, as far as is known"), texts.prose(problem(error))])
         return Reply(texts.switch_lines(switches, self._clock.now()))
 
     async def _sell(self, token: str, wish: Exit) -> Reply:
@@ -370,12 +370,12 @@ class Commands:
                     ]
                 )
             if error.status not in UNKNOWN_STATES or error.said in _NOT_SOLD:
-                return Reply([f"❌ {texts.bold('Not sold')}: {what}", texts.plain(problem(error))])
+                return Reply([f"❌ {texts.bold('Not sold')}: {what}", texts.prose(problem(error))])
             return Reply(_unknown(what, problem(error)))
         except NoAnswerError as error:
             return Reply(_unknown(what, problem(error)))
         except ServiceUnreachableError as error:
-            return Reply([f"❌ {texts.bold('Not sold')}: {what}", texts.plain(problem(error))])
+            return Reply([f"❌ {texts.bold('Not sold')}: {what}", texts.prose(problem(error))])
         except NexgentError as error:
             return Reply(_unknown(what, problem(error)))
 
@@ -387,7 +387,7 @@ _NOT_ALLOWED = "You may ask here, but not do this: it is for the operators (TELE
 def _unknown(what: str, why: str) -> list[str]:
     return [
         f"❓ {texts.bold('It is not known yet')} whether {what} was sold",
-        texts.plain(why),
+        texts.prose(why),
         "If the swap has landed it is booked as soon as that is known. /positions shows whether it is still open.",
     ]
 

@@ -1,7 +1,7 @@
 """What the bot says, as Telegram's HTML. Pure.
 
 Names and symbols are chosen by strangers: they are escaped, cut, without what hides in a line, and in `<code>`, in which Telegram
-makes no link, mention or command of anything.
+makes no link, mention or command of anything. Sentences that others' names may stand in are `prose`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ SHOWN_NOTICES = 10
 SHOWN_AGENTS = 20
 SHOWN_DECISIONS = 12
 _LONGEST_LINE = 800
+_COMES_ALIVE = re.compile(r"[@/#$]|:\S|[.\u3002\uff0e\uff61]\d*[^\W\d]")
+"""Also a dot before a letter: that is the name of a host. `1.5` and `done.` are none."""
 _TAG = re.compile(r"<[^>]*>")
 _SIGNS = {"danger": "🔴", "warning": "🟡", "info": "🔵"}
 _MODES = {"simulation": "paper", "live": "real money"}
@@ -48,6 +50,17 @@ Part = Any
 def plain(value: object, most: int = LONGEST_TEXT) -> str:
     """Return a text of others as it is safe in a message."""
     return html.escape(bare(value, most), quote=False)
+
+
+def prose(value: object, most: int = LONGEST_TEXT) -> str:
+    """Return a sentence that names of others may stand in: what Telegram would make a link, mention or command of is `<code>`."""
+    words = bare(value, most).split(" ")
+    return " ".join(
+        f"<code>{html.escape(word, quote=False)}</code>"
+        if _COMES_ALIVE.search(word)
+        else html.escape(word, quote=False)
+        for word in words
+    )
 
 
 def bare(value: object, most: int) -> str:
@@ -138,7 +151,7 @@ def status_lines(
 
 def away_lines(why: Failed) -> list[str]:
     """Return what there is to say of a service that cannot be asked."""
-    return [f"🔴 {bold('The service does not answer')}", plain(why.why)]
+    return [f"🔴 {bold('The service does not answer')}", prose(why.why)]
 
 
 def _health_lines(health: Mapping[str, Any]) -> list[str]:
@@ -158,13 +171,13 @@ def _health_lines(health: Mapping[str, Any]) -> list[str]:
         if engine.get("unresolved"):
             lines.append(f"Trades being brought to an end: {engine['unresolved']}")
     if health.get("message"):
-        lines.append(plain(health["message"]))
+        lines.append(prose(health["message"]))
     return lines
 
 
 def _price_lines(price: Part, now: datetime) -> list[str]:
     if isinstance(price, Failed):
-        return [f"SOL price: {plain(price.why)}"]
+        return [f"SOL price: {prose(price.why)}"]
     if price["lastUpdated"] is None:
         return ["SOL price: none yet"]
     stale = " – too old" if price["isStale"] else ""
@@ -175,12 +188,12 @@ def _price_lines(price: Part, now: datetime) -> list[str]:
 def switch_lines(switches: Part, now: datetime) -> list[str]:
     """Return whether agents may buy."""
     if isinstance(switches, Failed):
-        return [f"Entries: {plain(switches.why)}"]
+        return [f"Entries: {prose(switches.why)}"]
     lines = []
     for whose, words in (("user", "your agents"), ("system", "everybody")):
         switch = switches[whose]
         if switch["engaged"]:
-            because = f": {plain(switch['reason'])}" if switch["reason"] else ""
+            because = f": {prose(switch['reason'])}" if switch["reason"] else ""
             selling = ", and everything is being sold" if switch["flatten"] else ""
             lines.append(
                 f"⛔ Entries of {words} are stopped ({ago(switch['changedAt'], now)}{selling}){because}"
@@ -191,7 +204,7 @@ def switch_lines(switches: Part, now: datetime) -> list[str]:
 def _money_lines(mode: str, overview: Part) -> list[str]:
     words = _MODES[mode]
     if isinstance(overview, Failed):
-        return [f"{words.capitalize()}: {plain(overview.why)}"]
+        return [f"{words.capitalize()}: {prose(overview.why)}"]
     if not overview["agents"]:
         return []
     worth, free = sol(number(overview["portfolioBalanceSol"])), sol(number(overview["solBalance"]))
@@ -203,12 +216,12 @@ def _money_lines(mode: str, overview: Part) -> list[str]:
 
 def _notice_lines(notices: Part) -> list[str]:
     if isinstance(notices, Failed):
-        return [f"Attention: {plain(notices.why)}"]
+        return [f"Attention: {prose(notices.why)}"]
     items = notices["items"]
     if not items:
         return ["Nothing needs attention."]
     lines = [bold("Needs attention")]
-    lines += [f"{_SIGNS.get(one['severity'], '•')} {plain(one['text'])}" for one in items[:SHOWN_NOTICES]]
+    lines += [f"{_SIGNS.get(one['severity'], '•')} {prose(one['text'])}" for one in items[:SHOWN_NOTICES]]
     if len(items) > SHOWN_NOTICES:
         lines.append(f"… and {len(items) - SHOWN_NOTICES} more")
     return lines
@@ -225,7 +238,7 @@ def profit_lines(
     for mode, overview in overviews.items():
         words = _MODES[mode].capitalize()
         if isinstance(overview, Failed):
-            lines.append(f"{words}: {plain(overview.why)}")
+            lines.append(f"{words}: {prose(overview.why)}")
             continue
         if not overview["agents"] and not any(one["closedTrades"] for one in overview["periods"]):
             continue
@@ -254,7 +267,7 @@ def _period_line(period: Mapping[str, Any]) -> str:
 def _agent_line(agent: Mapping[str, Any], figures: Part) -> str:
     who = f"{name(agent['name'])} ({_MODES.get(agent['tradingMode'], '?')})"
     if isinstance(figures, Failed):
-        return f"{who}: {plain(figures.why)}"
+        return f"{who}: {prose(figures.why)}"
     realized = sol(number(figures["realizedProfitLossSol"]), signed=True)
     line = f"{who}: {realized}, {figures['totalClosedTrades']} trades"
     if figures["totalOpenPositions"]:
@@ -337,10 +350,10 @@ def explain_lines(
     token = name(signal["symbol"]) if signal.get("symbol") else name(signal["tokenAddress"])
     lines = [
         f"{bold(f'Signal {number_of}: {plain(action)}')} {token}",
-        f"{plain(signal['signalType'], 60)}, strength {signal['signalStrength']}, {ago(signal['createdAt'], now)}",
+        f"{prose(signal['signalType'], 60)}, strength {signal['signalStrength']}, {ago(signal['createdAt'], now)}",
     ]
     if answer.get("note"):
-        lines.append(plain(answer["note"]))
+        lines.append(prose(answer["note"]))
     decisions = answer["decisions"]
     if not decisions:
         return [*lines, "No agent has decided on it yet."]
@@ -355,10 +368,10 @@ def _decision_lines(decision: Mapping[str, Any], names: Mapping[str, str]) -> li
     who = names.get(decision["agentId"], decision["agentId"])
     lines = [f"{name(who)}: {bold(plain(decision['outcome']))}"]
     if decision.get("reason"):
-        lines.append(f"{plain(decision['reason'])} ({plain(decision.get('code') or 'no code')})")
+        lines.append(f"{prose(decision['reason'])} ({plain(decision.get('code') or 'no code')})")
     failed = [gate for gate in decision["gates"] if not gate["passed"]]
     lines += [
-        f"✗ {plain(gate['name'])}: {plain(gate['value'] or '–', 80)}, limit {plain(gate['limit'] or '–', 80)}"
+        f"✗ {plain(gate['name'])}: {prose(gate['value'] or '–', 80)}, limit {prose(gate['limit'] or '–', 80)}"
         for gate in failed
     ]
     passed = len(decision["gates"]) - len(failed)

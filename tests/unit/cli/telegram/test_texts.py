@@ -60,7 +60,7 @@ def position(**changes: Any) -> dict[str, Any]:
 
 @given(st.text(max_size=300))
 def test_a_name_of_others_is_a_line_without_markup(text: str) -> None:
-    for shown in (name(text), plain(text), plain(text, 10)):
+    for shown in (name(text), plain(text), plain(text, 10), texts.prose(text)):
         assert is_markup(shown)
         assert "\n" not in shown
     assert len(html.unescape(plain(text, 10))) <= 10
@@ -81,6 +81,33 @@ def test_a_hostile_symbol_is_no_link_no_command_and_hides_nothing() -> None:
     assert all(units(one) <= MOST_CHARACTERS for one in messages(lines))
     # What looks like a command or a link stands within code, where it is neither.
     assert "/resume" not in re.sub(r"<code>[^<]*</code>", "", "\n".join(lines[:4]))
+
+
+@pytest.mark.parametrize(
+    "alive", ["t.me/scam", "scam.io", "SCAM.fun", "@scam", "/resume", "#scam", "$SCAM", "https://scam", "a@b.c", "scam。io"]
+)  # fmt: skip
+def test_what_comes_alive_in_telegram_is_within_code_wherever_others_have_put_it(alive: str) -> None:
+    notice = {"severity": "danger", "text": f"Selling {alive} has not come through after 1,5 attempts"}
+    switch = {"engaged": True, "reason": alive, "changedAt": NOW.isoformat(), "flatten": False}
+    gate = {"name": "remainder", "value": f"0.5 {alive}", "limit": alive, "passed": False}
+    decision = {"agentId": "a", "outcome": "SKIPPED", "code": "X", "reason": f"no {alive}", "gates": [gate]}
+    signal = {
+        "id": 7, "symbol": alive, "tokenAddress": "M" * 44, "signalType": alive, "signalStrength": 3,
+        "createdAt": NOW.isoformat(),
+    }  # fmt: skip
+    lines = status(notices={"items": [notice]}, switches={"user": switch, "system": OFF})
+    lines += texts.explain_lines(signal, {"note": alive, "decisions": [decision]}, {}, NOW)
+    lines += texts.away_lines(Failed(alive))
+    text = "\n".join(lines)
+
+    assert is_markup(text)
+    assert text.count(f"<code>{alive}</code>") == 9
+    assert alive not in re.sub(r"<code>[^<]*</code>", "", text)
+
+
+def test_figures_and_sentences_stay_as_they_are() -> None:
+    for text in ("It took 1.5 s. Then 99.9 % were sold, 3 of 4", "nexgent 0.1.0", "Quote (old): none"):
+        assert texts.prose(text) == text
 
 
 @given(st.lists(st.text(alphabet=st.sampled_from("aé<&>😀 "), max_size=3000), max_size=12))
