@@ -41,6 +41,17 @@ def exposure_warnings(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _unencrypted_servers(settings)
 
 
+def telegram_in_the_open(settings: Settings) -> str:
+    """Return why the bot's token must not be sent to where the Bot API is said to be; nothing where it may."""
+    parts = urlsplit(settings.telegram.api_url)
+    if parts.scheme != "http" or is_nearby(parts.hostname) or settings.market.allow_plain_http:
+        return ""
+    return (
+        "TELEGRAM_API_URL: http:// to another network lets anybody on the way read the bot's token and speak for Telegram. "
+        "Use https://, or set ALLOW_PLAIN_HTTP=true if the way is safe (a tunnel, for example)."
+    )
+
+
 def is_nearby(host: str | None) -> bool:
     """Tell whether a host is this machine or in a private network, where nobody on the way reads along."""
     if not host:

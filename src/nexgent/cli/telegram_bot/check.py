@@ -10,6 +10,7 @@ import httpx
 from nexgent.cli.address import find_service
 from nexgent.cli.api_client import KeyClient, NotAServiceError, RefusalError, ServiceUnreachableError
 from nexgent.cli.telegram_bot.service import SCOPES
+from nexgent.config.exposure import telegram_in_the_open
 from nexgent.config.settings import Settings
 from nexgent.config.telegram import TelegramSettings
 from nexgent.shared.findings import Finding, Verdict
@@ -35,6 +36,9 @@ async def telegram(settings: Settings, http: httpx.AsyncClient) -> Finding | Non
         return None
     if importlib.util.find_spec("telegram") is None:
         return _wrong("the extra is not installed", "pip install 'nexgent[telegram]'")
+    if in_the_open := telegram_in_the_open(settings):
+        found, _, advice = in_the_open.partition(". ")
+        return _wrong(found, advice)
     try:
         answer = await http.post(f"{own.api_url}/bot{own.bot_token.get_secret_value()}/getMe")
         bot = f"@{answer.json()['result']['username']}" if answer.status_code == 200 else ""

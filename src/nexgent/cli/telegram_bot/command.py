@@ -12,14 +12,13 @@ import logging
 import signal
 import warnings
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from nexgent.cli import exit_codes
 from nexgent.cli.address import find_service
 from nexgent.cli.api_client import ApiClient, KeyClient, add_connection_options
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.telegram_bot.service import READING, SCOPES, Service
-from nexgent.config.exposure import is_nearby
+from nexgent.config.exposure import telegram_in_the_open
 from nexgent.config.settings import Settings, is_private_to_the_service
 from nexgent.config.telegram import TelegramSettings
 from nexgent.shared.clock import SystemClock
@@ -92,12 +91,8 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
             f"{' and '.join(NEEDED)} have to be set: the token that BotFather gives, and an API key of the service, which "
             "`nexgent telegram --make-key` makes"
         )
-    address = urlsplit(own.api_url)
-    if address.scheme == "http" and not is_nearby(address.hostname) and not settings.market.allow_plain_http:
-        raise InvalidInputError(
-            "TELEGRAM_API_URL: http:// to another network lets anybody on the way read the bot's token and speak for Telegram. "
-            "Use https://, or set ALLOW_PLAIN_HTTP=true if the way is safe (a tunnel, for example)."
-        )
+    if in_the_open := telegram_in_the_open(settings):
+        raise InvalidInputError(in_the_open)
     # The library tells of requests with their contents, and of trouble that we tell in other words.
     library = logging.getLogger("telegram")
     library.propagate = False

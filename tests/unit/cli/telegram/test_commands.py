@@ -7,8 +7,10 @@ import re
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from nexgent.cli.telegram_bot import check
 from nexgent.cli.telegram_bot.check import PROBES
 from nexgent.cli.telegram_bot.command import NEEDED, _not_for_the_bot, _serve
 from nexgent.cli.telegram_bot.commands import COMMANDS, help_lines, known
@@ -16,6 +18,7 @@ from nexgent.cli.telegram_bot.service import READING, SCOPES
 from nexgent.config.settings import Settings
 from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import InvalidInputError
+from nexgent.shared.findings import Verdict
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -35,6 +38,26 @@ async def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.M
 
     with pytest.raises(InvalidInputError, match=r"pip install 'nexgent\[telegram\]'"):
         await _serve(argparse.Namespace(), Settings.from_values({}))
+
+
+async def test_the_doctor_sends_the_token_nowhere_that_the_bot_would_not() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(401)
+
+    given = {
+        "TELEGRAM_BOT_TOKEN": "123456789:" + "A" * 35,
+        "TELEGRAM_API_URL": "http://telegram.example.com",
+    }
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        found = await check.telegram(Settings.from_values(given), http)
+        assert asked == []
+        assert found is not None
+        assert (found.verdict, "another network" in found.found) == (Verdict.FAIL, True)
+        await check.telegram(Settings.from_values({**given, "ALLOW_PLAIN_HTTP": "true"}), http)
+    assert len(asked) == 1
 
 
 def test_the_bot_knows_no_secret_but_its_own() -> None:
