@@ -614,7 +614,9 @@ async def _furnish_the_other(world: World) -> None:
         await connection.close()
     made = await world.ask("POST", "/agents", body={"name": "Mallory's"})
     assert made.status_code == 201, made.text
-    key = await world.ask("POST", "/api-keys", body={"name": "Mine", "scopes": ["full_access", "trading"]})
+    key = await world.ask(
+        "POST", "/api-keys", body={"name": "Mine", "scopes": ["full_access", "trading", "kill_switch"]}
+    )
     assert key.status_code == 201, key.text
     world.key = key.json()["key"]
     agent = made.json()["id"]
