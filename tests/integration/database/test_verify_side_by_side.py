@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import signal
+import sys
 from typing import TypeAlias
 
 import asyncpg
@@ -20,7 +22,7 @@ from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 from tests.builders import TOKEN
 from tests.integration.database.story import Story, add_owners
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, until
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -132,6 +134,42 @@ async def test_a_process_that_is_ended_ends_the_check_and_leaves_none_behind(
 
     assert await connection.fetchval("SELECT count(*) FROM verified_wallets") == 0
     assert (await side_by_side(database_url)).is_clean
+
+
+_CHECK = """
+import sys
+from nexgent.cli.failures import reported
+from nexgent.cli.running import run_async
+from nexgent.infrastructure.database.journal.verify import verify
+try:
+    reported(lambda: run_async(
+        verify(sys.argv[1], everything=True, processes=2, worth_a_process=1, pauses_seconds=())
+    ))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_ctrl_c_in_a_terminal_ends_the_check_and_all_its_processes(
+    stories: list[Story], database_url: str, connection: Connection, times: int
+) -> None:
+    await connection.execute("DELETE FROM agent_wallets WHERE wallet_address = $1", stories[3].wallet)
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE agent_positions IN ACCESS EXCLUSIVE MODE")
+        # A terminal tells all processes of the command at once.
+        checking = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _CHECK, database_url, stderr=asyncio.subprocess.PIPE, start_new_session=True
+        )
+        await until(lambda: _waits(connection), "both processes wait")
+        helpers = psutil.Process(checking.pid).children()
+        for _ in range(times):
+            os.killpg(checking.pid, signal.SIGINT)
+        _, said = await checking.communicate()
+        assert (checking.returncode, said.decode()) == (130, "")
+        assert len(helpers) == 2
+        await until(lambda: not any(one.is_running() for one in helpers), "the processes are gone")
+    assert await connection.fetchval("SELECT count(*) FROM verified_wallets") == 0
 
 
 async def _waits(connection: Connection) -> bool:
