@@ -409,6 +409,23 @@ async def test_whoever_asks_much_keeps_no_operator_from_stopping(
     assert service.asked_how_it_is == bot_module.MOST_AT_ONCE
 
 
+async def test_what_others_ask_leaves_requests_to_the_service_for_operators(
+    messenger: FakeTelegram, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot_module, "MOST_QUESTIONS", 3)
+    monkeypatch.setattr(bot_module, "QUESTIONS_SECONDS", 3600.0)
+    async with listening(messenger, service):
+        await messenger.write(GROUP, "nothing for us", user_id=OTHER)
+        for _ in range(5):
+            await messenger.write(GROUP, "/status", user_id=OTHER)
+        await until(lambda: service.asked_how_it_is == 3)
+        await messenger.write(GROUP, "/status", user_id=ME)
+        await until(lambda: service.asked_how_it_is == 4)
+        await messenger.write(ME, "/stop_entries")
+        await messenger.answer("Entries of your agents are stopped")
+    assert service.asked_how_it_is == 4
+
+
 async def test_what_others_ask_keeps_no_operator_from_selling(
     messenger: FakeTelegram, service: FakeService
 ) -> None:
