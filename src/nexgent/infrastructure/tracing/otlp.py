@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Any
 
 from nexgent.config.tracing import TracingPlan
 from nexgent.infrastructure.tracing.spans import FinishedSpan
@@ -32,6 +33,7 @@ class OtlpSender:
     """One collector. What it refuses for now is tried again, for `LONGEST_SEND_SECONDS` in all; then it is lost."""
 
     def __init__(self, plan: TracingPlan) -> None:
+        import requests  # noqa: PLC0415 - of the same extra
         from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415 - an extra
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an extra
             OTLPSpanExporter,
@@ -48,12 +50,15 @@ class OtlpSender:
                 **plan.resource,
             }
         )
+        session = requests.Session()
+        session.hooks["response"] = [_refuse_redirect]
         self._exporter = OTLPSpanExporter(
             endpoint=plan.endpoint,
             headers=dict(plan.headers),
             timeout=LONGEST_SEND_SECONDS,
             compression=Compression(plan.compression),
             certificate_file=plan.certificate,
+            session=session,
         )
 
     def send(self, spans: Sequence[FinishedSpan]) -> bool:
@@ -63,3 +68,10 @@ class OtlpSender:
     def stop(self) -> None:
         """Try nothing again any more."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]  # It has no annotation.
+
+
+def _refuse_redirect(response: Any, **_: object) -> None:
+    """Have an answer that sends elsewhere be none: the exporter does not go there, and takes it for a success."""
+    if 300 <= response.status_code < 400:
+        response.close()
+        raise ValueError("the collector's address sends elsewhere")
