@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 from arq import func
+from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
@@ -135,6 +136,46 @@ async def test_a_ring_projects_what_was_written(
         await until(lambda: seen.projected == 30)
 
     assert ("project_journal", "success") in seen.jobs
+
+
+async def test_a_worker_hears_rings_and_asks_seldom(
+    database_url: str,
+    redis_url: str,
+    redis: Redis,
+    journal: PostgresJournal,
+    projector: Projector,
+    story: Story,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever looks for jobs only now and then still begins at once: what it waits for is the ring."""
+    without_sweep(monkeypatch)
+    monkeypatch.setattr(worker, "LONGEST_WAIT_SECONDS", 4.0)
+    heard: list[object] = []
+    wait = ArqRedis.bzpopmin
+
+    async def listening(queue: ArqRedis, *arguments: Any, **options: Any) -> Any:
+        ring = await wait(queue, *arguments, **options)
+        heard.append(ring)
+        return ring
+
+    monkeypatch.setattr(ArqRedis, "bzpopmin", listening)
+    async with working(database_url, redis_url) as seen, notifier(redis_url) as bell:
+        await until(lambda: redis.exists(HEALTH_KEY))
+        began = time.monotonic()
+        before = int((await redis.info("commandstats")).get("cmdstat_zrangebyscore", {"calls": 0})["calls"])
+        for _ in range(10):
+            position = await journal.append([story.deposit(1)])
+            bell.notify()
+            await until_projected(projector, position)
+        asked = int((await redis.info("commandstats"))["cmdstat_zrangebyscore"]["calls"]) - before
+
+    rings, waits = len([one for one in heard if one]), len([one for one in heard if not one])
+    assert rings > 0
+    # No job began because somebody happened to look, unless nothing had come for seconds; and nobody looked without a reason: a
+    # ring, the end of a job (also of the sweep, which nobody rings for), or that.
+    sweeps = (time.monotonic() - began) / worker.SWEEP_SECONDS + 2
+    assert len([name for name, _ in seen.jobs if name == "project_journal"]) <= rings + waits
+    assert asked <= 2 * rings + waits + sweeps
 
 
 async def test_many_rings_are_few_jobs_and_nothing_is_left(

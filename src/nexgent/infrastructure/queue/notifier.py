@@ -8,7 +8,7 @@ import structlog
 from arq.connections import ArqRedis
 
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
-from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID
+from nexgent.infrastructure.queue.names import BELL_KEY, PROJECT_JOB, PROJECT_JOB_ID, RING, RING_KEY
 from nexgent.shared.backoff import Backoff
 from nexgent.shared.loops import end_of_burst
 
@@ -30,7 +30,9 @@ async def notify_worker(queue: ArqRedis) -> None:
     """
     async with asyncio.timeout(DEADLINE_SECONDS):
         await queue.incr(BELL_KEY)
-        await queue.enqueue_job(PROJECT_JOB, _job_id=PROJECT_JOB_ID)
+        # One that was there already was rung for, and one that is running rings by itself (`after_job`).
+        if await queue.enqueue_job(PROJECT_JOB, _job_id=PROJECT_JOB_ID) is not None:
+            await queue.zadd(RING_KEY, {RING: 0})
 
 
 class ProjectionNotifier:

@@ -28,6 +28,7 @@ from nexgent.infrastructure.queue.names import (
     PROJECT_JOB,
     PROJECT_JOB_ID,
     QUEUE_NAME,
+    RING_KEY,
     SWEEP_JOB,
     deserialize_job,
     serialize_job,
@@ -43,6 +44,8 @@ SWEEP_SECONDS = 2
 JOB_TIMEOUT_SECONDS = 10
 HEALTH_SECONDS = 5
 CLOSE_SECONDS = 3.0
+LONGEST_WAIT_SECONDS = 0.25
+"""The longest nobody looks for jobs: those that wait for their time, and finished ones that arq keeps until it looks, are few."""
 _PAUSE_SECONDS = 0.25
 _PATIENCE_SECONDS = 0.1
 _UNLIMITED_TRIES = 2**31
@@ -53,7 +56,6 @@ def worker_settings(
     redis_url: str,
     *,
     observer: QueueObserver | None = None,
-    poll_delay_seconds: float = 0.02,
     functions: tuple[Any, ...] = (),
     cron_jobs: tuple[Any, ...] = (),
 ) -> type[Any]:
@@ -95,7 +97,7 @@ def worker_settings(
             "on_startup": start,
             "on_shutdown": stop,
             "after_job_end": after_job,
-            "poll_delay": poll_delay_seconds,
+            "poll_delay": 0,
             "job_timeout": JOB_TIMEOUT_SECONDS,
             "keep_result": 0,
             "max_jobs": 8,
@@ -108,17 +110,30 @@ def worker_settings(
     )
 
 
-class OneOfEachWorker(Worker):
-    """Begins no job that it is at work on already.
+class PatientWorker(Worker):
+    """Waits for a ring instead of asking for jobs fifty times a second, and begins no job that it is at work on already.
 
     The mark that keeps a job from running twice is taken away by every worker that starts, and fades. arq alone would begin
     the job again beside itself then, and fail with a `KeyError` when the first of the two ends.
     """
 
+    ring: asyncio.Future[Any] | None = None
+    """What waits for the next ring. It is not given up when a job ends: a ring that came meanwhile would be lost with it."""
+
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start those of the jobs that are not under way here."""
         under_way = {job_id for job_id, task in self.tasks.items() if not task.done()}
         await super().start_jobs([job_id for job_id in job_ids if job_id.decode() not in under_way])
+
+    async def _poll_iteration(self) -> None:
+        """Look for jobs, then wait for a ring or until a job has ended: one that rings while it ends begins again then."""
+        await super()._poll_iteration()
+        if self.ring is None:
+            self.ring = asyncio.ensure_future(self.pool.bzpopmin([RING_KEY], timeout=LONGEST_WAIT_SECONDS))
+        done, _ = await asyncio.wait({self.ring, *self.tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+        if self.ring in done:
+            heard, self.ring = self.ring, None
+            heard.result()
 
 
 async def run_worker(settings: type[Any]) -> None:
@@ -128,7 +143,7 @@ async def run_worker(settings: type[Any]) -> None:
         # A connection of our own has deadlines, which arq's does not: a Redis that hangs must not stop the worker for good.
         queue = connect_queue(settings.redis_url, waits=True)
         options: dict[str, Any] = {**get_kwargs(settings), "handle_signals": False, "redis_pool": queue}
-        worker = OneOfEachWorker(**options)
+        worker = PatientWorker(**options)
         main = asyncio.create_task(worker.async_run(), name="queue.worker")
         try:
             # Waiting for the task, not for its result: being cancelled is not left to arq to pass on.
@@ -143,14 +158,14 @@ async def run_worker(settings: type[Any]) -> None:
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _close(worker: Worker, queue: ArqRedis, main: asyncio.Task[None]) -> None:
+async def _close(worker: PatientWorker, queue: ArqRedis, main: asyncio.Task[None]) -> None:
     """Take no more jobs, let those that run finish, close connections; wait for nothing longer than a few seconds.
 
     The worker's own `close` would wait for Redis as long as its commands do. A job that is cancelled here rolls back its
     transaction and stays in the queue.
     """
     # A library may swallow the first request, and an error was logged where it happened.
-    own = [task for task in (main, worker.main_task) if task is not None]
+    own = [task for task in (main, worker.main_task, worker.ring) if task is not None]
     await cancel_all(own, again_seconds=_PATIENCE_SECONDS, longest_seconds=CLOSE_SECONDS)
     jobs = list(worker.tasks.values())
     if jobs:
