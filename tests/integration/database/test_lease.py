@@ -166,6 +166,26 @@ async def test_a_renewal_that_fails_is_tried_again_at_once(
     await lease.release()
 
 
+async def test_a_renewal_that_was_given_up_does_not_undo_a_newer_one(
+    database_url: str, first: EngineLease, connection: Connection
+) -> None:
+    """The server goes on waiting for the row with what nobody waits for any more, and may get it last."""
+    epoch = await first.acquire()
+    given_up = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM engine_lease FOR UPDATE")
+            late = asyncio.create_task(given_up.fetchval(lease_module._RENEW, 1, epoch, "given up", LONG / 2))
+            await until(lambda: _somebody_waits(connection), "the older renewal waits for the row")
+            assert await connection.fetchval(lease_module._RENEW, 1, epoch, "newer", LONG) == epoch
+            newer = await connection.fetchrow("SELECT session, renewed_at, expires_at FROM engine_lease")
+        await late
+    finally:
+        await given_up.close()
+
+    assert await connection.fetchrow("SELECT session, renewed_at, expires_at FROM engine_lease") == newer
+
+
 async def test_a_renewal_that_had_to_wait_lasts_no_longer_for_that(
     database_url: str, connection: Connection
 ) -> None:

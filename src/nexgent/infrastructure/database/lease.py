@@ -75,11 +75,12 @@ WHERE id = $1 AND (
 RETURNING epoch
 """
 # One that nobody has taken meanwhile may be renewed late: nothing has been done in its name. Time spent waiting for the row is
-# not added to the lease.
+# not added to the lease. A renewal that was given up still waits for the row on the server, and may get it after a newer one over
+# another session: it would undo that one, and name a session that has ended.
 _RENEW = """
 UPDATE engine_lease SET
     session = $3, renewed_at = statement_timestamp(), expires_at = statement_timestamp() + make_interval(secs => $4)
-WHERE id = $1 AND epoch = $2
+WHERE id = $1 AND epoch = $2 AND (renewed_at <= statement_timestamp() OR session = $3)
 RETURNING epoch
 """
 _RELEASE = (
