@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zlib
 from collections.abc import Iterator
 from copy import deepcopy
@@ -16,6 +17,7 @@ from uuid import UUID
 import pytest
 import requests
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import HypothesisWarning
 
 from nexgent.api.app import ENDPOINTS
 from nexgent.api.http.route import PREFIX
@@ -54,7 +56,10 @@ OPERATIONS = [f"{one.method} {PREFIX}{one.path}" for one in ENDPOINTS]
 @pytest.fixture(scope="module")
 def schema(pytestconfig: pytest.Config) -> Any:
     """The document as it makes requests up. What does so is imported here: other processes of tests need none of it."""
-    pytestconfig.pluginmanager.import_plugin("schemathesis.pytest.plugin")
+    with warnings.catch_warnings():
+        # Imported, it hands Hypothesis a source of randomness, which Hypothesis takes for a mistake on Python 3.14.
+        warnings.simplefilter("ignore", HypothesisWarning)
+        pytestconfig.pluginmanager.import_plugin("schemathesis.pytest.plugin")
     import schemathesis  # noqa: PLC0415 -- see above
     from schemathesis import config  # noqa: PLC0415 -- as above
     from schemathesis.generation import GenerationMode  # noqa: PLC0415 -- as above
