@@ -94,37 +94,19 @@ def a_trail(position_id: PositionId | None = None, **changes: Any) -> PositionTr
 def a_position(**changes: Any) -> Position:
     """Return a position of 1000 tokens, bought at 0.001 SOL, that nothing has happened to since."""
     position_id = changes.pop("id", None) or PositionId(new_id())
-    position = Position(
-        id=position_id,
+    position = Position.opened(
+        trail=a_trail(position_id),
         agent_id=AgentId(new_id()),
         wallet_address=WalletAddress("sim_W"),
         token_address=TokenAddress("MintInMixedCase"),
         token_symbol="TKN",
         decimals=6,
-        version=1,
-        purchase_transaction_id=TransactionId(new_id()),
+        transaction_id=TransactionId(new_id()),
         signal_id=None,
         entry_price_sol=Decimal("0.001"),
-        purchased_raw=1_000_000_000,
         quantity_raw=1_000_000_000,
-        invested_lamports=1_010_000_000,
-        cost_basis_lamports=1_010_000_000,
-        received_lamports=0,
-        realized_lamports=0,
-        dca_count=0,
-        dca_transaction_ids=(),
-        last_dca_at=None,
-        partially_sold=False,
-        take_profit_levels_hit=0,
-        take_profit_transaction_ids=(),
-        last_take_profit_at=None,
-        moon_bag_activated=False,
-        moon_bag_raw=None,
-        take_profit_batch_start=0,
-        take_profit_levels_total=None,
-        opened_at=T0,
-        updated_at=T0,
-        base_trail=a_trail(position_id),
+        cost_lamports=1_010_000_000,
+        at=T0,
     )
     return replace(position, **changes)
 

@@ -175,37 +175,19 @@ class Story:
         trail = PositionTrail(
             position_id, 1, Decimal("1.2E-11"), Decimal("1.2E-11"), Decimal("-32.125"), self.now
         )
-        position = Position(
-            id=position_id,
+        position = Position.opened(
+            trail=trail,
             agent_id=self.agent_id,
             wallet_address=self.wallet,
             token_address=intent.token_address,
             token_symbol="TKN",
             decimals=DECIMALS,
-            version=1,
-            purchase_transaction_id=record.id,
+            transaction_id=record.id,
             signal_id=record.signal_id,
             entry_price_sol=Decimal("0.000000000012"),
-            purchased_raw=QUANTITY_RAW,
             quantity_raw=QUANTITY_RAW,
-            invested_lamports=1_000_105_000,
-            cost_basis_lamports=1_000_105_000,
-            received_lamports=0,
-            realized_lamports=0,
-            dca_count=0,
-            dca_transaction_ids=(),
-            last_dca_at=None,
-            partially_sold=False,
-            take_profit_levels_hit=0,
-            take_profit_transaction_ids=(),
-            last_take_profit_at=None,
-            moon_bag_activated=False,
-            moon_bag_raw=None,
-            take_profit_batch_start=0,
-            take_profit_levels_total=None,
-            opened_at=self.now,
-            updated_at=self.now,
-            base_trail=trail,
+            cost_lamports=1_000_105_000,
+            at=self.now,
         )
         return self.add(
             TradeSettled(intent.id, record, position_id, position, None, None),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 from nexgent.shared.money import from_raw, sol
 from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress, TransactionId, WalletAddress
@@ -109,6 +110,62 @@ class Position:
     purchase_hash: str | None = None
     """The chain's name of the opening transaction; None on paper."""
     pending_take_profit: PendingTakeProfit | None = None
+
+    @classmethod
+    def opened(
+        cls,
+        *,
+        trail: PositionTrail,
+        agent_id: AgentId,
+        wallet_address: WalletAddress,
+        token_address: TokenAddress,
+        token_symbol: str,
+        decimals: int,
+        transaction_id: TransactionId,
+        signal_id: SignalId | None,
+        entry_price_sol: Decimal,
+        quantity_raw: int,
+        cost_lamports: int,
+        at: datetime,
+        purchase_hash: str | None = None,
+    ) -> Self:
+        """Return a position as its purchase leaves it: so many base units for so many lamports, fees included.
+
+        `trail` is its first one, and names it.
+        """
+        return cls(
+            id=trail.position_id,
+            agent_id=agent_id,
+            wallet_address=wallet_address,
+            token_address=token_address,
+            token_symbol=token_symbol,
+            decimals=decimals,
+            version=trail.position_version,
+            purchase_transaction_id=transaction_id,
+            signal_id=signal_id,
+            entry_price_sol=entry_price_sol,
+            purchased_raw=quantity_raw,
+            quantity_raw=quantity_raw,
+            invested_lamports=cost_lamports,
+            cost_basis_lamports=cost_lamports,
+            received_lamports=0,
+            realized_lamports=0,
+            dca_count=0,
+            dca_transaction_ids=(),
+            last_dca_at=None,
+            partially_sold=False,
+            take_profit_levels_hit=0,
+            take_profit_transaction_ids=(),
+            last_take_profit_at=None,
+            moon_bag_activated=False,
+            moon_bag_raw=None,
+            take_profit_batch_start=0,
+            take_profit_levels_total=None,
+            opened_at=at,
+            updated_at=at,
+            base_trail=trail,
+            purchase_hash=purchase_hash,
+        )
 
     @property
     def purchased(self) -> Decimal:
