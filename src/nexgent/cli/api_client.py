@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -75,6 +75,9 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
 class Connection:
     """HTTP to one service. Who asks is a matter of those below."""
 
+    _number: Callable[[str], object] = float
+    """What a number with a point becomes."""
+
     def __init__(self, url: str, why: str = "", machine_key: str = "") -> None:
         self.url = url.rstrip("/")
         self._why = f" ({why})" if why else ""
@@ -115,7 +118,7 @@ class Connection:
         if not answer.content:
             return None
         try:
-            return answer.json()
+            return json.loads(answer.content, parse_float=self._number)
         except ValueError:
             raise self._stranger(answer) from None
 
@@ -128,6 +131,8 @@ class Connection:
 
 class KeyClient(Connection):
     """A program with an API key, for as long as it runs."""
+
+    _number = Decimal
 
     def __init__(self, address: Address, key: SecretStr) -> None:
         super().__init__(address.url, address.why)
@@ -160,14 +165,6 @@ class KeyClient(Connection):
             code = document.get("code") if isinstance(document, dict) else None
             raise RefusalError(_text(answer, document), answer.status_code, str(code or ""))
         return document
-
-    def _document(self, answer: httpx.Response) -> Any:
-        if not answer.content:
-            return None
-        try:
-            return json.loads(answer.content, parse_float=Decimal)
-        except ValueError:
-            raise self._stranger(answer) from None
 
 
 class ApiClient(Connection):
