@@ -86,6 +86,27 @@ def test_the_token_of_a_bot_is_part_of_addresses_and_stays_out() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "login",
+    ["me:pa55word", ":pa55word", "me:pa/55word", "me:/pa55word", "me:p@55word", "me:p@/@55word", "pa55word"],
+)
+def test_a_login_in_an_address_stays_out_whatever_is_in_it(login: str) -> None:
+    text = redacted_text(f"cannot reach postgresql://{login}@db.example:5432/nexgent, trying again")
+
+    assert "55word" not in text
+    assert text == f"cannot reach postgresql://{HIDDEN}@db.example:5432/nexgent, trying again"
+
+
+def test_addresses_without_a_login_stay_readable() -> None:
+    for text in (
+        "https://api.example/v1/users/@me",
+        "http://127.0.0.1:4000/api/v1/health",
+        "see https://api.example, or write to me@example.com",
+        '{"url":"https://api.example/v1","by":"me@example.com"}',
+    ):
+        assert redacted_text(text) == text
+
+
 def test_what_is_public_stays_readable() -> None:
     address = "So11111111111111111111111111111111111111112"
 

@@ -13,7 +13,8 @@ _SECRET_NAMES = re.compile(
     r"|(?:^|[_-])(?:jwt|token)$|(?:access|refresh|bearer|auth|metrics)[_-]?token|signed_transaction|database_url|redis_url|rpc_url",
     re.IGNORECASE,
 )
-_LOGIN_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@\"']+@", re.IGNORECASE)
+# A password may have a bare slash or @ in it, and then only the last @ of the word is certainly behind it.
+_LOGIN_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/\s@\"']*:[^\s\"']*|[^/\s@\"']+)@", re.IGNORECASE)
 _SECRET_IN_QUERY = re.compile(
     r"([?&](?:api[_-]?key|apikey|key|token|ticket|access_token|secret|password|auth)=)[^&\s\"'#]+",
     re.IGNORECASE,
