@@ -53,6 +53,8 @@ class FakeService:
     sales: list[tuple[str, str]] = field(default_factory=list)
     switches: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    hangs_up: set[str] = field(default_factory=set)
+    """Paths whose answers are lost on their way."""
     selling: asyncio.Event = field(default_factory=asyncio.Event)
     telling: asyncio.Event = field(default_factory=asyncio.Event)
     asked_how_it_is: int = 0
@@ -64,6 +66,9 @@ class FakeService:
 
     async def answer(self, request: web.Request) -> web.Response:
         path = request.path.removeprefix("/api/v1")
+        if path in self.hangs_up:
+            assert request.transport is not None
+            request.transport.abort()
         if path in self.answers:
             status, body = self.answers[path]
             return web.json_response(body, status=status)
@@ -522,6 +527,39 @@ async def test_nothing_ambiguous_is_called_failed(
     async with listening(messenger, service):
         await messenger.press(await question(messenger), "Sell all of it")
         await messenger.answer(said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((401, "Invalid API key"), "Entries are NOT stopped"),
+        ((403, "Not allowed"), "Entries are NOT stopped"),
+        ((503, "The database is away"), "It is not known whether entries are stopped"),
+        ((500, "Internal error"), "It is not known whether entries are stopped"),
+        (None, "It is not known whether entries are stopped"),
+    ],
+)
+async def test_a_stop_of_which_nobody_knows_is_not_called_failed(
+    messenger: FakeTelegram, service: FakeService, answer: tuple[int, str] | None, said: str
+) -> None:
+    async with listening(messenger, service):
+        if answer is None:
+            service.hangs_up.add("/protections/kill-switch")
+        else:
+            service.answers["/protections/kill-switch"] = (answer[0], {"error": answer[1]})
+        await messenger.write(ME, "/stop_entries")
+        await messenger.answer(said)
+
+
+async def test_a_resume_of_which_nobody_knows_is_not_called_failed(
+    messenger: FakeTelegram, service: FakeService
+) -> None:
+    async with listening(messenger, service):
+        await messenger.write(ME, "/resume")
+        asked = await messenger.answer("Let your agents buy again?")
+        service.hangs_up.add("/protections/kill-switch")
+        await messenger.press(asked, "Resume")
+        await messenger.answer("It is not known whether agents may buy again")
 
 
 async def test_a_service_that_is_away_is_said(messenger: FakeTelegram, service: FakeService) -> None:

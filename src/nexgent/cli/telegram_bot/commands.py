@@ -35,7 +35,7 @@ MAX_DATA_BYTES = 64
 YES, NO, PAGE_OF, EXIT_OF = "y:", "n:", "p:", "x:"
 STOP = "stop_entries"
 UNKNOWN_STATES = frozenset({500, 502, 503, 504})
-"""Answers to a sale after which it may have been carried out."""
+"""Answers after which what was asked for may have been carried out."""
 _SHORT_EXIT = re.compile(r"exit_([0-9a-f]{8})")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 
@@ -287,6 +287,14 @@ class Commands:
         try:
             switches = await self._service.set_switch(engaged=True, reason=reason)
         except NexgentError as error:
+            if _may_have_been_done(error):
+                return Reply(
+                    [
+                        f"❓ {texts.bold('It is not known')} whether entries are stopped",
+                        texts.prose(problem(error)),
+                        "/stop_entries once more does no harm; /status shows how it stands.",
+                    ]
+                )
             return Reply([texts.bold("Entries are NOT stopped"), texts.prose(problem(error))])
         return Reply(
             [*texts.switch_lines(switches, self._clock.now()), "Exits go on. /resume lets agents buy again."]
@@ -348,7 +356,15 @@ class Commands:
         try:
             switches = await self._service.set_switch(engaged=False, reason="Telegram")
         except NexgentError as error:
-            return Reply([texts.bold("Nothing was changed, as far as is known"), texts.prose(problem(error))])
+            if _may_have_been_done(error):
+                return Reply(
+                    [
+                        f"❓ {texts.bold('It is not known')} whether agents may buy again",
+                        texts.prose(problem(error)),
+                        "/status shows how it stands.",
+                    ]
+                )
+            return Reply([texts.bold("Nothing was changed"), texts.prose(problem(error))])
         return Reply(texts.switch_lines(switches, self._clock.now()))
 
     async def _sell(self, token: str, wish: Exit) -> Reply:
@@ -380,8 +396,21 @@ class Commands:
             return Reply(_unknown(what, problem(error)))
 
 
-_NOT_SOLD = frozenset({"EXECUTION_FAILED", "QUOTE_FAILED", "QUOTE_IMPLAUSIBLE"})
+_NOT_SOLD = frozenset({"EXECUTION_FAILED", "ORDER_NOT_BUILT", "QUOTE_FAILED", "QUOTE_IMPLAUSIBLE"})
 _NOT_ALLOWED = "You may ask here, but not do this: it is for the operators (TELEGRAM_OPERATOR_IDS)."
+
+
+def _may_have_been_done(error: NexgentError) -> bool:
+    """Tell whether what was asked for may have been carried out although this is the answer."""
+    match error:
+        case RefusalError():
+            return error.status in UNKNOWN_STATES
+        case NoAnswerError():
+            return True
+        case ServiceUnreachableError():
+            return False
+    # Whatever answered, was no service: a proxy perhaps, with the service behind it.
+    return True
 
 
 def _unknown(what: str, why: str) -> list[str]:

@@ -42,15 +42,20 @@ class Service:
     async def set_switch(self, *, engaged: bool, reason: str | None) -> Any:
         """Stop entries or allow them; return both switches.
 
-        Stopping twice is stopping once, so that is tried again. To allow them is not: a stop may have come in between.
+        Stopping twice is stopping once, so that is tried again. To allow them is not: a stop may have come in between. Raises
+        `NoAnswerError` also when it was an earlier attempt that was not answered: it may have been done then.
         """
         body = {"engaged": engaged, "scope": "user", "reason": reason}
-        for _ in range(ATTEMPTS - 1 if engaged else 0):
+        unanswered: NoAnswerError | None = None
+        for left in reversed(range(ATTEMPTS if engaged else 1)):
             try:
                 return await self._client.call("PUT", "/protections/kill-switch", body)
-            except ServiceUnreachableError:
+            except NexgentError as error:
+                unanswered = error if isinstance(error, NoAnswerError) else unanswered
+                if not left or not isinstance(error, ServiceUnreachableError):
+                    raise unanswered or error from None
                 await asyncio.sleep(PAUSE_SECONDS)
-        return await self._client.call("PUT", "/protections/kill-switch", body)
+        raise AssertionError("the last attempt returns or raises")
 
     async def sol_price(self) -> Any:
         """Return USD per SOL and how old that is."""
