@@ -8,7 +8,12 @@ import traceback
 import pytest
 from aiohttp import web
 
-from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
+from nexgent.domain.trading.errors import (
+    NO_MARKET_CODES,
+    OrderNotBuiltError,
+    QuoteFailedError,
+    SwapUnavailableError,
+)
 from nexgent.domain.trading.models import QuoteRequest
 from nexgent.infrastructure.external.errors import FailureKind, UpstreamCallError
 from nexgent.infrastructure.external.http import HttpClient
@@ -212,14 +217,19 @@ async def test_one_who_gives_up_does_not_take_the_quote_from_the_others(
     assert (await second).out_amount_raw > 0
 
 
-@pytest.mark.parametrize(("code", "said"), [(1, "insufficient funds"), (2, "not enough SOL")])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(1, "insufficient funds"), (2, "not enough SOL"), (3, "not enough SOL"), (99, "Jupiter order")],
+)
 async def test_an_order_that_cannot_be_built_is_answered_with_200_and_refused_here(
     control: SandboxControl, swaps: JupiterSwapClient, mint: TokenAddress, code: int, said: str
 ) -> None:
     await control.fault("order_error", "order", code=code)
 
-    with pytest.raises(QuoteFailedError, match=said):
+    with pytest.raises(OrderNotBuiltError, match=said) as caught:
         await swaps.order(_request(mint), urgent=False)
+    # There is a quote, so there is a market: whatever the wallet lacks, the token is not dead for it.
+    assert caught.value.code not in NO_MARKET_CODES
 
 
 async def test_slippage_and_fee_of_the_request_go_along(http: HttpClient) -> None:

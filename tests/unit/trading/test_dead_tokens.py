@@ -90,6 +90,14 @@ async def test_a_sale_nobody_quotes_makes_a_token_suspicious_at_once() -> None:
     assert await _asked(engine) == 1
 
 
+async def test_a_wallet_without_sol_for_fees_is_no_evidence_against_its_token() -> None:
+    engine, agent = await an_engine()
+    for _ in range(5):
+        engine.dead_tokens.on_exit_attempt_failed(_refused(engine, agent, "ORDER_NOT_BUILT"))
+
+    assert await _asked(engine) == 0
+
+
 async def test_a_refused_sale_of_a_token_that_lives_is_forgotten_once_the_sources_have_said_so() -> None:
     engine, agent = await an_engine()
     engine.dead_tokens.on_exit_attempt_failed(_refused(engine, agent))

@@ -59,6 +59,12 @@ class QuoteFailedError(UpstreamError):
     code = "QUOTE_FAILED"
 
 
+class OrderNotBuiltError(QuoteFailedError):
+    """There is a quote and no transaction: the wallet lacks the tokens, or SOL for fees. That tells nothing of the token."""
+
+    code = "ORDER_NOT_BUILT"
+
+
 class SwapUnavailableError(UnavailableError):
     """The swap provider did not answer, or answered 429 or 5xx, before anything was sent. Safe to try again."""
 
@@ -123,7 +129,7 @@ class InvalidTokenError(RejectedError):
 
 
 NO_MARKET_CODES = frozenset({QuoteFailedError.code, "INVALID_SALE_PRICE"})
-"""The provider answered, and its answer is that nobody buys the token."""
+"""The provider answered, and its answer is that nobody buys the token. `OrderNotBuiltError` is none: it comes with a quote."""
 
 
 class ZeroBalanceError(ConflictError):

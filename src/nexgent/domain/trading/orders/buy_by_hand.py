@@ -13,6 +13,7 @@ from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineEr
 from nexgent.domain.signals.errors import SignalNotFoundError
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.trading.errors import (
+    OrderNotBuiltError,
     QuoteFailedError,
     SwapHeldBackError,
     SwapInDoubtError,
@@ -243,6 +244,7 @@ _UNAVAILABLE: dict[str, Callable[[str], NexgentError]] = {
     SwapUnavailableError.code: SwapUnavailableError,
     TokenUnavailableError.code: TokenUnavailableError,
     QuoteFailedError.code: QuoteFailedError,
+    OrderNotBuiltError.code: OrderNotBuiltError,
     NotTheEngineError.code: NotTheEngineError,
     SwapHeldBackError.code: SwapHeldBackError,
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nexgent.domain.trading.errors import QuoteFailedError, SwapUnavailableError
+from nexgent.domain.trading.errors import OrderNotBuiltError, QuoteFailedError, SwapUnavailableError
 from nexgent.domain.trading.models import Quote, QuoteRequest
 from nexgent.infrastructure.external.budget import Priority
 from nexgent.infrastructure.external.errors import FailureKind, UpstreamCallError, clean_text
@@ -24,7 +24,11 @@ URGENT_QUOTE_DEADLINE_SECONDS = 6.0
 EXECUTE_TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 3
 
-_METIS_ERRORS = {1: "insufficient funds", 2: "not enough SOL for the network fee", 3: "below the minimum"}
+_METIS_ERRORS = {
+    1: "insufficient funds",
+    2: "not enough SOL for the network fee",
+    3: "not enough SOL for the network fee, and too small to be swapped without",
+}
 _RFQ_ERRORS = {1: "insufficient funds", 2: "a token account is missing", 3: "the swap could not be built"}
 
 
@@ -51,7 +55,11 @@ class JupiterSwapClient:
         self._execute_timeout_seconds = execute_timeout_seconds
 
     async def order(self, request: QuoteRequest, *, urgent: bool) -> Quote:
-        """Return a quote. Raises `QuoteFailedError`, or `SwapUnavailableError` when trying again may help."""
+        """Return a quote.
+
+        Raises `QuoteFailedError`, `OrderNotBuiltError` where the wallet is what it fails for, or `SwapUnavailableError` when
+        trying again may help.
+        """
         query = [
             ("inputMint", request.input_mint),
             ("outputMint", request.output_mint),
@@ -136,14 +144,14 @@ class JupiterSwapClient:
         )
 
     def _check_refusal(self, request: QuoteRequest, fields: Mapping[str, Any]) -> None:
-        """An order that could not be built is answered with 200 and an error code."""
+        """Raise `OrderNotBuiltError` for a quote without a usable transaction, which is answered with 200 and an error code."""
         code = int_of(fields.get("errorCode"))
         if not code and (request.taker is None or text_of(fields.get("transaction")) is not None):
             return
         known = _RFQ_ERRORS if fields.get("router") == "jupiterz" else _METIS_ERRORS
         said = clean_text(fields.get("errorMessage") or fields.get("error"), secret=self._api.api_key)
         reason = known.get(code or 0) or said or "no transaction could be built"
-        raise QuoteFailedError(
+        raise OrderNotBuiltError(
             f"Jupiter order: {reason}", reason="JUPITER_API_ERROR", errorCode=code, said=said or None
         )
 
