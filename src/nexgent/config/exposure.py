@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from nexgent.config.sections import AuthSettings
 from nexgent.config.settings import Settings
+from nexgent.config.tracing import plan_tracing
 from nexgent.domain.users.register import weaknesses
 from nexgent.domain.users.strength import estimated_bits
 
@@ -39,6 +40,7 @@ def exposure_warnings(settings: Settings) -> Iterator[tuple[str, str]]:
             "Name the origins of your dashboard instead",
         )
     yield from _unencrypted_servers(settings)
+    yield from _traces_in_the_open(settings)
 
 
 def telegram_in_the_open(settings: Settings) -> str:
@@ -50,6 +52,22 @@ def telegram_in_the_open(settings: Settings) -> str:
         "TELEGRAM_API_URL: http:// to another network lets anybody on the way read the bot's token and speak for Telegram. "
         "Use https://, or set ALLOW_PLAIN_HTTP=true if the way is safe (a tunnel, for example)."
     )
+
+
+def _traces_in_the_open(settings: Settings) -> Iterator[tuple[str, str]]:
+    plan, _ = plan_tracing(settings.tracing)
+    if plan is None:
+        return
+    parts = urlsplit(plan.endpoint)
+    if parts.scheme != "http" or is_nearby(parts.hostname) or settings.market.allow_plain_http:
+        return
+    if not (plan.headers or parts.query or parts.username or parts.password):
+        return
+    problem = (
+        "OTEL_EXPORTER_OTLP_ENDPOINT: http:// to another network lets anybody on the way read what the collector knows you "
+        "by (OTEL_EXPORTER_OTLP_HEADERS, or a key in the address)"
+    )
+    yield problem, "Use https://, or set ALLOW_PLAIN_HTTP=true if the way is safe (a tunnel, for example)"
 
 
 def is_nearby(host: str | None) -> bool:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from nexgent.config.section import Section, setting
 from nexgent.config.sections import Flag
 
 TRACES_PATH = "v1/traces"
+DEFAULT_TIMEOUT_SECONDS = 10.0
+LONGEST_TIMEOUT_SECONDS = 600.0
 PROTOCOL = "http/protobuf"
 SERVICE_NAME = "nexgent"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -46,20 +48,41 @@ class TracingSettings(Section):
         allowed="name=value, separated by commas",
         secret=True,
     )
+    timeout: str = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        default="10000",
+        allowed="a number of milliseconds",
+    )
     protocol: str = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
         "OTEL_EXPORTER_OTLP_PROTOCOL",
         default=PROTOCOL,
         allowed=PROTOCOL,
     )
     compression: str = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
         "OTEL_EXPORTER_OTLP_COMPRESSION",
         default="none",
         allowed="none, gzip or deflate",
     )
     certificate: str | None = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
         "OTEL_EXPORTER_OTLP_CERTIFICATE",
         default=None,
         allowed="the path of a file with certificates",
+    )
+    client_certificate: str | None = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        default=None,
+        allowed="the path of a file with a certificate",
+    )
+    client_key: str | None = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        default=None,
+        allowed="the path of a file with its key",
     )
     service_name: str | None = setting("OTEL_SERVICE_NAME", default=None, allowed="a name")
     resource_attributes: str = setting(
@@ -93,8 +116,11 @@ class TracingPlan:
 
     endpoint: str
     headers: Mapping[str, str]
+    timeout_seconds: float
     compression: Literal["none", "gzip", "deflate"]
     certificate: str | None
+    client_certificate: str | None
+    client_key: str | None
     resource: Mapping[str, str]
     sampling: Sampling
 
@@ -111,11 +137,13 @@ def plan_tracing(settings: TracingSettings) -> tuple[TracingPlan | None, list[st
     if fatal:
         return None, fatal
     if settings.traces_endpoint is None:
-        address = f"{address.rstrip('/')}/{TRACES_PATH}"
+        address = _below(address)
     headers, bad_headers = _pairs(settings.headers)
     bad_headers |= not all(_is_header(name, value) for name, value in headers.items())
     resource, bad_resource = _pairs(settings.resource_attributes)
-    sampling, problems = _sampling(settings)
+    timeout_seconds, problems = _timeout(settings.timeout)
+    sampling, more = _sampling(settings)
+    problems += more
     if bad_headers:
         problems.append("OTEL_EXPORTER_OTLP_HEADERS: what is not name=value in it is left out.")
     if bad_resource:
@@ -124,8 +152,11 @@ def plan_tracing(settings: TracingSettings) -> tuple[TracingPlan | None, list[st
     plan = TracingPlan(
         endpoint=address,
         headers={name: value for name, value in headers.items() if _is_header(name, value)},
+        timeout_seconds=timeout_seconds,
         compression="gzip" if compression == "gzip" else "deflate" if compression == "deflate" else "none",
         certificate=settings.certificate,
+        client_certificate=settings.client_certificate,
+        client_key=settings.client_key,
         resource={
             "service.name": settings.service_name or resource.get("service.name") or SERVICE_NAME,
             **{name: value for name, value in resource.items() if name != "service.name"},
@@ -145,13 +176,36 @@ def _refusals(settings: TracingSettings, address: str) -> list[str]:
         problems.append("OTEL_TRACES_EXPORTER: no traces are made, as it is neither otlp nor none.")
     if settings.protocol.strip().lower() != PROTOCOL:
         problems.append(
-            f"OTEL_EXPORTER_OTLP_PROTOCOL: no traces are made, as only {PROTOCOL} is spoken here (a collector's port 4318)."
+            f"OTEL_EXPORTER_OTLP_PROTOCOL (or …_TRACES_PROTOCOL): no traces are made, as only {PROTOCOL} is spoken here "
+            "(a collector's port 4318)."
         )
     if settings.compression.strip().lower() not in _COMPRESSIONS:
         problems.append(
-            "OTEL_EXPORTER_OTLP_COMPRESSION: no traces are made, as it is neither none, gzip nor deflate."
+            "OTEL_EXPORTER_OTLP_COMPRESSION (or …_TRACES_COMPRESSION): no traces are made, as it is neither none, gzip "
+            "nor deflate."
         )
     return problems
+
+
+def _below(address: str) -> str:
+    """Return where a collector takes traces; what the address asks for by its query, it asks for there."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{TRACES_PATH}", fragment=""))
+
+
+def _timeout(text: str) -> tuple[float, list[str]]:
+    """Return for how long a message is tried, in seconds; the variable has milliseconds, as OpenTelemetry specifies."""
+    try:
+        seconds = float(text) / 1000
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= LONGEST_TIMEOUT_SECONDS:
+        return seconds, []
+    problem = (
+        "OTEL_EXPORTER_OTLP_TIMEOUT (or …_TRACES_TIMEOUT): it is no number of milliseconds up to "
+        f"{LONGEST_TIMEOUT_SECONDS * 1000:.0f}, so it is {DEFAULT_TIMEOUT_SECONDS * 1000:.0f}."
+    )
+    return DEFAULT_TIMEOUT_SECONDS, [problem]
 
 
 def _is_http(address: str) -> bool:

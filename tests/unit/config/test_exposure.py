@@ -122,3 +122,39 @@ def test_children_get_no_secret_of_the_service() -> None:
     assert not any(
         map(is_private_to_the_service, ["DATABASE_URL", "REDIS_URL", "WALLETS_SHARED", "LOG_LEVEL"])
     )
+
+
+KEYED = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20hunter2"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example.com:4318", **KEYED},
+        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://8.8.8.8/traces", **KEYED},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example.com?key=hunter2"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:hunter2@otel.example.com"},
+    ],
+)
+def test_a_key_of_a_collector_on_an_open_way_is_warned_of(values: dict[str, str]) -> None:
+    ((problem, advice),) = exposure_warnings(Settings.from_values({**STRONG, **values}))
+
+    assert problem.startswith("OTEL_EXPORTER_OTLP_ENDPOINT: ")
+    assert "https://" in advice
+    assert "hunter2" not in problem + advice
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example.com", **KEYED},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", **KEYED},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", **KEYED},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example.com:4318", "ALLOW_PLAIN_HTTP": "true", **KEYED},
+        # Nothing in them is a secret, or nothing is sent.
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example.com:4318"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example.com:4318", "OTEL_SDK_DISABLED": "true", **KEYED},
+    ],
+)
+def test_a_collector_on_a_safe_way_or_without_a_key_is_not(values: dict[str, str]) -> None:
+    assert list(exposure_warnings(Settings.from_values({**STRONG, **values}))) == []

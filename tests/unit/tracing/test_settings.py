@@ -37,6 +37,12 @@ def test_where_traces_go() -> None:
     assert the_plan().endpoint == "http://collector:4318/v1/traces"
     assert the_plan(OTEL_EXPORTER_OTLP_ENDPOINT="https://c/otlp/").endpoint == "https://c/otlp/v1/traces"
     assert the_plan(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://c/traces").endpoint == "https://c/traces"
+    assert the_plan(OTEL_EXPORTER_OTLP_ENDPOINT="https://c?key=a/b").endpoint == "https://c/v1/traces?key=a/b"
+    assert (
+        the_plan(OTEL_EXPORTER_OTLP_ENDPOINT="https://c/otlp/?key=1#x").endpoint
+        == "https://c/otlp/v1/traces?key=1"
+    )
+    assert the_plan(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://c/?key=1").endpoint == "https://c/?key=1"
 
 
 def test_what_the_collector_is_told() -> None:
@@ -55,6 +61,42 @@ def test_what_the_collector_is_told() -> None:
     assert the_plan(
         OTEL_EXPORTER_OTLP_HEADERS="a=general", OTEL_EXPORTER_OTLP_TRACES_HEADERS="a=of-traces"
     ).headers == {"a": "of-traces"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("COMPRESSION", "gzip", "compression"),
+        ("CERTIFICATE", "/ca.pem", "certificate"),
+        ("CLIENT_CERTIFICATE", "/me.pem", "client_certificate"),
+        ("CLIENT_KEY", "/me.key", "client_key"),
+    ],
+)
+def test_what_is_said_of_traces_comes_before_what_is_said_of_everything(
+    name: str, value: str, read: str
+) -> None:
+    general, of_traces = f"OTEL_EXPORTER_OTLP_{name}", f"OTEL_EXPORTER_OTLP_TRACES_{name}"
+
+    assert getattr(the_plan(**{general: value}), read) == value
+    assert getattr(the_plan(**{of_traces: value}), read) == value
+    assert getattr(the_plan(**{general: "none", of_traces: value}), read) == value
+    # Empty is not set.
+    assert getattr(the_plan(**{general: value, of_traces: ""}), read) == value
+
+
+def test_how_long_a_message_is_tried_for_is_told_in_milliseconds() -> None:
+    assert the_plan().timeout_seconds == 10
+    assert the_plan(OTEL_EXPORTER_OTLP_TIMEOUT="2500").timeout_seconds == 2.5
+    times = {"OTEL_EXPORTER_OTLP_TIMEOUT": "2500", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "700"}
+    assert the_plan(**times).timeout_seconds == 0.7
+
+
+def test_a_protocol_of_other_signals_is_none_of_ours() -> None:
+    plan, problems = planned(
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf"
+    )
+
+    assert (plan is not None, problems) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -85,6 +127,10 @@ def test_what_is_meant_for_other_programs_means_no_traces_and_is_said(values: di
         {"OTEL_EXPORTER_OTLP_HEADERS": "name=secret%0d%0amore"},
         {"OTEL_RESOURCE_ATTRIBUTES": "secret"},
         {"OTEL_TRACES_SAMPLER": "xray"},
+        {"OTEL_EXPORTER_OTLP_TIMEOUT": "secret"},
+        {"OTEL_EXPORTER_OTLP_TIMEOUT": "0"},
+        {"OTEL_EXPORTER_OTLP_TIMEOUT": "nan"},
+        {"OTEL_EXPORTER_OTLP_TIMEOUT": "700000"},
         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "secret"},
         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1.5"},
         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "nan"},

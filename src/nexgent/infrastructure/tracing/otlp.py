@@ -16,8 +16,6 @@ from typing import Any
 from nexgent.config.tracing import TracingPlan
 from nexgent.infrastructure.tracing.spans import FinishedSpan
 
-LONGEST_SEND_SECONDS = 10
-"""How long a message is tried for, again and again, before its spans are lost."""
 INSTALL = "pip install 'nexgent[otel]'"
 
 
@@ -30,7 +28,7 @@ def is_installed() -> bool:
 
 
 class OtlpSender:
-    """One collector. What it refuses for now is tried again, for `LONGEST_SEND_SECONDS` in all; then it is lost."""
+    """One collector. What it refuses for now is tried again, for the plan's `timeout_seconds` in all; then it is lost."""
 
     def __init__(self, plan: TracingPlan) -> None:
         import requests  # noqa: PLC0415 - of the same extra
@@ -55,9 +53,11 @@ class OtlpSender:
         self._exporter = OTLPSpanExporter(
             endpoint=plan.endpoint,
             headers=dict(plan.headers),
-            timeout=LONGEST_SEND_SECONDS,
+            timeout=plan.timeout_seconds,
             compression=Compression(plan.compression),
             certificate_file=plan.certificate,
+            client_certificate_file=plan.client_certificate,
+            client_key_file=plan.client_key,
             session=session,
         )
 
