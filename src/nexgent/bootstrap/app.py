@@ -105,7 +105,11 @@ async def _serve(
     connections = Connections(
         server_limits(settings), on_refused=lambda why: service.metrics.connections_refused.labels(why).inc()
     )
-    refresh_gauges(service.metrics, connections_open=lambda: len(connections))
+    refresh_gauges(
+        service.metrics,
+        connections_open=lambda: len(connections),
+        event_loop_tasks=lambda: len(asyncio.all_tasks()),
+    )
     reception = SocketReception(service.users.authenticator, service.users.socket_tickets)
     directory = service.engine.directory
     websocket = WebSocketEndpoint(

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -19,6 +26,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        # Memory, processor time and open files, by the names they have everywhere; Linux only.
+        ProcessCollector(registry=self.registry)
         self._before: list[Callable[[], None]] = []
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._request_seconds: dict[tuple[str, str], Histogram] = {}
@@ -152,6 +161,7 @@ class Metrics:
         self.event_loop_lag_seconds = self._histogram(
             "event_loop_lag_seconds", "By how much a pause of the event loop was too long", [], _OWN_TIME
         )
+        self.event_loop_tasks = self._gauge("event_loop_tasks", "Tasks of the event loop", [])
         self.price_tick_gap_seconds = self._histogram(
             "price_tick_gap_seconds",
             "From the beginning of one look at prices to the next",
