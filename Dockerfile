@@ -5,11 +5,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 RUN python -m venv /opt/nexgent
 ENV PATH=/opt/nexgent/bin:$PATH
 WORKDIR /build
-# The packages first: they change less often than the code.
-COPY requirements-runtime.lock ./
+# The packages first: they change less often than the code. Every extra is among them: nothing is installed in a container.
+COPY requirements-image.lock ./
 # Exactly what the lock names: nothing is resolved, whatever the index offers by now. Another index: --build-arg PIP_INDEX_URL=…
 ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST
-RUN pip install --no-deps --require-hashes --only-binary :all: --requirement requirements-runtime.lock && pip check
+RUN pip install --no-deps --require-hashes --only-binary :all: --requirement requirements-image.lock && pip check
 COPY LICENSE README.md env.example pyproject.toml ./
 COPY migrations ./migrations
 COPY src ./src

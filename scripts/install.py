@@ -26,7 +26,12 @@ from urllib.parse import quote, urlsplit, urlunsplit
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PUBLIC_INDEX = "https://pypi.org/simple"
-LOCKS = {"runtime": "requirements-runtime.lock", "dev": "requirements.lock"}
+LOCKS = {
+    "runtime": "requirements-runtime.lock",
+    "image": "requirements-image.lock",
+    "dev": "requirements.lock",
+}
+"""What the service needs; that and every extra, for the container image; that and what tests and checks need."""
 
 # Where to get packages from is the user's business; what to install, and how, is ours.
 _USERS_BUSINESS = (

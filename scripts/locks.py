@@ -1,6 +1,6 @@
 """Keep the locks: `write` them anew, `check` that they agree, list what is `outdated`.
 
-`uv.lock` is the one that is resolved, for every supported Python and platform at once. The two requirements files are exported
+`uv.lock` is the one that is resolved, for every supported Python and platform at once. The requirements files are exported
 from it for pip. uv is one of the locked packages itself.
 """
 
@@ -31,7 +31,11 @@ from scripts.install import (
 )
 
 _PUBLIC_FILES = "https://files.pythonhosted.org/"
-_GROUPS = {"runtime": ("--no-default-groups", "--group", "build"), "dev": ("--group", "dev")}
+_GROUPS = {
+    "runtime": ("--no-default-groups", "--group", "build"),
+    "image": ("--no-default-groups", "--group", "build", "--all-extras"),
+    "dev": ("--group", "dev"),
+}
 _HEADER = "# Exported from uv.lock by `make lock`; do not edit.\n# pip installs it with --no-deps --require-hashes.\n"
 # The public index alone: what is locked holds for everybody, whatever index they install from.
 _AS_LOCKED = ("--no-config", "--default-index", PUBLIC_INDEX)

@@ -19,6 +19,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "uv.lock",
         "requirements.lock",
         "requirements-runtime.lock",
+        "requirements-image.lock",
         "README.md",
         "LICENSE",
     ):
@@ -47,6 +48,12 @@ def test_ours_agree(copy: Path) -> None:
             "sha256:0",
             "sha256:1",
             "requirements-runtime.lock is not what uv.lock says",
+        ),
+        (
+            "requirements-image.lock",
+            "apprise==",
+            "apprise==1.",
+            "requirements-image.lock is not what uv.lock says",
         ),
         ("uv.lock", "https://files.pythonhosted.org", "https://mirror.example", "mirror.example"),
     ],
