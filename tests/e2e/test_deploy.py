@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from nexgent.sandbox.control import SandboxControl
 from tests.conftest import with_database
 from tests.e2e.product import ADMIN_EMAIL, Product, free_port, until
+from tests.fakes.telegram import TOKEN, FakeTelegram
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 FILLED_IN = {
@@ -95,11 +96,40 @@ async def test_the_services_of_the_compose_file_trade_together(
         metrics = f"{product.url}/api/v1/metrics"
         bearer = {"Authorization": f"Bearer {FILLED_IN['METRICS_TOKEN']}"}
         assert (await product.http.get(metrics)).status_code == 401
-        assert "engine_lease_held 1.0" in (await product.http.get(metrics, headers=bearer)).text
+        told = (await product.http.get(metrics, headers=bearer)).text
+        assert "engine_lease_held 1.0" in told
+        assert float(re.findall(r"^event_loop_tasks (\S+)$", told, re.MULTILINE)[0]) > 1
+        assert float(re.findall(r"^process_open_fds (\S+)$", told, re.MULTILINE)[0]) > 1
+        await _the_bot_answers(product, services["telegram"])
     finally:
         await product.stop()
         await connection.execute("DROP DATABASE composed WITH (FORCE)")
         await connection.close()
+
+
+async def _the_bot_answers(product: Product, described: Mapping[str, Any]) -> None:
+    """Start the bot by its command and with its environment alone, and ask it something."""
+    command = [product.url if word == "http://service:4000" else word for word in described["command"][1:]]
+    code, out, err = await product.run("telegram", "--make-key", "--url", product.url)
+    assert code == 0, err
+    async with FakeTelegram() as messenger:
+        environment = {
+            **environment_of(described),
+            "TELEGRAM_BOT_TOKEN": TOKEN,
+            "TELEGRAM_SERVICE_KEY": out.strip().partition("=")[2],
+            "TELEGRAM_CHAT_IDS": "4711",
+            # What the image says, and where Telegram is here.
+            **{name: product.environment[name] for name in ("PATH", "NEXGENT_DATA_DIR")},
+            "TELEGRAM_API_URL": messenger.url,
+        }
+        product.spawn("telegram", *command, env=environment)
+
+        async def listens() -> bool:
+            return "telegram.listening" in product.log("telegram")
+
+        await until(listens, "the bot listens")
+        await messenger.write(4711, "/status")
+        assert "Engine: engine" in (await messenger.answer("Engine:")).shown
 
 
 @asynccontextmanager

@@ -15,13 +15,14 @@ import promql_parser
 import pytest
 import yaml
 
+from nexgent.cli.telegram_bot.bot import DRAIN_SECONDS
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.metrics.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted(
-    path for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.name != "kustomization.yaml"
+    path for path in (DEPLOY / "kubernetes").rglob("*.yaml") if path.name != "kustomization.yaml"
 )
 OF_PROMETHEUS = {"up", "ALERTS"}
 
@@ -137,33 +138,92 @@ def test_the_compose_file_is_one_and_gives_settings_there_are() -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml"))
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     known_settings = settings_there_are()
-    for name in ("migrate", "service", "worker"):
+    for name in ("migrate", "service", "worker", "telegram"):
         assert set(compose["services"][name]["environment"]) <= known_settings
     wanted = set(re.findall(r"\$\{([A-Z0-9_]+)", (DEPLOY / "compose.yaml").read_text()))
     offered = set(re.findall(r"^([A-Z0-9_]+)=", (DEPLOY / "compose.env.example").read_text(), re.MULTILINE))
     assert wanted - offered == {"GRAFANA_URL"}
-    assert offered <= wanted
+    assert offered - wanted == {"COMPOSE_PROFILES"}
 
 
-@pytest.mark.parametrize("path", KUBERNETES, ids=[path.name for path in KUBERNETES])
+def test_the_bot_of_the_compose_file_knows_its_own_and_waits_to_be_asked_for() -> None:
+    bot = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["telegram"]
+
+    assert bot["profiles"] == ["telegram"]
+    assert {name for name in bot["environment"] if not name.startswith("TELEGRAM_")} == {"NODE_ENV"}
+    assert bot["command"] == ["nexgent", "telegram", "--url", "http://service:4000"]
+
+
+@pytest.mark.parametrize("path", KUBERNETES, ids=[str(path.relative_to(DEPLOY)) for path in KUBERNETES])
 def test_kubernetes_takes_every_object(path: Path) -> None:
     run("kubernetes-validate", "--strict", str(path))
 
 
 def test_kubernetes_gets_every_file_and_settings_there_are() -> None:
-    folder = DEPLOY / "kubernetes"
-    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    top = DEPLOY / "kubernetes"
     settings = settings_there_are()
+    for folder in (top, top / "telegram"):
+        listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+        assert {path.name for path in KUBERNETES if path.parent == folder} == {*listed, "secret.example.yaml"}
+        secret = yaml.safe_load((folder / "secret.example.yaml").read_text())["stringData"]
+        assert set(secret) <= settings
 
-    assert {path.name for path in KUBERNETES} == {*listed, "secret.example.yaml"}
-    assert set(yaml.safe_load((folder / "config.yaml").read_text())["data"]) <= settings
-    assert set(yaml.safe_load((folder / "secret.example.yaml").read_text())["stringData"]) <= settings
+    assert set(yaml.safe_load((top / "config.yaml").read_text())["data"]) <= settings
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl here")
+@pytest.mark.parametrize("with_the_bot", [False, True], ids=["without the bot", "with the bot"])
+def test_policies_choose_every_pod_that_kustomize_makes(tmp_path: Path, with_the_bot: bool) -> None:
+    folder = tmp_path / "kubernetes"
+    shutil.copytree(DEPLOY / "kubernetes", folder)
+    if with_the_bot:
+        file = folder / "kustomization.yaml"
+        file.write_text(file.read_text().replace("# components: [telegram]", "components: [telegram]"))
+
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+    assert done.returncode == 0, done.stderr
+    made = list(yaml.safe_load_all(done.stdout))
+    pods = {
+        one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"]
+        for one in made
+        if one["kind"] in ("Deployment", "Job")
+    }
+    assert ("nexgent-telegram" in pods) is with_the_bot
+    (everybody,) = [
+        one["spec"] for one in made if one["kind"] == "NetworkPolicy" and one["spec"].get("ingress") == []
+    ]
+    for labels in pods.values():
+        assert everybody["podSelector"]["matchLabels"].items() <= labels.items()
+    for one in made:
+        if one["kind"] == "Deployment":
+            chosen = one["spec"]["selector"]["matchLabels"]
+            assert [name for name, labels in pods.items() if chosen.items() <= labels.items()] == [
+                one["metadata"]["name"]
+            ]
 
 
 def test_processes_get_more_time_to_end_than_they_take() -> None:
     longest = Settings.from_values({}).server.shutdown_seconds
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     unit = (DEPLOY / "systemd" / "nexgent.service").read_text()
+    bots = (
+        compose["telegram"]["stop_grace_period"],
+        re.findall(
+            r"^TimeoutStopSec=(\d+)$",
+            (DEPLOY / "systemd" / "nexgent-telegram.service").read_text(),
+            re.MULTILINE,
+        )[0],
+        *(
+            str(document["spec"]["template"]["spec"]["terminationGracePeriodSeconds"])
+            for document in yaml.safe_load_all(
+                (DEPLOY / "kubernetes" / "telegram" / "telegram.yaml").read_text()
+            )
+            if document["kind"] == "Deployment"
+        ),
+    )
     pods = [
         document["spec"]["template"]["spec"]
         for name in ("service", "worker")
@@ -175,6 +235,7 @@ def test_processes_get_more_time_to_end_than_they_take() -> None:
         float(compose[name]["stop_grace_period"].rstrip("s")) > longest for name in ("service", "worker")
     )
     assert all(pod["terminationGracePeriodSeconds"] > longest for pod in pods)
+    assert all(float(seconds.rstrip("s")) > DRAIN_SECONDS for seconds in bots)
     assert float(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > longest
 
 
