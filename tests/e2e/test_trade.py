@@ -15,19 +15,22 @@ from tests.e2e.product import SOL_MINT, Product, flush_redis, until
 async def bought(product: Product, agent: dict[str, Any], mint: str) -> dict[str, Any]:
     """Post a signal and return the position it opened. A 503 says that nothing was stored: then it is sent again."""
 
-    async def accepted() -> bool:
+    async def accepted() -> int | None:
         try:
-            await product.signal(mint)
+            return await product.signal(mint)
         except AssertionError as error:
             if "503" in str(error):
-                return False
+                return None
             raise
-        return True
 
-    await until(accepted, "the signal is accepted")
+    signal_id: int = await until(accepted, "the signal is accepted")
 
     async def opened() -> dict[str, Any] | None:
-        return next((p for p in await product.positions(agent["id"]) if p["tokenAddress"] == mint), None)
+        position = next((p for p in await product.positions(agent["id"]) if p["tokenAddress"] == mint), None)
+        if position is None:
+            decisions = await product.decisions(signal_id)
+            assert all(one["outcome"] == "EXECUTED" for one in decisions), decisions
+        return position
 
     position: dict[str, Any] = await until(opened, "the position is open")
     return position

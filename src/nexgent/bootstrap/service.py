@@ -323,9 +323,14 @@ class Service:
             self.lease.confirm,
         )
 
+    async def _catch_up_with_own(self) -> None:
+        """Bring the tables up to everything this process has appended: nothing it sent before is written later."""
+        await self.journal.settle()
+        await self.projector.catch_up()
+
     def _build_engine(self) -> Engine:
         market = self.market
-        trades = PostgresSignalTrades(self.pool, self.projector.catch_up)
+        trades = PostgresSignalTrades(self.pool, self._catch_up_with_own)
         ports = EnginePorts(
             journal=self.journal,
             trails=self.trail_store,

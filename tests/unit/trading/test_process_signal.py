@@ -84,6 +84,25 @@ async def test_a_process_that_is_no_longer_the_engine_leaves_the_signal_to_the_n
     assert all(len(it.engine.positions(agent)) == 1 for agent in it.agents)
 
 
+@pytest.mark.parametrize("outage", ["before anything was staged", "while the intents were written"])
+async def test_a_signal_that_meets_an_outage_of_the_journal_is_decided_after_it(outage: str) -> None:
+    it = await Deciding.start(agents=3)
+    signal = await it.stored()
+    it.engine.journal.down = True
+    if outage == "before anything was staged":
+        # Whose outcome nobody knows is read again before anything is decided on it.
+        await it.engine.buy(it.agents, size_sol=Decimal(1))
+
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+
+    assert it.store.by_signal == {}
+    it.engine.journal.down = False
+    assert await decided(it.undecided) == 1
+    assert it.outcomes(signal) == [DecisionOutcome.EXECUTED] * 3
+    assert all(len(it.engine.positions(agent)) == 1 for agent in it.agents)
+
+
 async def test_a_signal_that_is_told_twice_is_taken_on_once() -> None:
     it = await Deciding.start()
     signal = await it.stored()

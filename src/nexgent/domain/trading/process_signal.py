@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import structlog
 
-from nexgent.domain.ledger.errors import NotTheEngineError
+from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDecision, SignalTrade
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.trading.errors import SwapHeldBackError, named
 from nexgent.domain.trading.orders.buy import BuyToken
-from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder, PurchaseResult
 from nexgent.domain.trading.signal_candidates import Candidate, SignalCandidates
 from nexgent.domain.trading.signal_decisions import SignalDecisions
 from nexgent.domain.trading.signal_sales import SellForSignal
@@ -150,9 +150,13 @@ class ProcessSignal:
             raise
         self._buying.pop(signal.id, None)
         if decisions is None:
-            # Whoever is the engine next finds it undecided, with the trades that were made, and decides for the others.
+            # Whoever is the engine then finds it undecided, with the trades that were made, and decides for the others.
             self.let_go(signal.id)
-            log.warning("signal.left", signal_id=signal.id, hint="this process is no longer the engine")
+            log.warning(
+                "signal.left",
+                signal_id=signal.id,
+                hint="this process cannot write trades at present; the signal is decided as soon as an engine can",
+            )
             return []
         seconds = self._clock.monotonic() - received
         executed = sum(1 for decision in decisions if decision.outcome is DecisionOutcome.EXECUTED)
@@ -198,7 +202,7 @@ class ProcessSignal:
             return decisions
         order = PurchaseOrder(signal.token_address, signal.symbol, signal.id, "signal")
         results = await self._purchases.execute(order, buyers)
-        if any(result.code in _NOT_OURS for result in results):
+        if any(_is_left(result) for result in results):
             return None
         gates = {candidate.agent.id: candidate.gates for candidate in candidates}
         return decisions + [self._decisions.decided(signal, result, gates) for result in results]
@@ -218,3 +222,12 @@ class ProcessSignal:
             else:
                 self._unrecorded.pop(signal.id, None)
                 return
+
+
+def _is_left(result: PurchaseResult) -> bool:
+    """Tell whether it is for the next look at the signal to say what becomes of a purchase.
+
+    A journal that is away for a moment is no decision of an agent's. Whether an intent came to be all the same is known then.
+    """
+    away = result.code == JournalUnavailableError.code and not result.intended
+    return away or result.code in _NOT_OURS

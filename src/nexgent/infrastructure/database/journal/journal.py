@@ -157,10 +157,17 @@ class PostgresJournal:
                 raise UnavailableError("An interrupted append to the journal is still under way")
             self._unresolved.remove(application_name)
 
-    async def find(self, entries: Collection[Entry]) -> frozenset[Entry]:
-        """Return those of the entries that are in the journal, after ending every append whose outcome is unknown."""
+    async def settle(self) -> None:
+        """End every append of this process whose outcome is unknown: what is not in the journal now will not be.
+
+        Raises `UnavailableError` when that cannot be made sure.
+        """
         async with self._writing:
             await self._settle_unresolved()
+
+    async def find(self, entries: Collection[Entry]) -> frozenset[Entry]:
+        """Return those of the entries that are in the journal, after ending every append whose outcome is unknown."""
+        await self.settle()
         pool = await self._pool.get()
         with translated_errors("search the journal"):
             rows = await pool.fetch(
@@ -176,8 +183,7 @@ class PostgresJournal:
 
         A wallet whose rows cannot be read comes from its journal, and stands among the failed ones until it is repaired.
         """
-        async with self._writing:
-            await self._settle_unresolved()
+        await self.settle()
         pool = await self._pool.get()
         with translated_errors("read wallets"):
             async with (
