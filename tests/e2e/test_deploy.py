@@ -138,7 +138,7 @@ async def prometheus(folder: Path, target: str) -> AsyncIterator[str]:
     rules = re.sub(r"for: \d+[sm]", "for: 1s", (DEPLOY / "prometheus" / "rules.yml").read_text())
     (folder / "rules.yml").write_text(rules.replace("interval: 15s", "interval: 1s"))
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-    config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     (scrape,) = config["scrape_configs"]
     assert scrape["metrics_path"] == "/api/v1/metrics"
     (folder / "token").write_text(FILLED_IN["METRICS_TOKEN"])
@@ -220,6 +220,18 @@ async def test_alarms_are_raised_and_end(tmp_path: Path) -> None:
         await is_raised("NexgentUpstreamFails")
         await control.clear_faults()
         await is_over("NexgentPricesStale")
+
+        # The engine goes on asking for prices, and what it would do is refused: its lease has run out.
+        database = product.postgres()
+        frozen = [database, *database.children(recursive=True)]
+        for process in frozen:
+            process.suspend()
+        try:
+            await is_raised("NexgentNoEngine")
+        finally:
+            for process in frozen:
+                process.resume()
+        await is_over("NexgentNoEngine")
 
         product.kill_service()
         await is_raised("NexgentDown")

@@ -383,7 +383,7 @@ class Service:
 
         refresh_gauges(
             self.metrics,
-            engine_lease_held=lambda: float(self.lease.is_held),
+            engine_lease_held=lambda: float(self.lease.in_time),
             engine_lease_epoch=lambda: self.lease.status.epoch,
             engine_lease_age_seconds=lambda: self.lease.status.age_seconds,
             trades_unresolved=lambda: len(self.engine.recovery.unresolved),

@@ -67,7 +67,9 @@ class Metrics:
             "dca_execution_latency_seconds", "From a drop to the booked purchase", [], _TRADE
         )
         self.engine_lease_held = self._gauge(
-            "engine_lease_held", "1 when this process holds the engine's lease, 0 when it is a replica", []
+            "engine_lease_held",
+            "1 while this process trades: it holds the lease of the engine, and in time",
+            [],
         )
         self.engine_lease_epoch = self._gauge(
             "engine_lease_epoch", "Epoch of the engine's lease as this process knows it", []
