@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -34,7 +34,9 @@ async def _act(arguments: argparse.Namespace, settings: Settings) -> tuple[list[
     async with ApiClient.of(arguments, settings) as api:
         agent = await find_agent(api, arguments.agent, any_will_do=True)
         positions = await api.call("GET", f"/agent-positions/{agent['id']}")
-        return position_lines(agent["name"], positions, SystemClock().now(), line_width()), positions
+        lines = position_lines(agent["name"], positions, SystemClock().now(), line_width())
+        remaining = (await api.call("GET", "/protections/panic"))["remaining"]
+        return lines + exit_lines(remaining, {position["id"] for position in positions}), positions
 
 
 def position_lines(
@@ -59,6 +61,16 @@ def position_lines(
     ]
     columns = ("position", "token", "amount", "bought at", "price", "P/L SOL", "P/L", "stop", "age")
     return table(columns, rows, width=width)
+
+
+def exit_lines(remaining: Sequence[dict[str, Any]], shown: Collection[str]) -> list[str]:
+    """Return a line for each of the positions that are shown, and being sold: why, and what the newest attempt failed for."""
+    return [
+        f"{one['tokenSymbol']} ({one['positionId']}) is being sold ({one['exitReason']}), attempts: {one['attempts']}"
+        + (f", the last one failed: {one['code']}" if one["code"] else "")
+        for one in remaining
+        if one["exitReason"] is not None and one["positionId"] in shown
+    ]
 
 
 def number(value: float | str | None) -> Decimal:
