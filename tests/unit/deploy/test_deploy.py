@@ -109,9 +109,15 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
     alerts = [rule for rule in rules() if "alert" in rule]
 
     assert headings == {rule["alert"] for rule in alerts}
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    assert (ROOT / config["global"]["external_labels"]["runbooks"]).is_file()
     for rule in alerts:
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
-        assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+        # Where the page is to be read is said once, for all of them.
+        assert (
+            rule["annotations"]["runbook_url"]
+            == f"{{{{ $externalLabels.runbooks }}}}#{rule['alert'].lower()}"
+        )
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"]
 
