@@ -38,11 +38,10 @@ class _Commands:
     def mset(self, values: dict[str, bytes]) -> None:
         self.seen.append(("mset", values))
 
-    def sadd(self, key: str, *members: str) -> None:
-        self.seen.append(("sadd", (key, set(members))))
-
-    def srem(self, key: str, *members: str) -> None:
-        self.seen.append(("srem", (key, set(members))))
+    def eval(self, script: str, count: int, *keys_and_members: str) -> None:
+        keys, members = keys_and_members[:count], keys_and_members[count:]
+        command = "sadd" if "SADD" in script else "srem"
+        self.seen.append((command, set(zip(keys, members, strict=True))))
 
     def unlink(self, *keys: str) -> None:
         self.seen.append(("unlink", set(keys)))
@@ -66,8 +65,8 @@ def test_the_last_word_about_a_key_wins() -> None:
 
     assert commands_of(batch) == [
         ("mset", {"b": b"2"}),
-        ("sadd", ("s", {"y"})),
-        ("srem", ("s", {"x"})),
+        ("sadd", {("s", "y")}),
+        ("srem", {("s", "x")}),
         ("unlink", {"a"}),
     ]
 
