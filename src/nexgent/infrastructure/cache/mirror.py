@@ -42,8 +42,9 @@ PENDING_LIMIT = 200_000
 DEADLINE_SECONDS = 10.0
 QUIET_SECONDS = 0.03
 """A burst of trades is over when nothing has been published for this long; written together it costs less."""
-LONGEST_WAIT_SECONDS = 0.1
-"""The longest a burst is waited for: readers of Redis are to be fractions of a second behind, not more."""
+LONGEST_WAIT_SECONDS = 0.3
+"""The longest a burst is waited for. A thousand agents buy within this time, and copies made meanwhile would hold up the last
+of them; readers of Redis are to be fractions of a second behind, not more."""
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
