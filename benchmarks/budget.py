@@ -42,6 +42,7 @@ from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
+from nexgent.infrastructure.database.ids import install_driver_ids
 from nexgent.infrastructure.database.journal.codec import encode_entry
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.pool import COMMAND, opened_pool
@@ -84,6 +85,7 @@ async def run() -> list[Row]:
     """Measure."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
     install_decimal_context()
+    install_driver_ids()
     rows: list[Row] = []
 
     def note(stage: str, ours: float, floor: float | None, what: str) -> None:

@@ -32,6 +32,7 @@ from nexgent.bootstrap.whereabouts import recorded
 from nexgent.config.notifications import SECRET_VARIABLE
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.admin import RedisCopies
+from nexgent.infrastructure.database.ids import install_driver_ids
 from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
 from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.logging.recent import recent_warnings
@@ -66,6 +67,7 @@ async def run_service(
     One-time links of a `demo`, whose money is pretended, open from other machines as well.
     """
     install_decimal_context()
+    install_driver_ids()
     require_usable(settings)
     listener = listen(settings.server.host, settings.server.port)
     port = listener.getsockname()[1]

@@ -15,6 +15,7 @@ from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
 from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.database.ids import install_driver_ids
 from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.queue.retention import retention_cron
 from nexgent.infrastructure.queue.shadow import shadow_cron
@@ -36,6 +37,7 @@ LONGEST_LAST_WRITE_SECONDS = 5
 async def run_worker(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM."""
     install_decimal_context()
+    install_driver_ids()
     async with open_storage(settings.storage, join_running=True) as storage:
         await migrate(storage.database_url)
         working = asyncio.create_task(

@@ -6,7 +6,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from uuid import RFC_4122, UUID
 
-from nexgent.shared.ids import new_id
+import pytest
+
+from nexgent.infrastructure.database.ids import install_driver_ids
+from nexgent.shared import ids
+from nexgent.shared.ids import derived_id, new_id
 
 
 def _many(_: int = 0) -> list[UUID]:
@@ -49,3 +53,23 @@ def test_a_fork_makes_other_ids_than_the_process_it_comes_from() -> None:
     os.close(write)
 
     assert theirs not in {new_id() for _ in range(200)}
+
+
+def test_the_drivers_ids_are_the_same_ones_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = [derived_id("buy", number) for number in range(200)]
+    # What is installed below is gone with the test.
+    monkeypatch.setattr(ids._Maker, "make", ids._Maker.make)
+    install_driver_ids()
+    made = [derived_id("buy", number) for number in range(200)]
+
+    assert type(made[0]) is not UUID
+    assert isinstance(made[0], UUID)
+    assert made == plain
+    assert plain == made
+    assert [str(one) for one in made] == [str(one) for one in plain]
+    assert {one: number for number, one in enumerate(plain)} == {
+        one: number for number, one in enumerate(made)
+    }
+    assert [one.bytes for one in sorted([*made, *plain])] == sorted(one.bytes for one in [*made, *plain])
+    assert {(one.version, one.variant) for one in made} == {(5, RFC_4122)}
+    assert (new_id().version, derived_id(made[0])) == (4, derived_id(plain[0]))
