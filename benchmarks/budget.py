@@ -162,12 +162,17 @@ async def _journal(database_url: str, burst: _Burst) -> tuple[float, float]:
         for group in copies[number]:
             await journal.append(group)
 
+    # Streams of wallets that nobody has: they begin with the burst.
+    before: dict[WalletAddress, int] = {}
+    for entry in burst.entries:
+        before.setdefault(entry.wallet_address, entry.seq - 1)
     copies = [
         [
             [
                 dataclasses.replace(
                     entry,
                     id=EntryId(uuid4()),
+                    seq=entry.seq - before[entry.wallet_address],
                     wallet_address=WalletAddress(f"{entry.wallet_address}{number}"),
                 )
                 for entry in group

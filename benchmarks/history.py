@@ -40,7 +40,8 @@ _READY_PROMISE_SECONDS = 3.0
 _FALLEN_TO = Decimal("0.3")
 _PAGE_PROMISE_MS = 20.0
 _SIZE = """
-SELECT pg_database_size(current_database()) AS whole, pg_total_relation_size('journal') AS journal,
+SELECT pg_database_size(current_database()) AS whole,
+       (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('journal'))::bigint AS journal,
        (SELECT count(*) FROM agent_historical_swaps) AS trades
 """
 

@@ -37,6 +37,7 @@ from nexgent.domain.ledger.models import (
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
+from nexgent.infrastructure.database.journal.parts import keep_parts, lay_parts, part_of
 from nexgent.infrastructure.database.pool import PROJECTOR
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.ids import derived_id, new_id, position_intent_id, purchase_intent_id
@@ -184,13 +185,15 @@ async def make(database_url: str, past: Past, *, say: bool = True) -> Made:
     connection = await asyncpg.connect(database_url)
     projector = Projector(database_url)
     try:
-        return await _make(connection, projector, past, say)
+        return await _make(database_url, connection, projector, past, say)
     finally:
         await projector.close()
         await connection.close()
 
 
-async def _make(connection: Connection, projector: Projector, past: Past, say: bool) -> Made:
+async def _make(
+    database_url: str, connection: Connection, projector: Projector, past: Past, say: bool
+) -> Made:
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     user_id, owners = await _owners(connection, past, until - YEAR)
     done = await connection.fetchval("SELECT coalesce(max(id), 0) FROM trading_signals")
@@ -200,10 +203,13 @@ async def _make(connection: Connection, projector: Projector, past: Past, say: b
     seconds, newest = 0.0, None
     own = server = 0.0
     step = max(1, _CHUNK_ENTRIES // (past.buyers * ENTRIES_A_TRADE))
+    if done == 0 and past.trades:
+        await _begin_a_year_ago(connection, until - YEAR)
     if done == 0:
         entries += await _deposits(connection, owners, until - YEAR)
     for start in range(done, past.signals, step):
         numbers = range(start, min(start + step, past.signals))
+        await keep_parts(database_url, _moment(past, start, until))
         entries += await _trade(connection, past, owners, user_id, numbers, until)
         started, began, before = time.perf_counter(), time.process_time(), await _sessions_cpu(connection)
         count = await projector.project_all()
@@ -227,6 +233,19 @@ async def _make(connection: Connection, projector: Projector, past: Past, say: b
         if say:
             print(file=sys.stderr)
     return Made(entries, projected, seconds, newest, own, server)
+
+
+async def _begin_a_year_ago(connection: Connection, at: datetime) -> None:
+    """Give the journal the parts it would have, had it begun then."""
+    if await connection.fetchval("SELECT EXISTS (SELECT FROM journal)"):
+        return
+    async with connection.transaction():
+        await lay_parts(connection, [part_of(at).replace("journal_", "journal_before_")])
+
+
+def _moment(past: Past, number: int, until: datetime) -> datetime:
+    """Return when a signal came."""
+    return until - YEAR + timedelta(minutes=1) + (YEAR - timedelta(hours=1)) / past.signals * number
 
 
 async def _sessions_cpu(connection: Connection) -> dict[int, float]:
@@ -308,10 +327,9 @@ async def _trade(
     until: datetime,
 ) -> int:
     """Write some signals with everything that came of them, in one transaction."""
-    spacing = (YEAR - timedelta(hours=1)) / past.signals
     signals, decisions, entries = [], [], []
     for number in numbers:
-        at = until - YEAR + timedelta(minutes=1) + spacing * number
+        at = _moment(past, number, until)
         signal_id, token = SignalId(number + 1), TokenAddress(f"Past{number:040d}")
         signals.append(
             (

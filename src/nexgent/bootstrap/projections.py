@@ -68,7 +68,7 @@ class JournalGauges:
             try:
                 backlog = await self._projector.backlog()
                 self._failed = backlog.failed
-                self._metrics.projection_lag_entries.set(backlog.head - backlog.position)
+                self._metrics.projection_lag_entries.set(backlog.entries)
                 age = (datetime.now(UTC) - backlog.oldest_at).total_seconds() if backlog.oldest_at else 0.0
                 self._metrics.projection_lag_seconds.set(max(0.0, age))
                 self._metrics.queue_depth.labels(QUEUE_NAME).set(await self._queue.zcard(QUEUE_NAME))

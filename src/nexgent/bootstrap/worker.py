@@ -17,6 +17,7 @@ from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, Simul
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.database.ids import install_driver_ids
 from nexgent.infrastructure.database.schema.migration import migrate
+from nexgent.infrastructure.queue.parts import parts_cron
 from nexgent.infrastructure.queue.retention import retention_cron
 from nexgent.infrastructure.queue.shadow import shadow_cron
 from nexgent.infrastructure.queue.snapshots import snapshot_cron
@@ -56,6 +57,7 @@ async def run_worker(settings: Settings) -> None:
                             prices=kept_prices(settings.prices),
                         ),
                         sums_cron(storage.database_url),
+                        parts_cron(storage.database_url),
                         shadow_cron(
                             storage.database_url,
                             SimulationCosts() if settings.trading.simulation_costs else REFERENCE_COSTS,

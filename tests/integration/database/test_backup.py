@@ -175,7 +175,7 @@ def _cut(data: bytes) -> bytes:
 
 
 def _changed(data: bytes) -> bytes:
-    place = data.index(b"tables/journal.copy") + 60
+    place = data.index(b"tables/journal_before_") + 80
     return data[:place] + bytes((data[place] ^ 0xFF,)) + data[place + 1 :]
 
 
@@ -199,7 +199,8 @@ def _without_a_table(data: bytes) -> bytes:
 
 def _with_a_row_less(data: bytes) -> bytes:
     def change(members: dict[str, bytes]) -> None:
-        members["tables/journal.copy"] = members["tables/journal.copy"].split(b"\n", 1)[1]
+        (name,) = (name for name in members if name.startswith("tables/journal_before_"))
+        members[name] = members[name].split(b"\n", 1)[1]
 
     return _rewritten(data, change)
 

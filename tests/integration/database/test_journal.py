@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from nexgent.domain.ledger.ports import JournalConflictError
-from nexgent.infrastructure.database.journal.journal import APPEND_LOCK, PostgresJournal
+from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
 from nexgent.infrastructure.database.projection.projector import NEXT, Projector
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id

@@ -24,7 +24,7 @@ class Tables:
 
     async def backlog(self) -> Backlog:
         self.asked += 1
-        return Backlog(7, 7, None, len(self.failed), self.failed)
+        return Backlog(7, 7, 0, None, len(self.failed), self.failed)
 
     async def zcard(self, _: str) -> int:
         return 0

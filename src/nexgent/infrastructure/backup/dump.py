@@ -22,6 +22,7 @@ from nexgent.infrastructure.database.engine import first_connection
 LEFT_OUT = frozenset({"alembic_version", "user_sessions"})
 """The schema has a place of its own. Sessions end with a restore: one that was revoked since would be good again."""
 
+# A table that has parts is its parts.
 TABLES = """
 SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid

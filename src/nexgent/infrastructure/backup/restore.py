@@ -14,6 +14,7 @@ from nexgent.infrastructure.backup.dump import LEFT_OUT, SESSION, TABLES, Progre
 from nexgent.infrastructure.backup.errors import DamagedBackupError, ForeignSchemaError, NotEmptyError
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import first_connection, quoted
+from nexgent.infrastructure.database.journal.parts import is_part, lay_parts
 from nexgent.infrastructure.database.schema.migration import (
     SCHEMA_REVISION,
     current_revision,
@@ -65,6 +66,9 @@ async def _fill(
                 # Whoever writes waits, and finds it full or empty, never in between.
                 await connection.execute(f"LOCK TABLE {quoted(*columns)} IN ACCESS EXCLUSIVE MODE")
                 await _require_empty(connection, columns)
+                if any(map(is_part, columns)):
+                    await lay_parts(connection, [t.name for t in manifest.tables if is_part(t.name)])
+                    columns = {row["name"]: tuple(row["columns"]) for row in await connection.fetch(TABLES)}
                 await _require_schema(connection, manifest, columns)
                 await _copy_all(connection, archive, manifest, progress)
     finally:

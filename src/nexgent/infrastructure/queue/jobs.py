@@ -102,7 +102,7 @@ async def sweep_journal(context: Context) -> int:
         age_seconds = 0.0
         if backlog.oldest_at is not None:
             age_seconds = max(0.0, (datetime.now(UTC) - backlog.oldest_at).total_seconds())
-        services.observer.lag(backlog.head - backlog.position, age_seconds)
+        services.observer.lag(backlog.entries, age_seconds)
         count, _ = await _drain(services.projector) if backlog.head > backlog.position else (0, False)
     except _OUTAGES as error:
         services.observer.job(SWEEP_JOB, "retry", time.perf_counter() - started)

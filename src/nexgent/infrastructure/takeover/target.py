@@ -19,7 +19,8 @@ from nexgent.domain.users.models import User
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import first_connection
 from nexgent.infrastructure.database.journal.codec import to_json
-from nexgent.infrastructure.database.journal.journal import APPEND_LOCK, append_in
+from nexgent.infrastructure.database.journal.journal import append_in
+from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
 from nexgent.infrastructure.database.lease import SHARD
 from nexgent.infrastructure.database.projection.projector import PROJECTOR_LOCK, Projector
 from nexgent.infrastructure.database.stores.sql import agents as of_agents
@@ -37,7 +38,7 @@ _USERS = "SELECT id, email FROM users"
 _KEYS = "SELECT id, key_hash FROM api_keys"
 _AGENTS = "SELECT id FROM agents WHERE id = ANY($1)"
 _WALLETS = "SELECT wallet_address FROM agent_wallets WHERE wallet_address = ANY($1)"
-_SEQ = "SELECT coalesce(max(seq), 0) FROM journal WHERE wallet_address = $1"
+_SEQ = "SELECT coalesce((SELECT seq FROM journal_heads WHERE wallet_address = $1), 0)"
 _SIGNALS = "SELECT id, token_address, created_at FROM trading_signals WHERE id = ANY($1)"
 # Whatever came of them came there: nobody decides on them here.
 _ADD_SIGNALS = """

@@ -20,6 +20,7 @@ from nexgent.infrastructure.database.journal.codec import (
     decode_entry,
     encode_entry,
 )
+from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
 from nexgent.infrastructure.database.journal.wallet_states import read_states
 from nexgent.infrastructure.database.lease import SHARD, EngineLease
 from nexgent.infrastructure.database.pool import JOURNAL_READS, LazyPool
@@ -28,7 +29,6 @@ from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
 
-APPEND_LOCK = 6_271_830_002
 APPEND_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 30.0
 WALLETS_TIMEOUT_SECONDS = 10.0
@@ -83,8 +83,8 @@ class PostgresJournal:
 
     With a `lease`, trades are written under its epoch only: by a process that holds it, and that the database knows as its
     holder in the statement itself. What people enter by hand (deposits, corrections, resets) is written by replicas as well,
-    without an epoch: nothing outside follows from it, and `UNIQUE (wallet_address, seq)` makes its writer decide on the newest
-    state. Without a lease nothing is compared: tools and tests.
+    without an epoch: nothing outside follows from it, and who is not the next in a stream has to decide on the newest state.
+    Without a lease nothing is compared: tools and tests.
     """
 
     def __init__(self, database_url: str, *, lease: EngineLease | None = None) -> None:

@@ -48,10 +48,12 @@ WITH RECURSIVE stream (wallet_address) AS (
 )
 SELECT stream.wallet_address, w.agent_id, coalesce(s.seq, 0) AS projected_seq,
        (SELECT j.seq FROM journal j WHERE j.wallet_address = stream.wallet_address ORDER BY j.seq DESC LIMIT 1) AS last_seq,
+       coalesce(h.seq, 0) AS head_seq,
        c.agent_id AS checked_agent_id, c.seq AS checked_seq, c.entry_id AS checked_entry_id, c.digest, c.folded, c.checked_at
 FROM stream
 LEFT JOIN agent_wallets w USING (wallet_address)
 LEFT JOIN journal_streams s USING (wallet_address)
+LEFT JOIN journal_heads h USING (wallet_address)
 LEFT JOIN verified_wallets c USING (wallet_address)
 WHERE stream.wallet_address IS NOT NULL AND ($1::text[] IS NULL OR stream.wallet_address = ANY ($1))
 ORDER BY stream.wallet_address
@@ -366,6 +368,12 @@ def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> _Fold:
     # Tables that are being written anew contain less than was checked.
     if fold.checked is not None and owner is not None and row["projected_seq"] < fold.checked.seq:
         fold.checked = None
+    if row["head_seq"] != row["last_seq"]:
+        fold.report(
+            f"entry {row['last_seq']}",
+            "the stream ends here, and not where it did",
+            journal=str(row["head_seq"]),
+        )
     return fold
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from nexgent.infrastructure.database.engine import first_connection
+from nexgent.infrastructure.database.journal.parts import keep_parts
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.packed import packed
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_REVISION = "0026"
+SCHEMA_REVISION = "0027"
 """The newest migration. Known here so that an up-to-date database is recognised without loading the scripts."""
 
 
@@ -57,16 +58,18 @@ def known_revisions() -> frozenset[str]:
 
 
 async def migrate(database_url: str, revision: str = SCHEMA_REVISION) -> None:
-    """Apply what is missing; return at once when nothing is. Processes that do so at the same moment wait for one another.
+    """Apply what is missing; nothing mostly is. Processes that do so at the same moment wait for one another.
 
+    The parts of the journal that time asks for are made as well.
     Raises `DatabaseUnreachableError`, `MigrationFailedError`.
     """
     present = await current_revision(database_url)
-    if present == revision:
-        return
-    log.info("database.migrating", from_revision=present, to_revision=revision)
-    await _upgrade_apart(database_url, revision)
-    log.info("database.migrated", revision=revision)
+    if present != revision:
+        log.info("database.migrating", from_revision=present, to_revision=revision)
+        await _upgrade_apart(database_url, revision)
+        log.info("database.migrated", revision=revision)
+    if revision == SCHEMA_REVISION:
+        await keep_parts(database_url)
 
 
 async def _upgrade_apart(database_url: str, revision: str) -> None:

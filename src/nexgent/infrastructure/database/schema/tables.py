@@ -442,13 +442,14 @@ agent_positions = Table(
 
 # --- Our own tables -------------------------------------------------------------------------------------------------
 
-# The truth. No foreign keys: history outlives agents and wallets. A trigger refuses every change of a written line.
+# The truth. No foreign keys: history outlives agents and wallets. A trigger refuses every change of a written line. Its parts, a
+# month each, are tables that are made as time goes on; each has `UNIQUE (entry_id)` and `UNIQUE (wallet_address, seq)`.
 # Documents that are written and read as a whole are `json`, which stores the text as it is: half the cost of `jsonb`.
 journal = Table(
     "journal",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("entry_id", Uuid, nullable=False, unique=True),
+    Column("entry_id", Uuid, nullable=False),
     Column("wallet_address", ADDRESS, nullable=False),
     Column("agent_id", Uuid, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -459,8 +460,17 @@ journal = Table(
     Column("postings", JSON, nullable=False),
     Column("body", JSON, nullable=False),
     Column("epoch", BigInteger, nullable=False, server_default=_ZERO),
-    UniqueConstraint("wallet_address", "seq"),
     CheckConstraint("seq > 0", name="seq"),
+    postgresql_partition_by="RANGE (id)",
+)
+
+# Where each stream ends, over all parts. A trigger moves it with the lines, and refuses those that do not come next.
+journal_heads = Table(
+    "journal_heads",
+    metadata,
+    Column("wallet_address", ADDRESS, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": "50"},
 )
 
 journal_streams = Table(

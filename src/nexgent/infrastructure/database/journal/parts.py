@@ -1,0 +1,119 @@
+"""The parts of the journal: a month each, and those of the coming months before anybody needs them.
+
+A position begins with the month it was drawn in (`POSITIONS_A_MONTH`), so a part is a range of positions. A month is over when
+the sequence is moved on to where the next one begins; until somebody does so, entries go on in the part before, which is late and
+not wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import structlog
+
+from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.engine import first_connection, quoted
+
+log = structlog.get_logger(__name__)
+
+APPEND_LOCK = 6_271_830_002
+"""Whoever draws positions, or moves on where they are drawn from, holds it until its transaction is committed."""
+POSITIONS_A_MONTH = 10**10
+"""Those of November 2026 begin at 202611 times as many. A month with more entries goes on in the part of the next one."""
+MONTHS_AHEAD = 2
+_PARTS_LOCK = 6_271_830_005
+_NAME = re.compile(r"journal_(before_)?(\d{4})_(0[1-9]|1[0-2])")
+
+_PRESENT = """
+SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'journal'::regclass ORDER BY relname
+"""
+# A sequence is not rolled back: it is moved when the part is there for all to see, and never back.
+_BEGIN = "SELECT setval('journal_id_seq', $1) FROM journal_id_seq WHERE last_value < $1"
+
+
+def is_part(table: str) -> bool:
+    """Tell whether a table's name is that of a part."""
+    return _NAME.fullmatch(table) is not None
+
+
+def part_of(moment: datetime) -> str:
+    """Return the name of the part of a month, which is that of its table."""
+    return f"journal_{moment.astimezone(UTC):%Y_%m}"
+
+
+def first_position(part: str) -> int:
+    """Return where the positions of a month begin. Of `journal_before_…`, which has all before a month, where they end."""
+    found = _NAME.fullmatch(part)
+    if found is None:
+        raise ValueError(f"{part} is no part of the journal")
+    return int(found[2] + found[3]) * POSITIONS_A_MONTH
+
+
+def missing_parts(present: Iterable[str], now: datetime) -> list[str]:
+    """Return the parts of this month and the next ones that are not there, in order."""
+    there = set(present)
+    begun = max((first_position(part) for part in there if part.startswith("journal_before_")), default=0)
+    month, wanted = now.astimezone(UTC).replace(day=1), []
+    for _ in range(MONTHS_AHEAD + 1):
+        wanted.append(part_of(month))
+        month = (month + timedelta(days=31)).replace(day=1)
+    return [part for part in wanted if part not in there and first_position(part) >= begun]
+
+
+async def keep_parts(database_url: str, now: datetime | None = None) -> str | None:
+    """Make the parts of this month and the next two, and begin this month's; return its name if that was done now.
+
+    `now` is the database's own time where nobody says. Any number of processes may do it, as often as they like: what is not
+    done goes on in the part before. So a user who may not make tables is told of in the log, and nothing else happens.
+    Raises `UnavailableError`.
+    """
+    connection = await first_connection(database_url)
+    try:
+        with translated_errors("keep the parts of the journal"):
+            try:
+                return await _keep(connection, now or await connection.fetchval("SELECT now()"))
+            except asyncpg.InsufficientPrivilegeError:
+                log.warning("journal.parts_not_made", reason="the database's user may not make tables")
+                return None
+    finally:
+        await connection.close()
+
+
+async def _keep(connection: asyncpg.Connection[asyncpg.Record], now: datetime) -> str | None:
+    present = await present_parts(connection)
+    if missing_parts(present, now):
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _PARTS_LOCK)
+            present = await present_parts(connection)
+            for part in missing_parts(present, now):
+                await connection.execute("SELECT nexgent_add_journal_part($1)", part)
+                log.info("journal.part_made", part=part)
+            present = await present_parts(connection)
+    part = part_of(now)
+    if part not in present:
+        return None
+    start = first_position(part)
+    async with connection.transaction():
+        if await connection.fetchval("SELECT last_value >= $1 FROM journal_id_seq", start):
+            return None
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", APPEND_LOCK)
+        if await connection.fetchval(_BEGIN, start) is None:
+            return None
+    log.info("journal.part_begun", part=part)
+    return part
+
+
+async def lay_parts(connection: asyncpg.Connection[asyncpg.Record], parts: Iterable[str]) -> None:
+    """Give an empty journal these parts in place of those it has, in the caller's transaction."""
+    for part in await present_parts(connection):
+        await connection.execute(f"DROP TABLE {quoted(part)}")
+    for part in sorted(parts):
+        await connection.execute("SELECT nexgent_add_journal_part($1)", part)
+
+
+async def present_parts(connection: asyncpg.Connection[asyncpg.Record]) -> Sequence[str]:
+    """Return the names of the parts that are attached."""
+    return [row["relname"] for row in await connection.fetch(_PRESENT)]
