@@ -254,6 +254,10 @@ WORDS: Final[Mapping[str, WarningWords]] = {
             "Nothing can be written down: the database does not answer.",
             f"Nothing is bought meanwhile. {_DATABASE}",
         ),
+        "journal.parts_not_made": (
+            "The books of a new month cannot be begun: the database's user may not make tables.",
+            "Nothing is lost: they go on in those of the month before. Let the user of DATABASE_URL make tables.",
+        ),
         "journal.wallet_not_set_apart": (
             "It could not be written down that a wallet cannot be read.",
             _DATABASE,
