@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,10 +31,11 @@ from redis.asyncio import Redis
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
 from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.shared.clock import SystemClock
-from tests.e2e.cluster import SHARED_FOLDER, lay_out_empty_cluster
+from tests.e2e.cluster import lay_out_empty_cluster
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.leftovers import claim
 from tests.patience import PATIENCE_SECONDS
+from tests.run_folder import keep_the_folders_of_tests, make_run_folder
 
 # Collecting tests makes things that stay; looking for garbage meanwhile takes a tenth of the time.
 gc.disable()
@@ -85,7 +86,7 @@ settings.load_profile("patient")
 REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "nexgent_template"
 _FOLDERS = "nexgent-test-"
-_SHARED_FOLDERS = "nexgent-tests-"
+_RUN_FOLDER = pytest.StashKey[Path]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +235,20 @@ async def _execute(url: str, statement: str) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Give the processes of a run a folder for what they share, and put up with what the interpreter cannot help."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
-        folder = tempfile.mkdtemp(prefix=_SHARED_FOLDERS)
-        claim(Path(folder), _SHARED_FOLDERS)
+        folder = config.stash[_RUN_FOLDER] = make_run_folder()
         config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
-        os.environ[SHARED_FOLDER] = folder
     _allow_unclosed_connections(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave the folders of tests that failed where they can be looked at."""
+    folder = session.config.stash.get(_RUN_FOLDER, None)
+    if folder is not None and exitstatus == pytest.ExitCode.TESTS_FAILED:
+        kept = keep_the_folders_of_tests(folder)
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if kept is not None and reporter is not None:
+            reporter.write_line(f"\nWhat the tests have left is in {kept}")
 
 
 def _allow_unclosed_connections(config: pytest.Config) -> None:
@@ -273,6 +283,27 @@ _WAITING = ("e2e/", "security/", "integration/")
 """Tests that wait more than they work: for servers, for prices, for the disk."""
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_directory(
+    path: Path, parent: pytest.Collector
+) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
+    """Have each process begin a folder somewhere else: what one has compiled, the others find."""
+    collector = yield
+    if collector is not None and (worker := getattr(parent.config, "workerinput", None)) is not None:
+        number = int(worker["workerid"].removeprefix("gw"))
+        collector.collect = partial(_turned, collector.collect, number, worker["workercount"])  # type: ignore[method-assign]
+    return collector
+
+
+def _turned(
+    collect: Callable[[], Iterable[pytest.Item | pytest.Collector]], number: int, count: int
+) -> list[pytest.Item | pytest.Collector]:
+    found = list(collect())
+    first = len(found) * number // count
+    return found[first:] + found[:first]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put files into the order in which several processes are done soonest; one has no need of that."""
     # What there is now, stays: nine thousand tests and all their modules, which each full collection would look through.
@@ -280,25 +311,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     gc.enable()
     if not hasattr(config, "workerinput"):
         return
-    places = _places(list(dict.fromkeys(item.path for item in items)))
+    places = _places(sorted({item.path for item in items}))
     items.sort(key=lambda item: places[item.path])
 
 
-def _places(files: Sequence[Path]) -> dict[Path, tuple[int, float]]:
+def _places(files: Sequence[Path]) -> dict[Path, tuple[int, float, Path]]:
     """Return what to sort files by: those that take long first, and then those that wait among those that work.
 
     So no process is left alone with a long one at the end, and while one waits another has work.
     """
     names = {file: file.relative_to(REPOSITORY / "tests").as_posix() for file in files}
-    places: dict[Path, tuple[int, float]] = {}
+    places: dict[Path, tuple[int, float, Path]] = {}
     waiting: list[Path] = []
     working: list[Path] = []
     for file, name in names.items():
         long = next((place for place, start in enumerate(_LONG) if name.startswith(start)), None)
         if long is not None:
-            places[file] = (long, 0)
+            places[file] = (long, 0, file)
         else:
             (waiting if name.startswith(_WAITING) else working).append(file)
     for group in (waiting, working):
-        places |= {file: (len(_LONG), place / len(group)) for place, file in enumerate(group)}
+        places |= {file: (len(_LONG), place / len(group), file) for place, file in enumerate(group)}
     return places

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nexgent.api.app import create_api
-from tests.e2e.cluster import SHARED_FOLDER
+from tests.run_folder import SHARED_FOLDER
 
 
 @cache

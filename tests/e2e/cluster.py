@@ -22,9 +22,8 @@ from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.infrastructure.security.passwords import BcryptHasher
 from nexgent.shared.clock import SystemClock
 from tests.leftovers import claim
+from tests.run_folder import SHARED_FOLDER
 
-SHARED_FOLDER = "NEXGENT_TESTS_FOLDER"
-"""Environment variable: a folder of the whole run."""
 # The least that bcrypt takes; ours is a quarter of a second, at each start and each login.
 _COST = 4
 _PREFIX = "nexgent-cluster-"
