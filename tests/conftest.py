@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterat
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -86,6 +86,7 @@ settings.load_profile("patient")
 REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "nexgent_template"
 _FOLDERS = "nexgent-test-"
+_Node = TypeVar("_Node")
 _RUN_FOLDER = pytest.StashKey[Path]()
 
 
@@ -295,9 +296,7 @@ def pytest_collect_directory(
     return collector
 
 
-def _turned(
-    collect: Callable[[], Iterable[pytest.Item | pytest.Collector]], number: int, count: int
-) -> list[pytest.Item | pytest.Collector]:
+def _turned(collect: Callable[[], Iterable[_Node]], number: int, count: int) -> list[_Node]:
     found = list(collect())
     first = len(found) * number // count
     return found[first:] + found[:first]

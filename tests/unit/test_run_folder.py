@@ -71,7 +71,7 @@ def test_what_tests_have_left_is_kept_on_the_disk(memory: Path, monkeypatch: pyt
 
 
 def test_each_process_begins_elsewhere_and_finds_everything() -> None:
-    turns = [_turned(lambda: iter("abcdefg"), number, 3) for number in range(3)]  # type: ignore[arg-type]
+    turns = [_turned(lambda: iter("abcdefg"), number, 3) for number in range(3)]
 
     assert [turn[0] for turn in turns] == ["a", "c", "e"]
     assert [sorted(turn) for turn in turns] == [list("abcdefg")] * 3
