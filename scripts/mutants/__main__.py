@@ -4,7 +4,8 @@
 `python -m scripts.mutants --generated` makes small mistakes everywhere in the money's code (or some of them: `--each 25 --seed 7`
 takes 25 of each area): another comparison, another sign, a negated condition, a statement left out. Both work on a copy of the
 sources, one mistake at a time, with those tests that run the changed lines, and end with a table; the exit code is 1 when one
-survived that is not listed under `[accepted]` with its reason, and 2 when tests fail on the unchanged code.
+survived, and 2 when tests fail on the unchanged code. What is listed under `[accepted]`, with the reason why no test can notice
+it, is made by `--accepted` alone.
 
 The known tools do not serve here: mutmut makes none of its mutants in dataclasses and calls coroutines through plain functions,
 and most of this code is one or the other.
@@ -23,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.mutants.measure import CACHE, Measurements
-from scripts.mutants.mistakes import CODE, ROOT, Area, Mutant, Table, generate, read_table
+from scripts.mutants.mistakes import CODE, ROOT, Area, Mutant, Table, is_code, read_table, thought_of
 from scripts.mutants.runner import KILLED, Bench, Trial
 
 _COPIED = ("src", "tests", "migrations", "benchmarks", "scripts", "postman", "docs")
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, help="only so many of the generated ones, chosen by the seed")
     parser.add_argument("--each", type=int, help="only so many of each area, chosen by the seed")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--accepted", action="store_true", help="only the generated ones that may survive")
     parser.add_argument(
         "--area",
         action="append",
@@ -55,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     table = read_table()
-    mutants = _generated(table, options) if options.generated else list(_within(table.named, options.area))
+    generated = options.generated or options.accepted
+    mutants = _generated(table, options) if generated else list(_within(table.named, options.area))
     if options.list:
         for mutant in mutants:
             print(mutant.name)
@@ -82,9 +85,13 @@ def _generated(table: Table, options: argparse.Namespace) -> list[Mutant]:
     chosen = []
     for area in table.areas:
         close = replace(area, tests=area.tests[: options.closest])
-        own = (mutant for mutant in generate(close) if _area_of(mutant, table.areas) == area.path)
-        mutants = list(_within(own, options.area))
-        chosen += _some(mutants, options.each, options.seed)
+        own = (
+            mutant
+            for mutant in _within(thought_of(close), options.area)
+            if _area_of(mutant, table.areas) == area.path
+            and (mutant.name in table.accepted) is options.accepted
+        )
+        chosen += _some([mutant for mutant in own if is_code(mutant)], options.each, options.seed)
     return _some(chosen, options.sample, options.seed)
 
 

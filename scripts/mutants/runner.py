@@ -4,13 +4,14 @@ A mistake inside a function is a function with other code; the rest of the progr
 (a constant of a module, the default of a field) is tried by a pytest of its own on changed sources, which takes seconds instead.
 
 A busy machine fails tests as well, and makes them late. So a test that fails has noticed the mistake only if it passes on the
-unchanged code right after, and one that did not end in its time only if it does not with several times as much either.
+unchanged code right after. How long that takes says as well whether one that did not end in its time had time enough.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
 import resource
 import signal
@@ -35,7 +36,7 @@ _LEAST_SECONDS = 5.0
 _MORE_PATIENCE = 4
 _START_SECONDS = 120.0
 _MOST_MEMORY_BYTES = 2 << 30
-_WITNESSES, _FAILED = "witnesses.txt", "failed.txt"
+_WITNESSES, _DEADLINES, _LAST = "witnesses.txt", "deadlines.json", "last.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,9 @@ class Bench:
             ]
         return [node for _, _, node in sorted(chosen)]
 
-    def usual_seconds(self, node: str) -> float:
-        return self._tests[node].seconds
+    def deadline_seconds(self, node: str) -> float:
+        """Return how long a test may take before it is looked at whether it ends at all."""
+        return max(_LEAST_SECONDS, _TIMES_THE_USUAL * self._tests[node].seconds)
 
     def source(self, mutant: Mutant) -> Path:
         return self._folder / CODE / mutant.file
@@ -120,55 +122,60 @@ class Bench:
         nodes = self.witnesses(mutant)
         if not nodes:
             return UNREACHED, 0.0
-        path = self.source(mutant)
-        before = path.read_bytes()
         began = time.monotonic()
-        path.write_bytes(mutated(before, mutant))
-        try:
-            code, failed = self._alone(nodes)
-        finally:
-            path.write_bytes(before)
-        while code == 1 and failed is not None and self._alone([failed])[0] != 0:
+        code, last = self._changed(mutant, nodes)
+        while last is not None and _VERDICTS.get(code) == KILLED:
+            late = code == -signal.SIGALRM
+            if self._alone([last], _MORE_PATIENCE)[0] == 0 and (
+                not late or self._changed(mutant, [last], _MORE_PATIENCE)[0] != 0
+            ):
+                break
             # It fails anyway at present: what do the others say?
-            nodes = nodes[nodes.index(failed) + 1 :]
+            nodes = nodes[nodes.index(last) + 1 :]
             if not nodes:
                 return SURVIVED, time.monotonic() - began
-            path.write_bytes(mutated(before, mutant))
-            try:
-                code, failed = self._alone(nodes)
-            finally:
-                path.write_bytes(before)
+            code, last = self._changed(mutant, nodes)
         return _VERDICTS.get(code, BROKEN), time.monotonic() - began
 
-    def _alone(self, nodes: Sequence[str]) -> tuple[int, str | None]:
-        """Run tests in a pytest of their own; return its exit code and the test that failed."""
-        (self._folder / _WITNESSES).write_text("\n".join(nodes), encoding="utf-8")
-        failed = self._folder / _FAILED
-        failed.unlink(missing_ok=True)
+    def _changed(self, mutant: Mutant, nodes: Sequence[str], patience: float = 1.0) -> tuple[int, str | None]:
+        """Run tests on changed sources, as `_alone` does."""
+        path = self.source(mutant)
+        before = path.read_bytes()
+        path.write_bytes(mutated(before, mutant))
         try:
-            done = subprocess.run(
-                [
-                    sys.executable,
-                    "-B",
-                    "-m",
-                    "pytest",
-                    *PYTEST,
-                    "-x",
-                    "-p",
-                    "scripts.mutants.runner",
-                    f"@{_WITNESSES}",
-                ],
-                cwd=self._folder,
-                env=environment(self._folder),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_START_SECONDS + _TIMES_THE_USUAL * sum(map(self.usual_seconds, nodes)),
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            # What runs for ever has been noticed as well.
-            return 1, None
-        return done.returncode, failed.read_text(encoding="utf-8") if failed.exists() else None
+            return self._alone(nodes, patience)
+        finally:
+            path.write_bytes(before)
+
+    def _alone(self, nodes: Sequence[str], patience: float = 1.0) -> tuple[int, str | None]:
+        """Run tests in a pytest of their own; return its exit code and the test that ran last, which is the one that failed."""
+        deadlines = {node: patience * self.deadline_seconds(node) for node in nodes}
+        (self._folder / _WITNESSES).write_text("\n".join(nodes), encoding="utf-8")
+        (self._folder / _DEADLINES).write_text(json.dumps(deadlines), encoding="utf-8")
+        last = self._folder / _LAST
+        last.unlink(missing_ok=True)
+        plugin = ["-p", "scripts.mutants.runner"]
+        process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "pytest", *PYTEST, "-x", *plugin, f"@{_WITNESSES}"],
+            cwd=self._folder,
+            env=environment(self._folder),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return code, last.read_text(encoding="utf-8") if last.exists() else None
+
+
+# What follows is a plug-in of that pytest. Nothing handles the alarm: it ends the process.
+
+
+def pytest_configure() -> None:
+    signal.setitimer(signal.ITIMER_REAL, _START_SECONDS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -176,9 +183,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         few_examples(item)
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.failed:
-        Path(_FAILED).write_text(report.nodeid, encoding="utf-8")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    Path(_LAST).write_text(item.nodeid, encoding="utf-8")
+    deadlines = json.loads(Path(_DEADLINES).read_text(encoding="utf-8"))
+    signal.setitimer(signal.ITIMER_REAL, deadlines[item.nodeid])
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, _START_SECONDS)
 
 
 class _Forks:
@@ -198,6 +211,8 @@ class _Forks:
         items = {item.nodeid: item for item in session.items}
         for item in session.items:
             few_examples(item)
+        # The tests set aside what collecting them made, where it would not be found.
+        gc.unfreeze()
         functions = _functions()
         gc.collect()
         gc.freeze()
@@ -240,10 +255,13 @@ class _Forks:
                 return verdict
             failed = chosen[number]
             late = status == -signal.SIGALRM
-            if self._fork([], code, [failed])[0] == 0 and (
-                not late or self._fork(functions, code, [failed], _MORE_PATIENCE)[0] != 0
-            ):
-                return KILLED
+            began = time.monotonic()
+            if self._fork([], code, [failed], _MORE_PATIENCE)[0] == 0:
+                # So long it takes at present: was there as many times that?
+                enough = _TIMES_THE_USUAL * (time.monotonic() - began)
+                patience = enough / self._bench.deadline_seconds(failed.nodeid)
+                if not late or patience <= 1 or self._fork(functions, code, [failed], patience)[0] != 0:
+                    return KILLED
             chosen = chosen[number + 1 :]
         return SURVIVED
 
@@ -287,10 +305,7 @@ class _Forks:
         for item, following in zip(chosen, [*chosen[1:], self._another(chosen[-1])], strict=True):
             os.write(writing, b".")
             # Nothing handles this signal: it ends the process.
-            seconds = patience * max(
-                _LEAST_SECONDS, _TIMES_THE_USUAL * self._bench.usual_seconds(item.nodeid)
-            )
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, patience * self._bench.deadline_seconds(item.nodeid))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self._failed:
                 return 1

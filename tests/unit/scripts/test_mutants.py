@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.mutants import mistakes
+from scripts.mutants.__main__ import main
 from scripts.mutants.mistakes import (
     ROOT,
     Area,
@@ -143,11 +144,22 @@ def made(a: int, b: int) -> int:
 
 
 MADE = made(MOST, MOST)
+STEP = 1
+
+
+def reached(most: int, value: int) -> int:
+    while value != most:
+        value = value + STEP
+    return value
 """
 _TESTS = """
+import gc
 from pathlib import Path
 
-from nexgent.a import MADE, counted, doubled, grown, is_more
+from nexgent.a import MADE, counted, doubled, grown, is_more, reached
+
+# As the tests' own conftest does, which hides every function from whoever looks for it.
+gc.freeze()
 
 
 def test_grown() -> None:
@@ -172,6 +184,10 @@ def test_made() -> None:
     assert grown(MADE) == 10
 
 
+def test_reached() -> None:
+    assert reached(3, 0) == 3
+
+
 def test_that_fails_from_the_second_time_on() -> None:
     assert doubled(0) == 0
     Path("busy").touch(exist_ok=False)
@@ -184,12 +200,20 @@ from scripts.mutants.mistakes import Area, generate
 from scripts.mutants.runner import Bench
 
 runner._LEAST_SECONDS = 1.0
+
+
+class Noted(Bench):
+    def on_import(self, mutant):
+        print("ALONE", mutant.name)
+        return super().on_import(mutant)
+
+
 folder = Path.cwd()
 mutants = list(generate(Area("a.py", ("tests/test_a.py",)), folder))
 tests = Measurements(folder, folder / "cache" / "measured.json").of(["tests/test_a.py"], ["src/nexgent"])
 print("FAILING", [node for node, test in tests.items() if not test.passed])
 trials = []
-Bench(folder, tests, trials.append).try_all(mutants)
+Noted(folder, tests, trials.append).try_all(mutants)
 for trial in trials:
     print("TRIAL", trial.verdict, trial.tests, trial.mutant.name)
 """
@@ -201,7 +225,10 @@ def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None
     (tmp_path / "src" / "nexgent" / "__init__.py").write_text("")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text(_TESTS)
-    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = src\naddopts = --import-mode=importlib\n")
+    (tmp_path / "pytest.ini").write_text(
+        # Plug-ins that are not needed, and take seconds of each process.
+        "[pytest]\npythonpath = src\naddopts = --import-mode=importlib -p no:valkey -p no:schemathesis\n"
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", _RUN],
@@ -215,6 +242,12 @@ def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None
 
     lines = done.stdout.splitlines()
     assert "FAILING ['tests/test_a.py::test_that_fails_anyway']" in lines, done.stderr
+    # A pytest of its own takes seconds, and is for what acts on import.
+    assert [line.removeprefix("ALONE ") for line in lines if line.startswith("ALONE ")] == [
+        "a.py: `3` → `4`",
+        "a.py made: `a * b`, * → //",
+        "a.py: `1` → `2`",
+    ]
     assert [line.removeprefix("TRIAL ") for line in lines if line.startswith("TRIAL ")] == [
         "killed 2 a.py grown: `value + 1`, + → -",
         "killed 2 a.py grown: `1` → `2`",
@@ -227,11 +260,29 @@ def test_mistakes_are_tried_with_the_tests_that_run_them(tmp_path: Path) -> None
         # A test that fails on the unchanged code as well has noticed nothing.
         "SURVIVED 1 a.py doubled: `value * 2`, * → //",
         "SURVIVED 1 a.py doubled: `2` → `3`",
-        "killed 5 a.py: `3` → `4`",
+        "killed 1 a.py reached: `value != most`, != → ==",
+        "killed 1 a.py reached: `value + STEP`, + → -",
+        "killed 6 a.py: `3` → `4`",
         "UNREACHED 0 a.py never: `-value` → `(value)`",
         # No test runs it, but the module does.
         "killed 0 a.py made: `a * b`, * → //",
+        # Never ends either, in a pytest of its own.
+        "killed 6 a.py: `1` → `2`",
     ]
+
+
+def test_what_may_survive_is_not_made_again_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["--area", "domain/trading/book/triggers.py", "--list"]
+
+    assert main(["--generated", *place]) == 0
+    others = set(capsys.readouterr().out.splitlines())
+    assert main(["--accepted", *place]) == 0
+    made = set(capsys.readouterr().out.splitlines())
+
+    accepted = {name for name in read_table().accepted if name.startswith("domain/trading/book/triggers.py ")}
+    assert made == accepted != set()
+    assert others
+    assert not others & accepted
 
 
 class _Session:
