@@ -41,10 +41,11 @@ def held(story: Story, quantity_raw: int) -> Position:
     return replace(position, purchased_raw=max(quantity_raw, 1))
 
 
-def test_balances_and_a_position_that_they_cover() -> None:
+@pytest.mark.parametrize("quantity_raw", [1, 1_000])
+def test_balances_and_a_position_that_they_cover(quantity_raw: int) -> None:
     story = Story()
     opened(story)
-    position = held(story, 1_000)
+    position = held(story, quantity_raw)
     story.add(Imported(origin="reference", position=position))
 
     assert story.state.balance_raw(TOKEN) == 1_000
