@@ -83,7 +83,9 @@ class Polls:
 
     def news(self, source: PriceSource, number: int) -> None:
         """Let a source say something new of SOL: it is alive."""
-        self.validator.hear(PriceObservation(SOL_MINT, source, Decimal(1), SOL_USD + number % 7, self.now))
+        self.validator.freshness.note(
+            PriceObservation(SOL_MINT, source, Decimal(1), SOL_USD + number % 7, self.now)
+        )
 
     @property
     def doubtful(self) -> bool:

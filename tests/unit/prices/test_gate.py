@@ -381,8 +381,8 @@ class TestFrozen:
         poll = self.frozen(source)
         (other,) = set(BOTH) - {source}
 
-        assert poll.validator.frozen(DEX, poll.now) == (source == DEX)
-        assert poll.validator.frozen(JUP, poll.now) == (source == JUP)
+        assert poll.validator.freshness.frozen(DEX, poll.now) == (source == DEX)
+        assert poll.validator.freshness.frozen(JUP, poll.now) == (source == JUP)
         poll.poll({source: "100", other: "50"})
         assert poll.accepted != 50
         poll.poll({source: "100", other: "50"})
@@ -399,8 +399,8 @@ class TestFrozen:
     def test_it_takes_a_while_to_be_frozen(self) -> None:
         poll = self.frozen(DEX, polls=8)
 
-        assert not poll.validator.frozen(DEX, poll.now)
-        assert poll.validator.suspect(DEX, poll.now)
+        assert not poll.validator.freshness.frozen(DEX, poll.now)
+        assert poll.validator.freshness.suspect(DEX, poll.now)
 
     def test_something_new_thaws_it_and_moves_nothing_by_itself(self) -> None:
         poll = self.frozen(DEX)
@@ -408,7 +408,7 @@ class TestFrozen:
         # It catches up with what happened while it was away.
         for late in ("99", "80", "60"):
             poll.poll({DEX: late, JUP: "50"})
-            assert not poll.validator.frozen(DEX, poll.now)
+            assert not poll.validator.freshness.frozen(DEX, poll.now)
             assert poll.accepted == 50
         poll.poll({DEX: "51", JUP: "51"})
         assert poll.accepted == 51
@@ -418,7 +418,7 @@ class TestFrozen:
         for _ in range(60):
             poll.poll(dict.fromkeys(BOTH, "100"))
 
-        assert not any(poll.validator.suspect(source, poll.now) for source in BOTH)
+        assert not any(poll.validator.freshness.suspect(source, poll.now) for source in BOTH)
 
     def test_news_of_any_other_token_or_of_sol_show_that_a_source_is_alive(self) -> None:
         poll = Polls.at("100")
@@ -426,7 +426,7 @@ class TestFrozen:
             poll.poll({DEX: "100", JUP: self.WIGGLE[number % 6]})
             poll.news(DEX, number)
 
-        assert not poll.validator.suspect(DEX, poll.now)
+        assert not poll.validator.freshness.suspect(DEX, poll.now)
         poll.poll({DEX: "100", JUP: "50"}).poll({DEX: "100", JUP: "50"})
         assert poll.accepted == 100
 
@@ -442,14 +442,14 @@ class TestFrozen:
             else:
                 poll.says(15000 / sol_usd, JUP, usd="15000")
 
-        assert not poll.validator.suspect(DEX, poll.now)
+        assert not poll.validator.freshness.suspect(DEX, poll.now)
 
     def test_lies_in_one_direction_and_back_freeze_nobody(self) -> None:
         poll = Polls.at("100")
         for number in range(40):
             poll.poll({DEX: "100", JUP: str(100 - number if number < 20 else 100)})
 
-        assert not poll.validator.frozen(DEX, poll.now)
+        assert not poll.validator.freshness.frozen(DEX, poll.now)
 
     def test_a_source_that_was_not_asked_is_not_frozen(self) -> None:
         poll = Polls.at("100")
@@ -457,7 +457,7 @@ class TestFrozen:
             poll.poll({JUP: self.WIGGLE[number % 6]})
         poll.poll({DEX: "100", JUP: "100"})
 
-        assert not poll.validator.frozen(DEX, poll.now)
+        assert not poll.validator.freshness.frozen(DEX, poll.now)
 
     @pytest.mark.parametrize("usd", ["NaN", "sNaN", "Infinity"])
     def test_figures_that_are_no_numbers_disturb_nothing(self, usd: str) -> None:

@@ -48,7 +48,7 @@ def test_figures_of_a_token_that_is_forgotten_are_no_news_when_it_comes_back() -
         poll.validator.forget(TOKEN)
         poll.poll({DEX: price})
 
-    assert poll.validator.suspect(DEX, poll.now)
+    assert poll.validator.freshness.suspect(DEX, poll.now)
 
 
 def test_another_word_is_waited_for_from_the_first_one_until_there_is_a_price() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from structlog.testing import capture_logs
 
 from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.freshness import SourceFreshness
 from nexgent.domain.prices.intake import PriceIntake
 from nexgent.domain.prices.models import FetchResult, PriceObservation, PriceSource
 from nexgent.domain.prices.poller import PricePoller
@@ -77,22 +78,28 @@ class Observer:
         self.verdicts.append(verdict)
 
 
-class Told(PriceValidator):
-    """Accepts what a validator accepts; what waits, who is suspected and who is frozen, a test says."""
+class Suspicions(SourceFreshness):
+    """Who is suspected and who is frozen, a test says."""
 
-    def __init__(self, sources: Sequence[PriceSource]) -> None:
-        super().__init__(PriceValidationRules(), sources)
-        self.waiting: set[TokenAddress] = set()
-        self.suspected = self.standing = False
-
-    def waits(self, token: TokenAddress) -> bool:
-        return token in self.waiting
+    suspected = standing = False
 
     def suspect(self, source: PriceSource, now: datetime) -> bool:
         return self.suspected
 
     def frozen(self, source: PriceSource, now: datetime) -> bool:
         return self.standing
+
+
+class Told(PriceValidator):
+    """Accepts what a validator accepts; what waits, and who is suspected or frozen, a test says."""
+
+    def __init__(self, sources: Sequence[PriceSource]) -> None:
+        super().__init__(PriceValidationRules(), sources)
+        self.waiting: set[TokenAddress] = set()
+        self.freshness = self.suspicions = Suspicions(sources, timedelta(0))
+
+    def waits(self, token: TokenAddress) -> bool:
+        return token in self.waiting
 
 
 def a_poller(
@@ -485,7 +492,7 @@ async def test_what_is_suspected_costs_calls_that_are_left() -> None:
 
     asked = []
     for suspected, seconds in ((False, 0), (True, 2), (True, 0), (True, 1), (True, 2)):
-        validator.suspected = suspected
+        validator.suspicions.suspected = suspected
         clock.advance(seconds)
         before = len(limited.calls), len(free.calls)
         await poller.tick()
@@ -497,7 +504,7 @@ async def test_what_is_suspected_costs_calls_that_are_left() -> None:
 
 async def test_sol_is_not_asked_for_while_an_answer_is_out() -> None:
     feed, validator = Feed(DEX), Told([DEX])
-    validator.suspected = True
+    validator.suspicions.suspected = True
     feed.hanging = {SOL_MINT}
     poller = a_poller([feed], mints(1), [], validator, FakeClock(), patience_seconds=0.05)
 
@@ -514,7 +521,7 @@ async def test_that_a_source_froze_or_thawed_is_said_once() -> None:
 
     with capture_logs() as logs:
         for standing in (False, True, True, False, False):
-            validator.standing = standing
+            validator.suspicions.standing = standing
             await poller.tick()
 
     assert [log["event"] for log in logs if log["log_level"] == "warning"] == [

@@ -74,7 +74,7 @@ class SourceFreshness:
         source.others_turned = self._turns - source.turns
 
     def suspect(self, source: PriceSource, now: datetime) -> bool:
-        """Tell whether a source may turn out to be frozen: others have moved for half the time already."""
+        """Tell whether a source may turn out to be frozen: others have moved for half the time already. News clear it."""
         return self._stands_still(source, now, self._frozen_after / 2, turns=1)
 
     def frozen(self, source: PriceSource, now: datetime) -> bool:

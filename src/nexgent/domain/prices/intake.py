@@ -71,7 +71,7 @@ class PriceIntake:
     ) -> TokenPrice | None:
         token = observation.token_address
         if token == SOL_MINT:
-            self._validator.hear(observation)
+            self._validator.freshness.note(observation)
             return None
         if not self._is_tracked(token):
             return None

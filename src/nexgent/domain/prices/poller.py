@@ -147,15 +147,15 @@ class PricePoller:
 
         All, because what is frozen shows in that others go on: a token that has crashed stands still everywhere.
         """
-        now = self._clock.now()
+        now, freshness = self._clock.now(), self._validator.freshness
         for source in self._sources:
-            frozen = self._validator.frozen(source.feed.source, now)
+            frozen = freshness.frozen(source.feed.source, now)
             if frozen != source.frozen:
                 source.frozen = frozen
                 log.warning(
                     "prices.source_frozen" if frozen else "prices.source_thawed", source=source.feed.source
                 )
-        if not any(self._validator.suspect(source.feed.source, now) for source in self._sources):
+        if not any(freshness.suspect(source.feed.source, now) for source in self._sources):
             return
         for source in self._sources:
             affordable = source.calls >= 1.0 or source.feed.calls_per_second <= 0

@@ -110,7 +110,8 @@ class PriceValidator:
         self._rules = rules
         self._sources = tuple(sources)
         self._max_age = timedelta(seconds=rules.max_age_seconds)
-        self._freshness = SourceFreshness(self._sources, self._max_age)
+        self.freshness = SourceFreshness(self._sources, self._max_age)
+        """Hears every word that is judged, and from whoever has them those of SOL, which are not: they show who is alive."""
         self._tokens: dict[TokenAddress, _TokenState] = {}
 
     def __len__(self) -> int:
@@ -129,7 +130,7 @@ class PriceValidator:
         It is asked about no longer, so a jump that waits for a witness would wait for ever, and nobody could buy the token.
         """
         self._tokens.pop(token, None)
-        self._freshness.forget(token)
+        self.freshness.forget(token)
 
     def keep_only(self, tokens: Iterable[TokenAddress]) -> None:
         """Drop what is known of all other tokens."""
@@ -155,18 +156,6 @@ class PriceValidator:
             for source, word in state.words.items()
             if word.at > moment
         ]
-
-    def suspect(self, source: PriceSource, now: datetime) -> bool:
-        """Tell whether a source may be frozen: anything new it says, of SOL as well, clears it."""
-        return self._freshness.suspect(source, now)
-
-    def frozen(self, source: PriceSource, now: datetime) -> bool:
-        """Tell whether a source repeats itself while others move."""
-        return self._freshness.frozen(source, now)
-
-    def hear(self, observation: PriceObservation) -> None:
-        """Take notice of what a source says of a token that is not judged (SOL): it shows that the source is alive."""
-        self._freshness.note(observation)
 
     def unanswered(self, source: PriceSource, tokens: Collection[TokenAddress]) -> None:
         """Note that a source was asked for these tokens and has not answered: an error, unknown to it, or late."""
@@ -201,10 +190,10 @@ class PriceValidator:
             word = state.words[source] = _Word(price, at)
         elif at < word.at:
             return Verdict.OUT_OF_ORDER, None
-        self._freshness.note(observation)
+        self.freshness.note(observation)
         word.price_sol, word.at, word.missed = price, at, False
         self._measure(state, word)
-        if self._freshness.frozen(source, now):
+        if self.freshness.frozen(source, now):
             return Verdict.FROZEN, None
         jury = self._jury(state, now)
         if state.accepted is None:
@@ -250,7 +239,7 @@ class PriceValidator:
             age = now - word.at
             if age > self._max_age or (word.missed and age >= SILENT_AFTER):
                 continue
-            if not self._freshness.frozen(source, now):
+            if not self.freshness.frozen(source, now):
                 jury.append((source, word))
         return jury
 
@@ -282,7 +271,7 @@ class PriceValidator:
         return (state.first_at is None or now - state.first_at < FIRST_WORD_WAITS) and any(
             source not in state.words
             and source not in state.missing
-            and not self._freshness.frozen(source, now)
+            and not self.freshness.frozen(source, now)
             for source in self._sources
         )
 
