@@ -49,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="only what lies below this path, such as domain/ledger; may be repeated",
     )
     parser.add_argument(
+        "--name",
+        action="append",
+        help="only those whose name contains this, such as one that survived; may be repeated",
+    )
+    parser.add_argument(
         "--closest",
         type=int,
         help="only the first so many of an area's tests: quicker, and what they alone notice",
@@ -58,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     table = read_table()
     generated = options.generated or options.accepted
-    mutants = _generated(table, options) if generated else list(_within(table.named, options.area))
+    mutants = _generated(table, options) if generated else list(_within(table.named, options))
     if options.list:
         for mutant in mutants:
             print(mutant.name)
@@ -87,7 +92,7 @@ def _generated(table: Table, options: argparse.Namespace) -> list[Mutant]:
         close = replace(area, tests=area.tests[: options.closest])
         own = (
             mutant
-            for mutant in _within(thought_of(close), options.area)
+            for mutant in _within(thought_of(close), options)
             if _area_of(mutant, table.areas) == area.path
             and (mutant.name in table.accepted) is options.accepted
         )
@@ -102,8 +107,13 @@ def _some(mutants: list[Mutant], most: int | None, seed: int) -> list[Mutant]:
     return [mutants[number] for number in sorted(chosen)]
 
 
-def _within(mutants: Iterable[Mutant], areas: Sequence[str] | None) -> Iterator[Mutant]:
-    return (mutant for mutant in mutants if areas is None or mutant.file.startswith(tuple(areas)))
+def _within(mutants: Iterable[Mutant], options: argparse.Namespace) -> Iterator[Mutant]:
+    areas, names = tuple(options.area or [""]), options.name or [""]
+    return (
+        mutant
+        for mutant in mutants
+        if mutant.file.startswith(areas) and any(name in mutant.name for name in names)
+    )
 
 
 def _try_all(folder: Path, mutants: Sequence[Mutant], table: Table) -> int:

@@ -235,6 +235,18 @@ def test_losses_in_a_row_are_counted_until_one_trade_loses_nothing() -> None:
     assert wallet.value("max_loss_streak") == "1"
 
 
+def test_a_token_that_was_left_again_hides_no_other_whose_cooldown_is_over() -> None:
+    wallet = Wallet(tokenCooldownMinutes=30)
+    minute = timedelta(minutes=1)
+    wallet.sold("1", T0)
+    wallet.sold("1", T0 + minute, OTHER)
+    wallet.sold("1", T0 + 10 * minute)
+
+    now = T0 + 31 * minute
+    assert wallet.value("token_cooldown_minutes", now, OTHER) is None
+    assert wallet.value("token_cooldown_minutes", now) == (T0 + 10 * minute).isoformat()
+
+
 def test_drawdown_is_what_was_lost_since_the_peak() -> None:
     wallet = Wallet(maxDrawdownPercent=100)
     state = WalletState(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nexgent.domain.trading.book.position_book import PositionBook
@@ -115,6 +115,7 @@ def test_who_wants_nothing_is_never_found() -> None:
 
 
 @given(st.lists(st.integers(1, 9), max_size=30), st.integers(0, 31))
+@example(list(range(1, 10)), 6)
 def test_the_lowest_price_since_a_tick(ticks: list[int], since: int) -> None:
     low = RunningLow()
     for price in ticks:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexgent.domain.agents.config import DcaConfig, DcaLevel, StaleTradeConfig
+from nexgent.domain.agents.config_models import PresetMode
 from nexgent.domain.trading.rules.dca import DcaState, average_after_dca, dca_levels, evaluate_dca
 from nexgent.domain.trading.rules.stale_trade import decide_stale_trade
 
@@ -40,6 +41,25 @@ def test_the_cooldown_ends_to_the_microsecond() -> None:
     assert evaluate_dca(state, Decimal("0.5"), NOW, MODERATE).triggered
     just_before = NOW - timedelta(microseconds=1)
     assert evaluate_dca(state, Decimal("0.5"), just_before, MODERATE).reason == "COOLDOWN"
+
+
+@pytest.mark.parametrize(
+    ("mode", "drops", "buy_percent"),
+    [("aggressive", [-10, -10, -10], 100), ("moderate", [-20, -20], 75), ("conservative", [-20], 100)],
+)
+def test_a_ready_made_mode_averages_down_as_often_as_it_says(
+    mode: PresetMode, drops: list[int], buy_percent: int
+) -> None:
+    config = DcaConfig(enabled=True, mode=mode, max_dca_count=Decimal(9))
+
+    for number, drop in enumerate([*drops, None]):
+        state = DcaState(average_price_sol=Decimal(1), purchased_amount=Decimal(100), dca_count=number)
+        if drop is None:
+            assert evaluate_dca(state, Decimal("0.01"), NOW, config).reason == "LEVELS_EXHAUSTED"
+        else:
+            level = 1 + Decimal(drop) / 100
+            assert evaluate_dca(state, level, NOW, config).buy_amount_sol == level * buy_percent
+            assert not evaluate_dca(state, level + Decimal("1e-9"), NOW, config).triggered
 
 
 def test_custom_levels_are_taken_from_the_smallest_drop() -> None:

@@ -115,7 +115,8 @@ def _position_refusal(facts: PurchaseFacts) -> PurchaseRefused | None:
 
 
 def _sized(facts: PurchaseFacts, config: TradingConfig) -> Decimal | PurchaseRefused:
-    available = facts.available_sol if facts.available_sol is not None else Decimal(0)
+    available = facts.available_sol
+    assert available is not None, "without a balance the purchase has been refused"
     if facts.requested_size_sol is not None:
         refusal = _size_refusal(facts.requested_size_sol, available, config.purchase_limits)
         return refusal or facts.requested_size_sol

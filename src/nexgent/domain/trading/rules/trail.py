@@ -18,8 +18,7 @@ def following(
     decision = decide_stop_loss(
         position.entry_price_sol, trail.peak_price_sol, trail.stop_loss_pct, price_sol, config
     )
-    peak = decision.peak_price_sol if decision.peak_price_sol is not None else trail.peak_price_sol
-    peak = max(peak, price_sol)
+    peak = max(trail.peak_price_sol, price_sol)
     stop_pct = decision.stop_pct if config.enabled else trail.stop_loss_pct
     if peak == trail.peak_price_sol and stop_pct == trail.stop_loss_pct:
         return trail
