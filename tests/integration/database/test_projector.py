@@ -519,6 +519,7 @@ async def test_an_unreadable_entry_does_not_stop_the_others(
 
     assert await connection.fetchval("SELECT balance_raw FROM agent_balances") == 10_000_000_000
     assert [state.wallet_address for state in await journal.load()] == [story.wallet]
+    assert "unheard of" in await connection.fetchval("SELECT error FROM projection_failures")
 
 
 @pytest.mark.parametrize("document", ["{}", "[1, 2]"], ids=["empty", "list"])

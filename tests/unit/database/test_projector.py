@@ -85,6 +85,6 @@ async def test_of_a_long_error_the_beginning_is_kept() -> None:
     row: Any = {"id": 7, "wallet_address": "w", "agent_id": "a", "seq": 3, "kind": "settled"}
     connection: Any = Connection()
 
-    await _record_failure(connection, _Line(row, None, None), "x" * 2_000 + "y")
+    await _record_failure(connection, _Line(row, None), "x" * 2_000 + "y")
 
     assert kept == [(7, "w", "a", 3, "settled", "x" * 2_000)]

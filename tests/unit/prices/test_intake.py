@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.freshness import SourceFreshness
 from nexgent.domain.prices.intake import PriceIntake
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceObservation, SolPrice, TokenPrice
@@ -84,11 +86,12 @@ def test_a_token_nobody_holds_any_more_is_not_judged() -> None:
 def test_sol_is_heard_and_not_judged(tracked: bool) -> None:
     heard = list[PriceObservation]()
 
-    class Hearing(PriceValidator):
-        def hear(self, observation: PriceObservation) -> None:
+    class Hearing(SourceFreshness):
+        def note(self, observation: PriceObservation) -> None:
             heard.append(observation)
 
-    world = World(Hearing(PriceValidationRules(), BOTH))
+    world = World(PriceValidator(PriceValidationRules(), BOTH))
+    world.validator.freshness = Hearing(BOTH, timedelta(0))
     observations = said("1", "150", token=SOL_MINT)
 
     assert world.intake(lambda _: tracked).judged(observations, T0) == {}

@@ -163,6 +163,7 @@ def test_a_part_that_is_sold_reaches_the_levels_that_were_noted_before_and_none_
 
     left = settled.body.position
     assert left is not None
+    assert left.version == position.version + 1
     assert (left.quantity_raw, left.take_profit_levels_hit) == (
         position.quantity_raw - half,
         1 + (levels or 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -271,6 +272,34 @@ async def test_a_part_is_tried_again_when_the_provider_is_away_and_not_when_ther
     engine.swaps.failures += [SwapUnavailableError("busy")] * signal_sales.ATTEMPTS
     made = await decisions(engine, replace(to_reduce(engine), id=SignalId(9)))
     assert (made[agent.id].outcome, made[agent.id].code) == (FAILED, "SWAP_UNAVAILABLE")
+
+
+async def test_a_part_that_is_refused_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal_sales, "PAUSE_SECONDS", 0.01)
+    engine = FakeEngine()
+    (agent,) = await holders(engine)
+    engine.swaps.failures += [SwapUnavailableError("busy")] * (signal_sales.ATTEMPTS - 1)
+    began = time.monotonic()
+
+    assert (await decisions(engine, to_reduce(engine)))[agent.id].outcome is EXECUTED
+    assert time.monotonic() - began >= 0.01 * (2 + 4 + 8)
+
+
+async def test_a_purchase_of_another_token_keeps_no_signal_waiting() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent())
+    engine.swaps.gate = asyncio.Event()
+    other = TokenAddress("So11111111111111111111111111111111111111111")
+    buying = asyncio.create_task(engine.buy([agent], other, size_sol=Decimal(1)))
+    await until(lambda: bool(engine.ledger.head(agent.wallets[0].address).intents))
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        made = await decisions(engine, to_close(engine))
+
+    assert made[agent.id].code == "NO_POSITION"
+    assert not buying.done()
+    engine.swaps.gate.set()
+    await buying
 
 
 async def test_what_is_being_bought_when_the_signal_comes_is_meant_by_it() -> None:

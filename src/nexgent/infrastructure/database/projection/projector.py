@@ -89,11 +89,11 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A row of the journal; `entry` is None when it cannot be read."""
+    """A row of the journal; `entry` is None when it cannot be read, for the reason `problem`."""
 
     row: asyncpg.Record
     entry: Entry | None
-    problem: str | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,7 @@ class Projector:
                     ready = prepared(project(line.entry for line in current if line.entry is not None))
                 await write_changes(connection, ready)
                 for line in broken:
-                    await _record_failure(connection, line, line.problem or "")
+                    await _record_failure(connection, line, line.problem)
             await write_streams(
                 connection,
                 {
@@ -308,7 +308,7 @@ class Projector:
     async def _write_each(self, connection: Connection, lines: Sequence[_Line]) -> None:
         for line in lines:
             if line.entry is None:
-                await _record_failure(connection, line, line.problem or "")
+                await _record_failure(connection, line, line.problem)
                 continue
             try:
                 async with connection.transaction():
@@ -337,7 +337,7 @@ async def _read_batch(connection: Connection, after: int, limit: int) -> _Batch:
 
 def _read(row: asyncpg.Record) -> _Line:
     try:
-        return _Line(row, decode_entry(row), None)
+        return _Line(row, decode_entry(row))
     except CorruptEntryError as error:
         return _Line(row, None, error.message)
 
