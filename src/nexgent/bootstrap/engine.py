@@ -60,7 +60,7 @@ from nexgent.domain.wallets.close_by_hand import CloseByHand
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import lamports
 from nexgent.shared.trace_context import TraceContext, current_trace
-from nexgent.shared.types import TokenAddress
+from nexgent.shared.types import PositionId, TokenAddress
 
 SPARE_PRICES = 100
 """So many tokens more than there are positions may have a price, so that not every poll goes through all of them."""
@@ -92,7 +92,9 @@ class EnginePorts:
     publish: Callable[[object], None]
     guard: EntryGuard | None = None
     trace: Callable[[], TraceContext | None] = current_trace
-    """The trace that a signal or an exit belongs to."""
+    """The trace that a signal belongs to."""
+    exit_trace: Callable[[PositionId], TraceContext | None] = lambda _: current_trace()
+    """The trace that leaving a position belongs to."""
     random_unit: Callable[[], Decimal] = _random_unit
     exit_policy: ExitPolicy = field(default_factory=ExitPolicy)
 
@@ -237,7 +239,9 @@ def build_engine(
     operations = PositionOrderTasks(
         take_profit=take_profit, average_down=average_down, policy=PositionOrderPolicy(), clock=clock
     )
-    exits = ExitTasks(close=sales, policy=ports.exit_policy, clock=clock, publish=publish, trace=ports.trace)
+    exits = ExitTasks(
+        close=sales, policy=ports.exit_policy, clock=clock, publish=publish, trace=ports.exit_trace
+    )
     trails = TrailKeeper(store=ports.trails, book=book, publish=publish)
     keeper = BookKeeper(
         book=book, directory=directory, trails=trails, orders=operations, clock=clock, rules=rules

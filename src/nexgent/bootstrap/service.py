@@ -349,6 +349,7 @@ class Service:
             publish=self.bus.publish,
             guard=self.guard,
             trace=self.tracing.trace,
+            exit_trace=self.tracing.exit_trace,
         )
         return build_engine(ports, prices=self.settings.prices, trading=self.settings.trading)
 

@@ -17,8 +17,8 @@ from nexgent.infrastructure.tracing.otlp import INSTALL, OtlpSender, is_installe
 from nexgent.infrastructure.tracing.recorder import Fate, TraceRecorder
 from nexgent.shared.clock import Clock
 from nexgent.shared.events import EventBus
-from nexgent.shared.trace_context import TraceContext, current_or_new_trace, current_trace
-from nexgent.shared.types import VenueName, WalletAddress
+from nexgent.shared.trace_context import TraceContext, current_or_new_trace, current_trace, trace_of_exit
+from nexgent.shared.types import PositionId, VenueName, WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,10 @@ class Tracing:
     def trace(self) -> TraceContext | None:
         """Return the trace that whatever runs belongs to; where traces are made, it always has one."""
         return current_trace() if self._plan is None else current_or_new_trace()
+
+    def exit_trace(self, position_id: PositionId) -> TraceContext | None:
+        """Return the trace that leaving a position belongs to: that of whatever runs, else, where traces are made, its own."""
+        return current_trace() or (trace_of_exit(position_id) if self._plan is not None else None)
 
     def listen(self, bus: EventBus, *, directory: AgentDirectory, venues: SwapVenues) -> None:
         """Begin to make traces of what is announced."""

@@ -10,6 +10,8 @@ import re
 import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import blake2b
+from uuid import UUID
 
 from structlog.contextvars import bind_contextvars
 
@@ -51,6 +53,11 @@ def current_trace() -> TraceContext | None:
 def current_or_new_trace() -> TraceContext:
     """Return the trace that whatever runs belongs to, or a new one."""
     return _current.get() or TraceContext(_new_id())
+
+
+def trace_of_exit(position_id: UUID) -> TraceContext:
+    """Return the trace of leaving a position that nobody gave one for. It is made of the id, so a restart goes on with it."""
+    return TraceContext(blake2b(b"exit" + position_id.bytes, digest_size=16).hexdigest())
 
 
 def enter_trace(trace: TraceContext | None) -> None:

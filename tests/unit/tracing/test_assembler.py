@@ -18,7 +18,7 @@ from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.sell_part import SellPart, SellPartRequest
 from nexgent.infrastructure.tracing.assembler import TraceAssembler
 from nexgent.infrastructure.tracing.spans import FinishedSpan
-from nexgent.shared.trace_context import TraceContext
+from nexgent.shared.trace_context import TraceContext, trace_of_exit
 from tests.builders import a_signal, an_agent
 from tests.fakes.engine import FakeEngine
 from tests.patience import until
@@ -140,6 +140,24 @@ async def test_a_trade_from_before_the_start_ends_as_one_of_its_own() -> None:
     (trade,) = [span for span in spans if span.name == "trade"]
     assert trade.attributes["nexgent.trade.kind"] == "purchase"
     assert trade.parent is None
+
+
+async def test_an_exit_from_before_the_start_goes_on_in_its_trace() -> None:
+    it = Traced()
+    agent = await it.agent()
+    await it.engine.buy([agent], size_sol=Decimal(1))
+    (position,) = it.engine.positions(agent)
+    it.engine.move_to(Decimal("0.0005"))
+    await until(lambda: not it.engine.positions(agent))
+    facts = [event for event in it.engine.events if isinstance(event, EntriesRecorded)]
+    # Of the next process: nobody has told it that the exit was triggered, and the second one not of the intent either.
+    for told in (facts[-2:], facts[-1:]):
+        later = it.an_assembler(Sampling())
+        spans = [span for fact in told for span in later.take(0, fact)]
+
+        (trade,) = [span for span in spans if span.name == "trade"]
+        assert trade.attributes["nexgent.trade.kind"] == "sale"
+        assert trade.ref.trace_id == int(trace_of_exit(position.id).trace_id, 16)
 
 
 async def test_a_signal_found_undecided_has_a_trace_all_the_same() -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextvars import copy_context
 
 import pytest
 
-from nexgent.bootstrap.tracing import usable_plan
+from nexgent.bootstrap.tracing import Tracing, usable_plan
 from nexgent.config.settings import Settings
 from nexgent.config.tracing import Sampling, TracingPlan, plan_tracing
-from nexgent.shared.trace_context import TraceContext, parse_traceparent
+from nexgent.infrastructure.metrics.metrics import Metrics
+from nexgent.shared.clock import SystemClock
+from nexgent.shared.ids import new_id
+from nexgent.shared.trace_context import TraceContext, enter_trace, parse_traceparent
+from nexgent.shared.types import PositionId
 
 AT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -185,6 +190,29 @@ def test_a_service_without_traces_loads_nothing_for_them() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_exit_has_one_trace_whatever_process_goes_on_with_it() -> None:
+    position, other = PositionId(new_id()), PositionId(new_id())
+    made = Tracing(Settings.from_values(AT).tracing, Metrics(), SystemClock())
+    next_one = Tracing(Settings.from_values(AT).tracing, Metrics(), SystemClock())
+    none = Tracing(Settings.from_values({}).tracing, Metrics(), SystemClock())
+
+    trace = made.exit_trace(position)
+
+    assert trace is not None
+    assert parse_traceparent(f"00-{trace.trace_id}-{SPAN}-01") is not None
+    assert next_one.exit_trace(position) == trace
+    assert made.exit_trace(other) != trace
+    assert none.exit_trace(position) is None
+
+    def within(trace: TraceContext) -> TraceContext | None:
+        enter_trace(trace)
+        return made.exit_trace(position)
+
+    # Who asked for it, is what it is part of.
+    asked = TraceContext(TRACE, SPAN, sampled=True)
+    assert copy_context().run(within, asked) == asked
 
 
 def test_traceparents() -> None:

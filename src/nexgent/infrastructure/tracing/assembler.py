@@ -35,7 +35,7 @@ from nexgent.domain.trading.events import ExitAttemptFailed, ExitTriggered
 from nexgent.infrastructure.logging.redaction import redacted_text
 from nexgent.infrastructure.tracing.spans import FinishedSpan, Moment, SpanRef, Value
 from nexgent.shared.money import plain
-from nexgent.shared.trace_context import TraceContext
+from nexgent.shared.trace_context import TraceContext, trace_of_exit
 from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId, VenueName, WalletAddress
 
 Fact = SignalReceived | SignalProcessed | EntriesRecorded | ExitTriggered | ExitAttemptFailed
@@ -278,7 +278,13 @@ class TraceAssembler:
         asked_by = intent.signal_id if intent.kind is TradeKind.PURCHASE else intent.sell_signal_id
         if asked_by is not None:
             return self._decision(asked_by, intent.agent_id, _ns(intent.created_at)), False
-        return self._root(), True
+        return self._own(intent), True
+
+    def _own(self, intent: Intent) -> SpanRef:
+        """Return the root of a trade that is part of nothing. An exit that began before the start has its trace all the same."""
+        if intent.kind is TradeKind.SALE and intent.position_id is not None:
+            return self._root(trace_of_exit(intent.position_id))
+        return self._root()
 
     def _of_before(
         self, fact: EntriesRecorded, number: int, body: TradeSettled | TradeFailed | TradeExpired
@@ -291,7 +297,7 @@ class TraceAssembler:
             return None
         began_ns = _ns(known.intent.created_at)
         submitted = (began_ns, known.submission.venue) if known.submission is not None else None
-        return _Trade(known.intent, self._root(), True, began_ns, began_ns, submitted)
+        return _Trade(known.intent, self._own(known.intent), True, began_ns, began_ns, submitted)
 
     def _ended(
         self, at_ns: int, entry: Entry, body: TradeSettled | TradeFailed | TradeExpired, trade: _Trade

@@ -112,7 +112,7 @@ class ExitTasks:
         policy: ExitPolicy,
         clock: Clock,
         publish: Callable[[object], None],
-        trace: Callable[[], TraceContext | None] = current_trace,
+        trace: Callable[[PositionId], TraceContext | None] = lambda _: current_trace(),
     ) -> None:
         self._close = close
         self._policy = policy
@@ -159,7 +159,7 @@ class ExitTasks:
         if position.id in self._leaving or self._stopping.is_set():
             return
         pending = position.pending_exit
-        trace = self._trace()
+        trace = self._trace(position.id)
         if pending is None:
             self._publish(ExitTriggered(position.id, reason, position.agent_id, signal_id, trace))
         now = self._clock.now()
