@@ -85,7 +85,7 @@ figures: setup-dev ## Write the tables of our own times from what `make bench` k
 screenshots: setup-dev ## Picture every page of the dashboard in both themes (FOLDER=screenshots)
 	@exec env SCREENSHOTS=$(or $(FOLDER),screenshots) $(BIN)/python -m pytest -n 0 tests/web/test_pages.py $(ARGS)
 
-soak: setup-dev ## Trade for 30 minutes and see whether anything grows (ARGS="--minutes 60")
+soak: setup-dev ## Trade for 30 minutes with everything switched on, and see whether anything grows (ARGS="--minutes 60")
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
 
 fuzz: setup-dev ## Send made-up requests for a long while (FUZZ_EXAMPLES=400, FUZZ_SEED=…)
