@@ -59,6 +59,21 @@ class SlowJournal(FakeJournal):
         await self.go_on.wait()
 
 
+class LateAnswers(FakeJournal):
+    """Answers with what was there when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+
+    async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
+        states = await super().load(wallets)
+        self.asked.set()
+        await self.answer.wait()
+        return states
+
+
 def a_ledger(journal: FakeJournal, events: list[object]) -> Ledger:
     ledger = Ledger(journal=journal, clock=FakeClock(), publish=events.append)
     agent = AgentId(new_id())
@@ -286,6 +301,21 @@ async def test_a_wallet_that_is_read_again_is_unfinished_as_well() -> None:
     await ledger.fresh(OTHER)
 
     assert [state.wallet_address for state in ledger.unfinished()] == [OTHER]
+
+
+async def test_a_wallet_that_others_write_to_while_it_is_read_is_read_again() -> None:
+    journal = LateAnswers()
+    ledger, elsewhere = a_ledger(journal, []), Ledger(journal=journal, clock=FakeClock(), publish=print)
+    elsewhere.load([journal.replay(OTHER)], 0)
+    reading = asyncio.create_task(ledger.fresh(OTHER))
+    await journal.asked.wait()
+
+    await elsewhere.commit(elsewhere.stage(OTHER, BODY, PAID_IN))
+    ledger.on_touched(WalletsTouched([OTHER]))
+    journal.answer.set()
+    await reading
+
+    assert (await ledger.fresh(OTHER)).seq == 1
 
 
 async def test_what_turns_out_to_have_been_written_is_told_with_the_states_around_it() -> None:

@@ -88,6 +88,9 @@ class Ledger:
         self._appending = asyncio.Lock()
         self._begun = False
         self._reloading = asyncio.Lock()
+        # Wallets that are being read, and those of them that others wrote to meanwhile: what is read may be from before that.
+        self._being_read: frozenset[WalletAddress] = frozenset()
+        self._touched: set[WalletAddress] = set()
         self._outages = 0
         """How often the journal was found to be away. Whoever waited for the answer then has it as well."""
         self._tasks = TaskSet("ledger")
@@ -183,6 +186,8 @@ class Ledger:
             stream = self._streams.get(wallet)
             if stream is not None:
                 stream.stale = True
+            if wallet in self._being_read:
+                self._touched.add(wallet)
 
     def read_again(self, event: WalletsTouched) -> None:
         """Read wallets that another process wrote to as soon as possible, for whoever keeps copies of them."""
@@ -421,13 +426,18 @@ class Ledger:
             wanted = [w for w in wallets if (stream := self._streams.get(w)) is None or stream.stale]
             if not wanted:
                 return
+            self._being_read = frozenset(wanted)
+            self._touched.clear()
             try:
                 states = await self._journal.load(wanted)
             except UnavailableError as error:
                 self._outages += 1
                 raise JournalUnavailableError from error
+            finally:
+                self._being_read = frozenset()
             for state in states:
-                self._streams[state.wallet_address] = _Stream(state)
+                stream = self._streams[state.wallet_address] = _Stream(state)
+                stream.stale = state.wallet_address in self._touched
                 if _is_unfinished(state):
                     self._unfinished.add(state.wallet_address)
             missing = set(wanted) - {state.wallet_address for state in states}
