@@ -12,6 +12,7 @@ from nexgent.domain.signals.models import Signal, SignalDecision, SignalDraft
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
 from nexgent.shared.clock import Clock, SystemClock
 from nexgent.shared.paging import PageCursor
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
 from nexgent.shared.types import SignalId, UserId
 
 SECRET = SecretStr("test-0123456789-0123456789-0123456789")
@@ -26,6 +27,7 @@ class FakeSignals:
     def __init__(self) -> None:
         self.rows: dict[SignalId, SignalRow] = {}
         self.by_signal: dict[SignalId, list[SignalDecision]] = {}
+        self.answered: dict[SignalId, int] = {}
         self.wanted: SignalFilter | None = None
         self.exports = 0
         self.failure: Exception | None = None
@@ -57,22 +59,40 @@ class FakeSignals:
         return signal
 
     async def undecided(
-        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+        self,
+        *,
+        older_than_seconds: float = 0.0,
+        besides: Collection[SignalId] = (),
+        limit: int = 500,
+        shards: int = ALL_SHARDS,
     ) -> Sequence[Signal]:
         latest = self.clock.now() - timedelta(seconds=older_than_seconds)
-        rows = [row for row in self.rows.values() if row.processed_at is None and row.created_at <= latest]
+        rows = [
+            row
+            for row in self.rows.values()
+            if row.processed_at is None
+            and row.created_at <= latest
+            and shards & ~self.answered.get(row.id, NO_SHARDS)
+        ]
         return [
             Signal(**{name: getattr(row, name) for name in Signal.__slots__})
             for row in rows
             if row.id not in besides
         ][:limit]
 
-    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+    async def unanswered(self, signal_id: SignalId) -> int:
+        return ALL_SHARDS & ~self.answered.get(signal_id, NO_SHARDS)
+
+    async def record_decisions(
+        self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS
+    ) -> None:
         recorded = self.by_signal.setdefault(signal_id, [])
         known = {decision.agent_id for decision in recorded}
         recorded += [decision for decision in decisions if decision.agent_id not in known]
         recorded.sort(key=lambda decision: decision.agent_id)
-        self._processed(signal_id, max((one.decided_at for one in decisions), default=self.clock.now()))
+        self.answered[signal_id] = self.answered.get(signal_id, NO_SHARDS) | shards
+        if self.answered[signal_id] == ALL_SHARDS:
+            self._processed(signal_id, max((one.decided_at for one in decisions), default=self.clock.now()))
 
     def _processed(self, signal_id: SignalId, at: datetime) -> None:
         row = self.rows.get(signal_id)

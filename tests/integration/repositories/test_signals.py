@@ -433,9 +433,9 @@ async def test_looking_for_undecided_signals_reads_no_others(pool: Pool, user_id
             await connection.execute(
                 f"SET plan_cache_mode = {'force_generic_plan' if prepared_for_all else 'force_custom_plan'}"
             )
-            await connection.execute(f"PREPARE undecided (float8, int[], int) AS {UNDECIDED}")
+            await connection.execute(f"PREPARE undecided (float8, int[], int, bigint) AS {UNDECIDED}")
             plan = await connection.fetchval(
-                "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE undecided (2.0, '{}', 500)"
+                "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE undecided (2.0, '{}', 500, -1)"
             )
             await connection.execute("DEALLOCATE undecided; RESET plan_cache_mode")
         top = json.loads(plan)[0]["Plan"]

@@ -18,6 +18,7 @@ from nexgent.domain.trading.watch.undecided_signals import (
 )
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.shared.ids import new_id
+from nexgent.shared.shards import ALL_SHARDS
 from nexgent.shared.types import AgentId, IntentId, SignalId
 from tests.builders import TOKEN, USER, a_draft, an_agent
 from tests.fakes.engine import FakeEngine
@@ -43,20 +44,29 @@ class Store(FakeSignals):
         self.refused = 0
 
     async def undecided(
-        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+        self,
+        *,
+        older_than_seconds: float = 0.0,
+        besides: Collection[SignalId] = (),
+        limit: int = 500,
+        shards: int = ALL_SHARDS,
     ) -> Sequence[Signal]:
         if self.unreachable:
             raise DatabaseUnavailableError("away")
-        found = await super().undecided(older_than_seconds=older_than_seconds, besides=besides, limit=limit)
+        found = await super().undecided(
+            older_than_seconds=older_than_seconds, besides=besides, limit=limit, shards=shards
+        )
         self.read.set()
         await self.answer.wait()
         return found
 
-    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+    async def record_decisions(
+        self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS
+    ) -> None:
         if self.unwritable:
             self.refused += 1
             raise DatabaseUnavailableError("away")
-        await super().record_decisions(signal_id, decisions)
+        await super().record_decisions(signal_id, decisions, shards=shards)
 
 
 class Trades(FakeSignalTrades):

@@ -13,6 +13,7 @@ from nexgent.domain.signals.models import (
     SignalTrade,
     TokenMetrics,
 )
+from nexgent.shared.shards import ALL_SHARDS
 from nexgent.shared.types import AgentId, SignalId, TokenAddress, UserId
 
 
@@ -26,15 +27,27 @@ class SignalStore(Protocol):
         """
 
     async def undecided(
-        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+        self,
+        *,
+        older_than_seconds: float = 0.0,
+        besides: Collection[SignalId] = (),
+        limit: int = 500,
+        shards: int = ALL_SHARDS,
     ) -> Sequence[Signal]:
-        """Return stored signals that were never completely processed, oldest first, besides some that are known.
+        """Return stored signals that were not decided on for each of the shards, oldest first, besides some that are known.
 
         Their age is told by the clock that `created_at` is from. Raises `UnavailableError` when they cannot be read.
         """
 
-    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
-        """Store the decisions of all agents and mark the signal processed, in one transaction; repeating it changes nothing.
+    async def unanswered(self, signal_id: SignalId) -> int:
+        """Return the shards that have not decided on a signal, none when it is gone. Raises `UnavailableError`."""
+
+    async def record_decisions(
+        self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS
+    ) -> None:
+        """Store the decisions of all agents of these shards, in one transaction; repeating it changes nothing.
+
+        The signal is processed when it was decided on for all shards.
 
         Raises `UnavailableError` when they cannot be stored, or not by this process, as it is not the engine.
         """

@@ -9,6 +9,11 @@ sees that the process is gone.
 Its epoch grows with every holder. Whoever appends to the journal or posts a swap says under which epoch, and the database
 compares (`journal.py`, `confirm`): what an old holder still does, when it wakes up, is refused. So is what a new one does before
 it has read everything (`enable`).
+
+Row 1 is the right to everything. Engines that share the work have a row each, 2 to 64, whose `shards` say for which agents; the
+statements that check a row's epoch check that as well. A shard leaves a row when its engine takes it out, after everything of it
+has ended (`give_up`), or when the row has ended as above: whoever takes shards ends it for good first, so that it can neither be
+renewed nor written under. All that changes who has which shards takes turns (`SHARING_LOCK`), so no two rows ever have the same.
 """
 
 from __future__ import annotations
@@ -17,11 +22,13 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import asyncpg
 import structlog
+from asyncpg.pool import PoolConnectionProxy
 
 from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.infrastructure.database.connection import (
@@ -30,11 +37,16 @@ from nexgent.infrastructure.database.connection import (
     translated_errors,
 )
 from nexgent.infrastructure.database.pool import LEASE_CHECKS, LazyPool
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, SHARDS, lowest
 
 log = structlog.get_logger(__name__)
 
-SHARD = 1
-"""The one share of the wallets there is today."""
+WHOLE = 1
+"""The row of an engine that does everything by itself."""
+FIRST_SHARER, LAST_SHARER = 2, 64
+"""The rows of engines that share the work."""
+SHARING_LOCK = 6_271_830_005
+"""Taken by whoever changes which engines there are and which shards they have. A trigger takes it as well (migration 0028)."""
 RENEWALS_PER_LEASE = 5
 """Renewing more often would not make it safer."""
 CONFIRM_SECONDS = 1.5
@@ -60,12 +72,40 @@ SELECT epoch, owner, extract(epoch FROM clock_timestamp() - renewed_at)::float8 
 ) AS older
 FROM engine_lease WHERE id = $1
 """
+# All that there is to know of every row.
+ROWS = """
+SELECT id, epoch, owner, version, shards, moves, acquired_at, expires_at > clock_timestamp() AS live,
+       extract(epoch FROM clock_timestamp() - renewed_at)::float8 AS age
+FROM engine_lease WHERE owner IS NOT NULL ORDER BY id
+"""
+# Another epoch, so that its holder can neither renew it nor write under it, whenever it wakes up.
+_END_OVER = """
+UPDATE engine_lease SET
+    epoch = (SELECT max(epoch) + 1 FROM engine_lease), session = NULL, shards = CASE WHEN id = 1 THEN shards ELSE 0 END,
+    renewed_at = statement_timestamp(), expires_at = statement_timestamp()
+WHERE id = ANY($1::int[]) AND owner IS NOT NULL AND renewed_at < expires_at AND (
+    expires_at <= clock_timestamp()
+    OR (owner = ANY($2::text[]) OR renewed_at + (expires_at - renewed_at) / 2 <= clock_timestamp())
+       AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.application_name = engine_lease.session)
+)
+RETURNING id
+"""
+_SIGN_ON = """
+INSERT INTO engine_lease (id, epoch, owner, session, acquired_at, renewed_at, expires_at, shards, moves, version)
+SELECT $1, (SELECT coalesce(max(epoch), 0) + 1 FROM engine_lease), $2, $3, clock_timestamp(), statement_timestamp(),
+       statement_timestamp() + make_interval(secs => $4), 0, 0, $5
+ON CONFLICT (id) DO UPDATE SET
+    epoch = excluded.epoch, owner = excluded.owner, session = excluded.session, acquired_at = excluded.acquired_at,
+    renewed_at = excluded.renewed_at, expires_at = excluded.expires_at, shards = 0, moves = 0, version = excluded.version
+RETURNING epoch
+"""
 _CREATE = "INSERT INTO engine_lease (id) VALUES ($1) ON CONFLICT DO NOTHING"
 # Whether it is free is decided in the statement that takes it: of several that try, the others find the row as the first one
 # leaves it, and so does whoever comes at the same instant as a renewal.
 _TAKE = """
 UPDATE engine_lease SET
-    epoch = epoch + 1, owner = $2, session = $3, acquired_at = clock_timestamp(), renewed_at = statement_timestamp(),
+    epoch = greatest(epoch, (SELECT max(epoch) FROM engine_lease)) + 1, owner = $2, session = $3,
+    acquired_at = clock_timestamp(), renewed_at = statement_timestamp(),
     expires_at = statement_timestamp() + make_interval(secs => $4)
 WHERE id = $1 AND (
     expires_at IS NULL OR expires_at <= clock_timestamp() OR session = $5
@@ -83,9 +123,15 @@ UPDATE engine_lease SET
 WHERE id = $1 AND epoch = $2 AND (renewed_at <= statement_timestamp() OR session = $3)
 RETURNING epoch
 """
-_RELEASE = (
-    "UPDATE engine_lease SET expires_at = clock_timestamp(), session = NULL WHERE id = $1 AND epoch = $2"
-)
+_RELEASE = """
+UPDATE engine_lease SET expires_at = clock_timestamp(), session = NULL, shards = CASE WHEN id = 1 THEN shards ELSE 0 END
+WHERE id = $1 AND epoch = $2
+"""
+_SET_SHARDS = """
+UPDATE engine_lease SET shards = $3, moves = moves + $4 WHERE id = $1 AND epoch = $2 AND expires_at > clock_timestamp()
+RETURNING id
+"""
+_NEWEST_SIGNAL = "SELECT coalesce(max(id), 0) FROM trading_signals"
 _REMAINING = """
 SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 FROM engine_lease WHERE id = $1 AND epoch = $2
 """
@@ -103,14 +149,39 @@ class LeaseStatus:
     """Whether an engine of a version that knows no such lease trades: this process waits until it is stopped."""
 
 
-class EngineLease:
-    """The right to be the engine. `owner` names host and process, `seconds` is how long it lives unrenewed."""
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How the shards are spread: how many engines there are, and by how many shards this one has too many."""
 
-    def __init__(self, database_url: str, *, owner: str, seconds: float) -> None:
+    engines: int
+    shards: int
+    """The set that is this engine's by the database, which is what it may write for."""
+    surplus: int
+
+
+class EngineLease:
+    """The right to be the engine. `owner` names host and process, `seconds` is how long it lives unrenewed.
+
+    With `shared` it is the right to be one of several: `balance` and `give_up` say for which shards.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        owner: str,
+        seconds: float,
+        shared: bool = False,
+        version: str | None = None,
+    ) -> None:
         self._session = DedicatedConnection(
             database_url, application_name="nexgent-lease", server_settings=_SERVER_SETTINGS
         )
         self._checks = LazyPool(database_url, LEASE_CHECKS)
+        self.shared = shared
+        self._version = version
+        self._row = WHOLE
+        self._shards = NO_SHARDS if shared else ALL_SHARDS
         self._owner = owner
         self._seconds = seconds
         self._epoch: int | None = None
@@ -138,6 +209,16 @@ class EngineLease:
     def is_held(self) -> bool:
         """Tell whether the lease is ours as far as this process knows."""
         return self._epoch is not None
+
+    @property
+    def row(self) -> int:
+        """The number of the row that is or was last held."""
+        return self._row
+
+    @property
+    def shards(self) -> int:
+        """The set of shards that may be written for, while the lease is held."""
+        return self._shards
 
     @property
     def epoch(self) -> int:
@@ -229,7 +310,7 @@ class EngineLease:
         with translated_errors("confirm the engine lease"):
             async with asyncio.timeout(CONFIRM_SECONDS):
                 pool = await self._checks.get()
-                remaining = await pool.fetchval(_REMAINING, SHARD, epoch)
+                remaining = await pool.fetchval(_REMAINING, self._row, epoch)
         # The answer may have been read long after it was given: a process that stood still does not notice by itself.
         if remaining is None or time.monotonic() - asked >= remaining:
             self.refused(epoch)
@@ -263,21 +344,85 @@ class EngineLease:
                 # Should it fail, the end of the session says the same.
                 with suppress(DatabaseUnavailableError), translated_errors("release the engine lease"):
                     async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS):
-                        await (await self._session.get()).execute(_RELEASE, SHARD, epoch)
+                        await (await self._session.get()).execute(_RELEASE, self._row, epoch)
             await self._session.close()
         await self._checks.close()
 
+    async def balance(self) -> Balance:
+        """End what is over, take an even share of what is free then, and say how the shards are spread.
+
+        Raises `NotTheEngineError` when this process is none any more, `DatabaseUnavailableError`.
+        """
+        epoch = self.epoch
+        if not epoch:
+            raise self.refusal()
+        with translated_errors("spread the shards"):
+            async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS):
+                pool = await self._checks.get()
+                async with pool.acquire() as connection, connection.transaction():
+                    rows = await _rows_after_ending_what_is_over(connection, besides=self._row)
+                    own = next(
+                        (row for row in rows if row["id"] == self._row and row["epoch"] == epoch), None
+                    )
+                    if own is None or not own["live"]:
+                        found = None
+                    else:
+                        found, free = _spread(rows, own)
+                        taken = lowest(free, -found.surplus)
+                        if taken:
+                            shards = found.shards | taken
+                            found = replace(found, shards=shards, surplus=found.surplus + taken.bit_count())
+                            arguments = self._row, epoch, signed(shards), taken.bit_count()
+                            if await connection.fetchval(_SET_SHARDS, *arguments) is None:
+                                found = None
+        if found is None:
+            self.refused(epoch)
+            raise self.refusal()
+        if self._epoch == epoch:
+            self._shards = found.shards
+        return found
+
+    async def give_up(self, shards: int) -> None:
+        """Leave shards to other engines: everything of them has ended here.
+
+        Raises `NotTheEngineError`, `DatabaseUnavailableError`: then `balance` tells whether they were left.
+        """
+        epoch = self.epoch
+        if not epoch:
+            raise self.refusal()
+        # Whatever comes of it, nothing is written for them any more.
+        self._shards &= ~shards
+        with translated_errors("give up shards"):
+            async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS):
+                pool = await self._checks.get()
+                async with pool.acquire() as connection, connection.transaction():
+                    await connection.execute("SELECT pg_advisory_xact_lock($1)", SHARING_LOCK)
+                    left = await connection.fetchval(_SET_SHARDS, self._row, epoch, signed(self._shards), 0)
+        if left is None:
+            self.refused(epoch)
+            raise self.refusal()
+
+    async def newest_signal(self) -> int:
+        """Return the number of the newest signal there is. Raises `DatabaseUnavailableError`."""
+        with translated_errors("look for the newest signal"):
+            async with asyncio.timeout(_REPLY_TIMEOUT_SECONDS):
+                pool = await self._checks.get()
+                newest: int = await pool.fetchval(_NEWEST_SIGNAL)
+                return newest
+
     async def _take(self, connection: asyncpg.Connection[asyncpg.Record]) -> int | None:
-        row = await connection.fetchrow(_READ, SHARD, _OLDER_ENGINE_LOCK)
+        if self.shared:
+            return await self._sign_on(connection)
+        row = await connection.fetchrow(_READ, WHOLE, _OLDER_ENGINE_LOCK)
         if row is None:
-            await connection.execute(_CREATE, SHARD)
-            row = await connection.fetchrow(_READ, SHARD, _OLDER_ENGINE_LOCK)
+            await connection.execute(_CREATE, WHOLE)
+            row = await connection.fetchrow(_READ, WHOLE, _OLDER_ENGINE_LOCK)
         if row is None:
             return None
         if not row["older"]:
             epoch: int | None = await connection.fetchval(
                 _TAKE,
-                SHARD,
+                WHOLE,
                 self._owner,
                 self._session.name,
                 self._seconds,
@@ -288,6 +433,31 @@ class EngineLease:
                 return epoch
         self._see(row)
         return None
+
+    async def _sign_on(self, connection: asyncpg.Connection[asyncpg.Record]) -> int | None:
+        """Be one of the engines, as yet without shards, unless one does everything by itself."""
+        whole = await connection.fetchrow(_READ, WHOLE, _OLDER_ENGINE_LOCK)
+        if whole is not None and whole["older"]:
+            self._see(whole)
+            return None
+        async with connection.transaction():
+            rows = await _rows_after_ending_what_is_over(connection)
+            taken = {row["id"] for row in rows if row["live"]}
+            if WHOLE in taken:
+                if whole is not None:
+                    self._see(whole)
+                return None
+            free = next(
+                (number for number in range(FIRST_SHARER, LAST_SHARER + 1) if number not in taken), None
+            )
+            if free is None:
+                log.warning("lease.no_room", engines=len(taken))
+                return None
+            epoch: int = await connection.fetchval(
+                _SIGN_ON, free, self._owner, self._session.name, self._seconds, self._version
+            )
+        self._row, self._shards = free, NO_SHARDS
+        return epoch
 
     def _see(self, row: asyncpg.Record) -> None:
         older: bool = row["older"]
@@ -331,7 +501,7 @@ class EngineLease:
             with translated_errors("renew the engine lease"):
                 async with asyncio.timeout(min(_REPLY_TIMEOUT_SECONDS, self._seconds / 3)):
                     connection = await self._session.get()
-                    renewed = await connection.fetchval(_RENEW, SHARD, epoch, self._session.name, seconds)
+                    renewed = await connection.fetchval(_RENEW, self._row, epoch, self._session.name, seconds)
         except Exception as error:
             if not isinstance(error, DatabaseUnavailableError):
                 log.exception("lease.renewal_failed", epoch=epoch)
@@ -357,8 +527,43 @@ class EngineLease:
             tell("lease.released" if released else "lease.lost", epoch=self._epoch, owner=self._owner)
             self._epoch = None
             self._enabled = False
+            if self.shared:
+                self._shards = NO_SHARDS
             self._known = LeaseStatus(False, None, self._last_epoch, None)
             self._lost.set()
+
+
+async def _rows_after_ending_what_is_over(
+    connection: asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record], *, besides: int = 0
+) -> list[asyncpg.Record]:
+    """Take the turn, end the other rows that are over for good, and return all rows. In a transaction, which keeps the turn."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", SHARING_LOCK)
+    rows = await connection.fetch(ROWS)
+    gone = [owner for row in rows if (owner := _gone(row["owner"])) is not None]
+    others = [row["id"] for row in rows if row["id"] != besides]
+    if others and await connection.fetch(_END_OVER, others, gone):
+        rows = await connection.fetch(ROWS)
+    return rows
+
+
+def _spread(rows: Sequence[asyncpg.Record], own: asyncpg.Record) -> tuple[Balance, int]:
+    """Return how the shards are spread, and which are free. A negative surplus is what is missing."""
+    live = [row for row in rows if row["live"]]
+    mine, held = unsigned(own["shards"]), NO_SHARDS
+    for row in live:
+        held |= unsigned(row["shards"])
+    share = -(-SHARDS // len(live))
+    return Balance(len(live), mine, mine.bit_count() - share), ALL_SHARDS & ~held
+
+
+def signed(shards: int) -> int:
+    """Return a set of shards as PostgreSQL's bigint."""
+    return shards - (1 << SHARDS) if shards >> SHARDS - 1 else shards
+
+
+def unsigned(number: int) -> int:
+    """Return PostgreSQL's bigint as a set of shards."""
+    return number & ALL_SHARDS
 
 
 def _gone(owner: str | None) -> str | None:

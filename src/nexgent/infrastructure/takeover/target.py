@@ -21,7 +21,7 @@ from nexgent.infrastructure.database.engine import first_connection
 from nexgent.infrastructure.database.journal.codec import to_json
 from nexgent.infrastructure.database.journal.journal import append_in
 from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
-from nexgent.infrastructure.database.lease import SHARD
+from nexgent.infrastructure.database.lease import SHARING_LOCK, WHOLE
 from nexgent.infrastructure.database.projection.projector import PROJECTOR_LOCK, Projector
 from nexgent.infrastructure.database.stores.sql import agents as of_agents
 from nexgent.infrastructure.database.stores.sql import api_keys as of_keys
@@ -34,6 +34,7 @@ from nexgent.shared.types import AgentId, SignalId, UserId, WalletAddress
 _ENGINE = """
 SELECT owner, expires_at > clock_timestamp() AS trades FROM engine_lease WHERE id = $1 FOR UPDATE
 """
+_ENGINES = "SELECT owner FROM engine_lease WHERE expires_at > clock_timestamp() LIMIT 1"
 _USERS = "SELECT id, email FROM users"
 _KEYS = "SELECT id, key_hash FROM api_keys"
 _AGENTS = "SELECT id FROM agents WHERE id = ANY($1)"
@@ -92,10 +93,13 @@ class Target:
 
     async def require_quiet(self) -> None:
         """Keep others from becoming the engine, from appending and from projecting until the end. Raises `EngineRunsError`."""
-        lease = await self._connection.fetchrow(_ENGINE, SHARD)
-        if lease is not None and lease["trades"]:
+        lease = await self._connection.fetchrow(_ENGINE, WHOLE)
+        # Whoever shares the work signs on behind this lock, and behind the row.
+        await self._connection.execute("SELECT pg_advisory_xact_lock($1)", SHARING_LOCK)
+        trades = lease["owner"] if lease is not None and lease["trades"] else None
+        if owner := trades or await self._connection.fetchval(_ENGINES):
             raise EngineRunsError(
-                f"A service trades on this database ({lease['owner']}): stop it first. One that was killed is taken for "
+                f"A service trades on this database ({owner}): stop it first. One that was killed is taken for "
                 "running for a few seconds."
             )
         for lock in (APPEND_LOCK, PROJECTOR_LOCK):

@@ -22,9 +22,10 @@ from nexgent.infrastructure.database.journal.codec import (
 )
 from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
 from nexgent.infrastructure.database.journal.wallet_states import read_states
-from nexgent.infrastructure.database.lease import SHARD, EngineLease
+from nexgent.infrastructure.database.lease import WHOLE, EngineLease, signed
 from nexgent.infrastructure.database.pool import JOURNAL_READS, LazyPool
 from nexgent.shared.errors import UnavailableError
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, shard_of
 from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -40,12 +41,13 @@ WALLETS_TIMEOUT_SECONDS = 10.0
 # Without the lock a slow transaction could commit id 7 after a reader has gone past id 8.
 #
 # `lease` locks the row of the engine's lease, so that it is read as it is at this instant and nobody takes it over before the
-# lines are committed. When it has another epoch or has expired, `open` has no row and nothing is written; that is decided once
-# for all lines. Epoch 0 is whoever does not trade: its place in the streams is all that counts.
+# lines are committed. When it has another epoch, has expired or has not the shards of all lines, `open` has no row and nothing is
+# written; that is decided once for all lines. Epoch 0 is whoever does not trade: its place in the streams is all that counts.
 _APPEND = """
 WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($1)),
 lease AS MATERIALIZED (
-    SELECT held.expires_at FROM turn, engine_lease AS held WHERE held.id = $13 AND held.epoch = $12 FOR SHARE OF held
+    SELECT held.expires_at FROM turn, engine_lease AS held
+    WHERE held.id = $13 AND held.epoch = $12 AND held.shards & $14 = $14 FOR SHARE OF held
 ),
 open AS MATERIALIZED (
     SELECT FROM turn WHERE $12::bigint = 0 OR (SELECT expires_at FROM lease) > clock_timestamp()
@@ -112,12 +114,19 @@ class PostgresJournal:
         async with self._writing:
             await self._settle_unresolved()
             epoch = self._lease.epoch if self._lease is not None else 0
-            if self._lease is not None and not epoch and any(isinstance(e.body, TRADES) for e in entries):
-                raise self._lease.refusal()
-            return await self._insert(lines, epoch)
+            needed = NO_SHARDS
+            if self._lease is not None and not epoch:
+                if any(isinstance(entry.body, TRADES) for entry in entries):
+                    raise self._lease.refusal()
+            elif self._lease is not None:
+                needed = shards_to_write_for(entries, self._lease.shards)
+                if needed & ~self._lease.shards:
+                    raise self._lease.refusal()
+            return await self._insert(lines, epoch, needed)
 
-    async def _insert(self, lines: Sequence[EncodedEntry], epoch: int) -> int:
-        arguments = (APPEND_LOCK, *map(list, zip(*lines, strict=True)), epoch, SHARD)
+    async def _insert(self, lines: Sequence[EncodedEntry], epoch: int, shards: int) -> int:
+        row = self._lease.row if self._lease is not None else WHOLE
+        arguments = (APPEND_LOCK, *map(list, zip(*lines, strict=True)), epoch, row, signed(shards))
         sent = False
         try:
             with translated_errors("append to the journal"):
@@ -236,7 +245,22 @@ async def append_in(connection: asyncpg.Connection[asyncpg.Record], entries: Seq
     """
     if entries:
         lines = [encode_entry(entry) for entry in entries]
-        await connection.fetchval(_APPEND, APPEND_LOCK, *map(list, zip(*lines, strict=True)), 0, SHARD)
+        await connection.fetchval(_APPEND, APPEND_LOCK, *map(list, zip(*lines, strict=True)), 0, WHOLE, 0)
+
+
+def shards_to_write_for(entries: Iterable[Entry], ours: int) -> int:
+    """Return the shards that an engine has to have for an append: those of all trades, and of whatever else is its own.
+
+    What people enter for an agent of another engine is written as a replica writes it.
+    """
+    if ours == ALL_SHARDS:
+        return ours
+    needed = NO_SHARDS
+    for entry in entries:
+        shard = 1 << shard_of(entry.agent_id)
+        if shard & ours or isinstance(entry.body, TRADES):
+            needed |= shard
+    return needed
 
 
 def lines_of(rows: Iterable[asyncpg.Record]) -> list[JournalLine]:

@@ -271,6 +271,8 @@ trading_signals = Table(
     Column("process_note", Text),
     Column("action", String(20), nullable=False, server_default=text("'buy'")),
     Column("percent", Numeric),
+    # For which shards it was decided on, a bit each; processed_at is set with the last one.
+    Column("answered", BigInteger, nullable=False, server_default=_ZERO),
     Index(None, "created_at"),
     # Finds a repeated signal: same user, token, type and strength within the last minute.
     Index(
@@ -602,7 +604,7 @@ position_marks = Table(
     Column("updated_at", TIME, nullable=False, server_default=_NOW),
 )
 
-# A row is the right to trade for one share of the wallets. There is one share today, number 1, and room for 64.
+# A row is the right to trade: row 1 for all agents, the others for those of the shards whose bits are set.
 engine_lease = Table(
     "engine_lease",
     metadata,
@@ -613,5 +615,8 @@ engine_lease = Table(
     Column("session", Text),
     Column("renewed_at", TIME),
     Column("expires_at", TIME),
+    Column("shards", BigInteger, nullable=False, server_default=text("'-1'::integer")),
+    Column("version", Text),
+    Column("moves", BigInteger, nullable=False, server_default=_ZERO),
     CheckConstraint("id BETWEEN 1 AND 64", name="shard"),
 )

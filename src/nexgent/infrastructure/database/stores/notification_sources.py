@@ -17,7 +17,6 @@ from nexgent.domain.notifications.ports import LeaseSeen, Result, TradeLine
 from nexgent.domain.notifications.trades import trade_notification
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
-from nexgent.infrastructure.database.lease import SHARD
 from nexgent.infrastructure.database.stores.notification_outbox import add_notifications, read_listeners
 from nexgent.shared.types import UserId
 
@@ -47,7 +46,7 @@ ORDER BY j.id LIMIT $4
 _ADVANCE = "UPDATE notification_progress SET journal_position = $1 WHERE id = 1"
 _LEASE = """
 SELECT epoch, owner, greatest(0, extract(epoch FROM clock_timestamp() - expires_at))::float8 AS lapsed_seconds
-FROM engine_lease WHERE id = $1 AND owner IS NOT NULL
+FROM engine_lease WHERE owner IS NOT NULL AND shards & 1 = 1 ORDER BY expires_at DESC LIMIT 1
 """
 _LAST_LEASE = """
 SELECT lease_epoch AS epoch, lease_owner AS owner, lease_lapsed_seconds AS lapsed_seconds
@@ -98,7 +97,7 @@ class PostgresSources:
     async def lease(self) -> LeaseSeen | None:
         """Return who trades; None when nobody ever did."""
         with translated_errors("read the engine's lease"):
-            row = await self._pool.fetchrow(_LEASE, SHARD)
+            row = await self._pool.fetchrow(_LEASE)
         return _seen(row)
 
     async def last_lease(self) -> LeaseSeen | None:

@@ -15,12 +15,13 @@ from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDecision, SignalDraft
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
 from nexgent.infrastructure.database.journal.codec import to_json
-from nexgent.infrastructure.database.lease import SHARD, EngineLease
+from nexgent.infrastructure.database.lease import EngineLease, signed, unsigned
 from nexgent.infrastructure.database.stores.signal_rows import read_signal
 from nexgent.shared.errors import NotFoundError
 from nexgent.shared.ids import derived_id
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.money import plain
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
 from nexgent.shared.types import SignalId
 
 MAX_GROUP = 500
@@ -41,16 +42,20 @@ UNDECIDED = """
 SELECT id, user_id, token_address, symbol, signal_type, activation_reason, signal_strength, source, created_at, updated_at,
        action, percent
 FROM trading_signals
-WHERE processed_at IS NULL AND created_at <= clock_timestamp() - make_interval(secs => $1) AND NOT id = ANY($2::int[])
+WHERE processed_at IS NULL AND answered & $4 <> $4
+  AND created_at <= clock_timestamp() - make_interval(secs => $1) AND NOT id = ANY($2::int[])
 ORDER BY id LIMIT $3
 """
+
+_ANSWERED = "SELECT answered FROM trading_signals WHERE id = $1 AND processed_at IS NULL"
 
 # One statement, so that nothing is left half done by a process that stands still in between, and that holds no locks then. As
 # with the journal, the lease is compared under its row's lock: whoever has lost it says nothing of a signal that another engine
 # may be deciding on. Agents and signals that were deleted meanwhile have no decision any more.
 _RECORD = """
 WITH lease AS MATERIALIZED (
-    SELECT held.expires_at FROM engine_lease AS held WHERE held.id = $1 AND held.epoch = $2 FOR SHARE OF held
+    SELECT held.expires_at FROM engine_lease AS held
+    WHERE held.id = $1 AND held.epoch = $2 AND held.shards & $12 = $12 FOR SHARE OF held
 ),
 open AS MATERIALIZED (SELECT WHERE $2::bigint = 0 OR (SELECT expires_at FROM lease) > clock_timestamp()),
 decided AS (
@@ -72,10 +77,16 @@ executed AS (
     JOIN agents a ON a.id = d.agent_id JOIN trading_signals s ON s.id = d.signal_id
     ON CONFLICT DO NOTHING
 ),
+-- Engines that share the work change the same rows; in one order, they wait for each other and not for ever.
+locked AS MATERIALIZED (
+    SELECT s.id FROM trading_signals s WHERE $12 <> -1 AND s.id = ANY($9) ORDER BY s.id FOR NO KEY UPDATE
+),
 finished AS (
-    UPDATE trading_signals s SET processed_at = COALESCE(d.processed_at, statement_timestamp())
-    FROM open, unnest($9::int[], $10::timestamptz[]) AS d (id, processed_at)
-    WHERE s.id = d.id AND s.processed_at IS NULL
+    UPDATE trading_signals s SET
+        answered = s.answered | d.answered,
+        processed_at = CASE WHEN s.answered | d.answered = -1 THEN COALESCE(d.processed_at, statement_timestamp()) END
+    FROM open, unnest($9::int[], $10::timestamptz[], $11::bigint[]) AS d (id, processed_at, answered)
+    WHERE s.id = d.id AND s.processed_at IS NULL AND (SELECT count(*) FROM locked) >= 0
 )
 SELECT EXISTS (SELECT FROM open)
 """
@@ -104,6 +115,7 @@ class _Waiting:
 class _Decided:
     signal_id: SignalId
     decisions: Sequence[SignalDecision]
+    shards: int
     outcome: asyncio.Future[None]
 
 
@@ -136,25 +148,43 @@ class PostgresSignalStore:
         return await waiting.outcome
 
     async def undecided(
-        self, *, older_than_seconds: float = 0.0, besides: Collection[SignalId] = (), limit: int = 500
+        self,
+        *,
+        older_than_seconds: float = 0.0,
+        besides: Collection[SignalId] = (),
+        limit: int = 500,
+        shards: int = ALL_SHARDS,
     ) -> Sequence[Signal]:
-        """Return stored signals that were never completely processed, oldest first, besides some that are known.
+        """Return stored signals that were not decided on for each of the shards, oldest first, besides some that are known.
 
         Their age is told by the server's clock, as `created_at` is.
         """
         with translated_errors("read the signals"):
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                rows = await self._pool.fetch(UNDECIDED, older_than_seconds, list(besides), limit)
+                rows = await self._pool.fetch(
+                    UNDECIDED, older_than_seconds, list(besides), limit, signed(shards)
+                )
         return [read_signal(row) for row in rows]
 
-    async def record_decisions(self, signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
-        """Store the decisions of all agents and mark the signal processed, in one transaction.
+    async def unanswered(self, signal_id: SignalId) -> int:
+        """Return the shards that have not decided on a signal."""
+        with translated_errors("read a signal"):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answered: int | None = await self._pool.fetchval(_ANSWERED, signal_id)
+        return ALL_SHARDS & ~unsigned(answered) if answered is not None else NO_SHARDS
+
+    async def record_decisions(
+        self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS
+    ) -> None:
+        """Store the decisions of all agents of these shards, in one transaction; the last ones mark the signal processed.
 
         Repeating it changes nothing. An eligible agent that was refused before it had an intent also gets its execution row
         here; those of agents with an intent are written when the journal is projected. Raises `NotTheEngineError` when this
         process has lost the lease; nothing was written then.
         """
-        decided = _Decided(signal_id, decisions, asyncio.get_running_loop().create_future())
+        if self._lease is not None and self._lease.epoch and shards & ~self._lease.shards:
+            raise self._lease.refusal()
+        decided = _Decided(signal_id, decisions, shards, asyncio.get_running_loop().create_future())
         self._decided.append(decided)
         if not self._recording:
             self._recording = True
@@ -180,10 +210,13 @@ class PostgresSignalStore:
     def _next_group(self) -> Sequence[_Decided]:
         """Take out what is written next: the lease cannot be renewed meanwhile, so it must not take long."""
         size = decisions = 0
+        signals: set[SignalId] = set()
         for decided in self._decided[:MAX_GROUP]:
             decisions += len(decided.decisions)
-            if size and decisions > MAX_DECISIONS:
+            # A row can be changed once in a statement: what other shards say of the same signal comes next.
+            if size and (decisions > MAX_DECISIONS or decided.signal_id in signals):
                 break
+            signals.add(decided.signal_id)
             size += 1
         group, self._decided = self._decided[:size], self._decided[size:]
         return group
@@ -214,12 +247,15 @@ class PostgresSignalStore:
         refused = [d for d in decisions if d.outcome is DecisionOutcome.FAILED and d.intent_id is None]
         last = [max((d.decided_at for d in one.decisions), default=None) for one in group]
         epoch = self._lease.epoch if self._lease is not None else 0
-        if self._lease is not None and not epoch:
+        shards = NO_SHARDS
+        for one in group:
+            shards |= one.shards
+        if self._lease is not None and (not epoch or shards & ~self._lease.shards):
             raise self._lease.refusal()
         async with asyncio.timeout(TIMEOUT_SECONDS):
             is_recorded = await self._pool.fetchval(
                 _RECORD,
-                SHARD,
+                self._lease.row if self._lease is not None else 0,
                 epoch,
                 to_json(decisions),
                 [d.signal_id for d in refused],
@@ -229,6 +265,8 @@ class PostgresSignalStore:
                 [d.decided_at for d in refused],
                 [one.signal_id for one in group],
                 last,
+                [signed(one.shards) for one in group],
+                signed(shards),
             )
         if not is_recorded:
             if self._lease is not None:
