@@ -275,6 +275,13 @@ class Product:
         self._processes["service"].kill()
         self.wait_for_end(family)
 
+    async def stop_service(self) -> None:
+        """Stop the service politely."""
+        family, process = self.family(), self._processes["service"]
+        process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(process.wait, PATIENCE_SECONDS)
+        self.wait_for_end(family)
+
     def family(self) -> list[psutil.Process]:
         """The service and everything it has started."""
         return [self.service, *self.service.children(recursive=True)]

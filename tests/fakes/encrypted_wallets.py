@@ -141,7 +141,7 @@ class World:
             ledger=self.engine.ledger,
             wallets=wallets if wallets is not None else self.rules.wallets,
             unassign=self.rules.unassign,
-            is_engine=lambda: self.is_engine,
+            trades_with=lambda _: self.is_engine,
             clock=self.clock,
             publish=publish,
         )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
+from nexgent.domain.ledger.share import EngineShare
+from nexgent.domain.prices.doubts import SharedDoubts
 from nexgent.domain.prices.intake import PollObserver, PriceIntake
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource
@@ -62,6 +65,8 @@ from nexgent.shared.money import lamports
 from nexgent.shared.trace_context import TraceContext, current_trace
 from nexgent.shared.types import PositionId, TokenAddress
 
+SILENT_POLLS = 3
+"""An engine that does not lead asks for a price itself when it has not heard of it for so many polls."""
 SPARE_PRICES = 100
 """So many tokens more than there are positions may have a price, so that not every poll goes through all of them."""
 
@@ -97,6 +102,8 @@ class EnginePorts:
     """The trace that leaving a position belongs to."""
     random_unit: Callable[[], Decimal] = _random_unit
     exit_policy: ExitPolicy = field(default_factory=ExitPolicy)
+    share: EngineShare = field(default_factory=EngineShare)
+    """For which agents it acts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +115,7 @@ class Engine:
     book: PositionBook
     latest_prices: LatestPrices
     validator: PriceValidator
+    doubts: SharedDoubts
     source_watch: SourceWatch
     poller: PricePoller
     keeper: BookKeeper
@@ -127,6 +135,7 @@ class Engine:
     recovery: Recovery
     dead_tokens: DeadTokens
     in_flight: IntentsInFlight
+    share: EngineShare
 
     async def step_down(self) -> None:
         """Let go of everything under way: another process trades now, and ends it as after a crash."""
@@ -179,9 +188,9 @@ def build_engine(
     rules: Sequence[PositionRule] = PRECEDENCE,
 ) -> Engine:
     """Return an engine that knows nothing yet: `load_engine` fills it."""
-    clock, publish = ports.clock, ports.publish
+    clock, publish, share = ports.clock, ports.publish, ports.share
     directory, book, latest_prices = AgentDirectory(), PositionBook(), LatestPrices()
-    ledger = Ledger(journal=ports.journal, clock=clock, publish=publish)
+    ledger = Ledger(journal=ports.journal, clock=clock, publish=publish, share=share)
     in_flight = IntentsInFlight(ledger.lanes)
     validator = PriceValidator(
         PriceValidationRules(
@@ -191,6 +200,9 @@ def build_engine(
         ),
         [feed.source for feed in ports.price_feeds],
     )
+    doubts = SharedDoubts(
+        validator=validator, tokens=book.tokens, leads=lambda: share.leads, publish=publish, clock=clock
+    )
     source_watch = SourceWatch(validator=validator, publish=publish, clock=clock)
     venues, judges = _judged(ports, latest_prices, prices, trading)
     purchase_decisions = PurchaseDecisions(
@@ -199,7 +211,7 @@ def build_engine(
         random_unit=ports.random_unit,
         fee_reserve_lamports=lamports(trading.fee_reserve_sol),
         guard=ports.guard,
-        is_doubtful=validator.doubtful,
+        is_doubtful=doubts.doubtful,
         current=directory.find,
     )
     purchases = BuyToken(
@@ -240,11 +252,22 @@ def build_engine(
         take_profit=take_profit, average_down=average_down, policy=PositionOrderPolicy(), clock=clock
     )
     exits = ExitTasks(
-        close=sales, policy=ports.exit_policy, clock=clock, publish=publish, trace=ports.exit_trace
+        close=sales,
+        policy=ports.exit_policy,
+        clock=clock,
+        publish=publish,
+        trace=ports.exit_trace,
+        share=share,
     )
     trails = TrailKeeper(store=ports.trails, book=book, publish=publish)
     keeper = BookKeeper(
-        book=book, directory=directory, trails=trails, orders=operations, clock=clock, rules=rules
+        book=book,
+        directory=directory,
+        trails=trails,
+        orders=operations,
+        clock=clock,
+        rules=rules,
+        share=share,
     )
     watcher = PositionWatcher(
         keeper=keeper,
@@ -266,12 +289,12 @@ def build_engine(
             is_tracked=book.is_held,
             on_verdict=source_watch.judged,
         ),
-        tracked=book.tokens,
+        tracked=_tokens_to_poll(share, book, latest_prices, clock, prices.poll_seconds),
         clock=clock,
         observer=ports.poll_observer,
         patience_seconds=prices.patience_seconds,
     )
-    candidates = SignalCandidates(directory=directory, metrics=ports.token_metrics)
+    candidates = SignalCandidates(directory=directory, metrics=ports.token_metrics, share=share)
     decisions = SignalDecisions(latest_prices=latest_prices, clock=clock)
     signal_sales = SellForSignal(
         ledger=ledger,
@@ -322,6 +345,7 @@ def build_engine(
         book=book,
         latest_prices=latest_prices,
         validator=validator,
+        doubts=doubts,
         source_watch=source_watch,
         poller=poller,
         keeper=keeper,
@@ -351,7 +375,7 @@ def build_engine(
             clock=clock,
         ),
         undecided=UndecidedSignals(
-            process=process_signal, resume=resume_signal, store=ports.signals, clock=clock
+            process=process_signal, resume=resume_signal, store=ports.signals, clock=clock, share=share
         ),
         recovery=recovery,
         dead_tokens=DeadTokens(
@@ -361,9 +385,38 @@ def build_engine(
             operations=orders,
             probes=ports.market_probes,
             clock=clock,
+            share=share,
         ),
         in_flight=in_flight,
+        share=share,
     )
+
+
+def _tokens_to_poll(
+    share: EngineShare, book: PositionBook, latest: LatestPrices, clock: Clock, poll_seconds: float
+) -> Callable[[], Collection[TokenAddress]]:
+    """Return what names the tokens to ask for: all that are held, for everybody, by the engine that leads.
+
+    Others ask for what their agents hold and nothing was heard of for a while: whoever leads may be gone, or not know of it.
+    """
+    patience = SILENT_POLLS * timedelta(seconds=max(1.0, poll_seconds))
+
+    def is_silent(token: TokenAddress, now: datetime) -> bool:
+        price = latest.get(token)
+        return price is None or now - price.observed_at > patience
+
+    def tokens() -> Collection[TokenAddress]:
+        if share.leads:
+            return book.tokens()
+        now = clock.now()
+        return [
+            token
+            for token in book.tokens()
+            if is_silent(token, now)
+            and any(share.acts_for(held.position.agent_id) for held in book.holders(token))
+        ]
+
+    return tokens
 
 
 def _judged(

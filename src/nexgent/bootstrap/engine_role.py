@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from nexgent.bootstrap.engine import Engine
+from nexgent.bootstrap.engine_shards import SHARDS_SECONDS, EngineShards
 from nexgent.domain.prices.source_watch import LOOK_SECONDS
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.shared.clock import Clock
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 RECOVERY_SECONDS = 2.0
 UNDECIDED_SECONDS = 2.0
 DEAD_TOKEN_SECONDS = 30.0
+DOUBTS_SECONDS = 0.25
 LOAD_RETRY_SECONDS = 0.5
 LOADING_SECONDS = 120.0
 """The longest the lease is kept for reading everything again; the price loop cannot run before."""
@@ -42,7 +44,10 @@ class EngineLoops:
         poll_seconds: float,
         watch: LoopWatch,
         on_tick: Callable[[], None] = lambda: None,
+        shards: EngineShards | None = None,
     ) -> None:
+        """Who shares the work looks after its `shards`."""
+        self._shards = shards
         self._engine = engine
         self._lease = lease
         self._clock = clock
@@ -61,6 +66,9 @@ class EngineLoops:
             self._start(LOOK_SECONDS, engine.source_watch.tick, "price-sources"),
             self._start(self._poll_seconds, self._tick, "prices"),
         ]
+        if self._shards is not None:
+            loops.append(self._start(SHARDS_SECONDS, self._shards.tick, "shards"))
+            loops.append(self._start(DOUBTS_SECONDS, engine.doubts.tick, "doubts"))
         try:
             yield
         finally:
@@ -95,6 +103,7 @@ class EngineRole:
         load: Callable[[], Awaitable[None]],
         clock: Clock,
         by_hand: Sequence[Callable[[float], Awaitable[object]]] = (),
+        shards: EngineShards | None = None,
     ) -> None:
         """Of what people have begun `by_hand` everything is given up that has not ended in so many seconds."""
         self._engine = engine
@@ -103,6 +112,7 @@ class EngineRole:
         self._load = load
         self._clock = clock
         self._by_hand = by_hand
+        self._shards = shards
         self.settled = asyncio.Event()
         """Set when the first attempt to become the engine is over, either way."""
         self.engaged = asyncio.Event()
@@ -118,8 +128,10 @@ class EngineRole:
         return self.engaged.is_set()
 
     def reload_soon(self) -> None:
-        """Read everything again: a replica may have missed what the engine did."""
+        """Read everything again: a replica may have missed what the engine did, and one of several what the others did."""
         self._reload.set()
+        if self._shards is not None:
+            self._shards.missed_events()
 
     async def run(self) -> None:
         """Try to be the engine for as long as the process lives."""
@@ -138,7 +150,14 @@ class EngineRole:
         while True:
             await self._be_the_engine()
             log.error("engine.lease_lost", hint="this process trades nothing until it has the lease again")
-            epoch = await self._follow(epoch)
+            if self._shards is not None:
+                # Whoever has the shards now ends what was under way; that nobody has them yet cannot be known.
+                self._shards.forget()
+                await self._step_down()
+                self._reload.set()
+                epoch = await self._follow(None)
+            else:
+                epoch = await self._follow(epoch)
 
     async def _follow(self, held: int | None) -> int:
         """Wait for the lease and return its epoch, reading everything again whenever events of the engine may have been missed.

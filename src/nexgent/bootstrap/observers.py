@@ -187,6 +187,12 @@ class EngineObserver:
         self._metrics.exits_overdue.inc()
         self._metrics.error(event.reason.value, "EXIT_OVERDUE")
 
+    def shards_moved(self, count: int, seconds: float) -> None:
+        """Note shards that were taken over, or left: fewer than none."""
+        if count > 0:
+            self._metrics.engine_shard_takeover_seconds.observe(seconds)
+        self._metrics.engine_shard_moves.labels("taken" if count > 0 else "left").inc(abs(count))
+
 
 def refresh_gauges(metrics: Metrics, **read: Callable[[], float | None]) -> None:
     """Have gauges set from functions whenever metrics are read. Names are the attributes of `Metrics`."""

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from nexgent.api.rate_limits import SHARE_SECONDS, RateLimits
 from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine, build_orders_by_hand
 from nexgent.bootstrap.engine_role import EngineLoops, EngineRole
+from nexgent.bootstrap.engine_shards import EngineShards, PolledPrices
 from nexgent.bootstrap.health import EngineHealth, ServerHealth
 from nexgent.bootstrap.log_levels import SharedLogLevels, apply_log_level
 from nexgent.bootstrap.market import Market, build_market
@@ -23,7 +25,7 @@ from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.punctuality import Punctuality
 from nexgent.bootstrap.reconciliation import build_reconciliation, reconciliation_ports
-from nexgent.bootstrap.start_up import load_engine
+from nexgent.bootstrap.start_up import load_engine, read_shards
 from nexgent.bootstrap.storage import Storage
 from nexgent.bootstrap.tracing import Tracing
 from nexgent.bootstrap.users import build_users, user_ports
@@ -38,11 +40,14 @@ from nexgent.bootstrap.wallets import WalletPorts, build_wallets
 from nexgent.bootstrap.wiring import wire_events
 from nexgent.config.jwt_secret import resolve_jwt_secret
 from nexgent.config.notifications import notification_secret
+from nexgent.config.sections import Engines
 from nexgent.config.settings import Settings
 from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.ledger.events import WalletsTouched
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.notifications.watch_conditions import WATCH_SECONDS, KnownOutbox, WatchConditions
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.state import ProtectionState
@@ -86,6 +91,7 @@ from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch, cancel_all, keep_running, run_every
+from nexgent.shared.shards import NO_SHARDS
 from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -123,7 +129,13 @@ class Service:
             storage.database_url,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             seconds=settings.engine_lease_seconds,
+            shared=settings.trading.engines is Engines.SHARED,
+            version=version("nexgent"),
         )
+        self.share = EngineShare(NO_SHARDS) if self.lease.shared else EngineShare()
+        self.share.when_changed(self._share_changed)
+        self._leads, self._follows = asyncio.Event(), asyncio.Event()
+        self._share_changed()
         self.journal = PostgresJournal(storage.database_url, lease=self.lease)
         self.trail_store = PostgresTrailStore(storage.database_url)
         self.projector = Projector(storage.database_url)
@@ -193,7 +205,7 @@ class Service:
             keys=self.keys,
             content=self._content,
             watch=self.loops,
-            may_write=lambda: self.lease.in_time,
+            may_write=lambda: self.lease.in_time and self.share.leads,
             confirm=self.lease.confirm,
         )
         self.punctuality = Punctuality(
@@ -202,8 +214,19 @@ class Service:
             metrics=self.metrics,
             active=lambda: self.role.active,
         )
+        self.shards = self._build_shards()
+        self.polled = (
+            PolledPrices(
+                engine=self.engine,
+                clock=self.clock,
+                max_age_seconds=settings.prices.max_age_seconds,
+            )
+            if self.lease.shared
+            else None
+        )
         self.role = EngineRole(
             engine=self.engine,
+            shards=self.shards,
             loops=EngineLoops(
                 engine=self.engine,
                 lease=self.lease,
@@ -211,6 +234,7 @@ class Service:
                 poll_seconds=settings.prices.poll_seconds,
                 watch=self.loops,
                 on_tick=self.punctuality.ticked,
+                shards=self.shards,
             ),
             lease=self.lease,
             load=self._load,
@@ -252,6 +276,7 @@ class Service:
             is_engine=lambda: self.role.active,
             protections=self.guard,
             revoked=self.users.revoked,
+            polled=self.polled,
         )
         self.tracing.listen(self.bus, directory=self.engine.directory, venues=self.market.venues)
         self.bus.on(LogLevelChanged, apply_log_level, self.bridge.on_event)
@@ -302,10 +327,41 @@ class Service:
             ledger=self.engine.ledger,
             wallets=rows,
             unassign=self.wallets.unassign,
-            is_engine=lambda: self.role.active,
+            trades_with=self._trades_with,
             clock=self.clock,
             publish=self.bus.publish,
         )
+
+    def _share_changed(self) -> None:
+        for event, is_so in ((self._leads, self.share.leads), (self._follows, not self.share.leads)):
+            event.set() if is_so else event.clear()
+
+    def _build_shards(self) -> EngineShards | None:
+        if not self.lease.shared:
+            return None
+        return EngineShards(
+            engine=self.engine,
+            lease=self.lease,
+            read=self._read_shards,
+            clock=self.clock,
+            on_moved=self.observer.shards_moved,
+        )
+
+    async def _read_shards(self, shards: int) -> None:
+        wallets = await read_shards(self.engine, shards, agents=self.agents, trails=self.trail_store)
+        self.guard.know(self.engine.directory.all())
+        self.guard.on_touched(WalletsTouched(wallets))
+        await self.refresh_protections.tick()
+        await self.wallet_keys.index.refresh()
+
+    async def _listening_at_last(self, shards: EngineShards) -> None:
+        await self.bridge.until_listening()
+        shards.missed_events()
+
+    def _trades_with(self, wallet: WalletAddress) -> bool:
+        """Tell whether this process trades with a wallet. One of nobody's may be unlocked wherever an engine is."""
+        known = self.engine.directory.wallet(wallet)
+        return self.role.active and (known is None or self.share.acts_for(known.agent_id))
 
     def _is_in_use(self, wallet: WalletAddress) -> bool:
         # The engine is built after the keys, and asks for them.
@@ -350,6 +406,7 @@ class Service:
             guard=self.guard,
             trace=self.tracing.trace,
             exit_trace=self.tracing.exit_trace,
+            share=self.share,
         )
         return build_engine(ports, prices=self.settings.prices, trading=self.settings.trading)
 
@@ -387,6 +444,7 @@ class Service:
             engine_lease_held=lambda: float(self.lease.in_time),
             engine_lease_epoch=lambda: self.lease.status.epoch,
             engine_lease_age_seconds=lambda: self.lease.status.age_seconds,
+            engine_shards=lambda: self.share.shards.bit_count() if self.role.active else 0,
             trades_unresolved=lambda: len(self.engine.recovery.unresolved),
             exits_pending=lambda: len(self.engine.exits),
             positions_open=lambda: len(self.engine.book),
@@ -428,6 +486,9 @@ class Service:
         }
         if worker is not None:
             jobs["worker"] = worker.run
+        if self.shards is not None:
+            # What other engines did between the first reading and then was heard by nobody here.
+            self._start("first-events", self._listening_at_last(self.shards))
         for name, job in jobs.items():
             self._start(name, keep_running(job, name=name, watch=self.loops))
         steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
@@ -451,7 +512,7 @@ class Service:
             store=self.conditions,
             outbox=self.outbox,
             notices=notices,
-            is_engine=lambda: self.role.active,
+            is_engine=lambda: self.role.active and self.share.leads,
             clock=self.clock,
         )
         self._start(
@@ -488,14 +549,16 @@ class Service:
         """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""
         while True:
             await self.role.engaged.wait()
+            await self._leads.wait()
             mirroring = asyncio.ensure_future(self.mirror.run())
+            ends = [asyncio.ensure_future(event.wait()) for event in (self.role.released, self._follows)]
             try:
-                await self.role.released.wait()
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 if self.stopping:
                     # What was under way is still booked under the lease, and copied.
                     await mirroring
             finally:
-                await cancel_all([mirroring])
+                await cancel_all([mirroring, *ends])
 
     async def _keep_lease(self) -> None:
         while True:

@@ -7,14 +7,21 @@ from collections.abc import Sequence
 import structlog
 
 from nexgent.bootstrap.engine import Engine
+from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.ports import AgentRepository
+from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.trading.ports import TrailStore
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
-from nexgent.shared.types import PositionId
+from nexgent.shared.shards import is_in
+from nexgent.shared.types import PositionId, WalletAddress
 
 log = structlog.get_logger(__name__)
+
+WALLETS_AT_ONCE = 200
+READ_ATTEMPTS = 5
+"""So often all agents are read for want of a moment in which none is changed; after that what was heard of them has to do."""
 
 
 async def load_engine(
@@ -33,6 +40,47 @@ async def load_engine(
         positions=len(engine.book),
         open_intents=sum(len(state.intents) for state in states),
     )
+
+
+async def read_shards(
+    engine: Engine, shards: int, *, agents: AgentRepository, trails: TrailStore
+) -> list[WalletAddress]:
+    """Make memory equal to storage for the agents of these shards, while others are traded for; return their wallets.
+
+    Raises `UnavailableError`.
+    """
+    directory, ledger = engine.directory, engine.ledger
+    for _ in range(READ_ATTEMPTS):
+        changes = directory.changes
+        listed, deleted = await agents.list_all(), await agents.list_deleted()
+        if directory.changes == changes:
+            changed = [agent for agent in listed if directory.find(agent.id) != agent]
+            directory.load(listed, deleted)
+            for agent in changed:
+                engine.keeper.on_agent_saved(AgentSaved(agent))
+            break
+    wallets = [
+        wallet.address for agent in directory.all() if is_in(shards, agent.id) for wallet in agent.wallets
+    ]
+    # What is traded meanwhile is written between two of these reads.
+    for start in range(0, len(wallets), WALLETS_AT_ONCE):
+        chunk = wallets[start : start + WALLETS_AT_ONCE]
+        ledger.on_touched(WalletsTouched(chunk))
+        await ledger.refresh(chunk)
+    stored = {trail.position_id: trail for trail in await trails.load()}
+    open_positions = {
+        position.id: position
+        for wallet in wallets
+        if ledger.knows(wallet)
+        for position in ledger.head(wallet).positions.values()
+    }
+    for held in list(engine.book.all()):
+        if is_in(shards, held.position.agent_id) and held.position.id not in open_positions:
+            engine.book.remove(held.position.id)
+    for position in open_positions.values():
+        engine.keeper.watch(position, _newest_trail(position, stored.get(position.id)))
+        engine.validator.seed(position.token_address, position.entry_price_sol, position.opened_at)
+    return wallets
 
 
 def _fill_book(

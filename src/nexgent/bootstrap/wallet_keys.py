@@ -118,7 +118,7 @@ def build_encrypted_wallets(
     ledger: Ledger,
     wallets: WalletRepository,
     unassign: UnassignWallet,
-    is_engine: Callable[[], bool],
+    trades_with: Callable[[WalletAddress], bool],
     clock: Clock,
     publish: Callable[[object], None],
 ) -> EncryptedWallets:
@@ -144,7 +144,7 @@ def build_encrypted_wallets(
             vault=parts.vault,
             index=parts.index,
             publish=publish,
-            is_engine=is_engine,
+            trades_with=trades_with,
         ),
         lock=LockWallet(views=views, index=parts.index, vault=parts.vault),
         export=ExportWallet(views=views, gate=gate, crypto=parts.crypto),

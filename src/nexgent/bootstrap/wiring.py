@@ -7,11 +7,12 @@ from functools import wraps
 from typing import TypeVar
 
 from nexgent.bootstrap.engine import Engine
+from nexgent.bootstrap.engine_shards import PolledPrices
 from nexgent.bootstrap.observers import EngineObserver
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged, SourcesHeard
+from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.events import SignalArrived, SignalProcessed, SignalReceived
@@ -50,8 +51,12 @@ def wire_events(
     is_engine: Callable[[], bool],
     protections: ProtectionState,
     revoked: RevokedTokens,
+    polled: PolledPrices | None = None,
 ) -> None:
-    """Connect the parts. Memory comes first, then whoever looks at people, then copies for others."""
+    """Connect the parts. Memory comes first, then whoever looks at people, then copies for others.
+
+    An engine that shares the work hears prices that another one `polled`.
+    """
     copies = (mirror.on_event, bridge.on_event)
 
     def seed_validator(event: PositionOpened) -> None:
@@ -88,7 +93,7 @@ def wire_events(
         WalletsTouched,
         engine.ledger.on_touched,
         protections.on_touched,
-        as_engine(engine.ledger.read_again),
+        as_engine(_reading_again(engine)),
     )
     bus.on(WalletsRead, mirror.on_event)
     bus.on(AgentSaved, protections.on_agent_saved)
@@ -106,21 +111,23 @@ def wire_events(
     bus.on(
         PricesChanged,
         engine.latest_prices.on_prices,
-        as_engine(engine.watcher.on_prices),
+        as_engine(_watching(engine, bridge, polled)),
         hub.on_prices,
         *copies,
     )
     bus.on(PricesChanged, lambda _: engine.tidy_prices())
 
     bus.on(SourcesHeard, bridge.on_event)
+    bus.on(TokensDoubted, engine.doubts.on_doubted, bridge.on_event)
 
     bus.on(SignalArrived, as_engine(engine.look_ahead.on_arrived))
 
     def trade(event: SignalReceived) -> None:
-        # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there.
+        # Whoever holds the lease trades; a replica hands the signal on and the engine takes it from there. Engines that share
+        # the work hand it on to each other.
         if is_engine():
             engine.process_signal.on_received(event)
-        else:
+        if polled is not None or not is_engine():
             bridge.on_event(event)
 
     bus.on(SignalReceived, trade)
@@ -139,3 +146,31 @@ def wire_events(
     bus.on(ExitAttemptFailed, unexpected)
     bus.on(RecoveryPostponed, unexpected)
     bus.on(WalletUnlocked, lambda event: engine.exits.hurry(event.wallet_address))
+
+
+def _reading_again(engine: Engine) -> Callable[[WalletsTouched], None]:
+    """Return who reads wallets again: all of them for whoever keeps the copies, else those it acts for."""
+    ledger, share = engine.ledger, engine.share
+
+    def read_again(event: WalletsTouched) -> None:
+        if not share.leads:
+            known = [wallet for wallet in event.wallets if ledger.knows(wallet)]
+            event = WalletsTouched([one for one in known if share.acts_for(ledger.head(one).agent_id)])
+        if event.wallets:
+            ledger.read_again(event)
+
+    return read_again
+
+
+def _watching(
+    engine: Engine, bridge: EventBridge, polled: PolledPrices | None
+) -> Callable[[PricesChanged], None]:
+    """Return who decides on prices: those of another engine have to be young enough when they come."""
+    watcher = engine.watcher
+    if polled is None:
+        return watcher.on_prices
+
+    def on_prices(event: PricesChanged) -> None:
+        (polled if bridge.is_relayed(event) else watcher).on_prices(event)
+
+    return on_prices

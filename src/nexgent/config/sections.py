@@ -500,6 +500,13 @@ class PriceSettings(Section):
     )
 
 
+class Engines(StrEnum):
+    """How many of the services on one database trade."""
+
+    ONE = "one"
+    SHARED = "shared"
+
+
 class TradingSettings(Section):
     """Limits of the engine that are not the agents' own."""
 
@@ -518,6 +525,11 @@ class TradingSettings(Section):
         ge=0,
         le=1,
         allow_inf_nan=False,
+    )
+    engines: Engines = setting(
+        "ENGINES",
+        default=Engines.ONE,
+        allowed="'one' (the others are replicas and take over) or 'shared' (each has its share of the agents)",
     )
     engine_lease_seconds: float | None = setting(
         "ENGINE_LEASE_SECONDS",

@@ -19,6 +19,8 @@ class AgentDirectory:
         self._by_user: dict[UserId, dict[AgentId, Agent]] = {}
         self._by_wallet: dict[WalletAddress, AgentId] = {}
         self._deleted: dict[AgentId, Agent] = {}
+        self.changes = 0
+        """How many events there were: whoever reads all agents from the store sees whether one came meanwhile."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -34,11 +36,13 @@ class AgentDirectory:
 
     def on_saved(self, event: AgentSaved) -> None:
         """Take over a created or changed agent."""
+        self.changes += 1
         self._remove(event.agent.id)
         self._put(event.agent)
 
     def on_deleted(self, event: AgentDeleted) -> None:
         """Forget an agent, but for whose its records are."""
+        self.changes += 1
         agent = self._by_id.get(event.agent_id)
         if agent is not None:
             self._deleted[agent.id] = replace(agent, wallets=())

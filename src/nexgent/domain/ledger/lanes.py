@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from nexgent.shared.errors import ConflictError
@@ -56,6 +56,10 @@ class WalletLanes:
     def refuses(self, wallet: WalletAddress, by: Alone | None) -> bool:
         """Tell whether something new may not begin in a wallet."""
         return bool(self._closed) and self._closed.get(wallet, by) is not by
+
+    def inside(self) -> Collection[WalletAddress]:
+        """Return the wallets in which something is under way."""
+        return self._inside.keys()
 
     @contextmanager
     def enter(self, wallets: Iterable[WalletAddress]) -> Iterator[None]:

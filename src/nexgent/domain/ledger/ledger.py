@@ -24,6 +24,7 @@ from nexgent.domain.ledger.errors import (
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.ledger.lanes import Alone, WalletClosedError, WalletLanes
 from nexgent.domain.ledger.models import (
+    TRADES,
     Entry,
     EntryBody,
     ExitAsked,
@@ -36,6 +37,7 @@ from nexgent.domain.ledger.models import (
     TradeSubmitted,
 )
 from nexgent.domain.ledger.ports import Journal, JournalConflictError
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.ledger.state import WalletState, apply
 from nexgent.domain.positions.models import Position
 from nexgent.shared.clock import Clock
@@ -50,6 +52,8 @@ MAX_GROUP = 4_000
 DECISION_ATTEMPTS = 4
 """How often a decision is made anew because somebody else was faster."""
 _T = TypeVar("_T")
+_OF_THE_ENGINE = (*TRADES, RentReclaimed)
+_BEGINNINGS = (TradeIntended, ExitAsked)
 _OUTCOMES = (TradeSubmitted, TradeSettled, TradeFailed, TradeExpired, RentReclaimed, ExitAsked)
 
 
@@ -75,7 +79,16 @@ class _Stream:
 class Ledger:
     """The one writer of entries in this process."""
 
-    def __init__(self, *, journal: Journal, clock: Clock, publish: Callable[[object], None]) -> None:
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        publish: Callable[[object], None],
+        share: EngineShare | None = None,
+    ) -> None:
+        """Trades begin for agents of the `share` only."""
+        self.share = share or EngineShare()
         self.lanes = WalletLanes()
         self._journal = journal
         self._clock = clock
@@ -214,8 +227,9 @@ class Ledger:
 
         While somebody has the wallet alone, only trades under way go on to their end: everything else raises
         `WalletClosedError`, unless it comes `by` whoever has it.
-        Raises `LedgerInvariantError` when it does not follow the state, `UnknownWalletError`, or `StaleWalletError` when the
-        wallet has to be read again first (`fresh`). A staged entry has to be committed.
+        Raises `LedgerInvariantError` when it does not follow the state, `UnknownWalletError`, `StaleWalletError` when the
+        wallet has to be read again first (`fresh`), or `NotTheEngineError` when a trade is another engine's to begin. A staged
+        entry has to be committed.
         """
         stream = self._streams.get(wallet)
         if stream is None:
@@ -224,6 +238,8 @@ class Ledger:
             raise StaleWalletError(wallet)
         if self.lanes.refuses(wallet, by) and not isinstance(body, _OUTCOMES):
             raise WalletClosedError(wallet)
+        if not self.share.acts_for(stream.head.agent_id) and self._is_anothers(wallet, body):
+            raise NotTheEngineError("Another engine acts for this agent")
         entry = Entry(
             id=EntryId(new_id()),
             wallet_address=wallet,
@@ -234,11 +250,20 @@ class Ledger:
             postings=tuple(postings),
         )
         stream.head = apply(stream.head, entry)
-        if isinstance(body, TradeIntended | ExitAsked):
+        if isinstance(body, _BEGINNINGS):
             self._unfinished.add(wallet)
         self._staged.append(entry)
         self._outcomes[entry.id] = asyncio.get_running_loop().create_future()
         return entry
+
+    def _is_anothers(self, wallet: WalletAddress, body: EntryBody) -> bool:
+        """Tell whether an entry of another engine's agent is that engine's to write.
+
+        What has begun here goes on to its end here, its wallet is in its lane; what people enter is written by anybody.
+        """
+        if isinstance(body, _BEGINNINGS):
+            return True
+        return isinstance(body, _OF_THE_ENGINE) and wallet not in self.lanes.inside()
 
     def begin(self) -> None:
         """Have what is staged written as soon as the event loop gets its turn; `commit_each` tells what became of it.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nexgent.domain.prices.models import Refusal, SourceWord, TokenPrice
+from nexgent.shared.types import TokenAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,14 @@ class PricesChanged:
     """One poll's accepted prices, changed or confirmed again."""
 
     prices: Sequence[TokenPrice]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokensDoubted:
+    """Of all tokens that are asked for, those whose price is in doubt at this instant."""
+
+    tokens: Sequence[TokenAddress]
     at: datetime
 
 

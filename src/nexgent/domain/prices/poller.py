@@ -71,6 +71,10 @@ class PricePoller:
         """How long ago the last poll brought an accepted price (or there was nothing to ask for)."""
         return None if self._last_good is None else self._clock.monotonic() - self._last_good
 
+    def heard(self) -> None:
+        """Note that prices have come which another process asked for."""
+        self._last_good = self._clock.monotonic()
+
     async def tick(self) -> int:
         """Ask for all tracked tokens; return how many prices were accepted. Takes at most the patience."""
         tokens = sorted(self._tracked())

@@ -27,7 +27,7 @@ from nexgent.domain.reconciliation.ports import ReconciliationStore
 from nexgent.domain.reconciliation.wallet_history import WalletHistory
 from nexgent.domain.reconciliation.wallet_look import WalletLook
 from nexgent.shared.clock import Clock
-from nexgent.shared.types import UserId, WalletAddress
+from nexgent.shared.types import AgentId, UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +71,10 @@ class ReconcileWallet:
         self._pause = pause
         self._locks: dict[WalletAddress, asyncio.Lock] = {}
         self._waiting: Counter[WalletAddress] = Counter()
+
+    def acts_for(self, agent_id: AgentId) -> bool:
+        """Tell whether this process trades for an agent: it alone knows what is under way in its wallets."""
+        return self._ledger.share.acts_for(agent_id)
 
     async def execute(self, wallet: WalletAddress, *, overdue: bool = False) -> WalletReport:
         """Look, and book what is certain; return what was found. One that trades all the time is compared when `overdue`.

@@ -142,7 +142,7 @@ class Reconciliation:
             wallet.address
             for agent in self._directory.all()
             for wallet in agent.wallets
-            if wallet.mode is TradingMode.LIVE
+            if wallet.mode is TradingMode.LIVE and self._reconcile.acts_for(agent.id)
         }
         for gone in self._wallets.keys() - live:
             del self._wallets[gone]

@@ -96,6 +96,8 @@ class RentTransactions:
         """End what was left open; return how many intents were ended."""
         ended = 0
         for state in self._ledger.unfinished():
+            if not self._ledger.share.acts_for(state.agent_id):
+                continue
             for open_intent in state.intents.values():
                 intent = open_intent.intent
                 if intent.kind is TradeKind.RENT and intent.id not in self._in_flight:

@@ -21,6 +21,7 @@ from nexgent.domain.trading.signal_decisions import SignalDecisions
 from nexgent.domain.trading.signal_sales import SellForSignal
 from nexgent.shared.clock import Clock
 from nexgent.shared.loops import TaskSet
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
 from nexgent.shared.trace_context import enter_trace
 from nexgent.shared.types import AgentId, SignalId
 
@@ -54,13 +55,14 @@ class ProcessSignal:
         self._clock = clock
         self._publish = publish
         self._tasks = TaskSet("signals")
-        # Signals this process has taken on, so that nothing makes it take them on again. Insertion order is age.
-        self._taken: dict[SignalId, None] = {}
+        # Signals this process has taken on, and for which shards, so that nothing makes it take them on again. Insertion order is
+        # age.
+        self._taken: dict[SignalId, int] = {}
         self._in_flight: set[SignalId] = set()
         # Those to buy that are not decided yet. What is to be sold may be what they are about to buy.
         self._buying: dict[SignalId, Signal] = {}
         # Decided here, and not written down: whoever finds such a signal undecided writes this, and decides nothing.
-        self._unrecorded: dict[SignalId, list[SignalDecision]] = {}
+        self._unrecorded: dict[SignalId, tuple[list[SignalDecision], int]] = {}
 
     @property
     def in_flight(self) -> AbstractSet[SignalId]:
@@ -69,21 +71,30 @@ class ProcessSignal:
 
     def on_received(self, event: SignalReceived) -> None:
         """Process a new signal in the background; the sender does not wait for it."""
-        if self.take(event.signal.id):
-            self._tasks.start(self._in_its_trace(event), name=f"signal.{event.signal.id}")
+        if event.signal.id in self._taken:
+            return
+        if shards := self.take(event.signal.id, self._candidates.share.told_of(event.signal.id)):
+            self._tasks.start(self._in_its_trace(event, shards), name=f"signal.{event.signal.id}")
 
-    async def _in_its_trace(self, event: SignalReceived) -> None:
+    async def _in_its_trace(self, event: SignalReceived, shards: int) -> None:
         enter_trace(event.trace)
-        await self.execute(event.signal, event.received_monotonic)
+        await self.execute(event.signal, event.received_monotonic, shards=shards)
 
-    def take(self, signal_id: SignalId) -> bool:
-        """Tell whether the caller may decide on a signal. Nobody else in this process may then, unless it is let go."""
-        if signal_id in self._taken:
-            return False
-        self._taken[signal_id] = None
+    def take(self, signal_id: SignalId, shards: int = ALL_SHARDS) -> int:
+        """Return for which of the shards the caller may decide on a signal, possibly none.
+
+        Nobody else in this process may then, unless it is let go, and nobody for other shards at the same time.
+        """
+        taken = self._taken.get(signal_id, NO_SHARDS)
+        news = shards & ~taken
+        if not news or signal_id in self._in_flight:
+            return NO_SHARDS
+        self._taken[signal_id] = taken | news
+        # From here on, and not from when its task gets its turn: nobody may come in between.
+        self._in_flight.add(signal_id)
         if len(self._taken) > REMEMBERED_SIGNALS:
             del self._taken[next(iter(self._taken))]
-        return True
+        return news
 
     @contextmanager
     def at_work(self, signal: Signal, *, decided: bool = False) -> Iterator[None]:
@@ -97,9 +108,12 @@ class ProcessSignal:
             self._in_flight.discard(signal.id)
             self._buying.pop(signal.id, None)
 
-    def let_go(self, signal_id: SignalId) -> None:
-        """Give a signal back that was taken and not decided on."""
-        self._taken.pop(signal_id, None)
+    def let_go(self, signal_id: SignalId, shards: int = ALL_SHARDS) -> None:
+        """Give a signal back that was taken for these shards and not decided on."""
+        left = self._taken.pop(signal_id, NO_SHARDS) & ~shards
+        if left:
+            self._taken[signal_id] = left
+        self._in_flight.discard(signal_id)
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait for signals being processed; what is left is resumed at the next start."""
@@ -109,6 +123,7 @@ class ProcessSignal:
         """Leave signals under way to whoever trades now. Should that be this process again, it may take them on once more."""
         await self._tasks.drain(0)
         self._taken.clear()
+        self._in_flight.clear()
         self._unrecorded.clear()
 
     def owes_record(self, signal_id: SignalId) -> bool:
@@ -117,26 +132,32 @@ class ProcessSignal:
 
     async def record_again(self, signal: Signal) -> None:
         """Write decisions down that could not be before."""
-        decisions = self._unrecorded.get(signal.id)
-        if decisions is not None and signal.id not in self._in_flight:
+        owed = self._unrecorded.get(signal.id)
+        if owed is not None and signal.id not in self._in_flight:
             with self.at_work(signal, decided=True):
-                await self.record(signal, decisions)
+                await self.record(signal, *owed)
 
     async def execute(
-        self, signal: Signal, received: float, already: Mapping[AgentId, SignalTrade] | None = None
+        self,
+        signal: Signal,
+        received: float,
+        already: Mapping[AgentId, SignalTrade] | None = None,
+        shards: int = ALL_SHARDS,
     ) -> list[SignalDecision]:
-        """Decide for every agent of the signal's user, buy or sell, record. Nothing is recorded by a process that may not trade.
+        """Decide for every agent of the signal's user in these shards, buy or sell, record.
+
+        Nothing is recorded by a process that may not trade.
 
         `already` has the trades that were made for it before. Whatever is raised, the signal has been let go then.
         """
         with self.at_work(signal):
-            return await self._execute(signal, received, already or {})
+            return await self._execute(signal, received, already or {}, shards)
 
     async def _execute(
-        self, signal: Signal, received: float, done: Mapping[AgentId, SignalTrade]
+        self, signal: Signal, received: float, done: Mapping[AgentId, SignalTrade], shards: int
     ) -> list[SignalDecision]:
         try:
-            candidates = await self._candidates.of(signal)
+            candidates = await self._candidates.of(signal, shards)
             if signal.action is SignalAction.BUY:
                 decisions = await self._bought(signal, candidates, done)
             else:
@@ -145,13 +166,13 @@ class ProcessSignal:
                 )
         except Exception:
             log.exception("signal.failed", signal_id=signal.id)
-            self.let_go(signal.id)
+            self.let_go(signal.id, shards)
             self._publish(SignalProcessed(signal, "failed", self._clock.monotonic() - received, 0, 0))
             raise
         self._buying.pop(signal.id, None)
         if decisions is None:
             # Whoever is the engine then finds it undecided, with the trades that were made, and decides for the others.
-            self.let_go(signal.id)
+            self.let_go(signal.id, shards)
             log.warning(
                 "signal.left",
                 signal_id=signal.id,
@@ -172,7 +193,7 @@ class ProcessSignal:
             failed=failed,
             milliseconds=round(seconds * 1000, 2),
         )
-        await self.record(signal, decisions)
+        await self.record(signal, decisions, shards)
         return decisions
 
     def _is_to_be_bought(self, signal: Signal) -> bool:
@@ -207,13 +228,20 @@ class ProcessSignal:
         gates = {candidate.agent.id: candidate.gates for candidate in candidates}
         return decisions + [self._decisions.decided(signal, result, gates) for result in results]
 
-    async def record(self, signal: Signal, decisions: list[SignalDecision]) -> None:
-        """Write decisions down, trying again for a while; what cannot be written now is still owed."""
-        self._unrecorded[signal.id] = decisions
+    async def record(self, signal: Signal, decisions: list[SignalDecision], shards: int = ALL_SHARDS) -> None:
+        """Write decisions down, trying again for a while; what cannot be written now is still owed.
+
+        Those of a shard that has gone to another engine meanwhile are its to make: with the trades that were made here.
+        """
+        self._unrecorded[signal.id] = decisions, shards
         for pause in (*RECORD_RETRY_SECONDS, None):
             try:
-                await self._store.record_decisions(signal.id, decisions)
+                await self._store.record_decisions(signal.id, decisions, shards=shards)
             except Exception as error:
+                if isinstance(error, NotTheEngineError) and shards & ~self._candidates.share.shards:
+                    self._unrecorded.pop(signal.id, None)
+                    self.let_go(signal.id, shards)
+                    return
                 log.warning("signal.decisions_not_recorded", signal_id=signal.id, code=named(error).code)
                 if pause is None:
                     # It stays undecided in the store, and whoever finds it there writes down what was decided here.

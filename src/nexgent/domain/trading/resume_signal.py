@@ -14,6 +14,7 @@ from nexgent.domain.trading.process_signal import ProcessSignal
 from nexgent.domain.trading.signal_candidates import Candidate, SignalCandidates
 from nexgent.domain.trading.signal_decisions import SignalDecisions
 from nexgent.shared.clock import Clock
+from nexgent.shared.shards import ALL_SHARDS
 from nexgent.shared.types import AgentId
 
 SALE_AGE = timedelta(hours=1)
@@ -42,8 +43,8 @@ class ResumeSignal:
         self._clock = clock
         self._max_age = timedelta(seconds=max_age_seconds)
 
-    async def execute(self, signal: Signal) -> None:
-        """Decide on a signal that this process has taken.
+    async def execute(self, signal: Signal, shards: int = ALL_SHARDS) -> None:
+        """Decide on a signal that this process has taken, for these shards.
 
         Raises what keeps it from being decided; the signal has been let go then.
         """
@@ -53,14 +54,16 @@ class ResumeSignal:
                 buys = signal.action is SignalAction.BUY
                 max_age = self._max_age if buys else max(self._max_age, SALE_AGE)
                 if self._clock.now() - signal.created_at > max_age:
-                    await self._expire(signal, already, max_age)
+                    await self._expire(signal, already, max_age, shards)
                     return
             except BaseException:
-                self._process.let_go(signal.id)
+                self._process.let_go(signal.id, shards)
                 raise
-        await self._process.execute(signal, self._clock.monotonic(), already)
+        await self._process.execute(signal, self._clock.monotonic(), already, shards)
 
-    async def _expire(self, signal: Signal, done: Mapping[AgentId, SignalTrade], max_age: timedelta) -> None:
+    async def _expire(
+        self, signal: Signal, done: Mapping[AgentId, SignalTrade], max_age: timedelta, shards: int
+    ) -> None:
         """Record for every agent that the signal was too old to act on when it was reached."""
         reason = f"the signal was older than {max_age.total_seconds():.0f} s when it was reached"
 
@@ -77,5 +80,6 @@ class ResumeSignal:
                 decided_at=self._clock.now(),
             )
 
-        await self._process.record(signal, [decision(agent) for agent in self._candidates.agents(signal)])
+        decisions = [decision(agent) for agent in self._candidates.agents(signal, shards)]
+        await self._process.record(signal, decisions, shards)
         log.warning("signal.expired", signal_id=signal.id)

@@ -16,11 +16,13 @@ from nexgent.domain.agents.eligibility import (
     needs_token_figures,
 )
 from nexgent.domain.agents.models import Agent, Wallet
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.signals.models import Gate, Signal, SignalAction, SignalDraft, TokenMetrics
 from nexgent.domain.signals.ports import TokenMetricsSource
 from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.orders.purchases import Buyer
 from nexgent.shared.ids import purchase_intent_id
+from nexgent.shared.shards import ALL_SHARDS, is_in
 
 log = structlog.get_logger(__name__)
 
@@ -51,21 +53,30 @@ class Candidate:
 class SignalCandidates:
     """Knows the agents, and asks for a token's figures where somebody has bounds on them."""
 
-    def __init__(self, *, directory: AgentDirectory, metrics: TokenMetricsSource) -> None:
+    def __init__(
+        self, *, directory: AgentDirectory, metrics: TokenMetricsSource, share: EngineShare | None = None
+    ) -> None:
+        """This process decides for agents in the `share`."""
+        self.share = share or EngineShare()
         self._directory = directory
         self._metrics = metrics
 
-    def agents(self, signal: Signal) -> list[Agent]:
-        """Return the agents whose business a signal is."""
-        return list(self._directory.each_of_user(signal.user_id)) if signal.user_id is not None else []
+    def agents(self, signal: Signal, shards: int = ALL_SHARDS) -> list[Agent]:
+        """Return the agents of these shards whose business a signal is."""
+        if signal.user_id is None:
+            return []
+        agents = self._directory.each_of_user(signal.user_id)
+        if shards == ALL_SHARDS:
+            return list(agents)
+        return [agent for agent in agents if is_in(shards, agent.id)]
 
     def takes(self, signal: SignalDraft, agent: Agent) -> bool:
         """Tell whether an agent's filters let a signal pass; bounds on a token's figures, which have to be asked for, do not."""
         return self._verdict(signal, agent, None).eligible
 
-    async def of(self, signal: Signal) -> list[Candidate]:
+    async def of(self, signal: Signal, shards: int = ALL_SHARDS) -> list[Candidate]:
         """Return all of them, also those that do not act."""
-        agents = self.agents(signal)
+        agents = self.agents(signal, shards)
         metrics = await self._figures(signal, agents)
         # Agents of one user mostly have the same filters, and then the verdict is the same as well.
         verdicts: dict[tuple[bool, SignalsConfig], Eligibility] = {}

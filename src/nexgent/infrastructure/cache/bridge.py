@@ -25,7 +25,7 @@ from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_di
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged, SourcesHeard
+from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
@@ -41,6 +41,7 @@ BridgedEvent = (
     | PositionClosed
     | PricesChanged
     | SourcesHeard
+    | TokensDoubted
     | AgentSaved
     | AgentDeleted
     | SignalReceived
@@ -55,6 +56,7 @@ CHANNELS: dict[type[Any], str] = {
     PositionClosed: "positions",
     PricesChanged: "prices",
     SourcesHeard: "sources",
+    TokensDoubted: "doubts",
     AgentSaved: "agents",
     AgentDeleted: "agents",
     SignalReceived: "signals",
@@ -123,7 +125,7 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `sources`, `agents`, `signals`, `wallets`, `sessions`,
+    this process listens to (`positions`, `prices`, `sources`, `doubts`, `agents`, `signals`, `wallets`, `sessions`,
     `logging`).
     """
 
@@ -169,6 +171,10 @@ class EventBridge:
             self._numbers[channel] = self._numbers.get(channel, 0) + 1
         self._outbox.append(event)
         self._awake.set()
+
+    def is_relayed(self, event: object) -> bool:
+        """Tell whether an event that is being published came from another process."""
+        return event is self._relayed
 
     async def run(self) -> None:
         """Send and receive until cancelled, however often Redis goes away."""

@@ -77,6 +77,18 @@ class Metrics:
         self.engine_lease_age_seconds = self._gauge(
             "engine_lease_age_seconds", "Time since the engine's lease was last renewed", []
         )
+        self.engine_shards = self._gauge(
+            "engine_shards", "Of 64 shards of the agents, those that this process acts for", []
+        )
+        self.engine_shard_moves = self._counter(
+            "engine_shard_moves", "Shards that this process has taken over or left", ["direction"]
+        )
+        self.engine_shard_takeover_seconds = self._histogram(
+            "engine_shard_takeover_seconds",
+            "From having shards to acting for them",
+            [],
+            (0.05, 0.2, 1, 5, 20),
+        )
         self.trades_unresolved = self._gauge(
             "trades_unresolved", "Open trades that recovery is bringing to an end", []
         )

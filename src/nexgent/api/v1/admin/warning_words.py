@@ -347,6 +347,10 @@ WORDS: Final[Mapping[str, WarningWords]] = {
             "Another process trades; this one answers requests and takes over when that one dies.",
             "If you run only one, end the other.",
         ),
+        "lease.no_room": (
+            "There are as many services that trade as there can be; this one does not.",
+            "Sixty-three is the most. It takes over when another one ends.",
+        ),
         "lease.not_renewed": (
             "This process gave trading up: it was held up for too long.",
             f"It takes it up again by itself. {_SLOW}",
@@ -356,6 +360,11 @@ WORDS: Final[Mapping[str, WarningWords]] = {
             "Stop it, and this one goes on in its place.",
         ),
         "lease.renewal_failed": ("Proving that only this process trades failed with a defect.", _DEFECT),
+        "shards.kept": (
+            "Some agents could not be left to another service yet: trades of theirs have not ended.",
+            _BY_ITSELF,
+        ),
+        "shards.postponed": ("Which agents this service trades for could not be looked at.", _DATABASE),
         "service.forced_stop": (
             "The service was stopped at once, without finishing what it did.",
             "What was under way is looked up at the next start.",

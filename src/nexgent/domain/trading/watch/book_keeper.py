@@ -8,6 +8,7 @@ from datetime import datetime
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook, TriggerPrices
@@ -36,7 +37,10 @@ class BookKeeper:
         orders: PositionOrderTasks,
         clock: Clock,
         rules: Sequence[PositionRule] = PRECEDENCE,
+        share: EngineShare | None = None,
     ) -> None:
+        """Prices are held against the positions of agents in the `share`; the others are only known."""
+        self.share = share or EngineShare()
         self.rules = tuple(rules)
         self._book = book
         self._directory = directory

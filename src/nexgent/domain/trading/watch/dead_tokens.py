@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.positions.models import CloseReason
@@ -52,7 +53,10 @@ class DeadTokens:
         operations: PositionOrders,
         probes: Sequence[MarketProbe],
         clock: Clock,
+        share: EngineShare | None = None,
     ) -> None:
+        """Written off is what agents in the `share` hold."""
+        self._share = share or EngineShare()
         self._book = book
         self._latest_prices = latest_prices
         self._exits = exits
@@ -88,6 +92,8 @@ class DeadTokens:
             evidence = add_poll(before, readings[token], now, self._rules)
             self._evidence[token] = evidence
             for held in self._book.holders(token):
+                if not self._share.acts_for(held.position.agent_id):
+                    continue
                 if before.polls == 0:
                     self._forget_refusals(held.position.id, is_suspect=evidence.polls > 0)
                 written_off += await self._act(held, evidence, now)

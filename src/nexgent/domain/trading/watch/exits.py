@@ -11,6 +11,7 @@ import structlog
 
 from nexgent.domain.ledger.errors import JournalUnavailableError, UnknownWalletError
 from nexgent.domain.ledger.models import PriceEvidence
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.positions.errors import PositionLockedError, PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.errors import (
@@ -113,7 +114,10 @@ class ExitTasks:
         clock: Clock,
         publish: Callable[[object], None],
         trace: Callable[[PositionId], TraceContext | None] = lambda _: current_trace(),
+        share: EngineShare | None = None,
     ) -> None:
+        """Positions are left whose agents are in the `share`."""
+        self._share = share or EngineShare()
         self._close = close
         self._policy = policy
         self._clock = clock
@@ -158,6 +162,8 @@ class ExitTasks:
         """Leave a position, unless that is under way already."""
         if position.id in self._leaving or self._stopping.is_set():
             return
+        if not self._share.acts_for(position.agent_id):
+            return
         pending = position.pending_exit
         trace = self._trace(position.id)
         if pending is None:
@@ -196,6 +202,12 @@ class ExitTasks:
             exit_.wake.set()
         return await self._tasks.drain(timeout_seconds)
 
+    def let_go(self) -> None:
+        """Leave the exits of agents that are not in the share (any more) to their engine, after an attempt that is under way."""
+        for exit_ in self._leaving.values():
+            if not self._share.acts_for(exit_.position.agent_id):
+                exit_.wake.set()
+
     async def abandon(self) -> None:
         """Leave the exits to whoever trades now; those that are remembered are in the journal."""
         await self._tasks.drain(0)
@@ -206,7 +218,7 @@ class ExitTasks:
     async def _leave(self, exit_: _Exit) -> None:
         enter_trace(exit_.trace)
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and self._share.acts_for(exit_.position.agent_id):
                 pause = await self._take_turn(exit_)
                 if pause is None:
                     return

@@ -7,7 +7,7 @@ Wallets are resolved side by side, the intents of one wallet in order, each with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -82,12 +82,19 @@ class Recovery:
         """The open intents that nobody but recovery works on, as far as is known."""
         return self._unresolved
 
+    @property
+    def busy(self) -> Collection[WalletAddress]:
+        """The wallets whose intents are being looked into at this moment."""
+        return self._busy
+
     async def tick(self) -> list[asyncio.Task[int]]:
         """Start pending exits nobody runs, and to resolve what is open and not worked on. Waits for none of them.
 
         Return what was begun: a task a wallet, which returns how many of its intents were ended.
         """
-        unfinished = self._ledger.unfinished()
+        unfinished = [
+            state for state in self._ledger.unfinished() if self._ledger.share.acts_for(state.agent_id)
+        ]
         open_now = {intent_id for state in unfinished for intent_id in state.intents}
         self._rests = {key: rest for key, rest in self._rests.items() if key in open_now}
         # Exits need no answer from outside to be started; intents may wait for the chain.

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.signals.models import Signal
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.trading.process_signal import ProcessSignal
@@ -19,6 +21,7 @@ from nexgent.domain.trading.resume_signal import ResumeSignal
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.loops import TaskSet
+from nexgent.shared.shards import ALL_SHARDS
 from nexgent.shared.types import SignalId
 
 log = structlog.get_logger(__name__)
@@ -40,8 +43,15 @@ class UndecidedSignals:
     """Look for signals without decisions and process each."""
 
     def __init__(
-        self, *, process: ProcessSignal, resume: ResumeSignal, store: SignalStore, clock: Clock
+        self,
+        *,
+        process: ProcessSignal,
+        resume: ResumeSignal,
+        store: SignalStore,
+        clock: Clock,
+        share: EngineShare,
     ) -> None:
+        self._share = share
         self._process = process
         self._resume = resume
         self._store = store
@@ -74,21 +84,30 @@ class UndecidedSignals:
             older_than_seconds=ANNOUNCED_WITHIN_SECONDS,
             besides=self._process.in_flight | self._begun | resting,
             limit=MOST_AT_ONCE,
+            shards=self._share.shards,
         )
+        missing = {signal.id: await self._unanswered(signal.id) for signal in signals}
         begun: list[asyncio.Task[None]] = []
         # Nothing is awaited between asking whether somebody has it and taking it.
         for signal in signals:
             if signal.id in self._begun:
                 continue
+            step: Callable[[Signal], Awaitable[None]]
             if self._process.owes_record(signal.id):
                 step = self._process.record_again
-            elif self._process.take(signal.id):
-                step = self._resume.execute
+            elif shards := self._process.take(signal.id, missing[signal.id] & self._share.shards):
+                step = partial(self._resume.execute, shards=shards)
             else:
                 continue
             self._begun.add(signal.id)
             begun.append(self._tasks.start(self._run(signal, step), name=f"undecided.{signal.id}"))
         return begun
+
+    async def _unanswered(self, signal_id: SignalId) -> int:
+        """Return the shards that have not decided on a signal. Whoever acts for all of them need not ask."""
+        if self._share.shards == ALL_SHARDS:
+            return ALL_SHARDS
+        return await self._store.unanswered(signal_id)
 
     async def _run(self, signal: Signal, step: Callable[[Signal], Awaitable[None]]) -> None:
         try:

@@ -78,7 +78,9 @@ class PositionWatcher:
         moved: list[Move] = []
         for held in concerned:
             try:
-                if _is_awake(held, price.price_sol, now_seconds):
+                if self._keeper.share.acts_for(held.position.agent_id) and _is_awake(
+                    held, price.price_sol, now_seconds
+                ):
                     self._decide_one(held, evidence, now, moved)
             except Exception:
                 # Whatever is wrong with one position, the stops of the others hold.

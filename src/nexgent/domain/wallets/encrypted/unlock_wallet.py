@@ -27,7 +27,7 @@ MAX_TTL_SECONDS = 86_400
 class UnlockWallet:
     """The passphrase is asked every time, also for a wallet that is unlocked: its time starts anew.
 
-    `is_engine` tells whether this process trades; a key anywhere else would be at risk without being of use.
+    `trades_with` tells whether this process trades with a wallet; its key anywhere else would be at risk without being of use.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class UnlockWallet:
         vault: Vault,
         index: EncryptedWalletIndex,
         publish: Callable[[object], None],
-        is_engine: Callable[[], bool],
+        trades_with: Callable[[WalletAddress], bool],
     ) -> None:
         self._views = views
         self._gate = gate
         self._vault = vault
         self._index = index
         self._publish = publish
-        self._is_engine = is_engine
+        self._trades_with = trades_with
 
     async def execute(
         self,
@@ -70,7 +70,7 @@ class UnlockWallet:
             raise InvalidInputError(
                 f"Invalid ttlSeconds: a whole number from {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS} is required"
             )
-        if not self._is_engine():
+        if not self._trades_with(address):
             raise NotTheEngineError
         generation = self._vault.generation(address)
         key = await self._gate.open(wallet.stored, passphrase, WalletAction.UNLOCKED)

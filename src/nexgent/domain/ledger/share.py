@@ -1,0 +1,73 @@
+"""Which agents this process acts for. All of them, unless several engines share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, is_in, numbers_of
+from nexgent.shared.types import AgentId, SignalId
+
+LEADING = 1
+"""The set of shard 0. Whoever acts for it does what is to be done once: polls prices and keeps the copies in Redis."""
+
+
+class EngineShare:
+    """The shards this process acts for. Nothing new begins for an agent of another shard; what has begun goes on to its end.
+
+    Which shards it may write for is the database's to say (`EngineLease`): those here are among them.
+    """
+
+    def __init__(self, shards: int = ALL_SHARDS) -> None:
+        self._shards = shards
+        self._since: dict[int, SignalId] = {}
+        """By shard, the newest signal there was when it was taken over."""
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def shards(self) -> int:
+        """The set of them."""
+        return self._shards
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether this process does what one of all engines does."""
+        return bool(self._shards & LEADING)
+
+    def acts_for(self, agent_id: AgentId) -> bool:
+        """Tell whether this process acts for an agent."""
+        return self._shards == ALL_SHARDS or is_in(self._shards, agent_id)
+
+    def told_of(self, signal_id: SignalId) -> int:
+        """Return for which shards an announced signal is news.
+
+        One that is older than the takeover of a shard may have been decided by whoever had it: the store knows, and is asked.
+        """
+        if not self._since:
+            return self._shards
+        late = NO_SHARDS
+        for number in numbers_of(self._shards):
+            if signal_id <= self._since.get(number, 0):
+                late |= 1 << number
+        return self._shards & ~late
+
+    def take_over(self, shards: int, newest_signal: SignalId) -> None:
+        """Act for these as well: everything about them has been read. `newest_signal` was there when they became ours."""
+        for number in numbers_of(shards & ~self._shards):
+            self._since[number] = newest_signal
+        self._change(self._shards | shards)
+
+    def give_up(self, shards: int) -> None:
+        """Begin nothing more for these."""
+        for number in numbers_of(shards):
+            self._since.pop(number, None)
+        self._change(self._shards & ~shards)
+
+    def when_changed(self, listener: Callable[[], None]) -> None:
+        """Have a listener called whenever the set has changed."""
+        self._listeners.append(listener)
+
+    def _change(self, shards: int) -> None:
+        if shards != self._shards:
+            self._shards = shards
+            for listener in self._listeners:
+                listener()
