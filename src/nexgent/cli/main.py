@@ -63,6 +63,7 @@ COMMANDS = (
     Command(
         "verify", "nexgent.cli.verify", "recompute every balance from the journal and compare; the chain too"
     ),
+    Command("engines", "nexgent.cli.engines", "who trades, for which share of the agents"),
     Command(
         "backup", "nexgent.cli.backup", "everything in the database as one file, while the service trades"
     ),
