@@ -18,8 +18,10 @@ from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PendingExit
-from nexgent.domain.prices.events import PricesChanged
+from nexgent.domain.prices.events import PricesChanged, TokensDoubted
 from nexgent.domain.prices.models import PriceSource
+from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
+from nexgent.domain.protections.models import KillSwitch
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.bridge import (
@@ -33,7 +35,7 @@ from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.shared.events import EventBus
 from nexgent.shared.trace_context import TraceContext
-from nexgent.shared.types import TokenAddress
+from nexgent.shared.types import TokenAddress, UserId
 from tests.builders import a_position, a_price, a_signal, an_agent
 from tests.fakes.clock import FakeClock
 from tests.patience import PATIENCE_SECONDS
@@ -57,6 +59,18 @@ EVENTS: list[BridgedEvent] = [
     AgentSaved(an_agent()),
     AgentDeleted(POSITION.agent_id),
     SignalReceived(SIGNAL, 12.5, TRACE),
+    TokensDoubted([TokenAddress("MixedCase")], T0),
+    KillSwitchChanged(KillSwitch(user_id=None, engaged=True, reason="because", changed_at=T0, flatten=True)),
+    KillSwitchChanged(
+        KillSwitch(
+            user_id=UserId(POSITION.agent_id),
+            engaged=False,
+            reason=None,
+            changed_at=T0,
+            changed_by=UserId(POSITION.agent_id),
+        )
+    ),
+    ProtectionsReset(POSITION.agent_id, T0),
     TokenRevoked("a-token", 1_767_225_600),
     LogLevelChanged("debug", "nexgent.domain.prices"),
     LogLevelChanged(None),

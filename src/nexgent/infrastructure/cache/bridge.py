@@ -26,6 +26,7 @@ from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted
+from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
@@ -46,6 +47,8 @@ BridgedEvent = (
     | AgentDeleted
     | SignalReceived
     | WalletsTouched
+    | KillSwitchChanged
+    | ProtectionsReset
     | TokenRevoked
     | LogLevelChanged
 )
@@ -61,6 +64,8 @@ CHANNELS: dict[type[Any], str] = {
     AgentDeleted: "agents",
     SignalReceived: "signals",
     WalletsTouched: "wallets",
+    KillSwitchChanged: "protections",
+    ProtectionsReset: "protections",
     TokenRevoked: "sessions",
     LogLevelChanged: "logging",
 }
@@ -125,8 +130,8 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `sources`, `doubts`, `agents`, `signals`, `wallets`, `sessions`,
-    `logging`).
+    this process listens to (`positions`, `prices`, `sources`, `doubts`, `agents`, `signals`, `wallets`, `protections`,
+    `sessions`, `logging`).
     """
 
     def __init__(
