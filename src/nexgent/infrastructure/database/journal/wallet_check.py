@@ -9,28 +9,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
-from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from nexgent.domain.ledger.errors import LedgerInvariantError
-from nexgent.domain.ledger.models import Account, Entry, WalletReset
-from nexgent.domain.ledger.state import WalletState, check_postings
+from nexgent.domain.ledger.state import WalletState
 from nexgent.infrastructure.database.journal.checked import (
-    NOTHING,
     Checked,
-    Folded,
-    chained,
     read_checked,
 )
 from nexgent.infrastructure.database.journal.codec import (
-    CorruptEntryError,
-    decode_entry,
     decode_intent,
     decode_position,
 )
-from nexgent.infrastructure.database.journal.wallet_states import follow
+from nexgent.infrastructure.database.journal.stream_fold import Difference, Holding, StreamFold
 from nexgent.shared.money import from_raw, to_raw
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
@@ -85,21 +77,6 @@ _UNREADABLE = "unreadable"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that does not agree. Values are base units or short words; None where there is nothing to compare.
-
-    `subject` is the mint of a balance, or `position <id>`, `intent <id>`, `entry <seq>`.
-    """
-
-    wallet_address: WalletAddress
-    subject: str
-    problem: str
-    journal: str | None
-    table: str | None
-    redis: str | None
-
-
 @dataclass(slots=True)
 class VerifyReport:
     """What was compared and what does not agree."""
@@ -141,129 +118,12 @@ class VerifyReport:
         return all(one.redis is not None for one in self.differences)
 
 
-class _Fold:
-    """One wallet's stream on its way: its state, and the plain sums of its postings next to it."""
-
-    def __init__(self, wallet: WalletAddress, owner: AgentId | None, projected_seq: int) -> None:
-        self.wallet = wallet
-        self.owner = owner
-        self.projected_seq = projected_seq
-        self.state: WalletState | None = WalletState(wallet, owner) if owner is not None else None
-        self.afterlife: WalletState | None = None
-        """What a wallet without an agent has come to hold since it was emptied for good: nothing, if all is well."""
-        self.projected: WalletState | None = self.state
-        self.sums: dict[TokenAddress, int] = {}
-        self.decimals: dict[TokenAddress, int] = {}
-        self.last_seq = 0
-        self.last_id: UUID | None = None
-        self.digest = NOTHING
-        self.checked: Checked | None = None
-        """Where the stream was found in order last; it is folded from there unless `everything` is."""
-        self.goes_on = False
-        self.differences: list[Difference] = []
-
-    def go_on_from(self, checked: Checked) -> None:
-        """Start behind what was checked."""
-        self.goes_on = True
-        self.state = self.projected = checked.folded.state
-        self.afterlife = checked.folded.afterlife
-        self.sums, self.decimals = dict(checked.folded.sums), dict(checked.folded.decimals)
-        self.last_seq, self.last_id, self.digest = checked.seq, checked.entry_id, checked.digest
-
-    def now_checked(self) -> Checked | None:
-        """Return how far it is in order, None where that is known already, or the tables do not contain all of it."""
-        if self.differences or self.last_id is None or (self.checked and self.checked.seq == self.last_seq):
-            return None
-        if self.owner is not None and (self.state is None or self.projected_seq != self.last_seq):
-            return None
-        held = {mint: total for mint, total in self.sums.items() if total}
-        folded = Folded(self.state, self.afterlife, held, {mint: self.decimals[mint] for mint in held})
-        return Checked(self.wallet, self.owner, self.last_seq, self.last_id, self.digest, folded)
-
-    def holding(self) -> Holding | None:
-        """Return what it holds, None of a wallet that has no agent or whose entries contradict each other."""
-        if self.state is None or self.projected is None:
-            return None
-        amounts = {mint: (self.state.balance_raw(mint), self.decimals[mint]) for mint in self.sums}
-        return Holding(self.state.agent_id, self.wallet, amounts)
-
-    def add_line(self, row: asyncpg.Record) -> None:
-        """Take the next line of the stream."""
-        try:
-            self.add(decode_entry(row))
-        except CorruptEntryError as error:
-            self.report(f"entry {row['seq']}", error.message)
-            self.last_seq = row["seq"]
-            self.state = None
-        self.last_id, self.digest = row["entry_id"], chained(self.digest, row)
-        known = self.checked
-        if known is not None and known.seq == self.last_seq and known.digest != self.digest:
-            when = f"{known.checked_at:%Y-%m-%d %H:%M}" if known.checked_at is not None else "before"
-            self.report(
-                f"entry {known.seq}", f"entries up to this one are not those that were checked {when}"
-            )
-
-    def report(self, subject: str, problem: str, **values: str | None) -> None:
-        self.differences.append(
-            Difference(
-                self.wallet, subject, problem, values.get("journal"), values.get("table"), values.get("redis")
-            )
-        )
-
-    def add(self, entry: Entry) -> None:
-        subject = f"entry {entry.seq}"
-        if entry.seq != self.last_seq + 1:
-            self.report(subject, f"does not follow entry {self.last_seq}", journal=str(entry.seq))
-        self.last_seq = entry.seq
-        if self.state is None or entry.agent_id != self.owner:
-            # Whoever follows an entry checks them as well.
-            try:
-                check_postings(entry.postings)
-            except LedgerInvariantError as error:
-                self.report(subject, error.message)
-        if entry.agent_id == self.owner:
-            for posting in entry.postings:
-                if posting.account is Account.WALLET:
-                    self.sums[posting.mint] = self.sums.get(posting.mint, 0) + posting.amount_raw
-                    self.decimals[posting.mint] = posting.decimals
-        if self.owner is None:
-            self._follow_afterlife(entry)
-        if self.state is not None:
-            try:
-                self.state = follow(self.state, entry)
-            except LedgerInvariantError as error:
-                self.report(subject, error.message)
-                self.state = None
-        if entry.seq <= self.projected_seq:
-            self.projected = self.state
-
-    def _follow_afterlife(self, entry: Entry) -> None:
-        if isinstance(entry.body, WalletReset) and entry.body.keep_history:
-            # Streams that ended before agents were emptied on leaving have no such entry; nothing can be said of those.
-            self.afterlife = WalletState(self.wallet, entry.agent_id, entry.seq)
-        elif self.afterlife is not None:
-            try:
-                self.afterlife = follow(self.afterlife, entry)
-            except LedgerInvariantError as error:
-                self.report(f"entry {entry.seq}", error.message)
-                self.afterlife = None
-
-
 @dataclass(frozen=True, slots=True)
 class Stream:
     """A wallet with a journal, and how many of its entries are to be folded."""
 
     wallet_address: WalletAddress
     entries: int
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What the journal says a wallet holds, to be held against copies: base units and decimals of each mint it ever had."""
-
-    agent_id: AgentId
-    wallet_address: WalletAddress
-    amounts: Mapping[TokenAddress, tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -311,7 +171,7 @@ async def check_the_rest(connection: asyncpg.Connection[asyncpg.Record]) -> Veri
     report.journal_position = await connection.fetchval("SELECT coalesce(max(id), 0) FROM journal")
     report.projection_failures = await connection.fetchval("SELECT count(*) FROM projection_failures")
     for row in await connection.fetch(_WITHOUT_ENTRIES):
-        empty = _Fold(WalletAddress(row["wallet_address"]), AgentId(row["agent_id"]), 0)
+        empty = StreamFold(WalletAddress(row["wallet_address"]), AgentId(row["agent_id"]), 0)
         await _compare(connection, empty, report)
     report.repairable += [
         WalletAddress(row["wallet_address"]) for row in await connection.fetch(_FAILED_WALLETS)
@@ -324,7 +184,7 @@ async def _folded(
     row: asyncpg.Record,
     report: VerifyReport,
     everything: bool,
-) -> _Fold:
+) -> StreamFold:
     """Return a stream with all its entries. Where the last one that was checked is another one, it is folded from the first."""
     wallet = WalletAddress(row["wallet_address"])
     fold = _new_fold(wallet, row)
@@ -359,9 +219,9 @@ async def _lines(
             yield line
 
 
-def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> _Fold:
+def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> StreamFold:
     owner = AgentId(row["agent_id"]) if row["agent_id"] is not None else None
-    fold = _Fold(wallet, owner, row["projected_seq"] if owner is not None else 0)
+    fold = StreamFold(wallet, owner, row["projected_seq"] if owner is not None else 0)
     checked = read_checked(wallet, row)
     # What was folded for another agent, or for none, says nothing of this one's balances.
     fold.checked = checked if checked is not None and checked.agent_id == owner else None
@@ -379,14 +239,14 @@ def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> _Fold:
 
 async def _compare(
     connection: asyncpg.Connection[asyncpg.Record],
-    fold: _Fold,
+    fold: StreamFold,
     report: VerifyReport,
 ) -> None:
     """Compare one wallet. A deleted wallet has only its history to check; one with contradicting entries has no state."""
     report.wallets += 1
     _compare_afterlife(fold)
     if fold.state is not None and fold.projected is not None:
-        _compare_sums(fold, fold.state)
+        fold.compare_sums()
         await _compare_balances(connection, fold, fold.projected, report)
         await _compare_positions(connection, fold, fold.projected, report)
         await _compare_intents(connection, fold, fold.projected, report)
@@ -395,7 +255,7 @@ async def _compare(
     report.differences += fold.differences
 
 
-def _compare_afterlife(fold: _Fold) -> None:
+def _compare_afterlife(fold: StreamFold) -> None:
     """Report what lives in a wallet that no longer exists: nobody sees it, watches it or sells it."""
     if fold.afterlife is None:
         return
@@ -415,14 +275,8 @@ def _compare_afterlife(fold: _Fold) -> None:
         )
 
 
-def _compare_sums(fold: _Fold, state: WalletState) -> None:
-    for mint, total in fold.sums.items():
-        if total != state.balance_raw(mint):
-            fold.report(mint, "the postings do not sum to the folded balance", journal=str(total))
-
-
 async def _compare_balances(
-    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+    connection: asyncpg.Connection[asyncpg.Record], fold: StreamFold, state: WalletState, report: VerifyReport
 ) -> None:
     looked_at = sorted({*fold.sums, *state.balances}) if fold.goes_on else None
     rows = {row["token_address"]: row for row in await connection.fetch(_BALANCES, fold.wallet, looked_at)}
@@ -438,7 +292,7 @@ async def _compare_balances(
 
 
 async def _compare_positions(
-    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+    connection: asyncpg.Connection[asyncpg.Record], fold: StreamFold, state: WalletState, report: VerifyReport
 ) -> None:
     rows = {
         row["id"]: _read_row(decode_position, row["state"])
@@ -478,7 +332,7 @@ def _describe(position: Any) -> str:
 
 
 async def _compare_intents(
-    connection: asyncpg.Connection[asyncpg.Record], fold: _Fold, state: WalletState, report: VerifyReport
+    connection: asyncpg.Connection[asyncpg.Record], fold: StreamFold, state: WalletState, report: VerifyReport
 ) -> None:
     rows = {
         row["id"]: _read_row(decode_intent, row["intent"])
