@@ -8,10 +8,12 @@ import pytest
 
 from nexgent.infrastructure.database.journal.parts import (
     POSITIONS_A_MONTH,
+    end_position,
     first_position,
     is_part,
     missing_parts,
     part_of,
+    start_position,
 )
 
 LAST_OF_JANUARY = datetime(2027, 1, 31, 23, 59, tzinfo=UTC)
@@ -24,6 +26,12 @@ def test_a_month_is_that_of_universal_time() -> None:
 def test_positions_tell_the_month_and_grow_with_it() -> None:
     assert first_position("journal_2026_12") == 202612 * POSITIONS_A_MONTH
     assert first_position("journal_before_2026_12") == first_position("journal_2026_12")
+    assert (start_position("journal_before_2026_12"), end_position("journal_before_2026_12")) == (
+        0,
+        start_position("journal_2026_12"),
+    )
+    assert end_position("journal_2026_11") == start_position("journal_2026_12")
+    assert end_position("journal_2026_12") == start_position("journal_2027_01")
     assert first_position("journal_2027_01") > first_position("journal_2026_12") + POSITIONS_A_MONTH
     # Programs in JavaScript read positions as well.
     assert first_position("journal_9006_12") < 2**53

@@ -52,6 +52,20 @@ def first_position(part: str) -> int:
     return int(found[2] + found[3]) * POSITIONS_A_MONTH
 
 
+def end_position(part: str) -> int:
+    """Return the first position behind a part. Parts stand in the order of their ends."""
+    start = first_position(part)
+    if part.startswith("journal_before_"):
+        return start
+    year, month = divmod(start // POSITIONS_A_MONTH, 100)
+    return ((year + 1) * 100 + 1 if month == 12 else year * 100 + month + 1) * POSITIONS_A_MONTH
+
+
+def start_position(part: str) -> int:
+    """Return the first position of a part, which is 0 for the one that has all before a month."""
+    return 0 if part.startswith("journal_before_") else first_position(part)
+
+
 def missing_parts(present: Iterable[str], now: datetime) -> list[str]:
     """Return the parts of this month and the next ones that are not there, in order."""
     there = set(present)

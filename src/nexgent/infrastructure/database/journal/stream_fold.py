@@ -70,11 +70,29 @@ class StreamFold:
         self.sums, self.decimals = dict(checked.folded.sums), dict(checked.folded.decimals)
         self.last_seq, self.last_id, self.digest = checked.seq, checked.entry_id, checked.digest
 
+    def go_on_behind(self, checked: Checked) -> None:
+        """Start behind what was checked, whoever had the wallet then.
+
+        Who has it now and did not then began with nothing: whoever lets a wallet go empties it first.
+        """
+        self.go_on_from(checked)
+        if checked.agent_id == self.owner:
+            return
+        empty = WalletState(self.wallet, self.owner, checked.seq) if self.owner is not None else None
+        self.state = self.projected = empty
+        self.afterlife, self.sums, self.decimals = None, {}, {}
+
     def now_checked(self) -> Checked | None:
         """Return how far it is in order, None where that is known already, or the tables do not contain all of it."""
-        if self.differences or self.last_id is None or (self.checked and self.checked.seq == self.last_seq):
+        if self.checked and self.checked.seq == self.last_seq:
             return None
-        if self.owner is not None and (self.state is None or self.projected_seq != self.last_seq):
+        if self.owner is not None and self.projected_seq != self.last_seq:
+            return None
+        return self.end()
+
+    def end(self) -> Checked | None:
+        """Return what the stream has come to, None where something is wrong with it."""
+        if self.differences or self.last_id is None or (self.owner is not None and self.state is None):
             return None
         held = {mint: total for mint, total in self.sums.items() if total}
         folded = Folded(self.state, self.afterlife, held, {mint: self.decimals[mint] for mint in held})

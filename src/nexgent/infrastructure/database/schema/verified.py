@@ -1,4 +1,4 @@
-"""How far each wallet's stream of the journal has been checked, and what it had come to there."""
+"""How far each wallet's stream of the journal has been checked, and what it had come to there and at the ends of parts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,21 @@ verified_wallets = Table(
     Column("seq", BigInteger, nullable=False),
     Column("entry_id", Uuid, nullable=False),
     # Of all lines up to there, each with the digest of those before it.
+    Column("digest", LargeBinary, nullable=False),
+    Column("folded", JSON, nullable=False),
+    Column("checked_at", TIME, nullable=False),
+)
+
+# What each stream with a line in a part had come to at its end. Written once: later checks are held against it.
+journal_part_ends = Table(
+    "journal_part_ends",
+    metadata,
+    # That of the part: where the positions of the next one begin.
+    Column("end_position", BigInteger, primary_key=True, autoincrement=False),
+    Column("wallet_address", ADDRESS, primary_key=True),
+    Column("agent_id", Uuid),
+    Column("seq", BigInteger, nullable=False),
+    Column("entry_id", Uuid, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("folded", JSON, nullable=False),
     Column("checked_at", TIME, nullable=False),
