@@ -25,6 +25,7 @@ from benchmarks.load import MANY_CONNECTIONS
 from benchmarks.past import Made, Past, make
 from benchmarks.product import Follower
 from benchmarks.table import Row
+from nexgent.infrastructure.database.journal.part_check import check_parts, list_parts
 from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.infrastructure.embedded import EmbeddedServers
 from tests.e2e.cluster import lay_out_cluster
@@ -295,10 +296,22 @@ async def _pages(side: Side) -> Mapping[str, str]:
         "GET decisions of a signal": f"/trading-signals/{signal}/decisions",
         "GET configurations of an agent": f"/agents/{agent}/config/history",
         "GET audit": "/auth/audit",
+        "GET audit of everybody": "/admin/audit",
+        "GET users": "/admin/users",
+        "GET sessions": "/auth/sessions",
+        "GET API keys": "/api-keys",
+        "GET webhooks": "/signal-webhooks",
+        "GET notifications": "/notifications",
+        "GET targets of notifications": "/notifications/targets",
+        "GET wallets": "/wallets",
+        "GET wallets of an agent": f"/wallets/agent/{agent}",
+        "GET protections of an agent": f"/agents/{agent}/protections",
+        "GET shadow fills of an agent": f"/agents/{agent}/shadow",
         "GET performance": f"/agents/{agent}/performance",
         "GET performance of a day": f"/agents/{agent}/performance?timeframe=24h",
         "GET balance history": f"/agents/{agent}/balance-history?walletAddress={wallet}",
         "GET overview": "/overview",
+        "GET what needs attention": "/overview/attention",
         "GET equity of a day": "/overview/equity?timeframe=24h",
         "GET equity of all time": "/overview/equity?timeframe=all",
     }
@@ -372,4 +385,24 @@ async def _verified(product: Product) -> list[Row]:
         rows.append(Row(name, entries / seconds, "/s", None, 100_000, more_is_better=True, note=note))
         if everything:
             rows.append(Row(f"{name}: CPU of who checks, an entry", cpu / max(report.entries, 1) * 1e6, "µs"))
-    return rows
+    return [*rows, *await _parts_checked(product)]
+
+
+async def _parts_checked(product: Product) -> list[Row]:
+    """Return how long the check of a part takes, when what was before it is known."""
+    await check_parts(product.database_url)
+    over = [part for part in await list_parts(product.database_url) if part.is_over and part.entries]
+    if not over:
+        return []
+    largest = max(over, key=lambda part: part.entries)
+    started = time.perf_counter()
+    (report,) = await check_parts(product.database_url, [largest.name])
+    seconds = time.perf_counter() - started
+    note = f"{report.entries:,} entries of {len(over)} parts' {sum(part.entries for part in over):,}, in one process"
+    if report.differences:
+        note = f"{len(report.differences)} differences; {note}"
+    return [
+        Row(
+            "check of a month by itself", report.entries / seconds, "/s", None, more_is_better=True, note=note
+        )
+    ]
