@@ -29,7 +29,7 @@ from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 CachedBalance = Callable[[AgentId, WalletAddress, TokenAddress], Awaitable[bytes | str | None]]
 """Return the cached JSON of a balance (`{"balance": "<decimal>", …}`), or None when there is no copy."""
 
-# From wallet to wallet on the index of the streams, past all entries in between.
+# From wallet to wallet on the indexes of the streams, past all entries in between.
 _WALLETS = """
 WITH RECURSIVE stream (wallet_address) AS (
     (SELECT wallet_address FROM journal ORDER BY wallet_address LIMIT 1)
@@ -38,16 +38,19 @@ WITH RECURSIVE stream (wallet_address) AS (
             ORDER BY j.wallet_address LIMIT 1)
     FROM stream WHERE stream.wallet_address IS NOT NULL
 )
+SELECT array_agg(wallet_address) FROM stream WHERE wallet_address IS NOT NULL
+"""
+# For wallets that have a journal.
+_STREAMS = """
 SELECT stream.wallet_address, w.agent_id, coalesce(s.seq, 0) AS projected_seq,
        (SELECT j.seq FROM journal j WHERE j.wallet_address = stream.wallet_address ORDER BY j.seq DESC LIMIT 1) AS last_seq,
        coalesce(h.seq, 0) AS head_seq,
        c.agent_id AS checked_agent_id, c.seq AS checked_seq, c.entry_id AS checked_entry_id, c.digest, c.folded, c.checked_at
-FROM stream
+FROM unnest($1::text[]) AS stream (wallet_address)
 LEFT JOIN agent_wallets w USING (wallet_address)
 LEFT JOIN journal_streams s USING (wallet_address)
 LEFT JOIN journal_heads h USING (wallet_address)
 LEFT JOIN verified_wallets c USING (wallet_address)
-WHERE stream.wallet_address IS NOT NULL AND ($1::text[] IS NULL OR stream.wallet_address = ANY ($1))
 ORDER BY stream.wallet_address
 """
 _LINES = """
@@ -142,7 +145,7 @@ async def streams(connection: asyncpg.Connection[asyncpg.Record], *, everything:
             WalletAddress(row["wallet_address"]),
             row["last_seq"] - (0 if everything else min(row["checked_seq"] or 0, row["last_seq"])),
         )
-        for row in await connection.fetch(_WALLETS, None)
+        for row in await connection.fetch(_STREAMS, await connection.fetchval(_WALLETS) or [])
     ]
 
 
@@ -155,7 +158,7 @@ async def check_streams(
 ) -> Found:
     """Check wallets that have a journal, in the snapshot the connection has."""
     found = Found()
-    for row in await connection.fetch(_WALLETS, list(wallets)):
+    for row in await connection.fetch(_STREAMS, list(wallets)):
         fold = await _folded(connection, row, found.report, everything)
         await _compare(connection, fold, found.report)
         if (done := fold.now_checked()) is not None:
