@@ -39,6 +39,7 @@ class Furnished:
             "history-transactions": "/history/transactions",
             "wallets": "/access/wallets",
             "keys": "/access/keys",
+            "notifications": "/access/notifications",
             "sessions": "/access/sessions",
             "users": "/access/users",
             "system": "/system",
@@ -77,6 +78,8 @@ async def furnish(product: Product) -> Furnished:
     webhook = {"name": "Alerts", "template": {"tokenAddress": "{{ticker}}", "signalType": "Breakout"}}
     await product.call("POST", "/signal-webhooks", webhook, expect=201)
     await product.call("POST", "/api-keys", {"name": "Bot", "scopes": ["signals"]}, expect=201)
+    target = {"name": "Books", "channel": "webhook", "url": "https://books.example/nexgent", "enabled": False}
+    await product.call("POST", "/notifications/targets", target, expect=201)
     return Furnished(agent["id"], live["id"], signal_id, held["mint"], held["symbol"])
 
 

@@ -372,6 +372,37 @@ async def test_an_api_key_without_rights(window: Window) -> None:
     window.check()
 
 
+async def test_a_target_of_notifications_is_made_told_off_and_removed(window: Window) -> None:
+    await window.visit("/access/notifications")
+    await window.page.get_by_role("button", name="New target").first.click()
+    form = _dialog(window)
+    await form.get_by_label("Name").fill("Ledger")
+    await form.get_by_label("Who is told").select_option("webhook")
+    # An address of this machine is none that may be told.
+    await form.get_by_label("Address").fill("http://127.0.0.1:9/x")
+    await form.get_by_role("button", name="Make the target").click()
+    await form.locator(".problem").wait_for()
+    await form.get_by_label("Address").fill("https://ledger.example/hook-nobody-knows")
+    await form.get_by_label("Quiet hours").check()
+    await form.get_by_role("button", name="Make the target").click()
+    secret = await form.get_by_label("Secret").input_value()
+    assert secret.startswith("whsec_")
+    await form.get_by_role("button", name="I have put it away").click()
+
+    row = window.page.get_by_role("row").filter(has_text="Ledger")
+    assert "https://ledger.example/…" in await row.inner_text()
+    assert "quiet 22:00–07:00" in await row.inner_text()
+    assert "hook-nobody-knows" not in await window.page.content()
+    await row.get_by_role("button", name="Switch Ledger off").click()
+    await _dialog(window).get_by_role("button", name="Switch it off").click()
+    await row.get_by_text("Off", exact=True).wait_for()
+    await row.get_by_role("button", name="Remove Ledger").click()
+    await _dialog(window).get_by_role("button", name="Remove it").click()
+    await row.wait_for(state="detached")
+    assert [one for one in window.refusals if "notifications/targets" not in one] == []
+    window.check()
+
+
 async def test_a_weak_password_and_a_wrong_one(window: Window) -> None:
     await window.visit("/access/sessions")
     form = window.page.locator("form").filter(has_text="Present password")

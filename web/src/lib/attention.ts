@@ -67,7 +67,7 @@ function inWords(one: Attention, nameOf: (agentId: string) => string): Notice {
     engine_elsewhere: ['Trading runs in another process', `${sentence}.`, '#/system'],
     engine_not_ready: ['Nothing is traded at present', `${sentence}.`, '#/system'],
     engine_late: ['The service is held up', `${sentence}.`, '#/system'],
-    notifications: ['Notifications do not come through', `${sentence}.`],
+    notifications: ['Notifications do not come through', `${sentence}.`, '#/access/notifications'],
     sol_price_stale: ['The price of SOL is old', 'Amounts in USD are only approximate.'],
   }
   const [title, text, href] = told[one.kind] ?? ['The service reports', sentence]

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-BI3yAL53.js","./index--RU42JYJ.js","./CandleChart-CETFoJKk.js","./candles-BGEimiKc.js"])))=>i.map(i=>d[i]);
-import{U as t,V as r}from"./index--RU42JYJ.js";const _=t(()=>r(()=>import("./LineChart-BI3yAL53.js"),__vite__mapDeps([0,1]),import.meta.url)),a=t(()=>r(()=>import("./CandleChart-CETFoJKk.js"),__vite__mapDeps([2,3,1]),import.meta.url));export{a as C,_ as L};
