@@ -125,14 +125,25 @@ async def cancel_all(
     """
     loop = asyncio.get_running_loop()
     latest = loop.time() + longest_seconds if longest_seconds is not None else math.inf
-    waiting = set(tasks)
+    waiting = set()
+    for task in tasks:
+        # One that has ended is not waited for, which takes turns of the event loop.
+        if task.done():
+            _hear(task)
+        else:
+            waiting.add(task)
     while waiting and (left := latest - loop.time()) > 0:
         for task in waiting:
             task.cancel()
         ended, waiting = await asyncio.wait(waiting, timeout=min(again_seconds, left))
         for task in ended:
-            if not task.cancelled():
-                task.exception()
+            _hear(task)
+
+
+def _hear(ended: asyncio.Future[Any]) -> None:
+    """Take note of how a task has ended, or its failure would be reported as one that nobody has heard of."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 async def end_of_burst(more: asyncio.Event, *, quiet_seconds: float, longest_seconds: float) -> None:

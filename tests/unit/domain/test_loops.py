@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -135,6 +136,28 @@ async def test_who_loses_a_cancellation_is_cancelled_again() -> None:
 
     assert lost == 3
     assert all(task.done() for task in tasks)
+
+
+async def test_what_has_ended_is_not_waited_for_and_its_failure_is_nobodys_surprise() -> None:
+    loop, surprises, turns = asyncio.get_running_loop(), list[object](), list[int]()
+    loop.set_exception_handler(lambda _, context: surprises.append(context))
+
+    async def broken() -> None:
+        raise InvalidInputError("it had failed before")
+
+    async def well() -> None:
+        return
+
+    tasks = [asyncio.ensure_future(broken()), asyncio.ensure_future(well())]
+    await asyncio.wait(tasks)
+    loop.call_soon(turns.append, 1)
+
+    await cancel_all(tasks)
+
+    assert turns == []
+    del tasks
+    gc.collect()
+    assert surprises == []
 
 
 async def test_who_cannot_wait_for_ever_leaves_what_does_not_end() -> None:

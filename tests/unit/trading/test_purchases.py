@@ -490,6 +490,8 @@ async def test_a_failure_that_the_journal_does_not_take_is_in_doubt_until_recove
     engine, (agent,) = await an_engine(1)
 
     async def quote(request: QuoteRequest, *, urgent: bool = False) -> Quote:
+        # Its intent is in the journal by then; its failure is not.
+        await engine.ledger.written()
         engine.journal.down = True
         raise QuoteFailedError("no route")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -12,9 +13,10 @@ from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import FIRST_VENUE, Intent, TradeKind
 from nexgent.domain.trading.errors import SwapUnavailableError, TradeRejectedError
 from nexgent.domain.trading.models import Quote, QuoteRequest
-from nexgent.domain.trading.orders.quotes import Offer, PurchaseQuotes, sale_quote
-from nexgent.domain.trading.venues import Venue
+from nexgent.domain.trading.orders.quotes import Offer, PurchaseOffers, PurchaseQuotes, sale_quote
+from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import TokenAddress
 from tests.builders import TOKEN, an_intent
 from tests.fakes.market import FakeSwaps
 
@@ -61,6 +63,46 @@ async def test_equal_amounts_share_a_call_and_a_few_different_ones_do_not() -> N
     assert _asked(swaps) == [100, 99, 98, 97]
     assert [offer.in_amount_raw for offer in offers if isinstance(offer, Quote)] == [100, 97, 98, 99, 100, 99]
     assert all(request.taker is None for request in swaps.requests)
+
+
+async def test_the_only_quote_is_asked_for_at_once() -> None:
+    swaps = FakeSwaps()
+
+    asking = asyncio.ensure_future(_offers(swaps, _intents(100, 100)))
+    await asyncio.sleep(0)
+
+    assert _asked(swaps) == [100]
+    await asking
+
+
+async def test_who_gives_up_on_offers_leaves_no_question_behind() -> None:
+    swaps, decimals = FakeSwaps(), _SilentDecimals()
+    swaps.gate = asyncio.Event()
+    offers = PurchaseOffers(SwapVenues([Venue(FIRST_VENUE, TradingMode.SIMULATION, swaps)]), decimals)
+
+    asking = asyncio.ensure_future(offers.fetch(TradingMode.SIMULATION, [(an_intent(), None)]))
+    await decimals.asked.wait()
+    asking.cancel()
+    await asyncio.wait([asking])
+
+    assert asking.cancelled()
+    assert decimals.given_up
+
+
+class _SilentDecimals:
+    """Nobody answers."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.given_up = False
+
+    async def decimals(self, token: TokenAddress) -> int:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up = True
+        raise AssertionError("unreachable")
 
 
 async def test_many_amounts_share_the_quote_of_the_largest_down_to_four_fifths_of_it() -> None:

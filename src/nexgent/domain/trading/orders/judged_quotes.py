@@ -212,7 +212,8 @@ def newest_price(
 
 
 async def _within(task: asyncio.Task[Decimal | None], seconds: float) -> Decimal | None:
-    done, _ = await asyncio.wait([task], timeout=seconds)
+    # Looking at one that has ended takes turns of the event loop as well.
+    done = {task} if task.done() else (await asyncio.wait([task], timeout=seconds))[0]
     return task.result() if done and not task.cancelled() else None
 
 

@@ -24,6 +24,7 @@ from nexgent.domain.trading.rules.price_impact import ImpactAccepted, ImpactTooH
 from nexgent.domain.trading.rules.quote_plausibility import is_plausible
 from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.errors import NexgentError
+from nexgent.shared.loops import cancel_all
 from nexgent.shared.money import CONTEXT, SOL_MINT, lamports, sol, unit_price_sol
 from nexgent.shared.types import IntentId, TokenAddress, WalletAddress
 
@@ -57,9 +58,11 @@ class PurchaseOffers:
         """Return the offers for intents of one token and their limits of price impact."""
         quotes = PurchaseQuotes(self._venues.of_mode(mode))
         with at_the_market():
-            return Offers(
-                *await asyncio.gather(quotes.fetch(wanted), self._known(wanted[0][0].token_address))
-            )
+            knowing = asyncio.ensure_future(self._known(wanted[0][0].token_address))
+            try:
+                return Offers(await quotes.fetch(wanted), await knowing)
+            finally:
+                await cancel_all([knowing])
 
     def expected(self, mode: TradingMode, quote: Quote) -> Fill:
         """Return what carrying out an offer of that mode would bring."""
@@ -87,14 +90,7 @@ class PurchaseQuotes:
         """Return an offer, or the reason why there is none, for every intent and its limit of price impact."""
         buckets = self._buckets(sorted({intent.amount_raw for intent, _ in wanted}, reverse=True))
         keys = {amount: bucket[0] for bucket in buckets for amount in bucket}
-        first = wanted[0][0]
-        answers = dict(
-            zip(
-                (bucket[0] for bucket in buckets),
-                await asyncio.gather(*(self._ask(first, bucket[0]) for bucket in buckets)),
-                strict=True,
-            )
-        )
+        answers = await self._ask_all(wanted[0][0], [bucket[0] for bucket in buckets])
         offers: dict[IntentId, Offer] = {}
         for intent, limit in wanted:
             answer = answers[keys[intent.amount_raw]]
@@ -117,6 +113,13 @@ class PurchaseQuotes:
             else:
                 buckets.append([amount])
         return buckets
+
+    async def _ask_all(self, intent: Intent, amounts: Sequence[int]) -> dict[int, Offer]:
+        # A task is begun, and its end heard of, turns of the event loop later, behind whatever else has come in. One needs none.
+        if len(amounts) == 1:
+            return {amounts[0]: await self._ask(intent, amounts[0])}
+        offers = await asyncio.gather(*(self._ask(intent, amount) for amount in amounts))
+        return dict(zip(amounts, offers, strict=True))
 
     async def _ask(self, intent: Intent, amount_raw: int) -> Offer:
         taker: WalletAddress | None = intent.wallet_address if self._live else None
