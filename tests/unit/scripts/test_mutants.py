@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts.mutants import mistakes
+from scripts.mutants import mistakes, runner
 from scripts.mutants.__main__ import main
 from scripts.mutants.mistakes import (
     ROOT,
@@ -288,13 +289,16 @@ def test_what_may_survive_is_not_made_again_unless_asked_for(capsys: pytest.Capt
 class _Session:
     def __init__(self) -> None:
         self.items: list[Any] = []
+        self.stash = pytest.Stash()
 
 
 class _Item:
     """A test below some folders."""
 
-    def __init__(self, session: _Session, *folders: str) -> None:
+    def __init__(self, session: _Session, *folders: str, fixtures: tuple[str, ...] = ()) -> None:
         self.session = session
+        self.fixturenames = fixtures
+        self.nodeid = str(len(session.items))
         self._folders = folders
         session.items.append(self)
 
@@ -315,3 +319,23 @@ def test_what_a_test_leaves_set_up_belongs_to_as_few_others_as_possible() -> Non
     assert another(first) is session.items[2]
     session.items[:] = [first]
     assert another(first) is None
+
+
+def test_whoever_is_first_to_need_servers_may_start_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(runner._DEADLINES).write_text('{"0": 5, "1": 5, "2": 5}')
+    alarms: list[float] = []
+    monkeypatch.setattr(signal, "setitimer", lambda _, seconds: alarms.append(seconds))
+    session = _Session()
+    tests: list[Any] = [_Item(session, fixtures=names) for names in ((), ("servers",), ("servers",))]
+
+    for test in tests:
+        running = runner.pytest_runtest_protocol(test)
+        next(running)
+        assert Path(runner._LAST).read_text() == test.nodeid
+        assert list(running) == []
+
+    start = runner._START_SECONDS
+    assert alarms == [5, start, start + 5, start, 5, start]
