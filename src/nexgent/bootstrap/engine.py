@@ -330,7 +330,7 @@ def build_engine(
             ledger=ledger,
             directory=directory,
             purchases=purchases,
-            sales=sales,
+            orders=orders,
             venues=ports.venues,
             clock=clock,
             max_purchase_age_seconds=trading.signal_max_age_seconds,

@@ -441,14 +441,14 @@ async def test_a_landed_take_profit_is_booked_by_recovery_with_the_numbers_of_it
     quote = await engine.swaps.quote(_ask(open_intent.intent.amount_raw))
     outcome = await engine.swaps.execute(quote, None)
 
-    await engine.sales.book_landed(open_intent.intent, outcome.fill)  # type: ignore[union-attr]
+    await engine.sales.operations.book(open_intent.intent, outcome.fill)  # type: ignore[union-attr]
 
     (after,) = engine.positions(agent)
     assert (after.take_profit_levels_hit, after.quantity) == (1, Decimal(500))
     assert engine.held(agent).position == after
     # What is booked is not booked again, though the position is still there.
     with pytest.raises(PositionNotFoundError):
-        await engine.sales.book_landed(open_intent.intent, outcome.fill)  # type: ignore[union-attr]
+        await engine.sales.operations.book(open_intent.intent, outcome.fill)  # type: ignore[union-attr]
     assert engine.positions(agent) == [after]
 
 

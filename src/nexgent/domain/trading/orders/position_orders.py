@@ -165,9 +165,9 @@ class PositionOrders:
         return SalePreview(position, venue.expected(quote), venue.name, age_seconds)
 
     async def book(self, intent: Intent, fill: Fill, time: TradeTime | None = None) -> PositionOrderDone:
-        """Book a swap that landed, in the lane of its wallet.
+        """Book a swap of any operation that landed, in the lane of its wallet.
 
-        Raises as `PositionBooking.book` does.
+        Raises as `PositionBooking.book` does: `PositionNotFoundError` when it is booked already.
         """
         time = time or TradeTime(self._clock)
         with self._in_flight.hold({intent.id: intent.wallet_address}):

@@ -115,13 +115,6 @@ class ClosePosition:
             request.wallet_address, request.position_id, request.reason, request.signal_id
         )
 
-    async def book_landed(self, intent: Intent, fill: Fill) -> PositionOrderDone:
-        """Book any operation on a position whose swap turned out to have landed: a sale, take profit or DCA.
-
-        Raises `PositionNotFoundError` when it is booked already.
-        """
-        return await self.operations.book(intent, fill)
-
 
 def _nothing_for(position: Position) -> Fill:
     return Fill(

@@ -17,8 +17,8 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Intent, Submission, TradeExpired, TradeFailed, TradeKind
 from nexgent.domain.trading.models import Landed, NeverLanded, QuoteRequest, Reverted, StillUnknown
 from nexgent.domain.trading.orders.buy import BuyToken
+from nexgent.domain.trading.orders.position_orders import PositionOrders
 from nexgent.domain.trading.orders.purchases import Buyer
-from nexgent.domain.trading.orders.sell import ClosePosition
 from nexgent.domain.trading.orders.swap_execution import SwapExecution
 from nexgent.domain.trading.venues import SwapVenues
 from nexgent.shared.clock import Clock
@@ -35,7 +35,7 @@ class ResolveIntent:
         ledger: Ledger,
         directory: AgentDirectory,
         purchases: BuyToken,
-        sales: ClosePosition,
+        orders: PositionOrders,
         venues: SwapVenues,
         clock: Clock,
         max_purchase_age_seconds: float,
@@ -43,7 +43,7 @@ class ResolveIntent:
         self._ledger = ledger
         self._directory = directory
         self._purchases = purchases
-        self._sales = sales
+        self._orders = orders
         self._venues = venues
         self._clock = clock
         self._max_purchase_age = timedelta(seconds=max_purchase_age_seconds)
@@ -79,7 +79,7 @@ class ResolveIntent:
                         return False
                     result = await self._purchases.book_landed(buyer, intent, outcome.fill)
                     return not result.in_doubt
-                await self._sales.book_landed(intent, outcome.fill)
+                await self._orders.book(intent, outcome.fill)
             case NeverLanded():
                 body = TradeExpired(intent.id, outcome.reason)
                 await self._ledger.commit(self._ledger.stage(intent.wallet_address, body))
