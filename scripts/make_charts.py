@@ -22,7 +22,7 @@ from nexgent.domain.agents.config_models import (
     TakeProfitConfig,
 )
 from nexgent.domain.trading.rules.dca import DcaState, average_after_dca, evaluate_dca
-from nexgent.domain.trading.rules.stop_loss import decide_stop_loss, initial_stop, stop_loss_percentage
+from nexgent.domain.trading.rules.stop_loss import decide_stop_loss, initial_stop_pct, stop_loss_percentage
 from nexgent.domain.trading.rules.take_profit import TakeProfitState, evaluate_take_profit
 from nexgent.shared.money import install_decimal_context
 from scripts.generated import out_of_date
@@ -133,8 +133,8 @@ def stop_on_a_walk() -> Chart:
     """A price that rises in waves and falls, and the stop behind it until it sells."""
     prices = [Decimal(price).scaleb(-2) for price in _walk()]
     config = _stop("zones")
-    begin = initial_stop(ENTRY, config)
-    peak, stop = begin.peak_price_sol, begin.stop_pct
+    peak: Decimal | None = ENTRY
+    stop = initial_stop_pct(config)
     stops: list[tuple[float, float]] = []
     for minute, price in enumerate(prices):
         decision = decide_stop_loss(ENTRY, peak, stop, price, config)

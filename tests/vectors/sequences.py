@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from nexgent.domain.agents.config import StopLossConfig
-from nexgent.domain.trading.rules.stop_loss import StopLossDecision, decide_stop_loss, initial_stop
+from nexgent.domain.trading.rules.stop_loss import StopLossDecision, decide_stop_loss, initial_stop_pct
 from tests.vectors import deviations
 from tests.vectors.build import decimal, optional_decimal, section
 from tests.vectors.compare import is_close, mismatches
@@ -68,12 +68,15 @@ def check_sequence(vector: Mapping[str, Any], corrected: Mapping[int, Any]) -> t
 
 
 def _start(initial: Mapping[str, Any], entry: Decimal, config: StopLossConfig) -> _Kept:
-    fresh = initial_stop(entry, config)
     return _Kept(
         optional_decimal(initial["currentStopLossPercentage"])
         if "currentStopLossPercentage" in initial
-        else fresh.stop_pct,
-        optional_decimal(initial["peakPrice"]) if "peakPrice" in initial else fresh.peak_price_sol,
+        else initial_stop_pct(config),
+        optional_decimal(initial["peakPrice"])
+        if "peakPrice" in initial
+        else entry
+        if config.enabled
+        else None,
     )
 
 

@@ -30,7 +30,7 @@ from nexgent.domain.reconciliation.models import ExpiredSwap, Finding, Movement
 from nexgent.domain.trading.models import Fees, Fill
 from nexgent.domain.trading.orders.order_settlement import settle_position_order
 from nexgent.domain.trading.orders.purchases import LATE
-from nexgent.domain.trading.rules.stop_loss import initial_stop
+from nexgent.domain.trading.rules.stop_loss import initial_stop_pct
 from nexgent.domain.trading.settlement import (
     Settlement,
     SettlementContext,
@@ -254,9 +254,8 @@ def book_late(
             position_id=None,
             created_at=prices.now,
         )
-        entry_price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, token.decimals)
-        stop = initial_stop(entry_price, config.stop_loss)
-        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop.stop_pct)
+        stop_pct = initial_stop_pct(config.stop_loss)
+        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop_pct)
         return _traded(intent, None, settlement, swap)
     if position is None or (old.position_id not in (None, position.id)):
         return None
@@ -309,9 +308,8 @@ def book_adoption(
     fees = Fees(protocol_fee_lamports=None, protocol_fee_bps=0, network_fee_lamports=0, rent_lamports=0)
     fill = replace(_fill(cost_lamports, amount, fees, None), total_in_raw=None)
     price = unit_price_sol(cost_lamports, amount, finding.decimals)
-    stop = initial_stop(price, config.stop_loss)
     context = prices.context(finding.symbol, finding.decimals)
-    settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop.stop_pct)
+    settlement = settle_purchase(intent, fill, context, stop_loss_pct=initial_stop_pct(config.stop_loss))
     record = replace(
         settlement.body.transaction,
         type=TransactionType.DEPOSIT,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from nexgent.domain.agents.config import StopLossConfig
 from nexgent.domain.positions.models import Position, PositionTrail
-from nexgent.domain.trading.rules.stop_loss import initial_stop
+from nexgent.domain.trading.rules.stop_loss import initial_stop_pct
 from nexgent.infrastructure.takeover.errors import NotTakenError
 from nexgent.infrastructure.takeover.history import Row
 from nexgent.shared.money import CONTEXT, MAX_RAW, SOL_DECIMALS, from_raw
@@ -108,7 +108,7 @@ def position_of(
     if stop_pct is not None and not stop_pct.is_finite():
         stop_pct = None
     if stop_pct is None and stop_loss.enabled:
-        stop_pct = initial_stop(price, stop_loss).stop_pct
+        stop_pct = initial_stop_pct(stop_loss)
         changes.append(MADE_UP_STOP)
     moon_bag = row["moon_bag_amount"]
     number = purchase["signal_id"]

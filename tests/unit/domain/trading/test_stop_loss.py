@@ -12,8 +12,9 @@ from nexgent.domain.agents.config import StopLossConfig, TrailingLevel
 from nexgent.domain.trading.rules.stop_loss import (
     StopLossDecision,
     decide_stop_loss,
-    initial_stop,
+    initial_stop_pct,
     stop_loss_percentage,
+    stop_price,
 )
 from nexgent.shared.money import CONTEXT
 
@@ -33,8 +34,8 @@ FACTORS = st.decimals("0.2", "40", places=6)
 
 
 def walk(entry: Decimal, factors: list[Decimal], config: StopLossConfig) -> list[StopLossDecision]:
-    state = initial_stop(entry, config)
-    stop, peak = state.stop_pct, state.peak_price_sol
+    stop: Decimal | None = initial_stop_pct(config)
+    peak: Decimal | None = entry
     decisions = []
     for factor in factors:
         decision = decide_stop_loss(entry, peak, stop, entry * factor, config)
@@ -47,8 +48,10 @@ def walk(entry: Decimal, factors: list[Decimal], config: StopLossConfig) -> list
 def test_stop_and_peak_never_move_down(
     entry: Decimal, factors: list[Decimal], config: StopLossConfig
 ) -> None:
-    first = initial_stop(entry, config)
-    stops, peaks = [first.stop_price_sol], [first.peak_price_sol]
+    first = initial_stop_pct(config)
+    assert first is not None
+    stops: list[Decimal | None] = [stop_price(entry, first)]
+    peaks: list[Decimal | None] = [entry]
     for decision in walk(entry, factors, config):
         stops.append(decision.stop_price_sol)
         peaks.append(decision.peak_price_sol)
@@ -136,18 +139,17 @@ def test_a_bad_price_decides_nothing(price: str, mode: str) -> None:
 
 def test_a_dca_starts_from_the_new_average() -> None:
     average = Decimal("0.9")
-    state = initial_stop(average, MODES["fixed"])
-    decision = decide_stop_loss(average, state.peak_price_sol, state.stop_pct, Decimal("0.8"), MODES["fixed"])
+    stop_pct = initial_stop_pct(MODES["fixed"])
+    decision = decide_stop_loss(average, average, stop_pct, Decimal("0.8"), MODES["fixed"])
 
-    assert state.peak_price_sol == average
-    assert state.stop_price_sol == Decimal("0.612")
+    assert decision.stop_price_sol == Decimal("0.612")
     assert not decision.triggered
 
 
 def test_without_stop_loss_there_is_no_stop() -> None:
     off = StopLossConfig(enabled=False)
 
-    assert initial_stop(Decimal(1), off).stop_price_sol is None
+    assert initial_stop_pct(off) is None
     assert decide_stop_loss(Decimal(1), None, None, Decimal("0.01"), off) == StopLossDecision(
         False, None, None, None, False
     )

@@ -26,12 +26,12 @@ from nexgent.domain.trading.orders.purchases import (
 )
 from nexgent.domain.trading.orders.quotes import Offers
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
-from nexgent.domain.trading.rules.stop_loss import initial_stop
+from nexgent.domain.trading.rules.stop_loss import initial_stop_pct
 from nexgent.domain.trading.settlement import SettlementContext, buy_debit_lamports, settle_purchase
 from nexgent.domain.trading.venues import SwapVenues
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.money import SOL_MINT, plain, sol, unit_price_sol
+from nexgent.shared.money import SOL_MINT, plain, sol
 
 log = structlog.get_logger(__name__)
 
@@ -211,10 +211,8 @@ class PurchaseBooking:
                 f"{plain(sol(affordable))} SOL do not cover the swap and its fees",
                 available=str(sol(affordable)),
             )
-        config = result.buyer.agent.config.stop_loss
-        entry_price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, context.token_decimals)
-        stop = initial_stop(entry_price, config)
-        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop.stop_pct)
+        stop_pct = initial_stop_pct(result.buyer.agent.config.stop_loss)
+        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop_pct)
         entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
         return _Booked(result, intent, fill, entry, settlement.body)
 

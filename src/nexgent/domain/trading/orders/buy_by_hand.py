@@ -30,7 +30,7 @@ from nexgent.domain.trading.orders.purchases import (
     PurchasePreview,
     PurchaseResult,
 )
-from nexgent.domain.trading.rules.stop_loss import initial_stop
+from nexgent.domain.trading.rules.stop_loss import initial_stop_pct, stop_price
 from nexgent.domain.trading.settlement import buy_debit_lamports
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import new_id
@@ -221,7 +221,7 @@ def _forecast(buyer: Buyer, fill: Fill, decimals: int, available_raw: int) -> Pu
         )
     config = buyer.agent.config
     price = unit_price_sol(fill.in_amount_raw, fill.out_amount_raw, decimals)
-    stop = initial_stop(price, config.stop_loss)
+    stop_pct = initial_stop_pct(config.stop_loss)
     limit, protocol = config.purchase_limits.max_price_impact, fill.fees.protocol_fee_lamports
     return PurchaseForecast(
         wallet_address=buyer.wallet.address,
@@ -235,8 +235,8 @@ def _forecast(buyer: Buyer, fill: Fill, decimals: int, available_raw: int) -> Pu
         rent_sol=sol(fill.fees.rent_lamports),
         total_sol=sol(debit),
         balance_after_sol=sol(available_raw - debit),
-        stop_loss_pct=stop.stop_pct,
-        stop_price_sol=stop.stop_price_sol,
+        stop_loss_pct=stop_pct,
+        stop_price_sol=stop_price(price, stop_pct) if stop_pct is not None else None,
     )
 
 

@@ -11,7 +11,7 @@ from nexgent.domain.ledger.models import Intent, TradeKind
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import CloseReason, PendingTakeProfit, Position, PositionTrail
 from nexgent.domain.trading.models import Fill
-from nexgent.domain.trading.rules.stop_loss import initial_stop
+from nexgent.domain.trading.rules.stop_loss import initial_stop_pct
 from nexgent.domain.trading.rules.take_profit import take_profit_plan
 from nexgent.domain.trading.settlement import (
     Settlement,
@@ -49,14 +49,13 @@ def settle_position_order(
                 activate_moon_bag_raw=pending.moon_bag_raw,
             )
         case TradeKind.DCA_BUY:
-            stop = initial_stop(position.entry_price_sol, config.stop_loss)
             price = intent.evidence.price_sol if intent.evidence is not None else None
             return settle_dca(
                 intent,
                 fill,
                 context,
                 position,
-                stop_loss_pct=stop.stop_pct,
+                stop_loss_pct=initial_stop_pct(config.stop_loss),
                 levels_total=len(take_profit_plan(config.take_profit).levels),
                 price_sol=price,
                 lowest_price_sol=trail.lowest_price_sol,

@@ -52,25 +52,9 @@ class StopLossDecision:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StopState:
-    """The stop a position starts with, in percent of and in SOL; all None when stop loss is off."""
-
-    stop_pct: Decimal | None
-    stop_price_sol: Decimal | None
-    peak_price_sol: Decimal | None
-
-
-def initial_stop(entry_price_sol: Decimal, config: StopLossConfig) -> StopState:
-    """Return stop and peak after a purchase, and after a DCA with the new average as entry.
-
-    A peak from before a DCA must not be kept: against the lower average it looks like a gain nobody ever had,
-    and would fire the stop at once.
-    """
-    if not config.enabled:
-        return StopState(None, None, None)
-    stop_pct = config.default_percentage
-    return StopState(stop_pct, stop_price(entry_price_sol, stop_pct), entry_price_sol)
+def initial_stop_pct(config: StopLossConfig) -> Decimal | None:
+    """Return the stop after a purchase, and after a DCA, in percent of the entry; None when stop loss is off."""
+    return config.default_percentage if config.enabled else None
 
 
 def stop_price(entry_price_sol: Decimal, stop_pct: Decimal) -> Decimal:
