@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,7 +12,8 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.signals.events import SignalProcessed, SignalReceived
-from nexgent.domain.signals.models import DecisionOutcome, SignalTrade, TokenMetrics
+from nexgent.domain.signals.models import DecisionOutcome, SignalDecision, SignalTrade, TokenMetrics
+from nexgent.domain.trading import process_signal
 from nexgent.shared.ids import purchase_intent_id
 from nexgent.shared.types import SignalId
 from tests.builders import TOKEN, a_signal, an_agent
@@ -140,6 +144,49 @@ async def test_nothing_is_written_down_again_that_is_not_owed() -> None:
     await it.process.record_again(signal)
 
     assert it.store.by_signal == {}
+
+
+async def test_what_is_being_written_down_is_written_by_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = await Deciding.start()
+    signal = await it.stored()
+    record, begun, may_end = it.store.record_decisions, asyncio.Event(), asyncio.Event()
+
+    async def slow(signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+        assert not begun.is_set(), "once"
+        begun.set()
+        await may_end.wait()
+        await record(signal_id, decisions)
+
+    monkeypatch.setattr(it.store, "record_decisions", slow)
+    it.process.on_received(SignalReceived(signal, 0.0))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await begun.wait()
+
+    assert it.process.in_flight == {signal.id}
+    assert not it.process.owes_record(signal.id)
+    await it.process.record_again(signal)
+    assert await decided(it.undecided) == 0
+    may_end.set()
+    await it.process.drain(PATIENCE_SECONDS)
+    assert it.process.in_flight == set()
+    assert it.outcomes(signal) == [DecisionOutcome.EXECUTED]
+
+
+async def test_what_cannot_be_written_down_is_tried_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process_signal, "RECORD_RETRY_SECONDS", (0.02, 0.03))
+    it = await Deciding.start()
+    signal = await it.stored()
+    it.store.unwritable = True
+    began = time.monotonic()
+
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+
+    assert it.store.refused == 3
+    assert time.monotonic() - began >= 0.02 + 0.03
+    assert it.process.owes_record(signal.id)
 
 
 async def test_what_is_owed_ends_with_the_lease() -> None:
