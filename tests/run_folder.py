@@ -23,7 +23,7 @@ _PREFIX = "nexgent-tests-"
 _KEPT = "nexgent-failed-tests-"
 _MEMORY = Path("/dev/shm")
 _NEEDED_BYTES = 6 << 30
-"""What a run writes at most is a third of that."""
+"""Most of what a run writes is the data of some twenty services, about a hundred megabytes each, and that of its own servers."""
 _on_disk: str | None = None
 """Where temporary files go otherwise."""
 
