@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -80,8 +80,8 @@ class FakeSignals:
             if row.id not in besides
         ][:limit]
 
-    async def unanswered(self, signal_id: SignalId) -> int:
-        return ALL_SHARDS & ~self.answered.get(signal_id, NO_SHARDS)
+    async def unanswered(self, signal_ids: Collection[SignalId]) -> Mapping[SignalId, int]:
+        return {one: ALL_SHARDS & ~self.answered.get(one, NO_SHARDS) for one in signal_ids}
 
     async def record_decisions(
         self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS

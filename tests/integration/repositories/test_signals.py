@@ -30,6 +30,7 @@ from nexgent.infrastructure.database.stores.signals import (
 )
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import late_intent_id, new_id, purchase_intent_id
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
 from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId
 from tests.builders import T0, a_decision, a_draft, an_agent
 from tests.integration.repositories.conftest import Pool, add_user
@@ -50,6 +51,33 @@ async def test_a_signal_is_stored_and_waits_for_decisions(pool: Pool, user_id: U
     assert signal.user_id == user_id
     assert (signal.symbol, signal.activation_reason, signal.source) == ("TKN", "because", "test")
     assert list(await store.undecided()) == [signal]
+
+
+async def test_a_signal_is_processed_when_every_shard_has_answered(pool: Pool, user_id: UserId) -> None:
+    store = PostgresSignalStore(pool)
+    signal, other = await stored(store, a_draft(user_id)), await stored(store, a_draft(user_id, "Other"))
+    lower = (1 << 32) - 1
+    upper = ALL_SHARDS & ~lower
+
+    # Two engines say something of the same signal at the same moment.
+    await asyncio.gather(
+        store.record_decisions(signal.id, [], shards=lower),
+        store.record_decisions(signal.id, [], shards=lower & ~1),
+        store.record_decisions(other.id, [], shards=ALL_SHARDS),
+    )
+
+    assert await store.unanswered([signal.id, other.id]) == {signal.id: upper}
+    assert not await store.undecided(shards=lower)
+    assert not await store.undecided(shards=NO_SHARDS)
+    for shards in (upper, ALL_SHARDS, 1 << 63):
+        assert list(await store.undecided(shards=shards)) == [signal]
+
+    await store.record_decisions(signal.id, [], shards=upper)
+    await store.record_decisions(signal.id, [], shards=1)
+
+    assert not await store.undecided()
+    assert await store.unanswered([signal.id]) == {}
+    assert await pool.fetchval("SELECT processed_at FROM trading_signals WHERE id = $1", signal.id)
 
 
 async def test_a_repeated_signal_is_refused_within_the_window_only(pool: Pool, user_id: UserId) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalDecision, SignalTrade
 from nexgent.domain.trading import process_signal
@@ -18,7 +19,7 @@ from nexgent.domain.trading.watch.undecided_signals import (
 )
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.shared.ids import new_id
-from nexgent.shared.shards import ALL_SHARDS
+from nexgent.shared.shards import ALL_SHARDS, shard_of
 from nexgent.shared.types import AgentId, IntentId, SignalId
 from tests.builders import TOKEN, USER, a_draft, an_agent
 from tests.fakes.engine import FakeEngine
@@ -42,6 +43,8 @@ class Store(FakeSignals):
         self.unreachable = False
         self.unwritable = False
         self.refused = 0
+        self.gone = 0
+        """Shards that the database knows as another engine's."""
 
     async def undecided(
         self,
@@ -63,6 +66,8 @@ class Store(FakeSignals):
     async def record_decisions(
         self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS
     ) -> None:
+        if shards & self.gone:
+            raise NotTheEngineError
         if self.unwritable:
             self.refused += 1
             raise DatabaseUnavailableError("away")
@@ -124,6 +129,71 @@ async def test_a_signal_whose_announcement_was_lost_is_decided_on() -> None:
     it.process.on_received(SignalReceived(signal, 0.0))
     await it.process.drain(PATIENCE_SECONDS)
     assert len(it.engine.positions(it.agents[0])) == 1
+
+
+async def test_each_engine_decides_for_its_shards_and_what_it_gets_is_decided_next() -> None:
+    it = await Deciding.start(agents=8)
+    share = it.engine.parts.share
+    first, second = (
+        it.agents[0],
+        next(one for one in it.agents if shard_of(one.id) != shard_of(it.agents[0].id)),
+    )
+    theirs = 1 << shard_of(second.id)
+    share.give_up(theirs)
+    signal = await it.stored()
+
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+    assert it.engine.positions(first)
+    assert not it.engine.positions(second)
+    assert await decided(it.undecided) == 0, "the others are another engine's"
+    assert not it.store.rows[signal.id].processed_at
+
+    share.take_over(theirs, signal.id)
+    it.process.on_received(SignalReceived(signal, 0.0))
+    await it.process.drain(PATIENCE_SECONDS)
+    assert not it.engine.positions(second), "whoever had it may have decided"
+    assert await decided(it.undecided) == 1
+
+    assert len(it.engine.positions(second)) == 1
+    assert it.outcomes(signal) == [EXECUTED] * 8
+    assert it.store.rows[signal.id].processed_at
+    assert await decided(it.undecided) == 0
+
+
+async def test_what_another_engine_has_answered_is_not_decided_again() -> None:
+    it = await Deciding.start(agents=1)
+    agent = it.agents[0]
+    share, its = it.engine.parts.share, 1 << shard_of(agent.id)
+    share.give_up(its)
+    signal = await it.stored()
+    await it.store.record_decisions(signal.id, [], shards=its)
+
+    share.take_over(its, signal.id)
+    assert await decided(it.undecided) == 1
+
+    assert not it.engine.positions(agent)
+    assert it.store.rows[signal.id].processed_at
+
+
+async def test_decisions_for_a_shard_that_has_gone_are_not_owed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_signal, "RECORD_RETRY_SECONDS", (0.0,))
+    it = await Deciding.start(balance_sol=0)
+    share, its = it.engine.parts.share, 1 << shard_of(it.agents[0].id)
+    signal = await it.stored()
+    it.store.gone = its
+    it.process.on_received(SignalReceived(signal, 0.0))
+    share.give_up(its)
+    await it.process.drain(PATIENCE_SECONDS)
+    assert not it.process.owes_record(signal.id)
+    assert it.outcomes(signal) == []
+
+    # It comes back, and its agent can buy by now.
+    it.store.gone = 0
+    share.take_over(its, signal.id)
+    await it.engine.deposit(it.agents[0].wallets[0], Decimal(10))
+    assert await decided(it.undecided) == 1
+    assert it.outcomes(signal) == [EXECUTED]
 
 
 async def test_an_old_signal_is_recorded_as_not_processed() -> None:

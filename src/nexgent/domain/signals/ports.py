@@ -39,8 +39,11 @@ class SignalStore(Protocol):
         Their age is told by the clock that `created_at` is from. Raises `UnavailableError` when they cannot be read.
         """
 
-    async def unanswered(self, signal_id: SignalId) -> int:
-        """Return the shards that have not decided on a signal, none when it is gone. Raises `UnavailableError`."""
+    async def unanswered(self, signal_ids: Collection[SignalId]) -> Mapping[SignalId, int]:
+        """Return the shards that have not decided on each of these signals; those that are processed or gone are left out.
+
+        Raises `UnavailableError`.
+        """
 
     async def record_decisions(
         self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS

@@ -21,7 +21,7 @@ from nexgent.domain.trading.resume_signal import ResumeSignal
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.loops import TaskSet
-from nexgent.shared.shards import ALL_SHARDS
+from nexgent.shared.shards import NO_SHARDS
 from nexgent.shared.types import SignalId
 
 log = structlog.get_logger(__name__)
@@ -80,13 +80,15 @@ class UndecidedSignals:
             signal_id: rest for signal_id, rest in self._rests.items() if now - rest[1] < FORGET_SECONDS
         }
         resting = {signal_id for signal_id, (_, until) in self._rests.items() if until > now}
+        # A shard that comes meanwhile may have been answered since it was asked which are not: it is looked at next time.
+        ours = self._share.shards
         signals = await self._store.undecided(
             older_than_seconds=ANNOUNCED_WITHIN_SECONDS,
             besides=self._process.in_flight | self._begun | resting,
             limit=MOST_AT_ONCE,
-            shards=self._share.shards,
+            shards=ours,
         )
-        missing = {signal.id: await self._unanswered(signal.id) for signal in signals}
+        missing = await self._store.unanswered([signal.id for signal in signals]) if signals else {}
         begun: list[asyncio.Task[None]] = []
         # Nothing is awaited between asking whether somebody has it and taking it.
         for signal in signals:
@@ -95,19 +97,15 @@ class UndecidedSignals:
             step: Callable[[Signal], Awaitable[None]]
             if self._process.owes_record(signal.id):
                 step = self._process.record_again
-            elif shards := self._process.take(signal.id, missing[signal.id] & self._share.shards):
+            elif shards := self._process.take(
+                signal.id, missing.get(signal.id, NO_SHARDS) & ours & self._share.shards
+            ):
                 step = partial(self._resume.execute, shards=shards)
             else:
                 continue
             self._begun.add(signal.id)
             begun.append(self._tasks.start(self._run(signal, step), name=f"undecided.{signal.id}"))
         return begun
-
-    async def _unanswered(self, signal_id: SignalId) -> int:
-        """Return the shards that have not decided on a signal. Whoever acts for all of them need not ask."""
-        if self._share.shards == ALL_SHARDS:
-            return ALL_SHARDS
-        return await self._store.unanswered(signal_id)
 
     async def _run(self, signal: Signal, step: Callable[[Signal], Awaitable[None]]) -> None:
         try:

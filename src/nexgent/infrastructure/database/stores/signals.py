@@ -47,7 +47,7 @@ WHERE processed_at IS NULL AND answered & $4 <> $4
 ORDER BY id LIMIT $3
 """
 
-_ANSWERED = "SELECT answered FROM trading_signals WHERE id = $1 AND processed_at IS NULL"
+_ANSWERED = "SELECT id, answered FROM trading_signals WHERE id = ANY($1) AND processed_at IS NULL"
 
 # One statement, so that nothing is left half done by a process that stands still in between, and that holds no locks then. As
 # with the journal, the lease is compared under its row's lock: whoever has lost it says nothing of a signal that another engine
@@ -166,12 +166,12 @@ class PostgresSignalStore:
                 )
         return [read_signal(row) for row in rows]
 
-    async def unanswered(self, signal_id: SignalId) -> int:
-        """Return the shards that have not decided on a signal."""
-        with translated_errors("read a signal"):
+    async def unanswered(self, signal_ids: Collection[SignalId]) -> dict[SignalId, int]:
+        """Return the shards that have not decided on each of these signals; those that are processed or gone are left out."""
+        with translated_errors("read the signals"):
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                answered: int | None = await self._pool.fetchval(_ANSWERED, signal_id)
-        return ALL_SHARDS & ~unsigned(answered) if answered is not None else NO_SHARDS
+                rows = await self._pool.fetch(_ANSWERED, list(signal_ids))
+        return {SignalId(row["id"]): ALL_SHARDS & ~unsigned(row["answered"]) for row in rows}
 
     async def record_decisions(
         self, signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int = ALL_SHARDS
