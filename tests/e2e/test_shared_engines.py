@@ -14,10 +14,12 @@ import asyncpg
 import psutil
 import pytest
 from redis.asyncio import Redis
+from solders.keypair import Keypair
 
 from nexgent.sandbox.control import SandboxControl
 from nexgent.shared.shards import SHARDS, shard_of
 from nexgent.shared.types import AgentId
+from tests.e2e.live import live_agent, only_token
 from tests.e2e.product import Product, until
 from tests.e2e.test_trade import check_the_books
 
@@ -130,9 +132,17 @@ class Engines:
 
 
 @pytest.fixture
-async def engines(tmp_path: Path, database_url: str, redis_url: str, redis: Redis) -> AsyncIterator[Engines]:
-    """Three engines with one market."""
+def key() -> Keypair:
+    return Keypair()
+
+
+@pytest.fixture
+async def engines(
+    tmp_path: Path, database_url: str, redis_url: str, redis: Redis, key: Keypair
+) -> AsyncIterator[Engines]:
+    """Three engines with one market and one live key."""
     settings = {
+        "WALLET_1": str(key),
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "ENGINES": "shared",
@@ -233,3 +243,60 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
     await one.set_price(third, format(prices[third] / 2, "f"))
     await all_hold(two, agents, fourth)
     await engines.check(agents)
+
+
+async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines, key: Keypair) -> None:
+    """Its engine stands still with the order asked for; the one that follows it posts, and the first one does not."""
+    await engines.spread()
+    await engines.act()
+    wallet = str(key.pubkey())
+    async with SandboxControl(engines.all[0].sandbox_url) as control:
+
+        async def counted(kind: str) -> int:
+            counts: dict[str, int] = (await control.requests())["counts"]
+            return counts.get(kind, 0)
+
+        mint, config = await only_token(control, "LIVE")
+        agent = await live_agent(engines.all[0], control, wallet, "Live", config)
+        owners = [one for one in engines.all if await engines.of(one, [agent])]
+        assert len(owners) == 1
+        (owner,) = owners
+        other = next(one for one in engines.all if one is not owner)
+        # Whoever does not trade for it says so, and nothing of it has begun.
+        order = {
+            "agentId": agent["id"],
+            "walletAddress": wallet,
+            "tokenAddress": mint,
+            "positionSize": "0.1",
+        }
+        status, answer = await other.ask("POST", "/trades/execute", order, expect=(503,))
+        assert (status, answer["code"]) == (503, "NOT_THE_ENGINE")
+        assert await counted("execute") == 0
+
+        before = await counted("order")
+        await control.fault("delay", "order", seconds=4, times=1)
+        await other.signal(mint)
+
+        async def asked() -> bool:
+            return await counted("order") > before
+
+        await until(asked, "an order is asked for")
+        owner.service.suspend()
+        engines.up.remove(owner)
+        await control.clear_faults()
+        await until(lambda: other.positions(agent["id"]), "another engine carries the purchase out")
+        assert await counted("execute") == 1
+
+        owner.service.resume()
+        engines.up.append(owner)
+        await engines.spread()
+        await other.set_price(mint, "0.0005")
+
+        async def sold() -> bool:
+            return len(await other.closed(agent["id"])) == 1
+
+        await until(sold, "it is sold")
+        assert await counted("execute") == 2
+        account = (await control.state())["accounts"][wallet]
+        assert not any(int(amount) for amount in account["tokens"].values())
+    await engines.check([])

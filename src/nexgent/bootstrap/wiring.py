@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
@@ -34,8 +35,13 @@ from nexgent.infrastructure.queue.notifier import ProjectionNotifier
 from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch
+from nexgent.shared.shards import ALL_SHARDS
+from nexgent.shared.types import WalletAddress
 
 E = TypeVar("E")
+
+OTHERS_SECONDS = 0.5
+"""So far behind copies of what other engines trade may be."""
 
 
 def wire_events(
@@ -149,15 +155,31 @@ def wire_events(
 
 
 def _reading_again(engine: Engine) -> Callable[[WalletsTouched], None]:
-    """Return who reads wallets again: all of them for whoever keeps the copies, else those it acts for."""
+    """Return who reads wallets again: at once those it acts for, and after a while those it only keeps copies of.
+
+    What other engines trade comes several times a trade, and is read once.
+    """
     ledger, share = engine.ledger, engine.share
+    others: set[WalletAddress] = set()
+
+    def read_others() -> None:
+        wallets = list(others)
+        others.clear()
+        ledger.read_again(WalletsTouched(wallets))
 
     def read_again(event: WalletsTouched) -> None:
-        if not share.leads:
-            known = [wallet for wallet in event.wallets if ledger.knows(wallet)]
-            event = WalletsTouched([one for one in known if share.acts_for(ledger.head(one).agent_id)])
-        if event.wallets:
-            ledger.read_again(event)
+        own: list[WalletAddress] = []
+        for wallet in event.wallets:
+            if share.shards == ALL_SHARDS or (
+                ledger.knows(wallet) and share.acts_for(ledger.head(wallet).agent_id)
+            ):
+                own.append(wallet)
+            elif share.leads:
+                if not others:
+                    asyncio.get_running_loop().call_later(OTHERS_SECONDS, read_others)
+                others.add(wallet)
+        if own:
+            ledger.read_again(WalletsTouched(own))
 
     return read_again
 
