@@ -151,11 +151,11 @@ async def test_what_is_being_written_down_is_written_by_nobody_else(monkeypatch:
     signal = await it.stored()
     record, begun, may_end = it.store.record_decisions, asyncio.Event(), asyncio.Event()
 
-    async def slow(signal_id: SignalId, decisions: Sequence[SignalDecision]) -> None:
+    async def slow(signal_id: SignalId, decisions: Sequence[SignalDecision], *, shards: int) -> None:
         assert not begun.is_set(), "once"
         begun.set()
         await may_end.wait()
-        await record(signal_id, decisions)
+        await record(signal_id, decisions, shards=shards)
 
     monkeypatch.setattr(it.store, "record_decisions", slow)
     it.process.on_received(SignalReceived(signal, 0.0))
