@@ -76,15 +76,22 @@ class EngineHealth:
         recovery: Recovery,
         poller: PricePoller,
         reconciliation: Reconciliation,
+        holds: Callable[[], bool],
+        max_price_age_seconds: float,
         problem: Callable[[], str | None],
         stopping: Callable[[], bool],
     ) -> None:
-        """`problem` says what of this process fails again and again, or was late a moment ago."""
+        """`holds` tells whether positions are open, `max_price_age_seconds` how old a price may be that is decided on.
+
+        `problem` says what of this process fails again and again, or was late a moment ago.
+        """
         self._role = role
         self._lease = lease
         self._recovery = recovery
         self._poller = poller
         self._reconciliation = reconciliation
+        self._holds = holds
+        self._max_price_age_seconds = max_price_age_seconds
         self._problem = problem
         self._stopping = stopping
 
@@ -124,12 +131,22 @@ class EngineHealth:
         return "replica" if self._role.settled.is_set() else "starting"
 
     def late(self) -> str | None:
-        """Return what of this process fails again and again, or was late a moment ago, or None."""
+        """Return what of this process fails again and again, was late a moment ago, or cannot act now, or None."""
         if not self._role.settled.is_set():
             return None
         compared = self._reconciliation.problem() if self._role.active else None
         older = OLDER_ENGINE if self._lease.status.older_engine else None
-        return self._problem() or compared or older
+        return self._blind() or self._problem() or compared or older
+
+    def _blind(self) -> str | None:
+        """Return that positions are open and no price is young enough to decide on, or None.
+
+        From `PRICE_AGE_SECONDS` on the engine is not ready at all.
+        """
+        age = self._poller.last_good_age_seconds if self._role.active else None
+        if age is None or not self._max_price_age_seconds < age <= PRICE_AGE_SECONDS or not self._holds():
+            return None
+        return f"no price was accepted for {age:.0f} s; stop loss and take profit act again with the next one"
 
     def reconciliation(self) -> ReconciliationHealth | None:
         """Return how it stands with the live wallets, None where this process does not look at any."""

@@ -261,6 +261,8 @@ class Service:
             recovery=self.engine.recovery,
             poller=self.engine.poller,
             reconciliation=self.reconciliation.loop,
+            holds=lambda: len(self.engine.book) > 0,
+            max_price_age_seconds=settings.prices.max_age_seconds,
             problem=lambda: self.loops.problem() or self.punctuality.problem() or self.gauges.problem(),
             stopping=lambda: self.stopping,
         )

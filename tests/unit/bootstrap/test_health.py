@@ -69,6 +69,8 @@ def an_engine(trouble: list[str], *, older_engine: bool = False) -> EngineHealth
         recovery=nothing,
         poller=nothing,
         reconciliation=nothing,
+        holds=lambda: True,
+        max_price_age_seconds=10.0,
         problem=lambda: trouble[0] if trouble else None,
         stopping=lambda: False,
     )
@@ -100,6 +102,8 @@ async def test_an_engine_whose_lease_has_ended_unheard_does_not_say_that_it_is_o
         recovery=SimpleNamespace(unresolved={}),  # type: ignore[arg-type]
         poller=nothing,
         reconciliation=nothing,
+        holds=lambda: True,
+        max_price_age_seconds=10.0,
         problem=lambda: None,
         stopping=lambda: False,
     )
@@ -116,3 +120,39 @@ async def test_a_replica_says_that_it_waits_for_an_engine_of_an_older_version() 
 
     assert said is not None
     assert "older version" in said
+
+
+@pytest.mark.parametrize(
+    ("active", "age", "holds", "late", "not_ready"),
+    [
+        (True, 9.0, True, False, False),
+        (True, 12.0, True, True, False),
+        (True, 12.0, False, False, False),
+        (True, None, True, False, False),
+        (False, 12.0, True, False, False),
+        # From here on it is said once: nothing can be sent here.
+        (True, 31.0, True, False, True),
+    ],
+)
+async def test_positions_without_a_price_to_decide_on_are_no_good_health(
+    active: bool, age: float | None, holds: bool, late: bool, not_ready: bool
+) -> None:
+    state: Any = Settled()
+    state.active = active
+    health = EngineHealth(
+        role=state,
+        lease=SimpleNamespace(status=LeaseStatus(active, "here:1", 1, 2.0)),  # type: ignore[arg-type]
+        recovery=None,  # type: ignore[arg-type]
+        poller=SimpleNamespace(last_good_age_seconds=age),  # type: ignore[arg-type]
+        reconciliation=SimpleNamespace(problem=lambda: None),  # type: ignore[arg-type]
+        holds=lambda: holds,
+        max_price_age_seconds=10.0,
+        problem=lambda: None,
+        stopping=lambda: False,
+    )
+
+    said = health.late()
+
+    assert (said is not None) is late
+    assert said is None or said.startswith("no price was accepted for 12 s")
+    assert (health.not_ready() is not None) is not_ready
