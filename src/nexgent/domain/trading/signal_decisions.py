@@ -21,6 +21,8 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.money import sol, unit_price_sol
 from nexgent.shared.types import AgentId, PositionId
 
+ALLOWED = Gate("purchase_validation", "passed", "passed", True)
+
 
 class SignalDecisions:
     """Makes the records."""
@@ -65,7 +67,12 @@ class SignalDecisions:
         """Return what became of a purchase; `gates` are what the filters found."""
         now = self._clock.now()
         agent_id = result.buyer.agent.id
-        verdict = Gate("purchase_validation", result.code or "passed", "passed", result.intended)
+        # Once its intent is durable a purchase was allowed: what failed then is its outcome, and no gate.
+        verdict = (
+            ALLOWED
+            if result.intended
+            else Gate("purchase_validation", result.code or "passed", "passed", False)
+        )
         board_price = self._latest_prices.get(signal.token_address)
         price, source, age = None, None, None
         if result.position is not None and result.fill is not None:
@@ -176,7 +183,7 @@ class SignalDecisions:
         return replace(
             decision,
             outcome=DecisionOutcome.EXECUTED,
-            gates=(*decision.gates[:-1], impact, Gate("purchase_validation", "passed", "passed", True)),
+            gates=(*decision.gates[:-1], impact, ALLOWED),
             price_sol=unit_price_sol(quote.in_amount_raw, quote.out_amount_raw, decimals),
             price_source="quote",
             price_age_ms=0,
