@@ -15,7 +15,13 @@ from nexgent.cli.books import existing_books
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
-from nexgent.infrastructure.database.journal.part_check import Part, PartReport, check_parts, list_parts
+from nexgent.infrastructure.database.journal.part_check import (
+    Part,
+    PartReport,
+    check_parts,
+    label_of,
+    list_parts,
+)
 
 _LABEL = re.compile(r"(before-)?\d{4}-\d{2}")
 
@@ -48,11 +54,6 @@ def part_name(label: str) -> str:
             f"{label!r} is no part of the journal; they are called 2026-12 or before-2026-12"
         )
     return f"journal_{label.replace('-', '_')}"
-
-
-def label_of(name: str) -> str:
-    """Return how people call a part."""
-    return name.removeprefix("journal_").replace("_", "-")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -198,5 +198,9 @@ async def test_the_command_lists_and_checks(
     assert (code, "does not follow" in said) == (exit_codes.FAILURE, True)
     code, said = await run("--check", "2041-06", "--json")
     assert (code, json.loads(said)[0]["name"]) == (exit_codes.OK, "2041-06")
+    for part, why in (("2041-07", "still written to"), ("2041-08", "to come"), ("2039-01", "no part")):
+        # What cannot be checked is an error of the command line, and is called as people call it.
+        with pytest.raises(InvalidInputError, match=f"{part}.*{why}|{why}.*{part}"):
+            await run("--check", part)
     with pytest.raises(SystemExit):
         parser.parse_args(["--check", "May"])

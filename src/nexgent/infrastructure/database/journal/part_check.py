@@ -19,7 +19,7 @@ from nexgent.infrastructure.database.journal.checked import Checked, read_checke
 from nexgent.infrastructure.database.journal.codec import to_json
 from nexgent.infrastructure.database.journal.parts import end_position, present_parts, start_position
 from nexgent.infrastructure.database.journal.stream_fold import Difference, StreamFold
-from nexgent.shared.errors import ConflictError, InvalidInputError
+from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.types import AgentId, WalletAddress
 
 _BLOCK = 1_000
@@ -55,8 +55,8 @@ FROM {part}
 """
 
 
-class PartNotOverError(ConflictError):
-    """Entries are still being written to a part."""
+class PartNotOverError(InvalidInputError):
+    """Entries are still being written to a part, or will be."""
 
     code = "PART_NOT_OVER"
 
@@ -101,6 +101,11 @@ async def list_parts(database_url: str) -> list[Part]:
         await connection.close()
 
 
+def label_of(name: str) -> str:
+    """Return what people call a part: `2026-12` for `journal_2026_12`."""
+    return name.removeprefix("journal_").replace("_", "-")
+
+
 async def check_parts(database_url: str, names: Collection[str] | None = None) -> list[PartReport]:
     """Check these parts, or all that are over; keep what streams had come to at the end of each that is in order.
 
@@ -119,10 +124,11 @@ async def check_parts(database_url: str, names: Collection[str] | None = None) -
             ]
             for name in names or ():
                 if name not in present:
-                    raise InvalidInputError(f"There is no part {name} of the journal.")
+                    raise InvalidInputError(f"There is no part {label_of(name)} of the journal.")
                 if drawn < end_position(name):
+                    state = "to come" if drawn < start_position(name) else "still written to"
                     raise PartNotOverError(
-                        f"{name} is the part that entries are written to; it cannot be checked by itself yet."
+                        f"The part {label_of(name)} is {state}; it can be checked by itself once it is over."
                     )
             reports = []
             for name in chosen:
@@ -147,7 +153,7 @@ async def _check(connection: asyncpg.Connection[asyncpg.Record], name: str) -> P
                 fold.go_on_behind(start)
             elif row["first_seq"] > 1 and start_position(name):
                 raise InvalidInputError(
-                    f"{name} goes on from a part that was not checked: check those before it first."
+                    f"{label_of(name)} goes on from a part that was not checked: check those before it first."
                 )
             fold.checked = known = kept.pop(wallet, None)
             async for block in _blocks(connection, name, wallet):
