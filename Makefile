@@ -1,5 +1,5 @@
 # `make run` and `make test` are all the set-up there is. They need Python 3.11 to 3.14, and a package index.
-# Options for a command go into ARGS: make test ARGS="tests/unit -x", make run ARGS="--port 4100".
+# Options for a command go into ARGS: make test ARGS="tests/unit -x". Settings go in front: PORT=4100 make run.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -19,7 +19,7 @@ SEED ?= 1
 .PHONY: help setup setup-dev run dev tunnel test mutants chaos web check gate format bench bench-compare figures screenshots soak fuzz sql grafana charts docs postman postman-test lock licences sbom release-check audit outdated clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 setup: ## Create .venv and install what the service needs (done by the others when needed)
 	@sh scripts/setup.sh runtime
