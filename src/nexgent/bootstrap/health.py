@@ -65,6 +65,32 @@ class ServerHealth:
         return self._clock.monotonic() - self._started
 
 
+class PriceHealth:
+    """Whether there are prices to decide on."""
+
+    def __init__(self, *, poller: PricePoller, holds: Callable[[], bool], max_age_seconds: float) -> None:
+        """`holds` tells whether positions are open, `max_age_seconds` how old a price may be that is decided on."""
+        self._poller = poller
+        self._holds = holds
+        self._max_age_seconds = max_age_seconds
+
+    def gone(self) -> str | None:
+        """Return that nothing can be traded any more for want of prices, or None."""
+        age = self._poller.last_good_age_seconds
+        return _none_for(age) if age is not None and age > PRICE_AGE_SECONDS else None
+
+    def too_old(self) -> str | None:
+        """Return that positions are open and no price is young enough to decide on, or None; none when they are `gone`."""
+        age = self._poller.last_good_age_seconds
+        if age is None or not self._max_age_seconds < age <= PRICE_AGE_SECONDS or not self._holds():
+            return None
+        return f"{_none_for(age)}; stop loss and take profit act again with the next one"
+
+
+def _none_for(age: float) -> str:
+    return f"no price was accepted for {age:.0f} s"
+
+
 class EngineHealth:
     """Whether this process trades, and what of it is not as it should be."""
 
@@ -74,24 +100,17 @@ class EngineHealth:
         role: EngineRole,
         lease: EngineLease,
         recovery: Recovery,
-        poller: PricePoller,
+        prices: PriceHealth,
         reconciliation: Reconciliation,
-        holds: Callable[[], bool],
-        max_price_age_seconds: float,
         problem: Callable[[], str | None],
         stopping: Callable[[], bool],
     ) -> None:
-        """`holds` tells whether positions are open, `max_price_age_seconds` how old a price may be that is decided on.
-
-        `problem` says what of this process fails again and again, or was late a moment ago.
-        """
+        """`problem` says what of this process fails again and again, or was late a moment ago."""
         self._role = role
         self._lease = lease
         self._recovery = recovery
-        self._poller = poller
+        self._prices = prices
         self._reconciliation = reconciliation
-        self._holds = holds
-        self._max_price_age_seconds = max_price_age_seconds
         self._problem = problem
         self._stopping = stopping
 
@@ -103,10 +122,7 @@ class EngineHealth:
             return "starting"
         if not self._role.active:
             return None
-        age = self._poller.last_good_age_seconds
-        if age is not None and age > PRICE_AGE_SECONDS:
-            return f"no price was accepted for {age:.0f} s"
-        return None
+        return self._prices.gone()
 
     def engine(self) -> EngineState:
         """Return who trades and what is still being resolved."""
@@ -134,19 +150,10 @@ class EngineHealth:
         """Return what of this process fails again and again, was late a moment ago, or cannot act now, or None."""
         if not self._role.settled.is_set():
             return None
+        blind = self._prices.too_old() if self._role.active else None
         compared = self._reconciliation.problem() if self._role.active else None
         older = OLDER_ENGINE if self._lease.status.older_engine else None
-        return self._blind() or self._problem() or compared or older
-
-    def _blind(self) -> str | None:
-        """Return that positions are open and no price is young enough to decide on, or None.
-
-        From `PRICE_AGE_SECONDS` on the engine is not ready at all.
-        """
-        age = self._poller.last_good_age_seconds if self._role.active else None
-        if age is None or not self._max_price_age_seconds < age <= PRICE_AGE_SECONDS or not self._holds():
-            return None
-        return f"no price was accepted for {age:.0f} s; stop loss and take profit act again with the next one"
+        return blind or self._problem() or compared or older
 
     def reconciliation(self) -> ReconciliationHealth | None:
         """Return how it stands with the live wallets, None where this process does not look at any."""

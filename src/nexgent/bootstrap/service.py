@@ -17,7 +17,7 @@ from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine, build_orders_by_hand
 from nexgent.bootstrap.engine_role import EngineLoops, EngineRole
 from nexgent.bootstrap.engine_shards import EngineShards, PolledPrices
-from nexgent.bootstrap.health import EngineHealth, ServerHealth
+from nexgent.bootstrap.health import EngineHealth, PriceHealth, ServerHealth
 from nexgent.bootstrap.log_levels import SharedLogLevels, apply_log_level
 from nexgent.bootstrap.market import Market, build_market
 from nexgent.bootstrap.observers import EngineObserver, refresh_gauges
@@ -259,10 +259,12 @@ class Service:
             role=self.role,
             lease=self.lease,
             recovery=self.engine.recovery,
-            poller=self.engine.poller,
+            prices=PriceHealth(
+                poller=self.engine.poller,
+                holds=lambda: len(self.engine.book) > 0,
+                max_age_seconds=settings.prices.max_age_seconds,
+            ),
             reconciliation=self.reconciliation.loop,
-            holds=lambda: len(self.engine.book) > 0,
-            max_price_age_seconds=settings.prices.max_age_seconds,
             problem=lambda: self.loops.problem() or self.punctuality.problem() or self.gauges.problem(),
             stopping=lambda: self.stopping,
         )

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from nexgent.bootstrap.health import WORKER_START_SECONDS, EngineHealth, ServerHealth, WorkerSilentError
+from nexgent.bootstrap.health import (
+    WORKER_START_SECONDS,
+    EngineHealth,
+    PriceHealth,
+    ServerHealth,
+    WorkerSilentError,
+)
 from nexgent.infrastructure.database.lease import LeaseStatus
 from tests.fakes.clock import FakeClock
 
@@ -67,10 +73,8 @@ def an_engine(trouble: list[str], *, older_engine: bool = False) -> EngineHealth
         role=Settled(),  # type: ignore[arg-type]
         lease=lease,
         recovery=nothing,
-        poller=nothing,
+        prices=nothing,
         reconciliation=nothing,
-        holds=lambda: True,
-        max_price_age_seconds=10.0,
         problem=lambda: trouble[0] if trouble else None,
         stopping=lambda: False,
     )
@@ -100,10 +104,8 @@ async def test_an_engine_whose_lease_has_ended_unheard_does_not_say_that_it_is_o
         role=state,
         lease=lease,
         recovery=SimpleNamespace(unresolved={}),  # type: ignore[arg-type]
-        poller=nothing,
+        prices=nothing,
         reconciliation=nothing,
-        holds=lambda: True,
-        max_price_age_seconds=10.0,
         problem=lambda: None,
         stopping=lambda: False,
     )
@@ -143,10 +145,12 @@ async def test_positions_without_a_price_to_decide_on_are_no_good_health(
         role=state,
         lease=SimpleNamespace(status=LeaseStatus(active, "here:1", 1, 2.0)),  # type: ignore[arg-type]
         recovery=None,  # type: ignore[arg-type]
-        poller=SimpleNamespace(last_good_age_seconds=age),  # type: ignore[arg-type]
+        prices=PriceHealth(
+            poller=SimpleNamespace(last_good_age_seconds=age),  # type: ignore[arg-type]
+            holds=lambda: holds,
+            max_age_seconds=10.0,
+        ),
         reconciliation=SimpleNamespace(problem=lambda: None),  # type: ignore[arg-type]
-        holds=lambda: holds,
-        max_price_age_seconds=10.0,
         problem=lambda: None,
         stopping=lambda: False,
     )
