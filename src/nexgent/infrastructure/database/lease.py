@@ -36,7 +36,7 @@ from nexgent.infrastructure.database.connection import (
     DedicatedConnection,
     translated_errors,
 )
-from nexgent.infrastructure.database.pool import LEASE_CHECKS, LazyPool
+from nexgent.infrastructure.database.pool import LEASE_CHECKS, STOPPED_IN_TURN, LazyPool
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, SHARDS, lowest
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,7 @@ _SERVER_SETTINGS = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
     "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": STOPPED_IN_TURN,
 }
 
 _OLDER_ENGINE_LOCK = 6_271_830_004

@@ -50,8 +50,14 @@ TRAILS = PoolUse(most=2, application_name="nexgent-trails")
 PROJECTOR = PoolUse(
     most=3, application_name="nexgent-projector", server_settings={"synchronous_commit": "off"}
 )
+STOPPED_IN_TURN = "3s"
+"""How long an engine that stands still or is cut off may keep others from changing who has which shards."""
 # Live swaps ask before each post; nobody else's work may make them wait.
-LEASE_CHECKS = PoolUse(most=2, application_name="nexgent-lease-checks")
+LEASE_CHECKS = PoolUse(
+    most=2,
+    application_name="nexgent-lease-checks",
+    server_settings={"idle_in_transaction_session_timeout": STOPPED_IN_TURN},
+)
 # What is lost of a chart when a server crashes is not worth waiting for the disk every few seconds.
 PRICE_HISTORY = PoolUse(
     most=1, application_name="nexgent-price-history", server_settings={"synchronous_commit": "off"}

@@ -24,14 +24,17 @@ APPEND_LOCK = 6_271_830_002
 POSITIONS_A_MONTH = 10**10
 """Those of November 2026 begin at 202611 times as many. A month with more entries goes on in the part of the next one."""
 MONTHS_AHEAD = 2
-_PARTS_LOCK = 6_271_830_005
+_PARTS_LOCK = 6_271_830_006
 _NAME = re.compile(r"journal_(before_)?(\d{4})_(0[1-9]|1[0-2])")
 
 _PRESENT = """
 SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'journal'::regclass ORDER BY relname
 """
-# A sequence is not rolled back: it is moved when the part is there for all to see, and never back.
-_BEGIN = "SELECT setval('journal_id_seq', $1) FROM journal_id_seq WHERE last_value < $1"
+# A sequence is not rolled back: it is moved when the part is there for all to see, and never back. Two statements in one message
+# are one transaction, which the server ends by itself: nobody waits for a process that stands still in between.
+_BEGIN = """
+SELECT pg_advisory_xact_lock({lock}); SELECT setval('journal_id_seq', {start}) FROM journal_id_seq WHERE last_value < {start}
+"""
 
 
 def is_part(table: str) -> bool:
@@ -110,12 +113,11 @@ async def _keep(connection: asyncpg.Connection[asyncpg.Record], now: datetime) -
     if part not in present:
         return None
     start = first_position(part)
-    async with connection.transaction():
-        if await connection.fetchval("SELECT last_value >= $1 FROM journal_id_seq", start):
-            return None
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", APPEND_LOCK)
-        if await connection.fetchval(_BEGIN, start) is None:
-            return None
+    if await connection.fetchval("SELECT last_value >= $1 FROM journal_id_seq", start):
+        return None
+    # How many rows the last one of the statements gave.
+    if await connection.execute(_BEGIN.format(lock=APPEND_LOCK, start=start)) != "SELECT 1":
+        return None
     log.info("journal.part_begun", part=part)
     return part
 
