@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -14,12 +16,16 @@ import structlog
 from nexgent.domain.notifications.errors import AddressLostError
 from nexgent.domain.notifications.messages import messages
 from nexgent.domain.notifications.models import (
+    MAX_WAITING,
+    Channel,
+    Delivered,
     EventKind,
     Level,
     Message,
     Target,
     Waiting,
 )
+from nexgent.domain.notifications.noting import Noting
 from nexgent.domain.notifications.ports import Outbox, Senders, Sources, TargetRepository
 from nexgent.domain.notifications.reports import differs, lease_notifications, report, report_days
 from nexgent.domain.notifications.timing import quiet_until, retry_at, too_old
@@ -27,7 +33,12 @@ from nexgent.shared.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-TARGETS_AT_ONCE = 8
+TARGETS_AT_ONCE = {Channel.APPRISE: 8, Channel.WEBHOOK: 32}
+"""So many targets of a channel are served side by side. Each channel has places of its own: programs wait for nobody's chat."""
+READ_AT_ONCE = {Channel.APPRISE: MAX_WAITING, Channel.WEBHOOK: 200}
+"""So much of what is due is read at once. For people it is all that may wait, as what is more than a few becomes one message."""
+TURN_SECONDS = 10.0
+"""A program for which this is not enough comes again behind the others: many slow ones leave places for the rest."""
 REFUSED_TIMES = 3
 """So often a message is offered to a target that takes others and not this one."""
 _MINUTE = timedelta(minutes=1)
@@ -96,6 +107,7 @@ class DeliverNotifications:
         self._senders = senders
         self._clock = clock
         self._serving: dict[UUID, asyncio.Task[DeliveryReport]] = {}
+        self._channels: dict[UUID, Channel] = {}
 
     async def execute(self) -> DeliveryReport:
         """Begin to serve targets for which something is due, and return what came of those that have ended meanwhile.
@@ -104,13 +116,17 @@ class DeliverNotifications:
         """
         ended = [target_id for target_id, task in self._serving.items() if task.done()]
         reports = [self._serving.pop(target_id).result() for target_id in ended]
-        free = TARGETS_AT_ONCE - len(self._serving)
-        if free > 0:
-            for target in await self._outbox.claim_due(self._clock.now(), limit=free):
+        for channel, places in TARGETS_AT_ONCE.items():
+            free = places - sum(self._channels[target_id] is channel for target_id in self._serving)
+            if free <= 0:
+                continue
+            for target in await self._outbox.claim_due(self._clock.now(), channel, limit=free):
                 if target.id not in self._serving:
+                    self._channels[target.id] = channel
                     self._serving[target.id] = asyncio.create_task(
                         self._serve(target), name="notifications.serve"
                     )
+        self._channels = {target_id: self._channels[target_id] for target_id in self._serving}
         return DeliveryReport(sum(one.sent for one in reports), sum(one.failed for one in reports))
 
     async def drain(self) -> DeliveryReport:
@@ -136,35 +152,55 @@ class DeliverNotifications:
             return DeliveryReport(failed=1)
 
     async def _send_due(self, target: Target) -> DeliveryReport:
-        now = self._clock.now()
-        waiting = await self._still_wanted(target, await self._outbox.due(target.id, now), now)
-        recent = await self._outbox.sent_since(target.id, now - _MINUTE)
-        to_send = messages(target.channel, waiting, recent)
-        sent = failed = 0
-        if to_send:
-            address = await self._targets.address_of(target.id)
-            if address is None:
-                await self._failed(target, to_send[0], AddressLostError().message)
-                return DeliveryReport(0, 1)
-            async with aclosing(self._senders[target.channel].send(address, to_send)) as outcomes:
-                attempts = {one.id: one.attempts for one in waiting}
-                at = 0
-                async for outcome in outcomes:
-                    message = to_send[at]
-                    at += 1
-                    if outcome.sent:
-                        await self._outbox.sent(target.id, message.deliveries, self._clock.now())
-                        sent += 1
-                        continue
-                    failed += 1
+        limit = READ_AT_ONCE[target.channel]
+        over_at = self._clock.monotonic() + TURN_SECONDS if target.channel is Channel.WEBHOOK else math.inf
+        sent = 0
+        while True:
+            now = self._clock.now()
+            due = await self._outbox.due(target.id, now, limit=limit)
+            waiting = await self._still_wanted(target, due, now)
+            recent = await self._outbox.sent_since(target.id, now - _MINUTE)
+            to_send = messages(target.channel, waiting, recent)
+            through, failed = await self._send(target, waiting, to_send, over_at)
+            sent += through
+            if failed:
+                return DeliveryReport(sent, 1)
+            # People get what came meanwhile with the next round: then more of it is one message.
+            if len(due) < limit or self._clock.monotonic() >= over_at or target.channel is Channel.APPRISE:
+                await self._outbox.release(target.id)
+                return DeliveryReport(sent)
+
+    async def _send(
+        self, target: Target, waiting: Sequence[Waiting], to_send: Sequence[Message], over_at: float
+    ) -> tuple[int, bool]:
+        """Send until one message does not come through or the turn is over; return how many did, and whether one did not."""
+        if not to_send:
+            return 0, False
+        address = await self._targets.address_of(target.id)
+        if address is None:
+            await self._failed(target, to_send[0], AddressLostError().message)
+            return 0, True
+        attempts = {one.id: one.attempts for one in waiting}
+        sent = 0
+        async with (
+            Noting(partial(self._outbox.sent, target.id)) as noting,
+            aclosing(self._senders[target.channel].send(address, to_send)) as outcomes,
+        ):
+            async for outcome in outcomes:
+                message = to_send[sent]
+                if not outcome.sent:
+                    await noting.finish()
                     tried = 1 + min(attempts[one] for one in message.deliveries)
                     error = outcome.error or "it did not come through"
                     if outcome.refused and tried >= REFUSED_TIMES:
                         await self._outbox.give_up(target.id, message.deliveries, error)
                     await self._failed(target, message, error, outcome.retry_after_seconds)
+                    return sent, True
+                sent += 1
+                await noting.add(Delivered(message.deliveries, self._clock.now()))
+                if self._clock.monotonic() >= over_at:
                     break
-        await self._outbox.release(target.id)
-        return DeliveryReport(sent, failed)
+        return sent, False
 
     async def _still_wanted(self, target: Target, due: Sequence[Waiting], now: datetime) -> list[Waiting]:
         """Leave out what is too old by now, and what has to wait until the night is over."""

@@ -194,6 +194,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """A message that came through: the deliveries that were in it, and when."""
+
+    deliveries: tuple[int, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of sending one message."""
 

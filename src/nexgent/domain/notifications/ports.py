@@ -13,6 +13,7 @@ from nexgent.domain.ledger.models import Entry, Intent
 from nexgent.domain.notifications.models import (
     Address,
     Channel,
+    Delivered,
     Delivery,
     Message,
     NewTarget,
@@ -86,20 +87,20 @@ class Outbox(Protocol):
         """Decide for each new notification who is told and when; return how many deliveries there are more."""
         ...
 
-    async def claim_due(self, now: datetime, *, limit: int) -> Sequence[Target]:
-        """Return targets for which something is due. For a moment they are the caller's alone."""
+    async def claim_due(self, now: datetime, channel: Channel, *, limit: int) -> Sequence[Target]:
+        """Return targets of a channel for which something is due. For a moment they are the caller's alone."""
         ...
 
-    async def due(self, target_id: UUID, now: datetime) -> Sequence[Waiting]:
-        """Return what is due at a target, oldest first."""
+    async def due(self, target_id: UUID, now: datetime, *, limit: int) -> Sequence[Waiting]:
+        """Return what is due at a target: what matters most first, then the oldest."""
         ...
 
     async def sent_since(self, target_id: UUID, since: datetime) -> int:
         """Return how many messages went to a target."""
         ...
 
-    async def sent(self, target_id: UUID, deliveries: Sequence[int], now: datetime) -> None:
-        """Note that a message came through."""
+    async def sent(self, target_id: UUID, delivered: Sequence[Delivered]) -> None:
+        """Note messages that came through, in their order; the target stays the caller's for a while longer."""
         ...
 
     async def give_up(self, target_id: UUID, deliveries: Sequence[int], error: str) -> None:

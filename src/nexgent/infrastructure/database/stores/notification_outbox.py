@@ -16,6 +16,8 @@ import structlog
 
 from nexgent.domain.notifications.models import (
     MAX_WAITING,
+    Channel,
+    Delivered,
     Notification,
     OutboxState,
     Target,
@@ -34,8 +36,7 @@ Pool = asyncpg.Pool
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CLAIMED_FOR = timedelta(minutes=2)
-"""Longer than any one message takes; whoever sends many renews it with each."""
-MOST_DUE = 1_000
+"""Longer than any one message and its note take; whoever sends many renews it with each note."""
 MOST_KEPT = 20_000
 """So many notifications are kept for a user, however young they are."""
 _AT_ONCE = 1_000
@@ -74,7 +75,7 @@ WHERE id = $1 AND EXISTS (SELECT FROM crowded)
 _CLAIM = """
 UPDATE notification_targets SET claimed_until = $1::timestamptz + $3::interval WHERE id IN (
     SELECT id FROM notification_targets AS t
-    WHERE enabled AND coalesce(claimed_until <= $1, true) AND coalesce(retry_at <= $1, true)
+    WHERE enabled AND channel = $4 AND coalesce(claimed_until <= $1, true) AND coalesce(retry_at <= $1, true)
           AND EXISTS (SELECT FROM notification_deliveries WHERE target_id = t.id AND state = 'waiting' AND due_at <= $1)
     ORDER BY last_sent_at NULLS FIRST LIMIT $2 FOR UPDATE SKIP LOCKED
 ) RETURNING *
@@ -89,12 +90,14 @@ _SENT_SINCE = (
 )
 _SENT = """
 WITH sent AS (
-    UPDATE notification_deliveries SET state = 'sent', sent_at = $3, message_id = $4, attempts = attempts + 1, error = NULL
-    WHERE id = ANY($2::bigint[]) AND state = 'waiting' RETURNING id
+    UPDATE notification_deliveries AS d
+    SET state = 'sent', sent_at = given.at, message_id = given.message_id, attempts = d.attempts + 1, error = NULL
+    FROM unnest($2::bigint[], $3::uuid[], $4::timestamptz[]) AS given (id, message_id, at)
+    WHERE d.id = given.id AND d.state = 'waiting' RETURNING d.id
 )
 UPDATE notification_targets SET
-    sent_count = sent_count + (SELECT count(*) FROM sent), last_sent_at = $3, failing_since = NULL, failures = 0, retry_at = NULL,
-    claimed_until = $3::timestamptz + $5::interval
+    sent_count = sent_count + (SELECT count(*) FROM sent), last_sent_at = $5, failing_since = NULL, failures = 0, retry_at = NULL,
+    claimed_until = $5::timestamptz + $6::interval
 WHERE id = $1
 """
 _GIVE_UP = """
@@ -206,16 +209,16 @@ class PostgresOutbox:
                     await connection.execute(_CROWDED, target_id, MAX_WAITING, _TOO_MANY, now)
         return len(found)
 
-    async def claim_due(self, now: datetime, *, limit: int) -> Sequence[Target]:
+    async def claim_due(self, now: datetime, channel: Channel, *, limit: int) -> Sequence[Target]:
         """Return targets for which something is due, and keep them from other workers for a moment."""
         with translated_errors("look what is to be delivered"):
-            rows = await self._pool.fetch(_CLAIM, now, limit, CLAIMED_FOR)
+            rows = await self._pool.fetch(_CLAIM, now, limit, CLAIMED_FOR, channel.value)
         return [target_of(row) for row in rows]
 
-    async def due(self, target_id: UUID, now: datetime) -> Sequence[Waiting]:
+    async def due(self, target_id: UUID, now: datetime, *, limit: int) -> Sequence[Waiting]:
         """Return what is due at a target: what matters most first, then the oldest."""
         with translated_errors("read what is to be delivered"):
-            rows = await self._pool.fetch(_DUE, target_id, now, MOST_DUE)
+            rows = await self._pool.fetch(_DUE, target_id, now, limit)
         return [
             Waiting(
                 id=row["delivery_id"],
@@ -230,10 +233,20 @@ class PostgresOutbox:
         with translated_errors("count messages"):
             return int(await self._pool.fetchval(_SENT_SINCE, target_id, since))
 
-    async def sent(self, target_id: UUID, deliveries: Sequence[int], now: datetime) -> None:
-        """Note that a message came through, and keep the target for a while longer."""
+    async def sent(self, target_id: UUID, delivered: Sequence[Delivered]) -> None:
+        """Note messages that came through, and keep the target for a while longer."""
+        rows = [
+            (id_, message_id, one.at)
+            for one in delivered
+            for message_id in [new_id()]
+            for id_ in one.deliveries
+        ]
+        if not rows:
+            return
         with translated_errors("note a delivery"):
-            await self._pool.execute(_SENT, target_id, list(deliveries), now, new_id(), CLAIMED_FOR)
+            await self._pool.execute(
+                _SENT, target_id, *map(list, zip(*rows, strict=True)), delivered[-1].at, CLAIMED_FOR
+            )
 
     async def give_up(self, target_id: UUID, deliveries: Sequence[int], error: str) -> None:
         """Note that these will not be delivered."""
