@@ -17,16 +17,19 @@ from nexgent.domain.notifications.deliver import (
     TURN_SECONDS,
     DeliverNotifications,
 )
+from nexgent.domain.notifications.messages import MESSAGES_A_MINUTE
 from nexgent.domain.notifications.models import (
     Address,
     Channel,
     Delivered,
     DeliveryState,
+    EventKind,
     Message,
     NewTarget,
     Notification,
     Outcome,
     Target,
+    Wishes,
 )
 from nexgent.domain.notifications.noting import MOST_UNNOTED
 from nexgent.infrastructure.database.stores.notification_outbox import PostgresOutbox
@@ -251,3 +254,21 @@ async def test_a_slow_program_gives_its_place_back_when_its_turn_is_over(
     assert served == [one, one, other, other, one, one, other, other, one, other]
     for target in (one, other):
         assert [message.title for url, message in slow.sender.got if url.endswith(target)] == list("01234")
+
+
+async def test_a_person_who_has_had_enough_for_a_minute_loses_nothing_of_a_busy_one(
+    world: World, user: UserId
+) -> None:
+    """Two kinds of which there is something each second use up a minute's messages in ten seconds: the rest waits for more."""
+    await world.target(user, Wishes())
+    kinds = (EventKind.POSITION_OPENED, EventKind.POSITION_CLOSED)
+    for _ in range(130):
+        now = world.clock.now()
+        await world.tell(*(a_notification(user, kind=kind, at=now) for kind in kinds for _ in range(10)))
+        await world.round()
+        world.clock.advance(1)
+
+    waiting = (await world.conditions.state(world.clock.now())).waiting
+    told = sum(len(message.deliveries) for _, message in world.sender.got)
+    assert waiting + told == 130 * 20
+    assert len(world.sender.got) <= 3 * MESSAGES_A_MINUTE

@@ -222,10 +222,13 @@ async def test_the_outbox_is_bounded_and_says_what_gave_way(world: World, user: 
     ]
     alarm = a_notification(user, level=Level.DANGER, title="alarm", at=T0 - timedelta(hours=1))
     await world.tell(alarm)
-    await world.tell(*many)
+    for first in range(0, MAX_WAITING, 1_000):
+        await world.tell(*many[first : first + 1_000])
 
     failed = [
-        one for one in await world.targets.deliveries(user, limit=2_000) if one.state is DeliveryState.FAILED
+        one
+        for one in await world.targets.deliveries(user, limit=2 * MAX_WAITING)
+        if one.state is DeliveryState.FAILED
     ]
     assert [one.notification.title for one in failed] == ["info 0"]
     assert failed[0].error == "too much was waiting"

@@ -11,8 +11,12 @@ from uuid import UUID
 from nexgent.shared.types import AgentId, UserId
 
 MAX_TARGETS = 50
-MAX_WAITING = 1_000
-"""So many deliveries wait for one target; of more, the oldest of the least important are given up, and that is told."""
+MAX_WAITING = 3_000
+"""So many deliveries wait for one target; of more, the oldest of the least important are given up, and that is told.
+
+A target for people that has had its messages of a minute is silent for up to a minute, and what happens meanwhile must fit in:
+this is 40 a second.
+"""
 DEFAULT_DIGEST_SECONDS = 10
 
 
