@@ -86,6 +86,8 @@ async def test_only_a_webhook_has_a_secret_and_no_repr_has_an_address(world: Wor
         {"wishes": lambda known: replace(known, quiet=QuietHours(0, 60, "Mars/Olympus"))},
         {"wishes": lambda known: replace(known, quiet=QuietHours(0, 60, "../../etc/passwd"))},
         {"wishes": lambda known: replace(known, quiet=QuietHours(0, 1_440, "UTC"))},
+        # All day, or never? Nobody can tell what was meant.
+        {"wishes": lambda known: replace(known, quiet=QuietHours(60, 60, "UTC"))},
     ],
 )
 async def test_what_no_target_can_have_is_refused_and_not_stored(
@@ -95,6 +97,16 @@ async def test_what_no_target_can_have_is_refused_and_not_stored(
         await world.made(**change)
     assert world.rows.rows == {}
     assert "s3cr3t" not in caught.value.message
+
+
+async def test_what_is_refused_today_and_was_stored_once_can_be_switched_off(world: World) -> None:
+    target = (await world.made()).target
+    never = replace(target.wishes, quiet=QuietHours(60, 60, "UTC"))
+    await world.rows.save(replace(target, wishes=never))
+
+    changed = await world.targets.change(target.id, USER, TargetChange(enabled=False))
+
+    assert (changed.enabled, changed.wishes) == (False, never)
 
 
 async def test_a_user_has_so_many_targets_and_no_more(world: World) -> None:

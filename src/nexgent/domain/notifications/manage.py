@@ -188,7 +188,8 @@ class NotificationTargets:
         name = target.name if change.name is None else checked_name(change.name)
         known = target.wishes
         wishes = change.wishes(known) if change.wishes is not None else known
-        _check_wishes(wishes)
+        if wishes != known:
+            _check_wishes(wishes)
         # An agent that was deleted since may stay in the list.
         for agent_id in (wishes.agents or frozenset()) - (known.agents or frozenset()):
             self._directory.owned(agent_id, target.user_id)
@@ -210,6 +211,9 @@ def _check_wishes(wishes: Wishes) -> None:
 def _check_quiet(quiet: QuietHours) -> None:
     if not (0 <= quiet.start_minute < _DAY_MINUTES and 0 <= quiet.end_minute < _DAY_MINUTES):
         raise InvalidInputError("Invalid quietHours: times of the day such as 22:30 are required")
+    if quiet.start_minute == quiet.end_minute:
+        # It would be never, and whoever set it may have meant all day.
+        raise InvalidInputError("Invalid quietHours: they begin and end at the same time")
     try:
         ZoneInfo(quiet.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -220,7 +224,8 @@ def _checked_url(url: str) -> str:
     url = url.strip()
     if not 1 <= len(url) <= MAX_URL_LENGTH or not url.isprintable() or "://" not in url:
         raise InvalidAddressError(
-            f"Invalid url: an address with a scheme, such as ntfy://topic, of at most {MAX_URL_LENGTH} characters is required"
+            "Invalid url: an address with a scheme, such as ntfy://topic or https://host, "
+            f"of at most {MAX_URL_LENGTH} characters is required"
         )
     return url
 
