@@ -6,12 +6,14 @@ import argparse
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from nexgent.cli import exit_codes
 from nexgent.cli.tables import line_width, paragraph, table
 from nexgent.config.effective import DEFAULT, ENVIRONMENT, FILE, Effective, in_effect, strangers
 from nexgent.config.settings import SECTIONS, Settings, file_values, is_private_to_the_service
+from nexgent.config.tracing import plan_tracing
 from nexgent.sandbox.settings import SandboxSettings
 from nexgent.shared.packed import packed
 
@@ -32,7 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="show what has its default as well")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.epilog = "Exit code 0: everything can be used. 1: the file sets what is no setting. 2: something cannot be used."
+    parser.epilog = (
+        "Exit code 0: everything can be used. 1: the file sets what is no setting, or traces are not made as they are set. "
+        "2: something else cannot be used, and the service does not start."
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Of the secrets of the service, the keys of wallets have any number.
     unknown = strangers([name for name in file if not is_private_to_the_service(name)], _known())
     if arguments.action == CHECK:
-        return _check(arguments, unknown)
+        _, problems = plan_tracing(settings.tracing)
+        return _check(arguments, unknown, problems)
     found = in_effect(settings.sections, os.environ, file)
     found += [
         Effective(name, None, ENVIRONMENT if name in os.environ else FILE, secret=True, is_set=True)
@@ -74,14 +80,18 @@ def _example() -> str:
     return packed("env.example").read_text(encoding="utf-8")
 
 
-def _check(arguments: argparse.Namespace, unknown: dict[str, str | None]) -> int:
+def _check(arguments: argparse.Namespace, unknown: dict[str, str | None], problems: Sequence[str]) -> int:
+    """Print what is no setting, and what of traces cannot be used: the service starts without them."""
+    ok = not unknown and not problems
     if arguments.json:
-        print(json.dumps({"ok": not unknown, "unknown": unknown}, indent=2))
-    elif unknown:
-        _tell(unknown)
-    else:
+        print(json.dumps({"ok": ok, "unknown": unknown, "problems": list(problems)}, indent=2))
+    elif ok:
         print("All settings can be used.")
-    return exit_codes.FAILURE if unknown else exit_codes.OK
+    else:
+        _tell(unknown)
+        for problem in problems:
+            print("\n".join(paragraph(problem, line_width())))
+    return exit_codes.OK if ok else exit_codes.FAILURE
 
 
 def _show(shown: list[Effective], *, everything: bool) -> None:

@@ -57,7 +57,27 @@ def test_a_misspelt_setting_is_found_before_it_is_missed(tmp_path: Path) -> None
     assert "MY_OWN is no setting and changes nothing." in checked.stdout
     assert "hunter2" not in checked.stdout
     told = json.loads(nexgent(tmp_path, "config", "check", "--json").stdout)
-    assert told == {"ok": False, "unknown": {"JUPITER_APIKEY": "JUPITER_API_KEY", "MY_OWN": None}}
+    assert told == {
+        "ok": False,
+        "unknown": {"JUPITER_APIKEY": "JUPITER_API_KEY", "MY_OWN": None},
+        "problems": [],
+    }
+
+
+def test_what_traces_cannot_be_made_with_is_told_though_the_service_starts(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318\nOTEL_EXPORTER_OTLP_PROTOCOL=grpc\n"
+        "OTEL_EXPORTER_OTLP_HEADERS=key=hunter2\n"
+    )
+
+    checked = nexgent(tmp_path, "config", "check")
+
+    assert checked.returncode == 1
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL" in checked.stdout
+    assert "no traces are made" in " ".join(checked.stdout.split())
+    assert "hunter2" not in checked.stdout
+    told = json.loads(nexgent(tmp_path, "config", "check", "--json").stdout)
+    assert (told["ok"], len(told["problems"])) == (False, 1)
 
 
 def test_settings_that_cannot_be_used_end_with_2(tmp_path: Path) -> None:
