@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import structlog
 
 from nexgent.config.tracing import TracingPlan, TracingSettings, plan_tracing
@@ -83,4 +85,18 @@ def usable_plan(settings: TracingSettings) -> tuple[TracingPlan | None, list[str
     plan, problems = plan_tracing(settings)
     if plan is not None and not is_installed():
         return None, [*problems, f"Traces are asked for and OpenTelemetry is not installed: {INSTALL}"]
-    return plan, problems
+    return plan, problems if plan is None else [*problems, *_unreadable(plan)]
+
+
+def _unreadable(plan: TracingPlan) -> list[str]:
+    """Return which of its files cannot be read now. Spans are lost for as long as that is so, and no longer."""
+    files = {
+        "CERTIFICATE": plan.certificate,
+        "CLIENT_CERTIFICATE": plan.client_certificate,
+        "CLIENT_KEY": plan.client_key,
+    }
+    return [
+        f"OTEL_EXPORTER_OTLP_{name} (or …_TRACES_{name}): its file cannot be read, so the collector gets nothing."
+        for name, file in files.items()
+        if file is not None and not os.access(file, os.R_OK)
+    ]

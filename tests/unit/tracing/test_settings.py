@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextvars import copy_context
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +182,19 @@ def test_without_the_extra_no_traces_are_made_and_it_is_said_how_to_install_it(
     assert problems == [
         "Traces are asked for and OpenTelemetry is not installed: pip install 'nexgent[otel]'"
     ]
+
+
+def test_a_certificate_that_is_not_there_is_said_before_spans_are_lost(tmp_path: Path) -> None:
+    there = tmp_path / "ca.pem"
+    there.write_text("a certificate")
+    names = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
+    files = dict(zip(names, (str(there), str(tmp_path / "gone.pem")), strict=True))
+
+    plan, problems = usable_plan(Settings.from_values({**AT, **files}).tracing)
+
+    # It may be put there while the service runs.
+    assert plan is not None
+    assert [problem.split(" ")[0] for problem in problems] == [names[1]]
 
 
 def test_a_service_without_traces_loads_nothing_for_them() -> None:
