@@ -12,7 +12,7 @@ from tests.e2e.product import Product, until
 
 REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "missing_token"}, "Failed to get quotes"),
-    ({"kind": "order_error", "code": 3, "message": "the market is closed"}, "below the minimum"),
+    ({"kind": "order_error", "code": 3, "message": "the market is closed"}, "not enough SOL"),
     ({"kind": "order_error", "code": 77, "message": "the market is closed"}, "the market is closed"),
     ({"kind": "empty"}, "Jupiter order"),
 ]

@@ -49,7 +49,10 @@ async def test_commands_of_runbooks_name_what_is_wrong(tmp_path: Path) -> None:
         )
         assert "leaving (stop_loss)" in await said(product, "NexgentExitsDelayed", "panic", "--status")
         close = ("close", position, "--preview")
-        assert "HTTP 503" in await said(product, "NexgentExitsDelayed", *close, code=1)
+        # An attempt to sell may be under way at that moment.
+        await until(
+            lambda: _says(product, "NexgentExitsDelayed", "HTTP 503", *close, code=1), "why it cannot be sold"
+        )
         assert "fail" not in await said(product, "NexgentUpstreamFails", "doctor")
         assert "HTTP 503" in await said(product, "NexgentUpstreamFails", "buy", other, "--preview", code=3)
         await control.clear_faults()
@@ -97,5 +100,5 @@ async def test_commands_of_runbooks_name_what_is_wrong(tmp_path: Path) -> None:
         assert "nothing is repaired" in await said(product, "NexgentProjectionLag", "verify", "--repair")
 
 
-async def _says(product: Product, alert: str, words: str, *command: str) -> bool:
-    return words in await said(product, alert, *command)
+async def _says(product: Product, alert: str, words: str, *command: str, code: int = 0) -> bool:
+    return words in await said(product, alert, *command, code=code)
