@@ -21,6 +21,8 @@ SHARED_FOLDER = "NEXGENT_TESTS_FOLDER"
 """Environment variable: the folder of the whole run."""
 _PREFIX = "nexgent-tests-"
 _KEPT = "nexgent-failed-tests-"
+_KEPT_RUNS = 3
+"""As many as pytest keeps."""
 _MEMORY = Path("/dev/shm")
 _NEEDED_BYTES = 6 << 30
 """Most of what a run writes is the data of some twenty services, about a hundred megabytes each, and that of its own servers."""
@@ -56,7 +58,19 @@ def keep_the_folders_of_tests(folder: Path) -> Path | None:
     with suppress(shutil.Error):
         for of_a_user in folder.glob("pytest-of-*"):
             shutil.copytree(of_a_user, kept / of_a_user.name, symlinks=True)
+    _forget_older(kept)
     return kept
+
+
+def _forget_older(newest: Path) -> None:
+    """Remove what was kept of runs before the last ones: each is hundreds of megabytes, and nobody else would."""
+    ages = {}
+    for other in newest.parent.glob(f"{_KEPT}*"):
+        with suppress(OSError):
+            ages[other] = other.stat().st_mtime
+    ages.pop(newest, None)
+    for other in sorted(ages, key=ages.__getitem__)[: -(_KEPT_RUNS - 1)]:
+        shutil.rmtree(other, ignore_errors=True)
 
 
 def _has_room(folder: Path) -> bool:

@@ -70,6 +70,22 @@ def test_what_tests_have_left_is_kept_on_the_disk(memory: Path, monkeypatch: pyt
     assert (found / "log").read_text() == "it failed"
 
 
+def test_what_was_kept_of_the_last_runs_stays_and_what_is_older_goes(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "_NEEDED_BYTES", 1)
+    folder = make_run_folder()
+    kept = []
+    for day in range(5):
+        made = keep_the_folders_of_tests(folder)
+        assert made is not None
+        os.utime(made, (day, day))
+        kept.append(made)
+    newest = keep_the_folders_of_tests(folder)
+
+    assert {one for one in (*kept, newest) if one is not None and one.exists()} == {*kept[-2:], newest}
+
+
 def test_each_process_begins_elsewhere_and_finds_everything() -> None:
     turns = [_turned(lambda: iter("abcdefg"), number, 3) for number in range(3)]
 
