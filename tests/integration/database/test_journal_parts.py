@@ -120,6 +120,17 @@ async def test_a_place_that_was_taken_last_month_is_taken(
     assert await connection.fetchval("SELECT seq FROM journal_heads") == 4
 
 
+async def test_a_stream_begins_with_its_first_entry(journal: PostgresJournal, connection: Connection) -> None:
+    story = Story()
+    story.deposit()
+
+    with pytest.raises(JournalConflictError):
+        await journal.append([story.deposit()])
+
+    assert await connection.fetchval("SELECT count(*) FROM journal") == 0
+    assert await connection.fetchval("SELECT count(*) FROM journal_heads") == 0
+
+
 async def test_of_two_who_begin_a_stream_at_once_one_does(connection: Connection, database_url: str) -> None:
     """Without the journal's lock, in transactions that do not see each other."""
     story = Story()

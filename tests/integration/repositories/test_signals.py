@@ -504,6 +504,28 @@ async def test_decisions_are_recorded_under_the_lease_only(
     assert list(await store.undecided()) == [late]
 
 
+async def test_decisions_are_recorded_for_the_shards_of_the_row_only(
+    database_url: str, pool: Pool, user_id: UserId
+) -> None:
+    """The row is compared, and not what the process believes: another engine may have ended it and taken them."""
+    lease = EngineLease(database_url, owner="first", seconds=600, shared=True, version="1")
+    store = PostgresSignalStore(pool, lease=lease)
+    signal = await stored(store, a_draft(user_id))
+    try:
+        await lease.acquire()
+        lease.enable()
+        await lease.balance()
+        await pool.execute("UPDATE engine_lease SET shards = 1 WHERE owner = 'first'")
+        await store.record_decisions(signal.id, [], shards=1)
+
+        with pytest.raises(NotTheEngineError):
+            await store.record_decisions(signal.id, [], shards=2)
+    finally:
+        await lease.release()
+
+    assert await pool.fetchval("SELECT answered FROM trading_signals WHERE id = $1", signal.id) == 1
+
+
 async def test_many_decisions_are_recorded_in_several_statements(
     pool: Pool, user_id: UserId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
