@@ -1,6 +1,8 @@
 # syntax=docker/dockerfile:1
 
-FROM python:3.14-slim AS build
+# By its digest, so that an image that is built again is built on the same; that of a newer one is told by
+# `docker buildx imagetools inspect python:3.14-slim`. It stands in both stages.
+FROM python:3.14.7-slim@sha256:ce40764625a4ff50df3548277632e7f96c4e77fe75fa848aae9885476e7df5a4 AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/nexgent
 ENV PATH=/opt/nexgent/bin:$PATH
@@ -15,7 +17,7 @@ COPY migrations ./migrations
 COPY src ./src
 RUN pip install --no-deps --no-index --no-build-isolation . && pip uninstall --yes editables hatchling
 
-FROM python:3.14-slim
+FROM python:3.14.7-slim@sha256:ce40764625a4ff50df3548277632e7f96c4e77fe75fa848aae9885476e7df5a4
 # Embedded servers, when DATABASE_URL or REDIS_URL is not set, keep their data in /data; they refuse root.
 RUN useradd --uid 10001 --create-home --home-dir /app nexgent && install -d -o nexgent -g nexgent -m 700 /data
 COPY --from=build /opt/nexgent /opt/nexgent

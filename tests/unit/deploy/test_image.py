@@ -63,9 +63,17 @@ def test_every_extra_is_in_the_image() -> None:
     assert wanted <= installed().keys()
 
 
+def test_both_stages_are_built_on_one_image_by_its_digest() -> None:
+    stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert len(stages) == 2
+    assert len(set(stages)) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim@sha256:[0-9a-f]{64}", stages[0])
+
+
 def test_what_the_image_installs_there_is_as_wheels_for_its_python() -> None:
     (version,) = set(
-        re.findall(r"^FROM python:(3\.\d+)-slim", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        re.findall(r"^FROM python:(3\.\d+)\.\d+-slim@", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     )
     python = (3, int(version.partition(".")[2]))
     platforms = [
