@@ -18,7 +18,7 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, highest, shard_of
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, highest, numbers_of, shard_of
 from nexgent.shared.types import SignalId
 
 log = structlog.get_logger(__name__)
@@ -117,7 +117,7 @@ class EngineShards:
         kept = await self._wait_for(shards)
         if kept:
             until = self._clock.monotonic() + REST_SECONDS
-            self._rest.update({number: until for number in range(kept.bit_length()) if kept >> number & 1})
+            self._rest.update(dict.fromkeys(numbers_of(kept), until))
             # The store says which signals came meanwhile.
             self._share.take_over(kept, SignalId(await self._lease.newest_signal()))
             log.warning("shards.kept", count=kept.bit_count(), hint="trades of them have not ended in time")

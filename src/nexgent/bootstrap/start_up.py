@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -14,8 +14,8 @@ from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.trading.ports import TrailStore
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
-from nexgent.shared.shards import is_in
-from nexgent.shared.types import PositionId, WalletAddress
+from nexgent.shared.shards import ALL_SHARDS, is_in
+from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,10 @@ async def load_engine(
     position = await journal.head_position()
     states = await journal.load(None)
     engine.ledger.load(states, position)
-    _fill_book(engine, states, {trail.position_id: trail for trail in await trails.load()})
+    positions, stored = _open_positions(states), await trails.load()
+    engine.validator.keep_only(position.token_address for position in positions)
+    engine.latest_prices.keep_only(position.token_address for position in positions)
+    _fill_book(engine, positions, stored)
     log.info(
         "engine.loaded",
         agents=len(engine.directory),
@@ -67,32 +70,25 @@ async def read_shards(
         chunk = wallets[start : start + WALLETS_AT_ONCE]
         ledger.on_touched(WalletsTouched(chunk))
         await ledger.refresh(chunk)
-    stored = {trail.position_id: trail for trail in await trails.load()}
-    open_positions = {
-        position.id: position
-        for wallet in wallets
-        if ledger.knows(wallet)
-        for position in ledger.head(wallet).positions.values()
-    }
-    for held in list(engine.book.all()):
-        if is_in(shards, held.position.agent_id) and held.position.id not in open_positions:
-            engine.book.remove(held.position.id)
-    for position in open_positions.values():
-        engine.keeper.watch(position, _newest_trail(position, stored.get(position.id)))
-        engine.validator.seed(position.token_address, position.entry_price_sol, position.opened_at)
+    states = [ledger.head(wallet) for wallet in wallets if ledger.knows(wallet)]
+    _fill_book(engine, _open_positions(states), await trails.load(), shards)
     return wallets
 
 
+def _open_positions(states: Iterable[WalletState]) -> list[Position]:
+    return [position for state in states for position in state.positions.values()]
+
+
 def _fill_book(
-    engine: Engine, states: Sequence[WalletState], stored: dict[PositionId, PositionTrail]
+    engine: Engine, positions: Sequence[Position], trails: Sequence[PositionTrail], shards: int = ALL_SHARDS
 ) -> None:
-    open_positions = {position.id: position for state in states for position in state.positions.values()}
+    """Have the book hold these positions of the shards' agents, and no others of theirs."""
+    stored = {trail.position_id: trail for trail in trails}
+    open_now = {position.id for position in positions}
     for held in list(engine.book.all()):
-        if held.position.id not in open_positions:
+        if is_in(shards, held.position.agent_id) and held.position.id not in open_now:
             engine.book.remove(held.position.id)
-    engine.validator.keep_only(position.token_address for position in open_positions.values())
-    engine.latest_prices.keep_only(position.token_address for position in open_positions.values())
-    for position in open_positions.values():
+    for position in positions:
         engine.keeper.watch(position, _newest_trail(position, stored.get(position.id)))
         engine.validator.seed(position.token_address, position.entry_price_sol, position.opened_at)
 

@@ -35,7 +35,7 @@ class EngineShare:
 
     def acts_for(self, agent_id: AgentId) -> bool:
         """Tell whether this process acts for an agent."""
-        return self._shards == ALL_SHARDS or is_in(self._shards, agent_id)
+        return is_in(self._shards, agent_id)
 
     def told_of(self, signal_id: SignalId) -> int:
         """Return for which shards an announced signal is news.
