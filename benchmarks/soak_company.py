@@ -8,20 +8,18 @@ import hmac
 import json
 import random
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import websockets
-import yaml
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.e2e.product import Product, free_port, until
+from tests.e2e.prometheus import configuration, rules, running_prometheus
 from tests.e2e.test_mcp import server
 from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.forks import Running
@@ -33,7 +31,6 @@ ASK_SECONDS = 10.0
 STAY_SECONDS = (60.0, 240.0)
 """How long a client stays before it comes back: whoever stays for ever is not what leaks."""
 CHAT = 4711
-_RULES = Path(__file__).resolve().parents[1] / "deploy" / "prometheus"
 _LISTS = (
     "/overview?mode=simulation",
     "/overview/attention",
@@ -247,27 +244,11 @@ def _prometheus(product: Product) -> Iterator[str]:
     """Run Prometheus as the compose file does, rules and all; yield its address."""
     folder = product.folder / "prometheus"
     folder.mkdir()
-    (folder / "rules.yml").write_text((_RULES / "rules.yml").read_text())
-    (folder / "token").write_text(METRICS_TOKEN)
-    config = yaml.safe_load((_RULES / "prometheus.yml").read_text())
-    (scrape,) = config["scrape_configs"]
-    scrape["authorization"]["credentials_file"] = str(folder / "token")
-    scrape["static_configs"] = [{"targets": [f"127.0.0.1:{product.port}"]}]
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    port = free_port()
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={folder}/prometheus.yml",
-                f"--storage.tsdb.path={folder}/tsdb",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    with running_prometheus(
+        folder,
+        config=configuration(),
+        rules=rules(),
+        target=f"127.0.0.1:{product.port}",
+        token=METRICS_TOKEN,
+    ) as url:
+        yield url

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -20,6 +19,7 @@ from redis.asyncio import Redis
 from nexgent.sandbox.control import SandboxControl
 from tests.conftest import with_database
 from tests.e2e.product import ADMIN_EMAIL, Product, free_port, until
+from tests.e2e.prometheus import configuration, rules, running_prometheus
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -135,33 +135,14 @@ async def _the_bot_answers(product: Product, described: Mapping[str, Any]) -> No
 @asynccontextmanager
 async def prometheus(folder: Path, target: str) -> AsyncIterator[str]:
     """Run Prometheus with our rules on a service; alarms wait for a second instead of minutes. Yields its address."""
-    rules = re.sub(r"for: \d+[sm]", "for: 1s", (DEPLOY / "prometheus" / "rules.yml").read_text())
-    (folder / "rules.yml").write_text(rules.replace("interval: 15s", "interval: 1s"))
-    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    quick = re.sub(r"for: \d+[sm]", "for: 1s", rules()).replace("interval: 15s", "interval: 1s")
+    config = configuration()
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     (scrape,) = config["scrape_configs"]
     assert scrape["metrics_path"] == "/api/v1/metrics"
-    (folder / "token").write_text(FILLED_IN["METRICS_TOKEN"])
-    scrape["authorization"]["credentials_file"] = str(folder / "token")
-    scrape["static_configs"] = [{"targets": [target]}]
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    port = free_port()
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={folder}/prometheus.yml",
-                f"--storage.tsdb.path={folder}/tsdb",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    token = FILLED_IN["METRICS_TOKEN"]
+    with running_prometheus(folder, config=config, rules=quick, target=target, token=token) as url:
+        yield url
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="no Prometheus here: apt install prometheus")

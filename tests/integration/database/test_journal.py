@@ -12,10 +12,11 @@ import pytest
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
-from nexgent.infrastructure.database.projection.projector import NEXT, Projector
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import EntryId
+from tests.integration.database.reader import follow
 from tests.integration.database.story import Story, add_owners
 from tests.patience import PATIENCE_SECONDS
 
@@ -72,22 +73,12 @@ async def test_positions_become_visible_in_order_with_two_writers(
     done = asyncio.Event()
     seen: list[int] = []
 
-    async def follow() -> None:
-        position = 0
-        while True:
-            finished = done.is_set()
-            rows = await connection.fetch(NEXT, position, 1_000)
-            seen.extend(row["id"] for row in rows)
-            position = rows[-1]["id"] if rows else position
-            if finished and not rows:
-                return
-
     async def write(target: PostgresJournal) -> None:
         story = Story()
         for _ in range(60):
             await target.append([story.deposit() for _ in range(5)])
 
-    reader = asyncio.create_task(follow())
+    reader = asyncio.create_task(follow(connection, seen, done))
     await asyncio.gather(write(journal), write(second))
     done.set()
     await reader

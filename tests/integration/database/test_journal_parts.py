@@ -22,7 +22,7 @@ from nexgent.infrastructure.database.journal.codec import EncodedEntry, encode_e
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.parts import first_position, keep_parts, part_of, present_parts
 from nexgent.infrastructure.database.journal.verify import verify
-from nexgent.infrastructure.database.projection.projector import NEXT, Projector
+from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.infrastructure.queue.parts import parts_cron
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
@@ -30,6 +30,7 @@ from nexgent.shared.types import EntryId
 from tests.conftest import migrate as alembic
 from tests.conftest import with_database
 from tests.fakes.clock import FakeClock
+from tests.integration.database.reader import follow
 from tests.integration.database.story import Story, add_owners
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -161,16 +162,6 @@ async def test_a_month_begins_while_two_write_and_one_reads(
     begun, done = asyncio.Event(), asyncio.Event()
     seen: list[int] = []
 
-    async def follow() -> None:
-        position = 0
-        while True:
-            finished = done.is_set()
-            rows = await connection.fetch(NEXT, position, 1_000)
-            seen.extend(row["id"] for row in rows)
-            position = rows[-1]["id"] if rows else position
-            if finished and not rows:
-                return
-
     async def write(target: PostgresJournal) -> int:
         story, left = Story(), 20
         while left:
@@ -185,7 +176,7 @@ async def test_a_month_begins_while_two_write_and_one_reads(
         begun.set()
         return found
 
-    reader = asyncio.create_task(follow())
+    reader = asyncio.create_task(follow(connection, seen, done))
     *counts, found = await asyncio.gather(write(journal), write(second), begin())
     done.set()
     await reader
