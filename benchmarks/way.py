@@ -62,7 +62,7 @@ _Step = Callable[[], Awaitable[object]]
 
 async def run() -> list[Row]:
     """Measure."""
-    entries, trails = await _left_by_one()
+    entries, trails = await left_by_one()
     rows = _rows("decide, reserve, settle, book of positions", await _engine_alone(), [0.0])
     with tempfile.TemporaryDirectory(prefix="nexgent-way-") as folder:
         await lay_out_cluster(Path(folder) / "data", ADMIN_EMAIL, ADMIN_PASSWORD)
@@ -101,7 +101,7 @@ async def _written(database_url: str, entries: Sequence[Entry]) -> list[Row]:
                 (TradeSettled, "settlement into the journal"),
             ):
                 (entry,) = [one for one in entries if isinstance(one.body, kind)]
-                rows += _rows(name, *await _in_turn(partial(_append, journal, entry), commit))
+                rows += _rows(name, *await _in_turn(partial(append_first, journal, entry), commit))
         finally:
             await journal.close()
     return rows
@@ -140,14 +140,14 @@ def _rows(step: str, ours: Sequence[float], floor: Sequence[float]) -> list[Row]
     ]
 
 
-async def _append(journal: PostgresJournal, entry: Entry) -> None:
+async def append_first(journal: PostgresJournal, entry: Entry) -> None:
     """Write an entry as the first of a stream of its own."""
     await journal.append(
-        [dataclasses.replace(entry, id=EntryId(uuid4()), wallet_address=WalletAddress(uuid4().hex))]
+        [dataclasses.replace(entry, id=EntryId(uuid4()), wallet_address=WalletAddress(uuid4().hex), seq=1)]
     )
 
 
-async def _left_by_one() -> tuple[list[Entry], list[PositionTrail]]:
+async def left_by_one() -> tuple[list[Entry], list[PositionTrail]]:
     """Return the two entries a trade leaves, and its trail as often as it is shown."""
     engine = FakeEngine()
     agent = await engine.add_agent(an_agent(), Decimal(10_000))

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
+from benchmarks.way import append_first, left_by_one
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
@@ -197,3 +198,14 @@ async def _until_waiting(connection: Connection) -> None:
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         ):
             await asyncio.sleep(0.005)
+
+
+async def test_the_benchmark_of_one_signal_writes_the_same_line_as_often_as_it_likes(
+    journal: PostgresJournal,
+) -> None:
+    entries, _ = await left_by_one()
+
+    for entry in (*entries, *entries):
+        await append_first(journal, entry)
+
+    assert await journal.head_position() == 2 * len(entries)
