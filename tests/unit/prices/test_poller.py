@@ -530,6 +530,33 @@ async def test_that_a_source_froze_or_thawed_is_said_once() -> None:
     ]
 
 
+async def test_that_no_price_comes_any_more_is_said_once_and_so_is_its_end() -> None:
+    clock, feed, tokens = FakeClock(), Feed(DEX), mints(2)
+    poller = a_poller([feed], tokens, clock=clock)
+
+    async def poll(times: int) -> list[tuple[str, object]]:
+        with capture_logs() as logs:
+            for _ in range(times):
+                await poller.tick()
+                clock.advance(1)
+        return [(log["event"], log["seconds"]) for log in logs if "seconds" in log]
+
+    assert await poll(3) == []
+    feed.failing = set(tokens)
+    assert await poll(10) == []
+    assert await poll(50) == [("prices.outage", 11.0)]
+    feed.failing = set()
+    assert await poll(2) == [("prices.outage_over", 60.0)]
+    # What nobody polls for an hour, as a replica does not, was no outage.
+    clock.advance(3600)
+    feed.failing = set(tokens)
+    assert await poll(5) == []
+    poller.heard()
+    assert await poll(10) == []
+    tokens.clear()
+    assert await poll(20) == []
+
+
 async def test_what_the_other_answers_again_waits_for_its_turn() -> None:
     clock, tokens = FakeClock(), mints(3)
     first, limited = Feed(DEX), Feed(JUP, calls_per_second=1, tokens_per_call=1)

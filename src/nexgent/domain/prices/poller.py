@@ -25,6 +25,8 @@ SAVED_SECONDS = 2.0
 """Calls that were not needed are kept for so long,"""
 BORROWED_SECONDS = 10.0
 """and what is in doubt may take as many in advance as come up in so long."""
+OUTAGE_SECONDS = 10.0
+"""When no price was accepted for so long, the log tells it, once, and once when it is over."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,9 @@ class PricePoller:
         self._patience_seconds = patience_seconds
         self._flights: dict[asyncio.Task[FetchResult], tuple[_Source, tuple[TokenAddress, ...], float]] = {}
         self._last_good: float | None = None
+        self._none_since: float | None = None
+        """When the first poll began of those in a row that brought nothing; a replica, which polls nothing, has none."""
+        self._outage = False
 
     @property
     def last_good_age_seconds(self) -> float | None:
@@ -77,9 +82,10 @@ class PricePoller:
 
     async def tick(self) -> int:
         """Ask for all tracked tokens; return how many prices were accepted. Takes at most the patience."""
-        tokens = sorted(self._tracked())
+        began, tokens = self._clock.monotonic(), sorted(self._tracked())
         if not tokens:
-            self._last_good = self._clock.monotonic()
+            self._last_good = began
+            self._look_for_outage(began, 0)
             return 0
         waiting = {token for token in tokens if self._validator.waits(token)}
         for source in self._sources:
@@ -102,6 +108,7 @@ class PricePoller:
             accepted += self._land(done)
         for source, chunk, _ in self._flights.values():
             self._validator.unanswered(source.feed.source, chunk)
+        self._look_for_outage(began, len(tokens))
         return accepted
 
     async def close(self) -> None:
@@ -145,6 +152,24 @@ class PricePoller:
             chosen += rest
         source.calls -= -(-len(chosen) // size)
         return chosen
+
+    def _look_for_outage(self, began: float, tokens: int) -> None:
+        """Say that nothing is decided for want of prices, and that it is again. This poll `began` then."""
+        now, since = self._clock.monotonic(), self._none_since or began
+        if self._last_good is None or self._last_good < since:
+            self._none_since = since
+            if now - since > OUTAGE_SECONDS and not self._outage:
+                self._outage = True
+                log.error(
+                    "prices.outage",
+                    seconds=round(now - since, 1),
+                    tokens=tokens,
+                    hint="no source has a price that is accepted: nothing is bought, and no stop loss acts",
+                )
+            return
+        if self._outage:
+            log.warning("prices.outage_over", seconds=round(now - since, 1))
+        self._none_since, self._outage = None, False
 
     def _look_whether_frozen(self) -> None:
         """Where a source has said nothing new, ask all for SOL as well, that have a call left: that price never stands still.
