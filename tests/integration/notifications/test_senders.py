@@ -170,11 +170,14 @@ async def test_a_webhook_nobody_hears_or_answers_is_an_outcome() -> None:
             WebhookSender(clock=CLOCK, private=True, seconds=0.2), f"http://127.0.0.1:{port}/secret"
         )
     (dead,) = await sent(WebhookSender(clock=CLOCK, private=True), f"http://127.0.0.1:{port}/secret")
-    for outcome in (slow, dead):
+    (nobody,) = await sent(WebhookSender(clock=CLOCK, private=True), "http://nobody.invalid/secret")
+    for outcome in (slow, dead, nobody):
         assert not outcome.sent
         assert not outcome.refused
         assert "secret" not in (outcome.error or "")
     assert slow.error == "no answer within 0.2 seconds"
+    assert dead.error == "no connection: Connection refused"
+    assert nobody.error == "no connection: its host's name cannot be resolved"
 
 
 @pytest.mark.parametrize(

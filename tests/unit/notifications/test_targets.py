@@ -77,6 +77,8 @@ async def test_only_a_webhook_has_a_secret_and_no_repr_has_an_address(world: Wor
         {"name": None},
         {"url": None},
         {"url": "topic"},
+        {"url": "ntfy://"},
+        {"url": "ntfy:///"},
         {"url": "ntfy://a\nb"},
         {"url": "ntfy://" + "x" * 2_048},
         {"url": "nope://s3cr3t"},

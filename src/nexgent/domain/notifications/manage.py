@@ -222,7 +222,9 @@ def _check_quiet(quiet: QuietHours) -> None:
 
 def _checked_url(url: str) -> str:
     url = url.strip()
-    if not 1 <= len(url) <= MAX_URL_LENGTH or not url.isprintable() or "://" not in url:
+    # Of services with a name alone, such as ntfy://, nobody can say who would be told.
+    told = url.partition("://")[2].strip("/ ")
+    if not told or len(url) > MAX_URL_LENGTH or not url.isprintable():
         raise InvalidAddressError(
             "Invalid url: an address with a scheme, such as ntfy://topic or https://host, "
             f"of at most {MAX_URL_LENGTH} characters is required"

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
@@ -119,11 +120,22 @@ class WebhookSender:
         except TimeoutError:
             return Outcome(False, f"no answer within {self._seconds:g} seconds")
         except aiohttp.ClientConnectorError as error:
-            private = isinstance(error.os_error, NotPublicError)
-            return Outcome(False, _PRIVATE if private else f"no connection ({type(error.os_error).__name__})")
+            return Outcome(False, _no_connection(error.os_error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Texts of these may repeat the address.
             return Outcome(False, f"no usable answer ({type(error).__name__})")
+
+
+def _no_connection(error: OSError) -> str:
+    """Return why, without what the library adds: it may repeat the address."""
+    match error:
+        case NotPublicError():
+            return _PRIVATE
+        case socket.gaierror():
+            return "no connection: its host's name cannot be resolved"
+        case OSError(errno=int(number)) if number > 0:
+            return f"no connection: {os.strerror(number)}"
+    return f"no connection ({type(error).__name__})"
 
 
 def payload(notification: Notification) -> bytes:
