@@ -7,13 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
-import msgspec
-
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import iso_time, open_position_json
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.shared.json_text import encode_json
-from nexgent.shared.money import sol
+from nexgent.shared.money import plain, sol
 from nexgent.shared.types import AgentId, PositionId
 
 
@@ -57,17 +55,16 @@ def initial_data(positions: Sequence[dict[str, object]], now: datetime, epoch: s
 
 
 def position_update(event: str, position: Position, trail: PositionTrail, epoch: str, seq: int) -> str:
-    """Return the frame of an opened or changed position."""
-    data = {
-        "eventType": event,
-        "position": msgspec.Raw(open_position_json(position, trail)),
-        "version": position.version,
-        # What the part that is held has cost, fees included: with it a client reckons the profit at any price.
-        "costBasisSol": sol(position.cost_basis_lamports),
-        "epoch": epoch,
-        "seq": seq,
-    }
-    return _frame({"type": "position_update", "data": data})
+    """Return the frame of an opened or changed position. `event` and `epoch` are words of ours, which need no escape.
+
+    Put together as text: a trade has one for each client, and the position is JSON already. `costBasisSol` is what the part that
+    is held has cost, fees included: with it a client reckons the profit at any price.
+    """
+    shown = open_position_json(position, trail).decode()
+    return (
+        f'{{"type":"position_update","data":{{"eventType":"{event}","position":{shown},"version":{position.version},'
+        f'"costBasisSol":{plain(sol(position.cost_basis_lamports))},"epoch":"{epoch}","seq":{seq}}}}}'
+    )
 
 
 def position_closed(position_id: PositionId, version: int, epoch: str, seq: int) -> str:
