@@ -43,6 +43,12 @@ class _Commands:
         command = "sadd" if "SADD" in script else "srem"
         self.seen.append((command, set(zip(keys, members, strict=True))))
 
+    def sadd(self, key: str, *members: str) -> None:
+        self.seen.append(("sadd", {(key, member) for member in members}))
+
+    def srem(self, key: str, *members: str) -> None:
+        self.seen.append(("srem", {(key, member) for member in members}))
+
     def unlink(self, *keys: str) -> None:
         self.seen.append(("unlink", set(keys)))
 
@@ -68,6 +74,20 @@ def test_the_last_word_about_a_key_wins() -> None:
         ("sadd", {("s", "y")}),
         ("srem", {("s", "x")}),
         ("unlink", {"a"}),
+    ]
+
+
+def test_members_of_one_set_go_out_in_one_command_and_single_members_of_many_in_another() -> None:
+    batch = WriteBatch()
+    for number in range(3):
+        batch.add("token", f"p{number}")
+        batch.add(f"agent {number}", f"p{number}")
+    batch.remove("token", "p9")
+
+    assert commands_of(batch) == [
+        ("sadd", {("token", "p0"), ("token", "p1"), ("token", "p2")}),
+        ("srem", {("token", "p9")}),
+        ("sadd", {("agent 0", "p0"), ("agent 1", "p1"), ("agent 2", "p2")}),
     ]
 
 

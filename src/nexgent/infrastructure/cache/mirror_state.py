@@ -14,7 +14,7 @@ from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.positions.models import Position
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import TokenPrice
 from nexgent.infrastructure.cache.codecs import encode_balance, encode_config, encode_position, encode_price
@@ -30,12 +30,6 @@ _SPARE_PRICES = 100
 """So many more prices than there were are gone through for those that nobody tells any more, not after every sale."""
 _TOLD_WITHIN = 4 * CONFIRM_AFTER
 """A token that nobody holds keeps its copy while somebody tells its price: dropped, it would be back with the next poll."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    position: Position
-    trail: PositionTrail
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +56,19 @@ class _PriceGone:
     token_address: TokenAddress
 
 
-_Value = _Open | _Closed | WalletState | _WalletGone | Agent | _AgentGone | TokenPrice | _PriceGone
+_Value = (
+    PositionOpened
+    | PositionUpdated
+    | _Closed
+    | WalletState
+    | _WalletGone
+    | Agent
+    | _AgentGone
+    | TokenPrice
+    | _PriceGone
+)
 _Slot = tuple[str, object]
 Taken = dict[_Slot, _Value]
-
-
-@dataclass(frozen=True, slots=True)
-class _KnownPosition:
-    agent_id: AgentId
-    token_address: TokenAddress
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class _KnownWallet:
-    agent_id: AgentId
-    seq: int
 
 
 class MirrorState:
@@ -86,9 +77,10 @@ class MirrorState:
     def __init__(self, keys: CacheKeys) -> None:
         self._keys = keys
         self._pending: dict[_Slot, _Value] = {}
-        self._positions: dict[PositionId, _KnownPosition] = {}
+        # The newest there is of each position and wallet, and of each wallet the balances that were written.
+        self._positions: dict[PositionId, Position] = {}
         self._closed: dict[PositionId, None] = {}
-        self._wallets: dict[WalletAddress, _KnownWallet] = {}
+        self._wallets: dict[WalletAddress, WalletState] = {}
         self._balances: dict[WalletAddress, Mapping[TokenAddress, Balance]] = {}
         self._prices: dict[TokenAddress, TokenPrice] = {}
         self._held: Counter[TokenAddress] = Counter()
@@ -102,7 +94,7 @@ class MirrorState:
         for position, _ in content.positions:
             self._know(position)
         for state in content.states:
-            self._wallets[state.wallet_address] = _KnownWallet(state.agent_id, state.seq)
+            self._wallets[state.wallet_address] = state
             self._balances[state.wallet_address] = state.balances
         for price in content.prices:
             self._prices[price.token_address] = price
@@ -111,12 +103,13 @@ class MirrorState:
     def absorb(self, event: MirroredEvent) -> None:
         """Replace older pending values by those of the event."""
         match event:
-            case PositionOpened(position, trail) | PositionUpdated(position, trail):
+            case PositionOpened() | PositionUpdated():
+                position = event.position
                 known = self._positions.get(position.id)
                 if position.id in self._closed or (known is not None and position.version < known.version):
                     return
                 self._know(position)
-                self._pending["position", position.id] = _Open(position, trail)
+                self._pending["position", position.id] = event
             case PositionClosed(position_id, agent_id, _, token):
                 self._close(position_id, agent_id, token)
             case EntriesRecorded() | WalletsRead():
@@ -171,9 +164,7 @@ class MirrorState:
     def _know(self, position: Position) -> None:
         if position.id not in self._positions:
             self._held[position.token_address] += 1
-        self._positions[position.id] = _KnownPosition(
-            position.agent_id, position.token_address, position.version
-        )
+        self._positions[position.id] = position
 
     def _close(self, position_id: PositionId, agent_id: AgentId, token: TokenAddress) -> None:
         known = self._positions.pop(position_id, None)
@@ -190,7 +181,7 @@ class MirrorState:
         known = self._wallets.get(state.wallet_address)
         if known is not None and state.seq < known.seq:
             return
-        self._wallets[state.wallet_address] = _KnownWallet(state.agent_id, state.seq)
+        self._wallets[state.wallet_address] = state
         self._pending["wallet", state.wallet_address] = state
 
     def _absorb_price(self, price: TokenPrice) -> None:
@@ -223,10 +214,11 @@ class MirrorState:
     def _write(self, value: _Value, batch: WriteBatch) -> None:
         keys = self._keys
         match value:
-            case _Open(position, trail):
-                batch.put(keys.position(position.id), encode_position(position, trail))
-                batch.add(keys.agent_positions(position.agent_id), str(position.id))
-                batch.add(keys.token_positions(position.token_address), str(position.id))
+            case PositionOpened() | PositionUpdated():
+                position, position_id = value.position, str(value.position.id)
+                batch.put(keys.position(position.id), encode_position(position, value.trail))
+                batch.add(keys.agent_positions(position.agent_id), position_id)
+                batch.add(keys.token_positions(position.token_address), position_id)
             case _Closed(position_id, agent_id, token):
                 batch.delete(keys.position(position_id))
                 batch.remove(keys.agent_positions(agent_id), str(position_id))

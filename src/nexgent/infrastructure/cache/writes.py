@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
 
 from redis.asyncio.client import Pipeline
 
 # A burst adds a member to each of a thousand sets. A command for each takes longer to pack, and its answer to read, than what it
-# says. Should one of the keys not be a set, those before it have their member, and get it once more with the next attempt.
+# says; those of a token, one set, are named in one. Should one of the keys not be a set, those before it have their member, and
+# get it once more with the next attempt.
 _EACH = "for i, key in ipairs(KEYS) do redis.call('{}', key, ARGV[i]) end"
 _ADD_EACH, _REMOVE_EACH = _EACH.format("SADD"), _EACH.format("SREM")
 
@@ -18,8 +19,8 @@ class WriteBatch:
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
         self._deleted: set[str] = set()
-        self._added: dict[str, set[str]] = {}
-        self._removed: dict[str, set[str]] = {}
+        # What is to become of each member of a set: whether it is added or removed.
+        self._members: dict[str, dict[str, bool]] = defaultdict(dict)
 
     @property
     def values(self) -> dict[str, bytes]:
@@ -38,25 +39,28 @@ class WriteBatch:
 
     def add(self, key: str, member: str) -> None:
         """Add a member to a set."""
-        self._added.setdefault(key, set()).add(member)
-        self._removed.get(key, set()).discard(member)
+        self._members[key][member] = True
 
     def remove(self, key: str, member: str) -> None:
         """Remove a member from a set."""
-        self._removed.setdefault(key, set()).add(member)
-        self._added.get(key, set()).discard(member)
+        self._members[key][member] = False
 
     def fill(self, pipeline: Pipeline) -> None:
         """Put the commands into a pipeline: values before the sets that name them, deletions last."""
         if self._values:
             pipeline.mset(self._values)
-        _each(pipeline, _ADD_EACH, self._added)
-        _each(pipeline, _REMOVE_EACH, self._removed)
+        alone: dict[bool, dict[str, str]] = {True: {}, False: {}}
+        for key, members in self._members.items():
+            if len(members) == 1:
+                [(member, is_in)] = members.items()
+                alone[is_in][key] = member
+                continue
+            if added := [member for member, is_in in members.items() if is_in]:
+                pipeline.sadd(key, *added)
+            if removed := [member for member, is_in in members.items() if not is_in]:
+                pipeline.srem(key, *removed)
+        for script, changes in ((_ADD_EACH, alone[True]), (_REMOVE_EACH, alone[False])):
+            if changes:
+                pipeline.eval(script, len(changes), *changes, *changes.values())
         if self._deleted:
             pipeline.unlink(*self._deleted)
-
-
-def _each(pipeline: Pipeline, script: str, members_of: Mapping[str, set[str]]) -> None:
-    keys = [key for key, members in members_of.items() for _ in members]
-    if keys:
-        pipeline.eval(script, len(keys), *keys, *(one for members in members_of.values() for one in members))
