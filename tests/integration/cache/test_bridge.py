@@ -162,6 +162,45 @@ async def test_a_burst_is_one_message_for_each_run_of_a_channel(redis: Redis) ->
         assert second.gaps == 0
 
 
+async def test_what_nobody_else_listens_to_is_not_sent_and_whoever_comes_misses_nothing_after_that(
+    redis: Redis,
+) -> None:
+    async def sent() -> int:
+        counted = await redis.info("commandstats")
+        return int(counted.get("cmdstat_publish", {}).get("calls", 0))
+
+    async def none_in_line(process: Process) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while process.bridge.in_line:
+                await asyncio.sleep(0.005)
+
+    first = Process(redis)
+    running = asyncio.create_task(first.bridge.run())
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await first.bridge.until_listening()
+        before = await sent()
+        for event in EVENTS[:3]:
+            first.bus.publish(event)
+        # The line is empty once the last ones are taken out, so one more tells that what was before it is done with.
+        await none_in_line(first)
+        first.bus.publish(EVENTS[3])
+        await none_in_line(first)
+        assert await sent() == before
+
+        async with two_processes(redis) as (_, second):
+            first.bus.publish(EVENTS[4])
+            await second.hears(1)
+            first.bus.publish(EVENTS[5])
+            await second.hears(2)
+            assert second.heard == EVENTS[4:6]
+            assert second.gaps == 0
+        assert await sent() == before + 2
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_of_events_that_come_again_with_others_only_the_others_are_taken(redis: Redis) -> None:
     def message(first: int, *events: BridgedEvent) -> bytes:
         ones = b",".join(b'["%s",%s]' % (type(e).__name__.encode(), encode_event(e)) for e in events)

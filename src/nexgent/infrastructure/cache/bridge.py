@@ -4,13 +4,16 @@ Each process hands the events that others need to `on_event`, and `run` publishe
 forgets: what is sent while a connection is down is lost. Every event has a number, so a receiver notices a gap and can read
 everything again. What a burst leaves goes out together, a message for each run of events on one channel: every process hears
 its own messages as well, and throwing one away takes as long as sending it.
+
+What no other process listens to is not sent. Redis says what that is: it counts who listens to a channel. Whoever begins to
+listen after it was asked has missed what it would have missed, had the message been sent then.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -19,6 +22,7 @@ from uuid import uuid4
 import msgspec
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_dict
@@ -154,6 +158,10 @@ class EventBridge:
         self._channels = channels
         self._on_gap = on_gap
         self._origin = uuid4().hex
+        # Nobody else listens to it: its listeners are this process's connections, each of which the other channels count as well.
+        self._own_channel = keys.channel(f"of:{self._origin}")
+        # Channels that, when last something was sent, nobody but this process heard.
+        self._unheard = set(CHANNELS.values())
         self._outbox: deque[BridgedEvent] = deque(maxlen=OUTBOX_LIMIT)
         self._numbers: dict[str, int] = {}
         self._heard: dict[tuple[str, str], int] = {}
@@ -226,7 +234,9 @@ class EventBridge:
                 pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
                 async with pubsub:
                     async with asyncio.timeout(DEADLINE_SECONDS):
-                        await pubsub.subscribe(*(self._keys.channel(name) for name in sorted(self._channels)))
+                        await pubsub.subscribe(
+                            self._own_channel, *(self._keys.channel(name) for name in sorted(self._channels))
+                        )
                     if connected_before:
                         self._gap("reconnected")
                     connected_before = True
@@ -248,23 +258,47 @@ class EventBridge:
         # Numbers are given anew at each attempt: a batch that may have arrived is sent again with the same ones.
         numbers = dict(self._numbers)
         try:
-            pipeline = self._redis.pipeline(transaction=False)
-            for channel, run in groupby(events, key=lambda event: CHANNELS[type(event)]):
-                ones = [_One(type(event).__name__, msgspec.Raw(encode_event(event))) for event in run]
-                first = numbers.get(channel, 0) + 1
-                numbers[channel] = first + len(ones) - 1
-                pipeline.publish(
-                    self._keys.channel(channel), _encoder.encode(_message(self._origin, first, ones))
-                )
             async with asyncio.timeout(DEADLINE_SECONDS):
-                await pipeline.execute()
+                await self._publish_to_others(events, numbers)
         except BaseException:
             self._outbox.extendleft(reversed(events[: OUTBOX_LIMIT - len(self._outbox)]))
             raise
         self._numbers = numbers
 
+    async def _publish_to_others(self, events: Sequence[BridgedEvent], numbers: dict[str, int]) -> None:
+        by_channel = [(channel, list(run)) for channel, run in groupby(events, key=_channel_of)]
+        unheard = await self._without_others({channel for channel, _ in by_channel} & self._unheard)
+        pipeline = self._redis.pipeline(transaction=False)
+        published: list[str] = []
+        for channel, run in by_channel:
+            first = numbers.get(channel, 0) + 1
+            numbers[channel] = first + len(run) - 1
+            if channel in unheard:
+                continue
+            ones = [_One(type(event).__name__, msgspec.Raw(encode_event(event))) for event in run]
+            message = _encoder.encode(_message(self._origin, first, ones))
+            pipeline.publish(self._keys.channel(channel), message)
+            published.append(channel)
+        if published:
+            for channel, heard in zip(published, await pipeline.execute(), strict=True):
+                # It need not be right: before nothing is sent, it is asked.
+                (self._unheard.add if heard <= 1 else self._unheard.discard)(channel)
+
+    async def _without_others(self, channels: Collection[str]) -> set[str]:
+        """Return those of the channels that no other process listens to, in one look at all of them."""
+        if not channels:
+            return set()
+        names = {self._keys.channel(name): name for name in channels}
+        try:
+            (_, own), *counts = await self._redis.pubsub_numsub(self._own_channel, *names)
+        except ResponseError:
+            # A server that does not say.
+            return set()
+        found = {names[_text(name)]: int(count) for name, count in counts}
+        return {name for name, count in found.items() if count <= (own if name in self._channels else 0)}
+
     def _receive(self, channel: bytes | str, data: bytes) -> None:
-        name = channel.decode() if isinstance(channel, bytes) else channel
+        name = _text(channel)
         try:
             message = _messages.decode(data)
             if message.origin == self._origin:
@@ -304,6 +338,14 @@ class EventBridge:
         log.warning("bridge.gap", why=why)
         if self._on_gap is not None:
             self._on_gap()
+
+
+def _channel_of(event: BridgedEvent) -> str:
+    return CHANNELS[type(event)]
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
 
 
 def _message(origin: str, first: int, ones: Sequence[_One]) -> _Message:
