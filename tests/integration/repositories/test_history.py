@@ -11,7 +11,7 @@ from benchmarks.past import ENTRIES_A_TRADE, Past, make
 from nexgent.domain.ledger.state import EMPTY_FOR
 from nexgent.infrastructure.database.journal import wallet_states
 from nexgent.infrastructure.database.journal.verify import verify
-from nexgent.infrastructure.database.stores import overview
+from nexgent.infrastructure.database.stores import overview, price_history
 from nexgent.infrastructure.database.stores.listing import Listing, statement_of
 from nexgent.infrastructure.database.stores.protections import PostgresProtectionStore, keep_sums
 from nexgent.infrastructure.database.stores.sql import performance, protections, queries
@@ -58,6 +58,11 @@ async def _asked(pool: Pool, now: datetime) -> Mapping[str, tuple[tuple[Any, ...
     )
     assert row is not None
     agent, wallet, user = row
+    sold = await pool.fetchrow(
+        "SELECT token_address, signal_id FROM agent_historical_swaps WHERE agent_id = $1 LIMIT 1", agent
+    )
+    assert sold is not None
+    token, signal = sold
     trades, midnight = "agent_historical_swaps", now.replace(hour=0, minute=0, second=0, microsecond=0)
     now_hour = now.replace(minute=0, second=0, microsecond=0)
     starts = {"today": midnight, "30d": now - timedelta(days=30), "all": None}
@@ -92,6 +97,32 @@ async def _asked(pool: Pool, now: datetime) -> Mapping[str, tuple[tuple[Any, ...
         "a year of midnights": ((performance.DAILY, agent, wallet), {"agent_balance_snapshots": 366}),
         "closed trades": (listed(queries.CLOSED_TRADES, agent_id=agent), {trades: PAGE + 1}),
         "transactions": (listed(queries.TRANSACTIONS, agent_id=agent), {"agent_transactions": PAGE + 1}),
+        "closed trades of a token": (
+            listed(queries.CLOSED_TRADES, agent_id=agent, token_address=token),
+            {trades: 1},
+        ),
+        "closed trades of a signal": (
+            listed(queries.CLOSED_TRADES, agent_id=agent, signal_id=signal),
+            {trades: PAST.buyers},
+        ),
+        "closed trades bought on a day": (
+            listed(
+                queries.CLOSED_TRADES,
+                agent_id=agent,
+                start_purchase_time=now - timedelta(days=100),
+                end_purchase_time=now - timedelta(days=99),
+            ),
+            {trades: _MOST_OF_A_WINDOW},
+        ),
+        "deposits": (listed(queries.TRANSACTIONS, agent_id=agent, type="DEPOSIT"), {"agent_transactions": 1}),
+        "transactions of a signal": (
+            listed(queries.TRANSACTIONS, agent_id=agent, signal_id=signal),
+            {"agent_transactions": PAST.buyers},
+        ),
+        "whether a token was dealt with": (
+            (price_history._DEALT_WITH, token, user, [agent]),
+            {trades: 1, "agent_positions": 0},
+        ),
         "signals": (listed(queries.SIGNALS, user_id=user), {"trading_signals": PAGE + 1}),
     }
 
