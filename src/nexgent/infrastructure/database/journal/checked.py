@@ -6,7 +6,6 @@ was changed since in spite of that.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,13 +72,6 @@ def read_checked(wallet: WalletAddress, row: asyncpg.Record) -> Checked | None:
         folded,
         row["checked_at"],
     )
-
-
-def chained(digest: bytes, row: asyncpg.Record) -> bytes:
-    """Return the digest of a line of the journal and of all lines before it."""
-    entry_id, agent_id, seq, at = row["entry_id"], row["agent_id"], row["seq"], row["at"].isoformat()
-    line = f"{entry_id}|{agent_id}|{seq}|{at}|{row['kind']}|{row['postings']}|{row['body']}"
-    return hashlib.blake2b(digest + line.encode(), digest_size=32).digest()
 
 
 async def save_checked(connection: asyncpg.Connection[asyncpg.Record], checked: Iterable[Checked]) -> None:

@@ -172,6 +172,17 @@ def decode_entry(row: Row) -> Entry:
     )
 
 
+def decode_body(kind: str, document: str) -> Any:
+    """Return the body of an entry of that kind. Raises `KeyError` for an unknown kind, and what msgspec raises."""
+    return _body_decoders[kind].decode(document)
+
+
+def decode_postings(document: str) -> tuple[Posting, ...]:
+    """Return the postings of an entry. Raises what msgspec raises."""
+    postings: tuple[Posting, ...] = _postings_decoder.decode(document)
+    return postings
+
+
 def decode_position(document: str) -> Position:
     """Return a position from the column `agent_positions.state`."""
     position: Position = _position_decoder.decode(document)

@@ -7,7 +7,7 @@ of it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,20 +17,18 @@ from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import first_connection, quoted
 from nexgent.infrastructure.database.journal.checked import Checked, read_checked
 from nexgent.infrastructure.database.journal.codec import to_json
+from nexgent.infrastructure.database.journal.lines import read_lines, settle_texts
 from nexgent.infrastructure.database.journal.parts import end_position, present_parts, start_position
-from nexgent.infrastructure.database.journal.stream_fold import Difference, StreamFold
+from nexgent.infrastructure.database.journal.quick_fold import QuickFold
+from nexgent.infrastructure.database.journal.stream_fold import Difference, Lines, StreamFold, fold_lines
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.types import AgentId, WalletAddress
 
-_BLOCK = 1_000
 _DRAWN = "SELECT last_value FROM journal_id_seq"
 _STREAMS = """
 SELECT s.wallet_address, w.agent_id, s.first_seq, s.last_seq
 FROM (SELECT wallet_address, min(seq) AS first_seq, max(seq) AS last_seq FROM {part} GROUP BY wallet_address) AS s
 LEFT JOIN agent_wallets w USING (wallet_address) ORDER BY s.wallet_address
-"""
-_LINES = """
-SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM {part} WHERE wallet_address = $1 ORDER BY seq
 """
 _STARTS = """
 SELECT DISTINCT ON (wallet_address) wallet_address, agent_id AS checked_agent_id, seq AS checked_seq,
@@ -143,23 +141,20 @@ async def check_parts(database_url: str, names: Collection[str] | None = None) -
 async def _check(connection: asyncpg.Connection[asyncpg.Record], name: str) -> PartReport:
     report, ends = PartReport(name), []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await settle_texts(connection)
         starts = _by_wallet(await connection.fetch(_STARTS, start_position(name)))
         kept = _by_wallet(await connection.fetch(_ENDS, end_position(name)))
         for row in await connection.fetch(_STREAMS.format(part=quoted(name))):
             wallet = WalletAddress(row["wallet_address"])
             owner = AgentId(row["agent_id"]) if row["agent_id"] is not None else None
             fold = StreamFold(wallet, owner, row["last_seq"])
-            if (start := starts.get(wallet)) is not None:
-                fold.go_on_behind(start)
-            elif row["first_seq"] > 1 and start_position(name):
+            if (start := starts.get(wallet)) is None and row["first_seq"] > 1 and start_position(name):
                 raise InvalidInputError(
                     f"{label_of(name)} goes on from a part that was not checked: check those before it first."
                 )
             fold.checked = known = kept.pop(wallet, None)
-            async for block in _blocks(connection, name, wallet):
-                report.entries += len(block)
-                for line in block:
-                    fold.add_line(line)
+            quick = QuickFold(wallet, owner, known) if owner is not None else None
+            report.entries += await fold_lines(fold, _lines_of(connection, name, wallet), start, quick)
             fold.compare_sums()
             if known is not None and known.seq != fold.last_seq:
                 fold.report(
@@ -182,12 +177,9 @@ async def _check(connection: asyncpg.Connection[asyncpg.Record], name: str) -> P
     return report
 
 
-async def _blocks(
-    connection: asyncpg.Connection[asyncpg.Record], name: str, wallet: WalletAddress
-) -> AsyncIterator[Sequence[asyncpg.Record]]:
-    cursor = await connection.cursor(_LINES.format(part=quoted(name)), wallet)
-    while block := await cursor.fetch(_BLOCK):
-        yield block
+def _lines_of(connection: asyncpg.Connection[asyncpg.Record], name: str, wallet: WalletAddress) -> Lines:
+    """Return what yields all lines of a wallet in a part, those as well that have no business there."""
+    return lambda _: read_lines(connection, quoted(name), wallet, 0)
 
 
 async def _keep(connection: asyncpg.Connection[asyncpg.Record], name: str, ends: Iterable[Checked]) -> None:

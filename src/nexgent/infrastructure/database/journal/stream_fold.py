@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
-
-import asyncpg
 
 from nexgent.domain.ledger.errors import LedgerInvariantError
 from nexgent.domain.ledger.models import Account, Entry, WalletReset
 from nexgent.domain.ledger.state import WalletState, check_postings
-from nexgent.infrastructure.database.journal.checked import NOTHING, Checked, Folded, chained
+from nexgent.infrastructure.database.journal.checked import NOTHING, Checked, Folded
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
+from nexgent.infrastructure.database.journal.lines import ENTRY_ID, SEQ, Line, chained, row_of
+from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
 from nexgent.infrastructure.database.journal.wallet_states import follow
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
@@ -105,15 +105,21 @@ class StreamFold:
         amounts = {mint: (self.state.balance_raw(mint), self.decimals[mint]) for mint in self.sums}
         return Holding(self.state.agent_id, self.wallet, amounts)
 
-    def add_line(self, row: asyncpg.Record) -> None:
+    def take(self, followed: Followed) -> None:
+        """Take over what it has come to, of which nothing is wrong."""
+        self.state = self.projected = followed.state
+        self.sums, self.decimals = dict(followed.sums), dict(followed.decimals)
+        self.last_seq, self.last_id, self.digest = followed.last_seq, followed.last_id, followed.digest
+
+    def add_line(self, line: Line) -> None:
         """Take the next line of the stream."""
         try:
-            self.add(decode_entry(row))
+            self.add(decode_entry(row_of(line, self.wallet)))
         except CorruptEntryError as error:
-            self.report(f"entry {row['seq']}", error.message)
-            self.last_seq = row["seq"]
+            self.report(f"entry {line[SEQ]}", error.message)
+            self.last_seq = int(line[SEQ])
             self.state = None
-        self.last_id, self.digest = row["entry_id"], chained(self.digest, row)
+        self.last_id, self.digest = UUID(line[ENTRY_ID]), chained(self.digest, line)
         known = self.checked
         if known is not None and known.seq == self.last_seq and known.digest != self.digest:
             when = f"{known.checked_at:%Y-%m-%d %H:%M}" if known.checked_at is not None else "before"
@@ -173,3 +179,38 @@ class StreamFold:
         for mint, total in self.sums.items():
             if total != self.state.balance_raw(mint):
                 self.report(mint, "the postings do not sum to the folded balance", journal=str(total))
+
+
+Lines = Callable[[int], AsyncIterator[Sequence[Line]]]
+"""Yields a stream's lines behind an entry, in order, in blocks."""
+
+
+async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quick: QuickFold | None) -> int:
+    """Fold a stream, from `start` if there is one; return how many lines. What `quick` cannot vouch for is looked at closely."""
+    after = start.seq if start is not None else 0
+    if quick is not None:
+        try:
+            followed = await _followed(quick, lines, start)
+        except DoubtfulError:
+            pass
+        else:
+            fold.goes_on = start is not None
+            fold.take(followed)
+            return followed.last_seq - after
+    if start is not None:
+        fold.go_on_behind(start)
+    count = 0
+    async for block in lines(after):
+        count += len(block)
+        for line in block:
+            fold.add_line(line)
+    return count
+
+
+async def _followed(quick: QuickFold, lines: Lines, start: Checked | None) -> Followed:
+    if start is not None:
+        quick.go_on_from(start)
+    async for block in lines(start.seq if start is not None else 0):
+        for line in block:
+            quick.add(line)
+    return quick.followed()

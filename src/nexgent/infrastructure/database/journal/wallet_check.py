@@ -5,9 +5,10 @@ A wallet is folded from where it was found in order last (`checked`), or from it
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -22,7 +23,9 @@ from nexgent.infrastructure.database.journal.codec import (
     decode_intent,
     decode_position,
 )
-from nexgent.infrastructure.database.journal.stream_fold import Difference, Holding, StreamFold
+from nexgent.infrastructure.database.journal.lines import read_lines
+from nexgent.infrastructure.database.journal.quick_fold import QuickFold
+from nexgent.infrastructure.database.journal.stream_fold import Difference, Holding, StreamFold, fold_lines
 from nexgent.shared.money import from_raw, to_raw
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
@@ -45,6 +48,7 @@ _STREAMS = """
 SELECT stream.wallet_address, w.agent_id, coalesce(s.seq, 0) AS projected_seq,
        (SELECT j.seq FROM journal j WHERE j.wallet_address = stream.wallet_address ORDER BY j.seq DESC LIMIT 1) AS last_seq,
        coalesce(h.seq, 0) AS head_seq,
+       (SELECT j.entry_id FROM journal j WHERE j.wallet_address = stream.wallet_address AND j.seq = c.seq) AS entry_id_there,
        c.agent_id AS checked_agent_id, c.seq AS checked_seq, c.entry_id AS checked_entry_id, c.digest, c.folded, c.checked_at
 FROM unnest($1::text[]) AS stream (wallet_address)
 LEFT JOIN agent_wallets w USING (wallet_address)
@@ -52,10 +56,6 @@ LEFT JOIN journal_streams s USING (wallet_address)
 LEFT JOIN journal_heads h USING (wallet_address)
 LEFT JOIN verified_wallets c USING (wallet_address)
 ORDER BY stream.wallet_address
-"""
-_LINES = """
-SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
-WHERE wallet_address = $1 AND seq >= $2 ORDER BY seq
 """
 # Of a wallet that is checked from further on, what it holds and what it might hold: not everything that it left long ago.
 _BALANCES = """
@@ -74,7 +74,6 @@ _WITHOUT_ENTRIES = """
 SELECT w.wallet_address, w.agent_id FROM agent_wallets w
 WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.wallet_address = w.wallet_address) ORDER BY 1
 """
-_BLOCK = 1_000
 _UNREADABLE = "unreadable"
 
 T = TypeVar("T")
@@ -192,34 +191,16 @@ async def _folded(
     wallet = WalletAddress(row["wallet_address"])
     fold = _new_fold(wallet, row)
     known = fold.checked
-    if known is not None and not everything:
-        first = True
-        async for line in _lines(connection, wallet, known.seq):
-            if first and line["entry_id"] != known.entry_id:
-                break
-            if first:
-                fold.go_on_from(known)
-                report.entries_checked_before += known.seq
-                first = False
-                continue
-            report.entries += 1
-            fold.add_line(line)
-        if not first:
-            return fold
-    async for line in _lines(connection, wallet, 0):
-        report.entries += 1
-        fold.add_line(line)
+    start = (
+        known if known is not None and not everything and row["entry_id_there"] == known.entry_id else None
+    )
+    if start is not None:
+        report.entries_checked_before += start.seq
+    quick = None
+    if fold.owner is not None and fold.projected_seq >= (row["last_seq"] or 0):
+        quick = QuickFold(wallet, fold.owner, known)
+    report.entries += await fold_lines(fold, partial(read_lines, connection, "journal", wallet), start, quick)
     return fold
-
-
-async def _lines(
-    connection: asyncpg.Connection[asyncpg.Record], wallet: WalletAddress, from_seq: int
-) -> AsyncIterator[asyncpg.Record]:
-    """Yield a stream from an entry on, in order. Asked for in blocks: a line at a time costs the driver as much as a fold."""
-    cursor = await connection.cursor(_LINES, wallet, from_seq)
-    while block := await cursor.fetch(_BLOCK):
-        for line in block:
-            yield line
 
 
 def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> StreamFold:

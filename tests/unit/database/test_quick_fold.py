@@ -1,0 +1,214 @@
+"""The quick fold lets pass what the thorough one finds nothing wrong with, and comes to the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from nexgent.domain.ledger.models import Account, Adjusted, Entry
+from nexgent.infrastructure.database.journal.checked import Checked, Folded
+from nexgent.infrastructure.database.journal.codec import encode_entry
+from nexgent.infrastructure.database.journal.lines import BODY, POSTINGS, Line, chained, fields_of
+from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
+from nexgent.infrastructure.database.journal.stream_fold import Lines, StreamFold, fold_lines
+from nexgent.shared.money import SOL_MINT
+from nexgent.shared.types import TokenAddress
+from tests.builders import T0
+from tests.integration.database.story import Story
+
+OTHER = TokenAddress("B" * 44)
+
+
+def line_of(entry: Entry) -> Line:
+    row = encode_entry(entry)
+    at = f"{row.at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"
+    return (str(row.entry_id), str(row.agent_id), str(row.seq), at, row.kind, row.postings, row.body)
+
+
+def a_life() -> tuple[Story, list[Line]]:
+    """Return a wallet to which everything has happened, and its lines; something is open at the end."""
+    earlier = Story()
+    entries = [earlier.deposit(), earlier.reset(keep_history=True)]
+    story = Story(wallet=earlier.wallet, seq=2)
+    entries += [story.deposit(), *story.buy(), *story.buy(token=OTHER)]
+    story.wait(minutes=3)
+    entries += [*story.sell(), *story.sell(), story.deposit()]
+    failed, expired = story.intend(token=OTHER), None
+    entries += [failed, story.failed(failed)]
+    expired = story.intend(token=OTHER)
+    entries += [expired, story.submit(expired), story.expired(expired)]
+    entries += [
+        story.add(
+            Adjusted(SOL_MINT, "counted", "WSOL"),
+            (Account.WALLET, SOL_MINT, 5),
+            (Account.ADJUSTMENT, SOL_MINT, -5),
+        ),
+        story.reset(),
+        story.deposit(),
+        *story.buy(),
+    ]
+    position = next(iter(story.state.positions.values()))
+    entries += [story.intend(position=position)]
+    waiting = story.intend(token=OTHER)
+    entries += [waiting, story.submit(waiting)]
+    return story, [line_of(entry) for entry in entries]
+
+
+async def thorough(story: Story, lines: Sequence[Line]) -> StreamFold:
+    fold = StreamFold(story.wallet, story.agent_id, len(lines))
+    await fold_lines(fold, read(lines), None, None)
+    fold.compare_sums()
+    return fold
+
+
+def quick(story: Story, lines: Sequence[Line], known: Checked | None = None) -> Followed:
+    fold = QuickFold(story.wallet, story.agent_id, known)
+    for line in lines:
+        fold.add(line)
+    return fold.followed()
+
+
+def read(lines: Sequence[Line]) -> Lines:
+    async def blocks(after: int) -> AsyncIterator[Sequence[Line]]:
+        yield lines[after:]
+
+    return blocks
+
+
+def checked(story: Story, followed: Followed) -> Checked:
+    folded = Folded(followed.state, None, followed.sums, followed.decimals)
+    return Checked(story.wallet, story.agent_id, followed.last_seq, followed.last_id, followed.digest, folded)
+
+
+async def test_both_come_to_what_the_ledger_came_to() -> None:
+    story, lines = a_life()
+
+    followed, fold = quick(story, lines), await thorough(story, lines)
+
+    assert followed.state == fold.state == story.state
+    assert (followed.sums, followed.decimals) == (fold.sums, fold.decimals)
+    assert (followed.last_seq, followed.last_id, followed.digest) == (
+        fold.last_seq,
+        fold.last_id,
+        fold.digest,
+    )
+    assert fold.differences == []
+
+
+async def test_a_fold_that_goes_on_comes_to_the_same_from_everywhere() -> None:
+    story, lines = a_life()
+    whole = quick(story, lines)
+
+    for place in range(3, len(lines)):
+        start = checked(story, quick(story, lines[:place]))
+        fold = StreamFold(story.wallet, story.agent_id, len(lines))
+        count = await fold_lines(fold, read(lines), start, QuickFold(story.wallet, story.agent_id, None))
+        assert (count, fold.state, fold.digest) == (len(lines) - place, whole.state, whole.digest)
+
+
+async def test_what_the_thorough_one_finds_is_not_let_pass() -> None:
+    story, lines = a_life()
+    known = checked(story, quick(story, lines))
+    chance, found = random.Random(7), 0
+    for _ in range(600):
+        changed = tampered(chance, lines)
+        if changed == lines:
+            continue
+        fold = await thorough(story, changed)
+        with pytest.raises(DoubtfulError):
+            # What was checked before is known by its digest, to the letter.
+            quick(story, changed, known)
+        try:
+            followed = quick(story, changed)
+        except DoubtfulError:
+            found += 1
+        else:
+            assert fold.differences == []
+            assert (followed.state, followed.sums, followed.digest) == (fold.state, fold.sums, fold.digest)
+    assert found > 100
+
+
+def tampered(chance: random.Random, lines: Sequence[Line]) -> list[Line]:
+    """Return lines of which one is gone, twice there, at another place, or has another character or digit."""
+    changed = list(lines)
+    at = chance.randrange(len(lines))
+    match chance.randrange(6):
+        case 0:
+            del changed[at]
+        case 1:
+            changed.insert(at, changed[at])
+        case 2:
+            other = chance.randrange(len(lines))
+            changed[at], changed[other] = changed[other], changed[at]
+        case 3:
+            changed[at] = with_field(changed[at], 2, str(chance.randrange(30)))
+        case _:
+            field = chance.choice((POSTINGS, BODY, BODY))
+            text = changed[at][field]
+            digits = [place for place, letter in enumerate(text) if letter.isdigit()] or [0]
+            place = chance.choice((chance.randrange(len(text)), chance.choice(digits)))
+            changed[at] = with_field(
+                changed[at], field, text[:place] + chance.choice('0123456789abc"-{}') + text[place + 1 :]
+            )
+    return changed
+
+
+def with_field(line: Line, field: int, value: str) -> Line:
+    return (*line[:field], value, *line[field + 1 :])
+
+
+async def test_a_stream_that_ends_before_what_was_checked_is_not_let_pass() -> None:
+    story, lines = a_life()
+    known = checked(story, quick(story, lines))
+
+    with pytest.raises(DoubtfulError):
+        quick(story, lines[:-1], known)
+
+
+def test_unknown_kinds_and_foreign_starts_are_left_to_the_thorough_one() -> None:
+    story, lines = a_life()
+
+    with pytest.raises(DoubtfulError):
+        quick(story, [with_field(lines[0], 4, "blessed")])
+    fold = QuickFold(story.wallet, story.agent_id, None)
+    with pytest.raises(DoubtfulError):
+        fold.go_on_from(replace(checked(story, quick(story, lines)), agent_id=None))
+
+
+@pytest.mark.parametrize(
+    "at", [T0, T0 + timedelta(microseconds=120_000), T0 + timedelta(microseconds=123_456)]
+)
+def test_a_digest_does_not_depend_on_how_a_time_is_written(at: datetime) -> None:
+    """Digests that are kept were made of what Python writes."""
+    text = f"{at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"
+    line = ("e", "a", "1", at.isoformat(), "kind", "[]", "{}")
+
+    assert chained(b"", with_field(line, 3, text)) == chained(b"", line)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("plain", "two words"),
+        ('{"a":"\\"quoted\\""}', "x"),
+        ("back\\slash \\\\ twice", "tab\tnew\nline\rend"),
+        ("\b\f\v", "\\n is no new line"),
+    ],
+)
+def test_fields_are_read_as_copy_writes_them(values: tuple[str, ...]) -> None:
+    letters = {
+        "\\": "\\\\",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\v": "\\v",
+    }
+    row = "\t".join("".join(letters.get(letter, letter) for letter in value) for value in values)
+
+    assert fields_of(row) == list(values)
