@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.state import WalletState
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import WalletAddress
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class EntriesRecorded:
     """Entries are durable. `states` holds the newest durable state of each wallet they touched."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.transactions.models import ClosedTrade, ClosedTradeRecord, TransactionRecord
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import (
     AgentId,
     ClosedTradeId,
@@ -38,6 +39,7 @@ class Account(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One leg of an entry: base units of one mint, positive when the account gains."""
@@ -65,6 +67,7 @@ class TradeKind(StrEnum):
     """Deposits of token accounts are taken back."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceEvidence:
     """The price a decision was taken on."""
@@ -74,6 +77,7 @@ class PriceEvidence:
     age_ms: int
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A trade that is going to be tried. Durable before anything acts on it; reserves `reserved_raw` of the input mint."""
@@ -99,6 +103,7 @@ class Intent:
     """The signal that asked for this sale."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A signed swap that left, or is about to leave, the process: everything needed to ask about it or post it again."""
@@ -113,6 +118,7 @@ class Submission:
     """Whom to ask about it; whoever records it says so."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """A transaction somebody recorded: a deposit, or a swap or burn entered by hand."""
@@ -120,6 +126,7 @@ class Recorded:
     transaction: TransactionRecord
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Adjusted:
     """A balance was set by hand; the difference, perhaps zero, is posted against the adjustment account.
@@ -132,6 +139,7 @@ class Adjusted:
     symbol: str | None = None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class BalanceRemoved:
     """A balance was struck off the books; what was left of it is posted against the adjustment account."""
@@ -140,6 +148,7 @@ class BalanceRemoved:
     reason: str
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TransactionEdited:
     """A recorded transaction is now this one. Postings are what its new effect differs from the old one by."""
@@ -147,6 +156,7 @@ class TransactionEdited:
     transaction: TransactionRecord
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TransactionRemoved:
     """A recorded transaction was removed. Postings take back what somebody had entered; a trade that happened stays booked."""
@@ -154,6 +164,7 @@ class TransactionRemoved:
     transaction_id: TransactionId
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class ClosedTradeRecorded:
     """Somebody recorded a closed trade: pure history, nothing is posted."""
@@ -161,6 +172,7 @@ class ClosedTradeRecorded:
     trade: ClosedTradeRecord
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class ClosedTradeEdited:
     """A closed trade is now this one."""
@@ -168,6 +180,7 @@ class ClosedTradeEdited:
     trade: ClosedTradeRecord
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class ClosedTradeRemoved:
     """A closed trade was removed from the history."""
@@ -175,6 +188,7 @@ class ClosedTradeRemoved:
     closed_trade_id: ClosedTradeId
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TradeIntended:
     """A trade was decided; its funds are reserved.
@@ -186,6 +200,7 @@ class TradeIntended:
     position: Position | None = None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TradeSubmitted:
     """A signed swap is about to be posted (live wallets)."""
@@ -194,6 +209,7 @@ class TradeSubmitted:
     submission: Submission
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TradeSettled:
     """A swap is done and booked. `position` is its new state, or None when the position is closed by `closed`."""
@@ -206,6 +222,7 @@ class TradeSettled:
     reason: CloseReason | None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TradeFailed:
     """The trade did not happen. Postings carry what it cost all the same (the fee of a reverted transaction)."""
@@ -215,6 +232,7 @@ class TradeFailed:
     reason: str
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TradeExpired:
     """The submitted swap can no longer land: its block height has passed and the chain does not know it."""
@@ -223,6 +241,7 @@ class TradeExpired:
     reason: str
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class RentReclaimed:
     """Deposits of token accounts came back: postings take them out of the rent account, less the network fee."""
@@ -231,6 +250,7 @@ class RentReclaimed:
     transaction: TransactionRecord
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class ExitAsked:
     """An exit was triggered while another operation on the position was under way. `position` remembers it from now on."""
@@ -238,6 +258,7 @@ class ExitAsked:
     position: Position
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class WalletReset:
     """The wallet starts again from nothing; postings bring every balance to zero.
@@ -249,6 +270,7 @@ class WalletReset:
     keep_history: bool = False
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """What a wallet brought along from the installation it was taken over from, `origin`.
@@ -291,6 +313,7 @@ TRADES = (TradeIntended, TradeSubmitted, TradeSettled, TradeFailed, TradeExpired
 """What only the engine writes: the steps of trades. The rest is what people enter, in whichever process they ask."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of a wallet's stream. `seq` is the previous one plus one; the store lets only one writer have it."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from nexgent.domain.ledger.models import Account, Posting
 from nexgent.shared.money import SOL_DECIMALS, SOL_MINT, SOL_SYMBOL
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import TokenAddress
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Token:
     """A token as postings name it."""

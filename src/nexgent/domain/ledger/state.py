@@ -35,6 +35,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.ledger.postings import Token
 from nexgent.domain.positions.models import Position
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
 _K = TypeVar("_K")
@@ -43,6 +44,7 @@ EMPTY_FOR = timedelta(minutes=1)
 """So long a balance of zero stays in the state: nodes and read tables may be behind by seconds, not by minutes."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Balance:
     """What a wallet holds of one mint, in base units."""
@@ -59,6 +61,7 @@ class Balance:
         return Token(self.mint, self.symbol, self.decimals)
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
     """An intent without an outcome yet."""
@@ -67,6 +70,7 @@ class OpenIntent:
     submission: Submission | None = None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class WalletState:
     """Balances, open intents and open positions of a wallet after entry `seq`.

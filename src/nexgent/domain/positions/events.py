@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PositionOpened:
     """A purchase was recorded."""
@@ -16,6 +18,7 @@ class PositionOpened:
     trail: PositionTrail
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PositionUpdated:
     """A trade changed the position, or a price moved its stop or peak."""
@@ -24,6 +27,7 @@ class PositionUpdated:
     trail: PositionTrail
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PositionClosed:
     """The position is flat, or its wallet was reset (`reason` is then None)."""

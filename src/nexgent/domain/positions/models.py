@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Self
 
 from nexgent.shared.money import from_raw, sol
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress, TransactionId, WalletAddress
 
 
@@ -27,6 +28,7 @@ class CloseReason(StrEnum):
     """A signal asked for it."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PositionTrail:
     """What prices have done to a position: its peak, its stop, its low. A stop only ever tightens until a trade re-bases it."""
@@ -41,6 +43,7 @@ class PositionTrail:
     stop_updated_at: datetime | None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PendingExit:
     """An exit that was triggered and has to be tried until the position is flat."""
@@ -52,6 +55,7 @@ class PendingExit:
     """The signal that asked for it, of an exit for that reason."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PendingTakeProfit:
     """What a take-profit sale under way will have done when it is booked: the decision is part of the durable intent."""
@@ -62,6 +66,7 @@ class PendingTakeProfit:
     """The moon bag that is set aside with it, nothing when none is activated now."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Position:
     """A holding of one token in one wallet. Amounts are base units; `version` grows with every entry about it."""

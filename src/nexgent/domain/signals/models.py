@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId, TokenAddress, TransactionId, UserId
 
 MAX_REASON_LENGTH = 5_000
@@ -87,6 +88,7 @@ class DecisionOutcome(StrEnum):
     """Sent, and nobody knows yet whether it landed. Never stored: it is what the trade says when a decision is read."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One check: what it looked at, the limit it was held against, and whether it passed."""
@@ -97,6 +99,7 @@ class Gate:
     passed: bool
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalDecision:
     """The record of one agent's decision on one signal; exactly one exists per pair."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.models import CloseReason
+from nexgent.shared.structs import as_struct
 from nexgent.shared.trace_context import TraceContext
 from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class TradeFinished:
     """A trade was booked, or failed for good."""

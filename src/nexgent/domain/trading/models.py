@@ -7,9 +7,11 @@ from decimal import Decimal
 
 from nexgent.domain.ledger.models import Intent
 from nexgent.shared.money import SOL_MINT
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import TokenAddress, WalletAddress
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteRequest:
     """Ask to swap exactly `amount_raw` base units. `taker` is the wallet of a live trade; a paper trade has none."""
@@ -35,6 +37,7 @@ class QuoteRequest:
         )
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fees:
     """What a swap costs beside its price, in lamports; only what our wallet pays."""
@@ -53,6 +56,7 @@ class Fees:
         return self.network_fee_lamports + self.rent_lamports
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """An offer to swap. Amounts are base units; `price_impact_ratio` is negative when it hurts (-0.01 is 1 %)."""
@@ -73,6 +77,7 @@ class Quote:
     received_monotonic: float
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
     """A swap that happened. Totals are what the wallet's balances changed by, without network fee and rent."""
@@ -90,6 +95,7 @@ class Fill:
     signature: str | None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
     """The chain knows the swap: these are its authoritative amounts."""
@@ -97,6 +103,7 @@ class Landed:
     fill: Fill
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverted:
     """The transaction landed and failed: no swap, but its network fee is spent."""
@@ -106,6 +113,7 @@ class Reverted:
     network_fee_lamports: int
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverLanded:
     """It cannot land any more: its last valid block height has passed and the chain does not know it."""
@@ -113,6 +121,7 @@ class NeverLanded:
     reason: str
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StillUnknown:
     """Nobody can say yet; ask again."""

@@ -30,11 +30,13 @@ from nexgent.shared.money import (
     sol,
     unit_price_sol,
 )
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import ClosedTradeId, PositionId, TokenAddress, TransactionId
 
 HUNDRED = Decimal(100)
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What to write for a fill."""
@@ -43,6 +45,7 @@ class Settlement:
     postings: tuple[Posting, ...]
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementContext:
     """What is known beside the fill."""

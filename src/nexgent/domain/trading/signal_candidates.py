@@ -23,12 +23,14 @@ from nexgent.domain.trading.errors import named
 from nexgent.domain.trading.orders.purchases import Buyer
 from nexgent.shared.ids import purchase_intent_id
 from nexgent.shared.shards import ALL_SHARDS, is_in
+from nexgent.shared.structs import as_struct
 
 log = structlog.get_logger(__name__)
 
 METRICS_TIMEOUT_SECONDS = 8.0
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An agent, what its filters found, and a code and a reason where it does not act."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from nexgent.domain.positions.models import CloseReason
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import (
     AgentId,
     ClosedTradeId,
@@ -27,6 +28,7 @@ class TransactionType(StrEnum):
     BURN = "BURN"
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionRecord:
     """One transaction. Amounts in tokens, prices in SOL, fees in SOL, slippage in percent."""
@@ -59,6 +61,7 @@ class TransactionRecord:
     network_fee_sol: Decimal | None = None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedTrade:
     """A position from first purchase to last sale (the contract's historical swap)."""

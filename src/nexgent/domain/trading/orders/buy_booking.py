@@ -32,6 +32,7 @@ from nexgent.domain.trading.venues import SwapVenues
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, plain, sol
+from nexgent.shared.structs import as_struct
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ Durable = tuple[PurchaseResult, Intent]
 """A purchase whose intent is in the journal."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class _Booked:
     """A fill whose settlement is staged."""

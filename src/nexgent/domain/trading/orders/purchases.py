@@ -15,6 +15,7 @@ from nexgent.domain.positions.models import Position
 from nexgent.domain.signals.models import Gate
 from nexgent.domain.trading.models import Fill, Quote
 from nexgent.shared.errors import NexgentError
+from nexgent.shared.structs import as_struct
 from nexgent.shared.types import IntentId, SignalId, TokenAddress
 
 DEFAULT_SYMBOL = "TOKEN"
@@ -26,6 +27,7 @@ SHARE = 25
 """How many purchases of a burst are made durable together, while the next ones are decided or settled."""
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PurchaseOrder:
     """What to buy, and why."""
@@ -36,6 +38,7 @@ class PurchaseOrder:
     cause: str
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class Buyer:
     """Who buys. Without a size it is calculated from the balance."""

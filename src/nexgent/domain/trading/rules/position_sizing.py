@@ -8,6 +8,7 @@ from typing import Literal
 
 from nexgent.domain.agents.config_models import PositionCalculatorConfig, PurchaseLimitsConfig, SizeRange
 from nexgent.shared.money import CONTEXT, plain
+from nexgent.shared.structs import as_struct
 
 SizeCategory = Literal["small", "medium", "large"]
 SizeRefusalCode = Literal[
@@ -19,6 +20,7 @@ SizeRefusalCode = Literal[
 ]
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PositionSize:
     """SOL to spend, the balance category it came from, and whether it was drawn from the range."""
@@ -28,6 +30,7 @@ class PositionSize:
     randomized: bool
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class SizeRefusal:
     """Why no purchase is possible."""

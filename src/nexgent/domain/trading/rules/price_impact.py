@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from nexgent.shared.money import CONTEXT
+from nexgent.shared.structs import as_struct
 
 # Shares of the original size: the first attempt, then three retries.
 ATTEMPT_SHARES = (Decimal(1), Decimal("0.9"), Decimal("0.8"), Decimal("0.7"))
 MIN_RETRY_SIZE_SOL = Decimal("0.01")
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class ImpactAccepted:
     """The quote may be executed."""

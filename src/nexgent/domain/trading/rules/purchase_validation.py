@@ -9,6 +9,7 @@ from typing import Literal
 from nexgent.domain.agents.config_models import PurchaseLimitsConfig, TradingConfig
 from nexgent.domain.trading.rules.position_sizing import PositionSize, calculate_position_size
 from nexgent.shared.money import CONTEXT, plain
+from nexgent.shared.structs import as_struct
 
 MAX_OPEN_POSITIONS = 25
 
@@ -30,6 +31,7 @@ PurchaseRefusalCode = Literal[
 ]
 
 
+@as_struct
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseFacts:
     """What is known before a purchase. Modes are `simulation` or `live`; amounts are SOL.
@@ -52,6 +54,7 @@ class PurchaseFacts:
     random_unit: Decimal | None = None
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class PurchaseRefused:
     """The first check that failed. `cause` is the calculator's code when no size could be calculated."""

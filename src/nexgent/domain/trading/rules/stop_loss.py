@@ -15,6 +15,7 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
 from nexgent.domain.trading.rules.rule import Look, Moment
 from nexgent.shared.money import CONTEXT
+from nexgent.shared.structs import as_struct
 
 # Stop prices keep 34 digits: those beyond are the noise of a quotient such as 1/3, and would move an exact
 # stop of 3.4 to 3.399…9, which a price of 3.4 does not touch.
@@ -37,6 +38,7 @@ _LAST_ZONE_KEEP = Decimal("0.85")
 _MAX_KEEP = Decimal("0.90")
 
 
+@as_struct
 @dataclass(frozen=True, slots=True)
 class StopLossDecision:
     """What a price means for a position.
