@@ -14,9 +14,11 @@ _NAMED = sha1(_NAMESPACE.bytes, usedforsecurity=False)
 # Where an id says its version (RFC 9562), and the bits that give way to that.
 _VERSION_4 = 4 << 76 | 0b10 << 62
 _VERSION_5 = 5 << 76 | 0b10 << 62
-_FREE = ~(0xF << 76 | 0b11 << 62)
+_GIVEN = 0xF << 76 | 0b11 << 62
 _BYTES = 16
 _IDS_AT_ONCE = 64
+# A number times this is that number in each of the ids that are taken at once, side by side.
+_IN_EACH = sum(1 << 8 * _BYTES * place for place in range(_IDS_AT_ONCE))
 # Its own initialiser looks at six ways to say what an id is, and at the range of each.
 _set_number, _set_safety = UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[attr-defined, misc]  # Slots, to the interpreter.
 
@@ -52,21 +54,20 @@ def new_id() -> UUID:
     while True:
         try:
             # One step, so no two threads get the same.
-            return _id(_random.pop(), _VERSION_4)
+            return _Maker.make(_random.pop())
         except IndexError:
-            taken = os.urandom(_IDS_AT_ONCE * _BYTES)
-            _random.extend(taken[at : at + _BYTES] for at in range(0, len(taken), _BYTES))
+            size = _IDS_AT_ONCE * _BYTES
+            bits = int.from_bytes(os.urandom(size), "big") & ~(_GIVEN * _IN_EACH) | _VERSION_4 * _IN_EACH
+            taken = bits.to_bytes(size, "big")
+            _random.extend(taken[at : at + _BYTES] for at in range(0, size, _BYTES))
 
 
 def derived_id(*parts: object) -> UUID:
     """Return the same id for the same parts, always: `uuid5`, which by itself takes longer than deciding on a trade."""
     named = _NAMED.copy()
     named.update(":".join(map(str, parts)).encode())
-    return _id(named.digest()[:_BYTES], _VERSION_5)
-
-
-def _id(given: bytes, version: int) -> UUID:
-    return _Maker.make((int.from_bytes(given, "big") & _FREE | version).to_bytes(_BYTES, "big"))
+    bits = int.from_bytes(named.digest()[:_BYTES], "big") & ~_GIVEN | _VERSION_5
+    return _Maker.make(bits.to_bytes(_BYTES, "big"))
 
 
 def purchase_intent_id(agent_id: AgentId, signal_id: SignalId) -> IntentId:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    from dataclasses import replace
+else:
+    from msgspec.structs import replace
+
+__all__ = ["as_struct", "replace"]
 
 _T = TypeVar("_T")
 _BARE = dataclasses.make_dataclass("_Bare", [], frozen=True, slots=True)
@@ -18,7 +25,7 @@ def as_struct(declared: type[_T]) -> type[_T]:
 
     For values that every trade makes. Python sets the fields of a frozen dataclass one by one through a function call, which
     took a third of a purchase; a struct is made four times as fast, encoded twice as fast, and is as immutable. To type checkers
-    and to `dataclasses` it stays the dataclass that is declared; `msgspec.structs.replace` copies it ten times as fast.
+    and to `dataclasses` it stays the dataclass that is declared; `replace` of this module copies it ten times as fast.
     """
     fields = dataclasses.fields(declared)  # type: ignore[arg-type]  # Checkers cannot tell that it is one.
     names = {field.name for field in fields}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
-from nexgent.shared.structs import as_struct
+from nexgent.shared.structs import as_struct, replace
 
 
 @as_struct
@@ -73,7 +73,7 @@ def test_values_are_equal_by_their_fields_and_found_by_them() -> None:
 
 def test_fields_that_go_by_name_go_by_no_other_way() -> None:
     with pytest.raises(TypeError):
-        Swap(0, ())  # type: ignore[misc]
+        Swap(0, ())  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         Swap(fee_raw=1)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
@@ -85,7 +85,8 @@ def test_tools_for_dataclasses_and_for_structs_know_it() -> None:
 
     assert [one.name for one in dataclasses.fields(Swap)] == ["fee_raw", "legs"]
     assert dataclasses.replace(swap, fee_raw=2) == Swap(fee_raw=2, legs=(Leg("in", 5),))
-    assert msgspec.structs.replace(swap, fee_raw=2) == Swap(fee_raw=2, legs=(Leg("in", 5),))
+    assert replace(swap, fee_raw=2) == Swap(fee_raw=2, legs=(Leg("in", 5),))
+    assert isinstance(swap, msgspec.Struct)
     assert dataclasses.asdict(swap)["legs"] == ({"name": "in", "amount_raw": 5, "notes": {}},)
 
 

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent, Wallet
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
+_SPARE = 100
+
 
 class AgentDirectory:
-    """Agents by id, by user and by wallet. Kept current by events; filled once at start."""
+    """Agents by id, by user and by wallet. Kept current by events; filled once at start.
+
+    Agents with equal rules have one and the same configuration, so whoever works something out for it sees at a glance for whom
+    else that is so.
+    """
 
     def __init__(self) -> None:
         self._by_id: dict[AgentId, Agent] = {}
         self._by_user: dict[UserId, dict[AgentId, Agent]] = {}
         self._by_wallet: dict[WalletAddress, AgentId] = {}
         self._deleted: dict[AgentId, Agent] = {}
+        self._configs: dict[TradingConfig, TradingConfig] = {}
         self.changes = 0
         """How many events there were: whoever reads all agents from the store sees whether one came meanwhile."""
 
@@ -31,6 +39,7 @@ class AgentDirectory:
         self._by_id.clear()
         self._by_user.clear()
         self._by_wallet.clear()
+        self._configs.clear()
         for agent in agents:
             self._put(agent)
 
@@ -87,10 +96,13 @@ class AgentDirectory:
         return self._by_id[agent_id].wallet(address) if agent_id is not None else None
 
     def _put(self, agent: Agent) -> None:
+        agent = replace(agent, config=self._configs.setdefault(agent.config, agent.config))
         self._by_id[agent.id] = agent
         self._by_user.setdefault(agent.user_id, {})[agent.id] = agent
         for wallet in agent.wallets:
             self._by_wallet[wallet.address] = agent.id
+        if len(self._configs) > 2 * len(self._by_id) + _SPARE:
+            self._configs = {known.config: known.config for known in self._by_id.values()}
 
     def _remove(self, agent_id: AgentId) -> None:
         agent = self._by_id.pop(agent_id, None)

@@ -66,4 +66,7 @@ class Agent:
 
     def wallet(self, address: WalletAddress) -> Wallet | None:
         """Return the agent's wallet with that address."""
-        return next((wallet for wallet in self.wallets if wallet.address == address), None)
+        for wallet in self.wallets:
+            if wallet.address == address:
+                return wallet
+        return None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Self
 
 from nexgent.shared.money import from_raw, sol
-from nexgent.shared.structs import as_struct
+from nexgent.shared.structs import as_struct, replace
 from nexgent.shared.types import AgentId, PositionId, SignalId, TokenAddress, TransactionId, WalletAddress
 
 
@@ -170,6 +170,23 @@ class Position:
             updated_at=at,
             base_trail=trail,
             purchase_hash=purchase_hash,
+        )
+
+    def of_another(
+        self,
+        position_id: PositionId,
+        agent_id: AgentId,
+        wallet_address: WalletAddress,
+        transaction_id: TransactionId,
+    ) -> Position:
+        """Return the position of somebody who bought alike: it differs in nothing but whose it is."""
+        return replace(
+            self,
+            id=position_id,
+            agent_id=agent_id,
+            wallet_address=wallet_address,
+            purchase_transaction_id=transaction_id,
+            base_trail=replace(self.base_trail, position_id=position_id),
         )
 
     @property

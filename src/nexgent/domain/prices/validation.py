@@ -119,7 +119,9 @@ class PriceValidator:
 
     def seed(self, token: TokenAddress, price_sol: Decimal, paid_at: datetime | None = None) -> None:
         """Give the validator something to compare a first observation with: what was paid for the token, last and when."""
-        state = self._tokens.setdefault(token, _TokenState())
+        state = self._tokens.get(token)
+        if state is None:
+            state = self._tokens[token] = _TokenState()
         older = paid_at is not None and state.paid_at is not None and paid_at < state.paid_at
         if price_sol > 0 and not older:
             state.paid, state.paid_at = price_sol, paid_at

@@ -101,8 +101,9 @@ class SignalCandidates:
         """Fetch market figures only when an agent that would otherwise act has bounds on them."""
         if signal.action is not SignalAction.BUY:
             return None
-        filters = {agent.config.signals for agent in agents if agent.automated_trading}
-        if not any(needs_token_figures(config) for config in filters):
+        # Agents with equal rules have one configuration.
+        filters = {id(agent.config): agent.config.signals for agent in agents if agent.automated_trading}
+        if not any(needs_token_figures(config) for config in filters.values()):
             return None
         try:
             async with asyncio.timeout(METRICS_TIMEOUT_SECONDS):

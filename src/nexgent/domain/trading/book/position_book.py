@@ -26,6 +26,9 @@ class PositionBook:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def __contains__(self, position_id: PositionId) -> bool:
+        return position_id in self._by_id
+
     def get(self, position_id: PositionId) -> HeldPosition | None:
         """Return an open position."""
         return self._by_id.get(position_id)

@@ -27,7 +27,8 @@ _NEVER = math.inf
 _INITIAL_ROWS = 4
 _COLUMNS = 5
 _LOWER, _UPPER, _FROM, _LOW, _HIGH = range(_COLUMNS)
-_EMPTY_ROW = (_NEVER_BELOW, _NEVER_ABOVE, _NEVER, _NEVER_ABOVE, _NEVER_BELOW)
+_NO_WINDOW = (_NEVER, _NEVER_ABOVE, _NEVER_BELOW)
+_EMPTY_ROW = (_NEVER_BELOW, _NEVER_ABOVE, *_NO_WINDOW)
 
 
 class TriggerPrices(NamedTuple):
@@ -68,6 +69,7 @@ class TriggerIndex:
         "_columns",
         "_highest_lower",
         "_lowest_upper",
+        "_newest",
         "_next_maturity",
         "held",
         "low",
@@ -77,6 +79,8 @@ class TriggerIndex:
         self.held: list[HeldPosition] = []
         self.low = RunningLow()
         self._columns: NDArray[np.float64] = _empty(_INITIAL_ROWS)
+        # A burst takes in positions with the same triggers.
+        self._newest = (NEVER, _EMPTY_ROW)
         self._highest_lower = _NEVER_BELOW
         self._lowest_upper = _NEVER_ABOVE
         # The earliest beginning of a window that the band does not count yet, and the hull of the bands that have begun.
@@ -93,12 +97,12 @@ class TriggerIndex:
         held.row = row
         held.lows_from = self.low.next_sequence
         held.triggers = triggers
-        lower, upper = _lower(triggers), _upper(triggers)
-        self._columns[:2, row] = lower, upper
-        if triggers.window is not None:
-            self._set_window(row, triggers.window)
+        if triggers is not self._newest[0]:
+            self._newest = triggers, (_lower(triggers), _upper(triggers), *_window(triggers.window))
+        lower, upper, from_seconds, *_ = self._columns[:, row] = self._newest[1]
         self._highest_lower = max(self._highest_lower, lower)
         self._lowest_upper = min(self._lowest_upper, upper)
+        self._next_maturity = min(self._next_maturity, from_seconds)
 
     def set(self, held: HeldPosition, triggers: TriggerPrices) -> None:
         """Take over when a position wants to be looked at."""
@@ -155,16 +159,8 @@ class TriggerIndex:
         return [self.held[row] for row in np.flatnonzero(hit)]
 
     def _set_window(self, row: int, window: Look | None) -> None:
-        if window is None:
-            self._columns[_FROM:, row] = _EMPTY_ROW[_FROM:]
-            return
-        # A band around zero or below it has to grow outwards on both sides, so the margin follows the sign.
-        self._columns[_FROM:, row] = (
-            window.from_seconds,
-            _outwards(float(window.low_sol), -1) if window.low_sol is not None else -math.inf,
-            _outwards(float(window.high_sol), 1) if window.high_sol is not None else math.inf,
-        )
-        self._next_maturity = min(self._next_maturity, window.from_seconds)
+        from_seconds, *_ = self._columns[_FROM:, row] = _window(window)
+        self._next_maturity = min(self._next_maturity, from_seconds)
 
     def _rebound(self) -> None:
         count = len(self.held)
@@ -232,6 +228,17 @@ def _lower(triggers: TriggerPrices) -> float:
 
 def _upper(triggers: TriggerPrices) -> float:
     return float(triggers.upper) * (1 - MARGIN) if triggers.upper is not None else _NEVER_ABOVE
+
+
+def _window(window: Look | None) -> tuple[float, float, float]:
+    if window is None:
+        return _NO_WINDOW
+    # A band around zero or below it has to grow outwards on both sides, so the margin follows the sign.
+    return (
+        window.from_seconds,
+        _outwards(float(window.low_sol), -1) if window.low_sol is not None else -math.inf,
+        _outwards(float(window.high_sol), 1) if window.high_sol is not None else math.inf,
+    )
 
 
 def _outwards(price: float, direction: int) -> float:

@@ -26,8 +26,9 @@ from nexgent.domain.trading.orders.purchases import (
 )
 from nexgent.domain.trading.orders.quotes import Offers
 from nexgent.domain.trading.orders.swap_execution import Refusal, SwapExecution
+from nexgent.domain.trading.purchase_settlements import PurchaseSettlements
 from nexgent.domain.trading.rules.stop_loss import initial_stop_pct
-from nexgent.domain.trading.settlement import SettlementContext, buy_debit_lamports, settle_purchase
+from nexgent.domain.trading.settlement import SettlementContext, buy_debit_lamports
 from nexgent.domain.trading.venues import SwapVenues
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
@@ -91,7 +92,7 @@ class PurchaseBooking:
     ) -> None:
         """Book a swap that turned out to have landed. Raises what keeps it from being settled."""
         sol_usd = self._sol_usd()
-        booked = await self._settle(result, intent, fill, self._context(order, decimals, sol_usd))
+        booked = await self._settle(result, intent, fill, self._settlements(order, decimals, sol_usd))
         await self._record_failures(await self._conclude(order, [booked], decimals, sol_usd, started))
 
     async def _swap_all(
@@ -112,21 +113,25 @@ class PurchaseBooking:
             for first in range(0, len(swaps), SHARE):
                 booked: list[_Booked] = []
                 shares.append(booked)
-                context: SettlementContext | None = None
+                settlements: PurchaseSettlements | None = None
+                outcome: Fill | Refusal | None = None
+                filled: Quote | None = None
                 for result, intent, quote in swaps[first : first + SHARE]:
                     result.stages_ms["quoted"] = quoted_ms
-                    outcome = await execution.run(intent, quote)
+                    # On paper an offer is filled as it stands, whoever takes it.
+                    if venue.live or quote is not filled or not isinstance(outcome, Fill):
+                        outcome, filled = await execution.run(intent, quote), quote
                     if isinstance(outcome, Refusal):
                         result.refuse(outcome.code, outcome.reason)
                         result.failed = outcome.recorded
                         if not (outcome.recorded or outcome.in_doubt):
                             failed.append((result, intent))
                         continue
-                    if context is None or venue.live:
+                    if settlements is None or venue.live:
                         # On paper a share fills at one moment, which is shown in each of its positions.
-                        context = self._context(order, decimals, sol_usd)
+                        settlements = self._settlements(order, decimals, sol_usd)
                     try:
-                        booked.append(await self._settle(result, intent, outcome, context))
+                        booked.append(await self._settle(result, intent, outcome, settlements))
                     except Exception as error:
                         if self._is_failed(result, intent, outcome, error):
                             failed.append((result, intent))
@@ -190,8 +195,8 @@ class PurchaseBooking:
             todo = []
             for one in again:
                 try:
-                    context = self._context(order, decimals, sol_usd)
-                    todo.append(await self._settle(one.result, one.intent, one.fill, context))
+                    settlements = self._settlements(order, decimals, sol_usd)
+                    todo.append(await self._settle(one.result, one.intent, one.fill, settlements))
                 except Exception as error:
                     if self._is_failed(one.result, one.intent, one.fill, error):
                         failed.append((one.result, one.intent))
@@ -200,7 +205,7 @@ class PurchaseBooking:
         return failed
 
     async def _settle(
-        self, result: PurchaseResult, intent: Intent, fill: Fill, context: SettlementContext
+        self, result: PurchaseResult, intent: Intent, fill: Fill, settlements: PurchaseSettlements
     ) -> _Booked:
         if fill.in_amount_raw <= 0 or fill.out_amount_raw <= 0:
             raise TradeRejectedError("INVALID_TRANSACTION", "The swap moved no tokens")
@@ -214,16 +219,21 @@ class PurchaseBooking:
                 available=str(sol(affordable)),
             )
         stop_pct = initial_stop_pct(result.buyer.agent.config.stop_loss)
-        settlement = settle_purchase(intent, fill, context, stop_loss_pct=stop_pct)
+        settlement = settlements.settle(intent, fill, stop_loss_pct=stop_pct)
         entry = self._ledger.stage(intent.wallet_address, settlement.body, settlement.postings)
         return _Booked(result, intent, fill, entry, settlement.body)
 
-    def _context(self, order: PurchaseOrder, decimals: int, sol_usd: Decimal | None) -> SettlementContext:
-        return SettlementContext(
-            now=self._clock.now(),
-            sol_usd=sol_usd,
-            token_symbol=order.token_symbol or DEFAULT_SYMBOL,
-            token_decimals=decimals,
+    def _settlements(
+        self, order: PurchaseOrder, decimals: int, sol_usd: Decimal | None
+    ) -> PurchaseSettlements:
+        """Return who settles purchases that fill now."""
+        return PurchaseSettlements(
+            SettlementContext(
+                now=self._clock.now(),
+                sol_usd=sol_usd,
+                token_symbol=order.token_symbol or DEFAULT_SYMBOL,
+                token_decimals=decimals,
+            )
         )
 
     def _sol_usd(self) -> Decimal | None:

@@ -64,8 +64,8 @@ class PurchaseDecisions:
         size_sol = validate_purchase(
             PurchaseFacts(
                 config=agent.config,
-                wallet_mode=wallet.mode.value,
-                agent_mode=agent.trading_mode.value,
+                wallet_mode=wallet.mode,
+                agent_mode=agent.trading_mode,
                 wallet_key_loaded=wallet.mode is TradingMode.SIMULATION
                 or self._keys.is_loaded(wallet.address),
                 available_sol=sol(available),

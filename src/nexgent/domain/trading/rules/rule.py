@@ -86,7 +86,10 @@ class PositionRule(Protocol):
         """Tell whether its look depends on the trail, which prices move."""
 
     def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
-        """Return when to ask the rule about a position; None is never."""
+        """Return when to ask the rule about a position; None is never.
+
+        Of the agent its configuration counts and whether it trades by itself in that wallet, and never whose the position is.
+        """
 
     def speaks(self, moment: Moment) -> bool:
         """Decide, exactly."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+from nexgent.domain.agents.config import TradingConfig
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent
@@ -23,6 +25,27 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.types import PositionId, TokenAddress
 
 Move = tuple[HeldPosition, PositionTrail, TriggerPrices]
+
+
+class _Opened(NamedTuple):
+    """A purchase and when to look at its position, under the rules of its agent."""
+
+    position: Position
+    config: TradingConfig
+    automated: bool
+    triggers: TriggerPrices
+
+    def holds_for(self, position: Position, agent: Agent | None) -> bool:
+        """Tell whether another purchase differs in nothing but whose it is."""
+        return (
+            agent is not None
+            and self.config is agent.config
+            and self.automated == agent.automated_in(position.wallet_address)
+            and position
+            == self.position.of_another(
+                position.id, position.agent_id, position.wallet_address, position.purchase_transaction_id
+            )
+        )
 
 
 class BookKeeper:
@@ -48,13 +71,24 @@ class BookKeeper:
         self._orders = orders
         self._clock = clock
         self._alarms = Alarms()
+        # A burst opens one position after another at the same price and, mostly, under the same rules.
+        self._newest: _Opened | None = None
         orders.when_idle(self._look_anew)
 
     def on_opened(self, event: PositionOpened) -> None:
         """Start watching a new position. Its trail is in the journal with it, unless the configuration has changed meanwhile."""
-        trail = self.watch(event.position, event.trail).trail
-        if trail is not event.position.base_trail:
-            self._trails.keep([trail])
+        position, trail = event.position, event.trail
+        agent = self._directory.find(position.agent_id)
+        is_new = trail is position.base_trail and position.id not in self._book
+        if is_new and self._newest is not None and self._newest.holds_for(position, agent):
+            self._book.put(position, trail, self._newest.triggers)
+            return
+        held = self.watch(position, trail)
+        if held.trail is not position.base_trail:
+            self._trails.keep([held.trail])
+        elif is_new and agent is not None and held.triggers.later_seconds is None:
+            automated = agent.automated_in(position.wallet_address)
+            self._newest = _Opened(position, agent.config, automated, held.triggers)
 
     def on_updated(self, event: PositionUpdated) -> None:
         """Take over what a trade made of a position; what prices did to it meanwhile stays, unless the trade re-based it."""
