@@ -216,7 +216,7 @@ async def _mirror(redis: Redis, burst: _Burst) -> tuple[float, float]:
     times: list[float] = []
     for _ in range(ROUNDS):
         # One that has written something already does not write it again, and one that finds another's mark starts over.
-        mirror = RedisMirror(redis=redis, keys=keys, content=lambda: content)
+        mirror = RedisMirror(redis=redis, keys=keys, content=lambda _: content)
         mirror.listen()
         await mirror.step()
         times.append(await _microseconds(ours(mirror)))

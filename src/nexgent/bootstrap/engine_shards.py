@@ -44,16 +44,20 @@ class EngineShards:
         engine: Engine,
         lease: EngineLease,
         read: Callable[[int], Awaitable[None]],
+        leave_copies: Callable[[int], Awaitable[None]],
         clock: Clock,
         on_moved: Callable[[int, float], None] = lambda _count, _seconds: None,
     ) -> None:
         """`on_moved` hears how many shards were taken, fewer than none when they were left, and how long that took.
 
-        `read` makes memory equal to storage for the agents of shards that others have traded for."""
+        `read` makes memory equal to storage for the agents of shards that others have traded for. `leave_copies` returns when
+        nothing of shards is copied any more: whoever has them next copies it.
+        """
         self._engine = engine
         self._share = engine.share
         self._lease = lease
         self._read = read
+        self._leave_copies = leave_copies
         self._clock = clock
         self._on_moved = on_moved
         self._missed = False
@@ -124,6 +128,7 @@ class EngineShards:
         if left := shards & ~kept:
             await self._engine.ledger.written()
             await self._engine.trails.drain(TRAILS_SECONDS)
+            await self._leave_copies(left)
             await self._lease.give_up(left)
             self._on_moved(-left.bit_count(), self._clock.monotonic() - started)
             log.info("shards.left", count=left.bit_count(), have=self._share.shards.bit_count())

@@ -47,7 +47,7 @@ from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.ledger.events import WalletsTouched
-from nexgent.domain.ledger.share import EngineShare
+from nexgent.domain.ledger.share import LEADING, EngineShare
 from nexgent.domain.notifications.watch_conditions import WATCH_SECONDS, KnownOutbox, WatchConditions
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.state import ProtectionState
@@ -91,7 +91,7 @@ from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch, cancel_all, keep_running, run_every
-from nexgent.shared.shards import NO_SHARDS
+from nexgent.shared.shards import NO_SHARDS, is_in
 from nexgent.shared.types import WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -133,9 +133,6 @@ class Service:
             version=version("nexgent"),
         )
         self.share = EngineShare(NO_SHARDS) if self.lease.shared else EngineShare()
-        self.share.when_changed(self._share_changed)
-        self._leads, self._follows = asyncio.Event(), asyncio.Event()
-        self._share_changed()
         self.journal = PostgresJournal(storage.database_url, lease=self.lease)
         self.trail_store = PostgresTrailStore(storage.database_url)
         self.projector = Projector(storage.database_url)
@@ -205,9 +202,11 @@ class Service:
             keys=self.keys,
             content=self._content,
             watch=self.loops,
-            may_write=lambda: self.lease.in_time and self.share.leads,
+            may_write=lambda shards: self.lease.in_time and not shards & ~self.lease.shards,
             confirm=self.lease.confirm,
+            shards=(lambda: self.share.shards) if self.lease.shared else None,
         )
+        self.share.when_changed(self.mirror.shards_changed)
         self.punctuality = Punctuality(
             poll_seconds=settings.prices.poll_seconds,
             clock=self.clock,
@@ -336,10 +335,6 @@ class Service:
             publish=self.bus.publish,
         )
 
-    def _share_changed(self) -> None:
-        for event, is_so in ((self._leads, self.share.leads), (self._follows, not self.share.leads)):
-            event.set() if is_so else event.clear()
-
     def _build_shards(self) -> EngineShards | None:
         if not self.lease.shared:
             return None
@@ -347,6 +342,7 @@ class Service:
             engine=self.engine,
             lease=self.lease,
             read=self._read_shards,
+            leave_copies=self.mirror.leave,
             clock=self.clock,
             on_moved=self.observer.shards_moved,
         )
@@ -423,16 +419,19 @@ class Service:
             on_closed=lambda reason: self.metrics.websocket_closed.labels(reason).inc(),
         )
 
-    def _content(self) -> MirrorContent:
+    def _content(self, shards: int) -> MirrorContent:
         engine = self.engine
-        held = list(engine.book.all())
         prices = [
-            price for token in engine.book.tokens() if (price := engine.latest_prices.get(token)) is not None
+            price
+            for token in (engine.book.tokens() if shards & LEADING else ())
+            if (price := engine.latest_prices.get(token)) is not None
         ]
         return MirrorContent(
-            states=engine.ledger.states(),
-            agents=engine.directory.all(),
-            positions=[(one.position, one.trail) for one in held],
+            states=[state for state in engine.ledger.states() if is_in(shards, state.agent_id)],
+            agents=[agent for agent in engine.directory.all() if is_in(shards, agent.id)],
+            positions=[
+                (one.position, one.trail) for one in engine.book.all() if is_in(shards, one.position.agent_id)
+            ],
             prices=prices,
         )
 
@@ -516,7 +515,8 @@ class Service:
             store=self.conditions,
             outbox=self.outbox,
             notices=notices,
-            is_engine=lambda: self.role.active and self.share.leads,
+            is_engine=lambda: self.role.active,
+            share=self.share,
             clock=self.clock,
         )
         self._start(
@@ -553,16 +553,14 @@ class Service:
         """Keep Redis equal to memory, but only as the engine: two writers would undo each other's work."""
         while True:
             await self.role.engaged.wait()
-            await self._leads.wait()
             mirroring = asyncio.ensure_future(self.mirror.run())
-            ends = [asyncio.ensure_future(event.wait()) for event in (self.role.released, self._follows)]
             try:
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                await self.role.released.wait()
                 if self.stopping:
                     # What was under way is still booked under the lease, and copied.
                     await mirroring
             finally:
-                await cancel_all([mirroring, *ends])
+                await cancel_all([mirroring])
 
     async def _keep_lease(self) -> None:
         while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
@@ -36,12 +35,8 @@ from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch
 from nexgent.shared.shards import ALL_SHARDS
-from nexgent.shared.types import WalletAddress
 
 E = TypeVar("E")
-
-OTHERS_SECONDS = 0.5
-"""So far behind copies of what other engines trade may be."""
 
 
 def wire_events(
@@ -94,12 +89,9 @@ def wire_events(
 
         return listen
 
-    # Only the engine keeps copies.
+    # Only the engine keeps copies, and of several each those of its agents.
     bus.on(
-        WalletsTouched,
-        engine.ledger.on_touched,
-        protections.on_touched,
-        as_engine(_reading_again(engine)),
+        WalletsTouched, engine.ledger.on_touched, protections.on_touched, as_engine(_reading_again(engine))
     )
     bus.on(WalletsRead, mirror.on_event)
     bus.on(AgentSaved, protections.on_agent_saved)
@@ -155,29 +147,16 @@ def wire_events(
 
 
 def _reading_again(engine: Engine) -> Callable[[WalletsTouched], None]:
-    """Return who reads wallets again: at once those it acts for, and after a while those it only keeps copies of.
-
-    What other engines trade comes several times a trade, and is read once.
-    """
+    """Return who reads wallets again that others wrote to: those of the agents it acts for, of which it keeps copies."""
     ledger, share = engine.ledger, engine.share
-    others: set[WalletAddress] = set()
-
-    def read_others() -> None:
-        wallets = list(others)
-        others.clear()
-        ledger.read_again(WalletsTouched(wallets))
 
     def read_again(event: WalletsTouched) -> None:
-        own: list[WalletAddress] = []
-        for wallet in event.wallets:
-            if share.shards == ALL_SHARDS or (
-                ledger.knows(wallet) and share.acts_for(ledger.head(wallet).agent_id)
-            ):
-                own.append(wallet)
-            elif share.leads:
-                if not others:
-                    asyncio.get_running_loop().call_later(OTHERS_SECONDS, read_others)
-                others.add(wallet)
+        own = [
+            wallet
+            for wallet in event.wallets
+            if share.shards == ALL_SHARDS
+            or (ledger.knows(wallet) and share.acts_for(ledger.head(wallet).agent_id))
+        ]
         if own:
             ledger.read_again(WalletsTouched(own))
 

@@ -36,7 +36,7 @@ async def a_mirror(redis: Redis) -> tuple[RedisMirror, MirrorContent]:
     await engine.buy(agents)
     held = [(one.position, one.trail) for one in engine.book.all()]
     content = MirrorContent(states=list(engine.ledger.states()), agents=agents, positions=held, prices=[])
-    return RedisMirror(redis=redis, keys=KEYS, content=lambda: content), content
+    return RedisMirror(redis=redis, keys=KEYS, content=lambda _: content), content
 
 
 async def test_copies_are_counted_dropped_and_written_again(

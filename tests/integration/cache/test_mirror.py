@@ -18,6 +18,7 @@ from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.errors import NotTheEngineError
 from nexgent.domain.ledger.events import EntriesRecorded
+from nexgent.domain.ledger.share import LEADING
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position
@@ -31,6 +32,7 @@ from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredE
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, is_in, shard_of
 from nexgent.shared.types import PositionId, TokenAddress
 from tests.builders import T0, a_position, an_agent
 from tests.patience import PATIENCE_SECONDS
@@ -49,12 +51,16 @@ class Memory:
         self.prices: dict[object, TokenPrice] = {}
         self.mirror = RedisMirror(redis=redis, keys=KEYS, content=self.content, **fence)
 
-    def content(self) -> MirrorContent:
+    def content(self, shards: int) -> MirrorContent:
         return MirrorContent(
-            states=list(self.states.values()),
-            agents=list(self.agents.values()),
-            positions=[(position, position.base_trail) for position in self.positions.values()],
-            prices=list(self.prices.values()),
+            states=[state for state in self.states.values() if is_in(shards, state.agent_id)],
+            agents=[agent for agent in self.agents.values() if is_in(shards, agent.id)],
+            positions=[
+                (position, position.base_trail)
+                for position in self.positions.values()
+                if is_in(shards, position.agent_id)
+            ],
+            prices=list(self.prices.values()) if shards & LEADING else [],
         )
 
     def publish(self, event: MirroredEvent) -> None:
@@ -121,7 +127,7 @@ async def dump(redis: Redis) -> dict[str, Any]:
     found: dict[str, Any] = {}
     async for name in redis.scan_iter(match="nexgent:*"):
         key = name.decode()
-        if key == KEYS.mirror_boot():
+        if key in (KEYS.mirror_boot(), KEYS.mirror_shards()):
             continue
         if await redis.type(name) == b"set":
             found[key] = {member.decode() for member in await redis.smembers(name)}  # type: ignore[misc]
@@ -270,7 +276,7 @@ class Fence:
         self.asked = 0
         self.after = -1
 
-    def may_write(self) -> bool:
+    def may_write(self, _shards: int) -> bool:
         """Tell whether it has not ended; it does so after being looked at `after` times more."""
         self.after -= 1
         if self.after == 0:
@@ -376,3 +382,164 @@ async def test_what_was_missed_while_another_process_was_the_engine_is_written_a
         found = await dump(redis)
         assert len(memory.agents) == 2
         assert all(KEYS.config(one.id) in found for one in memory.agents.values())
+
+
+class Share:
+    """The shards one of two engines has."""
+
+    def __init__(self, shards: int) -> None:
+        self.shards = shards
+
+    def __call__(self) -> int:
+        return self.shards
+
+
+@asynccontextmanager
+async def two_engines(redis: Redis, shards: int) -> AsyncIterator[tuple[Memory, Share, Memory, Share]]:
+    """Two engines that share the work: the first one has some shards, the second one the others."""
+    mine, theirs = Share(shards), Share(ALL_SHARDS & ~shards)
+    async with mirroring(redis, shards=mine) as first, mirroring(redis, shards=theirs) as second:
+        yield first, mine, second, theirs
+
+
+def both_hear(event: MirroredEvent, *memories: Memory) -> None:
+    for memory in memories:
+        memory.publish(event)
+
+
+def everybody(first: Memory, second: Memory, count: int) -> dict[int, Agent]:
+    """Have both engines know agents with a position each; return them by shard, one of each."""
+    agents = {}
+    for _ in range(count):
+        agent = first.add_agent()
+        position = first.open_position(agent)
+        both_hear(AgentSaved(agent), second)
+        both_hear(EntriesRecorded((), (first.states[agent.wallets[0].address],), 1), second)
+        both_hear(PositionOpened(position, position.base_trail), second)
+        agents[shard_of(agent.id)] = agent
+    return agents
+
+
+async def test_each_of_two_engines_writes_what_is_of_its_shards_and_both_together_everything(
+    redis: Redis,
+) -> None:
+    low = (1 << 32) - 1
+    async with two_engines(redis, low) as (first, _, second, _):
+        agents = everybody(first, second, 120)
+        both_hear(
+            PricesChanged((TokenPrice(TOKEN, Decimal(1), None, PriceSource("jupiter"), T0),), T0),
+            first,
+            second,
+        )
+        await first.settled()
+        await second.settled()
+        shared = await dump(redis)
+        written = dict(await redis.hgetall(KEYS.mirror_shards()))  # type: ignore[misc]
+        # An event about somebody of the other engine's is not written here.
+        agent = next(agent for number, agent in agents.items() if number >= 32)
+        await redis.delete(KEYS.config(agent.id))
+        first.publish(AgentSaved(agent))
+        await first.settled()
+        assert KEYS.config(agent.id) not in await dump(redis)
+        second.publish(AgentSaved(agent))
+        await second.settled()
+        assert KEYS.config(agent.id) in await dump(redis)
+
+    assert len(written) == 64
+    assert len({written[str(number).encode()] for number in range(32)}) == 1
+    assert len(set(written.values())) == 2
+    await redis.flushall()
+    async with mirroring_of(first_alone := Memory(redis)):
+        for agent_ in first.agents.values():
+            first_alone.publish(AgentSaved(agent_))
+        first_alone.publish(EntriesRecorded((), tuple(first.states.values()), 1))
+        for position in first.positions.values():
+            first_alone.publish(PositionOpened(position, position.base_trail))
+        first_alone.publish(PricesChanged(tuple(first.prices.values()), T0))
+        await first_alone.settled()
+        assert shared == await dump(redis)
+
+
+async def test_shards_that_move_are_filled_anew_by_whoever_has_them_next(redis: Redis) -> None:
+    low = (1 << 32) - 1
+    async with two_engines(redis, low) as (first, mine, second, theirs):
+        agents = everybody(first, second, 60)
+        await first.settled()
+        await second.settled()
+        number, agent = next((number, agent) for number, agent in agents.items() if number < 32)
+        # What the first one has not written yet when it leaves is not written any more.
+        mine.shards &= ~(1 << number)
+        first.publish(AgentSaved(agent))
+        await first.mirror.leave(1 << number)
+        position = next(one for one in first.positions.values() if one.agent_id == agent.id)
+        both_hear(PositionClosed(position.id, agent.id, position.wallet_address, TOKEN, None), first, second)
+        await first.settled()
+        assert KEYS.position(position.id) in await dump(redis), "nobody has it at this moment"
+
+        theirs.shards |= 1 << number
+        second.mirror.shards_changed()
+        await second.settled()
+
+        found = await dump(redis)
+        assert KEYS.position(position.id) not in found
+        assert KEYS.agent_positions(agent.id) not in found
+        assert str(position.id) not in found[KEYS.token_positions(TOKEN)]
+        others = {str(one.id) for one in second.positions.values()}
+        assert found[KEYS.token_positions(TOKEN)] == others
+        assert found[KEYS.active_agents()] == {str(one.id) for one in second.agents.values()}
+
+
+async def test_what_others_left_behind_goes_with_whoever_has_the_shard(redis: Redis) -> None:
+    low = (1 << 32) - 1
+    gone = [an_agent() for _ in range(40)]
+    position = a_position(id=PositionId(new_id()), agent_id=gone[0].id, token_address=TOKEN)
+    for agent in gone:
+        await redis.set(KEYS.config(agent.id), "{}")
+        await redis.sadd(KEYS.active_agents(), str(agent.id))  # type: ignore[misc]
+    await redis.set(KEYS.position(position.id), open_position_json(position, position.base_trail))
+    await redis.sadd(KEYS.token_positions(TOKEN), str(position.id))  # type: ignore[misc]
+    await redis.set(KEYS.price(TokenAddress("nobody's")), "{}")
+    await redis.set("nexgent:config:x", "{}")
+
+    async with two_engines(redis, low) as (first, _, second, theirs):
+        theirs.shards = NO_SHARDS
+        await first.settled()
+        left = await dump(redis)
+        assert {key for key in left if key.startswith("nexgent:config:")} == {
+            KEYS.config(agent.id) for agent in gone if shard_of(agent.id) >= 32
+        }
+        assert KEYS.price(TokenAddress("nobody's")) not in left
+
+        theirs.shards = ALL_SHARDS & ~low
+        second.mirror.shards_changed()
+        await second.settled()
+        assert await dump(redis) == {}
+
+
+async def test_a_flushed_redis_is_filled_again_by_both_engines(redis: Redis) -> None:
+    async with two_engines(redis, (1 << 20) - 1) as (first, _, second, _):
+        everybody(first, second, 80)
+        await first.settled()
+        await second.settled()
+        before = await dump(redis)
+
+        await redis.flushall()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await dump(redis) != before:
+                await asyncio.sleep(0.01)
+            while await redis.hlen(KEYS.mirror_shards()) != 64:  # type: ignore[misc]
+                await asyncio.sleep(0.01)
+
+
+async def test_an_engine_whose_row_has_lost_a_shard_does_not_write_for_it(redis: Redis) -> None:
+    """The row in the database is what counts, not what the process believes to have."""
+    row = Share(ALL_SHARDS)
+    mine = Share(ALL_SHARDS)
+    async with mirroring(redis, shards=mine, may_write=lambda shards: not shards & ~row.shards) as memory:
+        agent = memory.add_agent()
+        await memory.settled()
+        row.shards &= ~(1 << shard_of(agent.id))
+        memory.open_position(agent)
+        with pytest.raises(NotTheEngineError):
+            await memory.mirror.step()
+        assert not any(key.startswith("nexgent:position:") for key in await dump(redis))

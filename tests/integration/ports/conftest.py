@@ -337,7 +337,7 @@ def copied(request: pytest.FixtureRequest) -> Copies:
         await engine.buy(agents)
         held = [(one.position, one.trail) for one in engine.book.all()]
         content = MirrorContent(states=list(engine.ledger.states()), agents=agents, positions=held, prices=[])
-        mirror = RedisMirror(redis=redis, keys=keys, content=lambda: content)
+        mirror = RedisMirror(redis=redis, keys=keys, content=lambda _: content)
         running = asyncio.create_task(mirror.run())
         try:
             yield

@@ -61,14 +61,19 @@ class Sharing:
         self.read: list[tuple[int, int]] = []
         self.unreadable = False
         self.moved: list[int] = []
+        self.not_copied: list[tuple[int, int]] = []
         lease: Any = self.lease
         self.shards = EngineShards(
             engine=self.engine.parts,
             lease=lease,
             read=self._read,
+            leave_copies=self._leave_copies,
             clock=self.engine.clock,
             on_moved=lambda count, _: self.moved.append(count),
         )
+
+    async def _leave_copies(self, shards: int) -> None:
+        self.not_copied.append((shards, self.lease.shards))
 
     async def _read(self, shards: int) -> None:
         if self.unreadable:
@@ -129,6 +134,7 @@ async def test_surplus_is_left_and_nothing_begins_for_it_any_more(it: Sharing) -
     await it.shards.tick()
 
     assert it.lease.left == [ALL_SHARDS & ~((1 << 32) - 1)]
+    assert it.not_copied == [(it.lease.left[0], ALL_SHARDS)], "copied no more before they are anybody's"
     assert it.share.shards == (1 << 32) - 1
     assert it.share.leads, "whoever leads goes on leading"
     assert it.moved == [64, -32]

@@ -285,13 +285,16 @@ def test_a_wallet_that_an_agent_has_no_longer_leaves_no_copies() -> None:
 
 async def test_listening_costs_microseconds_and_stays_bounded() -> None:
     content = MirrorContent((), (), (), ())
-    mirror = RedisMirror(redis=None, keys=KEYS, content=lambda: content)  # type: ignore[arg-type]
+    mirror = RedisMirror(redis=None, keys=KEYS, content=lambda _: content)  # type: ignore[arg-type]
     positions = [a_position(id=PositionId(new_id())) for _ in range(50)]
     events = [PositionUpdated(position, position.base_trail) for position in positions]
     # A replica's mirror does not run, and keeps nothing of what it hears.
     mirror.on_event(events[0])
     assert mirror.in_line == 0
     mirror.listen()
+    for event in events:
+        mirror.on_event(event)
+    assert mirror.in_line == 50
 
     started = time.thread_time()
     for _ in range(1_000):
@@ -301,4 +304,4 @@ async def test_listening_costs_microseconds_and_stays_bounded() -> None:
 
     print(f"{microseconds:.2f} µs per event")
     assert microseconds < 50
-    assert 0 < mirror.in_line <= 2_000 + 50
+    assert mirror.in_line <= 2_000 + 50

@@ -8,7 +8,7 @@ from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, is_in, numbers_of
 from nexgent.shared.types import AgentId, SignalId
 
 LEADING = 1
-"""The set of shard 0. Whoever acts for it does what is to be done once: polls prices and keeps the copies in Redis."""
+"""The set of shard 0. Whoever acts for it does what is to be done once: it polls prices."""
 
 
 class EngineShare:

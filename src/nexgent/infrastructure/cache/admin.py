@@ -11,14 +11,14 @@ from redis.exceptions import RedisError
 from nexgent.domain.administration.cache_copies import CacheCounts
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.keys import CacheKeys
-from nexgent.infrastructure.cache.mirror_rebuild import FILLING
+from nexgent.infrastructure.cache.mirror_marks import is_filled
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 
 _BATCH = 500
 _LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 5.0
-"""The process that trades notices within a second that its mark is gone, and fills Redis again."""
+"""Whoever trades notices within a second that its mark is gone, and fills Redis again."""
 
 
 class CacheUnavailableError(UnavailableError):
@@ -69,16 +69,19 @@ class RedisCopies:
             for start in range(0, len(names), _BATCH):
                 count += int(await self._redis.delete(*names[start : start + _BATCH]))
             count += int(await self._redis.delete(self._keys.active_agents()))
-            # Without its mark, the process that trades knows that they are gone.
-            await self._redis.delete(self._keys.mirror_boot())
+            # Without their marks, the processes that trade know that they are gone.
+            await self._redis.delete(self._keys.mirror_boot(), self._keys.mirror_shards())
         return count
 
     async def warm(self) -> CacheCounts:
         """Have all copies written again, and return how many there are then. Raises `CacheUnavailableError`."""
         with _translated_errors():
-            await self._redis.delete(self._keys.mirror_boot())
+            await self._redis.delete(self._keys.mirror_boot(), self._keys.mirror_shards())
             deadline = self._clock.monotonic() + PATIENCE_SECONDS
-            while not _is_filled(await self._redis.get(self._keys.mirror_boot())):
+            while not is_filled(
+                await self._redis.get(self._keys.mirror_boot()),
+                await self._redis.hgetall(self._keys.mirror_shards()),  # type: ignore[misc]
+            ):
                 if self._clock.monotonic() > deadline:
                     raise CacheUnavailableError(
                         "Nobody has filled the cache again; is a process running that trades (see /api/v1/health)?"
@@ -98,8 +101,3 @@ def _translated_errors() -> Iterator[None]:
         yield
     except (RedisError, OSError, TimeoutError) as error:
         raise CacheUnavailableError("The cache is not available at present; try again shortly") from error
-
-
-def _is_filled(mark: bytes | str | None) -> bool:
-    text = mark.decode() if isinstance(mark, bytes) else mark
-    return text is not None and not text.startswith(FILLING)

@@ -23,6 +23,11 @@ class CacheKeys:
         """JSON of an open position."""
         return f"{self.prefix}position:{position_id}"
 
+    @property
+    def positions_begin(self) -> str:
+        """What the keys of positions begin with; their ids follow."""
+        return f"{self.prefix}position:"
+
     def agent_positions(self, agent_id: AgentId) -> str:
         """Set of an agent's open position ids."""
         return f"{self.prefix}agent:{agent_id}:positions"
@@ -59,12 +64,19 @@ class CacheKeys:
         """Id of the mirror that filled this Redis; without it, or with another one, the copies cannot be trusted."""
         return f"{self.prefix}mirror:boot"
 
+    def mirror_shards(self) -> str:
+        """Hash by number of a shard: id of the mirror that filled its copies, where several engines share the work."""
+        return f"{self.prefix}mirror:shards"
+
     def channel(self, name: str) -> str:
         """Name of a pub/sub channel. Channels are shared by all databases of a server, hence the prefix."""
         return f"{self.prefix}events:{name}"
 
     def mirrored_patterns(self) -> tuple[str, ...]:
         """Patterns of the keys that copy memory and nothing else: not sessions, locks or the queue."""
+        return tuple(map(self.pattern, ("position", "agent", "token", "balance", "config", "price")))
+
+    def pattern(self, kind: str, ending: str = "") -> str:
+        """Pattern of the keys of one kind."""
         literal = "".join(f"\\{c}" if c in _GLOB_CHARACTERS else c for c in self.prefix)
-        kinds = ("position", "agent", "token", "balance", "config", "price")
-        return tuple(f"{literal}{kind}:*" for kind in kinds)
+        return f"{literal}{kind}:*{ending}"

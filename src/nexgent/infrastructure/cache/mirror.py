@@ -4,9 +4,11 @@ Listeners only put the event in line. The background task reduces the line to th
 it in one pipeline per batch. What could not be sent waits, newest value per key only. A Redis that was emptied, restarted or
 exchanged is noticed within a second, and filled again from memory.
 
-One process mirrors at a time: the one that runs the engine. Its events are in order, so the newest one is the last. One that
-stood still, and may have been followed by another engine meanwhile, writes nothing: it looks at its lease before each command,
-and has the database confirm it before it fills a Redis that says it was filled by somebody else.
+One process mirrors an agent at a time: the one that runs the engine, or, of several that share the work, the one that has the
+agent's shard. Its events are in order, so the newest one is the last. One that stood still, and may have been followed by another
+engine meanwhile, writes nothing: it looks at its lease before each command, and has the database confirm it before it fills a
+Redis that says it was filled by somebody else. Shards that are taken over are filled from memory; shards that are left are
+somebody else's to fill as soon as `leave` has returned.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
-from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
@@ -25,12 +26,14 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredEvent
+from nexgent.infrastructure.cache.mirror_marks import MirrorMarks
 from nexgent.infrastructure.cache.mirror_rebuild import fill_redis
 from nexgent.infrastructure.cache.mirror_state import MirrorState
 from nexgent.infrastructure.cache.writes import WriteBatch
 from nexgent.shared.backoff import Backoff
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.loops import LoopWatch, end_of_burst
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +55,10 @@ LONGEST_PAUSE_SECONDS = 1.0
 class RedisMirror:
     """Keeps Redis equal to memory while `run` is running.
 
-    `content` returns everything that belongs into Redis at this instant. It is called between events, never in the middle
-    of one. `may_write` tells whether this process is the engine as far as it knows itself; `confirm` asks whoever knows, and
-    raises `NotTheEngineError`, or `UnavailableError` when nobody can say.
+    `content` returns everything of a set of shards that belongs into Redis at this instant. It is called between events, never
+    in the middle of one. `may_write` tells whether this process may write what is of a set of shards as far as it knows itself;
+    `confirm` asks whoever knows, and raises `NotTheEngineError`, or `UnavailableError` when nobody can say. `shards` tells which
+    ones this process has of those that engines share; without it everything is its own.
     """
 
     def __init__(
@@ -62,11 +66,16 @@ class RedisMirror:
         *,
         redis: Redis,
         keys: CacheKeys,
-        content: Callable[[], MirrorContent],
+        content: Callable[[int], MirrorContent],
         watch: LoopWatch | None = None,
-        may_write: Callable[[], bool] = lambda: True,
+        may_write: Callable[[int], bool] = lambda _: True,
         confirm: Callable[[], Awaitable[None]] | None = None,
+        shards: Callable[[], int] | None = None,
     ) -> None:
+        self._shards = shards or (lambda: ALL_SHARDS)
+        self._marks = MirrorMarks(keys, by_shard=shards is not None)
+        self._filled = NO_SHARDS
+        """The shards whose copies are all there."""
         self._may_write = may_write
         self._confirm = confirm
         self._held_back = False
@@ -75,10 +84,9 @@ class RedisMirror:
         self._redis = redis
         self._keys = keys
         self._content = content
-        self._boot_id = uuid4().hex
         self._server_run_id: str | None = None
         self._inbox: deque[MirroredEvent] = deque()
-        self._state = MirrorState(keys)
+        self._state = MirrorState(keys, NO_SHARDS)
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -122,7 +130,16 @@ class RedisMirror:
         finally:
             self._listening = False
             self._inbox.clear()
-            self._state = MirrorState(self._keys)
+            self._begin_anew()
+
+    async def leave(self, shards: int) -> None:
+        """Return when nothing is written for these shards any more. They are not among those this process has by now."""
+        async with self._writing:
+            self._leave(shards)
+
+    def shards_changed(self) -> None:
+        """Have what was taken over filled soon, and what was left forgotten."""
+        self._awake.set()
 
     async def _run(self) -> None:
         backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
@@ -169,8 +186,7 @@ class RedisMirror:
             if asyncio.get_running_loop().time() >= self._check_due_at:
                 await self._check()
             while True:
-                if self._must_rebuild:
-                    await self._rebuild()
+                await self._follow_shards()
                 await self._absorb_gently()
                 if not len(self._state):
                     break
@@ -192,7 +208,7 @@ class RedisMirror:
         return True
 
     async def _something_to_do(self) -> None:
-        if not self._must_rebuild and not len(self._state):
+        if not self._must_rebuild and not len(self._state) and self._shards() == self._filled:
             wait_seconds = self._check_due_at - asyncio.get_running_loop().time()
             if wait_seconds > 0:
                 try:
@@ -225,32 +241,55 @@ class RedisMirror:
 
     def _limit(self) -> None:
         if len(self._state) > PENDING_LIMIT:
-            self._state = MirrorState(self._keys)
+            self._begin_anew()
             self._must_rebuild = True
 
     async def _check(self) -> None:
-        """A restarted server has another run id; an emptied one has lost our mark."""
+        """A restarted server has another run id; an emptied one has lost our marks."""
+        filled = self._filled
         async with asyncio.timeout(DEADLINE_SECONDS):
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.info("server")
-            pipeline.get(self._keys.mirror_boot())
-            info, mark = await pipeline.execute()
+            if filled:
+                self._marks.ask(pipeline, filled)
+            info, *marks = await pipeline.execute()
         run_id = cast("dict[str, str]", info).get("run_id", "")
-        if run_id != self._server_run_id or not self._is_ours(mark):
+        if run_id != self._server_run_id:
             self._must_rebuild = True
+        elif marks:
+            self._leave(self._marks.lost(marks[0], filled))
         self._server_run_id = run_id
         self._check_due_at = asyncio.get_running_loop().time() + CHECK_INTERVAL_SECONDS
 
-    async def _rebuild(self) -> None:
-        self._must_rebuild = True
-        await self._make_sure()
-        content = self._content()
-        # Memory is at least as new as every event still in line.
-        self._inbox.clear()
-        self._state = MirrorState(self._keys)
-        await fill_redis(self._redis, self._keys, content, self._boot_id, self._require)
-        self._state.knows(content)
+    async def _follow_shards(self) -> None:
+        """Forget what is not ours any more, and fill what is and has no copies of ours."""
+        if self._must_rebuild:
+            self._begin_anew()
+        shards = self._shards()
+        if left := self._filled & ~shards:
+            self._leave(left)
+        if new := shards & ~self._filled:
+            await self._fill(new)
         self._must_rebuild = False
+
+    def _begin_anew(self) -> None:
+        self._state, self._filled = MirrorState(self._keys, NO_SHARDS), NO_SHARDS
+
+    def _leave(self, shards: int) -> None:
+        if shards:
+            self._state.leave(shards)
+            self._filled &= ~shards
+
+    async def _fill(self, shards: int) -> None:
+        await self._make_sure(shards)
+        # What is in line of others is absorbed; of these shards memory is at least as new.
+        self._state.leave(shards)
+        self._absorb()
+        content = self._content(shards)
+        self._state.take_over(shards)
+        await fill_redis(self._redis, self._keys, content, self._marks, shards, lambda: self._require(shards))
+        self._state.knows(content)
+        self._filled |= shards
         log.info(
             "mirror.rebuilt",
             agents=len(content.agents),
@@ -259,12 +298,12 @@ class RedisMirror:
             prices=len(content.prices),
         )
 
-    def _require(self) -> None:
-        if not self._may_write():
+    def _require(self, shards: int) -> None:
+        if not self._may_write(shards):
             raise NotTheEngineError
 
-    async def _make_sure(self) -> None:
-        self._require()
+    async def _make_sure(self, shards: int) -> None:
+        self._require(shards)
         if self._confirm is None:
             return
         try:
@@ -276,21 +315,17 @@ class RedisMirror:
             log.info("mirror.not_confirmed")
 
     async def _write_batch(self) -> None:
-        self._require()
+        filled = self._filled
+        self._require(filled)
         batch = WriteBatch()
         taken = self._state.take(BATCH_SIZE, batch)
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 pipeline = self._redis.pipeline(transaction=False)
                 batch.fill(pipeline)
-                pipeline.get(self._keys.mirror_boot())
+                self._marks.ask(pipeline, filled)
                 results = await pipeline.execute()
         except BaseException:
             self._state.put_back(taken)
             raise
-        if not self._is_ours(results[-1]):
-            self._must_rebuild = True
-
-    def _is_ours(self, mark: object) -> bool:
-        text = mark.decode() if isinstance(mark, bytes) else mark
-        return text == self._boot_id
+        self._leave(self._marks.lost(results[-1], filled))

@@ -28,7 +28,10 @@ MirroredEvent = (
 
 @dataclass(frozen=True, slots=True)
 class MirrorContent:
-    """Everything that belongs into Redis, at one instant."""
+    """Everything that belongs into Redis, at one instant: all of it, or what is of some shards.
+
+    Prices are of shard 0: whoever has it asks for them.
+    """
 
     states: Sequence[WalletState]
     agents: Sequence[Agent]

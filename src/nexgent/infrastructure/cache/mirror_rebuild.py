@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
-from uuid import uuid4
+from typing import Any, TypeVar
+from uuid import UUID
 
+import orjson
 from redis.asyncio import Redis
 
+from nexgent.domain.ledger.share import LEADING
 from nexgent.infrastructure.cache.codecs import encode_balance, encode_position, encode_price
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
+from nexgent.infrastructure.cache.mirror_marks import MirrorMarks
 from nexgent.infrastructure.cache.mirror_state import write_agent
 from nexgent.infrastructure.cache.writes import WriteBatch
+from nexgent.shared.shards import ALL_SHARDS, is_in
+from nexgent.shared.types import AgentId
 
 T = TypeVar("T")
+Step = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
-FILLING = "filling:"
 _CHUNK = 100
-_FINISH = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end"
+# A member stands for a value that was written before it and is removed after it: one without a value is left over.
+_TIDY = """
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+    if redis.call('EXISTS', ARGV[1] .. id) == 0 then redis.call('SREM', KEYS[1], id) end
+end
+"""
 _DEADLINE_SECONDS = 10.0
 
 
@@ -28,38 +38,45 @@ async def fill_redis(
     redis: Redis,
     keys: CacheKeys,
     content: MirrorContent,
-    boot_id: str,
+    marks: MirrorMarks,
+    shards: int = ALL_SHARDS,
     require: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the content and remove stale keys of the same kinds; sessions, locks and the queue are left alone.
 
-    The mark says "filling" at first and is set last, if nobody has taken it away meanwhile: a fill that breaks off half-way,
-    or whose copies were dropped while it went on, is not mistaken for a complete one. Each step has a deadline. `require` is
-    called before each and raises what keeps this process from writing. Raises that, and what redis raises.
+    Marked by shard, only what is of the `shards` is written and removed. The mark says "filling" at first and is set last, if
+    nobody has taken it away meanwhile: a fill that breaks off half-way, or whose copies were dropped while it went on, is not
+    mistaken for a complete one. Each step has a deadline. `require` is called before each and raises what keeps this process
+    from writing. Raises that, and what redis raises.
     """
 
     async def step(command: Callable[[], Awaitable[T]]) -> T:
         require()
         return await _within_deadline(command())
 
-    filling = f"{FILLING}{uuid4().hex}"
-    await step(lambda: redis.set(keys.mirror_boot(), filling))
-    sets = _sets(keys, content)
-    wanted = set(sets)
-    for names in _chunks(list(sets)):
-        pipeline = redis.pipeline(transaction=True)
-        for name in names:
-            pipeline.delete(name)
-            if sets[name]:
-                pipeline.sadd(name, *sets[name])
-        await step(pipeline.execute)
+    filling = await step(lambda: marks.begin(redis, shards))
+    wanted: set[str] = set()
     for values in _values(keys, content):
         wanted.update(values)
         await step(partial(redis.mset, values))
-    for pattern in keys.mirrored_patterns():
-        await _remove_others(redis, pattern, wanted, require)
-    finish = redis.register_script(_FINISH)
-    await step(lambda: finish(keys=[keys.mirror_boot()], args=[filling, boot_id]))
+    sets = _sets(keys, content)
+    wanted.update(sets)
+    for names in _chunks(list(sets)):
+        pipeline = redis.pipeline(transaction=True)
+        for name in names:
+            if not marks.by_shard:
+                pipeline.delete(name)
+            if sets[name]:
+                pipeline.sadd(name, *sets[name])
+        await step(pipeline.execute)
+    if marks.by_shard:
+        await _remove_stale_of(redis, keys, wanted, shards, step)
+    else:
+        for pattern in keys.mirrored_patterns():
+            async for names in _found(redis, pattern, step):
+                if stale := [name for name in names if name not in wanted]:
+                    await step(partial(redis.unlink, *stale))
+    await step(lambda: marks.finish(redis, shards, filling))
 
 
 def _sets(keys: CacheKeys, content: MirrorContent) -> dict[str, set[str]]:
@@ -94,16 +111,58 @@ def _values(keys: CacheKeys, content: MirrorContent) -> Iterator[dict[str, bytes
         yield {keys.price(price.token_address): encode_price(price) for price in prices}
 
 
-async def _remove_others(redis: Redis, pattern: str, wanted: set[str], require: Callable[[], None]) -> None:
+async def _remove_stale_of(redis: Redis, keys: CacheKeys, wanted: set[str], shards: int, step: Step) -> None:
+    """Remove what is of these shards and not wanted; what is of no agent at all goes with shard 0."""
+
+    def is_ours(agent_id: str) -> bool:
+        try:
+            return is_in(shards, AgentId(UUID(agent_id)))
+        except ValueError:
+            return bool(shards & LEADING)
+
+    async def remove(names: list[str]) -> None:
+        if names:
+            await step(partial(redis.unlink, *names))
+
+    async for names in _found(redis, keys.pattern("position"), step):
+        stale = [name for name in names if name not in wanted]
+        values = await step(partial(redis.mget, stale)) if stale else []
+        await remove([name for name, value in zip(stale, values, strict=True) if is_ours(_agent_of(value))])
+    for kind in ("agent", "balance", "config"):
+        start = len(f"{keys.prefix}{kind}:")
+        async for names in _found(redis, keys.pattern(kind), step):
+            stale = [name for name in names if name not in wanted]
+            await remove([name for name in stale if is_ours(name[start:].partition(":")[0])])
+    if shards & LEADING:
+        async for names in _found(redis, keys.pattern("price"), step):
+            await remove([name for name in names if name not in wanted])
+    for pattern in (keys.pattern("agent", ":positions"), keys.pattern("token")):
+        async for names in _found(redis, pattern, step):
+            pipeline = redis.pipeline(transaction=False)
+            for name in names:
+                pipeline.eval(_TIDY, 1, name, keys.positions_begin)
+            await step(pipeline.execute)
+    members = await step(lambda: redis.smembers(keys.active_agents()))  # type: ignore[arg-type, return-value]
+    active = {member.decode() if isinstance(member, bytes) else str(member) for member in members}
+    gone = [one for one in active if is_ours(one) and f"{keys.prefix}config:{one}" not in wanted]
+    if gone:
+        await step(lambda: redis.srem(keys.active_agents(), *gone))  # type: ignore[arg-type, return-value]
+
+
+def _agent_of(position: bytes | str | None) -> str:
+    try:
+        return str(orjson.loads(position or b"{}").get("agentId", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+async def _found(redis: Redis, pattern: str, step: Step) -> AsyncIterator[list[str]]:
     cursor = 0
     while True:
-        require()
-        cursor, found = await _within_deadline(redis.scan(cursor, match=pattern, count=1_000))
-        names = [name.decode() if isinstance(name, bytes) else name for name in found]
-        stale = [name for name in names if name not in wanted]
-        if stale:
-            require()
-            await _within_deadline(redis.unlink(*stale))
+        cursor, found = await step(partial(redis.scan, cursor, match=pattern, count=1_000))
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in found]
+        if names:
+            yield names
         if cursor == 0:
             return
 

@@ -12,6 +12,7 @@ from typing import assert_never
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.agents.models import Agent, TradingMode
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead
+from nexgent.domain.ledger.share import LEADING
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import Position
@@ -21,6 +22,7 @@ from nexgent.infrastructure.cache.codecs import encode_balance, encode_config, e
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_content import MirrorContent, MirroredEvent
 from nexgent.infrastructure.cache.writes import WriteBatch
+from nexgent.shared.shards import ALL_SHARDS, is_in
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
 
 # A price that has not changed is written again after this time, so that readers can tell it is alive.
@@ -72,9 +74,13 @@ Taken = dict[_Slot, _Value]
 
 
 class MirrorState:
-    """Pending values. `absorb` events, `take` a batch, `put_back` what could not be written."""
+    """Pending values. `absorb` events, `take` a batch, `put_back` what could not be written.
 
-    def __init__(self, keys: CacheKeys) -> None:
+    What is of agents of other shards than its own is somebody else's to write, and is not absorbed.
+    """
+
+    def __init__(self, keys: CacheKeys, shards: int = ALL_SHARDS) -> None:
+        self._shards = shards
         self._keys = keys
         self._pending: dict[_Slot, _Value] = {}
         # The newest there is of each position and wallet, and of each wallet the balances that were written.
@@ -88,6 +94,22 @@ class MirrorState:
 
     def __len__(self) -> int:
         return len(self._pending)
+
+    def take_over(self, shards: int) -> None:
+        """Absorb from now on what is of these shards as well."""
+        self._shards |= shards
+
+    def leave(self, shards: int) -> None:
+        """Forget everything of these shards: what is not written yet, and what was."""
+        self._shards &= ~shards
+        self._pending = {slot: value for slot, value in self._pending.items() if not _is_of(shards, value)}
+        for position_id in [i for i, known in self._positions.items() if is_in(shards, known.agent_id)]:
+            self._forget_position(position_id)
+        for wallet in [one for one, known in self._wallets.items() if is_in(shards, known.agent_id)]:
+            del self._wallets[wallet]
+            self._balances.pop(wallet, None)
+        if shards & LEADING:
+            self._prices.clear()
 
     def knows(self, content: MirrorContent) -> None:
         """Take note of what was just written."""
@@ -105,28 +127,36 @@ class MirrorState:
         match event:
             case PositionOpened() | PositionUpdated():
                 position = event.position
+                if not is_in(self._shards, position.agent_id):
+                    return
                 known = self._positions.get(position.id)
                 if position.id in self._closed or (known is not None and position.version < known.version):
                     return
                 self._know(position)
                 self._pending["position", position.id] = event
             case PositionClosed(position_id, agent_id, _, token):
-                self._close(position_id, agent_id, token)
+                if is_in(self._shards, agent_id):
+                    self._close(position_id, agent_id, token)
             case EntriesRecorded() | WalletsRead():
                 for state in event.states:
-                    self._absorb_wallet(state)
+                    if is_in(self._shards, state.agent_id):
+                        self._absorb_wallet(state)
             case PricesChanged():
                 self.absorb_prices(event.prices)
             case AgentSaved(agent):
-                self._pending["agent", agent.id] = agent
-                self._forget_wallets(agent.id, {wallet.address for wallet in agent.wallets})
+                if is_in(self._shards, agent.id):
+                    self._pending["agent", agent.id] = agent
+                    self._forget_wallets(agent.id, {wallet.address for wallet in agent.wallets})
             case AgentDeleted(agent_id):
-                self._forget_agent(agent_id)
+                if is_in(self._shards, agent_id):
+                    self._forget_agent(agent_id)
             case _:
                 assert_never(event)
 
     def absorb_prices(self, prices: Iterable[TokenPrice]) -> None:
-        """Replace older pending prices."""
+        """Replace older pending prices, where they are its own to write."""
+        if not self._shards & LEADING:
+            return
         newest: datetime | None = None
         for price in prices:
             self._absorb_price(price)
@@ -167,15 +197,18 @@ class MirrorState:
         self._positions[position.id] = position
 
     def _close(self, position_id: PositionId, agent_id: AgentId, token: TokenAddress) -> None:
+        self._forget_position(position_id)
+        self._closed[position_id] = None
+        if len(self._closed) > _REMEMBERED_CLOSED:
+            del self._closed[next(iter(self._closed))]
+        self._pending["position", position_id] = _Closed(position_id, agent_id, token)
+
+    def _forget_position(self, position_id: PositionId) -> None:
         known = self._positions.pop(position_id, None)
         if known is not None:
             self._held[known.token_address] -= 1
             if not self._held[known.token_address]:
                 del self._held[known.token_address]
-        self._closed[position_id] = None
-        if len(self._closed) > _REMEMBERED_CLOSED:
-            del self._closed[next(iter(self._closed))]
-        self._pending["position", position_id] = _Closed(position_id, agent_id, token)
 
     def _absorb_wallet(self, state: WalletState) -> None:
         known = self._wallets.get(state.wallet_address)
@@ -271,6 +304,18 @@ def write_agent(agent: Agent, keys: CacheKeys, batch: WriteBatch) -> None:
     ):
         batch.put(keys.automated_trading(agent.id, mode), b"1" if is_on else b"0")
     batch.add(keys.active_agents(), str(agent.id))
+
+
+def _is_of(shards: int, value: _Value) -> bool:
+    match value:
+        case PositionOpened(position) | PositionUpdated(position):
+            return is_in(shards, position.agent_id)
+        case Agent():
+            return is_in(shards, value.id)
+        case TokenPrice() | _PriceGone():
+            return bool(shards & LEADING)
+        case _:
+            return is_in(shards, value.agent_id)
 
 
 def _all_unknown(
