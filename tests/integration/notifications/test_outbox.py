@@ -508,8 +508,15 @@ async def test_what_goes_on_is_remembered_until_it_is_over(world: World, user: U
     await world.conditions.change([condition], [], [began])
     assert list(await world.conditions.ongoing()) == [condition]
     assert (await world.conditions.state(T0)).listeners == {user}
+    # Another engine sees it as well, and sees it end when it has been said to be over: neither is told again.
+    seen = a_notification(user, kind=EventKind.WALLET_LOCKED)
+    seen = replace(seen, key=f"begun:{seen.id}")
+    other = Condition(user_id=user, key="wallet_locked:x", notification=seen)
+    await world.conditions.change([other], [], [seen])
     await world.conditions.change([], [condition], [])
     assert list(await world.conditions.ongoing()) == []
+    over = a_notification(user, key=f"over:{seen.id}")
+    await world.conditions.change([], [other], [over])
     assert await world.outbox.route(T0) == 1
 
 

@@ -10,12 +10,14 @@ import pytest
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.attention.notices import Asked, ListNotices, Notice, NoticeKind, Severity
+from nexgent.domain.ledger.share import LEADING, EngineShare
 from nexgent.domain.notifications.models import Notification, OutboxState
 from nexgent.domain.notifications.ports import Condition
 from nexgent.domain.notifications.watch_conditions import FailingTargets, KnownOutbox, WatchConditions
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import UserId
+from nexgent.shared.shards import ALL_SHARDS, shard_of
+from nexgent.shared.types import SignalId, UserId
 from tests.builders import T0, a_target, an_agent
 from tests.fakes.clock import FakeClock
 
@@ -76,7 +78,7 @@ class World:
     def __init__(self, *listeners: UserId) -> None:
         self.clock, self.store, self.trouble = FakeClock(T0), Store(*listeners), Trouble()
         self.directory = AgentDirectory()
-        self.engine = True
+        self.engine, self.share = True, EngineShare()
         self.outbox = KnownOutbox(store=self.store, clock=self.clock)
         self.watching = WatchConditions(
             store=self.store,
@@ -84,6 +86,7 @@ class World:
             notices=ListNotices(directory=self.directory, sources=[self.trouble], clock=self.clock),
             is_engine=lambda: self.engine,
             clock=self.clock,
+            share=self.share,
         )
 
     async def look(self) -> list[str]:
@@ -111,6 +114,29 @@ async def test_who_wants_to_hear_nothing_is_not_looked_at_and_only_the_engine_te
     world.clock.advance(600)
     assert await world.look() == []
     assert world.trouble.asked == 0
+
+
+async def test_of_several_engines_each_tells_of_its_agents_and_whoever_leads_of_the_service() -> None:
+    world = World(USER)
+    agents = [replace(an_agent(user_id=USER), name=f"Agent {number}") for number in range(40)]
+    world.directory.load(agents)
+    others = ALL_SHARDS & ~((1 << 32) - 1)
+    world.share.give_up(others)
+    mine = [agent for agent in agents if shard_of(agent.id) < 32]
+    assert 0 < len(mine) < 40
+
+    assert await world.look() == sorted(f"{agent.name}: A protection has tripped" for agent in mine)
+    world.clock.advance(30)
+    assert await world.look() == ["Nothing is traded"]
+    # The other ones come here. What is told of them has been told, and goes on.
+    world.share.take_over(others, SignalId(0))
+    world.share.give_up(LEADING)
+    theirs = {f"{agent.name}: A protection has tripped" for agent in agents if shard_of(agent.id) >= 32}
+    assert set(await world.look()) == theirs
+    world.share.give_up(ALL_SHARDS)
+    world.clock.advance(600)
+    assert await world.look() == []
+    assert len(world.store.kept) == 41, "nobody says that what is another engine's is over"
 
 
 async def test_what_could_not_be_noted_is_told_when_the_database_is_back() -> None:

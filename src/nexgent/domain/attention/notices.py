@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -91,15 +91,19 @@ class ListNotices:
         found = self._of(Asked(user_id, self._directory.of_user(user_id), self._clock.now()))
         return sorted(found, key=lambda notice: _ORDER.index(notice.severity))
 
-    def by_agent(self, user_id: UserId) -> Iterator[list[Notice]]:
+    def by_agent(
+        self, user_id: UserId, concerned: Callable[[AgentId], bool] = lambda _: True
+    ) -> Iterator[list[Notice]]:
         """Return them in parts, each found as it is taken: what concerns no agent, then agent by agent, repetitions left out.
 
-        For whoever has time: between two parts the loop may be given back.
+        For whoever has time: between two parts the loop may be given back. Only agents are looked at that are `concerned`.
         """
         now = self._clock.now()
         general = self._of(Asked(user_id, (), now))
         yield general
         for agent in self._directory.of_user(user_id):
+            if not concerned(agent.id):
+                continue
             yield [notice for notice in self._of(Asked(user_id, (agent,), now)) if notice not in general]
 
     def _of(self, asked: Asked) -> list[Notice]:

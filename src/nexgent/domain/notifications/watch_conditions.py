@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from nexgent.domain.attention.notices import Asked, ListNotices, Notice, NoticeKind, Severity
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.notifications.conditions import Conditions
 from nexgent.domain.notifications.models import OutboxState, Target
 from nexgent.domain.notifications.ports import ConditionStore
 from nexgent.shared.clock import Clock
-from nexgent.shared.types import UserId
+from nexgent.shared.types import AgentId, UserId
 
 WATCH_SECONDS = 2.0
 FAILING_SECONDS = 60.0
@@ -34,7 +35,8 @@ class KnownOutbox:
 class WatchConditions:
     """Looks at memory, agent by agent, with the loop given back in between: no trade waits for it.
 
-    Users who want to be told of nothing are not looked at. Only the engine tells.
+    Users who want to be told of nothing are not looked at. Only the engine tells; of several, each tells of its share of the
+    agents, and the one that leads what concerns no agent.
     """
 
     def __init__(
@@ -45,7 +47,10 @@ class WatchConditions:
         notices: ListNotices,
         is_engine: Callable[[], bool],
         clock: Clock,
+        share: EngineShare | None = None,
     ) -> None:
+        self._share = share or EngineShare()
+        self._shards = self._share.shards
         self._store = store
         self._outbox = outbox
         self._notices = notices
@@ -58,9 +63,13 @@ class WatchConditions:
         if not self._is_engine():
             self._conditions = None
             return
+        if self._shards != self._share.shards:
+            # What others have told of agents that are ours now goes on, and what is theirs now is theirs to end.
+            self._shards, self._conditions = self._share.shards, None
         now = self._clock.now()
         if self._conditions is None:
-            self._conditions = Conditions(await self._store.ongoing(), now=now)
+            ongoing = [one for one in await self._store.ongoing() if self._tells(one.notification.agent_id)]
+            self._conditions = Conditions(ongoing, now=now)
         noticed = {user_id: await self._noticed(user_id) for user_id in self._outbox.state.listeners}
         change = self._conditions.step(noticed, now)
         if change.begun or change.over:
@@ -69,10 +78,13 @@ class WatchConditions:
 
     async def _noticed(self, user_id: UserId) -> list[Notice]:
         found: list[Notice] = []
-        for notices in self._notices.by_agent(user_id):
-            found += notices
+        for notices in self._notices.by_agent(user_id, self._share.acts_for):
+            found += [notice for notice in notices if self._tells(notice.agent_id)]
             await asyncio.sleep(0)
         return found
+
+    def _tells(self, agent_id: AgentId | None) -> bool:
+        return self._share.leads if agent_id is None else self._share.acts_for(agent_id)
 
 
 class FailingTargets:

@@ -127,11 +127,11 @@ _BEGIN = """
 INSERT INTO notification_conditions (user_id, key, notification)
 SELECT given.* FROM unnest($1::uuid[], $2::text[], $3::json[]) AS given (user_id)
 WHERE EXISTS (SELECT FROM users WHERE users.id = given.user_id)
-ON CONFLICT (user_id, key) DO NOTHING
+ON CONFLICT (user_id, key) DO NOTHING RETURNING user_id, key
 """
 _END = """
 DELETE FROM notification_conditions AS c USING unnest($1::uuid[], $2::text[]) AS given (user_id, key)
-WHERE c.user_id = given.user_id AND c.key = given.key
+WHERE c.user_id = given.user_id AND c.key = given.key RETURNING c.user_id, c.key
 """
 _STATE = """
 SELECT count(*) AS waiting, min(d.due_at) AS oldest,
@@ -286,17 +286,26 @@ class PostgresConditions:
     async def change(
         self, begun: Sequence[Condition], over: Sequence[Condition], notifications: Sequence[Notification]
     ) -> None:
-        """Remember what began and what is over, and keep what is to be told, all or nothing."""
+        """Remember what began and what is over, and keep what is to be told, all or nothing.
+
+        What another engine has told to have begun, or to be over, is not told again.
+        """
         with translated_errors("note what goes on"):
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(
+                new = await connection.fetch(
                     _BEGIN,
                     [one.user_id for one in begun],
                     [one.key for one in begun],
                     [_document(one.notification) for one in begun],
                 )
-                await connection.execute(_END, [one.user_id for one in over], [one.key for one in over])
-                await add_notifications(connection, notifications)
+                gone = await connection.fetch(_END, [one.user_id for one in over], [one.key for one in over])
+                told = _known_already(begun, new) | {
+                    f"over:{identity}" for identity in _known_already(over, gone)
+                }
+                await add_notifications(
+                    connection,
+                    [one for one in notifications if one.id not in told and one.key not in told],
+                )
 
     async def state(self, now: datetime) -> OutboxState:
         """Return how it stands with what is to be delivered."""
@@ -323,6 +332,12 @@ async def forget_old_notifications(pool: Pool[asyncpg.Record], now: datetime, da
         old = await pool.execute(_FORGET_OLD, now - timedelta(days=days))
         beyond = await pool.execute(_CUT, MOST_KEPT)
     return int(old.split()[1]) + int(beyond.split()[1])
+
+
+def _known_already(conditions: Sequence[Condition], changed: Sequence[asyncpg.Record]) -> set[UUID | str]:
+    """Return the notifications of conditions that another engine has changed before."""
+    rows = {(row["user_id"], row["key"]) for row in changed}
+    return {one.notification.id for one in conditions if (one.user_id, one.key) not in rows}
 
 
 def _document(notification: Notification) -> str:
