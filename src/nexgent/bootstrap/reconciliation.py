@@ -23,6 +23,7 @@ from nexgent.domain.reconciliation.rent_report import RentReports
 from nexgent.domain.reconciliation.rent_transactions import RentTransactions
 from nexgent.domain.reconciliation.wallet_history import WalletHistory
 from nexgent.domain.reconciliation.wallet_look import WalletLook
+from nexgent.domain.reconciliation.worth import Worth
 from nexgent.domain.trading.ports import TokenDecimals, WalletKeys
 from nexgent.domain.trading.venues import SwapVenues
 from nexgent.infrastructure.database.stores.reconciliation import PostgresReconciliation
@@ -132,8 +133,7 @@ def build_reconciliation(
             ledger=ledger,
             chain=chain,
             store=store,
-            prices=ports.prices,
-            sol_price=sol_price,
+            worth=Worth(prices=ports.prices, sol_price=sol_price, clock=clock),
             clock=clock,
         ),
     )

@@ -10,9 +10,8 @@ import structlog
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.positions.models import Position
-from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed, newest_sol_usd
 from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare, require_newer_block
-from nexgent.domain.reconciliation.entries import Prices, book_adoption
+from nexgent.domain.reconciliation.entries import book_adoption
 from nexgent.domain.reconciliation.errors import (
     NoOrphanError,
     NoPriceError,
@@ -22,6 +21,7 @@ from nexgent.domain.reconciliation.errors import (
 from nexgent.domain.reconciliation.live_wallet import agent_of_live_wallet
 from nexgent.domain.reconciliation.models import FindingKind, Reconciled
 from nexgent.domain.reconciliation.ports import ReconciliationStore, WalletChain
+from nexgent.domain.reconciliation.worth import Worth
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.money import CONTEXT, from_raw, lamports
@@ -48,16 +48,14 @@ class Orphans:
         ledger: Ledger,
         chain: WalletChain,
         store: ReconciliationStore,
-        prices: TokenPriceFeed,
-        sol_price: SolPriceFeed,
+        worth: Worth,
         clock: Clock,
     ) -> None:
         self._directory = directory
         self._ledger = ledger
         self._chain = chain
         self._store = store
-        self._prices = prices
-        self._sol_price = sol_price
+        self._worth = worth
         self._clock = clock
 
     async def show(self, address: WalletAddress, user_id: UserId) -> Reconciled | None:
@@ -94,7 +92,7 @@ class Orphans:
         """
         agent = agent_of_live_wallet(self._directory, address, user_id)
         before = await self._ledger.fresh(address)
-        price = await self._price(mint) if cost_sol is None else None
+        price = await self._worth.of(mint) if cost_sol is None else None
         snapshot = await self._chain.snapshot(address)
         block_time = await self._chain.block_time(snapshot.slot)
         state = await self._ledger.fresh(address)
@@ -115,7 +113,7 @@ class Orphans:
                 raise NoPriceError(mint)
             cost_sol = CONTEXT.multiply(from_raw(found.orphaned_raw, found.decimals), price)
         booking = book_adoption(
-            state, found, max(lamports(cost_sol), 1), agent.config, self._now(), symbol=symbol
+            state, found, max(lamports(cost_sol), 1), agent.config, self._worth.now(), symbol=symbol
         )
         with self._ledger.lanes.enter([address]):
             entries = [self._ledger.stage(address, body, postings) for body, postings in booking.lines]
@@ -125,21 +123,3 @@ class Orphans:
                 raise UnavailableError("The position was not booked; try again")
         log.info("orphan.adopted", wallet_address=address, token_address=mint)
         return Adopted(position=settled.position, cost_lamports=settled.position.invested_lamports)
-
-    async def _price(self, mint: TokenAddress) -> Decimal | None:
-        """Return SOL per token, as a source says it now."""
-        now = self._clock.now()
-        for one in (await self._prices.fetch([mint])).observations:
-            if one.token_address != mint:
-                continue
-            sol_usd = self._sol_price.current(now)
-            price = one.price_sol
-            if price is None and one.price_usd is not None and sol_usd is not None:
-                price = CONTEXT.divide(one.price_usd, sol_usd.price_usd)
-            if price is not None and price.is_finite() and price > 0:
-                return price
-        return None
-
-    def _now(self) -> Prices:
-        now = self._clock.now()
-        return Prices(now=now, sol_usd=newest_sol_usd(self._sol_price, now))
