@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from tests.e2e.orders import ordered_by_way_of
 from tests.e2e.product import Product, until
 from tests.e2e.test_trade import bought, check_the_books
 
@@ -100,12 +101,18 @@ async def test_a_replica_serves_and_takes_over_when_the_engine_dies(pair: tuple[
 
     await until(seen, "the replica shows the open position")
 
+    # Orders by hand are carried out by the engine, wherever they are sent to.
+    await ordered_by_way_of(replica, engine, agent, tokens[3]["mint"])
+    assert "command.served" in engine.log("service")
+    assert "command.served" not in replica.log("service")
+
     # The engine dies without a word: the other one finds the position and sells it.
     engine.kill_service()
     await engine.set_price(second, format(prices[second] * Decimal("0.5"), "f"))
 
     async def sold() -> bool:
-        return {trade["tokenAddress"] for trade in await replica.closed(agent["id"])} == {first, second}
+        traded = {trade["tokenAddress"] for trade in await replica.closed(agent["id"])}
+        return traded == {first, second, tokens[3]["mint"]}
 
     await until(sold, "the replica has taken over and sold")
     assert await replica.positions(agent["id"]) == []

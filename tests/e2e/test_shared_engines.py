@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import psutil
@@ -20,9 +21,11 @@ from nexgent.sandbox.control import SandboxControl
 from nexgent.shared.shards import SHARDS, shard_of
 from nexgent.shared.types import AgentId
 from tests.e2e.live import live_agent, only_token
+from tests.e2e.orders import an_order, post
 from tests.e2e.product import Product, until
 from tests.e2e.test_trade import check_the_books
 
+PASSPHRASE = "a long enough Passphrase 1"
 LEASE_SECONDS = 5
 AGENTS = 24
 
@@ -144,7 +147,9 @@ class Engines:
         undecided = await self.ask(
             """
             SELECT s.id, a.id FROM trading_signals s JOIN agents a ON a.user_id = s.user_id
-            WHERE NOT EXISTS (SELECT FROM signal_decisions d WHERE d.signal_id = s.id AND d.agent_id = a.id)
+            WHERE a.deleted_at IS NULL AND NOT EXISTS (
+                SELECT FROM signal_decisions d WHERE d.signal_id = s.id AND d.agent_id = a.id
+            )
             """
         )
         assert not undecided, undecided
@@ -207,7 +212,7 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
     await engines.act()
     agents = [await engines.all[number % 3].agent(f"Agent {number}") for number in range(AGENTS)]
     tokens = await one.tokens()
-    first, second, third, fourth = (token["mint"] for token in tokens[:4])
+    first, second, third, fourth, fifth = (token["mint"] for token in tokens[:5])
     prices = {token["mint"]: Decimal(str(token["priceSol"])) for token in tokens}
     assert all([await engines.of(product, agents) for product in engines.all]), (
         "each has somebody to trade for"
@@ -224,22 +229,42 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
 
     # One is killed with purchases under way: their intents are durable, the quote has been asked for.
     async with SandboxControl(one.sandbox_url) as control:
-        await control.fault("delay", "order", seconds=5, times=3)
+        await control.fault("delay", "order", seconds=5, times=4)
+        (mine, *_) = await engines.of(three, agents)
+        key, order = uuid4().hex, an_order(mine, fifth)
+        asking = asyncio.ensure_future(post(one, "/trades/execute", order, key=key))
         signal_id = await one.signal(second)
 
         async def intended() -> bool:
             rows = await engines.ask(
                 "SELECT FROM journal WHERE kind = 'intended' AND body::text LIKE $1", f"%{second}%"
             )
-            return len(rows) == AGENTS
+            by_hand = await engines.ask(
+                "SELECT FROM journal WHERE kind = 'intended' AND body::text LIKE $1", f"%{fifth}%"
+            )
+            return len(rows) == AGENTS and bool(by_hand)
 
-        await until(intended, "every agent is buying")
+        await until(intended, "every agent is buying, and one by hand")
         three.kill_service()
         engines.up.remove(three)
         await control.clear_faults()
     began = time.monotonic()
     await engines.decided(signal_id, AGENTS)
     await engines.spread()
+    # Whoever had taken the order by hand can say nothing any more; whoever follows it has carried it out, and it is not repeated.
+    status, answer, _ = await asking
+    assert (status, answer["code"]) == (504, "OUTCOME_UNKNOWN")
+    status, answer, _ = await post(one, "/trades/execute", order, key=key)
+    assert (status, answer["code"]) in {
+        (409, "IDEMPOTENCY_IN_PROGRESS"),
+        (409, "IDEMPOTENCY_OUTCOME_UNKNOWN"),
+    }
+    await all_hold(one, [mine], second, fifth)
+    (by_hand,) = [row for row in await one.positions(mine["id"]) if row["tokenAddress"] == fifth]
+    status, answer, _ = await post(
+        two, f"/agents/{mine['id']}/positions/{by_hand['id']}/close", {"reason": "manual"}
+    )
+    assert status == 200, answer
     print(f"carried out {time.monotonic() - began:.2f} s after one engine was killed")
 
     # One stands still: the other one does everything, stops of its positions included.
@@ -269,6 +294,36 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
     await engines.check(agents)
 
 
+async def unlocked_by_way_of(other: Product, owner: Product, engines: Engines) -> None:
+    """Unlock and lock a wallet of an agent of one engine at another one."""
+    while True:
+        agent = await other.call("POST", "/agents", {"name": "Locked", "tradingMode": "live"}, expect=201)
+        if await engines.of(owner, [agent]):
+            break
+        await other.call("DELETE", f"/agents/{agent['id']}")
+    body = {"agentId": agent["id"], "passphrase": PASSPHRASE}
+    wallet = (await other.call("POST", "/wallets", body, expect=201))["walletAddress"]
+
+    async def known() -> bool:
+        return bool(await owner.call("GET", f"/wallets/{wallet}/status"))
+
+    await until(known, "the engine knows the wallet")
+    status, wrong, _ = await post(other, f"/wallets/{wallet}/unlock", {"passphrase": "not the passphrase 1"})
+    assert (status, wrong["code"]) == (403, "INVALID_PASSPHRASE")
+    status, answer, headers = await post(other, f"/wallets/{wallet}/unlock", {"passphrase": PASSPHRASE})
+    assert (status, answer["isUnlocked"], headers["cache-control"]) == (200, True, "no-store"), answer
+    for one in engines.up:
+        assert (await one.call("GET", f"/wallets/{wallet}/status"))["isUnlocked"]
+    entries = await engines.ask("SELECT action, outcome FROM audit_log WHERE target = $1 ORDER BY at", wallet)
+    assert [tuple(row) for row in entries if row["action"] == "wallet.unlock"] == [
+        ("wallet.unlock", "failed"),
+        ("wallet.unlock", "ok"),
+    ]
+    status, answer, _ = await post(other, f"/wallets/{wallet}/lock", {})
+    assert (status, answer["isUnlocked"]) == (200, False), answer
+    assert not (await owner.call("GET", f"/wallets/{wallet}/status"))["isUnlocked"]
+
+
 async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines, key: Keypair) -> None:
     """Its engine stands still with the order asked for; the one that follows it posts, and the first one does not."""
     await engines.spread()
@@ -286,16 +341,22 @@ async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines
         assert len(owners) == 1
         (owner,) = owners
         other = next(one for one in engines.all if one is not owner)
-        # Whoever does not trade for it says so, and nothing of it has begun.
-        order = {
-            "agentId": agent["id"],
-            "walletAddress": wallet,
-            "tokenAddress": mint,
-            "positionSize": "0.1",
-        }
-        status, answer = await other.ask("POST", "/trades/execute", order, expect=(503,))
-        assert (status, answer["code"]) == (503, "NOT_THE_ENGINE")
-        assert await counted("execute") == 0
+        await until(lambda: other.call("GET", f"/agents/{agent['id']}"), "the other one knows the agent")
+        # Whoever does not trade for it has its engine carry it out: one swap for an order that comes twice.
+        repeated = uuid4().hex
+        order = {**an_order(agent, mint, "0.1"), "walletAddress": wallet}
+        answers = [await post(one, "/trades/execute", order, key=repeated) for one in (other, owner, other)]
+        assert [status for status, _, _ in answers] == [200, 200, 200], answers
+        assert len({answer["transactionHash"] for _, answer, _ in answers}) == 1
+        assert await counted("execute") == 1
+        position = answers[0][1]["positionId"]
+        status, closed, _ = await post(
+            other, f"/agents/{agent['id']}/positions/{position}/close", {"reason": "manual"}
+        )
+        assert (status, await counted("execute")) == (200, 2), closed
+
+        # So is a passphrase: the key is unlocked where its wallet trades, and nowhere else.
+        await unlocked_by_way_of(other, owner, engines)
 
         before = await counted("order")
         await control.fault("delay", "order", seconds=4, times=1)
@@ -309,7 +370,7 @@ async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines
         engines.up.remove(owner)
         await control.clear_faults()
         await until(lambda: other.positions(agent["id"]), "another engine carries the purchase out")
-        assert await counted("execute") == 1
+        assert await counted("execute") == 3
 
         owner.service.resume()
         engines.up.append(owner)
@@ -317,10 +378,10 @@ async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines
         await other.set_price(mint, "0.0005")
 
         async def sold() -> bool:
-            return len(await other.closed(agent["id"])) == 1
+            return len(await other.closed(agent["id"])) == 2
 
         await until(sold, "it is sold")
-        assert await counted("execute") == 2
+        assert await counted("execute") == 4
         account = (await control.state())["accounts"][wallet]
         assert not any(int(amount) for amount in account["tokens"].values())
     await engines.check([])

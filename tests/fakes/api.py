@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from typing import cast
 from uuid import UUID
 
 import httpx
@@ -30,6 +31,7 @@ from nexgent.domain.agents.config_history import MOST_VERSIONS, ConfigVersion
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.forwarding.forward_command import ForwardCommand
 from nexgent.domain.notifications.models import Channel
 from nexgent.domain.reconciliation.reconciliation import ReconciliationHealth
 from nexgent.domain.transactions.queries import (
@@ -77,6 +79,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.copies import FakeCopies
 from tests.fakes.encrypted_wallets import World
 from tests.fakes.engine import FakeEngine
+from tests.fakes.forwarding import FakeForwarding
 from tests.fakes.journal import FakeJournal
 from tests.fakes.live_market import FakeLiveMarket
 from tests.fakes.notifications import FakeSender, FakeTargets
@@ -684,6 +687,7 @@ class FakeApi:
         self.live_market = FakeLiveMarket()
         self.shadow_fills = FakeShadowFills()
         self.audit_log = FakeAuditLog()
+        self.forwarding = FakeForwarding()
         self.services = build_api_services(
             ApiPorts(
                 agents=self.agents,
@@ -713,7 +717,9 @@ class FakeApi:
                 publish=publish,
             ),
             engine=engine.parts,
-            by_hand=build_orders_by_hand(engine.parts, self.signals, engine.keys),
+            by_hand=build_orders_by_hand(
+                engine.parts, self.signals, engine.keys, self.forwarding.require_engine
+            ),
             users=users,
             wallets=self.wallet_world.use_cases,
             encrypted_wallets=self.encrypted.all,
@@ -738,6 +744,7 @@ class FakeApi:
             values=values if values is not None else ApiValues(jupiter_configured=False, admin_email=EMAIL),
             max_price_age_seconds=30,
             deletion_patience_seconds=0.05,
+            forward_command=cast("ForwardCommand", self.forwarding),
         )
         self.app = _application(self.services)
         add_middleware(

@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nexgent.api.body import parse_object
+from nexgent.api.forwarding import ANSWERED_KEY
 from nexgent.api.http.access import CALLER_KEY, Access
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.rate_limits import CLIENT_IP_KEY
@@ -177,6 +178,9 @@ class AuditMiddleware:
         mode: str,
     ) -> None:
         status: int = head["status"]
+        if ANSWERED_KEY in scope:
+            # The process that carried it out has written it down.
+            return
         caller: Caller | None = scope.get(CALLER_KEY)
         # Strangers who prove nothing could fill the log: what they send where a login is needed is only counted elsewhere.
         if status == 429 or (caller is None and not endpoint.public):

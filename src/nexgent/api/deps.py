@@ -22,6 +22,7 @@ from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.use_cases import Bookkeeping
+from nexgent.domain.forwarding.forward_command import ForwardCommand
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Projections
 from nexgent.domain.live_check.check import LiveCheck
@@ -250,3 +251,5 @@ class ApiServices:
     servers: ServerProbe
     health: EngineProbe
     values: ApiValues
+    forward_command: ForwardCommand | None = None
+    """The way to the engines of agents that this process does not trade for, where there is one."""

@@ -23,7 +23,7 @@ from nexgent.domain.idempotency.errors import (
 )
 from nexgent.domain.idempotency.models import First, StoredAnswer
 from nexgent.domain.idempotency.ports import AnswerStore
-from nexgent.domain.ledger.errors import StaleWalletError
+from nexgent.domain.ledger.errors import EngineElsewhereError, StaleWalletError
 from nexgent.domain.trading.errors import (
     QuoteFailedError,
     SwapNotSentError,
@@ -31,7 +31,7 @@ from nexgent.domain.trading.errors import (
     TokenUnavailableError,
 )
 from nexgent.domain.users.errors import LoginBusyError
-from nexgent.domain.wallets.encrypted.errors import NotTheEngineError, PassphrasesBusyError
+from nexgent.domain.wallets.encrypted.errors import PassphrasesBusyError
 from nexgent.domain.wallets.errors import WalletBusyError
 from nexgent.shared.errors import InvalidInputError, NexgentError, UnavailableError
 from nexgent.shared.types import UserId
@@ -46,7 +46,6 @@ _NOT_DONE = frozenset({400, 401, 403, 404, 408, 413, 415, 423, 425, 429})
 # failures nobody knows: a commit whose confirmation was lost may stand, and so may a swap.
 _NOT_BEGUN = (
     LoginBusyError,
-    NotTheEngineError,
     PassphrasesBusyError,
     QuoteFailedError,
     StaleWalletError,
@@ -76,7 +75,8 @@ class IdempotentRequests:
         """Return the answer of this request, or of the first one with the key.
 
         Raises `InvalidInputError` for a key that is none, `IdempotencyKeyReusedError`, `IdempotencyInProgressError`,
-        `IdempotencyOutcomeUnknownError`, `UnavailableError`, and what `handle` raises and nobody expects.
+        `IdempotencyOutcomeUnknownError`, `UnavailableError`, what `handle` raises and nobody expects, and its
+        `EngineElsewhereError`: the key is free then, for the process that carries the request out.
         """
         if not _VALID.fullmatch(key):
             raise InvalidInputError(
@@ -100,6 +100,9 @@ class IdempotentRequests:
     ) -> Response:
         try:
             response, again = await handle(), False
+        except EngineElsewhereError:
+            await self._store.release(user_id, key)
+            raise
         except NexgentError as error:
             response, again = error_response(error), isinstance(error, _NOT_BEGUN)
         except BaseException:

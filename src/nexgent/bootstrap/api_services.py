@@ -29,6 +29,7 @@ from nexgent.domain.audit.ports import AuditLog
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.bookkeeping.ports import EmptyBalances, HandEntries
 from nexgent.domain.bookkeeping.use_cases import bookkeeping
+from nexgent.domain.forwarding.forward_command import ForwardCommand
 from nexgent.domain.idempotency.ports import AnswerStore
 from nexgent.domain.ledger.lanes import PATIENCE_SECONDS
 from nexgent.domain.ledger.ports import Projections
@@ -186,6 +187,7 @@ def build_api_services(
     health: EngineProbe,
     values: ApiValues,
     max_price_age_seconds: float,
+    forward_command: ForwardCommand | None = None,
     links_from_anywhere: bool = False,
     outbox: Callable[[], OutboxState] = OutboxState,
     deletion_patience_seconds: float = PATIENCE_SECONDS,
@@ -300,4 +302,5 @@ def build_api_services(
         servers=servers,
         health=health,
         values=values,
+        forward_command=forward_command,
     )

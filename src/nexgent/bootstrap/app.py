@@ -128,6 +128,7 @@ async def _serve(
         address_of=address_of,
     )
     app = build_application(_api_services(service, demo), settings, service.metrics, websocket, address_of)
+    service.commands.intake.carry_out_with(app.forwarded.carry_out)
     server = _Server(ServerConfig(app, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     while not server.started and not serving.done():
@@ -180,6 +181,7 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         health=service.health,
         values=api_values(settings),
         max_price_age_seconds=settings.prices.max_age_seconds,
+        forward_command=service.commands.forward,
         links_from_anywhere=demo,
         outbox=lambda: service.outbox.state,
     )

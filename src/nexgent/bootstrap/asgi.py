@@ -11,6 +11,7 @@ from nexgent.api.app import ENDPOINTS, create_api, fixed_segments
 from nexgent.api.audit import AuditMiddleware
 from nexgent.api.deps import ApiServices
 from nexgent.api.dispatch import Dispatcher
+from nexgent.api.forwarding import ForwardedRequests
 from nexgent.config.settings import Settings
 from nexgent.domain.users.authenticate import Authenticator, has_key_format, key_hash
 from nexgent.domain.users.models import Scope as ApiScope
@@ -28,9 +29,11 @@ WEBSOCKET_PATH = "/ws"
 class Application:
     """Sends each connection to where it belongs."""
 
-    def __init__(self, http: ASGIApp, websocket: ASGIApp) -> None:
+    def __init__(self, http: ASGIApp, websocket: ASGIApp, forwarded: ForwardedRequests) -> None:
+        """`forwarded` is for requests that another process was sent."""
         self._http = http
         self._websocket = websocket
+        self.forwarded = forwarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
@@ -52,20 +55,21 @@ def build_application(
     address_of: Callable[[Scope], str],
 ) -> Application:
     """Return the application `nexgent serve` listens with."""
+    audited = AuditMiddleware(
+        Dispatcher(create_api(services=services, docs=settings.server.api_docs), ENDPOINTS),
+        endpoints=ENDPOINTS,
+        trail=services.audit_trail,
+        directory=services.directory,
+        clock=services.clock,
+    )
     http = wrapped(
-        AuditMiddleware(
-            Dispatcher(create_api(services=services, docs=settings.server.api_docs), ENDPOINTS),
-            endpoints=ENDPOINTS,
-            trail=services.audit_trail,
-            directory=services.directory,
-            clock=services.clock,
-        ),
+        audited,
         observer=metrics,
         cors_origins=settings.server.cors_origins,
         fixed_segments=fixed_segments(),
         address_of=address_of,
     )
-    return Application(http, websocket)
+    return Application(http, websocket, ForwardedRequests(audited))
 
 
 class SocketReception:

@@ -12,7 +12,7 @@ from nexgent.config.sections import PriceSettings, TradingSettings
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
-from nexgent.domain.ledger.share import EngineShare
+from nexgent.domain.ledger.share import EngineShare, RequireEngine, here
 from nexgent.domain.prices.doubts import SharedDoubts
 from nexgent.domain.prices.intake import PollObserver, PriceIntake
 from nexgent.domain.prices.latest import LatestPrices
@@ -172,11 +172,24 @@ class OrdersByHand:
     close: CloseByHand
 
 
-def build_orders_by_hand(engine: Engine, signals: OwnSignals, keys: WalletKeys) -> OrdersByHand:
+def build_orders_by_hand(
+    engine: Engine, signals: OwnSignals, keys: WalletKeys, require_engine: RequireEngine = here
+) -> OrdersByHand:
     """Return the orders; they trade as the engine does."""
     return OrdersByHand(
-        buy=BuyByHand(directory=engine.directory, purchases=engine.purchases, signals=signals),
-        close=CloseByHand(directory=engine.directory, book=engine.book, sale=engine.sales, keys=keys),
+        buy=BuyByHand(
+            directory=engine.directory,
+            purchases=engine.purchases,
+            signals=signals,
+            require_engine=require_engine,
+        ),
+        close=CloseByHand(
+            directory=engine.directory,
+            book=engine.book,
+            sale=engine.sales,
+            keys=keys,
+            require_engine=require_engine,
+        ),
     )
 
 

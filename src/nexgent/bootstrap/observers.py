@@ -187,6 +187,14 @@ class EngineObserver:
         self._metrics.exits_overdue.inc()
         self._metrics.error(event.reason.value, "EXIT_OVERDUE")
 
+    def command_forwarded(self, outcome: str) -> None:
+        """Note what became of a request that was forwarded to the engine of its agent."""
+        self._metrics.commands_forwarded.labels(outcome).inc()
+
+    def command_served(self, outcome: str) -> None:
+        """Note what this engine did with a request that another process forwarded."""
+        self._metrics.commands_served.labels(outcome).inc()
+
     def shards_moved(self, count: int, seconds: float) -> None:
         """Note shards that were taken over, or left: fewer than none."""
         if count > 0:

@@ -12,6 +12,7 @@ from nexgent.api.deps import ReconciliationParts
 from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.market import Market
 from nexgent.config.sections import TradingSettings
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.prices.ports import SolPriceFeed, TokenPriceFeed
 from nexgent.domain.reconciliation.booking import ReconciliationBooking
 from nexgent.domain.reconciliation.orphans import Orphans
@@ -83,7 +84,11 @@ def reconciliation_ports(
 
 
 def build_reconciliation(
-    ports: ReconciliationPorts, *, engine: Engine, settings: TradingSettings
+    ports: ReconciliationPorts,
+    *,
+    engine: Engine,
+    settings: TradingSettings,
+    require_engine: RequireEngine = here,
 ) -> Reconciling:
     """Return the parts; nothing runs by itself."""
     directory, ledger = engine.directory, engine.ledger
@@ -102,6 +107,7 @@ def build_reconciliation(
         reports=RentReports(ledger=ledger, chain=chain, rent=ports.rent),
         transactions=transactions,
         after_exits=settings.close_empty_token_accounts,
+        require_engine=require_engine,
     )
     reconcile = ReconcileWallet(
         ledger=ledger,
@@ -116,7 +122,7 @@ def build_reconciliation(
     )
     return Reconciling(
         reconcile=reconcile,
-        own=ReconcileOwn(directory=directory, reconcile=reconcile),
+        own=ReconcileOwn(directory=directory, reconcile=reconcile, require_engine=require_engine),
         loop=Reconciliation(
             directory=directory,
             book=engine.book,
@@ -135,5 +141,6 @@ def build_reconciliation(
             store=store,
             worth=Worth(prices=ports.prices, sol_price=sol_price, clock=clock),
             clock=clock,
+            require_engine=require_engine,
         ),
     )

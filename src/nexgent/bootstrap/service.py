@@ -14,6 +14,7 @@ import structlog
 
 from nexgent.api.rate_limits import SHARE_SECONDS, RateLimits
 from nexgent.bootstrap.child import ChildProcess
+from nexgent.bootstrap.commands import build_commands
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine, build_orders_by_hand
 from nexgent.bootstrap.engine_role import EngineLoops, EngineRole
 from nexgent.bootstrap.engine_shards import EngineShards, PolledPrices
@@ -46,6 +47,7 @@ from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
+from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.ledger.share import LEADING, EngineShare
 from nexgent.domain.notifications.watch_conditions import WATCH_SECONDS, KnownOutbox, WatchConditions
@@ -59,12 +61,14 @@ from nexgent.domain.wallets.encrypted.events import WalletLocked
 from nexgent.domain.wallets.encrypted.holdings import Holdings
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.infrastructure.cache.bridge import CHANNELS, EventBridge
+from nexgent.infrastructure.cache.command_queue import PURPOSE
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.impatient import connect_for_requests
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.rate_counters import RedisCounters
+from nexgent.infrastructure.database.engines import PostgresEngines
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.infrastructure.database.projection.projector import Projector
@@ -92,7 +96,7 @@ from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch, cancel_all, keep_running, run_every
 from nexgent.shared.shards import NO_SHARDS, is_in
-from nexgent.shared.types import WalletAddress
+from nexgent.shared.types import AgentId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +151,9 @@ class Service:
             store=self.protection_store, protections=self.guard, clock=self.clock
         )
         self.engine = self._build_engine()
-        self.by_hand = build_orders_by_hand(self.engine, PostgresSignalQueries(pool), self.wallet_keys.loaded)
+        self.by_hand = build_orders_by_hand(
+            self.engine, PostgresSignalQueries(pool), self.wallet_keys.loaded, self._require_engine
+        )
         self.reconciliation = build_reconciliation(
             reconciliation_ports(
                 self.market,
@@ -158,6 +164,7 @@ class Service:
             ),
             engine=self.engine,
             settings=settings.trading,
+            require_engine=self._require_engine,
         )
         self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
@@ -239,6 +246,18 @@ class Service:
             load=self._load,
             clock=self.clock,
             by_hand=(self.by_hand.buy.drain, self.by_hand.close.drain, self.reconciliation.rent.drain),
+        )
+        self.commands = build_commands(
+            storage.redis_url,
+            self.request_redis,
+            self.keys,
+            Sealer(self.jwt_secret, PURPOSE),
+            engines=PostgresEngines(pool),
+            lease=self.lease,
+            engaged=self.role.engaged,
+            clock=self.clock,
+            told=self.observer.command_forwarded,
+            served=self.observer.command_served,
         )
         self.bridge = EventBridge(
             redis=self.redis,
@@ -358,10 +377,20 @@ class Service:
         await self.bridge.until_listening()
         shards.missed_events()
 
+    def _trades_for(self, agent_id: AgentId | None) -> bool:
+        """Tell whether this process trades for an agent, or leads where it is nobody's matter."""
+        return self.role.active and (self.share.leads if agent_id is None else self.share.acts_for(agent_id))
+
+    def _require_engine(self, agent_id: AgentId | None) -> None:
+        if not self.role.active:
+            raise EngineElsewhereError(agent_id, self.lease.refusal().message)
+        if not self._trades_for(agent_id):
+            raise EngineElsewhereError(agent_id)
+
     def _trades_with(self, wallet: WalletAddress) -> bool:
-        """Tell whether this process trades with a wallet. One of nobody's may be unlocked wherever an engine is."""
+        """Tell whether this process trades with a wallet. One of nobody's is the leading engine's."""
         known = self.engine.directory.wallet(wallet)
-        return self.role.active and (known is None or self.share.acts_for(known.agent_id))
+        return self._trades_for(known.agent_id if known is not None else None)
 
     def _is_in_use(self, wallet: WalletAddress) -> bool:
         # The engine is built after the keys, and asks for them.
@@ -481,6 +510,7 @@ class Service:
         jobs: dict[str, Callable[[], Awaitable[object]]] = {
             "mirror": self._mirror,
             "bridge": self.bridge.run,
+            "commands": self.commands.run,
             "notifier": self.notifier.run,
             "sol-price": self.market.sol_price.run,
             "engine": self.role.run,
@@ -572,6 +602,7 @@ class Service:
         self.stopping = True
         engine = self.engine
         by_name = {task.get_name(): task for task in self._tasks}
+        await self.commands.intake.stop_taking()
         await cancel_all([by_name["engine"]])
         await engine.poller.close()
         # The price loop, which kept the lease, has ended; what is under way still needs it.
@@ -586,6 +617,7 @@ class Service:
             engine.exits.drain,
             engine.operations.drain,
             self.reconciliation.rent.drain,
+            self.commands.intake.drain,
         ):
             left += await drain(max(0.5, deadline - self.clock.monotonic()))
         if left:
@@ -610,6 +642,7 @@ class Service:
             self.projector.close,
             self.redis.aclose,
             self.request_redis.aclose,
+            self.commands.close,
             self.queue.aclose,
         ):
             with suppress(Exception):

@@ -125,7 +125,11 @@ def build_encrypted_wallets(
     """Return the use cases of encrypted wallets."""
     gate = parts.passphrases
     views = WalletViews(
-        directory=directory, secrets=parts.secrets, vault=parts.vault, environment=parts.environment
+        directory=directory,
+        secrets=parts.secrets,
+        vault=parts.vault,
+        environment=parts.environment,
+        trades_with=trades_with,
     )
     return EncryptedWallets(
         views=views,
@@ -146,7 +150,7 @@ def build_encrypted_wallets(
             publish=publish,
             trades_with=trades_with,
         ),
-        lock=LockWallet(views=views, index=parts.index, vault=parts.vault),
+        lock=LockWallet(views=views, index=parts.index, vault=parts.vault, trades_with=trades_with),
         export=ExportWallet(views=views, gate=gate, crypto=parts.crypto),
         delete=DeleteWallet(
             views=views,

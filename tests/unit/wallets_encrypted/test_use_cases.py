@@ -10,6 +10,7 @@ from solders.keypair import Keypair
 
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.trading.errors import WalletNotLoadedError
 from nexgent.domain.wallets.encrypted.errors import (
     InvalidPassphraseError,
@@ -17,7 +18,6 @@ from nexgent.domain.wallets.encrypted.errors import (
     LockedMeanwhileError,
     ManagedByEnvironmentError,
     NotExportableError,
-    NotTheEngineError,
     PassphrasesBusyError,
     WalletExistsError,
     WalletLockedOutError,
@@ -248,7 +248,7 @@ async def test_keys_are_unlocked_only_where_trades_are_made() -> None:
     wallet = await world.a_wallet()
     world.is_engine = False
 
-    with pytest.raises(NotTheEngineError):
+    with pytest.raises(EngineElsewhereError):
         await world.unlock(wallet)
 
     assert world.rows.failed.get(wallet.address, []) == []

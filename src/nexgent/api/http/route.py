@@ -26,6 +26,7 @@ from nexgent.api.deps import ApiServices
 from nexgent.api.edge import check_texts
 from nexgent.api.encoding import dumped, json_response, with_etag
 from nexgent.api.errors import error_response
+from nexgent.api.forwarding import ANSWERED_KEY, ELSEWHERE_KEY, FORWARDED_KEY, forwarded
 from nexgent.api.http.access import CALLER_KEY, Access, CallerFrom, access_of, authenticate
 from nexgent.api.http.declared import Action, Declared, Repeat, Storing
 from nexgent.api.http.models import Body, NothingIn
@@ -35,6 +36,7 @@ from nexgent.api.http.services import get_services
 from nexgent.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from nexgent.api.rate_limits import EXEMPT_TAGS, Allowance, Limit
 from nexgent.api.secrets import not_stored, shows_secret
+from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.users.models import Scope
 from nexgent.shared.errors import InvalidInputError, NexgentError
 
@@ -133,7 +135,8 @@ class ApiRoute(APIRoute):
             scope["route_template"] = template
             services: ApiServices = request.app.state.services
             own, limits = ApiRequest(scope, request.receive), services.rate_limits
-            limited = limits.enabled and not unlimited
+            # Counted where the client is.
+            limited = limits.enabled and not unlimited and FORWARDED_KEY not in scope
             allowance: Allowance | None = None
             try:
                 # Before anything is checked: guessing tokens costs as much as using one.
@@ -149,19 +152,21 @@ class ApiRoute(APIRoute):
                     if allowance.exceeded:
                         return allowance.refusal()
                 key = request.headers.get(IDEMPOTENCY_HEADER) if takes_key else None
-                if key is not None and caller is not None:
-                    response = await services.idempotency.run(
-                        own, key, caller.user_id, partial(call, own), once_by_nature=by_nature
-                    )
-                else:
-                    try:
-                        response = await call(own)
-                    except NexgentError as error:
-                        response = error_response(error)
+                try:
+                    if key is not None and caller is not None:
+                        response = await services.idempotency.run(
+                            own, key, caller.user_id, partial(call, own), once_by_nature=by_nature
+                        )
+                    else:
+                        response = await _or_failure(call, own)
+                except EngineElsewhereError as elsewhere:
+                    response = await _by_the_engine(own, elsewhere, services)
             except NexgentError as error:
                 return error_response(error)
             except ClientDisconnect:
                 return Response(status_code=499)
+            if ANSWERED_KEY in scope:
+                return allowance.mark(response) if allowance is not None else response
             if tagged:
                 response = with_etag(own, response)
             if secret:
@@ -238,6 +243,29 @@ class ApiRoute(APIRoute):
             return _written(await endpoint(**values), done)
 
         return run
+
+
+async def _or_failure(call: _Handler, request: Request) -> Response:
+    try:
+        return await call(request)
+    except EngineElsewhereError:
+        raise
+    except NexgentError as error:
+        return error_response(error)
+
+
+async def _by_the_engine(
+    request: ApiRequest, elsewhere: EngineElsewhereError, services: ApiServices
+) -> Response:
+    """Return what the engine of an agent answers in the place of this process, or why it does not."""
+    if FORWARDED_KEY in request.scope:
+        request.scope[ELSEWHERE_KEY] = True
+    elif services.forward_command is not None:
+        try:
+            return await forwarded(request, elsewhere, services.forward_command)
+        except NexgentError as error:
+            return error_response(error)
+    return error_response(elsewhere)
 
 
 def _only_a_body(dependant: Dependant) -> bool:

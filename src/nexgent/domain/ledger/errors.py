@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from nexgent.shared.errors import ConflictError, NexgentError, RejectedError, UnavailableError
 from nexgent.shared.money import plain
-from nexgent.shared.types import TokenAddress, WalletAddress
+from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
 
 class LedgerInvariantError(NexgentError):
@@ -44,6 +44,19 @@ class NotTheEngineError(JournalUnavailableError):
         self, message: str = "This process does not hold the engine's lease and trades nothing"
     ) -> None:
         super().__init__(message)
+
+
+class EngineElsewhereError(NotTheEngineError):
+    """Another process trades for this agent. That was seen before anything else: nothing has begun, so it may be asked to do it.
+
+    `agent_id` is None for what is nobody's: any engine may do it.
+    """
+
+    def __init__(
+        self, agent_id: AgentId | None, message: str = "Another process trades for this agent at present"
+    ) -> None:
+        super().__init__(message)
+        self.agent_id = agent_id
 
 
 class InsufficientBalanceError(RejectedError):

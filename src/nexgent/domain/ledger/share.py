@@ -7,8 +7,15 @@ from collections.abc import Callable
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, is_in, numbers_of
 from nexgent.shared.types import AgentId, SignalId
 
+RequireEngine = Callable[[AgentId | None], None]
+"""Raises `EngineElsewhereError` unless this process trades for an agent, or leads where it is nobody's matter."""
+
 LEADING = 1
 """The set of shard 0. Whoever acts for it does what is to be done once: it polls prices."""
+
+
+def here(_agent_id: AgentId | None) -> None:
+    """Let everything be done: the `RequireEngine` of a process that is the only one."""
 
 
 class EngineShare:

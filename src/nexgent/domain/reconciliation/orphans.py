@@ -9,6 +9,7 @@ import structlog
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.positions.models import Position
 from nexgent.domain.reconciliation.compare import SETTLING, busy_mints, compare, require_newer_block
 from nexgent.domain.reconciliation.entries import book_adoption
@@ -50,8 +51,10 @@ class Orphans:
         store: ReconciliationStore,
         worth: Worth,
         clock: Clock,
+        require_engine: RequireEngine = here,
     ) -> None:
         self._directory = directory
+        self._require_engine = require_engine
         self._ledger = ledger
         self._chain = chain
         self._store = store
@@ -88,9 +91,10 @@ class Orphans:
 
         Without a cost it is what the tokens are worth now. Raises as `show` does, `NoOrphanError`, `PositionExistsError`,
         `NoPriceError`, `WalletMovingError` while trades move the wallet, `InconsistentNodeError` when the node is behind,
-        `UpstreamError`, `UnavailableError`.
+        `UpstreamError`, `UnavailableError`; `EngineElsewhereError` before anything has begun.
         """
         agent = agent_of_live_wallet(self._directory, address, user_id)
+        self._require_engine(agent.id)
         before = await self._ledger.fresh(address)
         price = await self._worth.of(mint) if cost_sol is None else None
         snapshot = await self._chain.snapshot(address)

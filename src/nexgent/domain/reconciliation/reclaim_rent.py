@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.reconciliation.errors import NothingToReclaimError
 from nexgent.domain.reconciliation.live_wallet import agent_of_live_wallet
 from nexgent.domain.reconciliation.reconcile_wallet import WalletReport
@@ -44,9 +45,11 @@ class ReclaimRent:
         reports: RentReports,
         transactions: RentTransactions,
         after_exits: bool,
+        require_engine: RequireEngine = here,
     ) -> None:
         """With `after_exits`, empty accounts are closed by themselves once a wallet is found to agree with the chain."""
         self._directory = directory
+        self._require_engine = require_engine
         self._keys = keys
         self._reports = reports
         self._transactions = transactions
@@ -66,9 +69,10 @@ class ReclaimRent:
 
         What has begun goes on to its end, whether or not whoever asked is still there. Raises as `show` does,
         `NothingToReclaimError`, `WalletMovingError` while trades move the wallet, `WalletNotLoadedError`, `RentInDoubtError`
-        (sent, outcome not known yet; it is booked as soon as it is), `RentFailedError`.
+        (sent, outcome not known yet; it is booked as soon as it is), `RentFailedError`, and `EngineElsewhereError` before
+        anything has begun.
         """
-        agent_of_live_wallet(self._directory, address, user_id)
+        self._require_engine(agent_of_live_wallet(self._directory, address, user_id).id)
         return await self._running.finish(self._reclaim(address), name=f"rent:{address}")
 
     async def after(self, report: WalletReport) -> None:

@@ -17,6 +17,7 @@ import structlog
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.reconciliation.booking import ReconciliationBooking
 from nexgent.domain.reconciliation.compare import compare, explains, same
@@ -161,13 +162,20 @@ class ReconcileWallet:
 class ReconcileOwn:
     """The same for whoever owns the wallet."""
 
-    def __init__(self, *, directory: AgentDirectory, reconcile: ReconcileWallet) -> None:
+    def __init__(
+        self, *, directory: AgentDirectory, reconcile: ReconcileWallet, require_engine: RequireEngine = here
+    ) -> None:
         self._directory = directory
+        self._require_engine = require_engine
         self._reconcile = reconcile
 
     async def execute(self, address: WalletAddress, user_id: UserId) -> WalletReport:
-        """Look at a live wallet of a user. Raises as `agent_of_live_wallet` and `ReconcileWallet.execute` do."""
-        agent_of_live_wallet(self._directory, address, user_id)
+        """Look at a live wallet of a user.
+
+        Raises as `agent_of_live_wallet` and `ReconcileWallet.execute` do, and `EngineElsewhereError`: who trades knows what is
+        under way.
+        """
+        self._require_engine(agent_of_live_wallet(self._directory, address, user_id).id)
         return await self._reconcile.execute(address)
 
 

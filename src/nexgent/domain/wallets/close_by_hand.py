@@ -8,6 +8,7 @@ from decimal import Decimal
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.agents.ownership import visible_agent
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.positions.errors import PositionNotFoundError
 from nexgent.domain.positions.models import CloseReason, Position
 from nexgent.domain.trading.book.position_book import PositionBook
@@ -83,8 +84,15 @@ class CloseByHand:
     """
 
     def __init__(
-        self, *, directory: AgentDirectory, book: PositionBook, sale: ClosePosition, keys: WalletKeys
+        self,
+        *,
+        directory: AgentDirectory,
+        book: PositionBook,
+        sale: ClosePosition,
+        keys: WalletKeys,
+        require_engine: RequireEngine = here,
     ) -> None:
+        self._require_engine = require_engine
         self._keys = keys
         self._directory = directory
         self._book = book
@@ -98,9 +106,9 @@ class CloseByHand:
         """Return what the sale brought.
 
         Raises `AgentNotFoundError`, `ForbiddenError`, `PositionNotFoundError` (also for a position of another agent), and
-        what `ClosePosition.execute` raises.
+        what `ClosePosition.execute` raises; `EngineElsewhereError` before anything has begun.
         """
-        position = self._owned(agent_id, position_id, user_id)
+        position = self._to_sell(agent_id, position_id, user_id)
         request = ClosePositionRequest(
             wallet_address=position.wallet_address, position_id=position_id, reason=reason
         )
@@ -127,9 +135,10 @@ class CloseByHand:
     ) -> PartSold:
         """Sell so many percent of what is held, above 0 and below 100; return what it brought.
 
-        Raises `AgentNotFoundError`, `ForbiddenError`, `PositionNotFoundError`, and what `SellPart.execute` raises.
+        Raises `AgentNotFoundError`, `ForbiddenError`, `PositionNotFoundError`, and what `SellPart.execute` raises;
+        `EngineElsewhereError` before anything has begun.
         """
-        position = self._owned(agent_id, position_id, user_id)
+        position = self._to_sell(agent_id, position_id, user_id)
         request = SellPartRequest(
             wallet_address=position.wallet_address, position_id=position_id, percent=percent
         )
@@ -151,12 +160,14 @@ class CloseByHand:
     ) -> SaleForecast:
         """Return what selling so many percent of what is held would bring; 100 is the whole position. Nothing is sold.
 
-        It is decided and quoted as `execute` and `sell_part` are, and raises what they raise before anything is sent.
+        It is decided and quoted as `execute` and `sell_part` are, and raises what they raise before anything is sent. Any
+        process can, unless the wallet is one whose key is unlocked where it trades.
         """
         position = self._owned(agent_id, position_id, user_id)
         wallet = position.wallet_address
         known = self._directory.wallet(wallet)
         if known is not None and known.mode is TradingMode.LIVE and not self._keys.is_loaded(wallet):
+            self._require_engine(agent_id)
             locked = self._keys.refusal(wallet)
             raise TradeRejectedError(locked.code, locked.message)
         if percent == _HUNDRED:
@@ -166,6 +177,12 @@ class CloseByHand:
             return _forecast(await self._sale.preview(request), whole=True)
         part = SellPartRequest(wallet_address=wallet, position_id=position_id, percent=percent)
         return _forecast(await self._part.preview(part), whole=False)
+
+    def _to_sell(self, agent_id: AgentId, position_id: PositionId, user_id: UserId) -> Position:
+        visible_agent(self._directory, agent_id, user_id)
+        # What is open is known for certain where it is traded.
+        self._require_engine(agent_id)
+        return self._owned(agent_id, position_id, user_id)
 
     def _owned(self, agent_id: AgentId, position_id: PositionId, user_id: UserId) -> Position:
         visible_agent(self._directory, agent_id, user_id)

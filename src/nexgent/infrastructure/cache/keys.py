@@ -68,6 +68,18 @@ class CacheKeys:
         """Hash by number of a shard: id of the mirror that filled its copies, where several engines share the work."""
         return f"{self.prefix}mirror:shards"
 
+    def commands(self, row: int, epoch: int) -> str:
+        """List of commands for an engine, each sealed."""
+        return f"{self.prefix}commands:{row}:{epoch}"
+
+    def command(self, command_id: str) -> str:
+        """What became of a command: taken or withdrawn by one of both sides, then the sealed answer."""
+        return f"{self.prefix}command:{command_id}"
+
+    def answered(self, process: str) -> str:
+        """List of ids of a process's commands that have just been answered."""
+        return f"{self.prefix}answered:{process}"
+
     def channel(self, name: str) -> str:
         """Name of a pub/sub channel. Channels are shared by all databases of a server, hence the prefix."""
         return f"{self.prefix}events:{name}"

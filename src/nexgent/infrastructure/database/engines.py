@@ -7,10 +7,22 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from nexgent.domain.forwarding.models import EngineAddress
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import first_connection
 from nexgent.infrastructure.database.lease import ROWS, unsigned
-from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, shard_of
+from nexgent.shared.types import AgentId
+
+# Whoever trades for a shard. What is nobody's is done by whoever has shard 0.
+_ENGINE_OF = """
+SELECT id, epoch FROM engine_lease
+WHERE owner IS NOT NULL AND expires_at > clock_timestamp() AND (shards >> $1::int) & 1 = 1 ORDER BY id LIMIT 1
+"""
+_LIVES = (
+    "SELECT EXISTS (SELECT FROM engine_lease WHERE id = $1 AND epoch = $2 AND expires_at > clock_timestamp())"
+)
+_NOBODYS_SHARD = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +39,25 @@ class EngineSeen:
     shards: int
     moves: int
     age_seconds: float
+
+
+class PostgresEngines:
+    """Implements `Engines`."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def engine_of(self, agent_id: AgentId | None) -> EngineAddress | None:
+        """Return who trades for an agent, or for what is nobody's."""
+        shard = _NOBODYS_SHARD if agent_id is None else shard_of(agent_id)
+        with translated_errors("look for an engine"):
+            row = await self._pool.fetchrow(_ENGINE_OF, shard)
+        return EngineAddress(row=row["id"], epoch=row["epoch"]) if row is not None else None
+
+    async def lives(self, engine: EngineAddress) -> bool:
+        """Tell whether an engine still has its lease."""
+        with translated_errors("look at an engine"):
+            return bool(await self._pool.fetchval(_LIVES, engine.row, engine.epoch))
 
 
 async def list_engines(database_url: str) -> list[EngineSeen]:

@@ -227,6 +227,11 @@ class EngineLease:
         return self._epoch or 0 if self._enabled else 0
 
     @property
+    def held_epoch(self) -> int:
+        """The epoch of the held lease, enabled or not; 0 without it."""
+        return self._epoch or 0
+
+    @property
     def in_time(self) -> bool:
         """Tell whether the lease is enabled and has not ended by this process's own clock, which is never later than theirs.
 

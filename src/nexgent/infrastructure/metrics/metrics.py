@@ -89,6 +89,12 @@ class Metrics:
             [],
             (0.05, 0.2, 1, 5, 20),
         )
+        self.commands_forwarded = self._counter(
+            "commands_forwarded", "Requests that were forwarded to the engine of their agent", ["outcome"]
+        )
+        self.commands_served = self._counter(
+            "commands_served", "Requests of other processes that this engine took", ["outcome"]
+        )
         self.trades_unresolved = self._gauge(
             "trades_unresolved", "Open trades that recovery is bringing to an end", []
         )

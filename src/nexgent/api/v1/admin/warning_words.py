@@ -408,6 +408,22 @@ WORDS: Final[Mapping[str, WarningWords]] = {
             "The process for work that may wait was started again.",
             _REDIS,
         ),
+        "command.answer_too_large": (
+            "A request that another process had forwarded was carried out, and its answer was too long to be sent.",
+            _DEFECT,
+        ),
+        "command.failed": ("A request that another process had forwarded failed, and nobody expected it to.", _DEFECT),
+        "commands.not_answered": ("A process that had forwarded a request could not be told what came of it.", _REDIS),
+        "commands.not_listening": ("What came of requests that were forwarded is heard late.", _REDIS),
+        "commands.not_taken": ("Requests that other processes forward are not heard.", _REDIS),
+        "commands.repeated": (
+            "A request that another process had forwarded came a second time, and was not carried out again.",
+            "Redis lost something, or somebody else writes there.",
+        ),
+        "commands.unreadable": (
+            "A request of another process could not be read.",
+            "Processes with different secrets, or somebody else writes to Redis: give all of them the same JWT_SECRET.",
+        ),
         "bridge.gap": (
             "What other processes did was missed for a moment, and is read anew.",
             "Nothing has to be done.",

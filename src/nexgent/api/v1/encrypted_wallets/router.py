@@ -8,9 +8,11 @@ from nexgent.api.http.access import SessionCaller
 from nexgent.api.http.declared import NOT_KEPT, NOT_STORED, audited, limited
 from nexgent.api.http.models import READS_NOTHING
 from nexgent.api.http.refusals import FLAT_FIRST, MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
+from nexgent.api.http.requests import SentRequest
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import WalletInPath
+from nexgent.api.v1.encrypted_wallets.elsewhere import with_the_word_of_engines
 from nexgent.api.v1.encrypted_wallets.schemas import (
     CreateWalletIn,
     DeleteWalletIn,
@@ -56,15 +58,16 @@ async def create_wallet(body: CreateWalletIn, caller: SessionCaller, services: S
 
 
 @router.get("", summary="All wallets of the user")
-async def list_own_wallets(caller: SessionCaller, services: Services) -> OwnWalletsOut:
+async def list_own_wallets(request: SentRequest, caller: SessionCaller, services: Services) -> OwnWalletsOut:
     """Return all wallets of the user."""
-    return OwnWalletsOut.of(await services.encrypted_wallets.views.all(caller.user_id))
+    wallets = await services.encrypted_wallets.views.all(caller.user_id)
+    return OwnWalletsOut.of(await with_the_word_of_engines(request, services, wallets))
 
 
 @router.get("/{walletAddress}/status", summary="Where a wallet's key comes from and whether it is unlocked")
 async def wallet_status(address: WalletInPath, caller: SessionCaller, services: Services) -> OwnWalletOut:
     """Return one wallet."""
-    return OwnWalletOut.of(await services.encrypted_wallets.views.of(address, caller.user_id))
+    return OwnWalletOut.of(await services.encrypted_wallets.views.status(address, caller.user_id))
 
 
 @router.post(

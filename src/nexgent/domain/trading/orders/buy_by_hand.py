@@ -9,7 +9,8 @@ from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
-from nexgent.domain.ledger.errors import JournalUnavailableError, NotTheEngineError
+from nexgent.domain.ledger.errors import EngineElsewhereError, JournalUnavailableError, NotTheEngineError
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.signals.errors import SignalNotFoundError
 from nexgent.domain.signals.queries import SignalRow
 from nexgent.domain.trading.errors import (
@@ -138,8 +139,16 @@ class BuyByHand:
     A purchase that has begun goes on to its end, whether or not whoever asked for it is still there to hear of it.
     """
 
-    def __init__(self, *, directory: AgentDirectory, purchases: Purchases, signals: OwnSignals) -> None:
+    def __init__(
+        self,
+        *,
+        directory: AgentDirectory,
+        purchases: Purchases,
+        signals: OwnSignals,
+        require_engine: RequireEngine = here,
+    ) -> None:
         self._directory = directory
+        self._require_engine = require_engine
         self._purchases = purchases
         self._signals = signals
         self._running = TaskSet("purchases by hand")
@@ -149,9 +158,10 @@ class BuyByHand:
 
         Raises `AgentNotFoundError` (also for an agent of another user), `SignalNotFoundError` likewise, `TradeRejectedError`
         with a code of purchase validation, `QuoteFailedError`, `SwapInDoubtError` (sent, booked as soon as the chain tells),
-        or an `UnavailableError`.
+        or an `UnavailableError`; `EngineElsewhereError` before anything has begun.
         """
         agent, wallet = await self._whose(request)
+        self._require_engine(agent.id)
         return await self._running.finish(self._buy(request, agent, wallet), name=f"buy:{agent.id}")
 
     async def preview(self, request: BuyByHandRequest) -> PurchaseForecast:
@@ -163,6 +173,9 @@ class BuyByHand:
         buyer = Buyer(agent, wallet, IntentId(new_id()), request.size_sol)
         order = PurchaseOrder(request.token_address, request.token_symbol, None, MANUAL)
         (preview,) = await self._purchases.preview(order, [buyer])
+        if preview.result.code == _LOCKED:
+            # Whether a key is unlocked is known where it is used.
+            self._require_engine(agent.id)
         if preview.fill is None or preview.decimals is None:
             raise _refusal(preview.result)
         return _forecast(buyer, preview.fill, preview.decimals, preview.available_raw)
@@ -187,6 +200,8 @@ class BuyByHand:
         (result,) = await self._purchases.execute(order, [buyer])
         position, settled, fill = result.position, result.settled, result.fill
         if position is None:
+            if result.code == NotTheEngineError.code and not result.begun:
+                raise EngineElsewhereError(agent.id, _sentence(result.reason or ""))
             raise _refusal(result)
         assert settled is not None
         assert fill is not None
@@ -240,6 +255,7 @@ def _forecast(buyer: Buyer, fill: Fill, decimals: int, available_raw: int) -> Pu
     )
 
 
+_LOCKED = "WALLET_LOCKED"
 _UNAVAILABLE: dict[str, Callable[[str], NexgentError]] = {
     SwapUnavailableError.code: SwapUnavailableError,
     TokenUnavailableError.code: TokenUnavailableError,
@@ -248,6 +264,10 @@ _UNAVAILABLE: dict[str, Callable[[str], NexgentError]] = {
     NotTheEngineError.code: NotTheEngineError,
     SwapHeldBackError.code: SwapHeldBackError,
 }
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:]
 
 
 def _refusal(result: PurchaseResult) -> NexgentError:
@@ -259,6 +279,6 @@ def _refusal(result: PurchaseResult) -> NexgentError:
         if code == NotTheEngineError.code:
             return LeftUnfinishedError()
         return SwapLeftError(reason) if code == SwapHeldBackError.code else SwapInDoubtError()
-    reason = reason[:1].upper() + reason[1:]
+    reason = _sentence(reason)
     kind = _UNAVAILABLE.get(code)
     return kind(reason) if kind is not None else TradeRejectedError(code, reason, **result.details)

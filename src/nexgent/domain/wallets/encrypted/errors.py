@@ -111,12 +111,3 @@ class PassphrasesBusyError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("Too many passphrases are being checked at once; try again in a moment")
-
-
-class NotTheEngineError(UnavailableError):
-    """Keys belong into the process that trades."""
-
-    code = "NOT_THE_ENGINE"
-
-    def __init__(self) -> None:
-        super().__init__("Another process trades at present; wallets have to be unlocked there")

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import structlog
 
+from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.trading.errors import WalletNotLoadedError
-from nexgent.domain.wallets.encrypted.errors import NotTheEngineError
 from nexgent.domain.wallets.encrypted.events import WalletUnlocked
 from nexgent.domain.wallets.encrypted.index import EncryptedWalletIndex
 from nexgent.domain.wallets.encrypted.models import OwnWallet, Passphrase, WalletAction, WalletSource
@@ -20,6 +20,7 @@ from nexgent.shared.types import UserId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
+_ELSEWHERE = "Another process trades at present; wallets have to be unlocked there"
 MIN_TTL_SECONDS = 60
 MAX_TTL_SECONDS = 86_400
 
@@ -57,7 +58,7 @@ class UnlockWallet:
         """Return the wallet, unlocked. `ttl_seconds` None: until it is locked or the process ends.
 
         Raises `UnknownWalletAddressError`, `InvalidInputError`, `WalletNotLoadedError` (a wallet of the environment whose key
-        is missing there), `NotTheEngineError`, `LockedMeanwhileError`, and what `PassphraseGate.open` raises.
+        is missing there), `EngineElsewhereError`, `LockedMeanwhileError`, and what `PassphraseGate.open` raises.
         """
         wallet = await self._views.of(address, user_id)
         if wallet.source is not WalletSource.ENCRYPTED or wallet.stored is None:
@@ -71,7 +72,7 @@ class UnlockWallet:
                 f"Invalid ttlSeconds: a whole number from {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS} is required"
             )
         if not self._trades_with(address):
-            raise NotTheEngineError
+            raise EngineElsewhereError(wallet.agent_id, _ELSEWHERE)
         generation = self._vault.generation(address)
         key = await self._gate.open(wallet.stored, passphrase, WalletAction.UNLOCKED)
         self._index.put(address, user_id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode, Wallet
+from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.trading.ports import WalletKeys
 from nexgent.domain.wallets.encrypted.models import EncryptedWallet, OwnWallet, WalletSource
 from nexgent.domain.wallets.encrypted.ports import Vault, WalletSecrets
@@ -12,11 +15,21 @@ from nexgent.shared.types import UserId, WalletAddress
 
 
 class WalletViews:
-    """A user's wallets are those of the user's agents, and encrypted ones without an agent. Others do not exist."""
+    """A user's wallets are those of the user's agents, and encrypted ones without an agent. Others do not exist.
+
+    Whether an encrypted one is unlocked is known in the process that trades with it (`trades_with`); elsewhere it seems locked.
+    """
 
     def __init__(
-        self, *, directory: AgentDirectory, secrets: WalletSecrets, vault: Vault, environment: WalletKeys
+        self,
+        *,
+        directory: AgentDirectory,
+        secrets: WalletSecrets,
+        vault: Vault,
+        environment: WalletKeys,
+        trades_with: Callable[[WalletAddress], bool],
     ) -> None:
+        self._trades_with = trades_with
         self._directory = directory
         self._secrets = secrets
         self._vault = vault
@@ -33,6 +46,17 @@ class WalletViews:
         if wallet is None and stored is None:
             raise UnknownWalletAddressError
         return self._view(wallet, stored)
+
+    async def status(self, address: WalletAddress, user_id: UserId) -> OwnWallet:
+        """Return one wallet as it is where it trades. Raises as `of` does, and `EngineElsewhereError`."""
+        view = await self.of(address, user_id)
+        if self.is_elsewhere(view):
+            raise EngineElsewhereError(view.agent_id)
+        return view
+
+    def is_elsewhere(self, view: OwnWallet) -> bool:
+        """Tell whether another process knows if a wallet is unlocked."""
+        return view.source is WalletSource.ENCRYPTED and not self._trades_with(view.address)
 
     async def all(self, user_id: UserId) -> list[OwnWallet]:
         """Return all wallets of a user, newest first. Raises `UnavailableError`."""

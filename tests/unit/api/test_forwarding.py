@@ -1,0 +1,199 @@
+"""Requests that the engine of an agent carries out in the place of this process."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from nexgent.api.app import ENDPOINTS
+from nexgent.api.audit import AuditMiddleware
+from nexgent.api.dispatch import Dispatcher
+from nexgent.api.forwarding import ForwardedRequests
+from nexgent.domain.agents.models import Agent
+from nexgent.domain.forwarding.errors import EngineBusyError, EngineUnreachableError, OutcomeUnknownError
+from nexgent.domain.forwarding.models import Answer, Command, NotBegun
+from nexgent.shared.errors import UnavailableError
+from tests.builders import TOKEN
+from tests.fakes.api import FakeApi
+
+PATH = "/api/v1/trades/execute"
+
+
+def an_order(agent: Agent, **changes: object) -> dict[str, object]:
+    return {"agentId": str(agent.id), "tokenAddress": TOKEN, "positionSize": 1, **changes}
+
+
+@pytest.fixture
+def elsewhere(api: FakeApi) -> FakeApi:
+    """A process that does not trade, and the engine behind it."""
+    audited = AuditMiddleware(
+        Dispatcher(api.app, ENDPOINTS),
+        endpoints=ENDPOINTS,
+        trail=api.services.audit_trail,
+        directory=api.services.directory,
+        clock=api.clock,
+    )
+    api.forwarding.engine = ForwardedRequests(audited).carry_out
+    api.forwarding.trades = False
+    return api
+
+
+async def test_the_engine_answers_as_it_does_itself(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    response = await client.post(
+        PATH,
+        json=an_order(agent),
+        headers={"x-request-id": "of-the-client", "cookie": "a=b", "x-forwarded-for": "198.51.100.7"},
+    )
+
+    assert response.status_code == 200, response.text
+    assert response.json()["positionId"] == str(elsewhere.engine.held(agent).position.id)
+    assert response.headers["x-request-id"] == "of-the-client"
+    assert response.headers["content-length"] == str(len(response.content))
+    ((command, agent_id),) = elsewhere.forwarding.commands
+    assert agent_id == agent.id
+    assert (command.method, command.path, command.request_id) == ("POST", PATH, "of-the-client")
+    assert command.address == "198.51.100.7"
+    names = {name for name, _ in command.headers}
+    assert names == {b"authorization", b"content-type", b"idempotency-key"}
+
+
+async def test_a_refusal_of_the_engine_is_the_answer(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    path = f"/api/v1/agents/{agent.id}/positions/{uuid4()}/close"
+    here = await client.post(path, json={})
+    elsewhere.forwarding.trades = True
+    there = await client.post(path, json={})
+
+    assert (here.status_code, here.content) == (there.status_code, there.content)
+    assert here.status_code == 404
+    assert len(elsewhere.forwarding.commands) == 1
+
+
+async def test_who_may_not_is_told_so_here(elsewhere: FakeApi, agent: Agent) -> None:
+    async with elsewhere.client(None) as stranger:
+        assert (await stranger.post(PATH, json=an_order(agent))).status_code == 401
+    assert elsewhere.forwarding.commands == []
+
+
+async def test_a_key_is_the_same_here_and_there(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    headers = {"idempotency-key": "once"}
+    first = await client.post(PATH, json=an_order(agent), headers=headers)
+    again = await client.post(PATH, json=an_order(agent), headers=headers)
+    elsewhere.forwarding.trades = True
+    there = await client.post(PATH, json=an_order(agent), headers=headers)
+
+    assert first.status_code == 200
+    assert "idempotency-replayed" not in first.headers
+    for repeated in (again, there):
+        assert (repeated.content, repeated.headers["idempotency-replayed"]) == (first.content, "true")
+    assert len(elsewhere.forwarding.commands) == 1
+
+
+async def test_a_command_that_comes_twice_on_its_way_is_carried_out_once(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    engine = elsewhere.forwarding.engine
+    assert engine is not None
+
+    async def twice(command: Command) -> Answer | NotBegun:
+        await engine(command)
+        return await engine(command)
+
+    elsewhere.forwarding.engine = twice
+    response = await client.post(PATH, json=an_order(agent))
+
+    assert response.status_code == 200, response.text
+    assert len(elsewhere.engine.swaps.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_OUTCOME_UNKNOWN"])
+async def test_a_key_of_the_way_is_none_of_the_clients(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent, code: str
+) -> None:
+    async def conflict(_command: Command) -> Answer:
+        return Answer(409, (), b'{"code":"%s"}' % code.encode())
+
+    elsewhere.forwarding.engine = conflict
+    response = await client.post(PATH, json=an_order(agent))
+    assert (response.status_code, response.json()["code"]) == (504, "OUTCOME_UNKNOWN")
+
+    # Whose key it is, hears of it.
+    response = await client.post(PATH, json=an_order(agent), headers={"idempotency-key": "once"})
+    assert (response.status_code, response.json()["code"]) == (409, code)
+
+
+async def test_what_was_forwarded_is_forwarded_no_further(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    engine = elsewhere.forwarding.engine
+    assert engine is not None
+    said: list[Answer | NotBegun] = []
+
+    async def no_engine_either(command: Command) -> Answer | NotBegun:
+        elsewhere.forwarding.trades = False
+        said.append(await engine(command))
+        return said[-1]
+
+    elsewhere.forwarding.engine = no_engine_either
+    response = await client.post(PATH, json=an_order(agent), headers={"idempotency-key": "once"})
+
+    assert said == [NotBegun.ELSEWHERE]
+    assert (response.status_code, response.json()["code"]) == (503, "NOT_THE_ENGINE")
+    assert len(elsewhere.forwarding.commands) == 1
+    assert not elsewhere.engine.swaps.requests
+    # Nothing was begun, so the key is free.
+    elsewhere.forwarding.engine = engine
+    response = await client.post(PATH, json=an_order(agent), headers={"idempotency-key": "once"})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "again"),
+    [
+        (EngineUnreachableError(), 503, True),
+        (EngineBusyError(), 503, True),
+        (OutcomeUnknownError(), 504, False),
+    ],
+)
+async def test_what_happens_on_the_way_is_told(
+    elsewhere: FakeApi,
+    client: httpx.AsyncClient,
+    agent: Agent,
+    failure: UnavailableError,
+    status: int,
+    again: bool,
+) -> None:
+    elsewhere.forwarding.failure = failure
+    response = await client.post(PATH, json=an_order(agent))
+
+    assert (response.status_code, response.json()["code"]) == (status, failure.code)
+    assert ("retry-after" in response.headers) is again
+
+
+async def test_a_request_is_counted_once(elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent) -> None:
+    elsewhere.rate_limits.enabled = True
+    path = f"/api/v1/agents/{agent.id}/positions/{uuid4()}/close"
+    left = []
+    for _ in range(2):
+        response = await client.post(path, json={})
+        assert response.headers.get_list("ratelimit-remaining") == [response.headers["ratelimit-remaining"]]
+        left.append(int(response.headers["ratelimit-remaining"]))
+
+    assert left[0] - left[1] == 1
+    assert len(elsewhere.forwarding.commands) == 2
+
+
+async def test_a_preview_is_made_anywhere(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    response = await client.post("/api/v1/trades/preview", json=an_order(agent))
+
+    assert response.status_code == 200, response.text
+    assert elsewhere.forwarding.commands == []
