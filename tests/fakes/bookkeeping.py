@@ -50,7 +50,7 @@ def journaled_transaction(journal: FakeJournal, transaction_id: TransactionId) -
         destination_address=row.destination_address,
         signal_id=SignalId(row.signal_id) if row.signal_id is not None else None,
         fees=row.fees,
-        routes_json=bytes(row.routes).decode() if row.routes is not None else None,
+        routes_json=row.routes,
         input_mint=TokenAddress(row.input_mint) if row.input_mint is not None else None,
         input_symbol=row.input_symbol,
         input_amount=row.input_amount,

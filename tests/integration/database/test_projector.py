@@ -10,8 +10,15 @@ from typing import TypeAlias
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
-from nexgent.domain.ledger.models import ExitAsked, Recorded
+from nexgent.domain.ledger.models import (
+    ExitAsked,
+    Recorded,
+    TradeFailed,
+    TradeIntended,
+    TransactionRemoved,
+)
 from nexgent.domain.positions.models import CloseReason, PendingExit
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.repair import repair
@@ -240,10 +247,17 @@ async def test_a_failed_intent_tried_again_under_its_id_is_open_again(
     entries = [story.deposit(), first(signal_id)]
     entries.append(story.failed(entries[-1]))
     entries.append(first(signal_id))
+    entries.append(story.failed(entries[-1]))
+    entries.append(first(signal_id))
+    # In the batch it failed in, and in a later one, where its row is there already.
     await journal.append(entries)
-    await projector.project_all()
+    assert await projector.project(4) == 4
+    assert await connection.fetchval("SELECT status FROM trade_intents") == "intended"
+    await projector.project(1)
+    assert await projector.project_all() == 1
 
     assert await connection.fetchval("SELECT status FROM trade_intents") == "intended"
+    assert await connection.fetchval("SELECT count(*) FROM projection_failures") == 0
     assert (await journal.load([story.wallet])) == [story.state]
     assert (await verify(database_url)).is_clean
 
@@ -650,6 +664,89 @@ async def test_foreign_text_cannot_break_a_row(
     assert json.loads(row["routes"]) == "{not json \\u0000"
     assert json.loads(row["swap_payload"]) == {"a": "xy", "b": "\\u0000"}
     assert await connection.fetchval("SELECT count(*) FROM projection_failures") == 0
+
+
+ODD_TEXTS = (
+    "",
+    "null",
+    "true",
+    "0x1,2",
+    'a "quote", ""two"" and a \\ or \\\\ and \\"',
+    "\\.",
+    "lines\nand\r\nlines\r\t\b\f\x1b\x7f",
+    "]\n[",
+    "\\n is no line, \\\n is, and \\u0041 is no A",
+    "Ünïcødé 🚀 \u2028 \ufeff",
+    " around ",
+)
+
+
+async def test_any_text_arrives_as_it_is(
+    journal: PostgresJournal, projector: Projector, connection: Connection
+) -> None:
+    """In a column of its own, in one that is JSON, and in one that is JSON and text of somebody else."""
+    stories = {text: Story() for text in ODD_TEXTS}
+    await add_owners(connection, list(stories.values()))
+    entries = []
+    for text, story in stories.items():
+        deposit = story.deposit()
+        assert isinstance(deposit.body, Recorded)
+        record = replace(
+            deposit.body.transaction, destination_address=text, routes_json=json.dumps({"a": text}, indent=1)
+        )
+        intended = story.intend(await add_signal(connection))
+        assert isinstance(intended.body, TradeIntended)
+        intent = replace(intended.body.intent, token_symbol=text)
+        entries += [
+            replace(deposit, body=Recorded(record)),
+            replace(intended, body=TradeIntended(intent)),
+            story.add(TradeFailed(intent.id, text, text)),
+        ]
+    await journal.append(entries)
+
+    with capture_logs() as logs:
+        assert await projector.project() == len(entries)
+
+    assert logs == [], "copied at once"
+    for text, story in stories.items():
+        transaction = await connection.fetchrow(
+            "SELECT destination_address, routes FROM agent_transactions WHERE agent_id = $1", story.agent_id
+        )
+        intent_row = await connection.fetchrow(
+            "SELECT token_symbol, code, reason, intent, submission FROM trade_intents WHERE agent_id = $1",
+            story.agent_id,
+        )
+        assert transaction is not None
+        assert intent_row is not None
+        assert (transaction["destination_address"], json.loads(transaction["routes"])) == (text, {"a": text})
+        assert (intent_row["token_symbol"], intent_row["code"], intent_row["reason"]) == (text, text, text)
+        assert json.loads(intent_row["intent"])["token_symbol"] == text
+        assert intent_row["submission"] is None
+    assert await connection.fetchval("SELECT count(*) FROM projection_failures") == 0
+
+
+async def test_a_trade_whose_transaction_was_removed_before_it_was_in_the_tables_does_without(
+    journal: PostgresJournal, projector: Projector, connection: Connection, database_url: str
+) -> None:
+    story, other = Story(), Story()
+    await add_owners(connection, [story, other])
+    entries = [story.deposit(), *story.buy()]
+    (position,) = story.state.positions.values()
+    entries += story.sell()
+    entries.append(story.add(TransactionRemoved(position.purchase_transaction_id)))
+    await journal.append([*entries, other.deposit()])
+
+    with capture_logs() as logs:
+        assert await projector.project() == len(entries) + 1
+
+    assert [line["event"] for line in logs] == ["projector.batch_not_new"]
+    trade = await connection.fetchrow("SELECT * FROM agent_historical_swaps")
+    assert trade is not None
+    assert trade["purchase_transaction_id"] is None
+    assert trade["sale_transaction_id"] is not None
+    assert await connection.fetchval("SELECT count(*) FROM projection_failures") == 0
+    assert await connection.fetchval("SELECT count(*) FROM agent_transactions") == 3
+    assert (await verify(database_url)).is_clean
 
 
 async def test_deleting_an_agent_while_projecting_does_not_deadlock(

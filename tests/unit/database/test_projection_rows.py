@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 
+import msgspec
 import pytest
 from sqlalchemy import Table
 
@@ -28,7 +29,8 @@ from nexgent.infrastructure.database.schema import tables
     ],
 )
 def test_a_row_has_the_columns_of_its_table(row: type, table: Table) -> None:
-    assert {field.name for field in fields(row)} == {column.name for column in table.columns}
+    its = fields(row) if is_dataclass(row) else msgspec.structs.fields(row)
+    assert {field.name for field in its} == {column.name for column in table.columns}
 
 
 def test_a_service_with_nothing_to_migrate_does_not_load_what_migrations_need() -> None:

@@ -117,8 +117,7 @@ class Projection:
     ) -> None:
         match body:
             case TradeSubmitted(intent_id, submission):
-                document = msgspec.Raw(to_json(submission).encode())
-                update = IntentUpdate(intent_id, "submitted", entry.at, submission=document)
+                update = IntentUpdate(intent_id, "submitted", entry.at, submission=to_json(submission))
             case TradeFailed(intent_id, code, reason):
                 update = IntentUpdate(intent_id, "failed", entry.at, code, reason)
             case TradeExpired(intent_id, reason):
@@ -280,16 +279,14 @@ def _of_others(rows: dict[_Key, _Row], wallet: WalletAddress) -> dict[_Key, _Row
     return {key: row for key, row in rows.items() if row.wallet_address != wallet}
 
 
-def _document(text: str | None) -> msgspec.Raw | None:
+def _document(text: str | None) -> str | None:
     """Return foreign JSON as a document, or as a JSON string when it turns out to be none."""
     if text is None:
         return None
-    data = text.encode()
     try:
-        msgspec.json.decode(data, type=msgspec.Raw)
+        return to_json(msgspec.json.decode(text, type=msgspec.Raw))
     except msgspec.DecodeError:
-        return msgspec.Raw(msgspec.json.encode(text))
-    return msgspec.Raw(data)
+        return to_json(text)
 
 
 def _transaction_row(record: TransactionRecord, at: datetime) -> TransactionRow:
@@ -406,7 +403,7 @@ def _intent_row(intent: Intent, at: datetime) -> IntentRow:
         status="intended",
         code=None,
         reason=None,
-        intent=msgspec.Raw(to_json(intent).encode()),
+        intent=to_json(intent),
         submission=None,
         transaction_id=None,
         created_at=intent.created_at,

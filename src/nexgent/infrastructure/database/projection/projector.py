@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 import asyncpg
 import structlog
@@ -65,6 +66,21 @@ SELECT mark.position, newest.head,
        (SELECT coalesce(array_agg(DISTINCT wallet_address ORDER BY wallet_address), '{}') FROM projection_failures) AS failed
 FROM journal_watermark AS mark, (SELECT coalesce(max(id), 0) AS head FROM journal) AS newest
 """
+
+
+# What the tables do not take.
+_REFUSED = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.SyntaxOrAccessError)
+
+
+class _Way(Enum):
+    """How a batch is written, the quickest first."""
+
+    COPIED = auto()
+    """Its rows are new, and what they refer to is there: nearly always."""
+    MERGED = auto()
+    """An intent that failed is tried again under its id, or a transaction was removed that a closed trade refers to."""
+    ONE_BY_ONE = auto()
+    """There is an entry the tables do not take."""
 
 
 class TablesBehindError(UnavailableError):
@@ -132,14 +148,14 @@ class Projector:
         with translated_errors("project the journal"):
             async with asyncio.timeout(_BATCH_TIMEOUT_SECONDS), pool.acquire() as connection:
                 try:
-                    return await self._project(connection, limit, read_before, one_by_one=False)
-                except (
-                    asyncpg.IntegrityConstraintViolationError,
-                    asyncpg.DataError,
-                    asyncpg.SyntaxOrAccessError,
-                ) as error:
+                    return await self._project(connection, limit, read_before, _Way.COPIED)
+                except _REFUSED as error:
+                    log.debug("projector.batch_not_new", error=type(error).__name__)
+                try:
+                    return await self._project(connection, limit, read_before, _Way.MERGED)
+                except _REFUSED as error:
                     log.warning("projector.batch_failed", error=type(error).__name__)
-                return await self._project(connection, limit, read_before, one_by_one=True)
+                return await self._project(connection, limit, read_before, _Way.ONE_BY_ONE)
 
     async def project_in(
         self, connection: asyncpg.Connection[asyncpg.Record], limit: int = DEFAULT_LIMIT
@@ -149,7 +165,7 @@ class Projector:
         The caller holds `PROJECTOR_LOCK`, so that nobody else is at it. Raises what asyncpg raises: an entry the tables do not
         take is not set apart, as the caller has only to give up.
         """
-        return await self._project(connection, limit, None, one_by_one=False)
+        return await self._project(connection, limit, None, _Way.MERGED)
 
     async def project_all(self, limit: int = DEFAULT_LIMIT, within_seconds: float = math.inf) -> int:
         """Apply batch after batch until nothing is left, beginning none after `within_seconds`; return how many entries.
@@ -253,12 +269,12 @@ class Projector:
                     entry for entry in entries if (entry.wallet_address, entry.agent_id) in live
                 )
                 await connection.execute(_STRAY_INTENTS, wallet, list(changes.intents))
-                await write_changes(connection, prepared(changes), again=True)
+                await write_changes(connection, prepared(changes, merged=True), again=True)
         log.info("projector.wallet_rebuilt", wallet_address=wallet, entries=len(entries))
         return len(entries)
 
     async def _project(
-        self, connection: Connection, limit: int, read_before: _Batch | None, *, one_by_one: bool
+        self, connection: Connection, limit: int, read_before: _Batch | None, way: _Way
     ) -> int:
         async with connection.transaction():
             # The watermark is read by a statement of its own: one that began before the lock was granted would see the
@@ -278,12 +294,13 @@ class Projector:
                 log.info("projector.owner_gone", wallet_address=wallet, agent_id=str(agent_id))
             current = [line for line in lines if (line.row["wallet_address"], line.row["agent_id"]) in live]
             broken = [line for line in current if line.entry is None]
-            if one_by_one:
+            if way is _Way.ONE_BY_ONE:
                 await self._write_each(connection, current)
             else:
                 ready = batch.ready
-                if len(current) != len(lines):
-                    ready = prepared(project(line.entry for line in current if line.entry is not None))
+                if len(current) != len(lines) or way is _Way.MERGED:
+                    changes = project(line.entry for line in current if line.entry is not None)
+                    ready = prepared(changes, merged=way is _Way.MERGED)
                 await write_changes(connection, ready)
                 for line in broken:
                     await _record_failure(connection, line, line.problem)
@@ -312,12 +329,8 @@ class Projector:
                 continue
             try:
                 async with connection.transaction():
-                    await write_changes(connection, prepared(project([line.entry])))
-            except (
-                asyncpg.IntegrityConstraintViolationError,
-                asyncpg.DataError,
-                asyncpg.SyntaxOrAccessError,
-            ) as error:
+                    await write_changes(connection, prepared(project([line.entry]), merged=True))
+            except _REFUSED as error:
                 await _record_failure(connection, line, f"{type(error).__name__}: {error}")
 
 
@@ -332,7 +345,7 @@ async def _read_batch(connection: Connection, after: int, limit: int) -> _Batch:
             if line.entry is not None:
                 projection.add(line.entry)
         await asyncio.sleep(0)
-    return _Batch(after, rows, lines, prepared(projection.changes()))
+    return _Batch(after, rows, lines, prepared(projection.changes(), merged=False))
 
 
 def _read(row: asyncpg.Record) -> _Line:

@@ -1,6 +1,6 @@
-"""Row changes of a batch: each row type has the columns of its table.
+"""Row changes of a batch: each row type has the columns of its table, in the order in which they are written.
 
-Decimals and big integers travel as JSON strings, documents as raw JSON.
+Decimals and big integers travel as JSON strings. Documents are text where rows are copied into their table, raw JSON elsewhere.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import msgspec
 from nexgent.shared.types import IntentId, PositionId, TokenAddress, WalletAddress
 
 
-@dataclass(slots=True)
-class TransactionRow:
+class TransactionRow(msgspec.Struct, array_like=True, gc=False):
     """A row of `agent_transactions`."""
 
     id: UUID
@@ -28,7 +27,7 @@ class TransactionRow:
     destination_address: str | None
     signal_id: int | None
     fees: Decimal | None
-    routes: msgspec.Raw | None
+    routes: str | None
     input_mint: str | None
     input_symbol: str | None
     input_amount: Decimal | None
@@ -43,14 +42,13 @@ class TransactionRow:
     transaction_hash: str | None
     created_at: datetime
     updated_at: datetime
-    swap_payload: msgspec.Raw | None
+    swap_payload: str | None
     is_take_profit: bool
     protocol_fee_sol: Decimal | None
     network_fee_sol: Decimal | None
 
 
-@dataclass(slots=True)
-class ClosedTradeRow:
+class ClosedTradeRow(msgspec.Struct, array_like=True, gc=False):
     """A row of `agent_historical_swaps`."""
 
     id: UUID
@@ -127,8 +125,7 @@ class BalanceRow:
     new_symbol: str | None = None
 
 
-@dataclass(slots=True)
-class IntentRow:
+class IntentRow(msgspec.Struct, array_like=True, gc=False):
     """A row of `trade_intents`."""
 
     id: UUID
@@ -147,16 +144,15 @@ class IntentRow:
     status: str
     code: str | None
     reason: str | None
-    intent: msgspec.Raw
-    submission: msgspec.Raw | None
+    intent: str
+    submission: str | None
     transaction_id: UUID | None
     created_at: datetime
     updated_at: datetime
     sell_signal_id: int | None
 
 
-@dataclass(slots=True)
-class IntentUpdate:
+class IntentUpdate(msgspec.Struct, gc=False):
     """What became of an intent of an earlier batch; `submission` None leaves the stored one."""
 
     id: UUID
@@ -164,7 +160,7 @@ class IntentUpdate:
     updated_at: datetime
     code: str | None = None
     reason: str | None = None
-    submission: msgspec.Raw | None = None
+    submission: str | None = None
     transaction_id: UUID | None = None
 
 
