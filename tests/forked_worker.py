@@ -1,5 +1,5 @@
 """The worker of a service that is a fork (`tests/forks.py`), as a fork of its own: a process that imports everything anew takes
-as much as the service itself.
+as much as the service itself. So is the market of a demo.
 
 Before the service begins, and while it has one thread, it forks a process that waits; whenever the service wants its worker, that
 process forks it. As `ChildProcess` has it, the worker is a child of the service, leads a session, dies with the service and knows
@@ -21,9 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from nexgent.bootstrap import child
-
-WORKER_NAME = "nexgent worker"
-"""What the kernel calls it: the command line of a fork is its parent's."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _LONGEST_REQUEST = 1 << 20
@@ -77,7 +74,10 @@ def _wait_for_requests(control: socket.socket, service: int) -> dict[str, Any]:
             for one in (reading, writing, control.detach()):
                 os.close(one)
             _be_a_child_of(service, between)
-            return dict(json.loads(request))
+            wanted = dict(json.loads(request))
+            # The command line of a fork is its parent's; what the kernel calls it can be said.
+            _prctl(_PR_SET_NAME, " ".join(wanted["arguments"][:2]).encode())
+            return wanted
         os.close(writing)
         os.waitpid(middle, 0)
         control.sendall(os.read(reading, 32))
@@ -95,7 +95,6 @@ def _be_a_child_of(service: int, between: int) -> None:
     os.setsid()
     os.umask(0o077)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _prctl(_PR_SET_NAME, WORKER_NAME.encode())
 
 
 def _prctl(option: int, argument: int | bytes) -> None:

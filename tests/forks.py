@@ -3,7 +3,8 @@
 A service spends three quarters of its start on imports, and most commands nearly all of their time: 3.1 s of a processor become
 0.8, 1.3 become 0.05. `python -m tests.forks FD` imports once per process of tests, on one thread and without running anything,
 and forks for each command. The fork gets an environment, a folder, files and arguments of its own, runs the module as `python -m
-MODULE` does, and ends without taking apart what was imported. A service's worker is a fork as well (`tests/forked_worker.py`).
+MODULE` does, and ends without taking apart what was imported. A service's worker is a fork as well (`tests/forked_worker.py`),
+and so is what a shell runs, where `nexgent` is the program that `program` makes.
 Only what the kernel remembers of a start is the parent's, `/proc/PID/environ` and the command line: what looks at those asks for
 a process that was started for it.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import array
 import atexit
+import io
 import json
 import os
 import runpy
@@ -25,8 +27,8 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -112,6 +114,82 @@ def completed(
             file.seek(0)
             printed.append(file.read().decode())
     return subprocess.CompletedProcess(list(arguments), code, *printed)
+
+
+@contextmanager
+def program(path: Path) -> Iterator[None]:
+    """Make a program at a path whose calls are forks of `nexgent`, for what is typed into a shell while the block runs.
+
+    It takes a hundredth of a second to begin. It is interrupted and ended as the command itself is.
+    """
+    if not can_fork():
+        path.symlink_to(Path(sys.executable).parent / "nexgent")
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        address = f"{folder}/forks"
+        listener.bind(address)
+        listener.listen()
+        path.write_text(f"#!{sys.executable} -IS\nADDRESS = {address!r}\n{_PROGRAM}")
+        path.chmod(0o700)
+        answering = threading.Thread(target=_answer, args=(listener,))
+        answering.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            answering.join()
+
+
+# Only the standard library, and little of it: this is an interpreter of its own.
+_PROGRAM = """
+import json, os, signal, socket, struct, sys
+
+forks = socket.socket(socket.AF_UNIX)
+forks.connect(ADDRESS)
+request = json.dumps({"arguments": ["nexgent", *sys.argv[1:]], "env": dict(os.environ), "cwd": os.getcwd()}).encode()
+socket.send_fds(forks, [struct.pack("!I", len(request))], [0, 1, 2])
+forks.sendall(request)
+(pid,) = struct.unpack("!i", forks.recv(4, socket.MSG_WAITALL))
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: os.kill(pid, number))
+(code,) = struct.unpack("!i", forks.recv(4, socket.MSG_WAITALL))
+sys.exit(code if code >= 0 else 128 - code)
+"""
+
+
+def _answer(listener: socket.socket) -> None:
+    """Have a fork made for each call, until nobody listens any more."""
+    calls = []
+    while True:
+        try:
+            call, _ = listener.accept()
+        except OSError:
+            break
+        calls.append(threading.Thread(target=_answer_one, args=(call,)))
+        calls[-1].start()
+    for one in calls:
+        one.join()
+
+
+def _answer_one(call: socket.socket) -> None:
+    with call, ExitStack() as files:
+        head, given, _, _ = socket.recv_fds(call, _LENGTH.size, _FILES)
+        stdin, stdout, stderr = (files.enter_context(os.fdopen(one, "rb", 0)) for one in given)
+        request = json.loads(_receive(call, *_LENGTH.unpack(head)))
+        fork = _server().spawn(
+            request["arguments"],
+            env=request["env"],
+            cwd=Path(request["cwd"]),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        files.close()
+        # Whoever has called may be gone before its command.
+        with suppress(BrokenPipeError):
+            call.sendall(_CODE.pack(fork.pid))
+            call.sendall(_CODE.pack(fork.wait()))
 
 
 _servers: dict[int, ForkServer] = {}
@@ -291,7 +369,7 @@ def _import_all() -> None:
     from nexgent.cli.main import build_parser  # noqa: PLC0415 -- the other side of this module needs none of it
     from tests import forked_worker  # noqa: F401, PLC0415 -- the same
 
-    for command in ("serve", "worker", "sandbox", "verify"):
+    for command in ("serve", "worker", "sandbox", "verify", "demo"):
         build_parser(command)
     gc.freeze()
 
@@ -299,7 +377,7 @@ def _import_all() -> None:
 def _become(request: Mapping[str, Any]) -> None:
     """Run what was asked for as if this process had been started for it."""
     os.chdir(request["cwd"])
-    if "serve" in request["arguments"]:
+    if request["arguments"][1:2] in (["serve"], ["demo"]):
         from tests import forked_worker  # noqa: PLC0415 -- the other side of this module needs none of it
 
         request = forked_worker.prepare() or request
@@ -309,7 +387,22 @@ def _become(request: Mapping[str, Any]) -> None:
     sys.path[:1] = [request["cwd"], *filter(None, more.split(os.pathsep))]
     sys.argv[1:] = request["arguments"][1:]
     time.tzset()
+    _open_streams()
     runpy.run_module(request["arguments"][0], run_name="__main__", alter_sys=True)
+
+
+def _open_streams() -> None:
+    """Open what is read and printed as the interpreter does at its start: a pipe is not what a file was taken for."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, name)
+        stream = io.TextIOWrapper(
+            open(number, "rb" if number == 0 else "wb", closefd=False),  # noqa: SIM115 -- by its number, for good
+            encoding=before.encoding,
+            errors=before.errors,
+            line_buffering=number == 2 or os.isatty(number),
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _end_as(request: Mapping[str, Any]) -> None:

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.product import free_port, until
-from tests.forks import completed
+from tests.e2e.cluster import lay_out_empty_cluster
+from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, free_port, until
+from tests.forks import completed, run_module
 from tests.patience import PATIENCE_SECONDS
 
 OLD_SANDBOX_PORT = 4100
@@ -29,9 +29,11 @@ def is_free(port: int) -> bool:
 
 
 class Demo:
-    """One run of `nexgent demo`."""
+    """One run of `nexgent demo`, as a process that was started for it or a fork."""
 
-    def __init__(self, folder: Path, port: int, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int, settings: Mapping[str, str] | None = None, *, forked: bool = True
+    ) -> None:
         keep = {key: os.environ[key] for key in ("PATH", "TMPDIR") if key in os.environ}
         self.environment = {**keep, "PORT": str(port), "HOME": str(folder), "NO_COLOR": "1", "COLUMNS": "200"}
         self.environment.update(settings or {})
@@ -39,13 +41,8 @@ class Demo:
         self.log = folder / "demo.log"
         self.start_at = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "nexgent", "demo"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                cwd=folder,
+            self.process = run_module(
+                ["nexgent", "demo"], env=self.environment, cwd=folder, stdout=output, forked=forked
             )
 
     def printed(self) -> str:
@@ -85,7 +82,7 @@ class Demo:
 
 async def test_the_demo_trades_stops_and_starts_again(tmp_path: Path) -> None:
     port = free_port()
-    demo = Demo(tmp_path, port)
+    demo = Demo(tmp_path, port, forked=False)
     try:
         screen = await demo.screen()
         assert f"http://localhost:{port}/docs" in screen
@@ -137,6 +134,8 @@ async def test_the_demo_trades_stops_and_starts_again(tmp_path: Path) -> None:
 async def test_two_copies_run_side_by_side_whatever_their_ports(tmp_path: Path) -> None:
     # The second copy takes the port at which the first one's sandbox market used to be, unless somebody else has it.
     second_port = OLD_SANDBOX_PORT if is_free(OLD_SANDBOX_PORT) else free_port()
+    for data_dir in (".nexgent", ".nexgent-2"):
+        await lay_out_empty_cluster(tmp_path / data_dir, ADMIN_EMAIL, ADMIN_PASSWORD)
     first = Demo(tmp_path, free_port())
     second = None
     try:
