@@ -617,10 +617,24 @@ class FakeLogLevels:
         return LogLevelChange(now.configured, now.level, now.loggers, 1)
 
 
-class FakeApi:
-    """The application with its middleware, and whatever stands behind it within reach."""
+@cache
+def _shared_metrics() -> Metrics:
+    return Metrics()
 
-    def __init__(self, *, values: ApiValues | None = None, allow_registration: bool = False) -> None:
+
+class FakeApi:
+    """The application with its middleware, and whatever stands behind it within reach.
+
+    It counts with others of its kind unless it is given `metrics` of its own: there are thousands, and sixty counters.
+    """
+
+    def __init__(
+        self,
+        *,
+        values: ApiValues | None = None,
+        allow_registration: bool = False,
+        metrics: Metrics | None = None,
+    ) -> None:
         # From the real time of day on: the library of tokens looks at it by itself.
         self.clock = FakeClock(SystemClock().now())
         engine = self.engine = FakeEngine(clock=self.clock)
@@ -666,7 +680,7 @@ class FakeApi:
         self.projections = FakeProjections()
         self.servers = FakeServers()
         self.health = FakeHealth()
-        self.metrics = Metrics()
+        self.metrics = metrics if metrics is not None else _shared_metrics()
         self.budgets: list[UpstreamBudget] = []
         self.warnings: list[RecentWarning] = []
         self.log_levels = FakeLogLevels()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from nexgent.bootstrap.engine import EnginePorts, build_engine
@@ -79,6 +80,20 @@ class RecordingBus(EventBus):
         super().publish(event)
 
 
+# Settings never change, and making them takes as much as all the rest of an engine.
+@cache
+def _price_settings() -> PriceSettings:
+    return PriceSettings()
+
+
+@cache
+def _trading_settings(exits_need_automation: bool, max_quote_deviation_pct: int) -> TradingSettings:
+    return TradingSettings(
+        exits_need_automated_trading=exits_need_automation,
+        max_quote_deviation_pct=Decimal(max_quote_deviation_pct),
+    )
+
+
 class FakeEngine:
     """The product's own engine (`build_engine`, `wire_events`) over a journal and a market in memory."""
 
@@ -135,11 +150,8 @@ class FakeEngine:
                 exit_policy=self.policy,
                 guard=guard,
             ),
-            prices=PriceSettings(),
-            trading=TradingSettings(
-                exits_need_automated_trading=exits_need_automation,
-                max_quote_deviation_pct=Decimal(max_quote_deviation_pct),
-            ),
+            prices=_price_settings(),
+            trading=_trading_settings(exits_need_automation, max_quote_deviation_pct),
             rules=rules,
         )
         # Whoever looks at people or makes copies is left out; what the engine itself listens to is as in the product.

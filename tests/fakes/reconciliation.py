@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from nexgent.bootstrap.reconciliation import ReconciliationPorts, Reconciling, build_reconciliation
 from nexgent.config.sections import TradingSettings
@@ -254,6 +255,11 @@ class LandedSwaps(FakeSwaps):
         return Landed(fill=fill) if fill is not None else StillUnknown(reason="nobody knows")
 
 
+@cache
+def _settings(close_empty_token_accounts: bool) -> TradingSettings:
+    return TradingSettings(reconcile_seconds=60.0, close_empty_token_accounts=close_empty_token_accounts)
+
+
 class ReconciliationWorld:
     """A live wallet in the product's own engine, and a chain to hold it against."""
 
@@ -285,10 +291,9 @@ class ReconciliationWorld:
             publish=engine.bus.publish,
             pause=self._pause,
         )
-        settings = TradingSettings(
-            reconcile_seconds=60.0, close_empty_token_accounts=close_empty_token_accounts
+        return build_reconciliation(
+            ports, engine=engine.parts, settings=_settings(close_empty_token_accounts)
         )
-        return build_reconciliation(ports, engine=engine.parts, settings=settings)
 
     async def _pause(self, seconds: float) -> None:
         self.engine.clock.advance(seconds)

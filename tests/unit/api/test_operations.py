@@ -16,6 +16,7 @@ from nexgent.api.http.route import PREFIX
 from nexgent.api.v1.health import router as health_router
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.users.models import Scope
+from nexgent.infrastructure.metrics.metrics import Metrics
 from tests.fakes.api import FakeApi
 
 AWAY = ConnectionError("away")
@@ -90,6 +91,11 @@ class TestHealth:
 
 
 class TestMetrics:
+    @pytest.fixture
+    def api(self) -> FakeApi:
+        """What nothing was asked of before."""
+        return FakeApi(metrics=Metrics())
+
     async def test_routes_are_counted_by_template(self, client: httpx.AsyncClient, agent: Agent) -> None:
         await client.get(f"/api/v1/agents/{agent.id}")
         await client.get("/nowhere/1")
