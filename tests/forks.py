@@ -1,7 +1,7 @@
 """Commands of the product as forks of a process that has imported it already.
 
 A service spends three quarters of its start on imports, and most commands nearly all of their time: 3.1 s of a processor become
-0.8, 1.3 become 0.05. `python -m tests.forks FD` imports once per process of tests, on one thread and without running anything,
+0.8, 1.3 become 0.05. `python -m tests.forks FD` imports once per run of tests, on one thread and without running anything,
 and forks for each command. The fork gets an environment, a folder, files and arguments of its own, runs the module as `python -m
 MODULE` does, and ends without taking apart what was imported. A service's worker is a fork as well (`tests/forked_worker.py`),
 and so is what a shell runs, where `nexgent` is the program that `program` makes.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import array
 import atexit
+import fcntl
 import io
 import json
 import os
@@ -32,7 +33,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from tests.leftovers import owner_of
 from tests.patience import PATIENCE_SECONDS
+from tests.run_folder import SHARED_FOLDER
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _LENGTH = struct.Struct("!I")
@@ -205,20 +208,20 @@ def _server() -> ForkServer:
 
 
 class ForkServer:
-    """The process that forks, as its user sees it. It ends with its user."""
+    """The process that forks, as its user sees it. It ends with its user.
+
+    Where several processes of tests run, it is a fork itself, of one that they share and that ends with the run.
+    """
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.forks", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                cwd=_REPOSITORY,
-                env={key: os.environ[key] for key in ("PATH", "LANG", "HOME", "TMPDIR") if key in os.environ},
-                pass_fds=[theirs.fileno()],
-            )
-        self._socket = ours
+        shared = os.environ.get(SHARED_FOLDER)
+        self._process: subprocess.Popen[bytes] | None = None
+        if shared:
+            self._socket = _line_to_a_fork(Path(shared))
+        else:
+            self._socket, theirs = socket.socketpair()
+            with theirs:
+                self._process = _start(theirs)
         self._owner = os.getpid()
         self._turn = threading.Lock()
 
@@ -248,8 +251,35 @@ class ForkServer:
     def close(self) -> None:
         """End it; commands that still run go on."""
         self._socket.close()
-        if self._owner == os.getpid():
+        if self._process is not None and self._owner == os.getpid():
             self._process.wait()
+
+
+def _start(control: socket.socket, *more: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.forks", str(control.fileno()), *more],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        cwd=_REPOSITORY,
+        env={key: os.environ[key] for key in ("PATH", "LANG", "HOME", "TMPDIR") if key in os.environ},
+        pass_fds=[control.fileno()],
+    )
+
+
+def _line_to_a_fork(folder: Path) -> socket.socket:
+    """Return a connection to a fork of the process that those of a run share, which the first of them starts."""
+    address = folder / "forks"
+    line = socket.socket(socket.AF_UNIX)
+    with (folder / "forks.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not address.exists():
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(address))
+                listener.listen()
+                # It outlives whoever has started it.
+                _start(listener, str(owner_of(folder))).returncode = 0
+    line.connect(str(address))
+    return line
 
 
 class _Fork:
@@ -309,6 +339,25 @@ def _receive(source: socket.socket, count: int) -> bytes:
     return data
 
 
+def _fork_for_each_process(listener: socket.socket, run: int) -> socket.socket:
+    """Fork for whoever comes; return, in the fork, its connection. Ends the process with that of the whole run."""
+    # Nobody asks how the forks have ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    over = os.pidfd_open(run)
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    poll.register(over, select.POLLIN)
+    while over not in [one for one, _ in poll.poll()]:
+        line, _ = listener.accept()
+        if os.fork() == 0:
+            os.close(over)
+            listener.close()
+            return line
+        line.close()
+    os._exit(0)
+
+
 def _serve(control: socket.socket) -> dict[str, Any]:
     """Fork whenever asked; return, in the fork, what was asked for. Ends the process when the other side is gone."""
     endings: dict[int, int] = {}
@@ -330,7 +379,7 @@ def _serve(control: socket.socket) -> dict[str, Any]:
             continue
         head, files, _, _ = socket.recv_fds(control, _LENGTH.size, _FILES)
         if not head:
-            sys.exit()
+            os._exit(0)
         request = json.loads(_receive(control, *_LENGTH.unpack(head)))
         assert threading.active_count() == 1
         pid = os.fork()
@@ -430,4 +479,5 @@ def _end_as(request: Mapping[str, Any]) -> None:
 
 if __name__ == "__main__":
     _import_all()
-    _end_as(_serve(socket.socket(fileno=int(sys.argv[1]))))
+    given = socket.socket(fileno=int(sys.argv[1]))
+    _end_as(_serve(_fork_for_each_process(given, int(sys.argv[2])) if sys.argv[2:] else given))

@@ -30,6 +30,11 @@ def claim(folder: Path, prefix: str) -> None:
     os.write(mark, str(os.getpid()).encode())
 
 
+def owner_of(folder: Path) -> int:
+    """Return the id of the process that has claimed a folder."""
+    return int((folder / _MARK).read_text())
+
+
 def _is_orphaned(folder: Path) -> bool:
     if sys.platform == "win32":
         return False
