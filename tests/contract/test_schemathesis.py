@@ -27,7 +27,7 @@ from tests.openapi import openapi_document
 if TYPE_CHECKING:
     import schemathesis
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
 SEED = int(os.environ.get("FUZZ_SEED", "20260101"))
 
 # Checks that contradict the contract, with the reason.
