@@ -33,13 +33,14 @@ def settings(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("settings")
 async def test_one_engine_has_everything(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert (await run(capsys))[0] == exit_codes.FAILURE, "nobody ever traded"
-    lease = EngineLease(database_url, owner="only:1", seconds=LONG)
+    lease = EngineLease(database_url, owner="only:1", seconds=LONG, version="9.9")
     await lease.acquire()
 
     code, said = await run(capsys)
 
     assert code == exit_codes.OK
     assert "only:1  64" in said
+    assert "9.9" in said
     assert "0-63" in said
     await lease.release()
     code, said = await run(capsys, "--json")

@@ -107,7 +107,7 @@ _TAKE = """
 UPDATE engine_lease SET
     epoch = greatest(epoch, (SELECT max(epoch) FROM engine_lease)) + 1, owner = $2, session = $3,
     acquired_at = clock_timestamp(), renewed_at = statement_timestamp(),
-    expires_at = statement_timestamp() + make_interval(secs => $4)
+    expires_at = statement_timestamp() + make_interval(secs => $4), version = $7
 WHERE id = $1 AND (
     expires_at IS NULL OR expires_at <= clock_timestamp() OR session = $5
     OR (owner = $6 OR renewed_at + (expires_at - renewed_at) / 2 <= clock_timestamp())
@@ -434,6 +434,7 @@ class EngineLease:
                 self._seconds,
                 self._unsure,
                 _gone(row["owner"]),
+                self._version,
             )
             if epoch is not None:
                 return epoch
