@@ -17,8 +17,8 @@ from nexgent.domain.users.errors import (
     NotAuthenticatedError,
 )
 from nexgent.domain.users.log_in import LogIn
-from nexgent.domain.users.login_guard import LoginGuard
-from nexgent.domain.users.models import ApiKey, Claims, Scope, TokenType, User
+from nexgent.domain.users.login_guard import MOST_WAITING, LoginGuard
+from nexgent.domain.users.models import ApiKey, Claims, Scope, Session, TokenType, User
 from nexgent.domain.users.seed_admin import SeedAdmin, SeedOutcome
 from nexgent.domain.users.sessions import Sessions
 from nexgent.infrastructure.security.tokens import JwtCodec
@@ -151,6 +151,30 @@ class TestLogin:
         assert world.passwords.checks == before + 5
         kinds = [type(answer) for answer in answers]
         assert (kinds.count(NotAuthenticatedError), kinds.count(AccountLockedError)) == (5, 55)
+
+    async def test_right_passwords_that_come_at_once_lock_nobody_out(self, world: World) -> None:
+        wrong = [world.log_in.execute(EMAIL, "wrong") for _ in range(3)]
+        right = [world.log_in.execute(EMAIL, PASSWORD) for _ in range(40)]
+
+        answers = await asyncio.gather(*wrong, *right, return_exceptions=True)
+
+        assert [type(answer) for answer in answers[:3]] == [NotAuthenticatedError] * 3
+        assert [answer for answer in answers[3:] if isinstance(answer, BaseException)] == []
+        # A right one wipes out what was wrong before it: there are five tries again.
+        await fails(world, 5)
+        with pytest.raises(AccountLockedError):
+            await world.log_in.execute(EMAIL, PASSWORD)
+
+    async def test_a_line_of_logins_has_an_end(self, world: World) -> None:
+        answers = await asyncio.gather(
+            *(world.log_in.execute(EMAIL, PASSWORD) for _ in range(MOST_WAITING + 10)), return_exceptions=True
+        )
+
+        busy = [answer for answer in answers if isinstance(answer, LoginBusyError)]
+        assert [type(answer) for answer in answers if answer not in busy] == [Session] * (
+            len(answers) - len(busy)
+        )
+        assert 0 < len(busy) <= 10
 
     async def test_a_password_nobody_had_time_for_is_not_counted(self, world: World) -> None:
         world.passwords.busy = True

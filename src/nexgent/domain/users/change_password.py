@@ -47,10 +47,11 @@ class ChangePassword:
             raise UserNotFoundError
         async with self._guard.attempt(user.email, user.id, origin) as attempt:
             fits = await self._passwords.verify(current, user.password_hash, known=True)
+            if fits:
+                await self._guard.succeeded(attempt, user.id)
         if not fits:
             self._guard.failed(origin)
             raise WrongPasswordError
-        await self._guard.succeeded(attempt, user.id)
         await self._users.change_password(user.id, await self._passwords.hash(new), self._clock.now())
         await self._sessions.end_all(user.id)
         log.info("user.password_changed", user_id=str(user.id))

@@ -37,10 +37,11 @@ class LogIn:
         async with self._guard.attempt(address, user_id, origin) as attempt:
             known_hash = user.password_hash if user is not None else None
             fits = await self._passwords.verify(password, known_hash, known=attempt.known)
+            if user is not None and fits:
+                await self._guard.succeeded(attempt, user.id)
         if user is None or not fits:
             self._guard.failed(origin)
             raise NotAuthenticatedError("Invalid email or password")
-        await self._guard.succeeded(attempt, user.id)
         return await self._sessions.begin(
             user, REMEMBERED_REFRESH_LIFETIME if remember else REFRESH_LIFETIME, origin
         )

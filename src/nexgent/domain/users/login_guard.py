@@ -8,6 +8,7 @@ no answer tells whether there is one. A command on the machine is not counted: w
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 MAX_FAILED_BY_STRANGERS = 20
 LONGEST_LOCK = timedelta(hours=24)
+MOST_WAITING = 100
+"""So many attempts on an account from one network wait for their turn."""
 FORGET_AFTER = timedelta(hours=24)
 """Without a further attempt for so long, counting starts again."""
 KNOWN_NETWORKS_PER_USER = 50
@@ -58,6 +61,14 @@ class Attempt:
     """Whether the account was logged in from this network before."""
 
 
+class _Turns:
+    """Who tries or waits to try, on one account from one network."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.taken = 0
+
+
 class LoginAttempts(Protocol):
     """The durable count. All methods raise `UnavailableError` when it cannot be reached."""
 
@@ -82,22 +93,50 @@ def account_key(email: str) -> bytes:
 
 
 class LoginGuard:
-    """Lets passwords be tried, within limits."""
+    """Lets passwords be tried, within limits.
+
+    Those on one account from one network take turns: as each is counted before it is looked at, right ones that come at once
+    would lock out whoever they are from.
+    """
 
     def __init__(self, *, attempts: LoginAttempts, clock: Clock) -> None:
         self._attempts = attempts
         self._clock = clock
+        self._turns: dict[tuple[bytes, str], _Turns] = {}
 
     @asynccontextmanager
     async def attempt(self, email: str, user_id: UserId | None, origin: Origin) -> AsyncIterator[Attempt]:
-        """Yield an attempt that is counted already. Raises `AccountLockedError`, `UnavailableError`.
+        """Yield an attempt that is counted already. Raises `AccountLockedError`, `LoginBusyError`, `UnavailableError`.
 
-        It stays counted unless `succeeded` is told, or the password could not be looked at because too many were waiting.
+        It stays counted unless `succeeded` is told, within, or the password could not be looked at because too many were waiting.
         """
+        account = account_key(email)
         if origin.network == MACHINE:
-            yield Attempt(account_key(email), MACHINE, known=True)
+            yield Attempt(account, MACHINE, known=True)
             return
-        claimed = await self._attempts.claim(account_key(email), origin.network, user_id, self._clock.now())
+        async with self._turn(account, origin.network), self._counted(account, user_id, origin) as attempt:
+            yield attempt
+
+    @asynccontextmanager
+    async def _turn(self, account: bytes, network: str) -> AsyncIterator[None]:
+        place = account, network
+        turns = self._turns.setdefault(place, _Turns())
+        if turns.taken > MOST_WAITING:
+            raise LoginBusyError
+        turns.taken += 1
+        try:
+            async with turns.lock:
+                yield
+        finally:
+            turns.taken -= 1
+            if not turns.taken:
+                del self._turns[place]
+
+    @asynccontextmanager
+    async def _counted(
+        self, account: bytes, user_id: UserId | None, origin: Origin
+    ) -> AsyncIterator[Attempt]:
+        claimed = await self._attempts.claim(account, origin.network, user_id, self._clock.now())
         if isinstance(claimed, datetime):
             log.warning("login.locked", network=origin.network, until=claimed.isoformat())
             raise AccountLockedError(claimed)
