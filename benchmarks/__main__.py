@@ -1,10 +1,11 @@
 """`python -m benchmarks [NAME …] [--runs N]`: a table of our own times.
 
-Names are ticks, budget, product, ws, storm, restart, floods, bystanders, dashboard and history; without one, all of them.
+Names are ticks, budget, product, ws, storm, restart, floods, bystanders, engines, dashboard and history; without one, all.
 `--runs` measures each so often, one after the other, and gives medians; what was measured is kept in `benchmarks/figures.json`,
 from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
 `ws` by name listens for a minute, `dashboard` watches the browser's memory for ten; as one of all, for a shorter time.
+`engines` has 200 agents (`--agents 3000`), and by name takes engines away 80 times, as one of all 12 times (`--takeovers`).
 `history` by name is a year (`--scale 0.02` for a fiftieth, which it is as one of all), whose database stays in `--folder`.
 """
 
@@ -22,6 +23,7 @@ from benchmarks import (
     budget,
     bystanders,
     dashboard,
+    engines,
     figures,
     floods,
     history,
@@ -43,11 +45,20 @@ def main() -> int:
     parser.add_argument("--no-file", action="store_true", help="keep no figures")
     parser.add_argument("--scale", type=float, help="how much of a year of history there is")
     parser.add_argument("--folder", type=Path, help="where the database with a history is kept")
+    parser.add_argument(
+        "--agents", type=int, default=engines.AGENTS, help="how many agents several engines have"
+    )
+    parser.add_argument(
+        "--takeovers", type=int, help="how often an engine is killed, and how often one is frozen"
+    )
     options = parser.parse_args()
     install_decimal_context()
     seconds = sockets.FULL_SECONDS if "ws" in options.names else sockets.SHORT_SECONDS
     minutes = dashboard.FULL_MINUTES if "dashboard" in options.names else dashboard.SHORT_MINUTES
     scale = options.scale or (1.0 if "history" in options.names else history.SHORT_SCALE)
+    takeovers = options.takeovers
+    if takeovers is None:
+        takeovers = engines.FULL_TAKEOVERS if "engines" in options.names else engines.SHORT_TAKEOVERS
     known: dict[str, Callable[[], list[table.Row]]] = {
         "ticks": ticks.run,
         "budget": lambda: uvloop.run(budget.run()),
@@ -57,6 +68,7 @@ def main() -> int:
         "restart": lambda: uvloop.run(restart.run()),
         "floods": lambda: uvloop.run(floods.run()),
         "bystanders": lambda: uvloop.run(bystanders.run()),
+        "engines": lambda: uvloop.run(engines.run(agents=options.agents, takeovers=takeovers)),
         "history": lambda: uvloop.run(history.run(scale=scale, folder=options.folder)),
         "dashboard": lambda: uvloop.run(dashboard.run(minutes=minutes)),
     }

@@ -19,6 +19,10 @@ WAY = "way of a signal: "
 """How the names of `benchmarks.way` begin; `LEAST` and `FLOOR` are how those end that are not medians of our own times."""
 LEAST = ", least"
 FLOOR = ", floor"
+ENGINES = "engines: "
+"""How the names of `benchmarks.engines` begin."""
+FRAME = ": processor of the service a frame"
+"""How the name of the figure of `benchmarks.sockets` ends that says what a frame costs."""
 FILE = Path(__file__).resolve().parent / "figures.json"
 
 

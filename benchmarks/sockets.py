@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import FRAME
 from benchmarks.listeners import Listeners
 from benchmarks.load import MANY_CONNECTIONS, fire, request
 from benchmarks.table import Row
@@ -63,19 +64,23 @@ async def _sockets(product: Product, seconds: float) -> list[Row]:
     await asyncio.to_thread(listeners.start)
     await asyncio.sleep(1)
     connected = peak = _memory(product)
+    began = _cpu(product)
     for _ in range(int(seconds)):
         await asyncio.sleep(1)
         peak = max(peak, _memory(product))
+    spent = _cpu(product) - began
     slow = await _closed(product, "Client too slow")
     heard = await asyncio.to_thread(listeners.finish)
     what = f"WebSocket, {CLIENTS:,} clients, {AGENTS} agents, {seconds:.0f} s of ticks"
     trouble = f"gaps {heard.gaps}, readers closed {heard.closed}" if heard.gaps or heard.closed else ""
     counts = f"{len(heard.lags):,} price and {heard.position_frames:,} position frames"
     note = f"{counts}, {held} positions each {trouble}".strip()
+    frames_sent = len(heard.lags) + heard.position_frames
     return [
         Row(f"{what}: tick → frame, p50", heard.quantile(0.5) * 1000, "ms"),
         Row(f"{what}: tick → frame, p99", heard.quantile(0.99) * 1000, "ms", None, 50, note=note),
         Row(f"{what}: tick → frame, worst", heard.quantile(1.0) * 1000, "ms"),
+        Row(f"{what}{FRAME}", spent / frames_sent * 1e6, "µs"),
         Row("memory per client, connected", (connected - before) / CLIENTS / 1000, "kB"),
         Row("memory per client, most", (peak - before) / CLIENTS / 1000, "kB"),
         Row(
@@ -106,6 +111,11 @@ async def _until_bought(product: Product, agents: list[dict[str, Any]], wanted: 
 
 def _memory(product: Product) -> int:
     return int(product.service.memory_info().rss)
+
+
+def _cpu(product: Product) -> float:
+    times = product.service.cpu_times()
+    return float(times.user + times.system)
 
 
 async def _closed(product: Product, reason: str) -> int:

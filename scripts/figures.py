@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from textwrap import wrap
 
-from benchmarks.figures import FLOOR, LEAST, WAY, Figure, read
+from benchmarks.figures import ENGINES, FLOOR, FRAME, LEAST, WAY, Figure, read
 from scripts.generated import out_of_date
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,6 +110,94 @@ STEPS = (
         "the sum of what comes one after the other",
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A line of the model: what ends, what of `engines` or of all figures it is reckoned from, and how what is measured becomes
+    where it ends."""
+
+    label: str
+    name: str
+    ends: Callable[[float], float]
+    at: str
+
+
+_OF_ENGINES = re.compile(f"{ENGINES}([0-9]+) agents, ([^:]+): (.+)")
+_SPENT = (
+    "purchase, all engines",
+    "purchase, engine with most",
+    "purchase, engine with least",
+    "purchase, PostgreSQL",
+    "purchase, worker",
+    "purchase, Redis",
+)
+_MEMORY_KB = 8e6
+"""Of a process, in the model."""
+
+
+def _of_a_processor(microseconds: float) -> float:
+    return 1e6 / microseconds
+
+
+LIMITS = (
+    Limit(
+        "the engine with most: one thread of Python",
+        "purchase, engine with most",
+        _of_a_processor,
+        "purchases a second of all three",
+    ),
+    Limit("PostgreSQL, each processor of it", "purchase, PostgreSQL", _of_a_processor, "purchases a second"),
+    Limit(
+        "tables: one projector at a time, what it takes of a worker",
+        "purchase, worker",
+        _of_a_processor,
+        "purchases a second; beyond, tables fall behind, and nothing waits for them but lists",
+    ),
+    Limit("Redis: one thread", "purchase, Redis", _of_a_processor, "purchases a second"),
+    Limit(
+        "commits a purchase, in bursts",
+        "commits a purchase",
+        lambda each: 1_000 / each,
+        "purchases a second on a disk that takes 1 000 commits a second one after the other; more where commits are in groups",
+    ),
+    Limit(
+        "log of PostgreSQL a purchase",
+        "journal of the server a purchase",
+        lambda each: 1e8 / each,
+        "purchases a second on a disk that writes 100 MB a second",
+    ),
+    Limit(
+        "database a purchase",
+        "database a purchase",
+        lambda each: 1e12 / each / 1e6,
+        "million purchases in 1 TB",
+    ),
+    Limit(
+        "memory of a service, an agent",
+        "memory of a service, an agent",
+        lambda each: _MEMORY_KB / each,
+        "agents in 8 GB, of each service",
+    ),
+    Limit(
+        "memory of a service, a position",
+        "memory of a service, a position",
+        lambda each: _MEMORY_KB / each,
+        "open positions in 8 GB, of each service",
+    ),
+    Limit(
+        "a frame of prices to a WebSocket client",
+        FRAME,
+        lambda each: _of_a_processor(each) / 5,
+        "clients of a service whose prices change five times a second",
+    ),
+    Limit(
+        "memory of a WebSocket client",
+        "memory per client, most",
+        lambda each: _MEMORY_KB / each,
+        "clients of a service in 8 GB",
+    ),
+)
 _WIDTH = 130
 _UNITS = {"/s": " a second"}
 
@@ -196,6 +284,74 @@ def way(figures: Sequence[Figure]) -> list[str]:
         cells = (step.label, both(measured.name.removeprefix(WAY)), both(step.name + FLOOR), step.floor)
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", *_origins(measured for _, measured in shown)]
+
+
+def engines(figures: Sequence[Figure]) -> list[str]:
+    """Return what a purchase costs with one engine and with several: a table for each number of agents that was measured."""
+    lines: list[str] = []
+    for count, settings in _by_agents(figures).items():
+        lines += [
+            f"{count} agents:",
+            "",
+            "| engines | all of them | the one with most | with least | PostgreSQL | worker | Redis | purchases a second |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for setting, known in settings.items():
+            cells = [_number(known[what].median) + " µs" if what in known else "–" for what in _SPENT]
+            name = f"`ENGINES={setting}`" if setting == "one" else setting
+            lines.append(f"| {name} | {' | '.join(cells)} | {_number(known['purchases'].median)} |")
+        lines += ["", *_origins(one for known in settings.values() for one in known.values()), ""]
+    return lines[:-1]
+
+
+def takeovers(figures: Sequence[Figure]) -> list[str]:
+    """Return how soon others have and decide for what was an engine's that was killed or stands still."""
+    known = {one.name: one for one in figures}
+    lines = [
+        "| one of three engines | others have its shards, p50 (p99) | first decision there | all of a signal there |"
+    ]
+    lines.append("| --- | --- | --- | --- |")
+    shown: list[Figure] = []
+    for kind in ("killed", "frozen"):
+        cells = [kind]
+        for what in ("others have its shards", "first decision there", "all decisions there"):
+            name = f"{ENGINES}one of three is {kind}: {what}"
+            if f"{name}, p50" not in known:
+                return []
+            half, most = known[f"{name}, p50"], known[f"{name}, p99"]
+            shown += [half, most]
+            cells.append(f"{_number(half.median)} s ({_number(most.median)} s)")
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", *_origins(shown)]
+
+
+def limits(figures: Sequence[Figure]) -> list[str]:
+    """Return where each part ends, reckoned from what a purchase takes of it with the most engines and agents."""
+    found = _by_agents(figures)
+    lines = ["| part | measured | ends at about |", "| --- | --- | --- |"]
+    if not found:
+        return lines
+    known = next(reversed(next(reversed(found.values())).values()))
+    shown: list[Figure] = []
+    everything = {one.name: one for one in figures}
+    frame = next((one for one in figures if one.name.endswith(FRAME)), None)
+    if frame is not None:
+        everything[FRAME] = frame
+    for limit in LIMITS:
+        if (one := known.get(limit.name) or everything.get(limit.name)) is not None:
+            shown.append(one)
+            measured = f"{_number(one.median)} {one.unit}".strip()
+            lines.append(f"| {limit.label} | {measured} | {_number(limit.ends(one.median))} {limit.at} |")
+    return [*lines, "", *_origins(shown)]
+
+
+def _by_agents(figures: Sequence[Figure]) -> dict[int, dict[str, dict[str, Figure]]]:
+    """Return what was measured of several engines by the number of agents, by setting and by what it is."""
+    found: dict[int, dict[str, dict[str, Figure]]] = {}
+    for one in figures:
+        if match := _OF_ENGINES.fullmatch(one.name):
+            found.setdefault(int(match[1]), {}).setdefault(match[2], {})[match[3]] = one
+    return dict(sorted(found.items()))
 
 
 def _milliseconds(value: float) -> str:

@@ -44,6 +44,12 @@ async def lay_out_empty_cluster(data_dir: Path, email: str, password: str) -> No
     _copy(await _clusters(email, password) / _EMPTY, data_dir)
 
 
+def with_connections(data_dir: Path, most: int) -> None:
+    """Let the server of a data folder that does not run yet take so many connections; it takes enough for one service."""
+    with (data_dir / "postgres" / "postgresql.auto.conf").open("a") as settings:
+        settings.write(f"max_connections = '{most}'\n")
+
+
 def _copy(made: Path, data_dir: Path) -> None:
     # Root's servers run as somebody else, who has to pass through and to whom the files go on belonging.
     data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True)

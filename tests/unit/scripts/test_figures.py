@@ -7,9 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import FLOOR, LEAST, WAY, Figure, keep, of_runs, read
+from benchmarks.figures import ENGINES, FLOOR, FRAME, LEAST, WAY, Figure, keep, of_runs, read
 from benchmarks.table import Row
-from scripts.figures import DOCUMENTS, LINES, ROOT, STAGES, STEPS, budget, main, table, way, with_tables
+from scripts.figures import (
+    DOCUMENTS,
+    LINES,
+    ROOT,
+    STAGES,
+    STEPS,
+    budget,
+    engines,
+    limits,
+    main,
+    table,
+    takeovers,
+    way,
+    with_tables,
+)
 
 PLACE = "before\n<!-- figures: made by `make figures` -->\n\nold\n\n<!-- end of figures -->\nafter\n"
 
@@ -112,6 +126,60 @@ def test_the_way_of_a_signal_has_a_line_for_each_step_with_its_least_and_its_med
         f"| {STEPS[4].label} | 0.37 ms (0.80 ms) | 0.28 ms (0.50 ms) | {STEPS[4].floor} |",
         "",
     ]
+
+
+def of_engines(agents: int, setting: str, spent: float) -> list[Figure]:
+    name = f"{ENGINES}{agents} agents, {setting}: "
+    return [
+        *figures_of(spent, name=f"{name}purchase, all engines"),
+        *figures_of(spent / 2, name=f"{name}purchase, engine with most"),
+        *figures_of(250, name=f"{name}purchases"),
+    ]
+
+
+def test_engines_have_a_table_for_each_number_of_agents() -> None:
+    lines = engines(
+        [*of_engines(3000, "one", 400), *of_engines(200, "one", 500), *of_engines(200, "shared, 3", 600)]
+    )
+
+    assert lines[0] == "200 agents:"
+    assert lines[4:6] == [
+        "| `ENGINES=one` | 500 µs | 250 µs | – | – | – | – | 250 |",
+        "| shared, 3 | 600 µs | 300 µs | – | – | – | – | 250 |",
+    ]
+    assert lines[9] == "3000 agents:"
+    assert engines([]) == []
+
+
+def test_takeovers_have_their_median_and_their_worst() -> None:
+    figures = [
+        figure
+        for kind, seconds in (("killed", 0.5), ("frozen", 10.0))
+        for what in ("others have its shards", "first decision there", "all decisions there")
+        for end, times in (("p50", 1), ("p99", 2))
+        for figure in figures_of(seconds * times, name=f"{ENGINES}one of three is {kind}: {what}, {end}")
+    ]
+
+    assert takeovers(figures)[2:4] == [
+        "| killed | 0.5 s (1.0 s) | 0.5 s (1.0 s) | 0.5 s (1.0 s) |",
+        "| frozen | 10 s (20 s) | 10 s (20 s) | 10 s (20 s) |",
+    ]
+    assert takeovers(figures[1:]) == []
+
+
+def test_limits_are_reckoned_from_the_most_agents_and_the_last_setting() -> None:
+    figures = [
+        *of_engines(3000, "one", 800),
+        *of_engines(3000, "shared, 3", 600),
+        *of_engines(200, "shared, 3", 900),
+        *figures_of(20, name=f"WebSocket, 1,000 clients{FRAME}"),
+    ]
+
+    lines = limits(figures)
+
+    assert "| 300 /s | 3 330 purchases a second of all three |" in lines[2]
+    assert "| 20 /s | 10 000 clients of a service" in lines[3]
+    assert limits([])[2:] == []
 
 
 def test_the_documents_say_what_the_file_does() -> None:
