@@ -141,7 +141,11 @@ class EngineRole:
             log.warning(
                 "engine.replica",
                 holder=self._lease.status.holder,
-                hint="another process holds the engine lease; this one serves requests",
+                hint=(
+                    "another process holds the engine lease; this one serves requests"
+                    if self._lease.eligible
+                    else "this process serves requests and never trades, as ENGINES=none says"
+                ),
             )
             self.settled.set()
             epoch = await self._follow(None)

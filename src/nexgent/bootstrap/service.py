@@ -134,6 +134,7 @@ class Service:
             owner=f"{socket.gethostname()}:{os.getpid()}",
             seconds=settings.engine_lease_seconds,
             shared=settings.trading.engines is Engines.SHARED,
+            eligible=settings.trading.engines is not Engines.NONE,
             version=version("nexgent"),
         )
         self.share = EngineShare(NO_SHARDS) if self.lease.shared else EngineShare()

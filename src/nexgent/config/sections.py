@@ -501,10 +501,11 @@ class PriceSettings(Section):
 
 
 class Engines(StrEnum):
-    """How many of the services on one database trade."""
+    """How many of the services on one database trade. One that has `none` only serves, beside engines of either kind."""
 
     ONE = "one"
     SHARED = "shared"
+    NONE = "none"
 
 
 class TradingSettings(Section):
@@ -529,7 +530,10 @@ class TradingSettings(Section):
     engines: Engines = setting(
         "ENGINES",
         default=Engines.ONE,
-        allowed="'one' (the others are replicas and take over) or 'shared' (each has its share of the agents)",
+        allowed=(
+            "'one' (the others are replicas and take over), 'shared' (each has its share of the agents) or 'none' (this one "
+            "serves requests and never trades)"
+        ),
     )
     engine_lease_seconds: float | None = setting(
         "ENGINE_LEASE_SECONDS",

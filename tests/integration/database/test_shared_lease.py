@@ -31,8 +31,10 @@ async def leases(database_url: str) -> AsyncIterator[Leases]:
     """Make leases by name; they are released in the end."""
     made: list[EngineLease] = []
 
-    def make(owner: str, *, shared: bool = True) -> EngineLease:
-        lease = EngineLease(database_url, owner=owner, seconds=LONG, shared=shared, version="1")
+    def make(owner: str, *, shared: bool = True, eligible: bool = True) -> EngineLease:
+        lease = EngineLease(
+            database_url, owner=owner, seconds=LONG, shared=shared, eligible=eligible, version="1"
+        )
         made.append(lease)
         return lease
 
@@ -225,6 +227,30 @@ async def test_one_for_everything_and_several_exclude_each_other(
     shared.enable()
     with pytest.raises(NotTheEngineError):
         await shared.balance()
+
+
+async def test_who_is_not_eligible_never_trades_and_sees_who_does(leases: Leases) -> None:
+    serving = leases("serving", shared=False, eligible=False)
+    with pytest.raises(NotTheEngineError):
+        await serving.confirm()
+
+    assert await serving.try_acquire() is None
+    assert (serving.is_held, serving.status.holder) == (False, None)
+
+    whole = await signed_on(leases("whole", shared=False))
+    assert await serving.try_acquire() is None
+    assert serving.status.holder == "whole"
+    await whole.release()
+
+    shared = await signed_on(leases("shared"))
+    assert await serving.try_acquire() is None
+    assert (serving.status.holder, serving.status.epoch) == ("shared", shared.status.epoch)
+    await shared.release()
+
+    # Nobody is left, and it does not step in.
+    assert await serving.try_acquire() is None
+    assert not serving.is_held
+    assert await whole.try_acquire() is not None
 
 
 async def test_a_version_that_knows_one_row_finds_it_taken_while_engines_share(

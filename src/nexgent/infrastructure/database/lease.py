@@ -100,6 +100,10 @@ ON CONFLICT (id) DO UPDATE SET
     renewed_at = excluded.renewed_at, expires_at = excluded.expires_at, shards = 0, moves = 0, version = excluded.version
 RETURNING epoch
 """
+# The row of somebody who trades; of several the first.
+_FIRST = """
+SELECT coalesce((SELECT min(id) FROM engine_lease WHERE owner IS NOT NULL AND expires_at > clock_timestamp()), $1)
+"""
 _CREATE = "INSERT INTO engine_lease (id) VALUES ($1) ON CONFLICT DO NOTHING"
 # Whether it is free is decided in the statement that takes it: of several that try, the others find the row as the first one
 # leaves it, and so does whoever comes at the same instant as a renewal.
@@ -163,7 +167,8 @@ class Balance:
 class EngineLease:
     """The right to be the engine. `owner` names host and process, `seconds` is how long it lives unrenewed.
 
-    With `shared` it is the right to be one of several: `balance` and `give_up` say for which shards.
+    With `shared` it is the right to be one of several: `balance` and `give_up` say for which shards. Whoever is not `eligible`
+    never gets it, and only sees who has it.
     """
 
     def __init__(
@@ -173,6 +178,7 @@ class EngineLease:
         owner: str,
         seconds: float,
         shared: bool = False,
+        eligible: bool = True,
         version: str | None = None,
     ) -> None:
         self._session = DedicatedConnection(
@@ -180,6 +186,7 @@ class EngineLease:
         )
         self._checks = LazyPool(database_url, LEASE_CHECKS)
         self.shared = shared
+        self.eligible = eligible
         self._version = version
         self._row = WHOLE
         self._shards = NO_SHARDS if shared else ALL_SHARDS
@@ -417,6 +424,9 @@ class EngineLease:
                 return newest
 
     async def _take(self, connection: asyncpg.Connection[asyncpg.Record]) -> int | None:
+        if not self.eligible:
+            await self._look(connection)
+            return None
         if self.shared:
             return await self._sign_on(connection)
         row = await connection.fetchrow(_READ, WHOLE, _OLDER_ENGINE_LOCK)
@@ -440,6 +450,12 @@ class EngineLease:
                 return epoch
         self._see(row)
         return None
+
+    async def _look(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """See who trades."""
+        first = await connection.fetchval(_FIRST, WHOLE)
+        if (row := await connection.fetchrow(_READ, first, _OLDER_ENGINE_LOCK)) is not None:
+            self._see(row)
 
     async def _sign_on(self, connection: asyncpg.Connection[asyncpg.Record]) -> int | None:
         """Be one of the engines, as yet without shards, unless one does everything by itself."""
