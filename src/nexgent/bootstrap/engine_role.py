@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 
@@ -184,7 +185,7 @@ class EngineRole:
                     self._reload.set()
                 if self._reload.is_set():
                     self._reload.clear()
-                    await self._load_patiently()
+                    await self._load_until(waiting)
             epoch = waiting.result()
         finally:
             waiting.cancel()
@@ -192,6 +193,17 @@ class EngineRole:
             await self._step_down()
         await self._load_as_engine()
         return epoch
+
+    async def _load_until(self, acquired: asyncio.Future[int]) -> None:
+        """Read everything again, unless the lease comes first: nobody keeps it here, and as the engine all is read once more."""
+        loading = asyncio.ensure_future(self._load_patiently())
+        try:
+            either: set[asyncio.Future[Any]] = {loading, acquired}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                loading.result()
+        finally:
+            await cancel_all([loading])
 
     async def _step_down(self) -> None:
         """Leave everything under way to the engine there is now. Whoever waits for it here is told so."""

@@ -21,6 +21,7 @@ class ALease:
     """Given out by the test."""
 
     status = LeaseStatus(False, "other:1", 1, 0.0)
+    eligible = True
 
     def __init__(self) -> None:
         self.epochs: asyncio.Queue[int] = asyncio.Queue()
@@ -208,6 +209,24 @@ async def test_nothing_is_traded_before_everything_is_read(it: ARole, first_leas
     it.readable.set()
     await until(lambda: it.role.active, "it is the engine")
     assert it.lease.enabled
+
+
+async def test_a_lease_that_comes_while_it_reads_is_kept_from_then_on(it: ARole) -> None:
+    """It has lost the lease to another one, reads what that one did, and gets it back meanwhile: reading takes long."""
+    it.lease.epochs.put_nowait(1)
+    await until(lambda: it.role.active, "it is the engine")
+    it.readable.clear()
+    loads = it.loads
+    it.lease.lose(taken=True)
+    await until(lambda: it.loads > loads, "it reads what the other one has done")
+    kept = it.lease.rounds
+
+    it.lease.epochs.put_nowait(3)
+
+    await until(lambda: it.lease.rounds > kept + 1, "it keeps the lease while it reads")
+    assert not it.role.active
+    it.readable.set()
+    await until(lambda: it.role.active, "it is the engine")
 
 
 async def test_undecided_signals_are_looked_for_as_long_as_it_is_the_engine(
