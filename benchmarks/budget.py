@@ -313,12 +313,12 @@ async def _all_of(
 
 async def _spent_in(product: Product, work: Awaitable[object]) -> tuple[float, float]:
     """Return the CPU time of the service while something is done, and how long that took, in seconds."""
-    before, started = _cpu_seconds(product.service), time.perf_counter()
+    before, started = cpu_seconds(product.service), time.perf_counter()
     await work
-    return _cpu_seconds(product.service) - before, time.perf_counter() - started
+    return cpu_seconds(product.service) - before, time.perf_counter() - started
 
 
-def _cpu_seconds(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
     """Return the CPU time of a process to the nanosecond where the kernel tells it so."""
     tasks = Path(f"/proc/{process.pid}/task")
     if not tasks.exists():

@@ -24,6 +24,7 @@ import asyncpg
 import psutil
 from redis.asyncio import Redis
 
+from benchmarks.budget import cpu_seconds
 from benchmarks.figures import ENGINES
 from benchmarks.load import MANY_CONNECTIONS
 from benchmarks.storm import storm_tokens
@@ -222,10 +223,10 @@ async def _spent(fleet: Fleet) -> _Spent:
     info = await fleet.redis.info()
     return _Spent(
         at=time.perf_counter(),
-        services=tuple(_cpu(one.service) for one in fleet.services),
-        worker=_cpu(psutil.Process(fleet.worker.pid)),
+        services=tuple(cpu_seconds(one.service) for one in fleet.services),
+        worker=cpu_seconds(psutil.Process(fleet.worker.pid)),
         postgres=_family_cpu(psutil.Process(postgres)),
-        redis=_cpu(psutil.Process(redis)),
+        redis=cpu_seconds(psutil.Process(redis)),
         commits=counted["commits"],
         wal=counted["wal"],
         stored=counted["stored"],
@@ -234,18 +235,13 @@ async def _spent(fleet: Fleet) -> _Spent:
     )
 
 
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
 def _family_cpu(process: psutil.Process) -> float:
     """Return the time of a process and of all it has started, those that have ended included."""
     times = process.cpu_times()
-    total = float(times.user + times.system + times.children_user + times.children_system)
+    total = cpu_seconds(process) + float(times.children_user + times.children_system)
     for child in process.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            total += _cpu(child)
+        with suppress(psutil.NoSuchProcess, OSError):
+            total += cpu_seconds(child)
     return total
 
 
