@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.__main__ import options_of
+from tests.chaos.__main__ import options_of, strikes_of
 from tests.chaos.grid import DROPS, Fault, Mode, all_cells, part, part_of, sample
+from tests.chaos.several import Strike, several_engines
 from tests.chaos.world import struck_world
 
 SEED = 1
 CELLS = 3
 HANG_SECONDS = 2.0
+PAUSE_SECONDS = 0.3
+"""Between signals for several engines."""
 
 
 async def test_books_and_chain_agree_after_a_fault_at_any_point(tmp_path: Path) -> None:
@@ -24,6 +28,19 @@ async def test_books_and_chain_agree_after_a_fault_at_any_point(tmp_path: Path) 
                 await world.run(cell)
             except Exception as error:
                 raise AssertionError(f"{cell.title}: {error}") from error
+
+
+async def test_books_and_chain_agree_after_one_of_several_engines_was_killed(tmp_path: Path) -> None:
+    async with several_engines(tmp_path, agents=12, live=1, engines=2, replicas=1, workers=1) as world:
+        outcomes = await world.run(Strike.KILL, random.Random(SEED), PAUSE_SECONDS)
+    assert outcomes["EXECUTED"] > sum(outcomes.values()) / 2
+
+
+def test_everything_is_struck_before_anything_is_struck_again() -> None:
+    strikes = strikes_of(SEED, 2 * len(Strike) + 1)
+    for start in (0, len(Strike)):
+        assert set(strikes[start : start + len(Strike)]) == set(Strike)
+    assert strikes_of(SEED, 5) == strikes[:5] != strikes_of(SEED + 1, 5)
 
 
 @pytest.mark.parametrize("seed", range(5))
