@@ -65,13 +65,18 @@ async def read_shards(
     wallets = [
         wallet.address for agent in directory.all() if is_in(shards, agent.id) for wallet in agent.wallets
     ]
+    stored = await trails.load()
     # What is traded meanwhile is written between two of these reads.
     for start in range(0, len(wallets), WALLETS_AT_ONCE):
         chunk = wallets[start : start + WALLETS_AT_ONCE]
         ledger.on_touched(WalletsTouched(chunk))
         await ledger.refresh(chunk)
+    # Nothing is waited for between the last read and the book: what is heard of a position from here on is newer, and what was
+    # heard before has been read.
+    while any(ledger.knows(wallet) and not ledger.is_current(wallet) for wallet in wallets):
+        await ledger.refresh(wallets)
     states = [ledger.head(wallet) for wallet in wallets if ledger.knows(wallet)]
-    _fill_book(engine, _open_positions(states), await trails.load(), shards)
+    _fill_book(engine, _open_positions(states), stored, shards)
     return wallets
 
 

@@ -150,6 +150,11 @@ class Ledger:
                 self._unfinished.discard(wallet)
         return found
 
+    def is_current(self, wallet: WalletAddress) -> bool:
+        """Tell whether the wallet's state is in memory and nobody is known to have written to it since."""
+        stream = self._streams.get(wallet)
+        return stream is not None and not stream.stale
+
     def position(self, wallet: WalletAddress, position_id: PositionId) -> Position | None:
         """Return an open position of a wallet."""
         stream = self._streams.get(wallet)
