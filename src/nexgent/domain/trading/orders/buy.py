@@ -161,14 +161,13 @@ class BuyToken:
         return result
 
     def _tell(self, results: Sequence[PurchaseResult], time: TradeTime) -> None:
+        seconds, own_seconds = time.seconds, time.own_seconds
         for result in results:
             if result.intended and not result.in_doubt:
                 done = result.position is not None
                 agent_id = result.buyer.agent.id
                 self._publish(
-                    TradeFinished(
-                        TradeKind.PURCHASE, done, result.code, time.seconds, time.own_seconds, agent_id
-                    )
+                    TradeFinished(TradeKind.PURCHASE, done, result.code, seconds, own_seconds, agent_id)
                 )
 
     async def _try(
@@ -197,7 +196,7 @@ class BuyToken:
             offers = await quoting if len(failures) < len(staged) else NO_OFFERS
         finally:
             await cancel_all([quoting])
-        intended_ms = (self._clock.monotonic() - started) * 1000
+        intended_ms = round((self._clock.monotonic() - started) * 1000, 3)
         durable: list[tuple[PurchaseResult, Intent]] = []
         for result, intent, entry in staged:
             failure = failures.get(entry.id)
@@ -209,7 +208,7 @@ class BuyToken:
                 refuse_all([result], failure)
             else:
                 result.intended = True
-                result.stages_ms["intended"] = round(intended_ms, 3)
+                result.stages_ms["intended"] = intended_ms
                 durable.append((result, intent))
         await self._booking.carry_out(order, durable, offers, started)
         return again
