@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
 
@@ -35,7 +35,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.ledger.postings import Token
 from nexgent.domain.positions.models import Position
-from nexgent.shared.structs import as_struct
+from nexgent.shared.structs import as_struct, replace
 from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
 _K = TypeVar("_K")

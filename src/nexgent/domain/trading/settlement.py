@@ -8,7 +8,7 @@ Prices of a fill are SOL swap amount over token amount, totals and fees excluded
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -30,7 +30,7 @@ from nexgent.shared.money import (
     sol,
     unit_price_sol,
 )
-from nexgent.shared.structs import as_struct
+from nexgent.shared.structs import as_struct, replace
 from nexgent.shared.types import ClosedTradeId, PositionId, TokenAddress, TransactionId
 
 HUNDRED = Decimal(100)

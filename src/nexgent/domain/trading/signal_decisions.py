@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import TypedDict
 
@@ -19,6 +18,7 @@ from nexgent.domain.trading.rules.signal_sale import SaleVerdict
 from nexgent.domain.trading.signal_candidates import Candidate
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import sol, unit_price_sol
+from nexgent.shared.structs import replace
 from nexgent.shared.types import AgentId, PositionId
 
 ALLOWED = Gate("purchase_validation", "passed", "passed", True)

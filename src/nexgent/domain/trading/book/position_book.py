@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.trading.book.trigger_index import HeldPosition, TriggerIndex, TriggerPrices
+from nexgent.shared.structs import replace
 from nexgent.shared.types import AgentId, PositionId, TokenAddress
 
 __all__ = ["HeldPosition", "PositionBook", "TriggerPrices", "age_ms"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from nexgent.domain.agents.config import TradingConfig
@@ -21,6 +20,7 @@ from nexgent.domain.trading.settlement import (
     settle_sale,
 )
 from nexgent.shared.money import SOL_MINT, SOL_SYMBOL, sol
+from nexgent.shared.structs import replace
 
 
 def settle_position_order(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from nexgent.domain.agents.directory import AgentDirectory
@@ -52,6 +52,7 @@ from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.ids import position_intent_id
+from nexgent.shared.structs import replace
 from nexgent.shared.types import (
     IntentId,
     PositionId,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from nexgent.domain.trading.venues import SwapVenues, Venue
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.loops import cancel_all
 from nexgent.shared.money import CONTEXT, SOL_MINT, lamports, sol, unit_price_sol
+from nexgent.shared.structs import replace
 from nexgent.shared.types import IntentId, TokenAddress, WalletAddress
 
 SHARE_ABOVE = 4

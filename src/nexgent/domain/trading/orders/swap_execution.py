@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from nexgent.domain.ledger.ledger import Ledger
@@ -23,6 +23,7 @@ from nexgent.domain.trading.models import (
 from nexgent.domain.trading.orders.own_time import at_the_market
 from nexgent.domain.trading.venues import Venue
 from nexgent.shared.errors import NexgentError
+from nexgent.shared.structs import replace
 
 RESOLVE_PAUSES_SECONDS = (0.5, 1.0, 2.0, 2.0, 4.0, 4.0, 8.0, 8.0)
 

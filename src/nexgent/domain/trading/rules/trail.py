@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from nexgent.domain.agents.config_models import StopLossConfig
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.trading.rules.stop_loss import decide_stop_loss
+from nexgent.shared.structs import replace
 
 
 def following(
