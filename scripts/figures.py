@@ -80,6 +80,11 @@ STAGES = (
         "decide, reserve, settle, watch (nothing outside)",
         "the values that are recorded, each made once",
     ),
+    Stage(
+        "the same where each agent buys for an amount of its own",
+        "decide, reserve, settle, watch, each for an amount of its own",
+        "",
+    ),
     Stage("frame for the WebSocket", "frame for the WebSocket", "the encoder alone, on finished values"),
     Stage("intent and settlement into the journal", "journal", "ten columns sent, lines made before"),
     Stage("decision record", "decision record", ""),

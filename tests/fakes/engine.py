@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -111,6 +111,7 @@ class FakeEngine:
         signal_trades: FakeSignalTrades | None = None,
         guard: EntryGuard | None = None,
         max_quote_deviation_pct: int = 0,
+        random_unit: Callable[[], Decimal] = lambda: Decimal("0.5"),
     ) -> None:
         self.clock = clock or FakeClock()
         self.journal = journal or FakeJournal()
@@ -146,7 +147,7 @@ class FakeEngine:
                 on_evaluated=nobody.evaluated,
                 clock=self.clock,
                 publish=self.bus.publish,
-                random_unit=lambda: Decimal("0.5"),
+                random_unit=random_unit,
                 exit_policy=self.policy,
                 guard=guard,
             ),

@@ -14,6 +14,7 @@ from nexgent.domain.trading.rules.stop_loss import (
     decide_stop_loss,
     initial_stop_pct,
     stop_loss_percentage,
+    stop_pct_at_peak,
     stop_price,
 )
 from nexgent.shared.money import CONTEXT
@@ -60,6 +61,23 @@ def test_stop_and_peak_never_move_down(
     assert None not in peaks
     assert stops == sorted(stop for stop in stops if stop is not None)
     assert peaks == sorted(peak for peak in peaks if peak is not None)
+
+
+@given(
+    st.one_of(PRICES, st.just(Decimal(0)), st.just(Decimal("1E-16"))),
+    FACTORS,
+    st.one_of(st.none(), st.decimals("-100", "500", places=2)),
+    st.one_of(CONFIGS, st.just(StopLossConfig(enabled=False))),
+)
+def test_at_the_peak_itself_the_stop_is_where_a_price_there_puts_it(
+    entry: Decimal, factor: Decimal, stop: Decimal | None, config: StopLossConfig
+) -> None:
+    peak = entry * factor
+
+    assert (
+        stop_pct_at_peak(entry, peak, stop, config)
+        == decide_stop_loss(entry, peak, stop, peak, config).stop_pct
+    )
 
 
 @given(

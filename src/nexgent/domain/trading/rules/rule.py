@@ -9,6 +9,7 @@ import math
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from nexgent.domain.agents.models import Agent
@@ -49,10 +50,8 @@ class Look(NamedTuple):
         from_seconds: float = -math.inf,
     ) -> Look:
         """Return the look at gains over the entry from and to so many percent; losses are negative."""
-        # Bounds may lie around zero, so they move by a share of the entry.
-        margin = CONTEXT.multiply(entry_price_sol, _MARGIN)
-        low = CONTEXT.subtract(_at(entry_price_sol, at_least), margin) if at_least is not None else None
-        high = CONTEXT.add(_at(entry_price_sol, at_most), margin) if at_most is not None else None
+        low = CONTEXT.multiply(entry_price_sol, _share(at_least, -_MARGIN)) if at_least is not None else None
+        high = CONTEXT.multiply(entry_price_sol, _share(at_most, _MARGIN)) if at_most is not None else None
         return cls(low, high, from_seconds)
 
     def covers(self, price_sol: Decimal, now_seconds: float) -> bool:
@@ -95,6 +94,7 @@ class PositionRule(Protocol):
         """Decide, exactly."""
 
 
-def _at(entry_price_sol: Decimal, percent: Decimal) -> Decimal:
-    move = CONTEXT.divide(CONTEXT.multiply(entry_price_sol, percent), _HUNDRED)
-    return CONTEXT.add(entry_price_sol, move)
+@lru_cache(maxsize=256)
+def _share(percent: Decimal, margin: Decimal) -> Decimal:
+    """Return a price so many percent above the entry as a share of it. Bounds may lie around zero, so a margin is one as well."""
+    return CONTEXT.add(CONTEXT.divide(CONTEXT.add(_HUNDRED, percent), _HUNDRED), margin)

@@ -90,12 +90,22 @@ def decide_stop_loss(
     peak = entry_price_sol if peak_price_sol is None else peak_price_sol
     if price_sol > peak:
         peak = price_sol
-    target = stop_loss_percentage(peak_gain_pct(entry_price_sol, peak), config)
-    if target > current:
-        current = target
+    current = max(current, stop_loss_percentage(peak_gain_pct(entry_price_sol, peak), config))
     limit = stop_price(entry_price_sol, current)
     changed = stop_pct is None or peak_price_sol is None or current != stop_pct or peak != peak_price_sol
     return StopLossDecision(price_sol <= limit, current, limit, peak, changed)
+
+
+def stop_pct_at_peak(
+    entry_price_sol: Decimal, peak_price_sol: Decimal, stop_pct: Decimal | None, config: StopLossConfig
+) -> Decimal | None:
+    """Return the stop as `decide_stop_loss` leaves it at the peak itself."""
+    if not config.enabled:
+        return None
+    current = config.default_percentage if stop_pct is None else stop_pct
+    if not _can_be_judged(entry_price_sol, peak_price_sol):
+        return current
+    return max(current, stop_loss_percentage(peak_gain_pct(entry_price_sol, peak_price_sol), config))
 
 
 class StopLoss:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from nexgent.domain.agents.config_models import StopLossConfig
 from nexgent.domain.positions.models import Position, PositionTrail
-from nexgent.domain.trading.rules.stop_loss import decide_stop_loss
+from nexgent.domain.trading.rules.stop_loss import decide_stop_loss, stop_pct_at_peak
 from nexgent.shared.structs import replace
 
 
@@ -38,8 +38,7 @@ def with_configured_stop(
     """Return the trail with the stop that the configuration gives to its peak, where that is tighter."""
     if not config.enabled:
         return trail
-    peak = trail.peak_price_sol
-    stop_pct = decide_stop_loss(position.entry_price_sol, peak, trail.stop_loss_pct, peak, config).stop_pct
+    stop_pct = stop_pct_at_peak(position.entry_price_sol, trail.peak_price_sol, trail.stop_loss_pct, config)
     if stop_pct == trail.stop_loss_pct:
         return trail
     return replace(trail, stop_loss_pct=stop_pct, stop_updated_at=now)

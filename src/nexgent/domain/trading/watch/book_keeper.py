@@ -17,7 +17,7 @@ from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook
 from nexgent.domain.trading.book.triggers import triggers_of
 from nexgent.domain.trading.orders.order_tasks import PositionOrderTasks
 from nexgent.domain.trading.rules.precedence import PRECEDENCE
-from nexgent.domain.trading.rules.rule import Look, PositionOrderKind, PositionRule
+from nexgent.domain.trading.rules.rule import PositionOrderKind, PositionRule
 from nexgent.domain.trading.rules.trail import tightest, with_configured_stop
 from nexgent.domain.trading.watch.alarms import Alarms
 from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
@@ -40,6 +40,7 @@ class _Opened(NamedTuple):
         return (
             agent is not None
             and self.config is agent.config
+            and self.position.entry_price_sol == position.entry_price_sol
             and self.automated == agent.automated_in(position.wallet_address)
             and position
             == self.position.of_another(
@@ -71,6 +72,12 @@ class BookKeeper:
         self._orders = orders
         self._clock = clock
         self._alarms = Alarms()
+        # Rules that call for an order, by their place. They rest where their order does, or another one is under way.
+        self._order_kinds = [
+            (place, rule.calls_for)
+            for place, rule in enumerate(self.rules)
+            if isinstance(rule.calls_for, PositionOrderKind)
+        ]
         # A burst opens one position after another at the same price and, mostly, under the same rules.
         self._newest: _Opened | None = None
         orders.when_idle(self._look_anew)
@@ -126,12 +133,12 @@ class BookKeeper:
         self, position: Position, trail: PositionTrail, agent: Agent | None, now: datetime
     ) -> TriggerPrices:
         """Return when to look at a position, and have it looked at anew when a rule has to wait until then."""
-        looks = [
-            self._rested(rule.look(position, trail, agent), rule, position, now)
-            if agent is not None
-            else None
-            for rule in self.rules
-        ]
+        looks = [rule.look(position, trail, agent) if agent is not None else None for rule in self.rules]
+        for place, kind in self._order_kinds:
+            look = looks[place]
+            until = self._orders.resting_until(position.id, kind, now) if look is not None else None
+            if look is not None and until is not None:
+                looks[place] = look._replace(from_seconds=max(look.from_seconds, until.timestamp()))
         return self._awaited(position, triggers_of(looks, trail.peak_price_sol, now.timestamp()))
 
     def moved_triggers(
@@ -163,17 +170,6 @@ class BookKeeper:
             agent = self._directory.find(held.position.agent_id)
             now = self._clock.now()
             self._book.reset_triggers(held, self.triggers(held.position, held.trail, agent, now))
-
-    def _rested(
-        self, look: Look | None, rule: PositionRule, position: Position, now: datetime
-    ) -> Look | None:
-        """Return the look of a rule, later where its kind of order rests or another one is under way."""
-        if look is None or not isinstance(rule.calls_for, PositionOrderKind):
-            return look
-        until = self._orders.resting_until(position.id, rule.calls_for, now)
-        if until is None:
-            return look
-        return look._replace(from_seconds=max(look.from_seconds, until.timestamp()))
 
     def _awaited(self, position: Position, triggers: TriggerPrices) -> TriggerPrices:
         if triggers.later_seconds is not None:
