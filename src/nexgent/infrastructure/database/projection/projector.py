@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 PROJECTOR_LOCK = 6_271_830_003
 DEFAULT_LIMIT = 1_000
+"""How many entries are a batch at most. With a quarter of it each takes a third longer: what comes between is written as well."""
+FIRST_LIMIT = 250
+"""How many are the first batch at most: tables are behind by at least as long as a batch takes."""
 CATCH_UP_SECONDS = 30.0
 _BATCH_TIMEOUT_SECONDS = 60.0
 _REBUILD_TIMEOUT_SECONDS = 600.0
@@ -172,17 +175,21 @@ class Projector:
 
         It also ends while another process is at it: whoever needs what is in the tables afterwards calls `catch_up`.
 
-        The next batch is read, decoded and made ready to be written while PostgreSQL writes the present one.
+        Batches begin small and double as long as they are full: what has just come is there soon, and a long backlog takes few
+        of them. The next one is read, decoded and made ready to be written while PostgreSQL writes the present one.
         """
         deadline = time.monotonic() + within_seconds
         total = 0
-        ahead = asyncio.create_task(self._read_ahead(None, limit))
+        size = min(limit, FIRST_LIMIT)
+        ahead = asyncio.create_task(self._read_ahead(None, size))
         try:
             while True:
                 batch = await ahead
                 if not batch.rows:
                     return total
-                ahead = asyncio.create_task(self._read_ahead(batch.rows[-1]["id"], limit))
+                if len(batch.rows) == size:
+                    size = min(limit, 2 * size)
+                ahead = asyncio.create_task(self._read_ahead(batch.rows[-1]["id"], size))
                 count = await self.project(limit, batch)
                 if count == 0:
                     return total
