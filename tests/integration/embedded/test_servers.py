@@ -28,6 +28,7 @@ from nexgent.infrastructure.embedded import (
     launcher,
     running_servers,
 )
+from nexgent.infrastructure.embedded.memory import memory_bytes, shared_buffers_mb
 from tests.patience import PATIENCE_SECONDS
 
 OWNER = Path(__file__).with_name("owner.py")
@@ -131,6 +132,7 @@ async def test_settings_that_keep_money_safe_are_in_force(data_dir: Path) -> Non
             "listen_addresses": "",
             "jit": "off",
             "max_connections": "60",
+            "shared_buffers": f"{shared_buffers_mb(memory_bytes())}MB",
             "TimeZone": "UTC",
         }.items():
             assert await sql(servers.database_url, f"SHOW {name}") == value, name

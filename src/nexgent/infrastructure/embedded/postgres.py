@@ -19,6 +19,7 @@ from nexgent.infrastructure.embedded.binaries import PostgresBinaries
 from nexgent.infrastructure.embedded.errors import EmbeddedServerError
 from nexgent.infrastructure.embedded.folder import DataFolder
 from nexgent.infrastructure.embedded.identity import Identity
+from nexgent.infrastructure.embedded.memory import memory_bytes, shared_buffers_mb
 from nexgent.infrastructure.embedded.process import ServerProcess, read_pid, stop_orphan
 
 DATABASE = "nexgent"
@@ -43,7 +44,6 @@ _SETTINGS = {
     "port": str(_PORT),
     "unix_socket_permissions": "0700",
     "max_connections": "60",
-    "shared_buffers": "96MB",
     "effective_cache_size": "512MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
@@ -181,6 +181,7 @@ class PostgresServer:
         )
         hba = self._folder.write("pg_hba.conf", "local all all peer map=nexgent\n", self._identity)
         settings = dict(_SETTINGS)
+        settings["shared_buffers"] = f"{shared_buffers_mb(memory_bytes())}MB"
         settings["unix_socket_directories"] = _literal(str(self._folder.socket_dir))
         settings["log_directory"] = _literal(str(self._folder.log_dir))
         settings["hba_file"] = _literal(str(hba))
