@@ -53,6 +53,9 @@ class FakeJournal:
             raise UnavailableError("the journal is down")
         return [self.replay(wallet) for wallet in self.wallets if wallets is None or wallet in wallets]
 
+    async def head_position(self) -> int:
+        return len(self.entries)
+
     async def find(self, entries: Collection[Entry]) -> frozenset[Entry]:
         if self.down:
             raise UnavailableError("the journal is down")

@@ -28,11 +28,29 @@ async def load_engine(
     engine: Engine, *, agents: AgentRepository, journal: PostgresJournal, trails: TrailStore
 ) -> None:
     """Make memory equal to storage: everything recorded, whether projected or not."""
-    engine.directory.load(await agents.list_all(), await agents.list_deleted())
+    directory, ledger = engine.directory, engine.ledger
+    for _ in range(READ_ATTEMPTS):
+        changes = directory.changes
+        listed, deleted = await agents.list_all(), await agents.list_deleted()
+        if directory.changes == changes:
+            break
+    directory.load(listed, deleted)
+    stored, asked = await trails.load(), set[WalletAddress]()
     position = await journal.head_position()
-    states = await journal.load(None)
-    engine.ledger.load(states, position)
-    positions, stored = _open_positions(states), await trails.load()
+    with ledger.heard() as heard:
+        states = await journal.load(None)
+        ledger.load(states, position)
+        ledger.on_touched(WalletsTouched(list(heard)))
+        # What a replica hears of meanwhile is newer than what it has read, and is in its book already: it is read as well, and
+        # nothing is waited for between the last read and the book.
+        while left := [
+            wallet
+            for wallet in heard
+            if not ledger.is_current(wallet) and (ledger.knows(wallet) or wallet not in asked)
+        ]:
+            asked.update(left)
+            await ledger.refresh(left)
+    positions = _open_positions(ledger.states())
     engine.validator.keep_only(position.token_address for position in positions)
     engine.latest_prices.keep_only(position.token_address for position in positions)
     _fill_book(engine, positions, stored)

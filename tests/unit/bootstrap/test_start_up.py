@@ -1,4 +1,4 @@
-"""Reading shards again while their agents are traded for elsewhere: what is heard meanwhile is newer than what was read."""
+"""Reading agents again while they are traded for elsewhere: what is heard meanwhile is newer than what was read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nexgent.bootstrap.start_up import read_shards
+from nexgent.bootstrap.start_up import load_engine, read_shards
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.events import WalletsTouched
@@ -71,8 +71,9 @@ class TwoProcesses:
 
 @pytest.mark.parametrize("what", ["buys", "sells"])
 @pytest.mark.parametrize("where", ["trails", "journal"])
-async def test_what_another_engine_trades_while_shards_are_read_is_not_undone(
-    monkeypatch: pytest.MonkeyPatch, where: str, what: str
+@pytest.mark.parametrize("how", ["some shards", "everything"])
+async def test_what_another_engine_trades_while_its_agents_are_read_is_not_undone(
+    monkeypatch: pytest.MonkeyPatch, how: str, where: str, what: str
 ) -> None:
     two: Any = TwoProcesses()
     await two.start()
@@ -89,7 +90,10 @@ async def test_what_another_engine_trades_while_shards_are_read_is_not_undone(
 
     monkeypatch.setattr(storage, "load", load_and_be_late)
 
-    await read_shards(two.own.parts, ALL_SHARDS, agents=two, trails=two)
+    if how == "some shards":
+        await read_shards(two.own.parts, ALL_SHARDS, agents=two, trails=two)
+    else:
+        await load_engine(two.own.parts, agents=two, journal=two.own.journal, trails=two)
 
     held = {one.position.id for one in two.own.book.all()}
     assert held == {one.position.id for one in two.other.book.all()}

@@ -9,8 +9,8 @@ what was written; entries that made it are good, the others raise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import structlog
@@ -104,10 +104,20 @@ class Ledger:
         # Wallets that are being read, and those of them that others wrote to meanwhile: what is read may be from before that.
         self._being_read: frozenset[WalletAddress] = frozenset()
         self._touched: set[WalletAddress] = set()
+        self._heard: set[WalletAddress] | None = None
         self._outages = 0
         """How often the journal was found to be away. Whoever waited for the answer then has it as well."""
         self._tasks = TaskSet("ledger")
         self._journal_position = 0
+
+    @contextmanager
+    def heard(self) -> Iterator[Collection[WalletAddress]]:
+        """Collect the wallets that other processes write to, as far as it is heard, until the block ends."""
+        self._heard = heard = set[WalletAddress]()
+        try:
+            yield heard
+        finally:
+            self._heard = None
 
     def load(self, states: Iterable[WalletState], journal_position: int) -> None:
         """Take over the states read at start."""
@@ -200,6 +210,8 @@ class Ledger:
 
     def on_touched(self, event: WalletsTouched) -> None:
         """Note that another process wrote to wallets; they are read again before their next use."""
+        if self._heard is not None:
+            self._heard.update(event.wallets)
         for wallet in event.wallets:
             stream = self._streams.get(wallet)
             if stream is not None:
