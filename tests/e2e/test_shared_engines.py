@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,17 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
     )
 
     # A signal that one process is sent is carried out by all, and what a price says is done by whoever has the agent.
-    await engines.decided(await two.signal(first), AGENTS)
+    # Whoever looks at an agent sees the same on each of them.
+    async with AsyncExitStack() as stack:
+        watchers = [
+            await stack.enter_async_context(product.follow(agents[0]["id"])) for product in engines.all
+        ]
+        for watcher in watchers:
+            await watcher.next(lambda frame: frame["type"] == "initial_data", "the snapshot")
+        await engines.decided(await two.signal(first), AGENTS)
+        for watcher in watchers:
+            frame = await watcher.update("position_created")
+            assert frame["position"]["tokenAddress"] == first
     for product in engines.all:
         await all_hold(product, agents, first)
     epochs = await engines.ask("SELECT DISTINCT epoch FROM journal WHERE kind = 'settled'")

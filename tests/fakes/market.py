@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ from nexgent.domain.trading.ports import fill_from_quote
 from nexgent.domain.trading.rules.liquidity import MarketReading, MarketVerdict
 from nexgent.shared.errors import NexgentError
 from nexgent.shared.money import SOL_MINT, to_raw
-from nexgent.shared.types import TokenAddress, WalletAddress
+from nexgent.shared.types import PositionId, TokenAddress, WalletAddress
 
 
 class FakeSwaps:
@@ -195,8 +195,8 @@ class FakeTrails:
                     lowest_price_sol=min(known.lowest_price_sol, trail.lowest_price_sol),
                 )
 
-    async def load(self) -> Sequence[PositionTrail]:
-        return list(self.saved.values())
+    async def load(self, positions: Collection[PositionId] | None = None) -> Sequence[PositionTrail]:
+        return [one for one in self.saved.values() if positions is None or one.position_id in positions]
 
 
 class Fate(Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -71,6 +71,7 @@ from nexgent.domain.wallets.list_wallets import ListWallets
 from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.clock import Clock
+from nexgent.shared.types import AgentId, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,14 @@ class ServerProbe(Protocol):
 
     def uptime_seconds(self) -> float:
         """Return how long this process has been running."""
+        ...
+
+
+class KeptAgents(Protocol):
+    """What this process knows of what agents hold."""
+
+    async def have(self, agent_ids: Iterable[AgentId]) -> None:
+        """Return when it is in memory, whoever trades for them. Raises `UnavailableError`."""
         ...
 
 
@@ -205,6 +214,8 @@ class ApiServices:
     directory: AgentDirectory
     ledger: Ledger
     book: PositionBook
+    """What agents hold that this process trades for, and others once `kept` has them."""
+    kept: KeptAgents
     latest_prices: LatestPrices
     sol_price: SolPriceFeed
     create_agent: CreateAgent
@@ -253,3 +264,7 @@ class ApiServices:
     values: ApiValues
     forward_command: ForwardCommand | None = None
     """The way to the engines of agents that this process does not trade for, where there is one."""
+
+    async def have_agents_of(self, user_id: UserId) -> None:
+        """Have in memory what all agents of a user hold. Raises `UnavailableError`."""
+        await self.kept.have([agent.id for agent in self.directory.each_of_user(user_id)])

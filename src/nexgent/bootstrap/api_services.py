@@ -8,11 +8,20 @@ from importlib.metadata import version
 
 import asyncpg
 
-from nexgent.api.deps import ApiServices, ApiValues, EngineProbe, ProtectionParts, ServerProbe, WalletParts
+from nexgent.api.deps import (
+    ApiServices,
+    ApiValues,
+    EngineProbe,
+    KeptAgents,
+    ProtectionParts,
+    ServerProbe,
+    WalletParts,
+)
 from nexgent.api.idempotency import IdempotentRequests
 from nexgent.api.rate_limits import RateLimits
 from nexgent.bootstrap.attention import build_attention
 from nexgent.bootstrap.engine import Engine, OrdersByHand
+from nexgent.bootstrap.following import EverybodyKept
 from nexgent.bootstrap.market import Market
 from nexgent.bootstrap.reconciliation import Reconciling
 from nexgent.bootstrap.users import Users
@@ -191,6 +200,7 @@ def build_api_services(
     links_from_anywhere: bool = False,
     outbox: Callable[[], OutboxState] = OutboxState,
     deletion_patience_seconds: float = PATIENCE_SECONDS,
+    kept: KeptAgents | None = None,
 ) -> ApiServices:
     """Return what the routers need."""
     directory, ledger = engine.directory, engine.ledger
@@ -204,6 +214,7 @@ def build_api_services(
         directory=directory,
         ledger=ledger,
         book=engine.book,
+        kept=kept if kept is not None else EverybodyKept(),
         latest_prices=engine.latest_prices,
         sol_price=ports.sol_price,
         create_agent=CreateAgent(agents=ports.agents, clock=clock, publish=publish),

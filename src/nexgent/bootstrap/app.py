@@ -126,6 +126,7 @@ async def _serve(
             per_address=settings.connections.sockets_per_address,
         ),
         address_of=address_of,
+        have=lambda agent_id: service.kept.have([agent_id]),
     )
     app = build_application(_api_services(service, demo), settings, service.metrics, websocket, address_of)
     service.commands.intake.carry_out_with(app.forwarded.carry_out)
@@ -184,6 +185,7 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         forward_command=service.commands.forward,
         links_from_anywhere=demo,
         outbox=lambda: service.outbox.state,
+        kept=service.kept,
     )
     service.watch(services.list_notices)
     return services

@@ -14,6 +14,8 @@ from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.ports import Journal
 from nexgent.domain.ledger.share import EngineShare, RequireEngine, here
 from nexgent.domain.prices.doubts import SharedDoubts
+from nexgent.domain.prices.events import HeldToken
+from nexgent.domain.prices.held_tokens import HeldTokens
 from nexgent.domain.prices.intake import PollObserver, PriceIntake
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.domain.prices.models import PriceSource
@@ -116,6 +118,7 @@ class Engine:
     latest_prices: LatestPrices
     validator: PriceValidator
     doubts: SharedDoubts
+    held: HeldTokens
     source_watch: SourceWatch
     poller: PricePoller
     keeper: BookKeeper
@@ -151,15 +154,15 @@ class Engine:
 
         A purchase under way needs neither; what it pays is where the validator starts again.
         """
-        if not self.book.is_held(token):
+        if not self.held.is_held(token):
             self.validator.forget(token)
             self.latest_prices.forget(token)
 
     def tidy_prices(self) -> None:
         """Drop prices that came in when their token was held no longer: an answer may be under way while the last sale ends."""
-        most = len(self.book) + SPARE_PRICES
+        most = len(self.book) + self.held.elsewhere + SPARE_PRICES
         if len(self.latest_prices) > most or len(self.validator) > most:
-            held = self.book.tokens()
+            held = self.held.tokens()
             self.validator.keep_only(held)
             self.latest_prices.keep_only(held)
 
@@ -213,8 +216,11 @@ def build_engine(
         ),
         [feed.source for feed in ports.price_feeds],
     )
+    held = HeldTokens(
+        here=book.tokens, is_held_here=book.is_held, paid=_paid(book), publish=publish, clock=clock
+    )
     doubts = SharedDoubts(
-        validator=validator, tokens=book.tokens, leads=lambda: share.leads, publish=publish, clock=clock
+        validator=validator, tokens=held.tokens, leads=lambda: share.leads, publish=publish, clock=clock
     )
     source_watch = SourceWatch(validator=validator, publish=publish, clock=clock)
     venues, judges = _judged(ports, latest_prices, prices, trading)
@@ -299,10 +305,10 @@ def build_engine(
             sol_price=ports.sol_price,
             publish=publish,
             observer=ports.poll_observer,
-            is_tracked=book.is_held,
+            is_tracked=held.is_held,
             on_verdict=source_watch.judged,
         ),
-        tracked=_tokens_to_poll(share, book, latest_prices, clock, prices.poll_seconds),
+        tracked=_tokens_to_poll(share, book, held, latest_prices, clock, prices.poll_seconds),
         clock=clock,
         observer=ports.poll_observer,
         patience_seconds=prices.patience_seconds,
@@ -359,6 +365,7 @@ def build_engine(
         latest_prices=latest_prices,
         validator=validator,
         doubts=doubts,
+        held=held,
         source_watch=source_watch,
         poller=poller,
         keeper=keeper,
@@ -405,8 +412,26 @@ def build_engine(
     )
 
 
+def _paid(book: PositionBook) -> Callable[[TokenAddress], HeldToken | None]:
+    """Return what tells what was paid for a token last."""
+
+    def paid(token: TokenAddress) -> HeldToken | None:
+        bought = [holder.position for holder in book.holders(token)]
+        if not bought:
+            return None
+        newest = max(bought, key=lambda position: position.opened_at)
+        return HeldToken(token, newest.entry_price_sol, newest.opened_at)
+
+    return paid
+
+
 def _tokens_to_poll(
-    share: EngineShare, book: PositionBook, latest: LatestPrices, clock: Clock, poll_seconds: float
+    share: EngineShare,
+    book: PositionBook,
+    held: HeldTokens,
+    latest: LatestPrices,
+    clock: Clock,
+    poll_seconds: float,
 ) -> Callable[[], Collection[TokenAddress]]:
     """Return what names the tokens to ask for: all that are held, for everybody, by the engine that leads.
 
@@ -420,13 +445,13 @@ def _tokens_to_poll(
 
     def tokens() -> Collection[TokenAddress]:
         if share.leads:
-            return book.tokens()
+            return held.tokens()
         now = clock.now()
         return [
             token
             for token in book.tokens()
             if is_silent(token, now)
-            and any(share.acts_for(held.position.agent_id) for held in book.holders(token))
+            and any(share.acts_for(holder.position.agent_id) for holder in book.holders(token))
         ]
 
     return tokens

@@ -28,6 +28,7 @@ RECOVERY_SECONDS = 2.0
 UNDECIDED_SECONDS = 2.0
 DEAD_TOKEN_SECONDS = 30.0
 DOUBTS_SECONDS = 0.25
+HELD_SECONDS = 0.25
 LOAD_RETRY_SECONDS = 0.5
 LOADING_SECONDS = 120.0
 """The longest the lease is kept for reading everything again; the price loop cannot run before."""
@@ -70,6 +71,7 @@ class EngineLoops:
         if self._shards is not None:
             loops.append(self._start(SHARDS_SECONDS, self._shards.tick, "shards"))
             loops.append(self._start(DOUBTS_SECONDS, engine.doubts.tick, "doubts"))
+            loops.append(self._start(HELD_SECONDS, engine.held.tick, "held-tokens"))
         try:
             yield
         finally:

@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 
 from nexgent.bootstrap.engine import Engine
+from nexgent.bootstrap.following import Following
 from nexgent.domain.ledger.share import LEADING
 from nexgent.domain.prices.events import PricesChanged
 from nexgent.infrastructure.database.lease import EngineLease
@@ -44,19 +45,22 @@ class EngineShards:
         engine: Engine,
         lease: EngineLease,
         read: Callable[[int], Awaitable[None]],
+        following: Following,
         leave_copies: Callable[[int], Awaitable[None]],
         clock: Clock,
         on_moved: Callable[[int, float], None] = lambda _count, _seconds: None,
     ) -> None:
         """`on_moved` hears how many shards were taken, fewer than none when they were left, and how long that took.
 
-        `read` makes memory equal to storage for the agents of shards that others have traded for. `leave_copies` returns when
-        nothing of shards is copied any more: whoever has them next copies it.
+        `read` makes memory equal to storage for the agents of shards that others have traded for; some of those that others
+        trade for are kept by `following` them. `leave_copies` returns when nothing of shards is copied any more: whoever has them
+        next copies it.
         """
         self._engine = engine
         self._share = engine.share
         self._lease = lease
         self._read = read
+        self._following = following
         self._leave_copies = leave_copies
         self._clock = clock
         self._on_moved = on_moved
@@ -84,7 +88,9 @@ class EngineShards:
         if self._missed:
             self._missed = False
             try:
-                await self._read(ALL_SHARDS & ~self._share.shards)
+                # Which agents there are.
+                await self._read(NO_SHARDS)
+                await self._following.read_again()
             except BaseException:
                 self._missed = True
                 raise
@@ -129,7 +135,9 @@ class EngineShards:
             await self._engine.ledger.written()
             await self._engine.trails.drain(TRAILS_SECONDS)
             await self._leave_copies(left)
+            await self._following.before_leaving(left)
             await self._lease.give_up(left)
+            self._following.left(left)
             self._on_moved(-left.bit_count(), self._clock.monotonic() - started)
             log.info("shards.left", count=left.bit_count(), have=self._share.shards.bit_count())
 

@@ -17,7 +17,7 @@ from nexgent.bootstrap.child import ChildProcess
 from nexgent.bootstrap.commands import build_commands
 from nexgent.bootstrap.engine import Engine, EnginePorts, build_engine, build_orders_by_hand
 from nexgent.bootstrap.engine_role import EngineLoops, EngineRole
-from nexgent.bootstrap.engine_shards import EngineShards, PolledPrices
+from nexgent.bootstrap.following import FOLLOWING_SECONDS, EverybodyKept
 from nexgent.bootstrap.health import EngineHealth, PriceHealth, ServerHealth
 from nexgent.bootstrap.log_levels import SharedLogLevels, apply_log_level
 from nexgent.bootstrap.market import Market, build_market
@@ -26,7 +26,8 @@ from nexgent.bootstrap.projections import CaughtUp, JournalGauges
 from nexgent.bootstrap.protections import build_protections
 from nexgent.bootstrap.punctuality import Punctuality
 from nexgent.bootstrap.reconciliation import build_reconciliation, reconciliation_ports
-from nexgent.bootstrap.start_up import load_engine, read_shards
+from nexgent.bootstrap.sharing import Sharing, SharingPorts, build_sharing
+from nexgent.bootstrap.start_up import load_agents, load_engine
 from nexgent.bootstrap.storage import Storage
 from nexgent.bootstrap.tracing import Tracing
 from nexgent.bootstrap.users import build_users, user_ports
@@ -48,7 +49,6 @@ from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.ledger.errors import EngineElsewhereError
-from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.ledger.share import LEADING, EngineShare
 from nexgent.domain.notifications.watch_conditions import WATCH_SECONDS, KnownOutbox, WatchConditions
 from nexgent.domain.protections.refresh import RefreshProtections
@@ -221,19 +221,20 @@ class Service:
             metrics=self.metrics,
             active=lambda: self.role.active,
         )
-        self.shards = self._build_shards()
-        self.polled = (
-            PolledPrices(
-                engine=self.engine,
-                clock=self.clock,
-                max_age_seconds=settings.prices.max_age_seconds,
-            )
-            if self.lease.shared
-            else None
+        self.bridge = EventBridge(
+            redis=self.redis,
+            keys=self.keys,
+            publish=self.bus.publish,
+            clock=self.clock,
+            on_gap=self._reload_soon,
+            by_shard=self.lease.shared,
+            keeps=self._keeps,
         )
+        self.sharing = self._build_sharing()
+        self.kept = self.sharing.following if self.sharing is not None else EverybodyKept()
         self.role = EngineRole(
             engine=self.engine,
-            shards=self.shards,
+            shards=self.sharing.shards if self.sharing is not None else None,
             loops=EngineLoops(
                 engine=self.engine,
                 lease=self.lease,
@@ -241,7 +242,7 @@ class Service:
                 poll_seconds=settings.prices.poll_seconds,
                 watch=self.loops,
                 on_tick=self.punctuality.ticked,
-                shards=self.shards,
+                shards=self.sharing.shards if self.sharing is not None else None,
             ),
             lease=self.lease,
             load=self._load,
@@ -259,13 +260,6 @@ class Service:
             clock=self.clock,
             told=self.observer.command_forwarded,
             served=self.observer.command_served,
-        )
-        self.bridge = EventBridge(
-            redis=self.redis,
-            keys=self.keys,
-            publish=self.bus.publish,
-            clock=self.clock,
-            on_gap=self.role.reload_soon,
         )
         self.log_levels = SharedLogLevels(
             log_levels(),
@@ -299,7 +293,8 @@ class Service:
             is_engine=lambda: self.role.active,
             protections=self.guard,
             revoked=self.users.revoked,
-            polled=self.polled,
+            polled=self.sharing.polled if self.sharing is not None else None,
+            following=self.sharing.following if self.sharing is not None else None,
         )
         self.tracing.listen(self.bus, directory=self.engine.directory, venues=self.market.venues)
         self.bus.on(LogLevelChanged, apply_log_level, self.bridge.on_event)
@@ -355,28 +350,35 @@ class Service:
             publish=self.bus.publish,
         )
 
-    def _build_shards(self) -> EngineShards | None:
+    def _build_sharing(self) -> Sharing | None:
         if not self.lease.shared:
             return None
-        return EngineShards(
+        ports = SharingPorts(
             engine=self.engine,
             lease=self.lease,
-            read=self._read_shards,
-            leave_copies=self.mirror.leave,
-            clock=self.clock,
+            bridge=self.bridge,
+            mirror=self.mirror,
+            hub=self.hub,
+            agents=self.agents,
+            trails=self.trail_store,
+            guard=self.guard,
+            refresh_protections=self.refresh_protections,
+            on_read=self._on_shards_read,
             on_moved=self.observer.shards_moved,
+            clock=self.clock,
         )
+        return build_sharing(ports, max_price_age_seconds=self.settings.prices.max_age_seconds)
 
-    async def _read_shards(self, shards: int) -> None:
-        wallets = await read_shards(self.engine, shards, agents=self.agents, trails=self.trail_store)
-        self.guard.know(self.engine.directory.all())
-        self.guard.on_touched(WalletsTouched(wallets))
-        await self.refresh_protections.tick()
+    def _reload_soon(self) -> None:
+        # The role is built after the bridge, of which its shards know.
+        self.role.reload_soon()
+
+    async def _on_shards_read(self) -> None:
         await self.wallet_keys.index.refresh()
+        report_stranded(self.holdings, self.wallet_keys.loaded)
 
-    async def _listening_at_last(self, shards: EngineShards) -> None:
-        await self.bridge.until_listening()
-        shards.missed_events()
+    def _keeps(self, agent_id: AgentId) -> bool:
+        return self.sharing is None or self.sharing.following.keeps(agent_id)
 
     def _trades_for(self, agent_id: AgentId | None) -> bool:
         """Tell whether this process trades for an agent, or leads where it is nobody's matter."""
@@ -453,7 +455,7 @@ class Service:
         engine = self.engine
         prices = [
             price
-            for token in (engine.book.tokens() if shards & LEADING else ())
+            for token in (engine.held.tokens() if shards & LEADING else ())
             if (price := engine.latest_prices.get(token)) is not None
         ]
         return MirrorContent(
@@ -497,9 +499,14 @@ class Service:
         )
 
     async def _load(self) -> None:
-        await load_engine(self.engine, agents=self.agents, journal=self.journal, trails=self.trail_store)
+        if self.sharing is None:
+            await load_engine(self.engine, agents=self.agents, journal=self.journal, trails=self.trail_store)
+        else:
+            await load_agents(self.engine, agents=self.agents, journal=self.journal)
         self.guard.know(self.engine.directory.all())
         await self.refresh_protections.load()
+        if self.sharing is not None:
+            await self.sharing.following.start_over()
         # What changed in memory by loading was announced to nobody.
         self.hub.resync()
         await self.wallet_keys.index.refresh()
@@ -520,9 +527,16 @@ class Service:
         }
         if worker is not None:
             jobs["worker"] = worker.run
-        if self.shards is not None:
-            # What other engines did between the first reading and then was heard by nobody here.
-            self._start("first-events", self._listening_at_last(self.shards))
+        if self.sharing is not None:
+            self._start("first-events", self.sharing.hear_at_last())
+            following = run_every(
+                FOLLOWING_SECONDS,
+                self.sharing.following.tick,
+                name="following",
+                clock=self.clock,
+                watch=self.loops,
+            )
+            self._start("following", following)
         for name, job in jobs.items():
             self._start(name, keep_running(job, name=name, watch=self.loops))
         steps: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {

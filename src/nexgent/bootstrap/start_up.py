@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 
@@ -10,12 +10,14 @@ from nexgent.bootstrap.engine import Engine
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.ledger.events import WalletsTouched
+from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.positions.models import Position, PositionTrail
+from nexgent.domain.trading.book.position_book import HeldPosition
 from nexgent.domain.trading.ports import TrailStore
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
-from nexgent.shared.shards import ALL_SHARDS, is_in
-from nexgent.shared.types import WalletAddress
+from nexgent.shared.shards import is_in
+from nexgent.shared.types import AgentId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +55,7 @@ async def load_engine(
     positions = _open_positions(ledger.states())
     engine.validator.keep_only(position.token_address for position in positions)
     engine.latest_prices.keep_only(position.token_address for position in positions)
-    _fill_book(engine, positions, stored)
+    _fill_book(engine, list(engine.book.all()), positions, stored)
     log.info(
         "engine.loaded",
         agents=len(engine.directory),
@@ -63,6 +65,14 @@ async def load_engine(
     )
 
 
+async def load_agents(engine: Engine, *, agents: AgentRepository, journal: PostgresJournal) -> None:
+    """Make memory know all agents, and nothing of what they hold: of several engines, each reads that when it has a shard."""
+    engine.directory.load(await agents.list_all(), await agents.list_deleted())
+    engine.ledger.load([], await journal.head_position())
+    _fill_book(engine, list(engine.book.all()), (), ())
+    log.info("engine.agents_loaded", agents=len(engine.directory))
+
+
 async def read_shards(
     engine: Engine, shards: int, *, agents: AgentRepository, trails: TrailStore
 ) -> list[WalletAddress]:
@@ -70,7 +80,7 @@ async def read_shards(
 
     Raises `UnavailableError`.
     """
-    directory, ledger = engine.directory, engine.ledger
+    directory = engine.directory
     for _ in range(READ_ATTEMPTS):
         changes = directory.changes
         listed, deleted = await agents.list_all(), await agents.list_deleted()
@@ -80,22 +90,40 @@ async def read_shards(
             for agent in changed:
                 engine.keeper.on_agent_saved(AgentSaved(agent))
             break
-    wallets = [
-        wallet.address for agent in directory.all() if is_in(shards, agent.id) for wallet in agent.wallets
-    ]
-    stored = await trails.load()
-    # What is traded meanwhile is written between two of these reads.
-    for start in range(0, len(wallets), WALLETS_AT_ONCE):
-        chunk = wallets[start : start + WALLETS_AT_ONCE]
-        ledger.on_touched(WalletsTouched(chunk))
-        await ledger.refresh(chunk)
-    # Nothing is waited for between the last read and the book: what is heard of a position from here on is newer, and what was
-    # heard before has been read.
-    while any(ledger.knows(wallet) and not ledger.is_current(wallet) for wallet in wallets):
-        await ledger.refresh(wallets)
-    states = [ledger.head(wallet) for wallet in wallets if ledger.knows(wallet)]
-    _fill_book(engine, _open_positions(states), stored, shards)
+    return await read_agents(
+        engine, [agent.id for agent in directory.all() if is_in(shards, agent.id)], trails=trails
+    )
+
+
+async def read_agents(
+    engine: Engine, agent_ids: Collection[AgentId], *, trails: TrailStore
+) -> list[WalletAddress]:
+    """Make memory equal to storage for these agents, whoever trades for them; return their wallets. Raises `UnavailableError`.
+
+    Whatever of them is heard meanwhile, and from then on, is newer.
+    """
+    ledger = engine.ledger
+    concerned = frozenset(agent_ids)
+    agents = [agent for agent_id in concerned if (agent := engine.directory.find(agent_id)) is not None]
+    wallets = [wallet.address for agent in agents for wallet in agent.wallets]
+    ledger.on_touched(WalletsTouched(wallets))
+    while True:
+        # What is traded meanwhile is written between two of these reads.
+        for start in range(0, len(wallets), WALLETS_AT_ONCE):
+            await ledger.refresh(wallets[start : start + WALLETS_AT_ONCE])
+        stored = await trails.load([position.id for position in _known_positions(ledger, wallets)])
+        # Nothing is waited for between the last look and the book: what is heard of a position from here on is newer, and what
+        # was heard before has been read.
+        if all(ledger.is_current(wallet) for wallet in wallets if ledger.knows(wallet)):
+            break
+    positions = _known_positions(ledger, wallets)
+    before = [held for agent_id in concerned for held in engine.book.of_agent(agent_id)]
+    _fill_book(engine, before, positions, stored)
     return wallets
+
+
+def _known_positions(ledger: Ledger, wallets: Iterable[WalletAddress]) -> list[Position]:
+    return _open_positions([ledger.head(wallet) for wallet in wallets if ledger.knows(wallet)])
 
 
 def _open_positions(states: Iterable[WalletState]) -> list[Position]:
@@ -103,13 +131,16 @@ def _open_positions(states: Iterable[WalletState]) -> list[Position]:
 
 
 def _fill_book(
-    engine: Engine, positions: Sequence[Position], trails: Sequence[PositionTrail], shards: int = ALL_SHARDS
+    engine: Engine,
+    before: Iterable[HeldPosition],
+    positions: Sequence[Position],
+    trails: Sequence[PositionTrail],
 ) -> None:
-    """Have the book hold these positions of the shards' agents, and no others of theirs."""
+    """Have the book hold these positions in the place of those that were there `before`."""
     stored = {trail.position_id: trail for trail in trails}
     open_now = {position.id for position in positions}
-    for held in list(engine.book.all()):
-        if is_in(shards, held.position.agent_id) and held.position.id not in open_now:
+    for held in before:
+        if held.position.id not in open_now:
             engine.book.remove(held.position.id)
     for position in positions:
         engine.keeper.watch(position, _newest_trail(position, stored.get(position.id)))

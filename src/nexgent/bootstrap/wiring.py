@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.engine_shards import PolledPrices
+from nexgent.bootstrap.following import Following
 from nexgent.bootstrap.observers import EngineObserver
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted
+from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted, TokensHeld
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.events import SignalArrived, SignalProcessed, SignalReceived
@@ -53,10 +54,11 @@ def wire_events(
     protections: ProtectionState,
     revoked: RevokedTokens,
     polled: PolledPrices | None = None,
+    following: Following | None = None,
 ) -> None:
     """Connect the parts. Memory comes first, then whoever looks at people, then copies for others.
 
-    An engine that shares the work hears prices that another one `polled`.
+    An engine that shares the work hears prices that another one `polled`, and is `following` some agents of others.
     """
     copies = (mirror.on_event, bridge.on_event)
 
@@ -90,9 +92,13 @@ def wire_events(
         return listen
 
     # Only the engine keeps copies, and of several each those of its agents.
-    bus.on(
-        WalletsTouched, engine.ledger.on_touched, protections.on_touched, as_engine(_reading_again(engine))
-    )
+    reading_again = as_engine(_reading_again(engine))
+    if following is None:
+        bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched, reading_again)
+    else:
+        bus.on(WalletsTouched, engine.ledger.on_touched)
+        bus.on(WalletsTouched, _minding_kept(engine, following, protections, reading_again))
+        bus.on(TokensHeld, _minding_held(engine, bridge), bridge.on_event)
     bus.on(WalletsRead, mirror.on_event)
     bus.on(AgentSaved, protections.on_agent_saved)
     bus.on(AgentDeleted, protections.on_agent_deleted)
@@ -161,6 +167,41 @@ def _reading_again(engine: Engine) -> Callable[[WalletsTouched], None]:
             ledger.read_again(WalletsTouched(own))
 
     return read_again
+
+
+def _minding_kept(
+    engine: Engine,
+    following: Following,
+    protections: ProtectionState,
+    read_again: Callable[[WalletsTouched], None],
+) -> Callable[[WalletsTouched], None]:
+    """Return who minds wallets that others wrote to, of the agents that are kept: the others are not even in memory."""
+    ledger = engine.ledger
+
+    def mind(event: WalletsTouched) -> None:
+        kept = [
+            wallet
+            for wallet in event.wallets
+            if ledger.knows(wallet) and following.keeps(ledger.head(wallet).agent_id)
+        ]
+        if kept:
+            protections.on_touched(WalletsTouched(kept))
+            read_again(WalletsTouched(kept))
+
+    return mind
+
+
+def _minding_held(engine: Engine, bridge: EventBridge) -> Callable[[TokensHeld], None]:
+    """Return who minds which tokens other engines hold: one of all asks for their prices."""
+
+    def mind(event: TokensHeld) -> None:
+        if not bridge.is_relayed(event):
+            return
+        engine.held.on_told(event)
+        for held in event.tokens:
+            engine.validator.seed(held.token_address, held.price_sol, held.paid_at)
+
+    return mind
 
 
 def _watching(

@@ -18,7 +18,7 @@ from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PendingExit
-from nexgent.domain.prices.events import PricesChanged, TokensDoubted
+from nexgent.domain.prices.events import HeldToken, PricesChanged, TokensDoubted, TokensHeld
 from nexgent.domain.prices.models import PriceSource
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.models import KillSwitch
@@ -34,8 +34,10 @@ from nexgent.infrastructure.cache.bridge import (
 from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.shared.events import EventBus
+from nexgent.shared.ids import new_id
+from nexgent.shared.shards import ALL_SHARDS, shard_of
 from nexgent.shared.trace_context import TraceContext
-from nexgent.shared.types import TokenAddress, UserId
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, UserId, WalletAddress
 from tests.builders import a_position, a_price, a_signal, an_agent
 from tests.fakes.clock import FakeClock
 from tests.patience import PATIENCE_SECONDS
@@ -60,6 +62,7 @@ EVENTS: list[BridgedEvent] = [
     AgentDeleted(POSITION.agent_id),
     SignalReceived(SIGNAL, 12.5, TRACE),
     TokensDoubted([TokenAddress("MixedCase")], T0),
+    TokensHeld("an-engine", [HeldToken(TokenAddress("MixedCase"), Decimal("1.5E-9"), T0)], True),
     KillSwitchChanged(KillSwitch(user_id=None, engaged=True, reason="because", changed_at=T0, flatten=True)),
     KillSwitchChanged(
         KillSwitch(
@@ -259,3 +262,78 @@ async def test_events_wait_for_a_redis_that_is_away_in_bounded_memory() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await client.aclose()
+
+
+class Sharer(Process):
+    """One of several engines: it hears of positions by shard, and keeps some agents."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self.kept: set[AgentId] = set()
+        self.bridge = EventBridge(
+            redis=redis,
+            keys=CacheKeys(),
+            publish=self.bus.publish,
+            clock=FakeClock(),
+            on_gap=self._gap,
+            by_shard=True,
+            keeps=self.kept.__contains__,
+        )
+        self.bus = EventBus()
+        self.bridge._publish = self.bus.publish
+        for kind in CHANNELS:
+            self.bus.on(kind, self.heard.append, self.bridge.on_event)
+
+
+async def test_positions_are_heard_of_agents_that_are_kept_by_whoever_follows_their_shard(
+    redis: Redis,
+) -> None:
+    """A process that does not share the work hears everything, whoever sends it."""
+    agents = [AgentId(new_id()) for _ in range(40)]
+    positions = [
+        a_position(id=PositionId(new_id()), agent_id=agent, wallet_address=WalletAddress(f"W{agent}"))
+        for agent in agents
+    ]
+    events: list[BridgedEvent] = [PositionOpened(one, one.base_trail) for one in positions]
+    events += [PricesChanged([PRICE], T0)]
+    sender, other, whole = Sharer(redis), Sharer(redis), Process(redis)
+    everybody = (sender, other, whole)
+    running = [asyncio.create_task(process.bridge.run()) for process in everybody]
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for process in everybody:
+                await process.bridge.until_listening()
+        chosen = agents[0]
+        same_shard = 1 << shard_of(chosen)
+        other.kept.add(chosen)
+        assert await other.bridge.follow(same_shard)
+        for event in events:
+            sender.bus.publish(event)
+        await whole.hears(41)
+        assert sorted(map(repr, whole.heard)) == sorted(map(repr, events))
+        await other.hears(2)
+        assert sorted(map(repr, other.heard)) == sorted(map(repr, [events[0], events[-1]]))
+
+        # It does not listen for a while, and has missed nothing that it wanted.
+        await other.bridge.unfollow(ALL_SHARDS)
+        sender.bus.publish(events[0])
+        sender.bus.publish(events[-1])
+        await other.hears(3)
+        assert await other.bridge.follow(same_shard)
+        sender.bus.publish(events[0])
+        await other.hears(4)
+        assert other.heard[2:] == [events[-1], events[0]]
+        assert (other.gaps, whole.gaps) == (0, 0)
+
+        # A connection that breaks is a gap, and what is followed is heard over the next one as well.
+        await redis.client_kill_filter(_type="pubsub")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not other.gaps:
+                await asyncio.sleep(0.005)
+        assert await other.bridge.follow(same_shard)
+        sender.bus.publish(events[0])
+        await other.hears(5)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

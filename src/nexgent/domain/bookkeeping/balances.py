@@ -54,6 +54,7 @@ class BalanceFinder:
         Raises `UnknownBalanceError`, `UnavailableError`.
         """
         wallets = [wallet.address for agent in self._directory.of_user(user_id) for wallet in agent.wallets]
+        await self._ledger.refresh(wallets)
         for wallet in wallets:
             for owned in await self._held(wallet):
                 if owned.id == wanted:

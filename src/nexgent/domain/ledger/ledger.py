@@ -135,6 +135,15 @@ class Ledger:
         """Tell whether the wallet's state is in memory."""
         return wallet in self._streams
 
+    def is_current(self, wallet: WalletAddress) -> bool:
+        """Tell whether the wallet's state is in memory and nobody is known to have written to it since."""
+        stream = self._streams.get(wallet)
+        return stream is not None and not stream.stale
+
+    def known(self) -> list[WalletAddress]:
+        """Return the wallets whose state is in memory."""
+        return list(self._streams)
+
     def head(self, wallet: WalletAddress) -> WalletState:
         """Return the newest state, staged entries included. Raises `UnknownWalletError`."""
         stream = self._streams.get(wallet)
@@ -159,11 +168,6 @@ class Ledger:
             elif stream is None or not stream.stale:
                 self._unfinished.discard(wallet)
         return found
-
-    def is_current(self, wallet: WalletAddress) -> bool:
-        """Tell whether the wallet's state is in memory and nobody is known to have written to it since."""
-        stream = self._streams.get(wallet)
-        return stream is not None and not stream.stale
 
     def position(self, wallet: WalletAddress, position_id: PositionId) -> Position | None:
         """Return an open position of a wallet."""

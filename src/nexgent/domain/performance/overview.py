@@ -59,6 +59,8 @@ class DescribeOverview:
         """Return the overview; today begins at midnight in `zone`. Raises `UnavailableError`."""
         agents = list(self._directory.each_of_user(user_id))
         lamports, figures = 0, []
+        wallets = [wallet.address for agent in agents if (wallet := agent.wallet_for(mode)) is not None]
+        await self._ledger.refresh(wallets)
         for agent in agents:
             wallet = agent.wallet_for(mode)
             if wallet is None:

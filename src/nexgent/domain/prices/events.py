@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from nexgent.domain.prices.models import Refusal, SourceWord, TokenPrice
 from nexgent.shared.types import TokenAddress
@@ -24,6 +25,24 @@ class TokensDoubted:
 
     tokens: Sequence[TokenAddress]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldToken:
+    """A token that agents hold, and what was paid for it last: SOL per token, and when."""
+
+    token_address: TokenAddress
+    price_sol: Decimal
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokensHeld:
+    """What the agents of one engine hold: everything, or what is new since it said so last."""
+
+    engine: str
+    tokens: Sequence[HeldToken]
+    everything: bool
 
 
 @dataclass(frozen=True, slots=True)

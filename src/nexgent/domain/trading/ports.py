@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from nexgent.domain.ledger.models import Submission
@@ -10,7 +10,7 @@ from nexgent.domain.positions.models import PositionTrail
 from nexgent.domain.trading.errors import WalletNotLoadedError
 from nexgent.domain.trading.models import Fill, Quote, QuoteRequest, SwapOutcome
 from nexgent.domain.trading.rules.liquidity import MarketReading
-from nexgent.shared.types import TokenAddress, WalletAddress
+from nexgent.shared.types import PositionId, TokenAddress, WalletAddress
 
 
 class SwapGateway(Protocol):
@@ -64,8 +64,8 @@ class TrailStore(Protocol):
     async def save(self, trails: Sequence[PositionTrail]) -> None:
         """Store the newest trails in one statement. An older version never overwrites a newer one, a stop never loosens."""
 
-    async def load(self) -> Sequence[PositionTrail]:
-        """Return all stored trails."""
+    async def load(self, positions: Collection[PositionId] | None = None) -> Sequence[PositionTrail]:
+        """Return the stored trails of these positions; all there are when none are named."""
 
 
 class MarketProbe(Protocol):

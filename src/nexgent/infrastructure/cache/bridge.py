@@ -7,6 +7,9 @@ its own messages as well, and throwing one away takes as long as sending it.
 
 What no other process listens to is not sent. Redis says what that is: it counts who listens to a channel. Whoever begins to
 listen after it was asked has missed what it would have missed, had the message been sent then.
+
+Engines that share the work send what happens to positions by shard, each on a channel of its own: who shows nobody's of a shard
+does not hear of it, and of a shard that is heard only what is kept here is decoded.
 """
 
 from __future__ import annotations
@@ -14,14 +17,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import ResponseError
 
 from nexgent.domain.administration.events import LogLevelChanged
@@ -29,7 +34,7 @@ from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_di
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted
+from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted, TokensHeld
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
@@ -37,6 +42,8 @@ from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelle
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.shared.backoff import Backoff
 from nexgent.shared.clock import Clock
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, numbers_of, shard_of
+from nexgent.shared.types import AgentId
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +54,7 @@ BridgedEvent = (
     | PricesChanged
     | SourcesHeard
     | TokensDoubted
+    | TokensHeld
     | AgentSaved
     | AgentDeleted
     | SignalReceived
@@ -64,6 +72,7 @@ CHANNELS: dict[type[Any], str] = {
     PricesChanged: "prices",
     SourcesHeard: "sources",
     TokensDoubted: "doubts",
+    TokensHeld: "held",
     AgentSaved: "agents",
     AgentDeleted: "agents",
     SignalReceived: "signals",
@@ -74,11 +83,16 @@ CHANNELS: dict[type[Any], str] = {
     LogLevelChanged: "logging",
 }
 SEVERAL = "several"
+OWNED = "owned"
+_POSITIONS = "positions"
+_BY_SHARD = (PositionOpened, PositionUpdated, PositionClosed)
 OUTBOX_LIMIT = 20_000
 _REMEMBERED_PLACES = 1_000
 BATCH_SIZE = 100
 DEADLINE_SECONDS = 5.0
 LISTEN_SECONDS = 1.0
+FOLLOW_SECONDS = 1.0
+"""The longest it is waited for Redis to say that a channel is heard."""
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
@@ -86,7 +100,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 class _Message(msgspec.Struct, array_like=True):
     """One message: who sent it, the number of its (first) event on its channel, the event's type, the event.
 
-    Of type `SEVERAL` it holds an array of types and events, numbered one after the other.
+    Of type `SEVERAL` it holds an array of types and events, numbered one after the other, of type `OWNED` one of types, events
+    and the agents they are about.
     """
 
     origin: str
@@ -100,6 +115,14 @@ class _One(msgspec.Struct, array_like=True):
 
     type: str
     event: msgspec.Raw
+
+
+class _Owned(msgspec.Struct, array_like=True):
+    """An event among several, and whose it is."""
+
+    type: str
+    event: msgspec.Raw
+    agent_id: UUID
 
 
 def _to_json(value: object) -> object:
@@ -117,6 +140,7 @@ def _from_json(wanted: type[Any], value: object) -> object:
 _encoder = msgspec.json.Encoder(enc_hook=_to_json)
 _messages = msgspec.json.Decoder(_Message)
 _several = msgspec.json.Decoder(list[_One])
+_owned = msgspec.json.Decoder(list[_Owned])
 _events = {kind.__name__: msgspec.json.Decoder(kind, dec_hook=_from_json) for kind in CHANNELS}
 
 
@@ -134,8 +158,9 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `sources`, `doubts`, `agents`, `signals`, `wallets`, `protections`,
-    `sessions`, `logging`).
+    this process listens to (`positions`, `prices`, `sources`, `doubts`, `held`, `agents`, `signals`, `wallets`, `protections`,
+    `sessions`, `logging`). With `by_shard` positions are sent by shard, and heard of shards that are followed, of agents that
+    this process `keeps`; who is not, hears those of all.
     """
 
     def __init__(
@@ -147,6 +172,8 @@ class EventBridge:
         clock: Clock,
         channels: frozenset[str] = frozenset(CHANNELS.values()),
         on_gap: Callable[[], None] | None = None,
+        by_shard: bool = False,
+        keeps: Callable[[AgentId], bool] = lambda _: True,
     ) -> None:
         unknown = channels - frozenset(CHANNELS.values())
         if unknown:
@@ -156,12 +183,19 @@ class EventBridge:
         self._publish = publish
         self._clock = clock
         self._channels = channels
+        self._by_shard = by_shard
+        self._keeps = keeps
+        self._followed = NO_SHARDS if by_shard or _POSITIONS not in channels else ALL_SHARDS
+        self._pubsub: PubSub | None = None
+        self._confirmed: set[str] = set()
+        """Names of the channels that Redis has said are heard."""
+        self._newly_confirmed = asyncio.Event()
         self._on_gap = on_gap
         self._origin = uuid4().hex
         # Nobody else listens to it: its listeners are this process's connections, each of which the other channels count as well.
         self._own_channel = keys.channel(f"of:{self._origin}")
-        # Channels that, when last something was sent, nobody but this process heard.
-        self._unheard = set(CHANNELS.values())
+        # Channels that, when last something was sent, another process heard.
+        self._heard_by_others: set[str] = set()
         self._outbox: deque[BridgedEvent] = deque(maxlen=OUTBOX_LIMIT)
         self._numbers: dict[str, int] = {}
         self._heard: dict[tuple[str, str], int] = {}
@@ -180,7 +214,7 @@ class EventBridge:
             return
         if len(self._outbox) == OUTBOX_LIMIT:
             # The oldest one falls out; its number must be missing at the receivers.
-            channel = CHANNELS[type(self._outbox[0])]
+            ((channel, _),) = self._runs([self._outbox[0]])
             self._numbers[channel] = self._numbers.get(channel, 0) + 1
         self._outbox.append(event)
         self._awake.set()
@@ -203,6 +237,38 @@ class EventBridge:
         except REDIS_OUTAGES:
             return None
         return max(1, int(count))
+
+    async def follow(self, shards: int) -> bool:
+        """Hear of the positions of these shards from now on; tell whether they are heard when this returns."""
+        self._followed |= shards
+        wanted = self._shard_channels(shards)
+        try:
+            async with asyncio.timeout(FOLLOW_SECONDS):
+                if self._pubsub is not None and (new := wanted - self._confirmed):
+                    await self._pubsub.subscribe(*new)
+                while not wanted <= self._confirmed:
+                    self._newly_confirmed.clear()
+                    await self._newly_confirmed.wait()
+        except REDIS_OUTAGES:
+            # It is asked for again when Redis is back, and then there was a gap.
+            return False
+        return True
+
+    async def unfollow(self, shards: int) -> None:
+        """Hear of the positions of these shards no more."""
+        channels = self._shard_channels(self._followed & shards)
+        self._followed &= ~shards
+        self._confirmed -= channels
+        for place in [place for place in self._heard if place[1] in channels]:
+            # When it is heard again, what was said meanwhile is missing and was not wanted.
+            del self._heard[place]
+        if self._pubsub is not None and channels:
+            with suppress(*REDIS_OUTAGES):
+                async with asyncio.timeout(FOLLOW_SECONDS):
+                    await self._pubsub.unsubscribe(*channels)
+
+    def _shard_channels(self, shards: int) -> set[str]:
+        return {self._keys.channel(f"{_POSITIONS}.{number}") for number in numbers_of(shards)}
 
     async def until_listening(self) -> None:
         """Wait until messages of others are heard."""
@@ -231,12 +297,13 @@ class EventBridge:
         while True:
             stop_if_cancelled()
             try:
-                pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+                pubsub = self._redis.pubsub()
                 async with pubsub:
+                    names = {self._keys.channel(name) for name in self._channels}
+                    names |= self._shard_channels(self._followed)
                     async with asyncio.timeout(DEADLINE_SECONDS):
-                        await pubsub.subscribe(
-                            self._own_channel, *(self._keys.channel(name) for name in sorted(self._channels))
-                        )
+                        await pubsub.subscribe(self._own_channel, *sorted(names))
+                    self._pubsub = pubsub
                     if connected_before:
                         self._gap("reconnected")
                     connected_before = True
@@ -246,9 +313,16 @@ class EventBridge:
                         stop_if_cancelled()
                         # The deadline only lets a dead connection be noticed by the client's own health check.
                         message = await pubsub.get_message(timeout=LISTEN_SECONDS)
-                        if message is not None and message["type"] == "message":
-                            self._receive(message["channel"], message["data"])
+                        if message is None:
+                            continue
+                        if message["type"] == "message":
+                            self._receive(_text(message["channel"]), message["data"])
+                        elif message["type"] == "subscribe":
+                            self._confirmed.add(_text(message["channel"]))
+                            self._newly_confirmed.set()
             except REDIS_OUTAGES as error:
+                self._pubsub = None
+                self._confirmed.clear()
                 self._listening.clear()
                 log.warning("bridge.not_listening", error=type(error).__name__)
                 await backoff.wait()
@@ -266,8 +340,8 @@ class EventBridge:
         self._numbers = numbers
 
     async def _publish_to_others(self, events: Sequence[BridgedEvent], numbers: dict[str, int]) -> None:
-        by_channel = [(channel, list(run)) for channel, run in groupby(events, key=_channel_of)]
-        unheard = await self._without_others({channel for channel, _ in by_channel} & self._unheard)
+        by_channel = self._runs(events)
+        unheard = await self._without_others({channel for channel, _ in by_channel} - self._heard_by_others)
         pipeline = self._redis.pipeline(transaction=False)
         published: list[str] = []
         for channel, run in by_channel:
@@ -275,14 +349,33 @@ class EventBridge:
             numbers[channel] = first + len(run) - 1
             if channel in unheard:
                 continue
-            ones = [_One(type(event).__name__, msgspec.Raw(encode_event(event))) for event in run]
-            message = _encoder.encode(_message(self._origin, first, ones))
+            message = _encoder.encode(_message(self._origin, first, run, owned="." in channel))
             pipeline.publish(self._keys.channel(channel), message)
             published.append(channel)
         if published:
             for channel, heard in zip(published, await pipeline.execute(), strict=True):
                 # It need not be right: before nothing is sent, it is asked.
-                (self._unheard.add if heard <= 1 else self._unheard.discard)(channel)
+                others = heard - self._hears(channel)
+                (self._heard_by_others.add if others > 0 else self._heard_by_others.discard)(channel)
+
+    def _runs(self, events: Sequence[BridgedEvent]) -> list[tuple[str, Sequence[BridgedEvent]]]:
+        """Return what goes out together: events one after the other on one channel, and those of a shard."""
+        if not self._by_shard:
+            return [(channel, list(run)) for channel, run in groupby(events, key=_channel_of)]
+        runs: list[tuple[str, Sequence[BridgedEvent]]] = []
+        of_shards: dict[str, list[BridgedEvent]] = {}
+        for channel, run in groupby(events, key=_channel_of):
+            if channel != _POSITIONS:
+                runs.append((channel, list(run)))
+                continue
+            for event in run:
+                of_shards.setdefault(f"{_POSITIONS}.{shard_of(_agent_of(event))}", []).append(event)
+        # Last: who hears that a position was opened has heard before that its wallet was written to.
+        return [*runs, *of_shards.items()]
+
+    def _hears(self, channel: str) -> bool:
+        name, _, number = channel.partition(".")
+        return bool(self._followed >> int(number) & 1) if number else name in self._channels
 
     async def _without_others(self, channels: Collection[str]) -> set[str]:
         """Return those of the channels that no other process listens to, in one look at all of them."""
@@ -295,10 +388,9 @@ class EventBridge:
             # A server that does not say.
             return set()
         found = {names[_text(name)]: int(count) for name, count in counts}
-        return {name for name, count in found.items() if count <= (own if name in self._channels else 0)}
+        return {name for name, count in found.items() if count <= (own if self._hears(name) else 0)}
 
-    def _receive(self, channel: bytes | str, data: bytes) -> None:
-        name = _text(channel)
+    def _receive(self, name: str, data: bytes) -> None:
         try:
             message = _messages.decode(data)
             if message.origin == self._origin:
@@ -310,7 +402,11 @@ class EventBridge:
             if last is not None and newest <= last:
                 return
             known = 0 if last is None else max(0, last + 1 - message.number)
-            events = [decode_event(one.type, one.event) for one in ones[known:]]
+            events = [
+                decode_event(one.type, one.event)
+                for one in ones[known:]
+                if isinstance(one, _One) or self._keeps(AgentId(one.agent_id))
+            ]
         except (msgspec.MsgspecError, KeyError, ValueError) as error:
             log.warning("bridge.unreadable", channel=name, error=type(error).__name__)
             return
@@ -344,17 +440,31 @@ def _channel_of(event: BridgedEvent) -> str:
     return CHANNELS[type(event)]
 
 
+def _agent_of(event: BridgedEvent) -> AgentId:
+    assert isinstance(event, _BY_SHARD)
+    return event.agent_id if isinstance(event, PositionClosed) else event.position.agent_id
+
+
 def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name
 
 
-def _message(origin: str, first: int, ones: Sequence[_One]) -> _Message:
+def _message(origin: str, first: int, events: Sequence[BridgedEvent], *, owned: bool) -> _Message:
+    if owned:
+        whose = [
+            _Owned(type(event).__name__, msgspec.Raw(encode_event(event)), _agent_of(event))
+            for event in events
+        ]
+        return _Message(origin, first, OWNED, msgspec.Raw(_encoder.encode(whose)))
+    ones = [_One(type(event).__name__, msgspec.Raw(encode_event(event))) for event in events]
     if len(ones) == 1:
         return _Message(origin, first, ones[0].type, ones[0].event)
     return _Message(origin, first, SEVERAL, msgspec.Raw(_encoder.encode(ones)))
 
 
-def _events_of(message: _Message) -> list[_One]:
+def _events_of(message: _Message) -> Sequence[_One | _Owned]:
+    if message.type == OWNED:
+        return _owned.decode(message.event)
     if message.type == SEVERAL:
         return _several.decode(message.event)
     return [_One(message.type, message.event)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket as sockets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from nexgent.shared.errors import ForbiddenError, NexgentError, UnavailableError
 from nexgent.shared.types import AgentId
 
 UNKNOWN_AGENT = Closing(1008, "Agent not found")
+LATER = Closing(1013, "Try again later")
 SEND_BUFFER_BYTES = 64 * 1024
 """What the system holds per client. It would grow to megabytes for one that reads nothing, which then looks well for long."""
 
@@ -47,7 +48,10 @@ class WebSocketEndpoint:
         stopping: Callable[[], bool] = lambda: False,
         places: SocketPlaces | None = None,
         address_of: Callable[[Scope], str] = lambda _: "",
+        have: Callable[[AgentId], Awaitable[None]] | None = None,
     ) -> None:
+        """`have` returns when what an agent holds is in memory. Raises `UnavailableError`."""
+        self._have = have
         self._conversations = conversations
         self._directory = directory
         self._reception = reception
@@ -97,6 +101,13 @@ class WebSocketEndpoint:
             await socket.send_text(frames.error("Agent not found or access denied"))
             await socket.close(UNKNOWN_AGENT.code, UNKNOWN_AGENT.reason)
             return
+        if self._have is not None:
+            try:
+                await self._have(agent_id)
+            except UnavailableError as error:
+                await socket.send_text(frames.error(error.message))
+                await socket.close(LATER.code, LATER.reason)
+                return
         place = Resume.parse(socket.query_params.get("epoch"), socket.query_params.get("lastSeq"))
         try:
             await self._conversations.hold(socket, send, agent_id, caller, place)

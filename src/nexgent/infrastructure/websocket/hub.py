@@ -79,6 +79,10 @@ class WebSocketHub:
         self._count += 1
         return client
 
+    def has_stream(self, agent_id: AgentId) -> bool:
+        """Tell whether frames of an agent are numbered: somebody listens, or did a moment ago and may come back."""
+        return self._streams.find(agent_id) is not None
+
     def unsubscribe(self, client: Client) -> None:
         """Forget a client."""
         if not self._streams.leave(client):

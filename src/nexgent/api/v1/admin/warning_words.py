@@ -364,6 +364,10 @@ WORDS: Final[Mapping[str, WarningWords]] = {
             "Some agents could not be left to another service yet: trades of theirs have not ended.",
             _BY_ITSELF,
         ),
+        "following.not_heard": (
+            "What other engines do with agents that are shown here is not heard; it is read whenever somebody asks.",
+            _REDIS,
+        ),
         "shards.postponed": ("Which agents this service trades for could not be looked at.", _DATABASE),
         "service.forced_stop": (
             "The service was stopped at once, without finishing what it did.",

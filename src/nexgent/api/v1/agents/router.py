@@ -193,4 +193,4 @@ async def list_positions(
     services: Services,
 ) -> Response:
     """Return the open positions."""
-    return positions_of(request, services, agent_id, caller.user_id, query.wallet_address)
+    return await positions_of(request, services, agent_id, caller.user_id, query.wallet_address)

@@ -43,4 +43,5 @@ async def equity(
 async def attention(caller: OverviewCaller, services: Services) -> NoticesOut:
     """Return what somebody should look after: exits that do not come through, stale prices, locked wallets, tokens nobody
     accounts for, protections that block entries, an engine elsewhere or in trouble."""
+    await services.have_agents_of(caller.user_id)
     return NoticesOut.of(services.list_notices.execute(caller.user_id))

@@ -24,6 +24,7 @@ from nexgent.api.v1.positions.schemas import (
     SoldPartOut,
 )
 from nexgent.api.v1.positions.views import positions_of
+from nexgent.domain.agents.ownership import visible_agent
 
 # Trades are in the journal.
 router = APIRouter(tags=["positions"], route_class=ApiRoute, dependencies=[NOT_AUDITED])
@@ -54,7 +55,7 @@ async def list_positions(
     services: Services,
 ) -> Response:
     """Return the open positions."""
-    return positions_of(request, services, agent_id, caller.user_id, query.wallet_address)
+    return await positions_of(request, services, agent_id, caller.user_id, query.wallet_address)
 
 
 @router.post(
@@ -127,5 +128,7 @@ async def preview_sale(
 
     Without a percentage it is the whole position. What would refuse the sale refuses the preview, with the same code.
     """
+    visible_agent(services.directory, agent_id, caller.user_id)
+    await services.kept.have((agent_id,))
     forecast = await services.close_position.preview(agent_id, position_id, caller.user_id, body.percent)
     return SalePreviewOut.of(forecast)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -29,9 +31,13 @@ from nexgent.api.v1.protections.schemas import (
 )
 from nexgent.domain.protections.kill_switch import KillSwitchOrder
 from nexgent.domain.users.models import Caller
+from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import UserId
 
 router = APIRouter(tags=["protections"], route_class=ApiRoute)
+
+REPORT_SECONDS = 2.0
+"""How long whoever panics waits to be told what other engines hold."""
 
 
 @router.get(
@@ -41,6 +47,8 @@ router = APIRouter(tags=["protections"], route_class=ApiRoute)
 )
 async def get_protections(agent_id: AgentIdInPath, caller: SessionCaller, services: Services) -> Response:
     """Return what blocks each wallet of an agent, if anything does."""
+    services.directory.owned(agent_id, caller.user_id)
+    await services.kept.have((agent_id,))
     report = await services.protections.describe.execute(agent_id, caller.user_id)
     wallets = [WalletProtectionsOut.of(wallet, verdict).model_dump() for wallet, verdict in report.wallets]
     return json_response(
@@ -102,7 +110,14 @@ async def panic(body: PanicIn, caller: SessionCaller, services: Services) -> Pan
     is in force in this process all the same (`recorded` is then false).
     """
     order = _order(caller, body.scope, body.reason, engaged=True, flatten=body.flatten)
-    return PanicOut.of(await services.protections.panic.execute(order))
+    panic_ = services.protections.panic
+    report = await panic_.execute(order)
+    # The switch is in force; what others hold is read for the answer only, and not waited for for long.
+    with suppress(UnavailableError, TimeoutError):
+        async with asyncio.timeout(REPORT_SECONDS):
+            await _have(services, order)
+            report = panic_.report(order)
+    return PanicOut.of(report)
 
 
 @router.get("/protections/panic", summary="What is still open", responses=refusals(ADMIN_ONLY))
@@ -110,7 +125,16 @@ async def get_panic(
     query: Annotated[PanicQuery, QueryParameters()], caller: KillSwitchCaller, services: Services
 ) -> PanicOut:
     """Return whether entries are stopped, whether everything is being exited, and what remains."""
-    return PanicOut.of(services.protections.panic.report(_order(caller, query.scope, None, engaged=True)))
+    order = _order(caller, query.scope, None, engaged=True)
+    await _have(services, order)
+    return PanicOut.of(services.protections.panic.report(order))
+
+
+async def _have(services: Services, order: KillSwitchOrder) -> None:
+    if order.system_wide:
+        await services.kept.have([agent.id for agent in services.directory.all()])
+    else:
+        await services.have_agents_of(order.user_id)
 
 
 def _order(

@@ -123,6 +123,7 @@ async def test_webhook(
     rendered = rendered_alert(webhook, alert)
     refusal = why_refused(webhook, rendered, services.clock.now())
     draft = draft_of(webhook, rendered)
+    await services.have_agents_of(caller.user_id)
     return TestOut.of(draft, await services.preview_signal.execute(draft), refusal)
 
 
@@ -137,4 +138,5 @@ async def test_signal(body: SignalIn, caller: SignalsCaller, services: Services)
     Runs all gates, protections and the sizing with the balances of this moment, and asks for a quote.
     """
     draft = body.draft(caller.user_id)
+    await services.have_agents_of(caller.user_id)
     return TestOut.of(draft, await services.preview_signal.execute(draft))

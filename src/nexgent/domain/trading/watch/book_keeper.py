@@ -92,14 +92,23 @@ class BookKeeper:
             return
         held = self.watch(position, trail)
         if held.trail is not position.base_trail:
-            self._trails.keep([held.trail])
+            # Of an agent that another engine acts for, that one stores it.
+            if self.share.acts_for(position.agent_id):
+                self._trails.keep([held.trail])
         elif is_new and agent is not None and held.triggers.later_seconds is None:
             automated = agent.automated_in(position.wallet_address)
             self._newest = _Opened(position, agent.config, automated, held.triggers)
 
     def on_updated(self, event: PositionUpdated) -> None:
-        """Take over what a trade made of a position; what prices did to it meanwhile stays, unless the trade re-based it."""
+        """Take over what a trade made of a position; what prices did to it meanwhile stays, unless the trade re-based it.
+
+        Of an agent that another engine acts for, what prices did to it is heard and stored by that one.
+        """
         held = self._book.get(event.position.id)
+        if not self.share.acts_for(event.position.agent_id):
+            if held is None or held.position.version <= event.position.version:
+                self.watch(event.position, event.trail)
+            return
         if held is not None and held.position.version >= event.position.version:
             return
         trail = event.trail if held is None else tightest(self._book.current_trail(held), event.trail)
@@ -118,7 +127,7 @@ class BookKeeper:
             before = held.trail
             if self.watch(held.position, before).trail != before:
                 tightened.append((held.position, held.trail))
-        if tightened:
+        if tightened and self.share.acts_for(event.agent.id):
             self._trails.moved(tightened)
 
     def watch(self, position: Position, trail: PositionTrail) -> HeldPosition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -45,6 +45,7 @@ WHERE excluded.position_version > m.position_version
 """
 _LOAD = """
 SELECT position_id, position_version, peak_price_sol, lowest_price_sol, stop_loss_pct, stop_updated_at FROM position_marks
+WHERE $1::uuid[] IS NULL OR position_id = ANY($1)
 """
 # A trail may be saved just after its position was closed, or before the position's row is there: hence the grace period.
 _PRUNE = """
@@ -83,11 +84,11 @@ class PostgresTrailStore:
         with translated_errors("store position trails"):
             await pool.execute(_SAVE, to_json(rows), timeout=_TIMEOUT_SECONDS)
 
-    async def load(self) -> Sequence[PositionTrail]:
-        """Return all stored trails, also some of positions that are closed by now."""
+    async def load(self, positions: Collection[PositionId] | None = None) -> Sequence[PositionTrail]:
+        """Return the stored trails of these positions, or all, also some of positions that are closed by now."""
         pool = await self._pool.get()
         with translated_errors("read position trails"):
-            rows = await pool.fetch(_LOAD)
+            rows = await pool.fetch(_LOAD, list(positions) if positions is not None else None)
         return [
             PositionTrail(
                 PositionId(row["position_id"]),
