@@ -36,6 +36,9 @@ from nexgent.shared.loops import cancel_all
 from nexgent.shared.money import SOL_MINT, sol
 from nexgent.shared.types import IntentId
 
+TURNS_OF_A_QUESTION = 2
+"""So many turns of the event loop it takes until a question for a quote is on its way."""
+
 
 class BuyToken:
     """Buy for a burst of agents; each buyer gets its own result and no failure touches another."""
@@ -191,6 +194,9 @@ class BuyToken:
         wanted = [(intent, _impact_limit(result)) for result, intent, _ in staged]
         quoting = asyncio.ensure_future(self._offers.fetch(todo[0].buyer.wallet.mode, wanted))
         try:
+            # The answer takes longer than the disk, so the question leaves first.
+            for _ in range(TURNS_OF_A_QUESTION):
+                await asyncio.sleep(0)
             failures = await self._ledger.commit_each([entry for _, _, entry in staged])
             # Who hears that nothing was written need not wait for an offer first.
             offers = await quoting if len(failures) < len(staged) else NO_OFFERS
