@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME …] [--runs N]`: a table of our own times.
 
-Names are ticks, budget, product, ws, storm, restart, floods, bystanders, engines, dashboard and history; without one, all.
+Names are ticks, budget, product, memory, ws, storm, restart, floods, bystanders, engines, dashboard and history; without one,
+all.
 `--runs` measures each so often, one after the other, and gives medians; what was measured is kept in `benchmarks/figures.json`,
 from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
@@ -27,6 +28,7 @@ from benchmarks import (
     figures,
     floods,
     history,
+    memory,
     product,
     restart,
     sockets,
@@ -63,6 +65,7 @@ def main() -> int:
         "ticks": ticks.run,
         "budget": lambda: uvloop.run(budget.run()),
         "product": lambda: uvloop.run(product.run()),
+        "memory": lambda: uvloop.run(memory.run()),
         "ws": lambda: uvloop.run(sockets.run(seconds=seconds)),
         "storm": lambda: uvloop.run(storm.run()),
         "restart": lambda: uvloop.run(restart.run()),

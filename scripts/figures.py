@@ -52,8 +52,11 @@ LINES = (
         ("start-up, embedded servers from nothing", "ready again after kill -9, embedded servers"),
     ),
     Line(
-        "memory of the service process with 1 000 agents",
-        ("memory of the service process, 1 000 agents, idle",),
+        "memory of the service process with 1 000 agents that hold a position each / with all the positions they have here",
+        (
+            "memory of the service process, 1 000 agents with a position each, idle",
+            "memory of the service process, 1 000 agents with 3,…",
+        ),
     ),
     Line(
         "1 000 positions of 100 tokens fall at once: first sale booked and pushed / half of them / the last",
