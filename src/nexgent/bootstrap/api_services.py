@@ -42,6 +42,7 @@ from nexgent.domain.forwarding.forward_command import ForwardCommand
 from nexgent.domain.idempotency.ports import AnswerStore
 from nexgent.domain.ledger.lanes import PATIENCE_SECONDS
 from nexgent.domain.ledger.ports import Projections
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.live_check.check import LiveCheck
 from nexgent.domain.live_check.ports import LiveMarket
 from nexgent.domain.live_check.wallet_trial import WalletTrial
@@ -197,6 +198,7 @@ def build_api_services(
     values: ApiValues,
     max_price_age_seconds: float,
     forward_command: ForwardCommand | None = None,
+    require_engine: RequireEngine = here,
     links_from_anywhere: bool = False,
     outbox: Callable[[], OutboxState] = OutboxState,
     deletion_patience_seconds: float = PATIENCE_SECONDS,
@@ -259,7 +261,9 @@ def build_api_services(
         describe_shadow=DescribeShadow(directory=directory, fills=ports.shadow_fills, clock=clock),
         live_check=LiveCheck(
             directory=directory,
-            wallets=WalletTrial(ledger=ledger, keys=ports.keys, market=ports.live_market),
+            wallets=WalletTrial(
+                ledger=ledger, keys=ports.keys, market=ports.live_market, require_engine=require_engine
+            ),
             market=ports.live_market,
             sol_price=ports.sol_price,
             protections=protections.state,

@@ -183,6 +183,7 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         values=api_values(settings),
         max_price_age_seconds=settings.prices.max_age_seconds,
         forward_command=service.commands.forward,
+        require_engine=service.require_engine,
         links_from_anywhere=demo,
         outbox=lambda: service.outbox.state,
         kept=service.kept,

@@ -153,7 +153,7 @@ class Service:
         )
         self.engine = self._build_engine()
         self.by_hand = build_orders_by_hand(
-            self.engine, PostgresSignalQueries(pool), self.wallet_keys.loaded, self._require_engine
+            self.engine, PostgresSignalQueries(pool), self.wallet_keys.loaded, self.require_engine
         )
         self.reconciliation = build_reconciliation(
             reconciliation_ports(
@@ -165,7 +165,7 @@ class Service:
             ),
             engine=self.engine,
             settings=settings.trading,
-            require_engine=self._require_engine,
+            require_engine=self.require_engine,
         )
         self.holdings = Holdings(directory=self.engine.directory, ledger=self.engine.ledger)
         self.caught_up = CaughtUp(self.projector, self.engine.ledger)
@@ -384,7 +384,8 @@ class Service:
         """Tell whether this process trades for an agent, or leads where it is nobody's matter."""
         return self.role.active and (self.share.leads if agent_id is None else self.share.acts_for(agent_id))
 
-    def _require_engine(self, agent_id: AgentId | None) -> None:
+    def require_engine(self, agent_id: AgentId | None) -> None:
+        """Raise `EngineElsewhereError` unless this process trades for an agent, or leads where it is nobody's matter."""
         if not self.role.active:
             raise EngineElsewhereError(agent_id, self.lease.refusal().message)
         if not self._trades_for(agent_id):

@@ -254,6 +254,29 @@ async def test_keys_are_unlocked_only_where_trades_are_made() -> None:
     assert world.rows.failed.get(wallet.address, []) == []
 
 
+async def test_where_another_process_trades_it_is_asked() -> None:
+    world = World()
+    wallet = await world.a_wallet()
+    await world.unlock(wallet)
+    assert (await world.all.views.status(wallet.address, USER)).is_unlocked
+    world.is_engine = False
+
+    with pytest.raises(EngineElsewhereError) as caught:
+        await world.all.views.status(wallet.address, USER)
+    assert caught.value.agent_id == wallet.agent_id
+    elsewhere = [one.address for one in await world.all.views.all(USER) if world.all.views.is_elsewhere(one)]
+    assert elsewhere == [wallet.address]
+    with pytest.raises(EngineElsewhereError):
+        await world.all.delete.execute(wallet.address, USER, Passphrase(GOOD))
+    assert world.vault.is_unlocked(wallet.address)
+    # A key that is here all the same is wiped, and so has to be the one that is there.
+    with pytest.raises(EngineElsewhereError):
+        await world.all.lock.execute(wallet.address, USER)
+    assert not world.vault.is_unlocked(wallet.address)
+    with pytest.raises(EngineElsewhereError):
+        await world.all.lock.execute(wallet.address, USER)
+
+
 async def test_the_list_holds_all_wallets_of_the_user_newest_first() -> None:
     world = World()
     mine = await world.a_wallet()

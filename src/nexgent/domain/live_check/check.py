@@ -51,9 +51,13 @@ class LiveCheck:
         self._max_price_age_seconds = max_price_age_seconds
 
     async def execute(self, agent_id: AgentId, user_id: UserId, wishes: LiveWishes) -> list[Finding]:
-        """Return the findings in the order they are read. Raises `AgentNotFoundError` (for a foreign agent as well)."""
+        """Return the findings in the order they are read. Raises `AgentNotFoundError` (for a foreign agent as well), and
+        `EngineElsewhereError` where another process knows whether the wallet can sign.
+        """
         agent = self._directory.owned(agent_id, user_id)
         wallet = agent.wallet_for(TradingMode.LIVE)
+        # First: where another process has the keys, that one makes the check.
+        key = self._wallets.key(wallet)
         token = TokenAddress(token_to_try(agent.config, wishes, USUAL_TOKEN))
         money, upstreams, prices, node, order = await asyncio.gather(
             self._wallets.money(agent, wallet, wishes),
@@ -66,7 +70,7 @@ class LiveCheck:
         price = self._sol_price.current(now)
         return [
             judge_mode(agent),
-            self._wallets.key(wallet),
+            key,
             *money,
             *judge_limits(agent.config),
             judge_switches(self._protections.switches_of(agent.user_id)),

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from nexgent.domain.agents.models import Agent, Wallet
 from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.live_check.judge import judge_balance, judge_quote
 from nexgent.domain.live_check.models import LiveWishes
 from nexgent.domain.live_check.ports import LiveMarket
@@ -27,13 +28,16 @@ _LARGEST = Decimal("0.999999999")
 class WalletTrial:
     """Looks at one wallet; None stands for an agent without one."""
 
-    def __init__(self, *, ledger: Ledger, keys: WalletKeys, market: LiveMarket) -> None:
+    def __init__(
+        self, *, ledger: Ledger, keys: WalletKeys, market: LiveMarket, require_engine: RequireEngine = here
+    ) -> None:
+        self._require_engine = require_engine
         self._ledger = ledger
         self._keys = keys
         self._market = market
 
     def key(self, wallet: Wallet | None) -> Finding:
-        """Tell whether the wallet can sign."""
+        """Tell whether the wallet can sign. Raises `EngineElsewhereError` where another process knows."""
         if wallet is None:
             return Finding(
                 "wallet key",
@@ -42,6 +46,7 @@ class WalletTrial:
                 'Assign one: POST /api/v1/wallets/assign {"agentId": …, "walletAddress": …, "walletType": "live"}',
             )
         if not self._keys.is_loaded(wallet.address):
+            self._require_engine(wallet.agent_id)
             refusal = self._keys.refusal(wallet.address)
             return Finding(
                 "wallet key",

@@ -51,10 +51,12 @@ class DeleteWallet:
         """Return what was deleted of the trading data. `force` gives open positions up.
 
         Raises `UnknownWalletAddressError`, `InvalidInputError` (a paper wallet, a missing passphrase),
-        `OpenPositionsError`, `WalletBusyError`, what `PassphraseGate.open` raises, what `UnassignWallet` raises.
+        `OpenPositionsError`, `WalletBusyError`, what `PassphraseGate.open` raises, what `UnassignWallet` raises, and
+        `EngineElsewhereError` before anything has begun.
         """
         started = self._clock.monotonic()
-        wallet = await self._views.of(address, user_id)
+        # Its key and its trades are where it trades.
+        wallet = await self._views.status(address, user_id)
         if wallet.source is WalletSource.SIMULATION:
             raise InvalidInputError("Invalid wallet: a simulation wallet cannot be deleted; reset it instead")
         if wallet.stored is not None and passphrase is None:
