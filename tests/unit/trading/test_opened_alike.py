@@ -10,9 +10,18 @@ import pytest
 
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.positions.events import PositionOpened
+from nexgent.domain.positions.models import CloseReason, Position, PositionTrail
+from nexgent.domain.trading.errors import SwapUnavailableError
+from nexgent.domain.trading.orders.purchases import Buyer, PurchaseOrder
 from nexgent.domain.trading.rules.precedence import PRECEDENCE
+from nexgent.domain.trading.rules.rule import Look, Moment, PositionOrderKind
+from nexgent.shared.ids import new_id
+from nexgent.shared.money import lamports
+from nexgent.shared.types import IntentId
 from tests.builders import TOKEN, a_config, an_agent
 from tests.fakes.engine import FakeEngine
+from tests.patience import until
 
 RULES: list[Mapping[str, object]] = [
     {},
@@ -83,3 +92,69 @@ async def test_a_price_concerns_those_of_a_burst_whose_stop_it_touches() -> None
 
     stops = [engine.held(agent) for agent in agents if agent.config.stop_loss.default_percentage == -7]
     assert {held.position.id for held in concerned} == {held.position.id for held in stops}
+
+
+@pytest.mark.parametrize("sizes", [("1", "2", "1"), ("1", "1.1", "1.2", "1.3", "1.4", "1.4", "1.1")])
+async def test_each_purchase_of_a_burst_is_filled_at_its_own_offer(sizes: tuple[str, ...]) -> None:
+    engine = FakeEngine()
+    agents = [await engine.add_agent(an_agent(a_config())) for _ in sizes]
+    buyers = [
+        Buyer(agent, agent.wallets[0], IntentId(new_id()), Decimal(size))
+        for agent, size in zip(agents, sizes, strict=True)
+    ]
+
+    await engine.purchases.execute(PurchaseOrder(TOKEN, "EXM", None, "manual"), buyers)
+
+    for agent, size in zip(agents, sizes, strict=True):
+        position = engine.held(agent).position
+        assert position.quantity == Decimal(size) * 1_000
+        assert position.invested_lamports == lamports(Decimal(size)) + engine.swaps.network_fee_lamports
+        check(engine, agent)
+
+
+class Later:
+    """Leave with a loss of a tenth, a minute after the purchase and not before."""
+
+    calls_for = CloseReason.MANUAL
+    follows_trail = False
+
+    def look(self, position: Position, trail: PositionTrail, agent: Agent) -> Look | None:
+        since = position.opened_at.timestamp() + 60
+        return Look.at_gain(position.entry_price_sol, at_most=Decimal(-10), from_seconds=since)
+
+    def speaks(self, moment: Moment) -> bool:
+        return moment.price_sol <= moment.position.entry_price_sol * Decimal("0.9")
+
+
+async def test_a_rule_that_has_to_wait_gets_its_turn_in_each_position_of_a_burst() -> None:
+    engine = FakeEngine(rules=(*PRECEDENCE, Later()))
+    agents = [await engine.add_agent(an_agent(a_config())) for _ in range(3)]
+    await engine.buy(agents, size_sol=Decimal(1))
+    engine.move_to(Decimal("0.00085"))
+    await engine.settle(20)
+    assert len(engine.book) == 3
+
+    engine.clock.advance(61)
+    engine.move_to(Decimal("0.00085"))
+
+    await until(lambda: not engine.book)
+
+
+async def test_a_position_that_is_told_of_again_keeps_the_rest_of_its_orders() -> None:
+    engine = FakeEngine()
+    agent = await engine.add_agent(an_agent(a_config({"takeProfit": {"enabled": True}})))
+    await engine.buy([agent], size_sol=Decimal(1))
+    first = engine.held(agent).triggers
+    engine.swaps.unsellable = SwapUnavailableError("nobody is there")
+    engine.price(Decimal("0.0016"))
+    await until(lambda: engine.held(agent).triggers.later_seconds is not None)
+    assert first.later_seconds is None
+    rests = engine.parts.operations.resting_until(
+        engine.held(agent).position.id, PositionOrderKind.TAKE_PROFIT, engine.clock.now()
+    )
+    assert rests is not None
+
+    (bought,) = [event for event in engine.events if isinstance(event, PositionOpened)]
+    engine.bus.publish(PositionOpened(bought.position, bought.position.base_trail))
+
+    assert engine.held(agent).triggers.later_seconds == rests.timestamp()
