@@ -12,16 +12,19 @@ from datetime import datetime
 
 from nexgent.cli import exit_codes
 from nexgent.cli.books import existing_books
+from nexgent.cli.journal_archive import (
+    archive_command,
+    archive_rows,
+    document_of,
+    restore_command,
+    verify_command,
+)
 from nexgent.cli.running import load_settings, run_async
 from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
-from nexgent.infrastructure.database.journal.part_check import (
-    Part,
-    PartReport,
-    check_parts,
-    label_of,
-    list_parts,
-)
+from nexgent.infrastructure.backup.part_archive import Archive, list_archives
+from nexgent.infrastructure.database.journal.part_check import Part, PartReport, check_parts, list_parts
+from nexgent.infrastructure.database.journal.parts import label_of
 
 _LABEL = re.compile(r"(before-)?\d{4}-\d{2}")
 
@@ -36,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="check parts by themselves (2026-12), or all that are over",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_actions(parser)
     parser.epilog = (
         "Every month of the journal is a part of its own; what was there before there were parts is one, before-YYYY-MM. A "
         "check folds the entries of a part from what every wallet had come to at the end of the one before, so it takes as long "
@@ -43,8 +47,48 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "check finds whatever was changed, added or taken away since. A part that is over is checked after those before it; "
         "the one that entries are written to is `nexgent verify`'s alone, and tables are as well. Changes nothing else. Exit "
         "code 0: what was checked is in order. 1: it is not, and the differences are listed. 2: there is no such part, or it "
-        "is not over."
+        "is not over. "
+        "`archive` puts the oldest part into a file, reads that again and then removes the part; `verify` and `restore` take "
+        "such a file: see `nexgent journal archive --help`."
     )
+
+
+def _add_actions(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    archive = actions.add_parser("archive", help="put the oldest part, which is over, into a file")
+    archive.add_argument("part", metavar="PART", type=part_name, help="2026-12, or before-2026-12")
+    archive.add_argument(
+        "--to",
+        default=".",
+        metavar="PLACE",
+        help="a folder, or an address such as s3://bucket/folder (the present folder)",
+    )
+    archive.add_argument(
+        "--encrypt",
+        action="store_true",
+        help="encrypt with a passphrase, which is asked for, or a line of standard input",
+    )
+    archive.add_argument("--keep", action="store_true", help="leave the part in the database as well")
+    archive.add_argument(
+        "--dry-run", action="store_true", help="only say what would go, and how much room that makes"
+    )
+    archive.epilog = (
+        "The file is called journal-PART.zip. It is read again from end to end, folded and held against what is kept of the "
+        "part and against the table; only then does the part leave. Killed at any moment it leaves the part, or the part and "
+        "a file: the same command goes on from there. What stays in the database is what every wallet had come to, with a "
+        "digest of all its entries. A part stays for 8 days after its last entry, and as long as the tables do not contain it "
+        "or a trade of it is under way. Transactions of an archived part can be listed, exported and explained; they cannot "
+        "be edited until it is restored. Exit code 0: done, or it could be. 1: the part or the file is not in order, or with "
+        "--dry-run it cannot be archived now. 2: there is no such part. 3: the database or the place cannot be used, or the "
+        "part has to stay."
+    )
+    verify = actions.add_parser("verify", help="check a file of `archive` by itself")
+    restore = actions.add_parser("restore", help="check a file of `archive` and attach its part again")
+    restore.epilog = "Parts come back from the newest on. All of it comes back, or nothing; the file stays."
+    for action in (verify, restore):
+        action.add_argument("file", metavar="FILE", help="a file or an address of `nexgent journal archive`")
+    for action in (archive, verify, restore):
+        action.add_argument("--json", action="store_true", help="print JSON")
 
 
 def part_name(label: str) -> str:
@@ -57,24 +101,45 @@ def part_name(label: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List the parts, or check some."""
-    return run_async(journal_command(arguments, load_settings(level="error")))
+    """List the parts, check some, or put them into files and back."""
+    settings = load_settings(level="error")
+    match arguments.action:
+        case "archive":
+            return run_async(archive_command(arguments, settings))
+        case "verify":
+            return run_async(verify_command(arguments, settings))
+        case "restore":
+            return run_async(restore_command(arguments, settings))
+    return run_async(journal_command(arguments, settings))
 
 
 async def journal_command(arguments: argparse.Namespace, settings: Settings) -> int:
     """List or check, and print; return the exit code."""
     async with existing_books(settings.storage) as storage:
         if arguments.check is None:
-            _show_parts(await list_parts(storage.database_url), as_json=arguments.json)
+            parts, archives = (
+                await list_parts(storage.database_url),
+                await list_archives(storage.database_url),
+            )
+            _show_parts(parts, archives, as_json=arguments.json)
             return exit_codes.OK
         reports = await check_parts(storage.database_url, arguments.check or None)
     _show_reports(reports, as_json=arguments.json)
     return exit_codes.FAILURE if any(one.differences for one in reports) else exit_codes.OK
 
 
-def _show_parts(parts: Sequence[Part], *, as_json: bool) -> None:
+def _show_parts(parts: Sequence[Part], archives: Sequence[Archive], *, as_json: bool) -> None:
     if as_json:
-        documents = [{**dataclasses.asdict(part), "name": label_of(part.name)} for part in parts]
+        files = {one.part: document_of(one) for one in archives}
+        documents = [
+            {**dataclasses.asdict(part), "name": label_of(part.name), "archive": files.get(part.name)}
+            for part in parts
+        ]
+        documents += [
+            {"name": label_of(one.part), "archive": document_of(one)}
+            for one in archives
+            if one.dropped_at is not None
+        ]
         print(json.dumps(documents, default=str))
         return
     rows = [
@@ -92,6 +157,9 @@ def _show_parts(parts: Sequence[Part], *, as_json: bool) -> None:
     ]
     columns = ("part", "entries", "wallets", "on disk", "first", "last", "state", "in order")
     print("\n".join(table(columns, rows, width=line_width())))
+    if archives:
+        print()
+        print("\n".join(archive_rows(archives)))
 
 
 def _show_reports(reports: Sequence[PartReport], *, as_json: bool) -> None:

@@ -64,7 +64,11 @@ COMMANDS = (
         "verify", "nexgent.cli.verify", "recompute every balance from the journal and compare; the chain too"
     ),
     Command("engines", "nexgent.cli.engines", "who trades, for which share of the agents"),
-    Command("journal", "nexgent.cli.journal", "the journal's parts, a month each; check one by itself"),
+    Command(
+        "journal",
+        "nexgent.cli.journal",
+        "the journal's parts, a month each: check one by itself, put it into a file and back",
+    ),
     Command(
         "backup", "nexgent.cli.backup", "everything in the database as one file, while the service trades"
     ),

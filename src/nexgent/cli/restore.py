@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check or restore, and say what was done."""
     settings = load_settings(level="error")
     try:
-        with _backup(arguments.file) as (archive, manifest):
+        with opened_backup(arguments.file) as (archive, manifest):
             if arguments.check:
                 checked(archive, manifest)
                 return _say(arguments, manifest, f"The backup is whole: {contents(manifest)}.", None)
@@ -72,11 +72,12 @@ async def _restore(settings: Settings, archive: zipfile.ZipFile, manifest: Manif
 
 
 @contextmanager
-def _backup(name: str) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
+def opened_backup(name: str, passphrase: str | None = None) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
+    """Yield what is in a file; the passphrase of one that is encrypted is asked for where it is not given."""
     with _source(name) as file:
         source: IO[bytes] = file
         if is_sealed(file):
-            source = cast("IO[bytes]", SealedReader(file, typed("Passphrase: ")))
+            source = cast("IO[bytes]", SealedReader(file, passphrase or typed("Passphrase: ")))
         archive, manifest = opened(source)
         with archive:
             yield archive, manifest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import boto3  # type: ignore[import-untyped]
 import fsspec  # type: ignore[import-untyped]
@@ -11,11 +13,16 @@ import httpx
 import pytest
 
 from nexgent.cli import exit_codes
+from nexgent.cli.journal import configure
+from nexgent.cli.journal_archive import archive_command, restore_command
 from nexgent.cli.main import run
+from nexgent.config.settings import Settings
 from nexgent.infrastructure.backup import remote
 from nexgent.infrastructure.backup.archive import checked, opened
 from nexgent.infrastructure.backup.dump import back_up
+from nexgent.infrastructure.backup.part_archive import list_archives
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.parts import keep_parts
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.errors import InvalidInputError, UnavailableError
 from tests.builders import T0
@@ -158,3 +165,32 @@ def test_a_store_that_is_away_is_told_without_a_password(store: str, monkeypatch
         pass
 
     assert SECRET not in str(failure.value)
+
+
+@pytest.mark.usefixtures("store")
+async def test_a_part_of_the_journal_goes_there_and_comes_back(
+    connection: Connection,
+    journal: PostgresJournal,
+    projector: Projector,
+    database_url: str,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may, june = datetime(2041, 5, 1, tzinfo=UTC), datetime(2041, 6, 1, tzinfo=UTC)
+    story = Story()
+    await add_owners(connection, [story])
+    for month in (may, june):
+        await keep_parts(database_url, month)
+        await journal.append([story.deposit(), *story.buy(), *story.sell()])
+    await projector.project_all()
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    parser, address = argparse.ArgumentParser(), "s3://books/old/journal-2041-05.zip"
+    configure(parser)
+
+    archive = parser.parse_args(["archive", "2041-05", "--to", "s3://books/old/"])
+    assert await archive_command(archive, Settings.load()) == exit_codes.OK
+    assert [one.file for one in await list_archives(database_url)] == [address]
+    assert await connection.fetchval("SELECT count(*) FROM journal") == 5
+    assert await restore_command(parser.parse_args(["restore", address]), Settings.load()) == exit_codes.OK
+    assert await connection.fetchval("SELECT count(*) FROM journal") == 10

@@ -123,8 +123,8 @@ async def test_a_wallets_history_comes_in_order_and_complete(pool: Pool, journal
 
     history = JournalHistory(journal)
 
-    assert [entry async for entry in history.entries(story.wallet)] == entries
-    assert [entry async for entry in history.entries(WalletAddress("nobody"))] == []
+    assert [entry async for entry in history.entries(story.wallet, 0)] == entries
+    assert [entry async for entry in history.entries(WalletAddress("nobody"), 0)] == []
 
 
 async def test_prices_come_from_the_cache_exactly(redis: Redis) -> None:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 
 from nexgent.domain.ledger.models import Account, Adjusted, Entry
 from nexgent.infrastructure.database.journal.checked import Checked, Folded
 from nexgent.infrastructure.database.journal.codec import encode_entry
-from nexgent.infrastructure.database.journal.lines import BODY, POSTINGS, Line, chained, fields_of
+from nexgent.infrastructure.database.journal.lines import Line, chained, fields_of, line_of
 from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
 from nexgent.infrastructure.database.journal.stream_fold import Lines, StreamFold, fold_lines
+from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress
 from tests.builders import T0
 from tests.integration.database.story import Story
 
+POSTINGS, BODY = 5, 6
 OTHER = TokenAddress("B" * 44)
 
 
-def line_of(entry: Entry) -> Line:
+def as_line(entry: Entry) -> Line:
     row = encode_entry(entry)
-    at = f"{row.at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"
-    return (str(row.entry_id), str(row.agent_id), str(row.seq), at, row.kind, row.postings, row.body)
+    return (row.entry_id, row.agent_id, row.seq, row.at, row.kind, row.postings, row.body)
 
 
 def a_life() -> tuple[Story, list[Line]]:
@@ -55,7 +58,7 @@ def a_life() -> tuple[Story, list[Line]]:
     entries += [story.intend(position=position)]
     waiting = story.intend(token=OTHER)
     entries += [waiting, story.submit(waiting)]
-    return story, [line_of(entry) for entry in entries]
+    return story, [as_line(entry) for entry in entries]
 
 
 async def thorough(story: Story, lines: Sequence[Line]) -> StreamFold:
@@ -145,10 +148,10 @@ def tampered(chance: random.Random, lines: Sequence[Line]) -> list[Line]:
             other = chance.randrange(len(lines))
             changed[at], changed[other] = changed[other], changed[at]
         case 3:
-            changed[at] = with_field(changed[at], 2, str(chance.randrange(30)))
+            changed[at] = with_field(changed[at], 2, chance.randrange(30))
         case _:
             field = chance.choice((POSTINGS, BODY, BODY))
-            text = changed[at][field]
+            text = str(changed[at][field])
             digits = [place for place, letter in enumerate(text) if letter.isdigit()] or [0]
             place = chance.choice((chance.randrange(len(text)), chance.choice(digits)))
             changed[at] = with_field(
@@ -157,8 +160,8 @@ def tampered(chance: random.Random, lines: Sequence[Line]) -> list[Line]:
     return changed
 
 
-def with_field(line: Line, field: int, value: str) -> Line:
-    return (*line[:field], value, *line[field + 1 :])
+def with_field(line: Line, field: int, value: object) -> Line:
+    return cast("Line", (*line[:field], value, *line[field + 1 :]))
 
 
 async def test_a_stream_that_ends_before_what_was_checked_is_not_let_pass() -> None:
@@ -182,12 +185,17 @@ def test_unknown_kinds_and_foreign_starts_are_left_to_the_thorough_one() -> None
 @pytest.mark.parametrize(
     "at", [T0, T0 + timedelta(microseconds=120_000), T0 + timedelta(microseconds=123_456)]
 )
-def test_a_digest_does_not_depend_on_how_a_time_is_written(at: datetime) -> None:
+def test_a_line_of_a_file_has_the_digest_that_it_had_in_the_table(at: datetime) -> None:
     """Digests that are kept were made of what Python writes."""
     text = f"{at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"
-    line = ("e", "a", "1", at.isoformat(), "kind", "[]", "{}")
+    (entry_id, agent_id), rest = (new_id(), new_id()), ("kind", "[]", "{}")
 
-    assert chained(b"", with_field(line, 3, text)) == chained(b"", line)
+    written = line_of([str(entry_id), str(agent_id), "1", text, *rest])
+    assert written == (entry_id, agent_id, 1, at, *rest)
+    digest = hashlib.blake2b(
+        f"before{entry_id}|{agent_id}|1|{at.isoformat()}|kind|[]|{{}}".encode(), digest_size=32
+    ).digest()
+    assert chained(b"before", written) == digest
 
 
 @pytest.mark.parametrize(

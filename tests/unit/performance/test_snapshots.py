@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from nexgent.domain.ledger.models import Account, Entry, Imported
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.capture_snapshots import CaptureSnapshots, SnapshotReport, missed_hours
 from nexgent.domain.performance.models import Snapshot, WalletDue
 from nexgent.domain.performance.replay import WalletReplay
@@ -64,7 +65,11 @@ class FakeHistory:
         self.read: list[WalletAddress] = []
         self.broken: WalletAddress | None = None
 
-    async def entries(self, wallet: WalletAddress) -> AsyncIterator[Entry]:
+    async def start(self, agent_id: AgentId, wallet: WalletAddress) -> WalletState:
+        return WalletState(wallet, agent_id)
+
+    async def entries(self, wallet: WalletAddress, after_seq: int) -> AsyncIterator[Entry]:
+        assert after_seq == 0
         self.read.append(wallet)
         skip = 1 if wallet == self.broken else 0
         for entry in [one for one in self._entries if one.wallet_address == wallet][skip:]:
@@ -269,7 +274,7 @@ def test_catching_up_has_a_limit_and_starts_with_the_wallet() -> None:
 def test_hours_before_a_wallet_came_along_are_nobodys_to_tell() -> None:
     story = Story()
     hours = [T0 + HOUR * number for number in range(-2, 3)]
-    replay = WalletReplay(story.agent_id, story.wallet, hours, oldest_price=HOUR)
+    replay = WalletReplay(WalletState(story.wallet, story.agent_id), hours, oldest_price=HOUR)
     story.wait(30)
     record = story.transaction(TransactionType.DEPOSIT)
     replay.feed(story.add(Imported(origin="reference", transaction=record)))

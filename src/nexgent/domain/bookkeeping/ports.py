@@ -54,7 +54,10 @@ class EmptyBalances(Protocol):
 
 
 class HandEntries(Protocol):
-    """What the journal says about single records. All methods raise `UnavailableError` when it cannot be read."""
+    """What the journal says about single records.
+
+    All methods raise `UnavailableError` when it cannot be read, and `JournalArchivedError` when what made a record is archived.
+    """
 
     async def of_transaction(
         self, wallet: WalletAddress, agent_id: AgentId, transaction_id: TransactionId

@@ -59,6 +59,12 @@ class EngineElsewhereError(NotTheEngineError):
         self.agent_id = agent_id
 
 
+class JournalArchivedError(ConflictError):
+    """Entries that are needed were archived: the journal begins behind them."""
+
+    code = "JOURNAL_ARCHIVED"
+
+
 class InsufficientBalanceError(RejectedError):
     """The wallet holds less than asked for, counting what open trades have reserved."""
 

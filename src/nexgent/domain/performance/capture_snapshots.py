@@ -113,8 +113,9 @@ class CaptureSnapshots:
         return {state.wallet_address: _present(state, prices, hour) for state in states}
 
     async def _replay(self, due: WalletDue, hours: Sequence[datetime]) -> WalletReplay:
-        replay = WalletReplay(due.agent_id, due.wallet_address, hours, oldest_price=OLDEST_PRICE)
-        async for entry in self._history.entries(due.wallet_address):
+        start = await self._history.start(due.agent_id, due.wallet_address)
+        replay = WalletReplay(start, hours, oldest_price=OLDEST_PRICE)
+        async for entry in self._history.entries(due.wallet_address, start.seq):
             if replay.done:
                 break
             replay.feed(entry)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.models import EquityPoint, PeriodTotals, Snapshot, WalletDue
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.shared.types import AgentId, TokenAddress, UserId, WalletAddress
@@ -62,10 +63,13 @@ class SnapshotStore(Protocol):
 
 
 class WalletHistory(Protocol):
-    """Entries of one wallet, from the first on; the journal."""
+    """What became of one wallet, as far back as is known; the journal."""
 
-    def entries(self, wallet: WalletAddress) -> AsyncIterator[Entry]:
-        """Yield them in order."""
+    async def start(self, agent_id: AgentId, wallet: WalletAddress) -> WalletState:
+        """Return what it was for an agent before the first entry."""
+
+    def entries(self, wallet: WalletAddress, after_seq: int) -> AsyncIterator[Entry]:
+        """Yield the entries behind one, in order."""
 
 
 class LastPrices(Protocol):

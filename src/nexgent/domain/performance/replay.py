@@ -23,22 +23,22 @@ from nexgent.domain.performance.summary import (
 )
 from nexgent.domain.transactions.models import TransactionRecord
 from nexgent.shared.money import CONTEXT, SOL_MINT, sol
-from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+from nexgent.shared.types import TokenAddress
 
 
 class WalletReplay:
-    """Feed it the entries of a wallet from the first on; it stops at every hour that is asked for."""
+    """Feed it the entries of a wallet in order; it stops at every hour that is asked for."""
 
     def __init__(
         self,
-        agent_id: AgentId,
-        wallet: WalletAddress,
+        start: WalletState,
         hours: Sequence[datetime],
         *,
         oldest_price: timedelta,
     ) -> None:
-        """`hours` are exact hours, ascending; `oldest_price` is how old a price may be at its hour."""
-        self._state = WalletState(wallet, agent_id)
+        """`start` is what it was before the first entry; `hours` are exact hours, ascending; `oldest_price` is how old a price
+        may be at its hour."""
+        self._state = start
         self._hours = list(hours)
         self._oldest_price = oldest_price
         self._prices: dict[TokenAddress, tuple[Decimal, datetime]] = {}

@@ -13,11 +13,12 @@ from typing import IO
 import msgspec
 
 from nexgent.infrastructure.backup.errors import DamagedBackupError, ForeignSchemaError
+from nexgent.infrastructure.database.journal.parts import is_part
 
 FORMAT = 1
 _BLOCK_BYTES = 1 << 18
 # What zipfile raises of a damaged file, depending on where it is damaged.
-_UNREADABLE = (
+UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
     NotImplementedError,
@@ -60,12 +61,17 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
         return sum(table.rows for table in self.tables)
 
 
+def is_part_archive(manifest: Manifest) -> bool:
+    """Tell whether a file holds one part of the journal and nothing else."""
+    return len(manifest.tables) == 1 and is_part(manifest.tables[0].name)
+
+
 def opened(source: IO[bytes]) -> tuple[zipfile.ZipFile, Manifest]:
     """Return the archive in a file, and what it holds. Raises `DamagedBackupError`, `ForeignSchemaError`."""
     try:
         archive = zipfile.ZipFile(source)
         document = archive.read(MANIFEST)
-    except (KeyError, *_UNREADABLE):
+    except (KeyError, *UNREADABLE):
         raise DamagedBackupError("The file is not a backup of nexgent, or it is cut off.") from None
     try:
         kind = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
@@ -88,5 +94,5 @@ def checked(archive: zipfile.ZipFile, manifest: Manifest) -> None:
             with archive.open(table.member) as member:
                 while member.read(_BLOCK_BYTES):
                     pass
-        except _UNREADABLE:
+        except UNREADABLE:
             raise DamagedBackupError(f"The backup is damaged: {table.member} cannot be read.") from None

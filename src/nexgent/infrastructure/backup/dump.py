@@ -43,7 +43,7 @@ SESSION = (
     "SET LOCAL bytea_output = 'hex'",
     "SET LOCAL extra_float_digits = 1",
 )
-_COMPRESSION = 3
+COMPRESSION = 3
 """Of 9: beyond it a file is a twentieth smaller and takes twice as long."""
 
 Progress = Callable[[str, int], None]
@@ -61,7 +61,7 @@ async def back_up(
     try:
         with (
             translated_errors("take a backup"),
-            zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION) as archive,
+            zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
         ):
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 manifest = await _everything(connection, archive, now, progress)

@@ -66,12 +66,21 @@ def read(address: str) -> Iterator[IO[bytes]]:
         yield file
 
 
+def size(address: str) -> int | None:
+    """Return how many bytes an object has, None where there is none. Raises as `written` does."""
+    with _told_as_ours(address):
+        store, path = _store(address)
+        return int(store.size(path)) if store.exists(path) else None
+
+
 def shown(address: str) -> str:
     """Return an address without the login that may be in it.
 
     A password may hold whatever ends a login for whoever reads addresses, so where there may be one nothing is shown before the
     last `@`. A user alone ends where addresses say.
     """
+    if not is_address(address):
+        return address
     scheme, _, rest = address.partition("://")
     place = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if ":" in place:

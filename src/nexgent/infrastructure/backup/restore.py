@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 
 import asyncpg
 
-from nexgent.infrastructure.backup.archive import Manifest, TableRows, checked
+from nexgent.infrastructure.backup.archive import Manifest, TableRows, checked, is_part_archive
 from nexgent.infrastructure.backup.dump import LEFT_OUT, SESSION, TABLES, Progress, rows_of
 from nexgent.infrastructure.backup.errors import DamagedBackupError, ForeignSchemaError, NotEmptyError
 from nexgent.infrastructure.database.connection import translated_errors
@@ -40,6 +40,10 @@ async def restore(
     Raises `DamagedBackupError`, `ForeignSchemaError`, `NotEmptyError` (nothing is changed then but that an empty database may
     have got its tables) and `UnavailableError`.
     """
+    if is_part_archive(manifest):
+        raise ForeignSchemaError(
+            "The file holds one part of the journal: `nexgent journal restore` takes it."
+        )
     if manifest.schema_revision not in known_revisions():
         raise ForeignSchemaError(
             f"The backup has schema {manifest.schema_revision} and this nexgent knows those up to {SCHEMA_REVISION}: "

@@ -14,6 +14,8 @@ from nexgent.domain.ledger.models import TRADES, Entry
 from nexgent.domain.ledger.ports import JournalConflictError
 from nexgent.domain.ledger.state import WalletState
 from nexgent.infrastructure.database.connection import DedicatedConnection, translated_errors
+from nexgent.infrastructure.database.journal.archived import archived, baseline
+from nexgent.infrastructure.database.journal.checked import Checked
 from nexgent.infrastructure.database.journal.codec import (
     EncodedEntry,
     JournalLine,
@@ -73,9 +75,14 @@ WHERE wallet_address = $1 AND seq > $2 ORDER BY seq LIMIT $3
 # Where the entry that broke the rows is unknown, the newest one stands for it: what it left is not what the rows say.
 _SET_APART = """
 INSERT INTO projection_failures (journal_id, wallet_address, agent_id, seq, kind, error)
-SELECT id, wallet_address, agent_id, seq, kind, $2 FROM journal
-WHERE wallet_address = $1 AND NOT EXISTS (SELECT FROM projection_failures f WHERE f.wallet_address = $1)
-ORDER BY seq DESC LIMIT 1 ON CONFLICT (journal_id) DO NOTHING
+SELECT id, wallet_address, agent_id, seq, kind, $2 FROM (
+    SELECT id, wallet_address, agent_id, seq, kind FROM journal WHERE wallet_address = $1
+    UNION ALL
+    SELECT -1 - abs(hashtextextended(wallet_address, 0) % 1000000000000), wallet_address, w.agent_id, e.seq, 'archived'
+    FROM journal_part_ends e JOIN agent_wallets w USING (wallet_address) WHERE wallet_address = $1
+) AS line
+WHERE NOT EXISTS (SELECT FROM projection_failures f WHERE f.wallet_address = $1)
+ORDER BY seq DESC, id DESC LIMIT 1 ON CONFLICT (journal_id) DO NOTHING
 """
 _MAX_REASON_LENGTH = 2_000
 
@@ -223,8 +230,22 @@ class PostgresJournal:
     async def read_wallet(
         self, wallet: WalletAddress, after_seq: int = 0, limit: int = 10_000
     ) -> list[JournalLine]:
-        """Return the lines of one wallet behind a sequence number, in order."""
-        return lines_of(await self._fetch(_OF_WALLET, wallet, after_seq, limit))
+        """Return the lines of one wallet behind a sequence number, in order.
+
+        Raises `JournalArchivedError` where some are not there.
+        """
+        lines = lines_of(await self._fetch(_OF_WALLET, wallet, after_seq, limit))
+        if not lines or lines[0].entry.seq != after_seq + 1:
+            known = await self.baseline(wallet)
+            if known is not None and known.seq > after_seq:
+                raise await archived(await self._pool.get())
+        return lines
+
+    async def baseline(self, wallet: WalletAddress) -> Checked | None:
+        """Return what a stream had come to where the journal begins, None where nothing of it is archived."""
+        pool = await self._pool.get()
+        with translated_errors("read the journal"):
+            return await baseline(pool, wallet)
 
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         pool = await self._pool.get()

@@ -17,8 +17,13 @@ from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import first_connection, quoted
 from nexgent.infrastructure.database.journal.checked import Checked, read_checked
 from nexgent.infrastructure.database.journal.codec import to_json
-from nexgent.infrastructure.database.journal.lines import read_lines, settle_texts
-from nexgent.infrastructure.database.journal.parts import end_position, present_parts, start_position
+from nexgent.infrastructure.database.journal.lines import read_lines
+from nexgent.infrastructure.database.journal.parts import (
+    end_position,
+    label_of,
+    present_parts,
+    start_position,
+)
 from nexgent.infrastructure.database.journal.quick_fold import QuickFold
 from nexgent.infrastructure.database.journal.stream_fold import Difference, Lines, StreamFold, fold_lines
 from nexgent.shared.errors import InvalidInputError
@@ -99,11 +104,6 @@ async def list_parts(database_url: str) -> list[Part]:
         await connection.close()
 
 
-def label_of(name: str) -> str:
-    """Return what people call a part: `2026-12` for `journal_2026_12`."""
-    return name.removeprefix("journal_").replace("_", "-")
-
-
 async def check_parts(database_url: str, names: Collection[str] | None = None) -> list[PartReport]:
     """Check these parts, or all that are over; keep what streams had come to at the end of each that is in order.
 
@@ -138,12 +138,24 @@ async def check_parts(database_url: str, names: Collection[str] | None = None) -
         await connection.close()
 
 
+async def read_starts(
+    connection: asyncpg.Connection[asyncpg.Record], name: str
+) -> dict[WalletAddress, Checked]:
+    """Return what streams had come to before a part, as far as that was checked."""
+    return _by_wallet(await connection.fetch(_STARTS, start_position(name)))
+
+
+async def read_ends(
+    connection: asyncpg.Connection[asyncpg.Record], name: str
+) -> dict[WalletAddress, Checked]:
+    """Return what streams with entries in a part had come to at its end, when it was checked first."""
+    return _by_wallet(await connection.fetch(_ENDS, end_position(name)))
+
+
 async def _check(connection: asyncpg.Connection[asyncpg.Record], name: str) -> PartReport:
     report, ends = PartReport(name), []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await settle_texts(connection)
-        starts = _by_wallet(await connection.fetch(_STARTS, start_position(name)))
-        kept = _by_wallet(await connection.fetch(_ENDS, end_position(name)))
+        starts, kept = await read_starts(connection, name), await read_ends(connection, name)
         for row in await connection.fetch(_STREAMS.format(part=quoted(name))):
             wallet = WalletAddress(row["wallet_address"])
             owner = AgentId(row["agent_id"]) if row["agent_id"] is not None else None

@@ -42,6 +42,11 @@ def is_part(table: str) -> bool:
     return _NAME.fullmatch(table) is not None
 
 
+def label_of(name: str) -> str:
+    """Return what people call a part: `2026-12` for `journal_2026_12`."""
+    return name.removeprefix("journal_").replace("_", "-")
+
+
 def part_of(moment: datetime) -> str:
     """Return the name of the part of a month, which is that of its table."""
     return f"journal_{moment.astimezone(UTC):%Y_%m}"

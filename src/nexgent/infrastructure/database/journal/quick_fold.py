@@ -27,9 +27,9 @@ from nexgent.infrastructure.database.journal.codec import (
     decode_entry,
     decode_postings,
 )
-from nexgent.infrastructure.database.journal.lines import Line, chained, moment, row_of
+from nexgent.infrastructure.database.journal.lines import Line, chained, row_of
 from nexgent.infrastructure.database.journal.wallet_states import follow
-from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
+from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
 
 _NO_POSTINGS = "[]"
 _WALLET = Account.WALLET.value
@@ -144,11 +144,10 @@ class QuickFold:
     def __init__(self, wallet: WalletAddress, owner: AgentId, known: Checked | None) -> None:
         self._wallet = wallet
         self._owner = owner
-        self._owner_text = str(owner)
         self._known = known
         self._known_seq = known.seq if known is not None else 0
         self._seq = 0
-        self._last_id: str | UUID = ""
+        self._last_id: UUID | None = None
         self._digest = NOTHING
         self._sums: dict[TokenAddress, int] = {}
         self._decimals: dict[TokenAddress, int] = {}
@@ -187,24 +186,22 @@ class QuickFold:
             held = self._balances.get(mint)
             if total != (held.amount_raw if held is not None else 0):
                 raise DoubtfulError
-        if self._seq < self._known_seq or not self._last_id:
+        if self._seq < self._known_seq or self._last_id is None:
             raise DoubtfulError
-        last_id = self._last_id if isinstance(self._last_id, UUID) else UUID(self._last_id)
-        return Followed(self._state(), self._sums, self._decimals, self._seq, last_id, self._digest)
+        return Followed(self._state(), self._sums, self._decimals, self._seq, self._last_id, self._digest)
 
     def _add(self, line: Line) -> None:
-        entry_id, agent_id, seq_text, _, kind, postings, body = line
-        seq = int(seq_text)
+        entry_id, agent_id, seq, at, kind, postings, body = line
         if seq != self._seq + 1:
             raise DoubtfulError
         if seq > self._known_seq:
             check_readable(line)
-        ours = agent_id == self._owner_text
+        ours = agent_id == self._owner
         if ours and kind not in _STEPS:
             self._follow(line)
         else:
             if postings != _NO_POSTINGS:
-                self._post(line, postings, ours=ours)
+                self._post(at, postings, ours=ours)
             if ours:
                 self._step(kind, body)
         self._seq = seq
@@ -213,7 +210,7 @@ class QuickFold:
         if seq == self._known_seq and self._known is not None and self._digest != self._known.digest:
             raise DoubtfulError
 
-    def _post(self, line: Line, postings: str, *, ours: bool) -> None:
+    def _post(self, at: datetime, postings: str, *, ours: bool) -> None:
         legs = _legs.decode(postings)
         totals: dict[str, int] = {}
         for leg in legs:
@@ -222,7 +219,6 @@ class QuickFold:
             raise DoubtfulError
         if not ours:
             return
-        at = moment(line)
         balances = self._balances
         if self._emptied:
             for mint, since in list(self._emptied.items()):
@@ -300,7 +296,7 @@ class QuickFold:
                 open_intent.intent.id: open_intent
                 for open_intent in (one.read() for one in self._intents.values())
             },
-            {position.id: position for position in map(_position, self._positions.values())},
+            {PositionId(UUID(key)): _position(one) for key, one in self._positions.items()},
         )
 
     def _load(self, state: WalletState) -> None:
@@ -314,7 +310,7 @@ class QuickFold:
             intent = one.intent
             on = str(intent.position_id) if intent.position_id is not None else None
             self._intents[str(intent.id)] = _Open(on, intent.reserved_raw, intent.input_mint, one)
-        self._positions = {str(one.id): one for one in state.positions.values()}
+        self._positions = {str(key): one for key, one in state.positions.items()}
 
 
 def check_readable(line: Line) -> None:

@@ -6,14 +6,17 @@ that were entered by hand are opened. A trade of the engine is found by its inte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from nexgent.domain.bookkeeping.ports import StreamExcerpt
 from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.journal.archived import archived, baseline
 from nexgent.infrastructure.database.journal.codec import decode_entry
 from nexgent.shared.types import AgentId, ClosedTradeId, TransactionId, WalletAddress
 
-_SEQ = "SELECT coalesce(max(seq), 0) FROM journal WHERE wallet_address = $1"
+_SEQ = "SELECT coalesce((SELECT seq FROM journal_heads WHERE wallet_address = $1), 0)"
 _OF_TRANSACTION = """
 SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
 WHERE wallet_address = $1 AND agent_id = $2 AND CASE
@@ -23,6 +26,11 @@ WHERE wallet_address = $1 AND agent_id = $2 AND CASE
         THEN intent_id IN (SELECT id FROM trade_intents WHERE agent_id = $2 AND transaction_id = $3)
     ELSE kind = 'reset' END
 ORDER BY seq
+"""
+_MAKES = frozenset({"recorded", "imported", "settled", "rent_reclaimed"})
+_BY_ENGINE = """
+SELECT EXISTS (SELECT 1 FROM journal WHERE wallet_address = $1 AND CASE
+    WHEN kind = 'settled' THEN body->'closed'->>'id' = $2::uuid::text ELSE false END)
 """
 _BY_HAND = """
 SELECT EXISTS (SELECT 1 FROM journal WHERE wallet_address = $1 AND CASE
@@ -42,15 +50,29 @@ class PostgresHandEntries:
         """Return the entries about a transaction and the wallet's resets, in order.
 
         The end of the stream is read first: what is appended meanwhile may be among the entries, but then the ledger is
-        beyond `seq` as well.
+        beyond `seq` as well. Raises `JournalArchivedError` where what made the transaction is archived.
         """
         with translated_errors("read the journal"):
             seq = await self._pool.fetchval(_SEQ, wallet)
             rows = await self._pool.fetch(_OF_TRANSACTION, wallet, agent_id, transaction_id)
+            if not _begins(rows) and await baseline(self._pool, wallet) is not None:
+                raise await archived(self._pool)
         return StreamExcerpt(seq, [decode_entry(row) for row in rows])
 
     async def is_recorded_by_hand(self, wallet: WalletAddress, closed_trade_id: ClosedTradeId) -> bool:
-        """Tell whether somebody recorded the closed trade, or it came along from another installation."""
+        """Tell whether somebody recorded the closed trade, or it came along from another installation.
+
+        Raises `JournalArchivedError` where its entry is archived.
+        """
         with translated_errors("read the journal"):
             found: bool = await self._pool.fetchval(_BY_HAND, wallet, closed_trade_id)
+            if not found and await baseline(self._pool, wallet) is not None:
+                made: bool = await self._pool.fetchval(_BY_ENGINE, wallet, closed_trade_id)
+                if not made:
+                    raise await archived(self._pool)
         return found
+
+
+def _begins(rows: Sequence[asyncpg.Record]) -> bool:
+    """Tell whether what made a transaction is among the entries about it."""
+    return any(row["kind"] in _MAKES for row in rows)

@@ -11,7 +11,7 @@ from nexgent.domain.ledger.models import Account, Entry, WalletReset
 from nexgent.domain.ledger.state import WalletState, check_postings
 from nexgent.infrastructure.database.journal.checked import NOTHING, Checked, Folded
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
-from nexgent.infrastructure.database.journal.lines import ENTRY_ID, SEQ, Line, chained, row_of
+from nexgent.infrastructure.database.journal.lines import Line, chained, row_of
 from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
 from nexgent.infrastructure.database.journal.wallet_states import follow
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
@@ -116,10 +116,10 @@ class StreamFold:
         try:
             self.add(decode_entry(row_of(line, self.wallet)))
         except CorruptEntryError as error:
-            self.report(f"entry {line[SEQ]}", error.message)
-            self.last_seq = int(line[SEQ])
+            self.report(f"entry {line[2]}", error.message)
+            self.last_seq = line[2]
             self.state = None
-        self.last_id, self.digest = UUID(line[ENTRY_ID]), chained(self.digest, line)
+        self.last_id, self.digest = line[0], chained(self.digest, line)
         known = self.checked
         if known is not None and known.seq == self.last_seq and known.digest != self.digest:
             when = f"{known.checked_at:%Y-%m-%d %H:%M}" if known.checked_at is not None else "before"

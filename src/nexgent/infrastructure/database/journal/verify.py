@@ -22,7 +22,6 @@ from anyio import to_process
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.infrastructure.database.journal.checked import save_checked
-from nexgent.infrastructure.database.journal.lines import settle_texts
 from nexgent.infrastructure.database.journal.wallet_check import (
     CachedBalance,
     Found,
@@ -104,7 +103,6 @@ async def _look(
     with translated_errors("verify the books"):
         async with _connected(database_url) as connection:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
-                await settle_texts(connection)
                 rest = await check_the_rest(connection)
                 report.journal_position = rest.journal_position
                 report.projection_failures = rest.projection_failures
@@ -201,7 +199,6 @@ def _check_elsewhere(
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-                await settle_texts(connection)
                 return await check_streams(
                     connection, wallets, everything=everything, with_holdings=with_holdings
                 )

@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from nexgent.domain.ledger.state import WalletState
+from nexgent.infrastructure.database.journal.archived import baselines
 from nexgent.infrastructure.database.journal.checked import (
     Checked,
     read_checked,
@@ -32,7 +33,7 @@ from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 CachedBalance = Callable[[AgentId, WalletAddress, TokenAddress], Awaitable[bytes | str | None]]
 """Return the cached JSON of a balance (`{"balance": "<decimal>", …}`), or None when there is no copy."""
 
-# From wallet to wallet on the indexes of the streams, past all entries in between.
+# From wallet to wallet on the indexes of the streams, past all entries in between. Of some all entries are archived.
 _WALLETS = """
 WITH RECURSIVE stream (wallet_address) AS (
     (SELECT wallet_address FROM journal ORDER BY wallet_address LIMIT 1)
@@ -41,7 +42,9 @@ WITH RECURSIVE stream (wallet_address) AS (
             ORDER BY j.wallet_address LIMIT 1)
     FROM stream WHERE stream.wallet_address IS NOT NULL
 )
-SELECT array_agg(wallet_address) FROM stream WHERE wallet_address IS NOT NULL
+SELECT array_agg(wallet_address) FROM (
+    SELECT wallet_address FROM stream WHERE wallet_address IS NOT NULL UNION SELECT wallet_address FROM journal_heads
+) AS streams
 """
 # For wallets that have a journal.
 _STREAMS = """
@@ -72,7 +75,8 @@ SELECT id, intent FROM trade_intents WHERE wallet_address = $1 AND status IN ('i
 _FAILED_WALLETS = "SELECT DISTINCT wallet_address FROM projection_failures"
 _WITHOUT_ENTRIES = """
 SELECT w.wallet_address, w.agent_id FROM agent_wallets w
-WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.wallet_address = w.wallet_address) ORDER BY 1
+WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.wallet_address = w.wallet_address)
+  AND NOT EXISTS (SELECT 1 FROM journal_heads h WHERE h.wallet_address = w.wallet_address) ORDER BY 1
 """
 _UNREADABLE = "unreadable"
 
@@ -139,13 +143,15 @@ class Found:
 
 async def streams(connection: asyncpg.Connection[asyncpg.Record], *, everything: bool) -> list[Stream]:
     """Return the wallets that have a journal, in order."""
-    return [
-        Stream(
-            WalletAddress(row["wallet_address"]),
-            row["last_seq"] - (0 if everything else min(row["checked_seq"] or 0, row["last_seq"])),
-        )
-        for row in await connection.fetch(_STREAMS, await connection.fetchval(_WALLETS) or [])
-    ]
+    known = await baselines(connection)
+    found = []
+    for row in await connection.fetch(_STREAMS, await connection.fetchval(_WALLETS) or []):
+        wallet = WalletAddress(row["wallet_address"])
+        behind = known[wallet].seq if wallet in known else 0
+        if not everything:
+            behind = max(behind, row["checked_seq"] or 0)
+        found.append(Stream(wallet, max(0, (row["last_seq"] or 0) - behind)))
+    return found
 
 
 async def check_streams(
@@ -157,8 +163,9 @@ async def check_streams(
 ) -> Found:
     """Check wallets that have a journal, in the snapshot the connection has."""
     found = Found()
+    known = await baselines(connection, wallets)
     for row in await connection.fetch(_STREAMS, list(wallets)):
-        fold = await _folded(connection, row, found.report, everything)
+        fold = await _folded(connection, row, found.report, everything, known.get(row["wallet_address"]))
         await _compare(connection, fold, found.report)
         if (done := fold.now_checked()) is not None:
             found.checked.append(done)
@@ -186,24 +193,34 @@ async def _folded(
     row: asyncpg.Record,
     report: VerifyReport,
     everything: bool,
+    baseline: Checked | None,
 ) -> StreamFold:
-    """Return a stream with all its entries. Where the last one that was checked is another one, it is folded from the first."""
+    """Return a stream with all its entries. Where the last one that was checked is another one, it is folded from the first.
+
+    One whose first entries are archived is folded from what it had come to there.
+    """
     wallet = WalletAddress(row["wallet_address"])
-    fold = _new_fold(wallet, row)
-    known = fold.checked
-    start = (
-        known if known is not None and not everything and row["entry_id_there"] == known.entry_id else None
-    )
+    last_seq = row["last_seq"] or (baseline.seq if baseline is not None else 0)
+    fold = _new_fold(wallet, row, last_seq)
+    known, start = fold.checked, baseline
+    if baseline is not None and known is not None and known.seq <= baseline.seq:
+        if known.seq == baseline.seq and known.digest != baseline.digest:
+            fold.report(f"entry {known.seq}", "what is kept of it is not what is kept of the end of its part")
+        if known.seq < baseline.seq:
+            fold.checked = None
+        known = None
+    elif known is not None and not everything and row["entry_id_there"] == known.entry_id:
+        start = known
     if start is not None:
         report.entries_checked_before += start.seq
     quick = None
-    if fold.owner is not None and fold.projected_seq >= (row["last_seq"] or 0):
+    if fold.owner is not None and fold.projected_seq >= last_seq:
         quick = QuickFold(wallet, fold.owner, known)
     report.entries += await fold_lines(fold, partial(read_lines, connection, "journal", wallet), start, quick)
     return fold
 
 
-def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> StreamFold:
+def _new_fold(wallet: WalletAddress, row: asyncpg.Record, last_seq: int) -> StreamFold:
     owner = AgentId(row["agent_id"]) if row["agent_id"] is not None else None
     fold = StreamFold(wallet, owner, row["projected_seq"] if owner is not None else 0)
     checked = read_checked(wallet, row)
@@ -212,9 +229,9 @@ def _new_fold(wallet: WalletAddress, row: asyncpg.Record) -> StreamFold:
     # Tables that are being written anew contain less than was checked.
     if fold.checked is not None and owner is not None and row["projected_seq"] < fold.checked.seq:
         fold.checked = None
-    if row["head_seq"] != row["last_seq"]:
+    if row["head_seq"] != last_seq:
         fold.report(
-            f"entry {row['last_seq']}",
+            f"entry {last_seq}",
             "the stream ends here, and not where it did",
             journal=str(row["head_seq"]),
         )

@@ -9,10 +9,11 @@ from typing import TypeAlias
 import asyncpg
 import structlog
 
-from nexgent.domain.ledger.errors import LedgerInvariantError
+from nexgent.domain.ledger.errors import JournalArchivedError, LedgerInvariantError
 from nexgent.domain.ledger.models import Entry
 from nexgent.domain.ledger.state import EMPTY_FOR, Balance, OpenIntent, WalletState, apply
 from nexgent.domain.positions.models import Position
+from nexgent.infrastructure.database.journal.archived import baseline, state_at
 from nexgent.infrastructure.database.journal.codec import (
     Row,
     decode_entry,
@@ -70,7 +71,7 @@ WHERE id > (SELECT position FROM journal_watermark) AND ($1::text[] IS NULL OR w
 """
 _HISTORY = """
 SELECT entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
-WHERE wallet_address = $1 ORDER BY seq
+WHERE wallet_address = $1 AND seq > $2 ORDER BY seq
 """
 
 
@@ -133,9 +134,16 @@ class UnreadableWalletError(NexgentError):
 
 
 async def _folded(connection: Connection, empty: WalletState) -> WalletState:
-    """Return a wallet's state out of its whole history. Raises `UnreadableWalletError`, and the driver's errors as they are."""
-    state = empty
-    async for line in connection.cursor(_HISTORY, empty.wallet_address, prefetch=500):
+    """Return a wallet's state out of its history, as far as that is there: what came before is kept of it.
+
+    Raises `UnreadableWalletError`, and the driver's errors as they are.
+    """
+    try:
+        known = await baseline(connection, empty.wallet_address)
+    except JournalArchivedError as error:
+        raise UnreadableWalletError(error.message) from error
+    state = state_at(known, empty.agent_id) if known is not None else empty
+    async for line in connection.cursor(_HISTORY, empty.wallet_address, state.seq, prefetch=500):
         state = _followed(state, [line])
     return state
 

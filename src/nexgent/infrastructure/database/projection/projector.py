@@ -15,6 +15,7 @@ import structlog
 
 from nexgent.domain.ledger.models import Entry
 from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.journal.archived import baseline, entries_for
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
 from nexgent.infrastructure.database.journal.parts import POSITIONS_A_MONTH
 from nexgent.infrastructure.database.pool import PROJECTOR, LazyPool
@@ -54,11 +55,14 @@ _HISTORY = """
 SELECT id, entry_id, wallet_address, agent_id, seq, at, kind, postings, body FROM journal
 WHERE wallet_address = $1 AND id <= $2 ORDER BY seq
 """
+# Of what happened before the journal begins the rows are all there is.
+_EMPTIED = "UPDATE agent_balances SET balance_raw = 0, balance = '0' WHERE wallet_address = $1"
 _FAILED = """
 INSERT INTO projection_failures (journal_id, wallet_address, agent_id, seq, kind, error)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (journal_id) DO NOTHING
 """
 _STRAY_INTENTS = "DELETE FROM trade_intents WHERE wallet_address = $1 AND id <> ALL($2)"
+_STRAY_OPEN_INTENTS = f"{_STRAY_INTENTS} AND status IN ('intended', 'submitted')"
 # Within a month positions follow each other, but for those that were drawn and not written; from one to the next they jump.
 _BACKLOG = """
 SELECT mark.position, newest.head,
@@ -251,11 +255,13 @@ class Projector:
         )
 
     async def rebuild(self, wallet: WalletAddress) -> int:
-        """Write a wallet's rows anew from its whole history and forget its failures; return the number of entries.
+        """Write a wallet's rows anew from its history and forget its failures; return the number of entries.
 
         Repairs a wallet one of whose entries could not be projected, or whose rows somebody has changed. Whoever projects
         waits meanwhile; the engine decides from memory, and marks of positions stay. Raises `CorruptEntryError` for an entry
-        that cannot be read and the driver's error for one the tables do not take: then nothing is changed.
+        that cannot be read and the driver's error for one the tables do not take: then nothing is changed. Where the first
+        entries are archived, balances, positions and open intents are written from what they had come to, and rows of
+        what happened there stay as they are. Raises `JournalArchivedError` where that cannot be read.
         """
         pool = await self._pool.get()
         with translated_errors("rebuild a wallet"):
@@ -268,14 +274,23 @@ class Projector:
                 position = await connection.fetchval("SELECT position FROM journal_watermark")
                 rows = await connection.fetch(_HISTORY, wallet, position)
                 entries = [decode_entry(row) for row in rows]
-                live = await lock_owners(connection, {(e.wallet_address, e.agent_id) for e in entries})
-                await connection.execute("DELETE FROM agent_balances WHERE wallet_address = $1", wallet)
+                known = await baseline(connection, wallet)
+                before = entries_for(known.folded.state) if known is not None and known.folded.state else []
+                live = await lock_owners(
+                    connection, {(e.wallet_address, e.agent_id) for e in (*before, *entries)}
+                )
+                await connection.execute(
+                    "DELETE FROM agent_balances WHERE wallet_address = $1" if known is None else _EMPTIED,
+                    wallet,
+                )
                 await connection.execute("DELETE FROM agent_positions WHERE wallet_address = $1", wallet)
                 await connection.execute("DELETE FROM projection_failures WHERE wallet_address = $1", wallet)
                 changes = project(
-                    entry for entry in entries if (entry.wallet_address, entry.agent_id) in live
+                    entry for entry in (*before, *entries) if (entry.wallet_address, entry.agent_id) in live
                 )
-                await connection.execute(_STRAY_INTENTS, wallet, list(changes.intents))
+                await connection.execute(
+                    _STRAY_INTENTS if known is None else _STRAY_OPEN_INTENTS, wallet, list(changes.intents)
+                )
                 await write_changes(connection, prepared(changes, merged=True), again=True)
         log.info("projector.wallet_rebuilt", wallet_address=wallet, entries=len(entries))
         return len(entries)

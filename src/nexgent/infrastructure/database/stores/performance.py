@@ -8,9 +8,11 @@ from datetime import datetime
 import asyncpg
 
 from nexgent.domain.ledger.models import Entry
+from nexgent.domain.ledger.state import WalletState
 from nexgent.domain.performance.models import Snapshot, WalletDue
 from nexgent.domain.performance.summary import ClosedTradeTotals
 from nexgent.infrastructure.database.connection import translated_errors
+from nexgent.infrastructure.database.journal.archived import state_at
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.stores.sql import performance as sql
 from nexgent.shared.ids import derived_id
@@ -88,9 +90,14 @@ class JournalHistory:
     def __init__(self, journal: PostgresJournal) -> None:
         self._journal = journal
 
-    async def entries(self, wallet: WalletAddress) -> AsyncIterator[Entry]:
-        """Yield the entries of a wallet from the first on."""
-        seq = 0
+    async def start(self, agent_id: AgentId, wallet: WalletAddress) -> WalletState:
+        """Return what a wallet was where its entries begin: empty, or what it had come to when the ones before were archived."""
+        known = await self._journal.baseline(wallet)
+        return state_at(known, agent_id) if known is not None else WalletState(wallet, agent_id)
+
+    async def entries(self, wallet: WalletAddress, after_seq: int) -> AsyncIterator[Entry]:
+        """Yield the entries of a wallet behind one. Raises `JournalArchivedError` where some are archived."""
+        seq = after_seq
         while lines := await self._journal.read_wallet(wallet, seq, _BATCH):
             for line in lines:
                 yield line.entry
