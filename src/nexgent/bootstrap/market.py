@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nexgent.config.sections import MarketSettings, PriceSettings
 from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.prices.models import SolPrice
 from nexgent.domain.prices.ports import TokenPriceFeed
 from nexgent.domain.trading.ports import MarketProbe
 from nexgent.domain.trading.rules.simulation_costs import SimulationCosts
@@ -69,8 +70,12 @@ def build_market(
     not_signed: Callable[[str], None],
     costs: SimulationCosts,
     may_send: Callable[[], Awaitable[None]],
+    on_sol_said: Callable[[SolPrice], None] = lambda _: None,
 ) -> Market:
-    """Return the clients; nothing is connected yet. `may_send` raises when no swap may leave this process."""
+    """Return the clients; nothing is connected yet. `may_send` raises when no swap may leave this process.
+
+    `on_sol_said` hears every word of a source about SOL/USD.
+    """
     http = HttpClient(observer=observer)
     key = settings.jupiter_api_key.get_secret_value() if settings.jupiter_api_key is not None else None
     per_minute = settings.jupiter_requests_per_minute
@@ -101,6 +106,7 @@ def build_market(
         clock=clock,
         max_age_seconds=prices.sol_max_age_seconds,
         fallbacks=[jupiter_prices.sol_price, dexscreener.sol_price],
+        on_said=on_sol_said,
     )
     # A further source of prices is one more here.
     feeds: list[TokenPriceFeed] = [dexscreener, jupiter_prices]

@@ -51,6 +51,8 @@ from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.ledger.share import LEADING, EngineShare
 from nexgent.domain.notifications.watch_conditions import WATCH_SECONDS, KnownOutbox, WatchConditions
+from nexgent.domain.prices.events import SolPriceSaid
+from nexgent.domain.prices.models import SolPrice
 from nexgent.domain.protections.refresh import RefreshProtections
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.reconciliation.events import WalletChecked
@@ -295,6 +297,7 @@ class Service:
             revoked=self.users.revoked,
             polled=self.sharing.polled if self.sharing is not None else None,
             following=self.sharing.following if self.sharing is not None else None,
+            sol_price=self.sharing.sol_price if self.sharing is not None else None,
         )
         self.tracing.listen(self.bus, directory=self.engine.directory, venues=self.market.venues)
         self.bus.on(LogLevelChanged, apply_log_level, self.bridge.on_event)
@@ -365,6 +368,7 @@ class Service:
             refresh_protections=self.refresh_protections,
             on_read=self._on_shards_read,
             on_moved=self.observer.shards_moved,
+            sol_price=self.market.sol_price,
             clock=self.clock,
         )
         return build_sharing(ports, max_price_age_seconds=self.settings.prices.max_age_seconds)
@@ -410,7 +414,11 @@ class Service:
             self.observer.not_signed,
             SimulationCosts() if self.settings.trading.simulation_costs else REFERENCE_COSTS,
             self.lease.confirm,
+            self._tell_sol_price if self.lease.shared else lambda _: None,
         )
+
+    def _tell_sol_price(self, price: SolPrice) -> None:
+        self.bus.publish(SolPriceSaid(price))
 
     async def _catch_up_with_own(self) -> None:
         """Bring the tables up to everything this process has appended: nothing it sent before is written later."""
@@ -521,7 +529,7 @@ class Service:
             "bridge": self.bridge.run,
             "commands": self.commands.run,
             "notifier": self.notifier.run,
-            "sol-price": self.market.sol_price.run,
+            "sol-price": (self.sharing.sol_price if self.sharing is not None else self.market.sol_price).run,
             "engine": self.role.run,
             "gauges": self.gauges.run,
             "punctuality": self.punctuality.run,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.engine_shards import EngineShards, PolledPrices
 from nexgent.bootstrap.following import Following
+from nexgent.bootstrap.shared_sol_price import AskedSolPrice, SharedSolPrice
 from nexgent.bootstrap.start_up import read_agents, read_shards
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.ledger.events import WalletsTouched
@@ -38,16 +39,18 @@ class SharingPorts:
     on_read: Callable[[], Awaitable[None]]
     """Called when everything of shards has been read, before they are acted for."""
     on_moved: Callable[[int, float], None]
+    sol_price: AskedSolPrice
     clock: Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """The shards, agents of other engines that are followed, and prices that another one asks for."""
+    """The shards, agents of other engines that are followed, and prices, of SOL as well, that another one asks for."""
 
     following: Following
     shards: EngineShards
     polled: PolledPrices
+    sol_price: SharedSolPrice
     bridge: EventBridge
 
     async def hear_at_last(self) -> None:
@@ -91,5 +94,6 @@ def build_sharing(ports: SharingPorts, *, max_price_age_seconds: float) -> Shari
             on_moved=ports.on_moved,
         ),
         polled=PolledPrices(engine=engine, clock=ports.clock, max_age_seconds=max_price_age_seconds),
+        sol_price=SharedSolPrice(ports.sol_price, leads=lambda: engine.share.leads, clock=ports.clock),
         bridge=ports.bridge,
     )

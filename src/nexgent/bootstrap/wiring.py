@@ -10,10 +10,11 @@ from nexgent.bootstrap.engine import Engine
 from nexgent.bootstrap.engine_shards import PolledPrices
 from nexgent.bootstrap.following import Following
 from nexgent.bootstrap.observers import EngineObserver
+from nexgent.bootstrap.shared_sol_price import SharedSolPrice
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import EntriesRecorded, WalletsRead, WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted, TokensHeld
+from nexgent.domain.prices.events import PricesChanged, SolPriceSaid, SourcesHeard, TokensDoubted, TokensHeld
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.signals.events import SignalArrived, SignalProcessed, SignalReceived
@@ -55,10 +56,12 @@ def wire_events(
     revoked: RevokedTokens,
     polled: PolledPrices | None = None,
     following: Following | None = None,
+    sol_price: SharedSolPrice | None = None,
 ) -> None:
     """Connect the parts. Memory comes first, then whoever looks at people, then copies for others.
 
-    An engine that shares the work hears prices that another one `polled`, and is `following` some agents of others.
+    An engine that shares the work hears prices that another one `polled`, is `following` some agents of others, and
+    shares the price of SOL.
     """
     copies = (mirror.on_event, bridge.on_event)
 
@@ -92,13 +95,13 @@ def wire_events(
         return listen
 
     # Only the engine keeps copies, and of several each those of its agents.
-    reading_again = as_engine(_reading_again(engine))
+    mind_touched = as_engine(_reading_again(engine))
     if following is None:
-        bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched, reading_again)
+        bus.on(WalletsTouched, engine.ledger.on_touched, protections.on_touched, mind_touched)
     else:
         bus.on(WalletsTouched, engine.ledger.on_touched)
-        bus.on(WalletsTouched, _minding_kept(engine, following, protections, reading_again))
-        bus.on(TokensHeld, _minding_held(engine, bridge), bridge.on_event)
+        bus.on(WalletsTouched, _minding_kept(engine, following, protections, mind_touched))
+        _wire_others(bus, engine, bridge, sol_price)
     bus.on(WalletsRead, mirror.on_event)
     bus.on(AgentSaved, protections.on_agent_saved)
     bus.on(AgentDeleted, protections.on_agent_deleted)
@@ -152,6 +155,15 @@ def wire_events(
     bus.on(WalletUnlocked, lambda event: engine.exits.hurry(event.wallet_address))
 
 
+def _wire_others(
+    bus: EventBus, engine: Engine, bridge: EventBridge, sol_price: SharedSolPrice | None
+) -> None:
+    """Connect what engines that share the work tell each other about prices."""
+    bus.on(TokensHeld, _of_others(bridge, _minding_held(engine)), bridge.on_event)
+    if sol_price is not None:
+        bus.on(SolPriceSaid, _of_others(bridge, sol_price.on_said), bridge.on_event)
+
+
 def _reading_again(engine: Engine) -> Callable[[WalletsTouched], None]:
     """Return who reads wallets again that others wrote to: those of the agents it acts for, of which it keeps copies."""
     ledger, share = engine.ledger, engine.share
@@ -191,12 +203,20 @@ def _minding_kept(
     return mind
 
 
-def _minding_held(engine: Engine, bridge: EventBridge) -> Callable[[TokensHeld], None]:
+def _of_others(bridge: EventBridge, listener: Callable[[E], None]) -> Callable[[E], None]:
+    """Return the listener, for what other processes say."""
+
+    def listen(event: E) -> None:
+        if bridge.is_relayed(event):
+            listener(event)
+
+    return listen
+
+
+def _minding_held(engine: Engine) -> Callable[[TokensHeld], None]:
     """Return who minds which tokens other engines hold: one of all asks for their prices."""
 
     def mind(event: TokensHeld) -> None:
-        if not bridge.is_relayed(event):
-            return
         engine.held.on_told(event)
         for held in event.tokens:
             engine.validator.seed(held.token_address, held.price_sol, held.paid_at)

@@ -18,8 +18,8 @@ from nexgent.domain.administration.events import LogLevelChanged
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, PendingExit
-from nexgent.domain.prices.events import HeldToken, PricesChanged, TokensDoubted, TokensHeld
-from nexgent.domain.prices.models import PriceSource
+from nexgent.domain.prices.events import HeldToken, PricesChanged, SolPriceSaid, TokensDoubted, TokensHeld
+from nexgent.domain.prices.models import PriceSource, SolPrice
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.models import KillSwitch
 from nexgent.domain.signals.events import SignalReceived
@@ -62,6 +62,7 @@ EVENTS: list[BridgedEvent] = [
     AgentDeleted(POSITION.agent_id),
     SignalReceived(SIGNAL, 12.5, TRACE),
     TokensDoubted([TokenAddress("MixedCase")], T0),
+    SolPriceSaid(SolPrice(Decimal("142.125"), T0, PriceSource("pyth"))),
     TokensHeld("an-engine", [HeldToken(TokenAddress("MixedCase"), Decimal("1.5E-9"), T0)], True),
     KillSwitchChanged(KillSwitch(user_id=None, engaged=True, reason="because", changed_at=T0, flatten=True)),
     KillSwitchChanged(

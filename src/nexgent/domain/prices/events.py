@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from nexgent.domain.prices.models import Refusal, SourceWord, TokenPrice
+from nexgent.domain.prices.models import Refusal, SolPrice, SourceWord, TokenPrice
 from nexgent.shared.types import TokenAddress
 
 
@@ -43,6 +43,13 @@ class TokensHeld:
     engine: str
     tokens: Sequence[HeldToken]
     everything: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SolPriceSaid:
+    """A source has said what a SOL costs, to whoever asks it for all engines. Whether it is believed is each one's to judge."""
+
+    price: SolPrice
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from nexgent.domain.agents.config import TradingConfig, parse_config, to_json_di
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
-from nexgent.domain.prices.events import PricesChanged, SourcesHeard, TokensDoubted, TokensHeld
+from nexgent.domain.prices.events import PricesChanged, SolPriceSaid, SourcesHeard, TokensDoubted, TokensHeld
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
@@ -55,6 +55,7 @@ BridgedEvent = (
     | SourcesHeard
     | TokensDoubted
     | TokensHeld
+    | SolPriceSaid
     | AgentSaved
     | AgentDeleted
     | SignalReceived
@@ -73,6 +74,7 @@ CHANNELS: dict[type[Any], str] = {
     SourcesHeard: "sources",
     TokensDoubted: "doubts",
     TokensHeld: "held",
+    SolPriceSaid: "sol",
     AgentSaved: "agents",
     AgentDeleted: "agents",
     SignalReceived: "signals",
@@ -158,9 +160,9 @@ class EventBridge:
     """Sends events of this process to others and publishes theirs here.
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
-    this process listens to (`positions`, `prices`, `sources`, `doubts`, `held`, `agents`, `signals`, `wallets`, `protections`,
-    `sessions`, `logging`). With `by_shard` positions are sent by shard, and heard of shards that are followed, of agents that
-    this process `keeps`; who is not, hears those of all.
+    this process listens to (`positions`, `prices`, `sources`, `doubts`, `held`, `sol`, `agents`, `signals`, `wallets`,
+    `protections`, `sessions`, `logging`). With `by_shard` positions are sent by shard, and heard of shards that are followed, of
+    agents that this process `keeps`; who is not, hears those of all.
     """
 
     def __init__(

@@ -59,7 +59,10 @@ class PythSolPriceFeed:
         fallbacks: Sequence[SolPriceFallback] = (),
         max_age_seconds: float = 30.0,
         timing: PythTiming = PythTiming(),
+        on_said: Callable[[SolPrice], None] = lambda _: None,
     ) -> None:
+        """`on_said` hears every word of a source, believed or not."""
+        self._on_said = on_said
         self._hermes = hermes
         self._clock = clock
         self._fallbacks = tuple(fallbacks)
@@ -84,8 +87,13 @@ class PythSolPriceFeed:
         """Return the last price that was accepted, however old, for display only."""
         return self._validator.latest()
 
+    def take_over(self, price: SolPrice) -> None:
+        """Have a word of a source judged that another process has asked."""
+        self._validator.judge(price, self._clock.now())
+
     async def run(self) -> None:
         """Keep the price current until cancelled."""
+        self._streaming = False
         await self._poll()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stream_for_ever(), name="sol-price-stream")
@@ -169,6 +177,8 @@ class PythSolPriceFeed:
                 log.exception("sol_price.fallback_failed")
                 continue
             now = self._clock.now()
+            if price is not None:
+                self._on_said(price)
             if price is not None and self._validator.judge(price, now) and not self._validator.doubtful(now):
                 return price
         return None
@@ -182,6 +192,7 @@ class PythSolPriceFeed:
             return False
         if price is None:
             return False
+        self._on_said(price)
         before = self._validator.doubtful(now)
         if not self._validator.judge(price, now) and not before and self._validator.doubtful(now):
             log.warning("sol_price.jump", price_usd=str(price.price_usd), source=price.source)
