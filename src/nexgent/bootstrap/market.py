@@ -71,10 +71,12 @@ def build_market(
     costs: SimulationCosts,
     may_send: Callable[[], Awaitable[None]],
     on_sol_said: Callable[[SolPrice], None] = lambda _: None,
+    budget_share: Callable[[], float] = lambda: 1.0,
 ) -> Market:
     """Return the clients; nothing is connected yet. `may_send` raises when no swap may leave this process.
 
-    `on_sol_said` hears every word of a source about SOL/USD.
+    `on_sol_said` hears every word of a source about SOL/USD. `budget_share` is the part of Jupiter's limits that this process may
+    use.
     """
     http = HttpClient(observer=observer)
     key = settings.jupiter_api_key.get_secret_value() if settings.jupiter_api_key is not None else None
@@ -87,6 +89,7 @@ def build_market(
         base_url=settings.jupiter_base_url,
         api_key=key,
         requests_per_minute=per_minute,
+        share=budget_share,
     )
     rpc, witnesses = solana_nodes(settings, http, clock)
     decimals = SolanaTokenDecimals(rpc)

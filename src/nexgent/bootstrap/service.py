@@ -415,6 +415,7 @@ class Service:
             SimulationCosts() if self.settings.trading.simulation_costs else REFERENCE_COSTS,
             self.lease.confirm,
             self._tell_sol_price if self.lease.shared else lambda _: None,
+            lambda: self.share.budget,
         )
 
     def _tell_sol_price(self, price: SolPrice) -> None:

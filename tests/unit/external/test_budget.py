@@ -38,6 +38,39 @@ def test_a_slot_frees_when_the_oldest_call_leaves_the_window() -> None:
     assert window.take(60.0, Priority.PRICE) == 0
 
 
+def test_a_process_uses_its_share_and_minds_what_others_have_used_besides() -> None:
+    window = RateWindow(100, 60.0, TRADING_RESERVES)
+    window.share = 0.2
+    taken = dict.fromkeys(Priority, 0)
+    for priority in (Priority.PRICE, Priority.ENTRY, Priority.EXIT):
+        while window.take(1.0, priority) == 0:
+            taken[priority] += 1
+    assert sum(taken.values()) == 20
+    assert taken[Priority.PRICE] == 12
+    assert window.take(1.0, Priority.EXIT) == pytest.approx(60.0, abs=0.01)
+
+    # The others have used more than their part: the limit is everybody's.
+    window = RateWindow(100, 60.0)
+    window.share = 0.2
+    window.observe(1.0, EPOCH, 200, _ratelimit(remaining=5, current=95))
+    assert [window.take(1.0, Priority.EXIT) for _ in range(5)] == [0.0] * 5
+    assert window.take(1.0, Priority.EXIT) > 0
+
+
+async def test_a_share_that_grows_is_used_at_once() -> None:
+    share = 0.1
+    budget = RateBudget("Jupiter", limit=10, clock=FakeClock(), share=lambda: share)
+    await budget.acquire(Priority.ENTRY, timeout_seconds=0.0)
+    assert budget.own_limit == 1
+    with pytest.raises(BudgetExhaustedError):
+        await budget.acquire(Priority.ENTRY, timeout_seconds=0.0)
+    share = 0.5
+    for _ in range(4):
+        await budget.acquire(Priority.ENTRY, timeout_seconds=0.0)
+    with pytest.raises(BudgetExhaustedError):
+        await budget.acquire(Priority.ENTRY, timeout_seconds=0.0)
+
+
 def test_prices_and_entries_leave_capacity_to_exits() -> None:
     window = RateWindow(10, 60.0, TRADING_RESERVES)
     taken = dict.fromkeys(Priority, 0)

@@ -114,3 +114,13 @@ async def test_what_has_begun_goes_on_to_its_end() -> None:
         await ledger.commit(ledger.stage(wallet, TradeFailed(intent.id, "X", "")))
 
     assert not ledger.head(wallet).intents
+
+
+def test_the_parts_of_a_limit_that_engines_may_use_are_all_of_it_together() -> None:
+    assert EngineShare().budget == 1.0
+    shares = [EngineShare(NO_SHARDS) for _ in range(3)]
+    for number, share in enumerate(shares):
+        share.take_over(sum(1 << shard for shard in range(64) if shard % 3 == number), SignalId(0))
+    assert sum(share.budget for share in shares) == pytest.approx(1.0)
+    assert shares[0].budget == pytest.approx(0.4 + 0.6 * 22 / 64)
+    assert EngineShare(NO_SHARDS).budget > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, is_in, numbers_of
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, SHARDS, is_in, numbers_of
 from nexgent.shared.types import AgentId, SignalId
 
 RequireEngine = Callable[[AgentId | None], None]
@@ -16,6 +16,11 @@ LEADING = 1
 
 def here(_agent_id: AgentId | None) -> None:
     """Let everything be done: the `RequireEngine` of a process that is the only one."""
+
+
+PRICES_PART = 0.4
+"""The part of a limit that is for prices where they share one with trades: these are asked for by one engine."""
+_LEAST_BUDGET = 0.01
 
 
 class EngineShare:
@@ -39,6 +44,18 @@ class EngineShare:
     def leads(self) -> bool:
         """Tell whether this process does what one of all engines does."""
         return bool(self._shards & LEADING)
+
+    @property
+    def budget(self) -> float:
+        """Return the part of a limit per key that this process may use, above 0 to 1.
+
+        Trades go with the shards, prices with whoever asks for them; of all engines it is 1 together. Who has no shards yet may
+        ask for a price all the same.
+        """
+        if self._shards == ALL_SHARDS:
+            return 1.0
+        trades = (1.0 - PRICES_PART) * self._shards.bit_count() / SHARDS
+        return max(trades + (PRICES_PART if self.leads else 0.0), _LEAST_BUDGET)
 
     def acts_for(self, agent_id: AgentId) -> bool:
         """Tell whether this process acts for an agent."""

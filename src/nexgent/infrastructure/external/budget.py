@@ -63,6 +63,8 @@ class RateWindow:
         if limit < 0 or window_seconds <= 0:
             raise ValueError("a rate budget needs a limit of 0 (none) or more and a window longer than 0 s")
         self.limit = limit
+        self.share = 1.0
+        """The part of the limit that this process may use, where others have the same key."""
         self.window_seconds = window_seconds
         self._reserves = tuple(reserves.get(priority, 0.0) for priority in Priority)
         self._times: deque[float] = deque()
@@ -84,16 +86,22 @@ class RateWindow:
         if self._foreign and now >= self._foreign_until:
             self._foreign = 0
         # Even the least important call gets a slot of an idle window, however small that is.
-        usable = max(1, self.limit - int(self.limit * self._reserves[priority]))
+        usable = self._usable(self.limit, priority)
         used = len(times) + self._foreign
-        if used < usable:
+        index = used - usable
+        if self.share < 1.0:
+            # Others may use the rest, whether or not they do: what they have used is known too late.
+            index = max(index, len(times) - self._usable(int(self.limit * self.share), priority))
+        if index < 0:
             times.append(now)
             return 0.0
         # The slot that has to free is the one that brings the use below what this priority may use.
-        index = used - usable
         if index < len(times):
             return max(times[index] + self.window_seconds - now, 0.0) + _MARGIN_SECONDS
         return max(self._foreign_until - now, 0.0) + _MARGIN_SECONDS
+
+    def _usable(self, limit: int, priority: Priority) -> int:
+        return max(1, limit - int(limit * self._reserves[priority]))
 
     def left(self, now: float) -> int | None:
         """Return how many calls the window still takes, as far as known; None without a limit."""
@@ -141,8 +149,10 @@ class RateBudget:
         window_seconds: float = 60.0,
         reserves: Mapping[Priority, float] = NO_RESERVES,
         epoch_seconds: Callable[[], float] = time.time,
+        share: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        """`limit` calls per window, 0 for unlimited."""
+        """`limit` calls per window, 0 for unlimited. Of several processes with one key each has its `share`, above 0 to 1."""
+        self._share = share
         self.name = name
         self._window = RateWindow(limit, window_seconds, reserves)
         self._clock = clock
@@ -155,6 +165,11 @@ class RateBudget:
     def limit(self) -> int:
         """Calls per window as far as known; 0 is unlimited."""
         return self._window.limit
+
+    @property
+    def own_limit(self) -> float:
+        """Calls per window that this process may make, as far as known; 0 is unlimited."""
+        return self._window.limit * self._share()
 
     @property
     def window_seconds(self) -> float:
@@ -178,7 +193,7 @@ class RateBudget:
         self._drop_given_up()
         wait = 0.0
         if not self._waiting or priority < self._waiting[0][0]:
-            wait = self._window.take(self._clock.monotonic(), priority)
+            wait = self._take(priority)
             if wait <= 0.0:
                 return
         if wait > timeout_seconds or timeout_seconds <= 0:
@@ -200,6 +215,10 @@ class RateBudget:
         if self._waiting:
             self._serve()
 
+    def _take(self, priority: Priority) -> float:
+        self._window.share = self._share()
+        return self._window.take(self._clock.monotonic(), priority)
+
     def _drop_given_up(self) -> None:
         while self._waiting and self._waiting[0][2].done():
             heapq.heappop(self._waiting)
@@ -214,7 +233,7 @@ class RateBudget:
             if not self._waiting:
                 return
             priority, _, future = self._waiting[0]
-            wait = self._window.take(self._clock.monotonic(), priority)
+            wait = self._take(priority)
             if wait > 0.0:
                 self._timer = asyncio.get_running_loop().call_later(wait, self._serve)
                 return

@@ -67,7 +67,7 @@ class JupiterPriceFeed:
     def calls_per_second(self) -> float:
         """Calls within the share of the rate limit that prices may use; 0 is unlimited."""
         budget = self._upstream.budget
-        return budget.limit * (1.0 - TRADING_RESERVES[Priority.PRICE]) / budget.window_seconds
+        return budget.own_limit * (1.0 - TRADING_RESERVES[Priority.PRICE]) / budget.window_seconds
 
     async def fetch(self, tokens: Sequence[TokenAddress]) -> FetchResult:
         """Ask for the tokens in batches of 49 and SOL, all at once."""
