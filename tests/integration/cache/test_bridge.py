@@ -311,6 +311,10 @@ async def test_positions_are_heard_of_agents_that_are_kept_by_whoever_follows_th
         for event in events:
             sender.bus.publish(event)
         await whole.hears(41)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while sender.bridge.lag_seconds is None:
+                await asyncio.sleep(0.005)
+        assert sender.bridge.in_line == 0
         assert sorted(map(repr, whole.heard)) == sorted(map(repr, events))
         await other.hears(2)
         assert sorted(map(repr, other.heard)) == sorted(map(repr, [events[0], events[-1]]))

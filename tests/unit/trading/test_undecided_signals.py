@@ -131,6 +131,21 @@ async def test_a_signal_whose_announcement_was_lost_is_decided_on() -> None:
     assert len(it.engine.positions(it.agents[0])) == 1
 
 
+async def test_how_old_the_oldest_one_is_is_known_until_it_is_decided() -> None:
+    it = await Deciding.start()
+    it.engine.swaps.gate = asyncio.Event()
+    assert it.undecided.age_seconds() == 0
+    await it.stored(seconds_ago=ANNOUNCED_WITHIN_SECONDS + 7)
+    tasks = await it.undecided.tick()
+    assert it.undecided.age_seconds() == ANNOUNCED_WITHIN_SECONDS + 7
+    it.engine.clock.advance(3)
+    await it.undecided.tick()
+    assert it.undecided.age_seconds() == ANNOUNCED_WITHIN_SECONDS + 10
+    it.engine.swaps.gate.set()
+    await asyncio.gather(*tasks)
+    assert it.undecided.age_seconds() == 0
+
+
 async def test_each_engine_decides_for_its_shards_and_what_it_gets_is_decided_next() -> None:
     it = await Deciding.start(agents=8)
     share = it.engine.parts.share

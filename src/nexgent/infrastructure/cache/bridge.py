@@ -201,6 +201,9 @@ class EventBridge:
         self._outbox: deque[BridgedEvent] = deque(maxlen=OUTBOX_LIMIT)
         self._numbers: dict[str, int] = {}
         self._heard: dict[tuple[str, str], int] = {}
+        self._sent_at: dict[str, float] = {}
+        """When messages were sent that have not come back yet, by channel."""
+        self._lag: float | None = None
         self._awake = asyncio.Event()
         self._relayed: object = None
         self._listening = asyncio.Event()
@@ -209,6 +212,11 @@ class EventBridge:
     def in_line(self) -> int:
         """How many events wait to be sent."""
         return len(self._outbox)
+
+    @property
+    def lag_seconds(self) -> float | None:
+        """How long the last message took that this process has heard of its own; others hear it at the same time."""
+        return self._lag
 
     def on_event(self, event: BridgedEvent) -> None:
         """Send an event to the other processes. What came from them is not sent back."""
@@ -352,7 +360,10 @@ class EventBridge:
             if channel in unheard:
                 continue
             message = _encoder.encode(_message(self._origin, first, run, owned="." in channel))
-            pipeline.publish(self._keys.channel(channel), message)
+            name = self._keys.channel(channel)
+            pipeline.publish(name, message)
+            if self._hears(channel):
+                self._sent_at[name] = self._clock.monotonic()
             published.append(channel)
         if published:
             for channel, heard in zip(published, await pipeline.execute(), strict=True):
@@ -396,6 +407,8 @@ class EventBridge:
         try:
             message = _messages.decode(data)
             if message.origin == self._origin:
+                if (sent_at := self._sent_at.pop(name, None)) is not None:
+                    self._lag = self._clock.monotonic() - sent_at
                 return
             place = (message.origin, name)
             last = self._heard.get(place)

@@ -80,6 +80,18 @@ class Metrics:
         self.engine_shards = self._gauge(
             "engine_shards", "Of 64 shards of the agents, those that this process acts for", []
         )
+        self.agents_followed = self._gauge(
+            "agents_followed", "Agents of other engines that somebody looks at here", []
+        )
+        self.bridge_waiting = self._gauge(
+            "bridge_waiting", "Events that wait to be sent to other processes", []
+        )
+        self.bridge_lag_seconds = self._gauge(
+            "bridge_lag_seconds", "From sending an event to hearing it, the last time", []
+        )
+        self.signals_undecided_age_seconds = self._gauge(
+            "signals_undecided_age_seconds", "Age of the oldest signal this process has found undecided", []
+        )
         self.engine_shard_moves = self._counter(
             "engine_shard_moves", "Shards that this process has taken over or left", ["direction"]
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -59,6 +60,8 @@ class UndecidedSignals:
         self._rests: dict[SignalId, tuple[int, float]] = {}
         """How often a signal could not be processed, and until when (monotonic) it is left alone."""
         self._begun: set[SignalId] = set()
+        self._found: dict[SignalId, datetime] = {}
+        """When those were made that were found at the last look, or are being decided on."""
         self._tasks = TaskSet("undecided signals")
         self._places = asyncio.Semaphore(SIDE_BY_SIDE)
 
@@ -69,6 +72,11 @@ class UndecidedSignals:
         except UnavailableError as error:
             log.warning("signals.undecided_unreadable", code=error.code)
             return ()
+
+    def age_seconds(self) -> float:
+        """Return how old the oldest signal is that is known to be undecided here, 0 when none is."""
+        oldest = min(self._found.values(), default=None)
+        return (self._clock.now() - oldest).total_seconds() if oldest is not None else 0.0
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait for signals under way; return how many had to be given up. They stay undecided."""
@@ -88,6 +96,9 @@ class UndecidedSignals:
             limit=MOST_AT_ONCE,
             shards=ours,
         )
+        kept = self._begun | resting
+        self._found = {signal_id: at for signal_id, at in self._found.items() if signal_id in kept}
+        self._found.update((signal.id, signal.created_at) for signal in signals)
         missing = await self._store.unanswered([signal.id for signal in signals]) if signals else {}
         begun: list[asyncio.Task[None]] = []
         # Nothing is awaited between asking whether somebody has it and taking it.
@@ -121,5 +132,6 @@ class UndecidedSignals:
             log.exception("signal.resume_failed", signal_id=signal.id, rest_seconds=pause)
         else:
             self._rests.pop(signal.id, None)
+            self._found.pop(signal.id, None)
         finally:
             self._begun.discard(signal.id)
