@@ -229,8 +229,7 @@ class Service:
             publish=self.bus.publish,
             clock=self.clock,
             on_gap=self._reload_soon,
-            by_shard=self.lease.shared,
-            keeps=self._keeps,
+            keeps=self._keeps if self.lease.shared else None,
         )
         self.sharing = self._build_sharing()
         self.kept = self.sharing.following if self.sharing is not None else EverybodyKept()

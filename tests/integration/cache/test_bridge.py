@@ -277,7 +277,6 @@ class Sharer(Process):
             publish=self.bus.publish,
             clock=FakeClock(),
             on_gap=self._gap,
-            by_shard=True,
             keeps=self.kept.__contains__,
         )
         self.bus = EventBus()

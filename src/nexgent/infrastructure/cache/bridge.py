@@ -161,8 +161,8 @@ class EventBridge:
 
     `publish` is the bus of this process; `on_gap` is called when messages of others may have been lost. `channels` names what
     this process listens to (`positions`, `prices`, `sources`, `doubts`, `held`, `sol`, `agents`, `signals`, `wallets`,
-    `protections`, `sessions`, `logging`). With `by_shard` positions are sent by shard, and heard of shards that are followed, of
-    agents that this process `keeps`; who is not, hears those of all.
+    `protections`, `sessions`, `logging`). Where `keeps` is given, positions are sent by shard, and heard of shards that are
+    followed, of agents that this process keeps; without it those of all are heard.
     """
 
     def __init__(
@@ -174,8 +174,7 @@ class EventBridge:
         clock: Clock,
         channels: frozenset[str] = frozenset(CHANNELS.values()),
         on_gap: Callable[[], None] | None = None,
-        by_shard: bool = False,
-        keeps: Callable[[AgentId], bool] = lambda _: True,
+        keeps: Callable[[AgentId], bool] | None = None,
     ) -> None:
         unknown = channels - frozenset(CHANNELS.values())
         if unknown:
@@ -185,9 +184,9 @@ class EventBridge:
         self._publish = publish
         self._clock = clock
         self._channels = channels
-        self._by_shard = by_shard
-        self._keeps = keeps
-        self._followed = NO_SHARDS if by_shard or _POSITIONS not in channels else ALL_SHARDS
+        self._by_shard = keeps is not None
+        self._keeps = keeps or (lambda _: True)
+        self._followed = NO_SHARDS if self._by_shard or _POSITIONS not in channels else ALL_SHARDS
         self._pubsub: PubSub | None = None
         self._confirmed: set[str] = set()
         """Names of the channels that Redis has said are heard."""

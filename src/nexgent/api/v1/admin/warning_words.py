@@ -149,6 +149,8 @@ WORDS: Final[Mapping[str, WarningWords]] = {
         ),
         "prices.tick_late": ("Prices were looked at later than they should be; stops had to wait.", _SLOW),
         "prices.tick_overdue": ("Prices have not been looked at for too long; stops have to wait.", _SLOW),
+        "prices.outage": ("No source has a price that is accepted: nothing is bought, and no stop loss acts.", _SOURCE),
+        "prices.outage_over": ("There are prices again that are accepted.", "Nothing has to be done."),
         "prices.fetch_failed": ("A source of prices stopped with a defect.", f"{_SOURCE} {_DEFECT}"),
         "prices.not_judged": ("A price could not be judged and was not used.", _DEFECT),
         "prices.source_frozen": (
