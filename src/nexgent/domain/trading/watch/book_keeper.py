@@ -24,6 +24,8 @@ from nexgent.domain.trading.watch.trail_keeper import TrailKeeper
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import PositionId, TokenAddress
 
+CLOSED_KNOWN = 10_000
+"""Of so many closed positions, the newest, it is known that what comes late about them is over."""
 Move = tuple[HeldPosition, PositionTrail, TriggerPrices]
 
 
@@ -80,11 +82,14 @@ class BookKeeper:
         ]
         # A burst opens one position after another at the same price and, mostly, under the same rules.
         self._newest: _Opened | None = None
+        self._closed: dict[PositionId, int] = {}
         orders.when_idle(self._look_anew)
 
     def on_opened(self, event: PositionOpened) -> None:
         """Start watching a new position. Its trail is in the journal with it, unless the configuration has changed meanwhile."""
         position, trail = event.position, event.trail
+        if self._is_over(position):
+            return
         agent = self._directory.find(position.agent_id)
         is_new = trail is position.base_trail and position.id not in self._book
         if is_new and self._newest is not None and self._newest.holds_for(position, agent):
@@ -105,6 +110,8 @@ class BookKeeper:
         Of an agent that another engine acts for, what prices did to it is heard and stored by that one.
         """
         held = self._book.get(event.position.id)
+        if self._is_over(event.position):
+            return
         if not self.share.acts_for(event.position.agent_id):
             if held is None or held.position.version <= event.position.version:
                 self.watch(event.position, event.trail)
@@ -116,9 +123,19 @@ class BookKeeper:
 
     def on_closed(self, event: PositionClosed) -> None:
         """Stop watching a position."""
+        if len(self._closed) >= CLOSED_KNOWN:
+            del self._closed[next(iter(self._closed))]
+        self._closed[event.position_id] = event.version
         self._book.remove(event.position_id)
         self._alarms.forget(event.position_id)
         self._orders.forget(event.position_id)
+
+    def _is_over(self, position: Position) -> bool:
+        """Tell whether a position was closed after it was what is said of it.
+
+        An engine that stood still says what it did before when another one has sold it.
+        """
+        return position.version < self._closed.get(position.id, 0)
 
     def on_agent_saved(self, event: AgentSaved) -> None:
         """Apply a changed configuration to the agent's open positions: the stop may tighten, never loosen."""
