@@ -123,12 +123,13 @@ STEPS = (
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A line of the model: what ends, what of `engines` or of all figures it is reckoned from, and how what is measured becomes
-    where it ends."""
+    where it ends. It is left out where fewer agents were measured than tell it."""
 
     label: str
     name: str
     ends: Callable[[float], float]
     at: str
+    least_agents: int = 0
 
 
 _OF_ENGINES = re.compile(f"{ENGINES}([0-9]+) agents, ([^:]+): (.+)")
@@ -140,6 +141,8 @@ _SPENT = (
     "purchase, worker",
     "purchase, Redis",
 )
+MANY_AGENTS = 1_000
+"""With fewer, what a process has allocated before and uses again hides what they take."""
 _MEMORY_KB = 8e6
 """Of a process, in the model."""
 
@@ -186,12 +189,14 @@ LIMITS = (
         "memory of a service, an agent",
         lambda each: _MEMORY_KB / each,
         "agents in 8 GB, of each service",
+        MANY_AGENTS,
     ),
     Limit(
         "memory of a service, a position",
         "memory of a service, a position",
         lambda each: _MEMORY_KB / each,
         "open positions in 8 GB, of each service",
+        MANY_AGENTS,
     ),
     Limit(
         "a frame of prices to a WebSocket client",
@@ -339,14 +344,16 @@ def limits(figures: Sequence[Figure]) -> list[str]:
     lines = ["| part | measured | ends at about |", "| --- | --- | --- |"]
     if not found:
         return lines
-    known = next(reversed(next(reversed(found.values())).values()))
+    agents, settings = next(reversed(found.items()))
+    known = next(reversed(settings.values()))
     shown: list[Figure] = []
     everything = {one.name: one for one in figures}
     frame = next((one for one in figures if one.name.endswith(FRAME)), None)
     if frame is not None:
         everything[FRAME] = frame
     for limit in LIMITS:
-        if (one := known.get(limit.name) or everything.get(limit.name)) is not None:
+        one = known.get(limit.name) or everything.get(limit.name)
+        if one is not None and agents >= limit.least_agents:
             shown.append(one)
             measured = f"{_number(one.median)} {one.unit}".strip()
             lines.append(f"| {limit.label} | {measured} | {_number(limit.ends(one.median))} {limit.at} |")
@@ -428,6 +435,7 @@ def _origins(figures: Iterable[Figure]) -> list[str]:
 DOCUMENTS: Mapping[str, Sequence[Callable[[Sequence[Figure]], list[str]]]] = {
     DOCUMENT: (table,),
     "docs/performance.md": (budget, way),
+    "docs/scale.md": (engines, takeovers, limits),
 }
 """The documents with figures, and what makes the lines of each of their tables."""
 
