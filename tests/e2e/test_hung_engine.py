@@ -222,9 +222,15 @@ async def test_the_engine_that_wakes_up_posts_nothing(
         assert not any(int(amount) for amount in account["tokens"].values())
     # What needs the engine is carried out there, whoever is asked.
     order = {"agentId": agent["id"], "walletAddress": wallet, "tokenAddress": mint, "positionSize": "0.1"}
-    status, answer, _ = await post(engine, "/trades/execute", order)
-    assert status == 200, answer
-    assert [row["id"] for row in await standby.positions(agent["id"])] == [answer["positionId"]]
+
+    async def bought_by_hand() -> str | None:
+        status, answer, _ = await post(engine, "/trades/execute", order)
+        # What another source said before the price fell holds for a moment.
+        assert status == 200 or (status, answer["code"]) == (502, "QUOTE_IMPLAUSIBLE"), answer
+        return answer.get("positionId")
+
+    position = await until(bought_by_hand, "the engine buys")
+    assert [row["id"] for row in await standby.positions(agent["id"])] == [position]
     assert "command.served" in standby.log("service")
 
 
