@@ -92,6 +92,8 @@ OUTBOX_LIMIT = 20_000
 _REMEMBERED_PLACES = 1_000
 BATCH_SIZE = 100
 DEADLINE_SECONDS = 5.0
+UNHEARD_SECONDS = 0.03
+"""So long waits what nobody has heard the last of: asking who listens now would take time from the trade it tells of."""
 LISTEN_SECONDS = 1.0
 FOLLOW_SECONDS = 1.0
 """The longest it is waited for Redis to say that a channel is heard."""
@@ -289,6 +291,8 @@ class EventBridge:
         while True:
             stop_if_cancelled()
             await self._awake.wait()
+            if not self._is_awaited():
+                await asyncio.sleep(UNHEARD_SECONDS)
             self._awake.clear()
             while self._outbox:
                 stop_if_cancelled()
@@ -298,6 +302,10 @@ class EventBridge:
                 except REDIS_OUTAGES as error:
                     log.warning("bridge.not_sent", error=type(error).__name__, waiting=len(self._outbox))
                     await backoff.wait()
+
+    def _is_awaited(self) -> bool:
+        """Tell whether what is in line may be of use to somebody, as far as is known."""
+        return self._by_shard or any(_channel_of(event) in self._heard_by_others for event in self._outbox)
 
     async def receive_forever(self) -> None:
         """Publish here what others send, again and again."""
