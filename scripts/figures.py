@@ -92,7 +92,10 @@ STAGES = (
     Stage("intent and settlement into the journal", "journal", "ten columns sent, lines made before"),
     Stage("decision record", "decision record", ""),
     Stage("copies in Redis", "copy in Redis", "the commands sent, values made before"),
-    Stage("telling other processes", "other processes", "one message sent, made before"),
+    Stage(
+        "telling other processes, where there are some", "other processes", "one message sent, made before"
+    ),
+    Stage("the same where there are none", "other processes, none there", ""),
     Stage("all of the running service, a WebSocket for each agent", "all of the running service", ""),
 )
 _STAGE = "CPU of a trade: "
