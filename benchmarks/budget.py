@@ -269,7 +269,8 @@ async def _told(redis: Redis, burst: _Burst, *, others: bool) -> float:
         for event in burst.opened:
             bridge.on_event(event)
         while bridge.in_line:
-            await asyncio.sleep(0.001)
+            # Seldom: looking is this process's time as well.
+            await asyncio.sleep(0.02)
         await asyncio.sleep(0.05)
 
     try:
