@@ -374,7 +374,12 @@ async def _exported(product: Product, path: str) -> tuple[int, float, float]:
 
 async def _verified(product: Product) -> list[Row]:
     rows = []
-    for name, everything in (("verify, everything", True), ("verify, from where it was checked", False)):
+    # The first time it is looked at whether every line can be read; afterwards its digest tells that.
+    for name, everything in (
+        ("verify, everything", True),
+        ("verify, everything again", True),
+        ("verify, from where it was checked", False),
+    ):
         began, started = time.process_time(), time.perf_counter()
         report = await verify(product.database_url, everything=everything)
         cpu, seconds = time.process_time() - began, time.perf_counter() - started
