@@ -135,9 +135,9 @@ def serving() -> Iterator[Index]:
 
 
 class Project:
-    """A folder with our own installing scripts and locks of the test's."""
+    """A folder with our own installing scripts and locks of the test's, and a `.venv` that has been made already."""
 
-    def __init__(self, folder: Path, description: str) -> None:
+    def __init__(self, folder: Path, description: str, venv: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(parents=True)
@@ -147,6 +147,7 @@ class Project:
         (folder / "backend.py").write_text(_BACKEND)
         (folder / "METADATA").write_text(description)
         (folder / "pyproject.toml").write_text(_PYPROJECT)
+        subprocess.run(["cp", "-a", venv, folder / ".venv"], check=True)
         self.lock([], [])
 
     def lock(self, runtime: Sequence[str], dev: Sequence[str]) -> None:

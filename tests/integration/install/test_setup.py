@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import stat
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.install import CannotInstallError, Pip, canonical, users_settings
-from tests.integration.install.index import REPOSITORY, Index, Project, metadata, serving
+from tests.integration.install.index import PYTHON, REPOSITORY, Index, Project, metadata, serving
 
 LATER = "9999.0"
 
@@ -28,9 +29,20 @@ def real_fields(name: str) -> list[str]:
     return [f"{key}: {text}" for key in kept for text in found.get_all(key) or []]
 
 
-def test_the_lock_installs_as_it_is_whatever_the_index_offers_by_then(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with nothing but pip, to be copied: making one takes four seconds of computing.
+
+    That the set-up makes one itself is seen where it begins afresh.
+    """
+    made = tmp_path_factory.mktemp("venv") / ".venv"
+    subprocess.run([PYTHON, "-m", "venv", made], check=True)
+    return made
+
+
+def test_the_lock_installs_as_it_is_whatever_the_index_offers_by_then(tmp_path: Path, venv: Path) -> None:
     """Take our own locks, with empty wheels that have the real ones' dependencies, and an index where everything has moved on."""
-    project = Project(tmp_path / "project", metadata("nexgent", "0.1.0", *real_fields("nexgent")))
+    project = Project(tmp_path / "project", metadata("nexgent", "0.1.0", *real_fields("nexgent")), venv)
     here = {canonical(d.metadata["Name"]) for d in importlib.metadata.distributions()}
     with serving() as index:
         lines: dict[str, list[str]] = {}
@@ -81,9 +93,9 @@ def index() -> Iterator[Index]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One project for what needs no fresh `.venv`: making one takes seconds."""
-    return Project(tmp_path_factory.mktemp("shared") / "project", metadata("nexgent", "0.1.0"))
+def shared(tmp_path_factory: pytest.TempPathFactory, venv: Path) -> Project:
+    """One project for what needs no fresh `.venv`."""
+    return Project(tmp_path_factory.mktemp("shared") / "project", metadata("nexgent", "0.1.0"), venv)
 
 
 @pytest.fixture
@@ -214,9 +226,7 @@ class TestReasons:
         return str(caught.value)
 
     @pytest.fixture
-    def project(self, shared: Project, index: Index) -> Project:
-        if not (shared.folder / ".venv").exists():
-            assert shared.set_up("runtime", {"PIP_INDEX_URL": index.address}).returncode == 0
+    def project(self, shared: Project) -> Project:
         return shared
 
     def test_releases_and_packages_that_the_index_does_not_have(self, project: Project, index: Index) -> None:
