@@ -108,6 +108,11 @@ class Window:
         )
         return found
 
+    def forget(self) -> None:
+        """Forget what was said and refused so far: what comes is another test's."""
+        self.problems.clear()
+        self.refusals.clear()
+
     def check(self) -> None:
         """Fail when the console said something, anything was asked of another host, or what was put off was not had since."""
         assert self.problems == [], self.problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -47,10 +48,21 @@ async def holder(product: Product) -> dict[str, Any]:
     return {**agent, "token": token, "other": other, "position": await buy(product, agent["id"], token)}
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def phone(product: Product, browser: Any, holder: dict[str, Any]) -> AsyncIterator[Window]:
+    """A phone, logged in: what does not fit there, fits nowhere. A window of its own takes most of what a form does."""
+    async with Dashboard(product, browser) as dashboard:
+        yield await dashboard.visitor(f"/agents/{holder['id']}", NARROW)
+
+
 @pytest_asyncio.fixture(loop_scope="package")
-async def window(dashboard: Dashboard, holder: dict[str, Any]) -> Window:
-    """A phone, logged in: what does not fit there, fits nowhere."""
-    return await dashboard.visitor(f"/agents/{holder['id']}", NARROW)
+async def window(phone: Window, holder: dict[str, Any]) -> Window:
+    """The phone at the agent's page. It comes from another one, where whatever form was open is gone."""
+    await phone.visit("/nowhere")
+    await phone.page.get_by_role("dialog").wait_for(state="detached")
+    phone.forget()
+    await phone.visit(f"/agents/{holder['id']}")
+    return phone
 
 
 async def _says(where: Any, *texts: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -112,12 +112,23 @@ async def odd(product: Product) -> dict[str, Odd]:
     return made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def desk(product: Product, browser: Any, odd: Mapping[str, Odd]) -> AsyncIterator[Window]:
+    """A wide window, logged in, which knows all odd names: a new one each time takes as much as what is looked at."""
+    assert odd
+    async with Dashboard(product, browser) as dashboard:
+        yield await dashboard.visitor("/", WIDE)
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def window(desk: Window) -> Window:
+    desk.forget()
+    return desk
+
+
 @pytest.mark.parametrize("kind", _ODD)
-async def test_odd_names_are_shown_as_they_are(
-    dashboard: Dashboard, odd: Mapping[str, Odd], kind: str
-) -> None:
+async def test_odd_names_are_shown_as_they_are(window: Window, odd: Mapping[str, Odd], kind: str) -> None:
     one = odd[kind]
-    window = await dashboard.visitor("/", WIDE)
     await _fits(window, f"/agents/{one.agent_id}", one.name, one.symbol)
     await _fits(window, f"/agents/{one.agent_id}/settings")
     await _fits(window, f"/agents/{one.agent_id}/wallet")
@@ -126,9 +137,8 @@ async def test_odd_names_are_shown_as_they_are(
     window.check()
 
 
-async def test_odd_names_are_shown_as_they_are_in_lists(dashboard: Dashboard, odd: Mapping[str, Odd]) -> None:
+async def test_odd_names_are_shown_as_they_are_in_lists(window: Window, odd: Mapping[str, Odd]) -> None:
     names, symbols = [one.name for one in odd.values()], [one.symbol for one in odd.values()]
-    window = await dashboard.visitor("/", WIDE)
     await _fits(window, "/agents", *names)
     await _fits(window, "/", *symbols)
     await _fits(window, "/tokens", *symbols)
