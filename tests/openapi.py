@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from functools import cache
@@ -16,16 +17,21 @@ from tests.run_folder import SHARED_FOLDER
 def openapi_document() -> dict[str, Any]:
     """Return the document as clients read it. Everybody has the same one: copy it before changing anything."""
     shared = os.environ.get(SHARED_FOLDER)
-    file = Path(shared) / "openapi.json" if shared else None
-    if file is None or not file.exists():
-        text = json.dumps(create_api().openapi())
-        if file is None:
-            return _read(text)
-        # There is a whole one or none, whoever is faster.
-        own = file.with_suffix(f".{os.getpid()}")
-        own.write_text(text)
-        own.replace(file)
-    return _read(file.read_text())
+    if not shared:
+        return _read(_made())
+    # Who comes while somebody makes it waits: all processes of a run begin at the same moment.
+    with (Path(shared) / "openapi.json").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        if not text:
+            text = _made()
+            file.write(text)
+    return _read(text)
+
+
+def _made() -> str:
+    return json.dumps(create_api().openapi())
 
 
 def _read(text: str) -> dict[str, Any]:
