@@ -106,6 +106,7 @@ class EngineShards:
 
     async def _take_over(self, shards: int) -> None:
         started = self._clock.monotonic()
+        await self._following.before_taking(shards)
         await self._read(shards)
         newest = SignalId(await self._lease.newest_signal())
         self._share.take_over(shards & self._lease.shards, newest)

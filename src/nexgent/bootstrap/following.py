@@ -56,8 +56,12 @@ class Following:
         read: Callable[[Collection[AgentId]], Awaitable[None]],
         watched: Callable[[AgentId], bool],
         clock: Clock,
+        on_gap: Callable[[], None] = lambda: None,
     ) -> None:
-        """`read` makes memory equal to storage for agents. `watched` tells whether somebody listens to an agent all the time."""
+        """`read` makes memory equal to storage for agents. `watched` tells whether somebody listens to an agent all the time, and
+        `on_gap` is called when what was heard had a gap that has been made good.
+        """
+        self._on_gap = on_gap
         self._engine = engine
         self._share = engine.share
         self._channels = channels
@@ -67,6 +71,7 @@ class Following:
         self._until: dict[AgentId, float] = {}
         self._current: set[AgentId] = set()
         """Those that were read while they were heard."""
+        self._own = NO_SHARDS
         self._changing = asyncio.Lock()
 
     @property
@@ -76,7 +81,8 @@ class Following:
 
     def keeps(self, agent_id: AgentId) -> bool:
         """Tell whether what happens to an agent is to be taken into memory."""
-        return self._share.acts_for(agent_id) or agent_id in self._until
+        # Shards that are being read or left are heard of as well.
+        return self._share.acts_for(agent_id) or is_in(self._own, agent_id) or agent_id in self._until
 
     async def have(self, agent_ids: Iterable[AgentId]) -> None:
         """Return when memory has what these agents hold, and goes on to have it for a while. Raises `UnavailableError`."""
@@ -98,10 +104,12 @@ class Following:
             self._engine.ledger.on_touched(WalletsTouched(theirs))
             self._current.clear()
             await self._begin(list(self._until))
+        self._on_gap()
 
     async def start_over(self) -> None:
         """Memory has been emptied: read again whom somebody listens to, and follow nobody else. Raises `UnavailableError`."""
         async with self._changing:
+            self._own = NO_SHARDS
             self._current.clear()
             self._until = {
                 agent.id: self._clock.monotonic() + KEPT_SECONDS
@@ -109,6 +117,11 @@ class Following:
                 if self._watched(agent.id)
             }
             await self._begin(list(self._until))
+
+    async def before_taking(self, shards: int) -> None:
+        """Hear of shards that are read next: whoever resets a wallet or removes an agent elsewhere tells it there."""
+        self._own |= shards
+        await self._channels.follow(shards)
 
     async def before_leaving(self, shards: int) -> None:
         """Go on to hear of those whom somebody listens to, before another engine has these shards."""
@@ -121,6 +134,7 @@ class Following:
 
     def left(self, shards: int) -> None:
         """Forget what is of shards that another engine has by now."""
+        self._own &= ~shards
         for agent_id in self._of(shards):
             if agent_id not in self._until:
                 self._drop(agent_id)
@@ -138,7 +152,7 @@ class Following:
                 elif until <= now:
                     self._forget(agent_id)
                     self._drop(agent_id)
-            await self._channels.unfollow(~_shards_of(self._until))
+            await self._channels.unfollow(~(_shards_of(self._until) | self._own))
 
     async def _begin(self, wanted: Collection[AgentId]) -> None:
         new = [

@@ -81,6 +81,7 @@ def build_sharing(ports: SharingPorts, *, max_price_age_seconds: float) -> Shari
         read=read_some,
         watched=ports.hub.has_stream,
         clock=ports.clock,
+        on_gap=ports.hub.resync,
     )
     return Sharing(
         following=following,

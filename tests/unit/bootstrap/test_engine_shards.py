@@ -137,6 +137,9 @@ async def test_shards_are_read_before_anything_begins_for_them(it: Sharing) -> N
 
     assert it.read == [(0b1100, NO_SHARDS)]
     assert (it.share.shards, it.moved) == (0b1100, [2])
+    assert it.channels.heard == {2, 3}, "what others do with wallets of its agents"
+    await it.following.tick()
+    assert it.channels.heard == {2, 3}
 
 
 async def test_what_cannot_be_read_is_taken_over_later(it: Sharing) -> None:
@@ -172,6 +175,8 @@ async def test_surplus_is_left_and_nothing_begins_for_it_any_more(it: Sharing) -
     assert it.not_copied == [(it.lease.left[0], ALL_SHARDS)], "copied no more before they are anybody's"
     assert it.share.shards == (1 << 32) - 1
     assert it.share.leads, "whoever leads goes on leading"
+    await it.following.tick()
+    assert it.channels.heard == set(range(32))
     assert it.moved == [64, -32]
 
 

@@ -46,12 +46,14 @@ class Process:
         self.channels = Channels()
         self.watched: set[AgentId] = set()
         self.read: list[set[AgentId]] = []
+        self.gaps: list[int] = []
         self.following = Following(
             engine=self.parts,
             channels=self.channels,
             read=self._read,
             watched=self.watched.__contains__,
             clock=self.engine.clock,
+            on_gap=lambda: self.gaps.append(len(self.read)),
         )
 
     async def _read(self, agents: Collection[AgentId]) -> None:
@@ -92,6 +94,23 @@ async def test_what_nobody_looks_at_is_not_kept_and_is_read_for_whoever_asks(pro
     assert not process.following.keeps(second.id)
     await process.following.have([first.id])
     assert process.read == [{first.id}], "what happens from here on is heard"
+
+
+async def test_a_wallet_that_is_reset_elsewhere_is_heard_of_while_its_shard_is_read_and_had(
+    process: Process,
+) -> None:
+    (agent,) = await process.agents(1)
+    mine = 1 << shard_of(agent.id)
+    await process.leave()
+    assert not process.following.keeps(agent.id)
+    await process.following.before_taking(mine)
+    assert process.following.keeps(agent.id), "it is being read"
+    process.parts.share.take_over(mine, SignalId(0))
+    await process.following.tick()
+    assert process.channels.heard == {shard_of(agent.id)}
+    await process.leave()
+    await process.following.tick()
+    assert process.channels.heard == set()
 
 
 async def test_several_who_ask_at_once_read_once(process: Process) -> None:
@@ -162,6 +181,7 @@ async def test_after_a_gap_everybody_who_is_followed_is_read_again_and_nothing_e
     await process.following.have([first.id])
     await process.following.read_again()
     assert process.read == [{first.id}, {first.id}]
+    assert process.gaps == [2], "whoever listens is shown everything anew"
     ledger = process.parts.ledger
     assert ledger.is_current(first.wallets[0].address)
     assert not ledger.is_current(second.wallets[0].address)
