@@ -26,7 +26,8 @@ _PURCHASES = """
     WITH purchases AS (
         SELECT agent_id, (body #>> '{intent,signal_id}')::int AS signal_id, intent_id,
                EXISTS (SELECT FROM journal AS e WHERE e.intent_id = i.intent_id AND e.kind = 'settled') AS settled
-        FROM journal AS i WHERE kind = 'intended' AND body #>> '{intent,kind}' = 'purchase'
+        FROM journal AS i
+        WHERE kind = 'intended' AND body #>> '{intent,kind}' = 'purchase' AND body #>> '{intent,signal_id}' IS NOT NULL
     )
 """
 WRONG = {

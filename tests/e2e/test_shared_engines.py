@@ -103,11 +103,12 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
     epochs = await engines.ask("SELECT DISTINCT epoch FROM journal WHERE kind = 'settled'")
     assert len(epochs) == 3
     # A wallet that is reset at one of them is empty on all of them, on its engine as well.
-    agent = next(agent for agent in agents if agent not in await engines.of(two, agents))
-    await two.call("POST", f"/wallets/{agent['wallet']}/reset", {"confirm": True})
+    its = await engines.of(two, agents)
+    elsewhere = [agent for agent in agents if agent not in its]
+    await two.call("POST", f"/wallets/{elsewhere[0]['wallet']}/reset", {"confirm": True})
     for product in engines.all:
-        await all_hold(product, [agent])
-    await two.deposit(agent["id"], "10")
+        await all_hold(product, elsewhere[:1])
+    await two.deposit(elsewhere[0]["id"], "10")
     await one.set_price(first, format(prices[first] / 2, "f"))
     await all_hold(three, agents)
 
