@@ -36,7 +36,8 @@ async def _act(arguments: argparse.Namespace, settings: Settings) -> tuple[list[
         positions = await api.call("GET", f"/agent-positions/{agent['id']}")
         lines = position_lines(agent["name"], positions, SystemClock().now(), line_width())
         remaining = (await api.call("GET", "/protections/panic"))["remaining"]
-        return lines + exit_lines(remaining, {position["id"] for position in positions}), positions
+        shown = {position["id"] for position in positions}
+        return lines + exit_lines(remaining, shown), with_exits(positions, remaining)
 
 
 def position_lines(
@@ -71,6 +72,18 @@ def exit_lines(remaining: Sequence[dict[str, Any]], shown: Collection[str]) -> l
         for one in remaining
         if one["exitReason"] is not None and one["positionId"] in shown
     ]
+
+
+def with_exits(
+    positions: Sequence[dict[str, Any]], remaining: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return positions, each with its `exit`: why it is sold, attempts, what the newest failed for; None when it is not."""
+    exits = {
+        one["positionId"]: {"reason": one["exitReason"], "attempts": one["attempts"], "code": one["code"]}
+        for one in remaining
+        if one["exitReason"] is not None
+    }
+    return [{**position, "exit": exits.get(position["id"])} for position in positions]
 
 
 def number(value: float | str | None) -> Decimal:
