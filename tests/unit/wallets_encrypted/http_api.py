@@ -42,6 +42,7 @@ class WalletApi:
             ),
             rate_limits=RateLimits(clock=clock, counters=None, enabled=False),
             encrypted_wallets=world.all,
+            forward_command=None,
             wallets=WalletParts(
                 listing=rules.listing,
                 assign=rules.assign,
