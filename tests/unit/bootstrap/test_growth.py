@@ -26,6 +26,7 @@ from nexgent.domain.signals.events import SignalProcessed
 from nexgent.domain.trading.events import ExitAttemptFailed, TradeFinished
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.process_signal import REMEMBERED_SIGNALS
+from nexgent.domain.trading.watch.book_keeper import CLOSED_KNOWN
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_state import MirrorState
 from nexgent.infrastructure.cache.writes import WriteBatch
@@ -42,6 +43,7 @@ BOUNDS = {
     # Ids of signals and positions, so that nothing makes them come back.
     "ProcessSignal._taken": REMEMBERED_SIGNALS,
     "MirrorState._closed": 10_000,
+    "BookKeeper._closed": CLOSED_KNOWN,
     # Frames for clients that come back.
     "AgentStream.frames": 2 * FRAMES_PER_AGENT,
     "Streams._order": 4 * FRAMES_PER_AGENT,
