@@ -114,7 +114,9 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
 
     # One is killed with purchases under way: their intents are durable, the quote has been asked for.
     async with SandboxControl(one.sandbox_url) as control:
-        await control.fault("delay", "order", seconds=5, times=4)
+        await control.fault("delay", "order", mint=second, seconds=5, times=3)
+        # The order by hand has no answer until its deadline, which is far off: it is under way when its engine is killed.
+        await control.fault("delay", "order", mint=fifth, seconds=60, times=2)
         (mine, *_) = await engines.of(three, agents)
         key, order = uuid4().hex, an_order(mine, fifth)
         asking = asyncio.ensure_future(post(one, "/trades/execute", order, key=key))
