@@ -120,6 +120,8 @@ class EngineShards:
         )
         # What was left open is ended from here on, and exits that are remembered go on.
         await self._engine.recovery.tick()
+        # However young: what was announced before counts for nothing here, and nobody else answers it any more.
+        await self._engine.undecided.tick(older_than_seconds=0.0)
 
     async def _leave(self, shards: int) -> None:
         started = self._clock.monotonic()

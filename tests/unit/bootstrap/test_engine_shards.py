@@ -23,9 +23,9 @@ from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.infrastructure.database.lease import Balance
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, numbers_of, shard_of
 from nexgent.shared.types import AgentId, SignalId
-from tests.builders import TOKEN, a_signal, an_agent, an_intent
+from tests.builders import TOKEN, a_draft, a_signal, an_agent, an_intent
 from tests.fakes.engine import FakeEngine
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 
 
 @dataclass
@@ -163,6 +163,21 @@ async def test_signals_that_were_there_before_are_left_to_the_store(it: Sharing)
 
     assert it.share.told_of(SignalId(7)) == NO_SHARDS
     assert it.share.told_of(SignalId(8)) == ALL_SHARDS
+
+
+async def test_signals_nobody_has_decided_on_are_when_their_shard_comes_however_young_they_are(
+    it: Sharing,
+) -> None:
+    agent = await it.engine.add_agent(a_follower())
+    it.engine.signals.clock = it.engine.clock
+    signal = await it.engine.signals.add(a_draft(agent.user_id, TOKEN), duplicate_window_seconds=0)
+    assert signal is not None
+    it.lease.newest = signal.id
+
+    await it.shards.tick()
+    await it.engine.parts.undecided.drain(PATIENCE_SECONDS)
+
+    assert [one.agent_id for one in it.engine.signals.by_signal[signal.id]] == [agent.id]
 
 
 async def test_surplus_is_left_and_nothing_begins_for_it_any_more(it: Sharing) -> None:

@@ -65,10 +65,12 @@ class UndecidedSignals:
         self._tasks = TaskSet("undecided signals")
         self._places = asyncio.Semaphore(SIDE_BY_SIDE)
 
-    async def tick(self) -> Sequence[asyncio.Task[None]]:
+    async def tick(
+        self, *, older_than_seconds: float = ANNOUNCED_WITHIN_SECONDS
+    ) -> Sequence[asyncio.Task[None]]:
         """Begin to process what was left behind, and return it. Waits for none of it."""
         try:
-            return await self._begin()
+            return await self._begin(older_than_seconds)
         except UnavailableError as error:
             log.warning("signals.undecided_unreadable", code=error.code)
             return ()
@@ -82,7 +84,7 @@ class UndecidedSignals:
         """Wait for signals under way; return how many had to be given up. They stay undecided."""
         return await self._tasks.drain(timeout_seconds)
 
-    async def _begin(self) -> list[asyncio.Task[None]]:
+    async def _begin(self, older_than_seconds: float) -> list[asyncio.Task[None]]:
         now = self._clock.monotonic()
         self._rests = {
             signal_id: rest for signal_id, rest in self._rests.items() if now - rest[1] < FORGET_SECONDS
@@ -91,7 +93,7 @@ class UndecidedSignals:
         # A shard that comes meanwhile may have been answered since it was asked which are not: it is looked at next time.
         ours = self._share.shards
         signals = await self._store.undecided(
-            older_than_seconds=ANNOUNCED_WITHIN_SECONDS,
+            older_than_seconds=older_than_seconds,
             besides=self._process.in_flight | self._begun | resting,
             limit=MOST_AT_ONCE,
             shards=ours,
