@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
 
-from nexgent.domain.ledger.models import Account, Adjusted, Entry
+from nexgent.domain.ledger.models import Account, Adjusted, Entry, TradeIntended
+from nexgent.domain.ledger.postings import SOL
 from nexgent.infrastructure.database.journal.checked import Checked, Folded
-from nexgent.infrastructure.database.journal.codec import encode_entry
+from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
 from nexgent.infrastructure.database.journal.lines import Line, chained, fields_of, line_of
 from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
 from nexgent.infrastructure.database.journal.stream_fold import Lines, StreamFold, fold_lines
@@ -162,6 +164,59 @@ def tampered(chance: random.Random, lines: Sequence[Line]) -> list[Line]:
 
 def with_field(line: Line, field: int, value: object) -> Line:
     return cast("Line", (*line[:field], value, *line[field + 1 :]))
+
+
+@pytest.mark.parametrize("spelled", [str.upper, lambda text: text.replace("-", "")])
+@pytest.mark.parametrize("changes", [("id",), ("position_id",)])
+async def test_an_id_that_is_written_in_another_way_is_the_same(
+    spelled: Callable[[str], str], changes: Sequence[str]
+) -> None:
+    """Of an intent that is open already, and of a position with an operation under way."""
+    story, lines = a_life()
+    selling = next(
+        line for line in reversed(lines) if line[4] == "intended" and '"kind":"sale"' in line[BODY]
+    )
+    body = json.loads(selling[BODY])
+    known = {name: body["intent"][name] for name in ("id", "position_id")}
+    body["intent"].update({"id": str(new_id()), "position_id": None, "reserved_raw": 0})
+    body["intent"].update({name: spelled(known[name]) for name in changes})
+    again = (new_id(), selling[1], len(lines) + 1, selling[3], "intended", "[]", json.dumps(body))
+
+    assert (await thorough(story, [*lines, again])).differences
+    with pytest.raises(DoubtfulError):
+        quick(story, [*lines, again])
+
+
+async def test_a_position_is_closed_however_its_id_is_written() -> None:
+    story, lines = a_life()
+    selling = next(
+        line for line in reversed(lines) if line[4] == "intended" and '"kind":"sale"' in line[BODY]
+    )
+    sold = next(line for line in reversed(lines) if line[4] == "settled" and '"position":null' in line[BODY])
+    intent, body = json.loads(selling[BODY])["intent"], json.loads(sold[BODY])
+    body.update({"intent_id": intent["id"], "position_id": intent["position_id"].upper()})
+    closed = (new_id(), sold[1], len(lines) + 1, selling[3], "settled", "[]", json.dumps(body))
+    lines = [*lines, closed]
+    fold = StreamFold(story.wallet, story.agent_id, len(lines))
+
+    await fold_lines(fold, read(lines), None, QuickFold(story.wallet, story.agent_id, None))
+
+    assert fold.state == (await thorough(story, lines)).state
+    assert fold.state is not None
+    assert not fold.state.positions
+
+
+async def test_an_intent_is_not_covered_by_its_own_postings() -> None:
+    story, lines = a_life()
+    story.wait(minutes=1)
+    intended = story.intend(token=OTHER)
+    body, more = cast("TradeIntended", intended.body), 10**12
+    greedy = replace(intended, body=TradeIntended(replace(body.intent, amount_raw=more, reserved_raw=more)))
+    line = with_field(as_line(greedy), POSTINGS, to_json(SOL.moved(more, Account.EXTERNAL)))
+
+    assert (await thorough(story, [*lines, line])).differences
+    with pytest.raises(DoubtfulError):
+        quick(story, [*lines, line])
 
 
 async def test_a_stream_that_ends_before_what_was_checked_is_not_let_pass() -> None:

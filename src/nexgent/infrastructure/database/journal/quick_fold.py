@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -37,6 +38,10 @@ _STEPS = frozenset({"intended", "submitted", "settled", "failed", "expired", "re
 """What is folded here. The rest is rare, and is left to the ledger."""
 
 
+# As an id is written here. One and the same id in other letters, or without its dashes, is not the same text.
+_Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{36}$")]
+
+
 class DoubtfulError(Exception):
     """Something about a stream is unusual, or wrong."""
 
@@ -50,14 +55,14 @@ class _Leg(msgspec.Struct, gc=False):
 
 
 class _Named(msgspec.Struct, gc=False):
-    id: str
+    id: _Id
 
 
 class _Meant(msgspec.Struct, gc=False):
-    id: str
+    id: _Id
     input_mint: TokenAddress
     reserved_raw: int
-    position_id: str | None
+    position_id: _Id | None
 
 
 class _Intended(msgspec.Struct, gc=False):
@@ -70,13 +75,13 @@ class _Anything(msgspec.Struct, gc=False):
 
 
 class _Settled(msgspec.Struct, gc=False):
-    intent_id: str
-    position_id: str
+    intent_id: _Id
+    position_id: _Id
     position: _Anything | None
 
 
 class _OfIntent(msgspec.Struct, gc=False):
-    intent_id: str
+    intent_id: _Id
 
 
 _legs = msgspec.json.Decoder(list[_Leg])
@@ -197,7 +202,8 @@ class QuickFold:
         if seq > self._known_seq:
             check_readable(line)
         ours = agent_id == self._owner
-        if ours and kind not in _STEPS:
+        # What an intent reserves has to be there before its own postings, of which it has none.
+        if ours and (kind not in _STEPS or (kind == "intended" and postings != _NO_POSTINGS)):
             self._follow(line)
         else:
             if postings != _NO_POSTINGS:
