@@ -166,6 +166,11 @@ def with_field(line: Line, field: int, value: object) -> Line:
     return cast("Line", (*line[:field], value, *line[field + 1 :]))
 
 
+def newest(lines: Sequence[Line], kind: str, words: str) -> Line:
+    """Return the last line of a kind whose body has these words in it."""
+    return next(line for line in reversed(lines) if line[4] == kind and words in line[6])
+
+
 @pytest.mark.parametrize("spelled", [str.upper, lambda text: text.replace("-", "")])
 @pytest.mark.parametrize("changes", [("id",), ("position_id",)])
 async def test_an_id_that_is_written_in_another_way_is_the_same(
@@ -173,10 +178,8 @@ async def test_an_id_that_is_written_in_another_way_is_the_same(
 ) -> None:
     """Of an intent that is open already, and of a position with an operation under way."""
     story, lines = a_life()
-    selling = next(
-        line for line in reversed(lines) if line[4] == "intended" and '"kind":"sale"' in line[BODY]
-    )
-    body = json.loads(selling[BODY])
+    selling = newest(lines, "intended", '"kind":"sale"')
+    body = json.loads(selling[6])
     known = {name: body["intent"][name] for name in ("id", "position_id")}
     body["intent"].update({"id": str(new_id()), "position_id": None, "reserved_raw": 0})
     body["intent"].update({name: spelled(known[name]) for name in changes})
@@ -189,11 +192,9 @@ async def test_an_id_that_is_written_in_another_way_is_the_same(
 
 async def test_a_position_is_closed_however_its_id_is_written() -> None:
     story, lines = a_life()
-    selling = next(
-        line for line in reversed(lines) if line[4] == "intended" and '"kind":"sale"' in line[BODY]
-    )
-    sold = next(line for line in reversed(lines) if line[4] == "settled" and '"position":null' in line[BODY])
-    intent, body = json.loads(selling[BODY])["intent"], json.loads(sold[BODY])
+    selling = newest(lines, "intended", '"kind":"sale"')
+    sold = newest(lines, "settled", '"position":null')
+    intent, body = json.loads(selling[6])["intent"], json.loads(sold[6])
     body.update({"intent_id": intent["id"], "position_id": intent["position_id"].upper()})
     closed = (new_id(), sold[1], len(lines) + 1, selling[3], "settled", "[]", json.dumps(body))
     lines = [*lines, closed]
