@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 
 from nexgent.domain.ledger.models import TradeFailed
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.infrastructure.database.journal.parts import keep_parts
 from nexgent.infrastructure.database.journal.repair import repair
 from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.infrastructure.database.projection.projector import Projector
@@ -284,6 +286,24 @@ async def test_where_the_last_checked_entry_is_another_one_nothing_is_taken_over
 
     assert (report.entries, report.entries_checked_before) == (4, 0)
     assert [one.subject for one in report.differences] == ["entry 4"]
+
+
+async def test_a_place_that_two_entries_have_keeps_nobody_from_checking(
+    story: Story, journal: PostgresJournal, database_url: str, connection: Connection
+) -> None:
+    """Places are unique within a part: who changes the journal can give an entry one that is taken in another month."""
+    await keep_parts(database_url, datetime(2041, 5, 1, tzinfo=UTC))
+    await journal.append([story.deposit()])
+    assert (await verify(database_url)).is_clean
+    await connection.execute("SET nexgent.allow_journal_changes = 'on'")
+    await connection.execute("UPDATE journal SET seq = 5 WHERE seq = 2")
+
+    for everything in (False, True):
+        report = await verify(database_url, everything=everything)
+        assert {(one.subject, one.problem) for one in report.differences} >= {
+            ("entry 3", "does not follow entry 1"),
+            ("entry 5", "does not follow entry 5"),
+        }
 
 
 async def test_a_wallet_that_came_to_another_agent_is_checked_from_the_start(

@@ -46,12 +46,14 @@ SELECT array_agg(wallet_address) FROM (
     SELECT wallet_address FROM stream WHERE wallet_address IS NOT NULL UNION SELECT wallet_address FROM journal_heads
 ) AS streams
 """
-# For wallets that have a journal.
+# For wallets that have a journal. A place is unique within a part: entries of two of them may have the same once somebody has
+# changed one.
 _STREAMS = """
 SELECT stream.wallet_address, w.agent_id, coalesce(s.seq, 0) AS projected_seq,
        (SELECT j.seq FROM journal j WHERE j.wallet_address = stream.wallet_address ORDER BY j.seq DESC LIMIT 1) AS last_seq,
        coalesce(h.seq, 0) AS head_seq,
-       (SELECT j.entry_id FROM journal j WHERE j.wallet_address = stream.wallet_address AND j.seq = c.seq) AS entry_id_there,
+       (SELECT array_agg(j.entry_id) FROM journal j WHERE j.wallet_address = stream.wallet_address AND j.seq = c.seq)
+           = ARRAY[c.entry_id] AS ends_there,
        c.agent_id AS checked_agent_id, c.seq AS checked_seq, c.entry_id AS checked_entry_id, c.digest, c.folded, c.checked_at
 FROM unnest($1::text[]) AS stream (wallet_address)
 LEFT JOIN agent_wallets w USING (wallet_address)
@@ -209,7 +211,7 @@ async def _folded(
         if known.seq < baseline.seq:
             fold.checked = None
         known = None
-    elif known is not None and not everything and row["entry_id_there"] == known.entry_id:
+    elif known is not None and not everything and row["ends_there"]:
         start = known
     if start is not None:
         report.entries_checked_before += start.seq
