@@ -181,8 +181,8 @@ async def test_three_engines_trade_and_one_after_the_other_is_killed_frozen_and_
     await engines.check(agents)
 
 
-async def unlocked_by_way_of(other: Product, owner: Product, engines: Engines) -> None:
-    """Unlock and lock a wallet of an agent of one engine at another one."""
+async def unlocked_by_way_of(other: Product, owner: Product, engines: Engines) -> str:
+    """Unlock, lock and unlock a wallet of an agent of one engine at another one; return it."""
     while True:
         agent = await other.call("POST", "/agents", {"name": "Locked", "tradingMode": "live"}, expect=201)
         if await engines.of(owner, [agent]):
@@ -209,6 +209,14 @@ async def unlocked_by_way_of(other: Product, owner: Product, engines: Engines) -
     status, answer, _ = await post(other, f"/wallets/{wallet}/lock", {})
     assert (status, answer["isUnlocked"]) == (200, False), answer
     assert not (await owner.call("GET", f"/wallets/{wallet}/status"))["isUnlocked"]
+    status, _, _ = await post(other, f"/wallets/{wallet}/unlock", {"passphrase": PASSPHRASE})
+    assert status == 200
+    return str(wallet)
+
+
+async def told_that_moved(product: Product, wallet: str) -> bool:
+    lines = product.log("service").splitlines()
+    return any("wallet.locked" in line and wallet in line and '"moved"' in line for line in lines)
 
 
 async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines, key: Keypair) -> None:
@@ -243,7 +251,7 @@ async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines
         assert (status, await counted("execute")) == (200, 2), closed
 
         # So is a passphrase: the key is unlocked where its wallet trades, and nowhere else.
-        await unlocked_by_way_of(other, owner, engines)
+        unlocked = await unlocked_by_way_of(other, owner, engines)
 
         before = await counted("order")
         await control.fault("delay", "order", seconds=4, times=1)
@@ -258,10 +266,15 @@ async def test_a_live_swap_is_posted_once_whoever_its_engine_is(engines: Engines
         await control.clear_faults()
         await until(lambda: other.positions(agent["id"]), "another engine carries the purchase out")
         assert await counted("execute") == 3
+        status, answer, _ = await post(other, f"/wallets/{unlocked}/lock", {})
+        assert (status, answer["isUnlocked"]) == (200, False), answer
 
         owner.service.resume()
         engines.up.append(owner)
         await engines.spread()
+        # Its key is gone where it was unlocked, so it stays locked if it comes back there.
+        await until(lambda: told_that_moved(owner, unlocked), "a key of what has moved is wiped")
+        assert not (await other.call("GET", f"/wallets/{unlocked}/status"))["isUnlocked"]
         await other.set_price(mint, "0.0005")
 
         async def sold() -> bool:

@@ -97,7 +97,7 @@ from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.events import EventBus
 from nexgent.shared.loops import LoopWatch, cancel_all, keep_running, run_every
-from nexgent.shared.shards import NO_SHARDS, is_in
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, is_in
 from nexgent.shared.types import AgentId, WalletAddress
 
 log = structlog.get_logger(__name__)
@@ -248,7 +248,12 @@ class Service:
             lease=self.lease,
             load=self._load,
             clock=self.clock,
-            by_hand=(self.by_hand.buy.drain, self.by_hand.close.drain, self.reconciliation.rent.drain),
+            by_hand=(
+                self.by_hand.buy.drain,
+                self.by_hand.close.drain,
+                self.reconciliation.rent.drain,
+                self._lock_all_keys,
+            ),
         )
         self.commands = build_commands(
             storage.redis_url,
@@ -367,6 +372,7 @@ class Service:
             refresh_protections=self.refresh_protections,
             on_read=self._on_shards_read,
             on_moved=self.observer.shards_moved,
+            lock_keys=self._lock_keys,
             sol_price=self.market.sol_price,
             clock=self.clock,
         )
@@ -398,6 +404,25 @@ class Service:
         """Tell whether this process trades with a wallet. One of nobody's is the leading engine's."""
         known = self.engine.directory.wallet(wallet)
         return self._trades_for(known.agent_id if known is not None else None)
+
+    def _lock_keys(self, shards: int) -> None:
+        """Wipe unlocked keys of wallets of shards that another engine may have by now. Those of nobody are the leader's."""
+
+        def moved(wallet: WalletAddress) -> bool:
+            known = self.engine.directory.wallet(wallet)
+            return bool(shards & LEADING) if known is None else is_in(shards, known.agent_id)
+
+        self.wallet_keys.vault.lock_where(moved, "moved")
+
+    async def _lock_all_keys(self, _seconds: float) -> None:
+        # What is locked at the next engine must not be unlocked when this process is the engine again.
+        self._lock_keys(ALL_SHARDS)
+
+    async def _sweep_keys(self) -> None:
+        await self.wallet_keys.vault.sweep()
+        if self.role.active:
+            # A wallet may have been given to an agent of another engine. What is being left still needs its keys.
+            self._lock_keys(ALL_SHARDS & ~self.lease.shards)
 
     def _is_in_use(self, wallet: WalletAddress) -> bool:
         # The engine is built after the keys, and asks for them.
@@ -558,7 +583,7 @@ class Service:
             "rate-limits": (SHARE_SECONDS, self.rate_limits.share),
             "revoked": (REVOKED_SECONDS, lambda: self.users.load_revoked(self.hub)),
             "requests": (RENEW_SECONDS, self.answers.renew),
-            "wallet-keys": (SWEEP_SECONDS, self.wallet_keys.vault.sweep),
+            "wallet-keys": (SWEEP_SECONDS, self._sweep_keys),
             "audit": (AUDIT_SECONDS, self.audit_trail.flush),
             "reconciliation": (RECONCILIATION_SECONDS, self._reconcile),
             "wallet-index": (WALLET_INDEX_SECONDS, self.wallet_keys.index.refresh),

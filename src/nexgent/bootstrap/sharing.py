@@ -39,6 +39,8 @@ class SharingPorts:
     on_read: Callable[[], Awaitable[None]]
     """Called when everything of shards has been read, before they are acted for."""
     on_moved: Callable[[int, float], None]
+    lock_keys: Callable[[int], None]
+    """Wipes unlocked keys of wallets of shards."""
     sol_price: AskedSolPrice
     clock: Clock
 
@@ -64,6 +66,8 @@ def build_sharing(ports: SharingPorts, *, max_price_age_seconds: float) -> Shari
     engine, guard = ports.engine, ports.guard
 
     async def read(shards: int) -> None:
+        # A key that is here is of before, should leaving or losing them have been interrupted.
+        ports.lock_keys(shards)
         wallets = await read_shards(engine, shards, agents=ports.agents, trails=ports.trails)
         guard.know(engine.directory.all())
         guard.on_touched(WalletsTouched(wallets))
@@ -74,6 +78,11 @@ def build_sharing(ports: SharingPorts, *, max_price_age_seconds: float) -> Shari
         wallets = await read_agents(engine, agent_ids, trails=ports.trails)
         guard.on_touched(WalletsTouched(wallets))
         await ports.refresh_protections.tick()
+
+    async def leave(shards: int) -> None:
+        # Who locks a wallet where it trades then has locked it everywhere, and it stays locked when its shard comes back.
+        ports.lock_keys(shards)
+        await ports.mirror.leave(shards)
 
     following = Following(
         engine=engine,
@@ -90,7 +99,7 @@ def build_sharing(ports: SharingPorts, *, max_price_age_seconds: float) -> Shari
             lease=ports.lease,
             read=read,
             following=following,
-            leave_copies=ports.mirror.leave,
+            leave_copies=leave,
             clock=ports.clock,
             on_moved=ports.on_moved,
         ),

@@ -94,6 +94,7 @@ class ARole:
     def __init__(self) -> None:
         self.engine, self.lease, self.loads = AnEngine(), ALease(), 0
         self.by_hand = TaskSet("by hand")
+        self.locked = 0
         self.readable = asyncio.Event()
         self.readable.set()
         clock = SystemClock()
@@ -107,8 +108,11 @@ class ARole:
             lease=lease,
             load=self.load,
             clock=clock,
-            by_hand=[self.by_hand.drain],
+            by_hand=[self.by_hand.drain, self.lock_keys],
         )
+
+    async def lock_keys(self, _seconds: float) -> None:
+        self.locked += 1
 
     async def load(self) -> None:
         self.loads += 1
@@ -150,6 +154,7 @@ async def test_an_engine_that_was_taken_over_lets_go_reads_anew_and_serves_on(it
 
     await until(lambda: it.loads > loads, "it reads what the other one has done")
     assert (it.engine.stepped_down, it.role.active) == (1, False)
+    assert it.locked == 1, "a wallet that is locked there is not unlocked here afterwards"
     it.lease.epochs.put_nowait(3)
     await until(lambda: it.role.active, "it is the engine once more")
     assert it.engine.stepped_down == 1
@@ -164,7 +169,7 @@ async def test_an_engine_whose_database_was_away_keeps_its_exits(it: ARole) -> N
     it.lease.epochs.put_nowait(2)
     await until(lambda: it.role.active, "it is the engine again")
 
-    assert it.engine.stepped_down == 0
+    assert (it.engine.stepped_down, it.locked) == (0, 0)
     assert it.engine.resumed == 2, "what could not be sold meanwhile is, now"
 
 
@@ -177,7 +182,7 @@ async def test_an_engine_that_missed_another_one_lets_go_as_well(it: ARole) -> N
     it.lease.epochs.put_nowait(3)
     await until(lambda: it.role.active, "it is the engine again")
 
-    assert it.engine.stepped_down == 1
+    assert (it.engine.stepped_down, it.locked) == (1, 1)
 
 
 async def test_a_replica_serves_and_waits(it: ARole) -> None:

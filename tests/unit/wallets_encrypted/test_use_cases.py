@@ -424,6 +424,21 @@ async def test_a_lock_stops_an_unlocking_under_way() -> None:
     assert not world.keys.is_loaded(wallet.address)
 
 
+async def test_a_key_whose_shard_moves_while_it_is_derived_is_not_kept() -> None:
+    crypto = SlowCrypto()
+    world = World(crypto=crypto)
+    wallet = await world.a_wallet()
+    task = asyncio.create_task(world.unlock(wallet))
+    await crypto.begun.wait()
+    world.is_engine = False
+    crypto.go.set()
+
+    with pytest.raises(EngineElsewhereError):
+        await task
+
+    assert not world.keys.is_loaded(wallet.address)
+
+
 # --- Export ---
 
 

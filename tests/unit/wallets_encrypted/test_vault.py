@@ -52,6 +52,17 @@ def test_a_signature_is_the_wallets() -> None:
     assert str(held.address) not in repr(held.vault)
 
 
+def test_some_can_be_locked() -> None:
+    held = Vault()
+
+    held.vault.lock_where(lambda address: address != held.address, "moved")
+    assert held.vault.is_unlocked(held.address)
+    held.vault.lock_where(lambda address: address == held.address, "moved")
+
+    assert held.wiped()
+    assert held.events == [WalletLocked(held.address, "moved")]
+
+
 def test_locking_wipes_and_tells() -> None:
     held = Vault()
 

@@ -112,6 +112,12 @@ class KeyVault:
         with memoryview(held.key.raw) as view, view[:_SEED_BYTES] as seed:
             return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
 
+    def lock_where(self, is_gone: Callable[[WalletAddress], bool], reason: str) -> None:
+        """Lock those of which that is so."""
+        for address in list(self._unlocked):
+            if is_gone(address):
+                self.lock(address, reason)
+
     async def sweep(self) -> None:
         """Lock what is over. To be called every second or so."""
         for address, held in list(self._unlocked.items()):

@@ -18,7 +18,10 @@ class WalletUnlocked:
 
 @dataclass(frozen=True, slots=True)
 class WalletLocked:
-    """The key is not in memory any more. Reasons: `request`, `ttl`, `idle`, `deleted`, `shutdown`."""
+    """The key is not in memory any more.
+
+    Reasons: `request`, `ttl`, `idle`, `deleted`, `moved` (another engine trades with it), `shutdown`.
+    """
 
     wallet_address: WalletAddress
     reason: str

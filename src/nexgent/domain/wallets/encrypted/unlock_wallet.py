@@ -75,6 +75,10 @@ class UnlockWallet:
             raise EngineElsewhereError(wallet.agent_id, _ELSEWHERE)
         generation = self._vault.generation(address)
         key = await self._gate.open(wallet.stored, passphrase, WalletAction.UNLOCKED)
+        if not self._trades_with(address):
+            # Its shard has moved meanwhile.
+            key.wipe()
+            raise EngineElsewhereError(wallet.agent_id, _ELSEWHERE)
         self._index.put(address, user_id)
         until = self._vault.put(address, key, ttl_seconds=ttl_seconds, generation=generation)
         self._publish(WalletUnlocked(address, until))
