@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nexgent.api.body import parse_object
-from nexgent.api.forwarding import ANSWERED_KEY
+from nexgent.api.forwarding import ANSWERED_KEY, ELSEWHERE_KEY
 from nexgent.api.http.access import CALLER_KEY, Access
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.rate_limits import CLIENT_IP_KEY
@@ -178,8 +178,8 @@ class AuditMiddleware:
         mode: str,
     ) -> None:
         status: int = head["status"]
-        if ANSWERED_KEY in scope:
-            # The process that carried it out has written it down.
+        if ANSWERED_KEY in scope or ELSEWHERE_KEY in scope:
+            # The process that carried it out has written it down, or one that did not and was asked leaves it to who asked.
             return
         caller: Caller | None = scope.get(CALLER_KEY)
         # Strangers who prove nothing could fill the log: what they send where a login is needed is only counted elsewhere.

@@ -12,11 +12,13 @@ from nexgent.api.audit import AuditMiddleware
 from nexgent.api.dispatch import Dispatcher
 from nexgent.api.forwarding import ForwardedRequests
 from nexgent.domain.agents.models import Agent
+from nexgent.domain.audit.models import Outcome
 from nexgent.domain.forwarding.errors import EngineBusyError, EngineUnreachableError, OutcomeUnknownError
 from nexgent.domain.forwarding.models import Answer, Command, NotBegun
 from nexgent.shared.errors import UnavailableError
 from tests.builders import TOKEN
 from tests.fakes.api import FakeApi
+from tests.fakes.encrypted_wallets import GOOD
 
 PATH = "/api/v1/trades/execute"
 
@@ -152,6 +154,28 @@ async def test_what_was_forwarded_is_forwarded_no_further(
     elsewhere.forwarding.engine = engine
     response = await client.post(PATH, json=an_order(agent), headers={"idempotency-key": "once"})
     assert response.status_code == 200
+
+
+async def test_it_is_written_down_once_however_many_were_asked(
+    elsewhere: FakeApi, client: httpx.AsyncClient
+) -> None:
+    wallet = await elsewhere.encrypted.a_wallet()
+    engine = elsewhere.forwarding.engine
+    assert engine is not None
+
+    async def moving(command: Command) -> Answer | NotBegun:
+        for _ in range(3):
+            assert await engine(command) is NotBegun.ELSEWHERE
+        elsewhere.encrypted.is_engine = True
+        return await engine(command)
+
+    elsewhere.encrypted.is_engine = False
+    elsewhere.forwarding.engine = moving
+    response = await client.post(f"/api/v1/wallets/{wallet.address}/unlock", json={"passphrase": GOOD})
+
+    assert response.status_code == 200, response.text
+    entries = [row.entry for row in elsewhere.audit_log.rows]
+    assert [(entry.action, entry.outcome) for entry in entries] == [("wallet.unlock", Outcome.OK)]
 
 
 @pytest.mark.parametrize(
