@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from nexgent.domain.forwarding.errors import EngineBusyError, EngineUnreachableError
+from nexgent.domain.forwarding.errors import EngineBusyError, EngineUnreachableError, OutcomeUnknownError
 from nexgent.domain.forwarding.models import Answer, Command, EngineAddress, NotBegun
 from nexgent.infrastructure.cache import command_queue
 from nexgent.infrastructure.cache.command_queue import (
@@ -51,6 +53,7 @@ class Processes:
 
     queue: RedisCommandQueue
     inbox: RedisCommandInbox
+    engines_client: Redis
     redis: Any
 
     async def send(self, begin_within_seconds: float = 60) -> Sent:
@@ -70,13 +73,57 @@ class Processes:
         return True
 
 
+@contextlib.contextmanager
+def pipelines(client: Redis, execute: Callable[[Pipeline], Awaitable[list[Any]]]) -> Iterator[None]:
+    """Have pipelines of a client executed otherwise."""
+    made = client.pipeline
+
+    def pipeline(transaction: bool = True) -> Pipeline:
+        one = made(transaction)
+        one_as_any: Any = one
+        own = one.execute
+
+        async def executed() -> list[Any]:
+            one_as_any.execute = own
+            return await execute(one)
+
+        one_as_any.execute = executed
+        return one
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(client, "pipeline", pipeline)
+        yield
+
+
+def each_sent_again(client: Redis) -> contextlib.AbstractContextManager[None]:
+    """Have the first answer to each pipeline lost."""
+
+    async def execute(one: Pipeline) -> list[Any]:
+        commands = list(one.command_stack)
+        await one.execute()
+        one.command_stack.extend(commands)
+        return await one.execute()
+
+    return pipelines(client, execute)
+
+
+def unanswered(client: Redis) -> contextlib.AbstractContextManager[None]:
+    """Have all answers to pipelines lost."""
+
+    async def execute(one: Pipeline) -> list[Any]:
+        await one.execute()
+        raise RedisConnectionError("lost")
+
+    return pipelines(client, execute)
+
+
 @pytest.fixture
 async def processes(redis: Redis, redis_url: str, request_redis: ImpatientRedis) -> AsyncIterator[Processes]:
     blocking = connect_redis(redis_url)
     queue = RedisCommandQueue(requests=request_redis, waiting=blocking, keys=KEYS, sealer=SEALER)
     hearing = asyncio.create_task(queue.run())
     yield Processes(
-        queue, RedisCommandInbox(redis=blocking, waiting=blocking, keys=KEYS, sealer=SEALER), redis
+        queue, RedisCommandInbox(redis=blocking, waiting=blocking, keys=KEYS, sealer=SEALER), blocking, redis
     )
     hearing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -111,24 +158,63 @@ async def test_an_answer_is_found_though_the_bell_was_not_heard(processes: Proce
 
 
 async def test_one_that_was_taken_back_is_never_begun(processes: Processes) -> None:
+    name = KEYS.commands(ENGINE.row, ENGINE.epoch)
     sent = await processes.send()
+    (letter,) = await processes.redis.lrange(name, 0, -1)
     assert await sent.withdraw()
 
+    # What may hold a passphrase does not lie there until an engine that hangs has gone.
+    assert await processes.redis.llen(name) == 0
+    await processes.redis.rpush(name, letter)
     assert await processes.takes_nothing()
+
+
+async def test_nobody_says_it_was_not_begun_when_redis_has_forgotten_the_claim(processes: Processes) -> None:
+    sent = await processes.send()
+    await processes.take()
+    await processes.redis.flushdb()
+
+    with pytest.raises(OutcomeUnknownError):
+        await sent.withdraw()
+
+
+async def test_a_claim_that_was_sent_twice_is_still_ones_own(processes: Processes) -> None:
+    """Its answer was lost with the connection, and the client of Redis has sent it again."""
+    sent = await processes.send()
+    with each_sent_again(processes.engines_client):
+        received = await processes.take()
+    assert not received.late
+    assert not await sent.withdraw()
+
+    other = await processes.send()
+    with each_sent_again(processes.queue.redis):
+        assert await other.withdraw()
+    assert not other.taken
+
+
+async def test_one_whose_claim_is_not_heard_of_is_not_begun_and_that_is_said(processes: Processes) -> None:
+    sent = await processes.send()
+    with unanswered(processes.engines_client):
+        received = await processes.take()
+    assert received.late
+
+    await processes.inbox.answer(received, NotBegun.LATE)
+    assert await sent.outcome(0) is NotBegun.LATE
 
 
 async def test_one_that_comes_twice_is_begun_once(processes: Processes) -> None:
     name = KEYS.commands(ENGINE.row, ENGINE.epoch)
-    await processes.send()
+    sent = await processes.send()
     (letter,) = await processes.redis.lrange(name, 0, -1)
     received = await processes.take()
     await processes.redis.rpush(name, letter)
     assert await processes.takes_nothing()
 
-    # Nor is it when the claim was lost as well.
+    # Nor is it when the claim was lost as well, and then whoever sent it is told that it was taken.
     await processes.redis.delete(KEYS.command(received.place.id.hex()))
     await processes.redis.rpush(name, letter)
     assert await processes.takes_nothing()
+    assert not await sent.withdraw()
 
 
 async def test_one_that_is_late_is_said_to_be(processes: Processes) -> None:
@@ -171,7 +257,7 @@ async def test_a_full_list_takes_nothing_more(processes: Processes, monkeypatch:
 
     with pytest.raises(EngineBusyError):
         await processes.send()
-    # It lies there, and is not begun.
+    assert await processes.redis.llen(name) == 3
     assert await processes.takes_nothing()
 
     for _ in range(3):

@@ -3,7 +3,9 @@
 A command waits in a list of the engine it is for. Before it begins, the engine claims it, and who sent it claims it to take it
 back: the first one decides, in one step of Redis, so a command that was taken back is never begun. The answer takes the place of
 the claim, and a list of the sender's rings. What is lost on the way (a list that rings in vain, a connection that breaks with a
-command just read) makes things late, or unknown, and never happens twice.
+command just read) makes things late, or unknown, and never happens twice. A claim that was sent again over a broken connection
+knows itself by what it holds. A server that has forgotten the claims (started anew, without its data) has forgotten as well that
+the command was sent: then nobody says that it was taken back.
 
 Commands and answers are encrypted with the installation's secret, each under a key of its own to which engine, epoch and id
 belong: who reads Redis learns when something was sent and how long it is, and who writes there can hold it up and nothing else.
@@ -47,6 +49,7 @@ _ANSWER_ATTEMPTS = 30
 _MOST_REMEMBERED = 10_000
 _ID_BYTES = 16
 _TAKEN, _WITHDRAWN = b"taken", b"withdrawn"
+"""The first one is followed by bytes of the engine's own."""
 
 
 class _Letter(msgspec.Struct, array_like=True):
@@ -175,26 +178,27 @@ class RedisCommandQueue:
         place = Place(engine, secrets.token_bytes(_ID_BYTES), self._process)
         bell = self._bells[place.id] = asyncio.Event()
         self._wanted.set()
-        sent = Sent(self, place, bell)
+        sealed = seal_command(self.sealer, place, command, now + begin_within_seconds)
+        sent = Sent(self, place, sealed, bell)
         try:
-            await self._put(sent, seal_command(self.sealer, place, command, now + begin_within_seconds))
+            await self._put(sent)
         except BaseException:
             sent.close()
             raise
         return sent
 
-    async def _put(self, sent: Sent, sealed: bytes) -> None:
-        engine = sent.place.engine
-        name = self.keys.commands(engine.row, engine.epoch)
+    async def _put(self, sent: Sent) -> None:
+        name = sent.list_name
         try:
             pipeline = self.redis.pipeline(transaction=True)
-            pipeline.rpush(name, sealed)
+            pipeline.rpush(name, sent.sealed)
             pipeline.expire(name, KEPT_SECONDS)
-            length, _ = await pipeline.execute()
+            pipeline.set(self.keys.command_sent(sent.place.id.hex()), b"", ex=KEPT_SECONDS)
+            length, *_ = await pipeline.execute()
         except REDIS_OUTAGES as error:
             # It may have arrived all the same.
             try:
-                withdrawn = await sent.withdraw()
+                withdrawn, _ = await sent.take_back()
             except UnavailableError:
                 raise OutcomeUnknownError from error
             if withdrawn:
@@ -230,11 +234,13 @@ class RedisCommandQueue:
 class Sent:
     """Implements `SentCommand`."""
 
-    def __init__(self, queue: RedisCommandQueue, place: Place, bell: asyncio.Event) -> None:
+    def __init__(self, queue: RedisCommandQueue, place: Place, sealed: bytes, bell: asyncio.Event) -> None:
         self._queue = queue
         self._bell = bell
         self._name = queue.keys.command(place.id.hex())
         self.place = place
+        self.sealed = sealed
+        self.list_name = queue.keys.commands(place.engine.row, place.engine.epoch)
         self.taken = False
 
     async def outcome(self, seconds: float) -> Answer | NotBegun | None:
@@ -250,19 +256,31 @@ class Sent:
         if found is None:
             return None
         self.taken = True
-        if found == _TAKEN:
-            return None
+        # A claim is no answer and does not open as one.
         return open_outcome(self._queue.sealer, self.place, found)
 
     async def withdraw(self) -> bool:
         """Take it back; False when the engine was faster."""
+        withdrawn, remembered = await self.take_back()
+        if withdrawn and not remembered:
+            raise OutcomeUnknownError
+        return withdrawn
+
+    async def take_back(self) -> tuple[bool, bool]:
+        """Tell whether it is taken back, and whether the server remembers that it was sent. Raises `EngineUnreachableError`."""
         try:
-            first = await self._queue.redis.set(self._name, _WITHDRAWN, nx=True, ex=KEPT_SECONDS)
+            pipeline = self._queue.redis.pipeline(transaction=True)
+            pipeline.set(self._name, _WITHDRAWN, nx=True, ex=KEPT_SECONDS)
+            pipeline.get(self._name)
+            pipeline.exists(self._queue.keys.command_sent(self.place.id.hex()))
+            # Nobody is to read it any more: it may hold a passphrase, and an engine that hangs would leave it there.
+            pipeline.lrem(self.list_name, 0, self.sealed)  # type: ignore[arg-type]  # bytes are as good.
+            _, found, remembered, _ = await pipeline.execute()
         except REDIS_OUTAGES as error:
             raise EngineUnreachableError from error
-        # Sent again over a broken connection it may have found its own claim: that counts as one of the engine's.
-        self.taken = not first
-        return bool(first)
+        withdrawn = found == _WITHDRAWN
+        self.taken = not withdrawn
+        return withdrawn, bool(remembered)
 
     def close(self) -> None:
         """Wait for it no longer."""
@@ -287,6 +305,7 @@ class RedisCommandInbox:
         self._keys = keys
         self._sealer = sealer
         self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._claim = _TAKEN + secrets.token_bytes(_ID_BYTES)
 
     async def take(self, engine: EngineAddress) -> Received | None:
         """Wait a moment for a command; None when there is none that is to be looked at. Raises what Redis does."""
@@ -298,17 +317,27 @@ class RedisCommandInbox:
             log.warning("commands.unreadable", hint="all processes need the same JWT_SECRET")
             return None
         place, command, until = opened
-        if place.id in self._seen:
-            log.warning("commands.repeated", path=command.path)
-            return None
+        repeated = place.id in self._seen
         self._seen[place.id] = None
         if len(self._seen) > _MOST_REMEMBERED:
             self._seen.popitem(last=False)
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.set(self._keys.command(place.id.hex()), _TAKEN, nx=True, ex=KEPT_SECONDS)
-        pipeline.time()
-        claimed, now = await pipeline.execute()
-        if not claimed:
+        name = self._keys.command(place.id.hex())
+        try:
+            # One that comes again is claimed again: the server may have lost the claim that it was begun under.
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.set(name, self._claim, nx=True, ex=KEPT_SECONDS)
+            pipeline.get(name)
+            pipeline.time()
+            _, claim, now = await pipeline.execute()
+        except REDIS_OUTAGES:
+            if repeated:
+                raise
+            # Whether it is claimed nobody knows. It is not begun, and who sent it is told so when that is possible.
+            return Received(place, command, late=True)
+        if repeated:
+            log.warning("commands.repeated", path=command.path)
+            return None
+        if claim != self._claim:
             log.info("commands.withdrawn", path=command.path)
             return None
         return Received(place, command, _seconds(now) > until)

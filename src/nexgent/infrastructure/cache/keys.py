@@ -76,6 +76,10 @@ class CacheKeys:
         """What became of a command: taken or withdrawn by one of both sides, then the sealed answer."""
         return f"{self.prefix}command:{command_id}"
 
+    def command_sent(self, command_id: str) -> str:
+        """There as long as the server knows that a command was sent, and so of claims to it."""
+        return f"{self.prefix}command-sent:{command_id}"
+
     def answered(self, process: str) -> str:
         """List of ids of a process's commands that have just been answered."""
         return f"{self.prefix}answered:{process}"
