@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pydantic import SecretStr
@@ -72,6 +73,9 @@ from nexgent.domain.wallets.reset_wallet import ResetWallet
 from nexgent.domain.wallets.unassign_wallet import UnassignWallet
 from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, UserId
+
+MOST_ASKED = 32
+"""So many questions of lists are on their way to engines at once: fewer than requests may be (`command_queue.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +268,8 @@ class ApiServices:
     values: ApiValues
     forward_command: ForwardCommand | None = None
     """The way to the engines of agents that this process does not trade for, where there is one."""
+    turns_to_ask: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ASKED))
+    """Of lists that ask engines: however many people look at lists, there is room for orders on the way."""
 
     async def have_agents_of(self, user_id: UserId) -> None:
         """Have in memory what all agents of a user hold. Raises `UnavailableError`."""

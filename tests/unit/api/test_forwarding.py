@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from nexgent.api.app import ENDPOINTS
 from nexgent.api.audit import AuditMiddleware
+from nexgent.api.deps import MOST_ASKED
 from nexgent.api.dispatch import Dispatcher
 from nexgent.api.forwarding import ForwardedRequests
 from nexgent.domain.agents.models import Agent
@@ -19,6 +21,7 @@ from nexgent.shared.errors import UnavailableError
 from tests.builders import TOKEN
 from tests.fakes.api import FakeApi
 from tests.fakes.encrypted_wallets import GOOD
+from tests.patience import until
 
 PATH = "/api/v1/trades/execute"
 
@@ -176,6 +179,32 @@ async def test_it_is_written_down_once_however_many_were_asked(
     assert response.status_code == 200, response.text
     entries = [row.entry for row in elsewhere.audit_log.rows]
     assert [(entry.action, entry.outcome) for entry in entries] == [("wallet.unlock", Outcome.OK)]
+
+
+async def test_lists_of_wallets_leave_room_for_orders(elsewhere: FakeApi, client: httpx.AsyncClient) -> None:
+    for _ in range(20):
+        await elsewhere.encrypted.a_wallet()
+    elsewhere.encrypted.is_engine = False
+    asked, gate = 0, asyncio.Event()
+
+    async def waiting(_command: Command) -> Answer:
+        nonlocal asked
+        asked += 1
+        await gate.wait()
+        return Answer(200, (), b'{"isUnlocked":true}')
+
+    elsewhere.forwarding.engine = waiting
+    lists = [asyncio.ensure_future(client.get("/api/v1/wallets")) for _ in range(4)]
+    await until(lambda: asked >= MOST_ASKED, "some are asked about")
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert asked == MOST_ASKED
+
+    gate.set()
+    for response in await asyncio.gather(*lists):
+        unlocked = [row["isUnlocked"] for row in response.json()["wallets"] if row["source"] == "encrypted"]
+        assert unlocked == [True] * 20
+    assert asked == 80
 
 
 @pytest.mark.parametrize(

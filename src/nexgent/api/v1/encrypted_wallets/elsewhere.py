@@ -17,7 +17,7 @@ from nexgent.domain.wallets.encrypted.models import OwnWallet
 from nexgent.shared.errors import UnavailableError
 
 MOST_ASKED = 16
-"""So many are asked about at once."""
+"""So many are asked about at once for one list."""
 
 
 class _Status(msgspec.Struct, rename="camel"):
@@ -40,7 +40,7 @@ async def with_the_word_of_engines(
             return wallet
         command = command_of(request, f"{PREFIX}/wallets/{wallet.address}/status", b"", tagged=False)
         try:
-            async with turns:
+            async with turns, services.turns_to_ask:
                 answer = await forward.execute(command, wallet.agent_id)
         except UnavailableError:
             return wallet
