@@ -157,6 +157,19 @@ async def test_an_engine_that_dies_before_it_takes_a_command_is_followed_by_the_
     assert world.asked == [FIRST, SECOND]
 
 
+async def test_the_next_engine_is_looked_for_from_when_the_first_one_has_let_go() -> None:
+    """It is stopped, takes nothing more and ends what it has begun; whoever follows it has its shards a second later."""
+    world = World(
+        [FIRST, None, None, SECOND], alive=lambda _: world.clock.monotonic() - began < BEGIN_SECONDS - 1
+    )
+    began = world.clock.monotonic()
+    world.engine(FIRST, [None])
+    world.engine(SECOND, [ANSWER])
+
+    assert await world.forward() == ANSWER
+    assert world.asked == [FIRST, SECOND]
+
+
 async def test_what_an_engine_has_taken_is_given_to_no_other_one() -> None:
     world = World([FIRST, SECOND], alive=lambda engine: engine != FIRST)
     world.engine(FIRST, ["taken", None])

@@ -26,7 +26,7 @@ ANSWER_SECONDS = 150.0
 AWAY_SECONDS = 10.0
 """How long a way that is interrupted is waited for while an engine is at work."""
 MOVING_SECONDS = 3.0
-"""How long it is looked for an engine, while shards move."""
+"""How long the next engine is looked for, once one has not begun a command."""
 LOOK_SECONDS = 0.5
 PAUSE_SECONDS = 0.1
 
@@ -80,7 +80,7 @@ class ForwardCommand:
             )
 
     async def _somewhere(self, command: Command, agent_id: AgentId | None) -> Answer | None:
-        began = self._clock.monotonic()
+        moving: float | None = None
         while True:
             try:
                 engine = await self._engines.engine_of(agent_id)
@@ -92,7 +92,11 @@ class ForwardCommand:
                 outcome = await (self._here(command) if mine else self._ask(engine, command))
             if isinstance(outcome, Answer):
                 return outcome
-            if self._clock.monotonic() - began >= MOVING_SECONDS:
+            # One that is stopped lets go when what it has begun has ended. Only then somebody else can have the shard.
+            now = self._clock.monotonic()
+            if moving is None:
+                moving = now
+            elif now - moving >= MOVING_SECONDS:
                 return None
             await self._pause(PAUSE_SECONDS)
 
