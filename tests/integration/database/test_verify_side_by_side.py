@@ -167,11 +167,29 @@ async def test_ctrl_c_in_a_terminal_ends_the_check_and_all_its_processes(
         helpers = psutil.Process(checking.pid).children()
         for _ in range(times):
             os.killpg(checking.pid, signal.SIGINT)
-        _, said = await checking.communicate()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            _, said = await checking.communicate()
         assert (checking.returncode, said.decode()) == (130, "")
         assert len(helpers) == 2
         await until(lambda: not any(one.is_running() for one in helpers), "the processes are gone")
     assert await connection.fetchval("SELECT count(*) FROM verified_wallets") == 0
+
+
+async def test_whoever_asked_ends_the_processes_and_nobody_else_interrupts_them(
+    stories: list[Story], database_url: str, connection: Connection
+) -> None:
+    await connection.execute("DELETE FROM agent_wallets WHERE wallet_address = $1", stories[3].wallet)
+    me = psutil.Process(os.getpid())
+    before = set(me.children())
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE agent_positions IN ACCESS EXCLUSIVE MODE")
+        checking = asyncio.create_task(side_by_side(database_url))
+        await until(lambda: _waits(connection), "both processes wait")
+        for process in set(me.children()) - before:
+            process.send_signal(signal.SIGINT)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert (await checking).is_clean
 
 
 async def _waits(connection: Connection) -> bool:

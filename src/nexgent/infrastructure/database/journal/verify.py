@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -161,9 +162,10 @@ async def _found(
         return
     snapshot: str = await connection.fetchval("SELECT pg_export_snapshot()")
     limiter = anyio.CapacityLimiter(processes)
-    tasks = [
-        asyncio.ensure_future(
-            to_process.run_sync(
+
+    async def elsewhere(batch: Sequence[WalletAddress]) -> Found:
+        try:
+            return await to_process.run_sync(
                 _check_elsewhere,
                 database_url,
                 snapshot,
@@ -173,9 +175,12 @@ async def _found(
                 cancellable=True,
                 limiter=limiter,
             )
-        )
-        for batch in batches
-    ]
+        except KeyboardInterrupt as error:
+            # A process that was interrupted while it started hands its exception on. Out of a task it would stop the event loop,
+            # amid what that was about to hear of.
+            raise anyio.BrokenWorkerProcess from error
+
+    tasks = [asyncio.ensure_future(elsewhere(batch)) for batch in batches]
     try:
         for task in asyncio.as_completed(tasks):
             yield await task
@@ -217,7 +222,11 @@ def _run(main: Coroutine[Any, Any, Found]) -> Found:
 
 @cache
 def _settle_in() -> None:
-    """Have whoever trades on the same machine come first, and garbage looked for seldom: lines leave none."""
+    """Have whoever trades on the same machine come first, and garbage looked for seldom: lines leave none.
+
+    A terminal interrupts every process of a command. Whoever asked ends this one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     gc.freeze()
