@@ -19,7 +19,7 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.infrastructure.database.lease import EngineLease
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError
-from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, highest, numbers_of, shard_of
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, highest, numbers_of, shards_of
 from nexgent.shared.types import SignalId
 
 log = structlog.get_logger(__name__)
@@ -157,11 +157,10 @@ class EngineShards:
 
     def _busy(self, shards: int) -> int:
         """Return those of the shards in which something is under way."""
-        ledger, busy = self._engine.ledger, NO_SHARDS
-        for wallet in (*ledger.lanes.inside(), *self._engine.recovery.busy):
-            if ledger.knows(wallet):
-                busy |= 1 << shard_of(ledger.head(wallet).agent_id)
-        return busy & shards
+        ledger = self._engine.ledger
+        wallets = (*ledger.lanes.inside(), *self._engine.recovery.busy)
+        owners = [owner for wallet in wallets if (owner := ledger.owner_of(wallet)) is not None]
+        return shards_of(owners) & shards
 
 
 class PolledPrices:

@@ -15,7 +15,7 @@ import structlog
 from nexgent.bootstrap.engine import Engine
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.shared.clock import Clock
-from nexgent.shared.shards import NO_SHARDS, is_in, shard_of
+from nexgent.shared.shards import NO_SHARDS, is_in, shards_of
 from nexgent.shared.types import AgentId
 
 log = structlog.get_logger(__name__)
@@ -100,8 +100,11 @@ class Following:
     async def read_again(self) -> None:
         """Read everybody again: what happened to them may not have been heard. Raises `UnavailableError`."""
         async with self._changing:
-            theirs = [wallet for wallet in self._engine.ledger.known() if not self._acts_for_wallet(wallet)]
-            self._engine.ledger.on_touched(WalletsTouched(theirs))
+            ledger = self._engine.ledger
+            theirs = [
+                state.wallet_address for state in ledger.states() if not self._share.acts_for(state.agent_id)
+            ]
+            ledger.on_touched(WalletsTouched(theirs))
             self._current.clear()
             await self._begin(list(self._until))
         self._on_gap()
@@ -127,7 +130,7 @@ class Following:
         """Go on to hear of those whom somebody listens to, before another engine has these shards."""
         async with self._changing:
             staying = [agent_id for agent_id in self._of(shards) if self._watched(agent_id)]
-            if staying and await self._channels.follow(_shards_of(staying)):
+            if staying and await self._channels.follow(shards_of(staying)):
                 self._current.update(staying)
             until = self._clock.monotonic() + KEPT_SECONDS
             self._until.update(dict.fromkeys(staying, until))
@@ -152,7 +155,7 @@ class Following:
                 elif until <= now:
                     self._forget(agent_id)
                     self._drop(agent_id)
-            await self._channels.unfollow(~(_shards_of(self._until) | self._own))
+            await self._channels.unfollow(~(shards_of(self._until) | self._own))
 
     async def _begin(self, wanted: Collection[AgentId]) -> None:
         new = [
@@ -162,7 +165,7 @@ class Following:
         ]
         if not new:
             return
-        heard = await self._channels.follow(_shards_of(new))
+        heard = await self._channels.follow(shards_of(new))
         # From here on what is heard of them is taken in: nothing falls between reading and hearing.
         until = self._clock.monotonic() + KEPT_SECONDS
         self._until.update(dict.fromkeys(new, until))
@@ -175,10 +178,6 @@ class Following:
     def _of(self, shards: int) -> list[AgentId]:
         return [agent.id for agent in self._engine.directory.all() if is_in(shards, agent.id)]
 
-    def _acts_for_wallet(self, wallet: object) -> bool:
-        ledger = self._engine.ledger
-        return self._share.acts_for(ledger.head(wallet).agent_id)  # type: ignore[arg-type]
-
     def _forget(self, agent_id: AgentId) -> None:
         self._until.pop(agent_id, None)
         self._current.discard(agent_id)
@@ -186,10 +185,3 @@ class Following:
     def _drop(self, agent_id: AgentId) -> None:
         for held in self._engine.book.of_agent(agent_id):
             self._engine.book.remove(held.position.id)
-
-
-def _shards_of(agent_ids: Iterable[AgentId]) -> int:
-    shards = NO_SHARDS
-    for agent_id in agent_ids:
-        shards |= 1 << shard_of(agent_id)
-    return shards

@@ -49,7 +49,7 @@ from nexgent.domain.attention.notices import ListNotices
 from nexgent.domain.audit.models import SYSTEM, AuditEntry, Outcome
 from nexgent.domain.audit.trail import AuditTrail
 from nexgent.domain.ledger.errors import EngineElsewhereError
-from nexgent.domain.ledger.share import LEADING, EngineShare
+from nexgent.domain.ledger.share import LEADING, EngineShare, concerns
 from nexgent.domain.notifications.watch_conditions import WATCH_SECONDS, KnownOutbox, WatchConditions
 from nexgent.domain.prices.events import SolPriceSaid
 from nexgent.domain.prices.models import SolPrice
@@ -391,7 +391,7 @@ class Service:
 
     def _trades_for(self, agent_id: AgentId | None) -> bool:
         """Tell whether this process trades for an agent, or leads where it is nobody's matter."""
-        return self.role.active and (self.share.leads if agent_id is None else self.share.acts_for(agent_id))
+        return self.role.active and self.share.has(agent_id)
 
     def require_engine(self, agent_id: AgentId | None) -> None:
         """Raise `EngineElsewhereError` unless this process trades for an agent, or leads where it is nobody's matter."""
@@ -410,7 +410,7 @@ class Service:
 
         def moved(wallet: WalletAddress) -> bool:
             known = self.engine.directory.wallet(wallet)
-            return bool(shards & LEADING) if known is None else is_in(shards, known.agent_id)
+            return concerns(shards, known.agent_id if known is not None else None)
 
         self.wallet_keys.vault.lock_where(moved, "moved")
 

@@ -173,7 +173,7 @@ def _reading_again(engine: Engine) -> Callable[[WalletsTouched], None]:
             wallet
             for wallet in event.wallets
             if share.shards == ALL_SHARDS
-            or (ledger.knows(wallet) and share.acts_for(ledger.head(wallet).agent_id))
+            or ((owner := ledger.owner_of(wallet)) is not None and share.acts_for(owner))
         ]
         if own:
             ledger.read_again(WalletsTouched(own))
@@ -194,7 +194,7 @@ def _minding_kept(
         kept = [
             wallet
             for wallet in event.wallets
-            if ledger.knows(wallet) and following.keeps(ledger.head(wallet).agent_id)
+            if (owner := ledger.owner_of(wallet)) is not None and following.keeps(owner)
         ]
         if kept:
             protections.on_touched(WalletsTouched(kept))

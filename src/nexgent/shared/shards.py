@@ -6,7 +6,7 @@ moment, and what its wallets do is seen by one process. A set of shards is an in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from zlib import crc32
 
 from nexgent.shared.types import AgentId
@@ -27,6 +27,14 @@ def shard_of(agent_id: AgentId) -> int:
 def is_in(shards: int, agent_id: AgentId) -> bool:
     """Tell whether a set has the shard of an agent."""
     return shards == ALL_SHARDS or bool(shards >> shard_of(agent_id) & 1)
+
+
+def shards_of(agent_ids: Iterable[AgentId]) -> int:
+    """Return the set of the shards that agents are in."""
+    shards = NO_SHARDS
+    for agent_id in agent_ids:
+        shards |= 1 << shard_of(agent_id)
+    return shards
 
 
 def numbers_of(shards: int) -> Iterator[int]:

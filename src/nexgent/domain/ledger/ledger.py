@@ -44,7 +44,7 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.errors import NexgentError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.loops import TaskSet
-from nexgent.shared.types import EntryId, PositionId, WalletAddress
+from nexgent.shared.types import AgentId, EntryId, PositionId, WalletAddress
 
 log = structlog.get_logger(__name__)
 
@@ -140,16 +140,17 @@ class Ledger:
         stream = self._streams.get(wallet)
         return stream is not None and not stream.stale
 
-    def known(self) -> list[WalletAddress]:
-        """Return the wallets whose state is in memory."""
-        return list(self._streams)
-
     def head(self, wallet: WalletAddress) -> WalletState:
         """Return the newest state, staged entries included. Raises `UnknownWalletError`."""
         stream = self._streams.get(wallet)
         if stream is None:
             raise UnknownWalletError(wallet)
         return stream.head
+
+    def owner_of(self, wallet: WalletAddress) -> AgentId | None:
+        """Return whose the wallet is, None where its state is not in memory."""
+        stream = self._streams.get(wallet)
+        return stream.head.agent_id if stream is not None else None
 
     def states(self) -> list[WalletState]:
         """Return the newest state of every wallet."""

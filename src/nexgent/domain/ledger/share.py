@@ -23,6 +23,11 @@ PRICES_PART = 0.4
 _LEAST_BUDGET = 0.01
 
 
+def concerns(shards: int, agent_id: AgentId | None) -> bool:
+    """Tell whether a set of shards has what is an agent's. What is nobody's is of shard 0."""
+    return bool(shards & LEADING) if agent_id is None else is_in(shards, agent_id)
+
+
 class EngineShare:
     """The shards this process acts for. Nothing new begins for an agent of another shard; what has begun goes on to its end.
 
@@ -60,6 +65,10 @@ class EngineShare:
     def acts_for(self, agent_id: AgentId) -> bool:
         """Tell whether this process acts for an agent."""
         return is_in(self._shards, agent_id)
+
+    def has(self, agent_id: AgentId | None) -> bool:
+        """Tell whether this process does what is an agent's, or what is nobody's."""
+        return concerns(self._shards, agent_id)
 
     def told_of(self, signal_id: SignalId) -> int:
         """Return for which shards an announced signal is news.

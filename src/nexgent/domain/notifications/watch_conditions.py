@@ -12,7 +12,7 @@ from nexgent.domain.notifications.conditions import Conditions
 from nexgent.domain.notifications.models import OutboxState, Target
 from nexgent.domain.notifications.ports import ConditionStore
 from nexgent.shared.clock import Clock
-from nexgent.shared.types import AgentId, UserId
+from nexgent.shared.types import UserId
 
 WATCH_SECONDS = 2.0
 FAILING_SECONDS = 60.0
@@ -68,7 +68,9 @@ class WatchConditions:
             self._shards, self._conditions = self._share.shards, None
         now = self._clock.now()
         if self._conditions is None:
-            ongoing = [one for one in await self._store.ongoing() if self._tells(one.notification.agent_id)]
+            ongoing = [
+                one for one in await self._store.ongoing() if self._share.has(one.notification.agent_id)
+            ]
             self._conditions = Conditions(ongoing, now=now)
         noticed = {user_id: await self._noticed(user_id) for user_id in self._outbox.state.listeners}
         change = self._conditions.step(noticed, now)
@@ -79,12 +81,9 @@ class WatchConditions:
     async def _noticed(self, user_id: UserId) -> list[Notice]:
         found: list[Notice] = []
         for notices in self._notices.by_agent(user_id, self._share.acts_for):
-            found += [notice for notice in notices if self._tells(notice.agent_id)]
+            found += [notice for notice in notices if self._share.has(notice.agent_id)]
             await asyncio.sleep(0)
         return found
-
-    def _tells(self, agent_id: AgentId | None) -> bool:
-        return self._share.leads if agent_id is None else self._share.acts_for(agent_id)
 
 
 class FailingTargets:

@@ -11,14 +11,14 @@ from uuid import UUID
 import orjson
 from redis.asyncio import Redis
 
-from nexgent.domain.ledger.share import LEADING
+from nexgent.domain.ledger.share import LEADING, concerns
 from nexgent.infrastructure.cache.codecs import encode_balance, encode_position, encode_price
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.mirror_marks import MirrorMarks
 from nexgent.infrastructure.cache.mirror_state import write_agent
 from nexgent.infrastructure.cache.writes import WriteBatch
-from nexgent.shared.shards import ALL_SHARDS, is_in
+from nexgent.shared.shards import ALL_SHARDS
 from nexgent.shared.types import AgentId
 
 T = TypeVar("T")
@@ -116,9 +116,9 @@ async def _remove_stale_of(redis: Redis, keys: CacheKeys, wanted: set[str], shar
 
     def is_ours(agent_id: str) -> bool:
         try:
-            return is_in(shards, AgentId(UUID(agent_id)))
+            return concerns(shards, AgentId(UUID(agent_id)))
         except ValueError:
-            return bool(shards & LEADING)
+            return concerns(shards, None)
 
     async def remove(names: list[str]) -> None:
         if names:
