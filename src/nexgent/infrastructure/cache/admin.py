@@ -12,6 +12,7 @@ from nexgent.domain.administration.cache_copies import CacheCounts
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_marks import is_filled
+from nexgent.infrastructure.cache.texts import as_text
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import UnavailableError
 
@@ -92,7 +93,7 @@ class RedisCopies:
     async def _names(self) -> AsyncIterator[str]:
         for pattern in self._keys.mirrored_patterns():
             async for name in self._redis.scan_iter(match=pattern, count=_BATCH):
-                yield name.decode() if isinstance(name, bytes) else str(name)
+                yield as_text(name)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from nexgent.domain.signals.events import SignalReceived
 from nexgent.domain.users.events import TokenRevoked
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, stop_if_cancelled
 from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.cache.texts import as_text
 from nexgent.shared.backoff import Backoff
 from nexgent.shared.clock import Clock
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, numbers_of, shard_of
@@ -333,9 +334,9 @@ class EventBridge:
                         if message is None:
                             continue
                         if message["type"] == "message":
-                            self._receive(_text(message["channel"]), message["data"])
+                            self._receive(as_text(message["channel"]), message["data"])
                         elif message["type"] == "subscribe":
-                            self._confirmed.add(_text(message["channel"]))
+                            self._confirmed.add(as_text(message["channel"]))
                             self._newly_confirmed.set()
             except REDIS_OUTAGES as error:
                 self._pubsub = None
@@ -407,7 +408,7 @@ class EventBridge:
         except ResponseError:
             # A server that does not say.
             return set()
-        found = {names[_text(name)]: int(count) for name, count in counts}
+        found = {names[as_text(name)]: int(count) for name, count in counts}
         return {name for name, count in found.items() if count <= (own if self._hears(name) else 0)}
 
     def _receive(self, name: str, data: bytes) -> None:
@@ -465,10 +466,6 @@ def _channel_of(event: BridgedEvent) -> str:
 def _agent_of(event: BridgedEvent) -> AgentId:
     assert isinstance(event, _BY_SHARD)
     return event.agent_id if isinstance(event, PositionClosed) else event.position.agent_id
-
-
-def _text(name: bytes | str) -> str:
-    return name.decode() if isinstance(name, bytes) else name
 
 
 def _message(origin: str, first: int, events: Sequence[BridgedEvent], *, owned: bool) -> _Message:

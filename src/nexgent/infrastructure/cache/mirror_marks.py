@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.cache.texts import as_text
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, SHARDS, numbers_of
 
 FILLING = "filling:"
@@ -42,12 +43,15 @@ class MirrorMarks:
     def lost(self, answer: Any, shards: int) -> int:
         """Return those of the shards whose mark is not ours, by the answer to the question."""
         if not self.by_shard:
-            return NO_SHARDS if _text(answer) == self._mine else ALL_SHARDS
+            return NO_SHARDS if self._is_mine(answer) else ALL_SHARDS
         lost = NO_SHARDS
         for number, mark in zip(numbers_of(shards), answer, strict=True):
-            if _text(mark) != self._mine:
+            if not self._is_mine(mark):
                 lost |= 1 << number
         return lost
+
+    def _is_mine(self, mark: bytes | str | None) -> bool:
+        return mark is not None and as_text(mark) == self._mine
 
     async def begin(self, redis: Redis, shards: int) -> str:
         """Say that copies are being made; return what `finish` needs. Raises what redis raises."""
@@ -76,13 +80,8 @@ def is_filled(whole: bytes | str | None, shards: dict[Any, Any]) -> bool:
 
 
 def _is_done(mark: bytes | str | None) -> bool:
-    text = _text(mark)
-    return text is not None and not text.startswith(FILLING)
+    return mark is not None and not as_text(mark).startswith(FILLING)
 
 
 def _fields(shards: int) -> list[str]:
     return [str(number) for number in numbers_of(shards)]
-
-
-def _text(mark: bytes | str | None) -> str | None:
-    return mark.decode() if isinstance(mark, bytes) else mark

@@ -17,6 +17,7 @@ from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
 from nexgent.infrastructure.cache.mirror_marks import MirrorMarks
 from nexgent.infrastructure.cache.mirror_state import write_agent
+from nexgent.infrastructure.cache.texts import as_text
 from nexgent.infrastructure.cache.writes import WriteBatch
 from nexgent.shared.shards import ALL_SHARDS
 from nexgent.shared.types import AgentId
@@ -143,7 +144,7 @@ async def _remove_stale_of(redis: Redis, keys: CacheKeys, wanted: set[str], shar
                 pipeline.eval(_TIDY, 1, name, keys.positions_begin)
             await step(pipeline.execute)
     members = await step(lambda: redis.smembers(keys.active_agents()))  # type: ignore[arg-type, return-value]
-    active = {member.decode() if isinstance(member, bytes) else str(member) for member in members}
+    active = {as_text(member) for member in members}
     gone = [one for one in active if is_ours(one) and f"{keys.prefix}config:{one}" not in wanted]
     if gone:
         await step(lambda: redis.srem(keys.active_agents(), *gone))  # type: ignore[arg-type, return-value]
@@ -160,7 +161,7 @@ async def _found(redis: Redis, pattern: str, step: Step) -> AsyncIterator[list[s
     cursor = 0
     while True:
         cursor, found = await step(partial(redis.scan, cursor, match=pattern, count=1_000))
-        names = [name.decode() if isinstance(name, bytes) else str(name) for name in found]
+        names = [as_text(name) for name in found]
         if names:
             yield names
         if cursor == 0:

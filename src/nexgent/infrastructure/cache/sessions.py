@@ -11,6 +11,7 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from nexgent.infrastructure.cache.impatient import ImpatientRedis
+from nexgent.infrastructure.cache.texts import as_text
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import UserId
 
@@ -41,7 +42,7 @@ class RedisSessionStore:
         with _translated_errors():
             owner = await self._redis.get(self._refresh + token_id)
         try:
-            return UserId(UUID(_text(owner))) if owner is not None else None
+            return UserId(UUID(as_text(owner))) if owner is not None else None
         except ValueError:
             return None
 
@@ -72,13 +73,9 @@ class RedisSessionStore:
                     lives = await pipeline.execute()
                 for name, seconds in zip(batch, lives, strict=True):
                     if seconds > 0:
-                        token_id = _text(name).removeprefix(self._blacklist)
+                        token_id = as_text(name).removeprefix(self._blacklist)
                         revoked[token_id] = int(now.timestamp()) + seconds
         return revoked
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 @contextmanager
