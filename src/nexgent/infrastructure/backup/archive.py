@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
 from datetime import datetime
 from typing import IO
 
@@ -18,7 +19,7 @@ from nexgent.infrastructure.database.journal.parts import is_part
 FORMAT = 1
 _BLOCK_BYTES = 1 << 18
 # What zipfile raises of a damaged file, depending on where it is damaged.
-UNREADABLE = (
+_UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
     NotImplementedError,
@@ -71,7 +72,7 @@ def opened(source: IO[bytes]) -> tuple[zipfile.ZipFile, Manifest]:
     try:
         archive = zipfile.ZipFile(source)
         document = archive.read(MANIFEST)
-    except (KeyError, *UNREADABLE):
+    except (KeyError, *_UNREADABLE):
         raise DamagedBackupError("The file is not a backup of nexgent, or it is cut off.") from None
     try:
         kind = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
@@ -90,9 +91,15 @@ def checked(archive: zipfile.ZipFile, manifest: Manifest) -> None:
     if missing:
         raise DamagedBackupError(f"The backup lacks tables: {', '.join(missing)}.")
     for table in manifest.tables:
-        try:
-            with archive.open(table.member) as member:
-                while member.read(_BLOCK_BYTES):
-                    pass
-        except UNREADABLE:
-            raise DamagedBackupError(f"The backup is damaged: {table.member} cannot be read.") from None
+        for _ in blocks_of(archive, table):
+            pass
+
+
+def blocks_of(archive: zipfile.ZipFile, table: TableRows) -> Iterator[bytes]:
+    """Yield the rows of a table as they stand in a file, in pieces. Raises `DamagedBackupError`."""
+    try:
+        with archive.open(table.member) as member:
+            while block := member.read(_BLOCK_BYTES):
+                yield block
+    except (KeyError, *_UNREADABLE):
+        raise DamagedBackupError(f"The backup is damaged: {table.member} cannot be read.") from None

@@ -25,9 +25,9 @@ import structlog
 from nexgent.infrastructure.backup.archive import (
     FORMAT,
     MANIFEST,
-    UNREADABLE,
     Manifest,
     TableRows,
+    blocks_of,
     is_part_archive,
 )
 from nexgent.infrastructure.backup.dump import COMPRESSION, SESSION, rows_of
@@ -52,7 +52,6 @@ LOCK_SECONDS = 0.1
 LOCK_ATTEMPTS = 100
 _LOCK_PAUSE_SECONDS = 0.5
 _ARCHIVE_LOCK = 6_271_830_009
-_BLOCK_BYTES = 1 << 18
 COLUMNS = (
     "id",
     "entry_id",
@@ -282,7 +281,7 @@ async def bring_back(database_url: str, archive: zipfile.ZipFile, manifest: Mani
         hashed = hashlib.sha256()
 
         async def blocks() -> AsyncIterator[bytes]:
-            for block in _blocks_in(archive, manifest):
+            for block in blocks_of(archive, manifest.tables[0]):
                 hashed.update(block)
                 yield block
                 await asyncio.sleep(0)
@@ -425,21 +424,10 @@ def _require_columns(manifest: Manifest) -> None:
         )
 
 
-def _blocks_in(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[bytes]:
-    """Yield the rows of the file as they are, in pieces. Raises `DamagedBackupError`."""
-    name = manifest.tables[0].member
-    try:
-        with archive.open(name) as member:
-            while block := member.read(_BLOCK_BYTES):
-                yield block
-    except (KeyError, *UNREADABLE):
-        raise DamagedBackupError(f"The file is damaged: {name} cannot be read.") from None
-
-
 def _rows_in(archive: zipfile.ZipFile, manifest: Manifest, seen: Callable[[bytes], None]) -> Iterator[bytes]:
     """Yield the rows of the file, each without the end of its line."""
     rest = b""
-    for block in _blocks_in(archive, manifest):
+    for block in blocks_of(archive, manifest.tables[0]):
         seen(block)
         *rows, rest = (rest + block).split(b"\n")
         yield from rows

@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 
 import asyncpg
 
-from nexgent.infrastructure.backup.archive import Manifest, TableRows, checked, is_part_archive
+from nexgent.infrastructure.backup.archive import Manifest, TableRows, blocks_of, checked, is_part_archive
 from nexgent.infrastructure.backup.dump import LEFT_OUT, SESSION, TABLES, Progress, rows_of
 from nexgent.infrastructure.backup.errors import DamagedBackupError, ForeignSchemaError, NotEmptyError
 from nexgent.infrastructure.database.connection import translated_errors
@@ -29,7 +29,6 @@ SELECT DISTINCT c.relname AS name, p.relname AS referred
 FROM pg_constraint JOIN pg_class c ON c.oid = conrelid JOIN pg_class p ON p.oid = confrelid
 WHERE contype = 'f' AND c.relnamespace = current_schema()::regnamespace AND conrelid <> confrelid
 """
-_BLOCK_BYTES = 1 << 18
 
 
 async def restore(
@@ -140,21 +139,19 @@ async def _copy_all(
 async def _copy(
     connection: asyncpg.Connection[asyncpg.Record], archive: zipfile.ZipFile, table: TableRows
 ) -> None:
-    with archive.open(table.member) as member:
+    async def blocks() -> AsyncIterator[bytes]:
+        for block in blocks_of(archive, table):
+            yield block
+            await asyncio.sleep(0)
 
-        async def blocks() -> AsyncIterator[bytes]:
-            while block := member.read(_BLOCK_BYTES):
-                yield block
-                await asyncio.sleep(0)
-
-        try:
-            status = await connection.copy_to_table(
-                table.name, source=blocks(), columns=list(table.columns), encoding="utf-8"
-            )
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            raise DamagedBackupError(
-                f"The rows of {table.name} in the backup do not fit ({type(error).__name__}); nothing was changed."
-            ) from error
+    try:
+        status = await connection.copy_to_table(
+            table.name, source=blocks(), columns=list(table.columns), encoding="utf-8"
+        )
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise DamagedBackupError(
+            f"The rows of {table.name} in the backup do not fit ({type(error).__name__}); nothing was changed."
+        ) from error
     if rows_of(status) != table.rows:
         raise DamagedBackupError(
             f"{table.name} has {rows_of(status)} rows in the backup and should have {table.rows}; nothing was changed."
