@@ -36,6 +36,7 @@ from nexgent.domain.ledger.models import (
 )
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
+from nexgent.infrastructure.backup.part_archive import COLUMNS
 from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
 from nexgent.infrastructure.database.journal.parts import keep_parts, lay_parts, part_of
 from nexgent.infrastructure.database.pool import PROJECTOR
@@ -67,18 +68,7 @@ _NAMES = UUID("0d9f4c1e-3a52-4a1c-8a0e-51d1f3b0a7c2")
 _SPENT_LAMPORTS = 50_000_000
 _FEE_LAMPORTS = 105_000
 _CONFIG = '{"positionCalculator": {"randomization": {"enabled": false}}}'
-_COLUMNS = (
-    "entry_id",
-    "wallet_address",
-    "agent_id",
-    "seq",
-    "at",
-    "kind",
-    "intent_id",
-    "position_id",
-    "postings",
-    "body",
-)
+_COLUMNS = [name for name in COLUMNS if name not in ("id", "epoch")]
 _SIGNAL_COLUMNS = (
     "id",
     "created_at",

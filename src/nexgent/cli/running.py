@@ -16,6 +16,7 @@ from nexgent.cli import exit_codes
 from nexgent.config.sections import LogFormat
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.logging.setup import configure_logging
+from nexgent.shared.event_loop import run_in_loop
 from nexgent.shared.money import install_decimal_context
 
 T = TypeVar("T")
@@ -27,11 +28,7 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, on uvloop where there is one."""
     install_decimal_context()
     forbid_memory_dumps()
-    if sys.platform == "win32":
-        return asyncio.run(main)
-    import uvloop  # noqa: PLC0415 -- does not exist on every platform
-
-    return uvloop.run(main)
+    return run_in_loop(main)
 
 
 def end_on_signals() -> None:

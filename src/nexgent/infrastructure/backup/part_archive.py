@@ -35,7 +35,7 @@ from nexgent.infrastructure.backup.errors import DamagedBackupError, ForeignSche
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import first_connection, quoted
 from nexgent.infrastructure.database.journal.checked import Checked
-from nexgent.infrastructure.database.journal.lines import Line, fields_of, line_of
+from nexgent.infrastructure.database.journal.lines import LINE_COLUMNS, Line, fields_of, line_of
 from nexgent.infrastructure.database.journal.part_check import read_ends, read_starts
 from nexgent.infrastructure.database.journal.parts import end_position, label_of, present_parts
 from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, QuickFold
@@ -67,9 +67,7 @@ COLUMNS = (
     "epoch",
 )
 _WALLET = COLUMNS.index("wallet_address")
-_LINE = tuple(
-    COLUMNS.index(name) for name in ("entry_id", "agent_id", "seq", "at", "kind", "postings", "body")
-)
+_LINE = tuple(map(COLUMNS.index, LINE_COLUMNS))
 _FIGURES = """
 SELECT count(*) AS entries, count(DISTINCT wallet_address) AS streams, min(at) AS first_at, max(at) AS last_at,
        coalesce(max(id), 0) AS last_position, pg_total_relation_size('{part}') AS bytes,

@@ -16,7 +16,8 @@ from nexgent.shared.types import WalletAddress
 Line: TypeAlias = tuple[UUID, UUID, int, datetime, str, str, str]
 """Entry id, agent id, seq, time, kind, postings, body; from PostgreSQL a row, which is as good."""
 
-_COLUMNS = ("entry_id", "agent_id", "seq", "at", "kind", "postings", "body")
+LINE_COLUMNS = ("entry_id", "agent_id", "seq", "at", "kind", "postings", "body")
+"""The columns of the journal that a line has."""
 _LINES = """
 SELECT entry_id, agent_id, seq, at, kind, postings, body FROM {table} WHERE wallet_address = $1 AND seq > $2 ORDER BY seq
 """
@@ -65,4 +66,4 @@ def chained(digest: bytes, line: Line) -> bytes:
 
 def row_of(line: Line, wallet: WalletAddress) -> dict[str, Any]:
     """Return the columns that `decode_entry` takes."""
-    return {"wallet_address": wallet, **dict(zip(_COLUMNS, line, strict=True))}
+    return {"wallet_address": wallet, **dict(zip(LINE_COLUMNS, line, strict=True))}

@@ -10,11 +10,9 @@ import asyncio
 import gc
 import os
 import signal
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import cache
-from typing import Any
 
 import anyio
 import asyncpg
@@ -35,6 +33,7 @@ from nexgent.infrastructure.database.journal.wallet_check import (
 )
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.errors import UnavailableError
+from nexgent.shared.event_loop import run_in_loop
 from nexgent.shared.loops import cancel_all
 from nexgent.shared.money import install_decimal_context
 from nexgent.shared.types import WalletAddress
@@ -208,16 +207,7 @@ def _check_elsewhere(
                     connection, wallets, everything=everything, with_holdings=with_holdings
                 )
 
-    return _run(check())
-
-
-def _run(main: Coroutine[Any, Any, Found]) -> Found:
-    """Run a coroutine on uvloop where there is one: a large answer takes half as much to receive."""
-    if sys.platform == "win32":
-        return asyncio.run(main)
-    import uvloop  # noqa: PLC0415 -- does not exist on every platform
-
-    return uvloop.run(main)
+    return run_in_loop(check())
 
 
 @cache
