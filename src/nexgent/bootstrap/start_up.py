@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import structlog
 
 from nexgent.bootstrap.engine import Engine
+from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
+from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.ports import AgentRepository
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.ledger.ledger import Ledger
@@ -26,17 +29,21 @@ READ_ATTEMPTS = 5
 """So often all agents are read for want of a moment in which none is changed; after that what was heard of them has to do."""
 
 
+class _Listed(NamedTuple):
+    """All agents of storage; `is_current` unless one was saved or deleted while they were read."""
+
+    present: Sequence[Agent]
+    deleted: Sequence[Agent]
+    is_current: bool
+
+
 async def load_engine(
     engine: Engine, *, agents: AgentRepository, journal: PostgresJournal, trails: TrailStore
 ) -> None:
     """Make memory equal to storage: everything recorded, whether projected or not."""
     directory, ledger = engine.directory, engine.ledger
-    for _ in range(READ_ATTEMPTS):
-        changes = directory.changes
-        listed, deleted = await agents.list_all(), await agents.list_deleted()
-        if directory.changes == changes:
-            break
-    directory.load(listed, deleted)
+    listed = await _list_agents(directory, agents)
+    directory.load(listed.present, listed.deleted)
     stored, asked = await trails.load(), set[WalletAddress]()
     position = await journal.head_position()
     with ledger.heard() as heard:
@@ -67,7 +74,8 @@ async def load_engine(
 
 async def load_agents(engine: Engine, *, agents: AgentRepository, journal: PostgresJournal) -> None:
     """Make memory know all agents, and nothing of what they hold: of several engines, each reads that when it has a shard."""
-    engine.directory.load(await agents.list_all(), await agents.list_deleted())
+    listed = await _list_agents(engine.directory, agents)
+    engine.directory.load(listed.present, listed.deleted)
     engine.ledger.load([], await journal.head_position())
     _fill_book(engine, list(engine.book.all()), (), ())
     log.info("engine.agents_loaded", agents=len(engine.directory))
@@ -81,15 +89,13 @@ async def read_shards(
     Raises `UnavailableError`.
     """
     directory = engine.directory
-    for _ in range(READ_ATTEMPTS):
-        changes = directory.changes
-        listed, deleted = await agents.list_all(), await agents.list_deleted()
-        if directory.changes == changes:
-            changed = [agent for agent in listed if directory.find(agent.id) != agent]
-            directory.load(listed, deleted)
-            for agent in changed:
-                engine.keeper.on_agent_saved(AgentSaved(agent))
-            break
+    listed = await _list_agents(directory, agents)
+    # What is told all the time is newer than what was read.
+    if listed.is_current:
+        changed = [agent for agent in listed.present if directory.find(agent.id) != agent]
+        directory.load(listed.present, listed.deleted)
+        for agent in changed:
+            engine.keeper.on_agent_saved(AgentSaved(agent))
     return await read_agents(
         engine, [agent.id for agent in directory.all() if is_in(shards, agent.id)], trails=trails
     )
@@ -120,6 +126,16 @@ async def read_agents(
     before = [held for agent_id in concerned for held in engine.book.of_agent(agent_id)]
     _fill_book(engine, before, positions, stored)
     return wallets
+
+
+async def _list_agents(directory: AgentDirectory, agents: AgentRepository) -> _Listed:
+    """Read all agents, again where one was saved or deleted meanwhile: what was read may be from before that."""
+    for _ in range(READ_ATTEMPTS):
+        changes = directory.changes
+        listed = _Listed(await agents.list_all(), await agents.list_deleted(), directory.changes == changes)
+        if listed.is_current:
+            break
+    return listed
 
 
 def _known_positions(ledger: Ledger, wallets: Iterable[WalletAddress]) -> list[Position]:
