@@ -17,6 +17,7 @@ from nexgent.domain.agents.config_history import ConfigHistory
 from nexgent.domain.agents.create_agent import CreateAgent
 from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.directory import AgentDirectory
+from nexgent.domain.agents.models import Agent
 from nexgent.domain.agents.update_agent import UpdateAgent
 from nexgent.domain.agents.update_config import UpdateConfig
 from nexgent.domain.attention.notices import ListNotices
@@ -270,6 +271,13 @@ class ApiServices:
     """The way to the engines of agents that this process does not trade for, where there is one."""
     turns_to_ask: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ASKED))
     """Of lists that ask engines: however many people look at lists, there is room for orders on the way."""
+
+    async def have_agent(self, agent_id: AgentId, user_id: UserId) -> Agent:
+        """Return a user's agent when what it holds is in memory. Raises `AgentNotFoundError` (for a foreign one as well),
+        `UnavailableError`."""
+        agent = self.directory.owned(agent_id, user_id)
+        await self.kept.have((agent_id,))
+        return agent
 
     async def have_agents_of(self, user_id: UserId) -> None:
         """Have in memory what all agents of a user hold. Raises `UnavailableError`."""

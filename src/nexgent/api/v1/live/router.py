@@ -34,8 +34,7 @@ async def live_check(
     upstream services' budgets.
     """
     wishes = LiveWishes(cap_sol=query.cap_sol, minimum_sol=query.minimum_sol, token=query.token)
-    services.directory.owned(agent_id, caller.user_id)
-    await services.kept.have((agent_id,))
+    await services.have_agent(agent_id, caller.user_id)
     findings = await services.live_check.execute(agent_id, caller.user_id, wishes)
     return LiveCheckOut.of(agent_id, services.clock.now(), findings)
 

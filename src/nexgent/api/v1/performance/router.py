@@ -71,8 +71,7 @@ async def get_take_profit_summary(
     services: Services,
 ) -> TakeProfitSummaryOut:
     """Return the take-profit figures of an agent's open positions."""
-    services.directory.owned(agent_id, caller.user_id)
-    await services.kept.have((agent_id,))
+    await services.have_agent(agent_id, caller.user_id)
     summary = summarise_take_profit([held.position for held in services.book.of_agent(agent_id)])
     found = TakeProfitSummaryOut(
         total_positions=summary.total_positions,

@@ -79,8 +79,7 @@ async def positions_of(
     request: Request, services: ApiServices, agent_id: AgentId, user_id: UserId, address: str | None
 ) -> Response:
     """Return the open positions of an agent, newest first, perhaps of one wallet only."""
-    agent = services.directory.owned(agent_id, user_id)
-    await services.kept.have((agent_id,))
+    agent = await services.have_agent(agent_id, user_id)
     held = services.book.of_agent(agent_id)
     if address is not None:
         wallet = WalletAddress(address)

@@ -47,8 +47,7 @@ REPORT_SECONDS = 2.0
 )
 async def get_protections(agent_id: AgentIdInPath, caller: SessionCaller, services: Services) -> Response:
     """Return what blocks each wallet of an agent, if anything does."""
-    services.directory.owned(agent_id, caller.user_id)
-    await services.kept.have((agent_id,))
+    await services.have_agent(agent_id, caller.user_id)
     report = await services.protections.describe.execute(agent_id, caller.user_id)
     wallets = [WalletProtectionsOut.of(wallet, verdict).model_dump() for wallet, verdict in report.wallets]
     return json_response(
