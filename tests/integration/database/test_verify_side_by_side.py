@@ -7,6 +7,8 @@ import dataclasses
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import asyncpg
@@ -117,19 +119,8 @@ async def test_all_look_at_one_moment(
 async def test_a_process_that_is_ended_ends_the_check_and_leaves_none_behind(
     stories: list[Story], database_url: str, connection: Connection
 ) -> None:
-    # Who asks looks at wallets without entries by itself.
-    await connection.execute("DELETE FROM agent_wallets WHERE wallet_address = $1", stories[3].wallet)
-    me = psutil.Process(os.getpid())
-    before = set(me.children())
-    # What the processes would look at is locked, so they wait until they are ended.
-    async with connection.transaction():
-        await connection.execute("LOCK TABLE agent_positions IN ACCESS EXCLUSIVE MODE")
-        checking = asyncio.create_task(side_by_side(database_url))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (started := set(me.children()) - before) or not await _waits(connection):
-                assert not checking.done(), checking
-                await asyncio.sleep(0.02)
-        started.pop().kill()
+    async with held_up(stories, database_url, connection) as (checking, processes):
+        processes.pop().kill()
 
         with pytest.raises(UnavailableError, match="ended before it was done"):
             await checking
@@ -178,18 +169,31 @@ async def test_ctrl_c_in_a_terminal_ends_the_check_and_all_its_processes(
 async def test_whoever_asked_ends_the_processes_and_nobody_else_interrupts_them(
     stories: list[Story], database_url: str, connection: Connection
 ) -> None:
+    async with held_up(stories, database_url, connection) as (checking, processes):
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert (await checking).is_clean
+
+
+@asynccontextmanager
+async def held_up(
+    stories: list[Story], database_url: str, connection: Connection
+) -> AsyncIterator[tuple[asyncio.Task[VerifyReport], set[psutil.Process]]]:
+    """Yield a check and its processes, which wait until the block ends for what they would look at."""
+    # Who asks looks at wallets without entries by itself.
     await connection.execute("DELETE FROM agent_wallets WHERE wallet_address = $1", stories[3].wallet)
     me = psutil.Process(os.getpid())
     before = set(me.children())
     async with connection.transaction():
         await connection.execute("LOCK TABLE agent_positions IN ACCESS EXCLUSIVE MODE")
         checking = asyncio.create_task(side_by_side(database_url))
-        await until(lambda: _waits(connection), "both processes wait")
-        for process in set(me.children()) - before:
-            process.send_signal(signal.SIGINT)
-
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        assert (await checking).is_clean
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (started := set(me.children()) - before) or not await _waits(connection):
+                assert not checking.done(), checking
+                await asyncio.sleep(0.02)
+        yield checking, started
 
 
 async def _waits(connection: Connection) -> bool:

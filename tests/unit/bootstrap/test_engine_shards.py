@@ -21,9 +21,10 @@ from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.prices.models import PriceSource, TokenPrice
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError
 from nexgent.infrastructure.database.lease import Balance
-from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, numbers_of, shard_of
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, shard_of
 from nexgent.shared.types import AgentId, SignalId
 from tests.builders import TOKEN, a_draft, a_signal, an_agent, an_intent
+from tests.fakes.channels import FakeChannels
 from tests.fakes.engine import FakeEngine
 from tests.patience import PATIENCE_SECONDS, until
 
@@ -52,22 +53,6 @@ class ALease:
         return self.newest
 
 
-class Channels:
-    """Shards that are heard, of a Redis that may not answer."""
-
-    def __init__(self) -> None:
-        self.heard: set[int] = set()
-        self.answers = True
-
-    async def follow(self, shards: int) -> bool:
-        if self.answers:
-            self.heard |= set(numbers_of(shards))
-        return self.answers
-
-    async def unfollow(self, shards: int) -> None:
-        self.heard -= set(numbers_of(shards))
-
-
 class Sharing:
     """An engine with its shards."""
 
@@ -81,7 +66,7 @@ class Sharing:
         self.moved: list[int] = []
         self.not_copied: list[tuple[int, int]] = []
         lease: Any = self.lease
-        self.channels = Channels()
+        self.channels = FakeChannels()
         self.watched: set[AgentId] = set()
         self.agents_read: list[frozenset[AgentId]] = []
         self.following = Following(

@@ -14,27 +14,12 @@ from nexgent.domain.agents.models import Agent
 from nexgent.domain.ledger.errors import JournalUnavailableError
 from nexgent.domain.ledger.events import WalletsTouched
 from nexgent.domain.positions.events import PositionOpened, PositionUpdated
-from nexgent.shared.shards import ALL_SHARDS, numbers_of, shard_of
+from nexgent.shared.shards import ALL_SHARDS, shard_of
 from nexgent.shared.types import AgentId, SignalId
 from tests.builders import an_agent
+from tests.fakes.channels import FakeChannels
 from tests.fakes.engine import FakeEngine
 from tests.patience import until
-
-
-class Channels:
-    """Shards that are heard, of a Redis that may not answer."""
-
-    def __init__(self) -> None:
-        self.heard: set[int] = set()
-        self.answers = True
-
-    async def follow(self, shards: int) -> bool:
-        if self.answers:
-            self.heard |= set(numbers_of(shards))
-        return self.answers
-
-    async def unfollow(self, shards: int) -> None:
-        self.heard -= set(numbers_of(shards))
 
 
 class Process:
@@ -43,7 +28,7 @@ class Process:
     def __init__(self) -> None:
         self.engine = FakeEngine()
         self.parts = self.engine.parts
-        self.channels = Channels()
+        self.channels = FakeChannels()
         self.watched: set[AgentId] = set()
         self.read: list[set[AgentId]] = []
         self.gaps: list[int] = []
