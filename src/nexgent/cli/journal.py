@@ -17,6 +17,7 @@ from nexgent.cli.journal_archive import (
     archive_rows,
     document_of,
     restore_command,
+    size_text,
     verify_command,
 )
 from nexgent.cli.running import load_settings, run_async
@@ -147,7 +148,7 @@ def _show_parts(parts: Sequence[Part], archives: Sequence[Archive], *, as_json: 
             label_of(part.name),
             part.entries,
             part.streams,
-            f"{part.bytes / 1e6:.1f} MB",
+            size_text(part.bytes),
             _moment(part.first_at),
             _moment(part.last_at),
             "over" if part.is_over else "written to" if part.entries else "to come",

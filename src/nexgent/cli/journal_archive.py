@@ -77,10 +77,12 @@ async def archive_command(arguments: argparse.Namespace, settings: Settings) -> 
         print(json.dumps(document_of(done, planned), default=str))
     else:
         left = (
-            "It is still in the database as well." if arguments.keep else f"{_size(planned.bytes)} are free."
+            "It is still in the database as well."
+            if arguments.keep
+            else f"{size_text(planned.bytes)} are free."
         )
         print(
-            f"{label_of(part)}: {done.entries} entries of {done.streams} wallets are in {done.file} ({_size(done.bytes)}), "
+            f"{label_of(part)}: {done.entries} entries of {done.streams} wallets are in {done.file} ({size_text(done.bytes)}), "
             f"which was read again and is in order. {left}"
         )
     return exit_codes.OK
@@ -153,7 +155,7 @@ def archive_rows(archives: Sequence[Archive]) -> list[str]:
             label_of(one.part),
             one.entries,
             one.streams,
-            _size(one.bytes),
+            size_text(one.bytes),
             f"{one.archived_at:%Y-%m-%d %H:%M}",
             "there as well" if one.dropped_at is None else "archived",
             one.file,
@@ -185,7 +187,7 @@ def _show_plan(planned: Plan, file: str, *, as_json: bool) -> None:
         else ""
     )
     print(f"{label_of(planned.part)}: {planned.entries} entries of {planned.streams} wallets{span}")
-    print(f"would go to {remote.shown(file)} and free {_size(planned.bytes)}. Nothing was done.")
+    print(f"would go to {remote.shown(file)} and free {size_text(planned.bytes)}. Nothing was done.")
     if planned.obstacle is not None:
         print(planned.obstacle, file=sys.stderr)
 
@@ -202,5 +204,6 @@ def _damaged(error: DamagedBackupError) -> int:
     return exit_codes.FAILURE
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """Return a number of bytes for people."""
     return f"{count / 1e6:.1f} MB"
