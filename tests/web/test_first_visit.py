@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,10 +20,20 @@ async def test_from_the_first_visit_to_the_first_trade(product: Product, dashboa
     account = {"email": newcomer, "password": ADMIN_PASSWORD}
     (await product.http.post(f"{product.url}/api/v1/auth/register", json=account)).raise_for_status()
     phone, desk = [await dashboard.stranger(width) for width in (NARROW, WIDE)]
+    listed = asyncio.Event()
+
+    async def late(route: Any) -> None:
+        await listed.wait()
+        await route.continue_()
+
+    # That there are no agents yet is learnt while the first one is being made: what is typed stays.
+    await phone.page.route("**/api/v1/agents", late)
 
     await _log_in(phone, newcomer)
     await phone.page.get_by_role("button", name="New agent").first.click()
     await phone.page.get_by_label("Name").fill("Scout")
+    listed.set()
+    await phone.page.get_by_text("Create your first agent").wait_for()
     await phone.page.get_by_role("button", name="Create agent").click()
     await phone.page.get_by_label("Deposit made-up SOL").fill("10")
     await phone.page.get_by_role("button", name="Deposit", exact=True).click()

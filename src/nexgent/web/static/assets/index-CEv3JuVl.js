@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-DMgVns6g.js","./index-DXl2MUoi.js","./CandleChart-C9iC-9H4.js","./candles-BGEimiKc.js"])))=>i.map(i=>d[i]);
-import{U as t,V as r}from"./index-DXl2MUoi.js";const _=t(()=>r(()=>import("./LineChart-DMgVns6g.js"),__vite__mapDeps([0,1]),import.meta.url)),a=t(()=>r(()=>import("./CandleChart-C9iC-9H4.js"),__vite__mapDeps([2,3,1]),import.meta.url));export{a as C,_ as L};
