@@ -20,6 +20,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // Together they compress far better than in small pieces, and what a first view gets of others is little.
     cssCodeSplit: false,
+    // The smallest pieces go with whatever needs them: alone they compress badly.
+    rollupOptions: { output: { experimentalMinChunkSize: 4000 } },
     reportCompressedSize: true,
     sourcemap: false,
   },

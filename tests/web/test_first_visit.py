@@ -29,6 +29,7 @@ async def test_from_the_first_visit_to_the_first_trade(product: Product, dashboa
     # That there are no agents yet is learnt while the first one is being made: what is typed stays.
     await phone.page.route("**/api/v1/agents", late)
 
+    await _log_in(desk, newcomer)
     await _log_in(phone, newcomer)
     await phone.page.get_by_role("button", name="New agent").first.click()
     await phone.page.get_by_label("Name").fill("Scout")
@@ -38,7 +39,8 @@ async def test_from_the_first_visit_to_the_first_trade(product: Product, dashboa
     await phone.page.get_by_label("Deposit made-up SOL").fill("10")
     await phone.page.get_by_role("button", name="Deposit", exact=True).click()
     await phone.page.get_by_text("deposited").first.wait_for()
-    await _log_in(desk, newcomer)
+    # Made in one window, it is in the other one as well.
+    await desk.page.get_by_role("link", name="Scout").first.wait_for()
 
     token, _ = await two_tokens(product)
     signal = {

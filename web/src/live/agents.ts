@@ -11,15 +11,29 @@ import { release, releaseAll, watchAgent, type AgentFeed, type LivePosition } fr
 export const agents = shallowRef<readonly Agent[] | null>(null)
 export const agentsError = shallowRef<unknown>(null)
 
-/** Load the list of agents anew. */
+/** Agents are made, renamed and deleted elsewhere too: in other windows, by scripts. */
+const LOAD_EVERY_MS = 10_000
+
+let newest = 0
+
+/** Load the list of agents anew. An answer that is overtaken by a newer request is dropped. */
 export async function loadAgents(): Promise<void> {
+  const mine = ++newest
   try {
-    agents.value = await call('get', '/api/v1/agents')
+    const loaded = await call('get', '/api/v1/agents')
+    if (mine !== newest) return
+    // Much is loaded anew when they change, so what is equal stays the same.
+    if (JSON.stringify(loaded) !== JSON.stringify(agents.value)) agents.value = loaded
     agentsError.value = null
   } catch (error) {
-    agentsError.value = error
+    // A list that is there is asked for again soon.
+    if (mine === newest && agents.value === null) agentsError.value = error
   }
 }
+
+setInterval(() => {
+  if (session.state.value === 'in' && document.visibilityState === 'visible') void loadAgents()
+}, LOAD_EVERY_MS)
 
 watch(
   session.state,
@@ -27,6 +41,7 @@ watch(
     if (state === 'in') void loadAgents()
     if (state === 'out') {
       releaseAll()
+      newest++
       agents.value = null
     }
   },

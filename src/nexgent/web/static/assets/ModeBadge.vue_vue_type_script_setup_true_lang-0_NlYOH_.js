@@ -1,1 +1,0 @@
-import{d as a,b as o,p as n,t as s,o as t}from"./index-CbjT0ypq.js";const l=a({__name:"ModeBadge",props:{mode:{}},setup(e){return(i,m)=>(t(),o("span",{class:n(["badge",e.mode==="live"?"live":"accent"])},s(e.mode==="live"?"Live money":"Simulation"),3))}});export{l as _};

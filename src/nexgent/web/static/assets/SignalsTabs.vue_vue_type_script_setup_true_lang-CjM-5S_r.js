@@ -1,1 +1,0 @@
-import{T as r}from"./Tabs-i1qwUdNG.js";import{d as a,o as n,f as o}from"./index-CbjT0ypq.js";const b=a({__name:"SignalsTabs",props:{current:{}},setup(e){const s=[{href:"#/signals",label:"Received"},{href:"#/signals/webhooks",label:"Webhooks"}];return(t,c)=>(n(),o(r,{tabs:s,current:e.current,label:"Parts of signals"},null,8,["current"]))}});export{b as _};

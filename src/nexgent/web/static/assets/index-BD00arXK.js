@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./LineChart-gYcZjBC1.js","./index-CbjT0ypq.js","./CandleChart-CdFai9dd.js","./candles-BGEimiKc.js"])))=>i.map(i=>d[i]);
-import{U as t,V as r}from"./index-CbjT0ypq.js";const _=t(()=>r(()=>import("./LineChart-gYcZjBC1.js"),__vite__mapDeps([0,1]),import.meta.url)),a=t(()=>r(()=>import("./CandleChart-CdFai9dd.js"),__vite__mapDeps([2,3,1]),import.meta.url));export{a as C,_ as L};

@@ -1,1 +1,0 @@
-const n=(e,o)=>`#/tokens/${encodeURIComponent(e)}${o?`?symbol=${encodeURIComponent(o)}`:""}`;export{n as t};
