@@ -67,6 +67,8 @@ class CommandIntake:
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._tasks = TaskSet("commands of other processes")
         self._stopping = False
+        self._stopped = False
+        """Whoever stops this process counts no further commands."""
         self._quiet = asyncio.Event()
         """Set while no command is being read."""
         self._quiet.set()
@@ -91,6 +93,7 @@ class CommandIntake:
                 if (address := self._address()) is not None:
                     await self._inbox.wake(address)
                 await self._quiet.wait()
+        self._stopped = True
 
     async def drain(self, timeout_seconds: float) -> int:
         """Wait at most so long for commands that are being carried out; return how many were left."""
@@ -100,7 +103,7 @@ class CommandIntake:
         """Take commands until there is no more to be taken, however often Redis goes away."""
         await self._ready.wait()
         backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-        while not self._stopping:
+        while True:
             stop_if_cancelled()
             await self._engaged.wait()
             address = self._address()
@@ -109,6 +112,9 @@ class CommandIntake:
                 continue
             # What is taken begins at once: in the list it can still be taken back.
             await self._room.acquire()
+            if self._stopping:
+                self._room.release()
+                return
             received: Received | None = None
             try:
                 self._quiet.clear()
@@ -123,6 +129,9 @@ class CommandIntake:
                 if received is None:
                     self._room.release()
             if received is not None:
+                # One that is handed out after all, by a Redis that was away while this process was being stopped, would be begun
+                # by a process that ends. Whoever sent it asks the next engine.
+                received.late |= self._stopped
                 self._tasks.start(self._serve(received), name="command")
 
     async def _serve(self, received: Received) -> None:

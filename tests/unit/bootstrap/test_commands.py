@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -54,6 +54,15 @@ class FakeInbox:
     async def wake(self, engine: EngineAddress) -> None:
         assert engine == ENGINE
         self.waiting.put_nowait(None)
+
+
+async def no_wake(engine: EngineAddress) -> None:
+    assert engine == ENGINE
+
+
+def iter_nowait(queue: asyncio.Queue[Received | Exception | None]) -> Iterator[Received | Exception | None]:
+    while not queue.empty():
+        yield queue.get_nowait()
 
 
 class World:
@@ -138,6 +147,45 @@ async def test_who_stops_takes_nothing_more_and_ends_what_has_begun(world: World
 
     assert await world.intake.drain(60) == 0
     assert (world.inbox.answers, world.inbox.waiting.qsize()) == ([("/1", DONE)], 1)
+
+
+async def test_who_stops_while_everything_is_taken_takes_nothing_when_there_is_room_again(
+    world: World,
+) -> None:
+    world.engaged.set()
+    world.intake.carry_out_with(world.carry_out)
+    for number in range(MOST_AT_ONCE + 1):
+        world.inbox.put(number)
+    await until(lambda: len(world.begun) == MOST_AT_ONCE, "as many as there is room for have begun")
+
+    await world.intake.stop_taking()
+    world.go_on.set()
+
+    assert await world.intake.drain(60) == 0
+    for _ in range(20):
+        await asyncio.sleep(0)
+    left = [one for one in iter_nowait(world.inbox.waiting) if one is not None]
+    assert [one.command.path for one in left if isinstance(one, Received)] == [f"/{MOST_AT_ONCE}"]
+    assert len(world.begun) == len(world.inbox.answers) == MOST_AT_ONCE
+
+
+async def test_what_comes_when_it_was_no_longer_waited_for_is_not_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis hangs while the service stops, and hands a command out after all."""
+    monkeypatch.setattr("nexgent.bootstrap.commands.BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(world.inbox, "wake", no_wake)
+    world.engaged.set()
+    world.go_on.set()
+    world.intake.carry_out_with(world.carry_out)
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    await world.intake.stop_taking()
+    world.inbox.put(1)
+
+    assert await world.answered(1) == [("/1", NotBegun.LATE)]
+    assert world.begun == []
 
 
 async def test_a_defect_is_an_answer(world: World) -> None:
