@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from tests.e2e.product import Product
+from nexgent.sandbox.control import SandboxControl
+from tests.e2e.product import Product, until
 
 
 async def post(
@@ -54,3 +56,36 @@ async def ordered_by_way_of(through: Product, at: Product, agent: dict[str, Any]
     assert status == 200, closed
     assert closed["positionId"] == bought["positionId"]
     assert [row for row in await at.positions(agent["id"]) if row["tokenAddress"] == token] == []
+
+
+async def done_between_trades(through: Product, at: Product, agent: dict[str, Any], token: str) -> None:
+    """Reset and replace a wallet and delete its agent at a process that does not trade for it, while the one that does buys."""
+    async with SandboxControl(at.sandbox_url) as control:
+        before = (await control.requests())["counts"].get("order", 0)
+        await control.fault("delay", "order", mint=token, seconds=1, times=1)
+        buying = asyncio.ensure_future(post(at, "/trades/execute", an_order(agent, token)))
+
+        async def asked() -> bool:
+            return bool((await control.requests())["counts"].get("order", 0) > before)
+
+        await until(asked, "a purchase is under way")
+
+        async def reset() -> bool:
+            # On a machine that is busy the purchase may take longer than it is waited for.
+            status, answer, _ = await post(through, f"/wallets/{agent['wallet']}/reset", {"confirm": True})
+            assert status == 200 or answer["code"] == "RESET_FAILED", answer
+            return status == 200
+
+        await until(reset, "the wallet is reset")
+        assert (await buying)[0] == 200
+    for one in (through, at):
+        assert await one.positions(agent["id"]) == []
+
+    body = {"agentId": agent["id"], "walletAddress": "sim_another", "walletType": "simulation"}
+    status, answer, _ = await post(through, "/wallets/assign", body)
+    assert status == 200, answer
+    gone = await through.call("DELETE", f"/agents/{agent['id']}")
+    assert gone["openPositions"] == 0
+    served = [line for line in at.log("service").splitlines() if "command.served" in line]
+    for path in ("/reset", "/wallets/assign", f"/agents/{agent['id']}"):
+        assert any(path in line for line in served), f"{path} is done where the agent trades"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from tests.e2e.orders import ordered_by_way_of
+from tests.e2e.orders import done_between_trades, ordered_by_way_of
 from tests.e2e.product import Product, until
 from tests.e2e.test_trade import bought, check_the_books
 
@@ -118,3 +118,11 @@ async def test_a_replica_serves_and_takes_over_when_the_engine_dies(pair: tuple[
     assert await replica.positions(agent["id"]) == []
     await bought(replica, agent, tokens[2]["mint"])
     await check_the_books(replica, agent)
+
+    # It comes back to serve requests and nothing else. What is asked of it is done by the one that trades now.
+    engine.settings |= {"ENGINES": "none", "WORKER_EMBEDDED": "false"}
+    await engine.start_service()
+    await ordered_by_way_of(engine, replica, agent, tokens[4]["mint"])
+    await done_between_trades(engine, replica, agent, tokens[5]["mint"])
+    code, report = await replica.verify()
+    assert code == 0, report

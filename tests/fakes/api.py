@@ -692,7 +692,8 @@ class FakeApi:
         self.webhooks = FakeWebhooks()
         self.targets = FakeTargets()
         self.sender = FakeSender()
-        self.wallet_world = WalletWorld(engine)
+        self.forwarding = FakeForwarding()
+        self.wallet_world = WalletWorld(engine, self.forwarding.require_engine)
         self.reconciliation = ReconciliationWorld(engine)
         self.encrypted = World(engine=engine, rules=self.wallet_world)
         self.protection_state = engine.protections
@@ -704,7 +705,6 @@ class FakeApi:
         self.live_market = FakeLiveMarket()
         self.shadow_fills = FakeShadowFills()
         self.audit_log = FakeAuditLog()
-        self.forwarding = FakeForwarding()
         self.services = build_api_services(
             ApiPorts(
                 agents=self.agents,
@@ -762,6 +762,7 @@ class FakeApi:
             max_price_age_seconds=30,
             deletion_patience_seconds=0.05,
             forward_command=cast("ForwardCommand", self.forwarding),
+            require_engine=self.forwarding.require_engine,
         )
         self.app = _application(self.services)
         add_middleware(

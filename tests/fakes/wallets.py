@@ -12,6 +12,7 @@ from nexgent.bootstrap.wallets import WalletPorts, build_wallets
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.ledger.models import TradeIntended
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.wallets.environment import EnvironmentWallets
 from nexgent.domain.wallets.errors import UnknownWalletAddressError, WalletInUseError
 from nexgent.domain.wallets.ports import WalletRows
@@ -112,7 +113,7 @@ class FakeProjections:
 class WalletWorld:
     """The wallet use cases over one engine."""
 
-    def __init__(self, engine: FakeEngine | None = None) -> None:
+    def __init__(self, engine: FakeEngine | None = None, require_engine: RequireEngine = here) -> None:
         self.engine = engine if engine is not None else FakeEngine()
         self.keys = FakeLoadedWallets(LIVE, LIVE_2)
         self.administration = FakeAdministration()
@@ -131,6 +132,7 @@ class WalletWorld:
                 publish=self.engine.bus.publish,
             ),
             engine=self.engine.parts,
+            require_engine=require_engine,
         )
         self.listing, self.assign = self.use_cases.listing, self.use_cases.assign
         self.reset, self.unassign = self.use_cases.reset, self.use_cases.unassign

@@ -228,6 +228,7 @@ def build_api_services(
             projections=ports.projections,
             publish=publish,
             patience_seconds=deletion_patience_seconds,
+            require_engine=require_engine,
         ),
         update_config=UpdateConfig(agents=ports.agents, directory=directory, clock=clock, publish=publish),
         config_history=ports.config_history,

@@ -158,7 +158,7 @@ class EngineShards:
     def _busy(self, shards: int) -> int:
         """Return those of the shards in which something is under way."""
         ledger = self._engine.ledger
-        wallets = (*ledger.lanes.inside(), *self._engine.recovery.busy)
+        wallets = (*ledger.lanes.inside(), *ledger.lanes.closed(), *self._engine.recovery.busy)
         owners = [owner for wallet in wallets if (owner := ledger.owner_of(wallet)) is not None]
         return shards_of(owners) & shards
 

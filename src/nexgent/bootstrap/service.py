@@ -345,6 +345,7 @@ class Service:
                 publish=self.bus.publish,
             ),
             engine=self.engine,
+            require_engine=self.require_engine,
         )
         self.encrypted_wallets = build_encrypted_wallets(
             self.wallet_keys,

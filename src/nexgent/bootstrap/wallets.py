@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nexgent.api.deps import WalletParts
 from nexgent.bootstrap.engine import Engine
 from nexgent.domain.ledger.ports import Projections
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.prices.ports import SolPriceFeed
 from nexgent.domain.wallets.assign_wallet import AssignWallet
 from nexgent.domain.wallets.check_deposits import CheckDeposits
@@ -34,19 +35,26 @@ class WalletPorts:
     publish: Callable[[object], None]
 
 
-def build_wallets(ports: WalletPorts, *, engine: Engine) -> WalletParts:
+def build_wallets(ports: WalletPorts, *, engine: Engine, require_engine: RequireEngine = here) -> WalletParts:
     """Return the use cases over the wallets of an engine's agents."""
     directory, ledger, clock = engine.directory, engine.ledger, ports.clock
     wallets, projections = ports.wallets, ports.projections
     reset = ResetWallet(
-        directory=directory, ledger=ledger, wallets=wallets, projections=projections, clock=clock
+        directory=directory,
+        ledger=ledger,
+        wallets=wallets,
+        projections=projections,
+        clock=clock,
+        require_engine=require_engine,
     )
     return WalletParts(
         listing=ListWallets(directory=directory, keys=ports.keys, environment=ports.environment),
         assign=AssignWallet(
             directory=directory,
             wallets=wallets,
-            replacement=WalletReplacement(ledger=ledger, wallets=wallets, projections=projections),
+            replacement=WalletReplacement(
+                ledger=ledger, wallets=wallets, projections=projections, require_engine=require_engine
+            ),
             keys=ports.keys,
             environment=ports.environment,
             clock=clock,

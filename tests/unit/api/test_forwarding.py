@@ -79,6 +79,32 @@ async def test_a_refusal_of_the_engine_is_the_answer(
     assert len(elsewhere.forwarding.commands) == 1
 
 
+async def test_whatever_takes_turns_with_trades_is_done_by_the_engine(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    live = elsewhere.wallet_world.keys.loaded[0]
+    paper = agent.wallets[0].address
+    assigned = {"agentId": str(agent.id), "walletAddress": live, "walletType": "live"}
+    asked = [
+        ("POST", "/api/v1/wallets/assign", assigned, 201),
+        ("POST", f"/api/v1/wallets/{live}/unassign", {"confirm": True}, 200),
+        ("POST", f"/api/v1/wallets/{paper}/reset", {"confirm": True}, 200),
+        ("DELETE", f"/api/v1/agents/{agent.id}?confirm=true", None, 200),
+    ]
+    for method, path, body, status in asked:
+        response = await client.request(method, path, json=body)
+        assert response.status_code == status, response.text
+
+    commands = elsewhere.forwarding.commands
+    assert [(one.method, one.path) for one, _ in commands] == [
+        (method, path.partition("?")[0]) for method, path, _, _ in asked
+    ]
+    assert {agent_id for _, agent_id in commands} == {agent.id}
+    assert elsewhere.services.directory.find(agent.id) is None
+    entries = [row.entry for row in elsewhere.audit_log.rows]
+    assert len(entries) == len(asked), "written down once"
+
+
 async def test_who_may_not_is_told_so_here(elsewhere: FakeApi, agent: Agent) -> None:
     async with elsewhere.client(None) as stranger:
         assert (await stranger.post(PATH, json=an_order(agent))).status_code == 401

@@ -180,6 +180,22 @@ async def test_surplus_is_left_and_nothing_begins_for_it_any_more(it: Sharing) -
     assert it.moved == [64, -32]
 
 
+async def test_a_wallet_that_is_had_alone_keeps_its_shard(it: Sharing) -> None:
+    agent = await it.engine.add_agent(a_follower())
+    await it.shards.tick()
+    it.lease.surplus = 63
+
+    async with it.engine.ledger.lanes.alone([agent.wallets[0].address]):
+        leaving = asyncio.create_task(it.shards.tick())
+        await until(lambda: not it.share.acts_for(agent.id), "nothing begins any more")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not it.lease.left, "another engine would begin to trade in it"
+    await leaving
+
+    assert it.lease.left
+
+
 async def test_a_trade_under_way_ends_before_its_shard_is_left(it: Sharing) -> None:
     agent = await it.engine.add_agent(a_follower())
     await it.shards.tick()

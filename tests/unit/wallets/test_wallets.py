@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 
+from nexgent.domain.agents.delete_agent import DeleteAgent
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.ledger.models import Account, Recorded
+from nexgent.domain.ledger.share import EngineShare
 from nexgent.domain.positions.events import PositionClosed
 from nexgent.domain.transactions.models import TransactionType
 from nexgent.domain.wallets.check_deposits import CheckDeposits
@@ -27,11 +31,14 @@ from nexgent.domain.wallets.ports import WalletRows
 from nexgent.shared.errors import ForbiddenError, InvalidInputError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT, lamports, sol
-from nexgent.shared.types import UserId, WalletAddress
+from nexgent.shared.shards import ALL_SHARDS
+from nexgent.shared.types import AgentId, SignalId, UserId, WalletAddress
 from tests.builders import TOKEN, USER
+from tests.fakes.api import FakeAgents, FakeProjections
 from tests.fakes.market import FakeSolPrice
 from tests.fakes.wallets import LIVE, LIVE_2
 from tests.fakes.wallets import WalletWorld as World
+from tests.patience import until
 
 # --- List ---
 
@@ -228,6 +235,49 @@ async def test_resetting_and_replacing_at_any_instant_of_a_purchase_leave_no_gho
             assert not any(state.intents for state in world.engine.ledger.states())
 
 
+async def test_a_shard_that_moves_while_trades_are_waited_for_takes_the_reset_with_it() -> None:
+    share = EngineShare()
+
+    def require_engine(agent_id: AgentId | None) -> None:
+        if not share.has(agent_id):
+            raise EngineElsewhereError(agent_id)
+
+    world = World(require_engine=require_engine)
+    agent = await world.an_agent(live=LIVE)
+    engine = world.engine
+    written = len(engine.journal.entries)
+    paper = agent.wallets[0].address
+
+    async def while_it_moves(step: Awaitable[object], wallet: WalletAddress) -> None:
+        share.take_over(ALL_SHARDS, SignalId(0))
+        with engine.ledger.lanes.enter([wallet]):
+            asking = asyncio.ensure_future(step)
+            await until(lambda: wallet in engine.ledger.lanes.closed(), "the trade under way is waited for")
+            share.give_up(ALL_SHARDS)
+        with pytest.raises(EngineElsewhereError):
+            await asking
+
+    await while_it_moves(world.reset.execute(paper, USER), paper)
+    await while_it_moves(world.unassign.execute(LIVE, USER), LIVE)
+    new = world.assign.execute(agent.id, USER, WalletAddress("sim_b"), TradingMode.SIMULATION)
+    await while_it_moves(new, paper)
+    deleting = DeleteAgent(
+        agents=FakeAgents(),
+        directory=engine.directory,
+        ledger=engine.ledger,
+        projections=FakeProjections(),
+        publish=engine.bus.publish,
+        require_engine=require_engine,
+    )
+    await while_it_moves(deleting.execute(agent.id, USER), paper)
+    assert (len(engine.journal.entries), world.now_of(agent)) == (written, agent), "nothing has begun"
+    assert not engine.ledger.lanes.closed()
+
+    for asked in (world.reset.execute(paper, USER), world.unassign.execute(LIVE, USER)):
+        with pytest.raises(EngineElsewhereError):
+            await asked
+
+
 async def test_wallets_of_others_look_missing() -> None:
     world = World()
     world.administration.is_user = None
@@ -242,9 +292,18 @@ async def test_wallets_of_others_look_missing() -> None:
 async def test_unassigning_resets_and_forgets_a_live_wallet() -> None:
     world = World()
     agent = await world.an_agent(live=LIVE)
+    lanes, remove = world.engine.ledger.lanes, world.wallets.remove_wallet
+    alone: list[bool] = []
 
+    async def removing(address: WalletAddress) -> bool:
+        alone.append(LIVE in lanes.closed() and not world.engine.ledger.head(LIVE).balance_raw(SOL_MINT))
+        return await remove(address)
+
+    world.wallets.remove_wallet = removing  # type: ignore[method-assign]
     result = await world.unassign.execute(LIVE, USER)
 
+    assert alone == [True], "nothing can begin between the reset and the end"
+    assert not lanes.closed()
     assert result.deleted.balances == 1
     assert world.now_of(agent).wallets == agent.wallets[:1]
     assert world.wallets.removed == [LIVE]

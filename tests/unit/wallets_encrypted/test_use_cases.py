@@ -9,7 +9,7 @@ import pytest
 from solders.keypair import Keypair
 
 from nexgent.domain.agents.errors import AgentNotFoundError
-from nexgent.domain.agents.models import TradingMode
+from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.trading.errors import WalletNotLoadedError
 from nexgent.domain.wallets.encrypted.errors import (
@@ -31,7 +31,7 @@ from nexgent.infrastructure.wallets.crypto import WalletKeyCrypto
 from nexgent.shared.errors import InvalidInputError, UnavailableError
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import UserId, WalletAddress
-from tests.builders import USER
+from tests.builders import T0, USER
 from tests.fakes.encrypted_wallets import CHEAP, GOOD, WRONG, World, a_request, address_of
 from tests.patience import PATIENCE_SECONDS
 
@@ -254,6 +254,33 @@ async def test_keys_are_unlocked_only_where_trades_are_made() -> None:
     assert world.rows.failed.get(wallet.address, []) == []
 
 
+async def test_who_was_given_no_keys_asks_about_those_of_the_environment() -> None:
+    key = Keypair()
+    address = WalletAddress(str(key.pubkey()))
+    with_keys, without = World(environment={"WALLET_1": str(key)}), World()
+    for world in (with_keys, without):
+        world.is_engine = False
+        agent = await world.an_agent()
+        await world.engine.add_agent(
+            replace(agent, wallets=(*agent.wallets, Wallet(address, agent.id, TradingMode.LIVE, T0, T0)))
+        )
+
+    assert (await with_keys.all.views.status(address, USER)).is_unlocked
+    assert (await with_keys.all.unlock.execute(address, USER, None)).is_unlocked
+    for asked in (
+        without.all.views.status(address, USER),
+        without.all.unlock.execute(address, USER, None),
+        without.all.delete.execute(address, USER, None),
+        with_keys.all.delete.execute(address, USER, None),
+    ):
+        with pytest.raises(EngineElsewhereError):
+            await asked
+    without.is_engine = True
+    assert not (await without.all.views.status(address, USER)).is_unlocked
+    with pytest.raises(WalletNotLoadedError):
+        await without.all.unlock.execute(address, USER, None)
+
+
 async def test_where_another_process_trades_it_is_asked() -> None:
     world = World()
     wallet = await world.a_wallet()
@@ -266,8 +293,9 @@ async def test_where_another_process_trades_it_is_asked() -> None:
     assert caught.value.agent_id == wallet.agent_id
     elsewhere = [one.address for one in await world.all.views.all(USER) if world.all.views.is_elsewhere(one)]
     assert elsewhere == [wallet.address]
-    with pytest.raises(EngineElsewhereError):
-        await world.all.delete.execute(wallet.address, USER, Passphrase(GOOD))
+    for passphrase in (Passphrase(GOOD), None):
+        with pytest.raises(EngineElsewhereError):
+            await world.all.delete.execute(wallet.address, USER, passphrase)
     assert world.vault.is_unlocked(wallet.address)
     # A key that is here all the same is wiped, and so has to be the one that is there.
     with pytest.raises(EngineElsewhereError):

@@ -1,7 +1,7 @@
 """Delete an agent: it trades no more and holds nothing; what it did stays on record for its owner.
 
-The wallets are had alone while it happens. Trades under way are waited for, for a few seconds; nothing new begins; and the
-journal gets a last entry per wallet that empties it, so that of two processes only one can be right.
+The wallets are had alone while it happens, by the engine of the agent. Trades under way are waited for, for a few seconds;
+nothing new begins; and the journal gets a last entry per wallet that empties it, so that of two processes only one can be right.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from nexgent.domain.ledger.lanes import PATIENCE_SECONDS, Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import DECISION_ATTEMPTS, Ledger
 from nexgent.domain.ledger.models import WalletReset
 from nexgent.domain.ledger.ports import Projections
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.ledger.state import WalletState, emptying
 from nexgent.shared.types import AgentId, UserId, WalletAddress
 
@@ -39,7 +40,9 @@ class DeleteAgent:
         projections: Projections,
         publish: Callable[[object], None],
         patience_seconds: float = PATIENCE_SECONDS,
+        require_engine: RequireEngine = here,
     ) -> None:
+        self._require_engine = require_engine
         self._patience_seconds = patience_seconds
         self._agents = agents
         self._directory = directory
@@ -53,12 +56,16 @@ class DeleteAgent:
         `confirmed` True takes every open position with it. Left out, paper positions go and live ones are asked about: their
         tokens stay in the wallet on the chain, and nobody watches them any more. False asks about either.
 
-        Raises `AgentNotFoundError`, `OpenPositionsAtStakeError`, `TradeUnderWayError`, `UnavailableError`.
+        Raises `AgentNotFoundError`, `OpenPositionsAtStakeError`, `TradeUnderWayError`, `UnavailableError`, and
+        `EngineElsewhereError` before anything has begun.
         """
         agent = self._directory.owned(agent_id, user_id)
+        self._require_engine(agent_id)
         addresses = [wallet.address for wallet in agent.wallets]
         try:
             async with self._ledger.lanes.alone(addresses, patience_seconds=self._patience_seconds) as alone:
+                # Its shard may have moved while trades were waited for. From here on it stays.
+                self._require_engine(agent_id)
                 states = await self._emptied(agent, alone, confirmed)
                 # The records have to be in the tables before the wallets they name are gone.
                 await self._projections.caught_up()

@@ -46,7 +46,8 @@ class Alone:
 
 
 class WalletLanes:
-    """Who is in which wallet at this moment. For one process; between processes the journal decides."""
+    """Who is in which wallet at this moment. For one process: whoever wants a wallet alone asks for it at the agent's engine, and
+    what people enter elsewhere is the journal's to order."""
 
     def __init__(self) -> None:
         self._inside: Counter[WalletAddress] = Counter()
@@ -60,6 +61,10 @@ class WalletLanes:
     def inside(self) -> Collection[WalletAddress]:
         """Return the wallets in which something is under way."""
         return self._inside.keys()
+
+    def closed(self) -> Collection[WalletAddress]:
+        """Return the wallets that somebody has alone, or waits to have alone."""
+        return self._closed.keys()
 
     @contextmanager
     def enter(self, wallets: Iterable[WalletAddress]) -> Iterator[None]:

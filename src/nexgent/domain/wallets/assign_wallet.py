@@ -35,7 +35,7 @@ class Assignment:
 
 
 class AssignWallet:
-    """One wallet per agent and type; one agent per address.
+    """One wallet per agent and type; one agent per address. The engine of the agent does it, which has the keys.
 
     The wallets of the environment are the administrator's, and only the administrator gives them to other users' agents.
     """
@@ -65,8 +65,10 @@ class AssignWallet:
         """Return the assignment.
 
         Raises `AgentNotFoundError`, `InvalidInputError` (not a usable address of that type), `WalletInUseError`,
-        `OpenPositionsError` or `WalletBusyError` when the present wallet is not flat, `UnavailableError`.
+        `OpenPositionsError` or `WalletBusyError` when the present wallet is not flat, `UnavailableError`, and
+        `EngineElsewhereError` before anything has begun.
         """
+        self._replacement.require_engine(agent_id)
         await self._check_address(address, mode, user_id)
         agent = await self._agent(agent_id, user_id, address, mode)
         present = agent.wallet_for(mode)

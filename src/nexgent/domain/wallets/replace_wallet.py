@@ -12,6 +12,7 @@ from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry
 from nexgent.domain.ledger.ports import Projections
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.ledger.state import Balance, WalletState
 from nexgent.domain.wallets.errors import OpenPositionsError, WalletBusyError
 from nexgent.domain.wallets.ports import WalletRepository
@@ -21,16 +22,28 @@ from nexgent.shared.types import WalletAddress
 class WalletReplacement:
     """Empties the old one, exchanges them in the tables, and moves paper money over."""
 
-    def __init__(self, *, ledger: Ledger, wallets: WalletRepository, projections: Projections) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        wallets: WalletRepository,
+        projections: Projections,
+        require_engine: RequireEngine = here,
+    ) -> None:
+        self.require_engine = require_engine
         self._ledger = ledger
         self._wallets = wallets
         self._projections = projections
 
     async def replace(self, present: Wallet, wallet: Wallet) -> None:
-        """Put `wallet` in the place of `present`. Raises `OpenPositionsError`, `WalletBusyError`, `UnavailableError`."""
-        # Nobody trades in it meanwhile; in another process, whoever wants to finds nothing to trade with.
+        """Put `wallet` in the place of `present`.
+
+        Raises `OpenPositionsError`, `WalletBusyError`, `UnavailableError`, and `EngineElsewhereError` before anything has begun.
+        """
+        # Nobody trades in it meanwhile.
         try:
             async with self._ledger.lanes.alone([present.address]) as alone:
+                self.require_engine(present.agent_id)
                 await self._ledger.written()
                 before = await self._empty(present, f"replaced by {wallet.address}", alone)
                 await self._projections.caught_up()

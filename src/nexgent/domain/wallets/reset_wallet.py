@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +14,7 @@ from nexgent.domain.ledger.lanes import Alone, LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import WalletReset
 from nexgent.domain.ledger.ports import Projections
+from nexgent.domain.ledger.share import RequireEngine, here
 from nexgent.domain.ledger.state import WalletState, emptying
 from nexgent.domain.wallets.errors import ResetFailedError, UnknownWalletAddressError
 from nexgent.domain.wallets.ports import WalletRepository, WalletRows
@@ -33,7 +35,10 @@ class ResetResult:
 
 
 class ResetWallet:
-    """One entry brings every balance to zero and drops the positions; the read tables follow it."""
+    """One entry brings every balance to zero and drops the positions; the read tables follow it.
+
+    The engine of the agent does it: it alone knows which trades are under way, and lets nothing begin meanwhile.
+    """
 
     def __init__(
         self,
@@ -43,26 +48,41 @@ class ResetWallet:
         wallets: WalletRepository,
         projections: Projections,
         clock: Clock,
+        require_engine: RequireEngine = here,
     ) -> None:
+        self._require_engine = require_engine
         self._directory = directory
         self._ledger = ledger
         self._wallets = wallets
         self._projections = projections
         self._clock = clock
 
-    async def execute(self, address: WalletAddress, user_id: UserId, *, reason: str = "reset") -> ResetResult:
-        """Return what was deleted.
+    async def execute(
+        self,
+        address: WalletAddress,
+        user_id: UserId,
+        *,
+        reason: str = "reset",
+        emptied: Callable[[], Awaitable[None]] | None = None,
+    ) -> ResetResult:
+        """Return what was deleted. `emptied` is called when it is empty and nothing can begin in it yet.
 
         Trades under way are waited for, for a few seconds. Raises `UnknownWalletAddressError`, `ResetFailedError` while one
-        does not end, `UnavailableError`.
+        does not end, `UnavailableError`, and `EngineElsewhereError` before anything has begun.
         """
-        owned_wallet(self._directory, address, user_id)
+        agent, _ = owned_wallet(self._directory, address, user_id)
+        self._require_engine(agent.id)
         started = self._clock.monotonic()
         await self._projections.caught_up()
         rows = await self._wallets.count(address)
         try:
             async with self._ledger.lanes.alone([address]) as alone:
+                # Its shard may have moved while trades were waited for. From here on it stays.
+                self._require_engine(agent.id)
                 before = await self._reset(address, reason, alone)
+                if emptied is not None:
+                    await self._projections.caught_up()
+                    await emptied()
         except LaneBusyError:
             raise ResetFailedError(BUSY) from None
         await self._projections.caught_up()

@@ -11,12 +11,10 @@ from nexgent.domain.agents.create_agent import SIMULATION_PREFIX
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.events import AgentSaved
 from nexgent.domain.agents.models import TradingMode
-from nexgent.domain.ledger.lanes import LaneBusyError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.wallets.environment import EnvironmentWallets
-from nexgent.domain.wallets.errors import ResetFailedError
 from nexgent.domain.wallets.ports import WalletRepository
-from nexgent.domain.wallets.reset_wallet import BUSY, ResetResult, ResetWallet, owned_wallet
+from nexgent.domain.wallets.reset_wallet import ResetResult, ResetWallet, owned_wallet
 from nexgent.shared.clock import Clock
 from nexgent.shared.errors import InvalidInputError
 from nexgent.shared.types import UserId, WalletAddress
@@ -52,27 +50,26 @@ class UnassignWallet:
     async def execute(self, address: WalletAddress, user_id: UserId) -> ResetResult:
         """Return what was deleted.
 
-        Raises `InvalidInputError` for a paper wallet, `UnknownWalletAddressError`, `ResetFailedError`, `UnavailableError`.
+        Raises `InvalidInputError` for a paper wallet, `UnknownWalletAddressError`, `ResetFailedError`, `UnavailableError`, and
+        `EngineElsewhereError` before anything has begun.
         """
         require_live_address(address)
         user_id = await self._holder(address, user_id)
         _, wallet = owned_wallet(self._directory, address, user_id)
         if wallet.mode is not TradingMode.LIVE:
             raise InvalidInputError("Invalid wallet: only live wallets can be unassigned")
-        result = await self._reset.execute(address, user_id, reason="unassign")
-        # Emptied just now, so no trade can have begun since; a deposit that came in between is given up with the wallet.
-        try:
-            async with self._ledger.lanes.alone([address]):
-                await self._ledger.written()
-                await self._wallets.remove_wallet(address)
-                self._ledger.forget(address)
-        except LaneBusyError:
-            raise ResetFailedError(BUSY) from None
-        agent, _ = owned_wallet(self._directory, address, user_id)
-        left = tuple(one for one in agent.wallets if one.address != address)
-        self._publish(AgentSaved(replace(agent, wallets=left, updated_at=self._clock.now())))
-        log.info("wallet.unassigned", wallet_address=address, agent_id=str(agent.id))
-        return result
+
+        async def emptied() -> None:
+            # Nothing begins between the reset and this: what the chain says it holds would be booked again, and traded with.
+            await self._ledger.written()
+            await self._wallets.remove_wallet(address)
+            self._ledger.forget(address)
+            agent, _ = owned_wallet(self._directory, address, user_id)
+            left = tuple(one for one in agent.wallets if one.address != address)
+            self._publish(AgentSaved(replace(agent, wallets=left, updated_at=self._clock.now())))
+            log.info("wallet.unassigned", wallet_address=address, agent_id=str(agent.id))
+
+        return await self._reset.execute(address, user_id, reason="unassign", emptied=emptied)
 
     async def _holder(self, address: WalletAddress, user_id: UserId) -> UserId:
         """Return on whose behalf the wallet is taken away: the agent's owner, if the wallet is the caller's to take back."""

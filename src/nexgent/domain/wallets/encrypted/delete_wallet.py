@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from nexgent.domain.ledger.errors import EngineElsewhereError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.wallets.encrypted.index import EncryptedWalletIndex
 from nexgent.domain.wallets.encrypted.models import OwnWallet, Passphrase, WalletAction, WalletSource
@@ -59,6 +60,8 @@ class DeleteWallet:
         wallet = await self._views.status(address, user_id)
         if wallet.source is WalletSource.SIMULATION:
             raise InvalidInputError("Invalid wallet: a simulation wallet cannot be deleted; reset it instead")
+        if not self._views.trades_with(address):
+            raise EngineElsewhereError(wallet.agent_id)
         if wallet.stored is not None and passphrase is None:
             raise InvalidInputError("passphrase is required")
         await self._require_idle(wallet, force)

@@ -62,6 +62,8 @@ class UnlockWallet:
         """
         wallet = await self._views.of(address, user_id)
         if wallet.source is not WalletSource.ENCRYPTED or wallet.stored is None:
+            if self._views.is_elsewhere(wallet):
+                raise EngineElsewhereError(wallet.agent_id, _ELSEWHERE)
             if not wallet.is_unlocked:
                 raise WalletNotLoadedError
             return wallet

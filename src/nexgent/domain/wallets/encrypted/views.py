@@ -17,7 +17,8 @@ from nexgent.shared.types import UserId, WalletAddress
 class WalletViews:
     """A user's wallets are those of the user's agents, and encrypted ones without an agent. Others do not exist.
 
-    Whether an encrypted one is unlocked is known in the process that trades with it (`trades_with`); elsewhere it seems locked.
+    Whether an encrypted one is unlocked is known in the process that trades with it (`trades_with`); elsewhere it seems locked,
+    and so does one of the environment in a process that was given no keys.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class WalletViews:
         environment: WalletKeys,
         trades_with: Callable[[WalletAddress], bool],
     ) -> None:
-        self._trades_with = trades_with
+        self.trades_with = trades_with
         self._directory = directory
         self._secrets = secrets
         self._vault = vault
@@ -56,7 +57,10 @@ class WalletViews:
 
     def is_elsewhere(self, view: OwnWallet) -> bool:
         """Tell whether another process knows if a wallet is unlocked."""
-        return view.source is WalletSource.ENCRYPTED and not self._trades_with(view.address)
+        if view.source is WalletSource.ENVIRONMENT and view.is_unlocked:
+            # Keys of the environment are the same everywhere, or not there at all.
+            return False
+        return view.mode is TradingMode.LIVE and not self.trades_with(view.address)
 
     async def all(self, user_id: UserId) -> list[OwnWallet]:
         """Return all wallets of a user, newest first. Raises `UnavailableError`."""

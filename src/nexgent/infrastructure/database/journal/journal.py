@@ -91,7 +91,7 @@ class PostgresJournal:
     """Implements `Journal`. Connects on first use, again after every loss, and never waits longer than its deadlines.
 
     With a `lease`, trades are written under its epoch only: by a process that holds it, and that the database knows as its
-    holder in the statement itself. What people enter by hand (deposits, corrections, resets) is written by replicas as well,
+    holder in the statement itself. What people enter by hand (deposits, corrections) is written by replicas as well,
     without an epoch: nothing outside follows from it, and who is not the next in a stream has to decide on the newest state.
     Without a lease nothing is compared: tools and tests.
     """
