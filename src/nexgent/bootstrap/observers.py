@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 import structlog
@@ -23,14 +25,15 @@ from nexgent.domain.trading.events import (
     TradeFinished,
 )
 from nexgent.infrastructure.metrics.metrics import Metrics
-from nexgent.shared.money import plain
+from nexgent.shared.money import plain, sol
+from nexgent.shared.types import TokenAddress
 
 log = structlog.get_logger(__name__)
 
 LINE_DELAY_SECONDS = 0.1
-"""So long after a position it gets its line, or after the last one of a burst: a line takes longer than telling a client."""
+"""So long after a position it is in the log, or after the last one of a burst: a line takes longer than telling a client."""
 LONGEST_DELAY_SECONDS = 1.0
-LINES_AT_ONCE = 50
+POSITIONS_A_LINE = 50
 
 
 class _TradeFigures(NamedTuple):
@@ -84,7 +87,7 @@ class EngineObserver:
         )
 
     def on_position_opened(self, event: PositionOpened) -> None:
-        """Leave a line about a new position, a moment after the burst it belongs to."""
+        """Write a new position down, a moment after the burst it belongs to; those of a burst share lines."""
         loop = asyncio.get_running_loop()
         self._last_opened = loop.time()
         if not self._opened:
@@ -100,19 +103,33 @@ class EngineObserver:
             loop.call_later(left, self._leave_lines)
             return
         try:
-            for _ in range(min(LINES_AT_ONCE, len(self._opened))):
-                self._log_opened(self._opened.popleft())
+            opened = [self._opened.popleft() for _ in range(min(POSITIONS_A_LINE, len(self._opened)))]
+            for token, positions in groupby(opened, key=attrgetter("token_address")):
+                self._log_opened(token, list(positions))
         finally:
             if self._opened:
                 loop.call_soon(self._leave_lines)
 
-    def _log_opened(self, position: Position) -> None:
+    @staticmethod
+    def _log_opened(token: TokenAddress, positions: Sequence[Position]) -> None:
+        invested = plain(sol(sum(position.invested_lamports for position in positions)))
+        if len(positions) > 1:
+            log.info(
+                "positions.opened",
+                count=len(positions),
+                token_address=token,
+                invested_sol=invested,
+                position_ids=[str(position.id) for position in positions],
+                agent_ids=[str(position.agent_id) for position in positions],
+            )
+            return
+        [position] = positions
         log.info(
             "position.opened",
             position_id=str(position.id),
             agent_id=str(position.agent_id),
-            token_address=position.token_address,
-            invested_sol=plain(position.invested_sol),
+            token_address=token,
+            invested_sol=invested,
         )
 
     def on_position_closed(self, event: PositionClosed) -> None:

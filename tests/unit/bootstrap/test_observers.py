@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping, Sequence
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from nexgent.bootstrap import observers
-from nexgent.bootstrap.observers import LINES_AT_ONCE, EngineObserver
+from nexgent.bootstrap.observers import POSITIONS_A_LINE, EngineObserver
 from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.events import PositionOpened
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.infrastructure.metrics.metrics import Metrics
 from nexgent.shared.ids import new_id
-from nexgent.shared.types import AgentId
+from nexgent.shared.money import plain
+from nexgent.shared.types import AgentId, TokenAddress
 from tests.builders import a_position
 from tests.patience import PATIENCE_SECONDS
 
@@ -39,24 +42,61 @@ def test_sales_in_part_and_dca_buys_are_counted_as_such(kind: TradeKind, counted
     assert {line for line in lines if line.startswith(names) and not line.endswith(" 0.0")} == counted
 
 
-def opened() -> PositionOpened:
-    position = a_position()
+def opened(token: str = "A") -> PositionOpened:
+    position = a_position(token_address=TokenAddress(token * 44))
     return PositionOpened(position, position.base_trail)
 
 
-async def test_every_position_of_a_burst_gets_its_line_when_the_burst_is_over() -> None:
-    observer, events = EngineObserver(Metrics()), [opened() for _ in range(2 * LINES_AT_ONCE + 1)]
-
+async def logged(
+    observer: EngineObserver, events: Sequence[PositionOpened]
+) -> list[MutableMapping[str, Any]]:
     with capture_logs() as lines:
         for event in events:
             observer.on_position_opened(event)
         await asyncio.sleep(0)
         assert lines == []
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(lines) < len(events):
+            while sum(line.get("count", 1) for line in lines) < len(events):
                 await asyncio.sleep(0.005)
+    return list(lines)
 
-    assert [line["position_id"] for line in lines] == [str(event.position.id) for event in events]
+
+async def test_positions_of_a_burst_share_lines_when_the_burst_is_over() -> None:
+    events = [opened() for _ in range(2 * POSITIONS_A_LINE + 1)]
+
+    lines = await logged(EngineObserver(Metrics()), events)
+
+    first, _, last = lines
+    positions = [event.position for event in events]
+    assert first == {
+        "event": "positions.opened",
+        "log_level": "info",
+        "count": POSITIONS_A_LINE,
+        "token_address": "A" * 44,
+        "invested_sol": plain(POSITIONS_A_LINE * positions[0].invested_sol),
+        "position_ids": [str(position.id) for position in positions[:POSITIONS_A_LINE]],
+        "agent_ids": [str(position.agent_id) for position in positions[:POSITIONS_A_LINE]],
+    }
+    assert last == {
+        "event": "position.opened",
+        "log_level": "info",
+        "position_id": str(positions[-1].id),
+        "agent_id": str(positions[-1].agent_id),
+        "token_address": "A" * 44,
+        "invested_sol": plain(positions[-1].invested_sol),
+    }
+    named = [one for line in lines for one in line.get("position_ids", [line.get("position_id")])]
+    assert named == [str(position.id) for position in positions]
+
+
+async def test_positions_in_different_tokens_have_different_lines() -> None:
+    lines = await logged(EngineObserver(Metrics()), [opened(token) for token in "AABA"])
+
+    assert [(line["token_address"][0], line.get("count", 1)) for line in lines] == [
+        ("A", 2),
+        ("B", 1),
+        ("A", 1),
+    ]
 
 
 async def test_a_burst_without_an_end_gets_its_lines_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
