@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from uuid import UUID
 
@@ -35,8 +36,9 @@ class OwnedBalance:
         return balance_id(self.wallet_address, self.balance.mint)
 
 
+@lru_cache(maxsize=2_048)
 def balance_id(wallet: WalletAddress, mint: TokenAddress) -> UUID:
-    """Return the id of a balance: the same here and in the read tables."""
+    """Return the id of a balance: the same here, in its copy and in the read tables. That of SOL is asked for by every trade."""
     return derived_id("balance", wallet, mint)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from nexgent.domain.agents.config import TradingConfig, to_json_dict
+from nexgent.domain.bookkeeping.ports import balance_id
 from nexgent.domain.ledger.state import Balance
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import iso_time, open_position_json
 from nexgent.domain.prices.models import TokenPrice
-from nexgent.shared.ids import derived_id
 from nexgent.shared.json_text import encode_json
 from nexgent.shared.money import from_raw, plain
 from nexgent.shared.types import AgentId, WalletAddress
@@ -22,7 +22,7 @@ def encode_balance(agent_id: AgentId, wallet: WalletAddress, balance: Balance) -
     """Return a balance; its amount is a string in human units."""
     return encode_json(
         {
-            "id": derived_id("balance", wallet, balance.mint),
+            "id": balance_id(wallet, balance.mint),
             "agentId": agent_id,
             "walletAddress": wallet,
             "tokenAddress": balance.mint,

@@ -9,6 +9,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
+from nexgent.domain.bookkeeping.ports import balance_id
 from nexgent.domain.ledger.models import (
     Account,
     Adjusted,
@@ -45,7 +46,6 @@ from nexgent.infrastructure.database.projection.rows import (
     PositionRow,
     TransactionRow,
 )
-from nexgent.shared.ids import derived_id
 from nexgent.shared.money import from_raw
 from nexgent.shared.types import IntentId, PositionId, WalletAddress
 
@@ -230,7 +230,7 @@ class Projection:
             row = self._changes.balances.get(key)
             if row is None:
                 self._changes.balances[key] = BalanceRow(
-                    derived_id("balance", entry.wallet_address, posting.mint),
+                    balance_id(entry.wallet_address, posting.mint),
                     entry.agent_id,
                     entry.wallet_address,
                     posting.mint,
