@@ -31,7 +31,7 @@ from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror_state import MirrorState
 from nexgent.infrastructure.cache.writes import WriteBatch
 from nexgent.infrastructure.metrics.metrics import Metrics
-from nexgent.infrastructure.websocket.hub import SPARE_PRICES, WebSocketHub
+from nexgent.infrastructure.websocket.hub import WebSocketHub
 from nexgent.infrastructure.websocket.stream import FRAMES_PER_AGENT
 from nexgent.shared.types import TokenAddress, WalletAddress
 from tests.builders import a_signal, an_agent
@@ -47,8 +47,6 @@ BOUNDS = {
     # Frames for clients that come back.
     "AgentStream.frames": 2 * FRAMES_PER_AGENT,
     "Streams._order": 4 * FRAMES_PER_AGENT,
-    # Prices that were sent.
-    "WebSocketHub._sent": SPARE_PRICES,
 }
 """What may grow in the short time of a test, and how far."""
 _CONTAINERS = (dict, list, set, deque)

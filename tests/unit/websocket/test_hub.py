@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from decimal import Decimal
 
-from nexgent.infrastructure.websocket import frames
+import pytest
+
+from nexgent.infrastructure.websocket import frames, hub
 from nexgent.infrastructure.websocket.client import MAX_FRAMES, SHUTDOWN, TOO_SLOW
-from nexgent.infrastructure.websocket.hub import SPARE_PRICES, WebSocketHub
+from nexgent.infrastructure.websocket.hub import BURST, REPEAT_SECONDS, YOUNG_SECONDS, WebSocketHub
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.ids import new_id
 from nexgent.shared.types import AgentId, PositionId
 from tests.builders import a_position
 from tests.fakes.clock import FakeClock
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.websocket.parts import MINT, World, taken
 
 
@@ -188,16 +192,57 @@ async def test_closing_the_hub_ends_every_client_and_does_not_wait_without_need(
 
 
 async def test_prices_of_tokens_long_gone_are_forgotten() -> None:
-    world = World()
+    clock = FakeClock()
+    world = World(clock=clock)
     world.open()
     client = world.hub.subscribe(world.agent_id)
-    for number in range(SPARE_PRICES + 10):
+    for number in range(100):
         world.prices((f"Gone{number}", "1"))
+    clock.advance(REPEAT_SECONDS)
 
     world.prices((MINT, "0.002"))
     world.prices((MINT, "0.002"))
 
-    assert len(world.hub._sent) < SPARE_PRICES + 2
+    assert world.hub._sent == {MINT: Decimal("0.002")}
+    assert len(taken(client)) == 1
+
+
+async def test_prices_that_come_in_a_burst_wait_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "PRICES_WAIT_SECONDS", 0.001)
+    world = World()
+    client = world.hub.subscribe(world.agent_id)
+    for number in range(BURST):
+        world.open(token_address=f"Mint{number}")
+    opened = taken(client)
+
+    world.prices(("Mint0", "0.002"), ("Mint1", "0.003"))
+    world.prices(("Mint0", "0.004"))
+
+    assert len(opened) == BURST
+    assert taken(client) == []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (told := taken(client)):
+            await asyncio.sleep(0.001)
+    [frame] = told
+    updates = {one["mint"]: one["price"] for one in frame["data"]["updates"]}
+    assert updates == {"Mint0": Decimal("0.004"), "Mint1": Decimal("0.003")}
+    world.prices(("Mint0", "0.005"))
+    assert len(taken(client)) == 1
+
+
+@pytest.mark.parametrize(("opened", "ago"), [(BURST - 1, 0.0), (BURST, YOUNG_SECONDS)])
+async def test_prices_wait_neither_for_some_positions_nor_for_a_burst_that_is_over(
+    opened: int, ago: float
+) -> None:
+    clock = FakeClock()
+    world = World(clock=clock)
+    for number in range(opened):
+        world.open(token_address=f"Mint{number}")
+    client = world.hub.subscribe(world.agent_id)
+    clock.advance(ago)
+
+    world.prices(("Mint0", "0.002"))
+
     assert len(taken(client)) == 1
 
 

@@ -8,6 +8,7 @@ missed, or, when that is gone, a snapshot, the same path as a first connection.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -39,10 +40,14 @@ from nexgent.shared.clock import Clock
 from nexgent.shared.types import AgentId, TokenAddress, UserId
 
 REPEAT_SECONDS = 2.0
-"""An unchanged price is sent again after this long."""
+"""After this long all prices are sent again, those that have not changed as well."""
 CLOSE_SECONDS = 3.0
-SPARE_PRICES = 1_000
-"""Prices of tokens that nobody holds any more which may be remembered before they are forgotten."""
+BURST = 50
+"""So many positions that were opened since prices came last are a burst, as long as the newest of them is young."""
+YOUNG_SECONDS = 0.1
+PRICES_WAIT_SECONDS = 0.3
+"""So long prices wait that come in the middle of a burst, which is as long as a thousand agents take: a frame for each of them
+would hold up the trades of the others."""
 
 
 class WebSocketHub:
@@ -64,7 +69,13 @@ class WebSocketHub:
         self._on_closed = on_closed
         self._streams = Streams(clock.monotonic)
         self._outbox = Outbox()
-        self._sent: dict[TokenAddress, tuple[Decimal, float]] = {}
+        # The prices that were sent since all were, which is done again at a time.
+        self._sent: dict[TokenAddress, Decimal] = {}
+        self._send_all_at = -math.inf
+        # Positions that were opened since prices came last, when the newest was, and prices that wait for the end of the burst.
+        self._opened = 0
+        self._opened_at = -math.inf
+        self._waiting: list[PricesChanged] = []
         self._count = 0
 
     @property
@@ -138,6 +149,8 @@ class WebSocketHub:
 
     def on_position_opened(self, event: PositionOpened) -> None:
         """Tell about a new position."""
+        self._opened += 1
+        self._opened_at = self._clock.monotonic()
         self._tell("position_created", event.position, event.trail)
 
     def on_position_updated(self, event: PositionUpdated) -> None:
@@ -168,27 +181,42 @@ class WebSocketHub:
         self._close_where(lambda caller: caller.key_id == key_id, KEY_DELETED)
 
     def on_prices(self, event: PricesChanged) -> None:
-        """Tell each agent's clients the changed prices of what it holds, in one frame."""
+        """Tell each agent's clients the changed prices of what it holds, in one frame; in a burst a moment later."""
+        opened, self._opened = self._opened, 0
         if not self._count:
             return
+        if self._waiting:
+            self._waiting.append(event)
+        elif opened >= BURST and self._clock.monotonic() - self._opened_at < YOUNG_SECONDS:
+            self._waiting.append(event)
+            asyncio.get_running_loop().call_later(PRICES_WAIT_SECONDS, self._tell_waiting_prices)
+        else:
+            self._tell_prices(event)
+
+    def _tell_waiting_prices(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        newest = {price.token_address: price for event in waiting for price in event.prices}
+        self._tell_prices(PricesChanged(list(newest.values()), waiting[-1].at))
+
+    def _tell_prices(self, event: PricesChanged) -> None:
         now = self._clock.monotonic()
+        if now >= self._send_all_at:
+            self._sent = {}
+            self._send_all_at = now + REPEAT_SECONDS
         changed: dict[TokenAddress, TokenPrice] = {}
         for price in event.prices:
-            before = self._sent.get(price.token_address)
-            if before is None or before[0] != price.price_sol or now - before[1] >= REPEAT_SECONDS:
-                self._sent[price.token_address] = (price.price_sol, now)
+            if self._sent.get(price.token_address) != price.price_sol:
+                self._sent[price.token_address] = price.price_sol
                 changed[price.token_address] = price
-        if len(self._sent) > len(event.prices) + SPARE_PRICES:
-            present = {price.token_address for price in event.prices}
-            self._sent = {token: sent for token, sent in self._sent.items() if token in present}
         if not changed:
             return
         sol_usd = self.sol_usd()
         # Agents of one user mostly hold the same tokens.
         encoded: dict[tuple[TokenAddress, ...], str] = {}
         for stream in self._streams.watched():
-            held = dict.fromkeys(self._book.tokens_of(stream.agent_id))
-            tokens = tuple([token for token in held if token in changed])
+            held = [token for token in self._book.tokens_of(stream.agent_id) if token in changed]
+            # Two wallets of an agent may hold the same token.
+            tokens = tuple(dict.fromkeys(held))
             if not tokens:
                 continue
             prices = [changed[token] for token in tokens]
