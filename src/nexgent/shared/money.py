@@ -6,6 +6,7 @@ Base units are lamports for SOL (1 SOL = 10**9) and raw token units for tokens (
 from __future__ import annotations
 
 import decimal
+import math
 from decimal import Decimal
 from functools import lru_cache
 
@@ -48,8 +49,7 @@ def to_raw(amount: Decimal, decimals: int) -> int:
     """Return human units as base units, rounded down: nobody can spend a fraction of a unit."""
     if not amount.is_finite():
         raise ValueError(f"an amount must be a finite number, not {amount}")
-    scaled = CONTEXT.scaleb(amount, decimals)
-    return int(scaled.to_integral_value(rounding=decimal.ROUND_FLOOR))
+    return math.floor(CONTEXT.scaleb(amount, decimals))
 
 
 def sol(lamports: int) -> Decimal:

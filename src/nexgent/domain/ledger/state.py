@@ -273,12 +273,12 @@ def _post(state: WalletState, entry: Entry) -> Mapping[TokenAddress, Balance]:
     if not entry.postings:
         return state.balances
     check_postings(entry.postings)
-    since = entry.at - EMPTY_FOR
-    balances = {
-        mint: balance
-        for mint, balance in state.balances.items()
-        if balance.amount_raw or balance.updated_at > since
-    }
+    balances = dict(state.balances)
+    if empty := [balance for balance in balances.values() if not balance.amount_raw]:
+        since = entry.at - EMPTY_FOR
+        for balance in empty:
+            if balance.updated_at <= since:
+                del balances[balance.mint]
     for posting in entry.postings:
         if posting.account is not Account.WALLET:
             continue

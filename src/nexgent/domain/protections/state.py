@@ -49,6 +49,7 @@ from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId, Wallet
 
 ENTRY_KINDS = frozenset({TradeKind.PURCHASE, TradeKind.DCA_BUY})
 HOUR = timedelta(hours=1)
+HOUR_SECONDS = HOUR.total_seconds()
 LONGEST_COOLDOWN = timedelta(days=7)
 _NO_TIME = timedelta(0)
 _ZERO = Decimal(0)
@@ -69,9 +70,9 @@ class _Record:
     last_loss_at: datetime | None = None
     # Tokens that were left within the cooldown, in that order: one that is over is no longer of interest to anybody.
     closed_at: dict[TokenAddress, datetime] = field(default_factory=dict)
-    # In the order they were made: old ones leave at the front.
-    entries: dict[IntentId, datetime] = field(default_factory=dict)
-    # When those were made that are settled, in order, as seconds since 1970: an hour of trading takes eight bytes an entry.
+    # When they were made, in that order, as seconds since 1970: old ones leave at the front.
+    entries: dict[IntentId, float] = field(default_factory=dict)
+    # When those were made that are settled, in order: an hour of trading takes eight bytes an entry.
     settled: array[float] = field(default_factory=lambda: array("d"))
 
     def close(self, trade: ClosedTrade) -> None:
@@ -94,14 +95,15 @@ class _Record:
             self.cool_down(trade.sale_time)
 
     def enter(self, intent_id: IntentId, at: datetime) -> None:
+        made = at.timestamp()
         # Without protections nobody ever counts them, and they would pile up.
-        self.forget_before(at - HOUR)
-        self.entries[intent_id] = at
+        self.forget_before(made - HOUR_SECONDS)
+        self.entries[intent_id] = made
 
     def settle(self, intent_id: IntentId) -> None:
-        at = self.entries.pop(intent_id, None)
-        if at is not None:
-            insort(self.settled, at.timestamp())
+        made = self.entries.pop(intent_id, None)
+        if made is not None:
+            insort(self.settled, made)
 
     def forget(self, *, entries: bool) -> None:
         self.profit_sol = self.peak_profit_sol = self.day_profit_sol = _ZERO
@@ -121,13 +123,14 @@ class _Record:
     def profit_on(self, day: date) -> Decimal:
         return self.day_profit_sol if self.day == day else _ZERO
 
-    def forget_before(self, oldest: datetime) -> None:
+    def forget_before(self, oldest: float) -> None:
         while self.entries:
             first = next(iter(self.entries))
             if self.entries[first] > oldest:
                 break
             del self.entries[first]
-        del self.settled[: bisect_right(self.settled, oldest.timestamp())]
+        if self.settled and self.settled[0] <= oldest:
+            del self.settled[: bisect_right(self.settled, oldest)]
 
 
 class ProtectionState:
@@ -291,7 +294,7 @@ class ProtectionState:
         record = self._records.get(state.wallet_address)
         if record is None:
             record = _Record(agent.id)
-        record.forget_before(now - HOUR)
+        record.forget_before(now.timestamp() - HOUR_SECONDS)
         record.cool_down(now)
         entries, under_way = len(record.entries) + len(record.settled), 0
         for open_intent in state.intents.values():
@@ -377,7 +380,9 @@ class ProtectionState:
             loss_streak=record.loss_streak,
             last_loss_at=record.last_loss_at if record.loss_streak else None,
             closed_at=dict(sorted(record.closed_at.items(), key=lambda item: item[1])),
-            entries=dict(sorted(record.entries.items(), key=lambda item: item[1])),
+            entries={
+                one: at.timestamp() for one, at in sorted(record.entries.items(), key=lambda item: item[1])
+            },
         )
         taken.cool_down(now)
         return taken

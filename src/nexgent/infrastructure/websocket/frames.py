@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 
 from nexgent.domain.positions.models import Position, PositionTrail
 from nexgent.domain.positions.views import iso_time, open_position_json
@@ -24,9 +23,8 @@ _TEXT = 0x81
 _SMALL, _MEDIUM, _LARGE = 125, 126, 127
 
 
-@lru_cache(maxsize=1)
 def on_the_wire(frame: str) -> bytes:
-    """Return a frame as it is sent. Prices go to all clients, one after the other: the last one is made once."""
+    """Return a frame as it is sent."""
     payload = frame.encode()
     size = len(payload)
     if size <= _SMALL:
