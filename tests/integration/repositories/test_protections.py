@@ -110,9 +110,7 @@ def _timed(state: ProtectionState) -> dict[WalletAddress, object]:
         wallet: replace(
             record,
             entries={},
-            settled=array(
-                "d", sorted([*record.settled, *(at.timestamp() for at in record.entries.values())])
-            ),
+            settled=array("d", sorted([*record.settled, *record.entries.values()])),
         )
         for wallet, record in state._records.items()
     }
