@@ -7,7 +7,8 @@ from which `make figures` writes the tables of the documents. `--no-file` leaves
 
 `ws` by name listens for a minute, `dashboard` watches the browser's memory for ten; as one of all, for a shorter time.
 `engines` has 200 agents (`--agents 3000`), and by name takes engines away 80 times, as one of all 12 times (`--takeovers`).
-`history` by name is a year (`--scale 0.02` for a fiftieth, which it is as one of all), whose database stays in `--folder`.
+`history` by name is a year (`--scale 0.02` for a fiftieth, which it is as one of all), whose database stays in `--folder`; with
+`--prepare` it is made there and nothing is measured.
 """
 
 from __future__ import annotations
@@ -48,12 +49,17 @@ def main() -> int:
     parser.add_argument("--scale", type=float, help="how much of a year of history there is")
     parser.add_argument("--folder", type=Path, help="where the database with a history is kept")
     parser.add_argument(
+        "--prepare", action="store_true", help="make the database with a history in --folder, and no more"
+    )
+    parser.add_argument(
         "--agents", type=int, default=engines.AGENTS, help="how many agents several engines have"
     )
     parser.add_argument(
         "--takeovers", type=int, help="how often an engine is killed, and how often one is frozen"
     )
     options = parser.parse_args()
+    if options.prepare and options.folder is None:
+        parser.error("--prepare needs a --folder")
     install_decimal_context()
     seconds = sockets.FULL_SECONDS if "ws" in options.names else sockets.SHORT_SECONDS
     minutes = dashboard.FULL_MINUTES if "dashboard" in options.names else dashboard.SHORT_MINUTES
@@ -75,6 +81,9 @@ def main() -> int:
         "history": lambda: uvloop.run(history.run(scale=scale, folder=options.folder)),
         "dashboard": lambda: uvloop.run(dashboard.run(minutes=minutes)),
     }
+    if options.prepare:
+        uvloop.run(history.prepare(options.folder, scale=options.scale or 1.0))
+        return 0
     names = options.names or list(known)
     unknown = sorted(set(names) - set(known))
     if unknown or options.runs < 1:

@@ -3,14 +3,18 @@
 Entries are made as the engine makes them and written with COPY, which is all that is quicker than in the year itself; the tables
 are written by the projector, in batches of the size it always takes. A signal with all that came of it is one transaction, so
 making it can be broken off and goes on with the next signal. Only hourly snapshots, which nobody projects, are filled in by SQL.
+
+In a hurry (`hurry`) the journal is written ahead while the projector follows, and the rows that foreign keys refer to are looked
+up once at the end. The tables are no others for it; only how fast they were made says nothing then.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -64,6 +68,11 @@ ENTRIES_A_TRADE = 4
 YEAR = timedelta(days=365)
 HELD_FOR = timedelta(minutes=9)
 _CHUNK_ENTRIES = 20_000
+_AHEAD_ENTRIES = 100_000
+"""So much is the journal ahead of the tables in a hurry: what was written last is read from memory."""
+_SHARE = 100
+_PAUSE_SECONDS = 0.1
+_SAID_EVERY_SECONDS = 5.0
 _NAMES = UUID("0d9f4c1e-3a52-4a1c-8a0e-51d1f3b0a7c2")
 _SPENT_LAMPORTS = 50_000_000
 _FEE_LAMPORTS = 105_000
@@ -117,8 +126,37 @@ _SNAPSHOTS = """
 INSERT INTO agent_balance_snapshots (id, agent_id, wallet_address, snapshot_timestamp, portfolio_balance_sol, sol_balance,
                                      positions_value_sol, unrealized_pnl_sol, updated_at)
 SELECT gen_random_uuid(), w.agent_id, w.wallet_address, hour, 10000, 10000, 0, 0, hour
-FROM agent_wallets w, generate_series($1::timestamptz, $2::timestamptz, interval '1 hour') AS hour
+FROM agent_wallets w, generate_series(
+    greatest($1::timestamptz, (SELECT max(snapshot_timestamp) FROM agent_balance_snapshots)), $2::timestamptz, interval '1 hour'
+) AS hour
 ON CONFLICT DO NOTHING
+"""
+
+
+# Definitions are kept for a run that goes on with what another one has begun.
+_WITHOUT_KEYS = """
+DO $$
+DECLARE one record;
+BEGIN
+    IF to_regclass('past_foreign_keys') IS NULL THEN
+        CREATE TABLE past_foreign_keys AS
+            SELECT conrelid::regclass::text AS of_table, quote_ident(conname) AS name, pg_get_constraintdef(oid) AS definition
+            FROM pg_constraint WHERE contype = 'f' AND conparentid = 0;
+        FOR one IN SELECT * FROM past_foreign_keys LOOP
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %s', one.of_table, one.name);
+        END LOOP;
+    END IF;
+END $$
+"""
+_WITH_KEYS = """
+DO $$
+DECLARE one record;
+BEGIN
+    FOR one IN SELECT * FROM past_foreign_keys LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %s %s', one.of_table, one.name, one.definition);
+    END LOOP;
+    DROP TABLE past_foreign_keys;
+END $$
 """
 
 
@@ -184,23 +222,11 @@ async def make(database_url: str, past: Past, *, say: bool = True) -> Made:
 async def _make(
     database_url: str, connection: Connection, projector: Projector, past: Past, say: bool
 ) -> Made:
-    until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    user_id, owners = await _owners(connection, past, until - YEAR)
-    done = await connection.fetchval("SELECT coalesce(max(id), 0) FROM trading_signals")
-    if done:
-        until = YEAR + await connection.fetchval("SELECT min(created_at) FROM agents")
-    entries = projected = 0
+    writer = await _writer(database_url, connection, past)
+    projected = 0
     seconds, newest = 0.0, None
     own = server = 0.0
-    step = max(1, _CHUNK_ENTRIES // (past.buyers * ENTRIES_A_TRADE))
-    if done == 0 and past.trades:
-        await _begin_a_year_ago(connection, until - YEAR)
-    if done == 0:
-        entries += await _deposits(connection, owners, until - YEAR)
-    for start in range(done, past.signals, step):
-        numbers = range(start, min(start + step, past.signals))
-        await keep_parts(database_url, _moment(past, start, until))
-        entries += await _trade(connection, past, owners, user_id, numbers, until)
+    async for signals in writer.write():
         started, began, before = time.perf_counter(), time.process_time(), await _sessions_cpu(connection)
         count = await projector.project_all()
         passed = time.perf_counter() - started
@@ -208,21 +234,120 @@ async def _make(
         server += sum(used - before.get(pid, 0.0) for pid, used in (await _sessions_cpu(connection)).items())
         projected, seconds, newest = projected + count, seconds + passed, passed / max(count, 1)
         if say:
-            print(
-                f"\r{numbers.stop} of {past.signals} signals; journal → tables {count / passed:,.0f} entries/s  ",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-    if entries:
+            _say(f"{signals} of {past.signals} signals; journal → tables {count / passed:,.0f} entries/s")
+    if writer.entries:
         await projector.project_all()
-        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        if past.trades:
-            await connection.execute(_SNAPSHOTS, until - YEAR, now, timeout=None)
-        await connection.execute("VACUUM ANALYZE", timeout=None)
+        await _finish(connection, past, writer.until)
         if say:
             print(file=sys.stderr)
-    return Made(entries, projected, seconds, newest, own, server)
+    return Made(writer.entries, projected, seconds, newest, own, server)
+
+
+async def hurry(database_url: str, past: Past, *, leave: int = 0, say: bool = True) -> None:
+    """Do as `make` does, but for the last `leave` signals, in about half the time."""
+    tune_garbage_collection()
+    connection = await asyncpg.connect(database_url)
+    projector = Projector(database_url)
+    try:
+        await connection.execute(_WITHOUT_KEYS)
+        writer = await _writer(database_url, connection, past)
+        written, is_over = 0, False
+
+        async def write() -> None:
+            nonlocal written, is_over
+            async for signals in writer.write(leave, room):
+                written = signals
+            is_over = True
+
+        async def room() -> None:
+            while (await projector.backlog()).entries > _AHEAD_ENTRIES:
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(write())
+            started, total = time.perf_counter(), 0
+            while True:
+                last = is_over
+                total += (count := await projector.project_all(within_seconds=_SAID_EVERY_SECONDS))
+                if count and say:
+                    rate = total / (time.perf_counter() - started)
+                    _say(f"{written} of {past.signals} signals; made and in the tables {rate:,.0f} entries/s")
+                if last and not count:
+                    break
+                if not count:
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        await connection.execute(_WITH_KEYS, timeout=None)
+        await _finish(connection, past, writer.until)
+    finally:
+        await projector.close()
+        await connection.close()
+
+
+def _say(line: str) -> None:
+    print(f"\r{line}  ", end="", file=sys.stderr, flush=True)
+
+
+async def _finish(connection: Connection, past: Past, until: datetime) -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    if past.trades:
+        await connection.execute(_SNAPSHOTS, until - YEAR, now, timeout=None)
+    await connection.execute("VACUUM ANALYZE", timeout=None)
+
+
+async def _writer(database_url: str, connection: Connection, past: Past) -> _Writer:
+    until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    user_id, owners = await _owners(connection, past, until - YEAR)
+    done = await connection.fetchval("SELECT coalesce(max(id), 0) FROM trading_signals")
+    if done:
+        until = YEAR + await connection.fetchval("SELECT min(created_at) FROM agents")
+    return _Writer(database_url, connection, past, until, user_id, owners, done)
+
+
+class _Writer:
+    """Writes signals and the journal, from the first signal that is not there on."""
+
+    def __init__(
+        self,
+        database_url: str,
+        connection: Connection,
+        past: Past,
+        until: datetime,
+        user_id: UUID,
+        owners: Sequence[_Owner],
+        done: int,
+    ) -> None:
+        self._database_url = database_url
+        self._connection = connection
+        self._past = past
+        self.until = until
+        self._user_id = user_id
+        self._owners = owners
+        self._done = done
+        self.entries = 0
+
+    async def write(
+        self, leave: int = 0, room: Callable[[], Awaitable[None]] | None = None
+    ) -> AsyncIterator[int]:
+        """Write all but the last `leave` signals; yield after each part of them how many there are.
+
+        Each part waits until there is `room`.
+        """
+        past = self._past
+        step = max(1, _CHUNK_ENTRIES // (past.buyers * ENTRIES_A_TRADE))
+        if self._done == 0 and past.trades:
+            await _begin_a_year_ago(self._connection, self.until - YEAR)
+        if self._done == 0:
+            self.entries += await _deposits(self._connection, self._owners, self.until - YEAR)
+        end = past.signals - leave
+        for start in range(self._done, end, step):
+            if room is not None:
+                await room()
+            numbers = range(start, min(start + step, end))
+            await keep_parts(self._database_url, _moment(past, start, self.until))
+            self.entries += await _trade(
+                self._connection, past, self._owners, self._user_id, numbers, self.until
+            )
+            yield numbers.stop
 
 
 async def _begin_a_year_ago(connection: Connection, at: datetime) -> None:
@@ -343,6 +468,8 @@ async def _trade(
         decisions += [_decision(signal_id, intended) for intended, _ in purchases]
         sold = [_sell(owner, settled, number) for owner, (_, settled) in zip(buyers, purchases, strict=True)]
         entries += [intended for intended, _ in sold] + [settled for _, settled in sold]
+        # In a hurry the projector is at it meanwhile.
+        await asyncio.sleep(0)
     async with connection.transaction():
         await connection.copy_records_to_table("trading_signals", records=signals, columns=_SIGNAL_COLUMNS)
         await connection.execute("SELECT setval('trading_signals_id_seq', $1)", numbers[-1] + 1)
@@ -575,5 +702,8 @@ def _entry(owner: _Owner, at: datetime, body: EntryBody, *legs: tuple[Account, T
 
 
 async def _write(connection: Connection, entries: Sequence[Entry]) -> None:
-    lines = [encode_entry(entry) for entry in entries]
+    lines = []
+    for start in range(0, len(entries), _SHARE):
+        lines += [encode_entry(entry) for entry in entries[start : start + _SHARE]]
+        await asyncio.sleep(0)
     await connection.copy_records_to_table("journal", records=lines, columns=_COLUMNS)
