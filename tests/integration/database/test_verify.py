@@ -124,6 +124,14 @@ async def test_what_the_journal_itself_contradicts_is_left_as_it_is(
             "sum to",
         ),
         ("UPDATE journal SET body = '{}' WHERE seq = 3", "cannot be read"),
+        (
+            """UPDATE journal SET body = ('{"deep": ' || repeat('[', 3000) || repeat(']', 3000) || ',' || substr(body::text, 2))
+               ::json WHERE seq = 2""",
+            "cannot be read",
+        ),
+        ("UPDATE journal SET at = '12000-01-01' WHERE seq = 3", "has no time"),
+        ("UPDATE journal SET at = '0044-03-15 BC' WHERE seq = 1", "has no time"),
+        ("UPDATE journal SET at = 'infinity' WHERE seq = 4", "has no time"),
     ],
 )
 async def test_a_changed_journal_is_found(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
@@ -16,12 +16,19 @@ from nexgent.domain.ledger.models import Account, Adjusted, Entry, TradeIntended
 from nexgent.domain.ledger.postings import SOL
 from nexgent.infrastructure.database.journal.checked import Checked, Folded
 from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
-from nexgent.infrastructure.database.journal.lines import Line, chained, fields_of, line_of
+from nexgent.infrastructure.database.journal.lines import (
+    Line,
+    Take,
+    chained,
+    fields_of,
+    line_of,
+    row_of,
+)
 from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
 from nexgent.infrastructure.database.journal.stream_fold import Lines, StreamFold, fold_lines
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
-from nexgent.shared.types import TokenAddress
+from nexgent.shared.types import TokenAddress, WalletAddress
 from tests.builders import T0
 from tests.integration.database.story import Story
 
@@ -31,7 +38,17 @@ OTHER = TokenAddress("B" * 44)
 
 def as_line(entry: Entry) -> Line:
     row = encode_entry(entry)
-    return (row.entry_id, row.agent_id, row.seq, row.at, row.kind, row.postings, row.body)
+    return line_of(
+        [
+            str(row.entry_id),
+            str(row.agent_id),
+            str(row.seq),
+            row.at.isoformat(),
+            row.kind,
+            row.postings,
+            row.body,
+        ]
+    )
 
 
 def a_life() -> tuple[Story, list[Line]]:
@@ -72,16 +89,15 @@ async def thorough(story: Story, lines: Sequence[Line]) -> StreamFold:
 
 def quick(story: Story, lines: Sequence[Line], known: Checked | None = None) -> Followed:
     fold = QuickFold(story.wallet, story.agent_id, known)
-    for line in lines:
-        fold.add(line)
+    fold.add(lines)
     return fold.followed()
 
 
 def read(lines: Sequence[Line]) -> Lines:
-    async def blocks(after: int) -> AsyncIterator[Sequence[Line]]:
-        yield lines[after:]
+    async def hand_on(after: int, take: Take) -> None:
+        take(lines[after:])
 
-    return blocks
+    return hand_on
 
 
 def checked(story: Story, followed: Followed) -> Checked:
@@ -153,12 +169,11 @@ def tampered(chance: random.Random, lines: Sequence[Line]) -> list[Line]:
             changed[at] = with_field(changed[at], 2, chance.randrange(30))
         case _:
             field = chance.choice((POSTINGS, BODY, BODY))
-            text = str(changed[at][field])
+            text = cast("bytes", changed[at][field]).decode()
             digits = [place for place, letter in enumerate(text) if letter.isdigit()] or [0]
             place = chance.choice((chance.randrange(len(text)), chance.choice(digits)))
-            changed[at] = with_field(
-                changed[at], field, text[:place] + chance.choice('0123456789abc"-{}') + text[place + 1 :]
-            )
+            text = text[:place] + chance.choice('0123456789abc"-{}') + text[place + 1 :]
+            changed[at] = with_field(changed[at], field, text.encode())
     return changed
 
 
@@ -166,9 +181,14 @@ def with_field(line: Line, field: int, value: object) -> Line:
     return cast("Line", (*line[:field], value, *line[field + 1 :]))
 
 
-def newest(lines: Sequence[Line], kind: str, words: str) -> Line:
+def newest(lines: Sequence[Line], kind: bytes, words: bytes) -> Line:
     """Return the last line of a kind whose body has these words in it."""
     return next(line for line in reversed(lines) if line[4] == kind and words in line[6])
+
+
+def another(line: Line, seq: int, kind: bytes, body: object) -> Line:
+    """Return a line of the same agent and time."""
+    return (str(new_id()).encode(), line[1], seq, line[3], kind, b"[]", json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("spelled", [str.upper, lambda text: text.replace("-", "")])
@@ -178,12 +198,12 @@ async def test_an_id_that_is_written_in_another_way_is_the_same(
 ) -> None:
     """Of an intent that is open already, and of a position with an operation under way."""
     story, lines = a_life()
-    selling = newest(lines, "intended", '"kind":"sale"')
+    selling = newest(lines, b"intended", b'"kind":"sale"')
     body = json.loads(selling[6])
     known = {name: body["intent"][name] for name in ("id", "position_id")}
     body["intent"].update({"id": str(new_id()), "position_id": None, "reserved_raw": 0})
     body["intent"].update({name: spelled(known[name]) for name in changes})
-    again = (new_id(), selling[1], len(lines) + 1, selling[3], "intended", "[]", json.dumps(body))
+    again = another(selling, len(lines) + 1, b"intended", body)
 
     assert (await thorough(story, [*lines, again])).differences
     with pytest.raises(DoubtfulError):
@@ -192,11 +212,11 @@ async def test_an_id_that_is_written_in_another_way_is_the_same(
 
 async def test_a_position_is_closed_however_its_id_is_written() -> None:
     story, lines = a_life()
-    selling = newest(lines, "intended", '"kind":"sale"')
-    sold = newest(lines, "settled", '"position":null')
+    selling = newest(lines, b"intended", b'"kind":"sale"')
+    sold = newest(lines, b"settled", b'"position":null')
     intent, body = json.loads(selling[6])["intent"], json.loads(sold[6])
     body.update({"intent_id": intent["id"], "position_id": intent["position_id"].upper()})
-    closed = (new_id(), sold[1], len(lines) + 1, selling[3], "settled", "[]", json.dumps(body))
+    closed = another(selling, len(lines) + 1, b"settled", body)
     lines = [*lines, closed]
     fold = StreamFold(story.wallet, story.agent_id, len(lines))
 
@@ -213,7 +233,7 @@ async def test_an_intent_is_not_covered_by_its_own_postings() -> None:
     intended = story.intend(token=OTHER)
     body, more = cast("TradeIntended", intended.body), 10**12
     greedy = replace(intended, body=TradeIntended(replace(body.intent, amount_raw=more, reserved_raw=more)))
-    line = with_field(as_line(greedy), POSTINGS, to_json(SOL.moved(more, Account.EXTERNAL)))
+    line = with_field(as_line(greedy), POSTINGS, to_json(SOL.moved(more, Account.EXTERNAL)).encode())
 
     assert (await thorough(story, [*lines, line])).differences
     with pytest.raises(DoubtfulError):
@@ -232,26 +252,35 @@ def test_unknown_kinds_and_foreign_starts_are_left_to_the_thorough_one() -> None
     story, lines = a_life()
 
     with pytest.raises(DoubtfulError):
-        quick(story, [with_field(lines[0], 4, "blessed")])
+        quick(story, [with_field(lines[0], 4, b"blessed")])
     fold = QuickFold(story.wallet, story.agent_id, None)
     with pytest.raises(DoubtfulError):
         fold.go_on_from(replace(checked(story, quick(story, lines)), agent_id=None))
 
 
 @pytest.mark.parametrize(
-    "at", [T0, T0 + timedelta(microseconds=120_000), T0 + timedelta(microseconds=123_456)]
+    "at",
+    [
+        T0,
+        T0 + timedelta(microseconds=120_000),
+        T0 + timedelta(microseconds=123_456),
+        datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime.min.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+    ],
 )
 def test_a_line_of_a_file_has_the_digest_that_it_had_in_the_table(at: datetime) -> None:
     """Digests that are kept were made of what Python writes."""
-    text = f"{at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"
+    text = f"{at:%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"
     (entry_id, agent_id), rest = (new_id(), new_id()), ("kind", "[]", "{}")
 
-    written = line_of([str(entry_id), str(agent_id), "1", text, *rest])
-    assert written == (entry_id, agent_id, 1, at, *rest)
+    line = line_of([str(entry_id), str(agent_id), "1", f"{at.year:04d}-{text}", *rest])
     digest = hashlib.blake2b(
         f"before{entry_id}|{agent_id}|1|{at.isoformat()}|kind|[]|{{}}".encode(), digest_size=32
     ).digest()
-    assert chained(b"before", written) == digest
+    assert chained(b"before", line) == digest
+    row = row_of(line, WalletAddress("w"))
+    assert (row["entry_id"], row["agent_id"], row["seq"], row["at"]) == (entry_id, agent_id, 1, at)
 
 
 @pytest.mark.parametrize(

@@ -452,7 +452,7 @@ def _differences(
             if start is not None:
                 fold.go_on_from(start)
             for line in lines:
-                fold.add(line)
+                fold.add([line])
             state = fold.followed().state
         except DoubtfulError:
             for _ in lines:

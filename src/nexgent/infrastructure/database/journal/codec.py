@@ -159,7 +159,8 @@ def decode_entry(row: Row) -> Entry:
     try:
         body = decoder.decode(row["body"])
         postings = _postings_decoder.decode(row["postings"])
-    except msgspec.MsgspecError as error:
+    # What is nested too deeply is no error of msgspec's.
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise CorruptEntryError(f"entry {row['entry_id']} ({kind}) cannot be read: {error}") from error
     return Entry(
         id=EntryId(row["entry_id"]),
@@ -172,12 +173,12 @@ def decode_entry(row: Row) -> Entry:
     )
 
 
-def decode_body(kind: str, document: str) -> Any:
+def decode_body(kind: str, document: str | bytes) -> Any:
     """Return the body of an entry of that kind. Raises `KeyError` for an unknown kind, and what msgspec raises."""
     return _body_decoders[kind].decode(document)
 
 
-def decode_postings(document: str) -> tuple[Posting, ...]:
+def decode_postings(document: str | bytes) -> tuple[Posting, ...]:
     """Return the postings of an entry. Raises what msgspec raises."""
     postings: tuple[Posting, ...] = _postings_decoder.decode(document)
     return postings

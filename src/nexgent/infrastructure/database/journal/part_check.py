@@ -191,7 +191,7 @@ async def _check(connection: asyncpg.Connection[asyncpg.Record], name: str) -> P
 
 def _lines_of(connection: asyncpg.Connection[asyncpg.Record], name: str, wallet: WalletAddress) -> Lines:
     """Return what yields all lines of a wallet in a part, those as well that have no business there."""
-    return lambda _: read_lines(connection, quoted(name), wallet, 0)
+    return lambda _, take: read_lines(connection, quoted(name), wallet, 0, take)
 
 
 async def _keep(connection: asyncpg.Connection[asyncpg.Record], name: str, ends: Iterable[Checked]) -> None:

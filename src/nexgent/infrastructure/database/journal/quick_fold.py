@@ -9,10 +9,10 @@ and is folded by the ledger's own rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Annotated
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -28,41 +28,41 @@ from nexgent.infrastructure.database.journal.codec import (
     decode_entry,
     decode_postings,
 )
-from nexgent.infrastructure.database.journal.lines import Line, chained, row_of
+from nexgent.infrastructure.database.journal.lines import Line, chained, microseconds, moment, row_of
 from nexgent.infrastructure.database.journal.wallet_states import follow
-from nexgent.shared.types import AgentId, PositionId, TokenAddress, WalletAddress
+from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
-_NO_POSTINGS = "[]"
-_WALLET = Account.WALLET.value
-_STEPS = frozenset({"intended", "submitted", "settled", "failed", "expired", "rent_reclaimed"})
-"""What is folded here. The rest is rare, and is left to the ledger."""
-
-
-# As an id is written here. One and the same id in other letters, or without its dashes, is not the same text.
-_Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{36}$")]
+_NO_POSTINGS = b"[]"
+_WALLET = Account.WALLET
+_EMPTY_FOR = EMPTY_FOR // timedelta(microseconds=1)
 
 
 class DoubtfulError(Exception):
     """Something about a stream is unusual, or wrong."""
 
 
-class _Leg(msgspec.Struct, gc=False):
-    account: str
-    mint: TokenAddress
-    amount_raw: int
-    symbol: str
-    decimals: int
+# A time that Python does not have, and what is nested too deeply, are among them.
+_DOUBTS = (
+    msgspec.MsgspecError,
+    CorruptEntryError,
+    LedgerInvariantError,
+    ValueError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+)
 
 
+# What is needed of a body, under the names that it has there: of all of a body that is read it is taken as well.
 class _Named(msgspec.Struct, gc=False):
-    id: _Id
+    id: UUID
 
 
 class _Meant(msgspec.Struct, gc=False):
-    id: _Id
+    id: UUID
     input_mint: TokenAddress
     reserved_raw: int
-    position_id: _Id | None
+    position_id: UUID | None
 
 
 class _Intended(msgspec.Struct, gc=False):
@@ -75,19 +75,22 @@ class _Anything(msgspec.Struct, gc=False):
 
 
 class _Settled(msgspec.Struct, gc=False):
-    intent_id: _Id
-    position_id: _Id
+    intent_id: UUID
+    position_id: UUID
     position: _Anything | None
 
 
 class _OfIntent(msgspec.Struct, gc=False):
-    intent_id: _Id
+    intent_id: UUID
 
 
-_legs = msgspec.json.Decoder(list[_Leg])
-_intended = msgspec.json.Decoder(_Intended)
-_settled = msgspec.json.Decoder(_Settled)
-_of_intent = msgspec.json.Decoder(_OfIntent)
+_of_intent = msgspec.json.Decoder(_OfIntent).decode
+_STEPS: Mapping[bytes, Callable[[bytes], Any]] = {
+    b"intended": msgspec.json.Decoder(_Intended).decode,
+    b"settled": msgspec.json.Decoder(_Settled).decode,
+    **dict.fromkeys((b"submitted", b"failed", b"expired", b"rent_reclaimed"), _of_intent),
+}
+"""What is folded here, and how what is needed of it is read. The rest is rare, and is left to the ledger."""
 
 
 class _Held:
@@ -95,7 +98,7 @@ class _Held:
 
     __slots__ = ("amount_raw", "at", "decimals", "symbol")
 
-    def __init__(self, amount_raw: int, symbol: str, decimals: int, at: datetime) -> None:
+    def __init__(self, amount_raw: int, symbol: str, decimals: int, at: int) -> None:
         self.amount_raw = amount_raw
         self.symbol = symbol
         self.decimals = decimals
@@ -108,18 +111,18 @@ class _Open:
     __slots__ = ("input_mint", "meant", "position_id", "reserved_raw", "sent")
 
     def __init__(
-        self, position_id: str | None, reserved_raw: int, input_mint: TokenAddress, meant: str | OpenIntent
+        self, position_id: UUID | None, reserved_raw: int, input_mint: TokenAddress, meant: bytes | OpenIntent
     ) -> None:
-        self.position_id = position_id
+        self.position_id = position_id.int if position_id is not None else None
         self.reserved_raw = reserved_raw
         self.input_mint = input_mint
         self.meant = meant
-        self.sent: str | None = None
+        self.sent: bytes | None = None
 
     def read(self) -> OpenIntent:
         """Return it as the ledger knows it."""
         meant = self.meant
-        if isinstance(meant, str):
+        if isinstance(meant, bytes):
             meant = OpenIntent(decode_body("intended", meant).intent)
         return (
             meant
@@ -149,18 +152,20 @@ class QuickFold:
     def __init__(self, wallet: WalletAddress, owner: AgentId, known: Checked | None) -> None:
         self._wallet = wallet
         self._owner = owner
+        self._owner_id = str(owner).encode()
         self._known = known
         self._known_seq = known.seq if known is not None else 0
         self._seq = 0
-        self._last_id: UUID | None = None
+        self._last_id: UUID | bytes | None = None
         self._digest = NOTHING
         self._sums: dict[TokenAddress, int] = {}
         self._decimals: dict[TokenAddress, int] = {}
         self._balances: dict[TokenAddress, _Held] = {}
-        self._emptied: dict[TokenAddress, datetime] = {}
+        self._emptied: dict[TokenAddress, int] = {}
         """Balances of zero, as long as a state keeps them."""
-        self._intents: dict[str, _Open] = {}
-        self._positions: dict[str, tuple[str, str] | Position] = {}
+        # An id has the number that it is: that is quickly looked up, however it is written.
+        self._intents: dict[int, _Open] = {}
+        self._positions: dict[int, tuple[str, bytes] | Position] = {}
         """Each as it was read, or the kind and the body that it stands in."""
 
     def go_on_from(self, checked: Checked) -> None:
@@ -172,18 +177,19 @@ class QuickFold:
         self._seq, self._last_id, self._digest = checked.seq, checked.entry_id, checked.digest
         self._sums, self._decimals = dict(folded.sums), dict(folded.decimals)
 
-    def add(self, line: Line) -> None:
-        """Take the next line. Raises `DoubtfulError`."""
+    def add(self, lines: Sequence[Line]) -> None:
+        """Take the next lines. Raises `DoubtfulError`."""
         try:
-            self._add(line)
-        except (msgspec.MsgspecError, CorruptEntryError, LedgerInvariantError, ValueError, KeyError) as error:
+            for line in lines:
+                self._add(line)
+        except _DOUBTS as error:
             raise DoubtfulError from error
 
     def followed(self) -> Followed:
         """Return what it has come to. Raises `DoubtfulError` where that is not what its postings add up to."""
         try:
             return self._followed()
-        except msgspec.MsgspecError as error:
+        except _DOUBTS as error:
             raise DoubtfulError from error
 
     def _followed(self) -> Followed:
@@ -191,93 +197,101 @@ class QuickFold:
             held = self._balances.get(mint)
             if total != (held.amount_raw if held is not None else 0):
                 raise DoubtfulError
-        if self._seq < self._known_seq or self._last_id is None:
+        last_id = self._last_id
+        if self._seq < self._known_seq or last_id is None:
             raise DoubtfulError
-        return Followed(self._state(), self._sums, self._decimals, self._seq, self._last_id, self._digest)
+        if isinstance(last_id, bytes):
+            last_id = UUID(last_id.decode())
+        return Followed(self._state(), self._sums, self._decimals, self._seq, last_id, self._digest)
 
     def _add(self, line: Line) -> None:
         entry_id, agent_id, seq, at, kind, postings, body = line
         if seq != self._seq + 1:
             raise DoubtfulError
-        if seq > self._known_seq:
-            check_readable(line)
-        ours = agent_id == self._owner
+        ours = agent_id == self._owner_id
         # What an intent reserves has to be there before its own postings, of which it has none.
-        if ours and (kind not in _STEPS or (kind == "intended" and postings != _NO_POSTINGS)):
+        if ours and (kind not in _STEPS or (kind == b"intended" and postings != _NO_POSTINGS)):
             self._follow(line)
         else:
+            found = None
+            if seq > self._known_seq:
+                found = decode_body(kind.decode(), body)
+            elif ours:
+                found = _STEPS[kind](body)
             if postings != _NO_POSTINGS:
                 self._post(at, postings, ours=ours)
             if ours:
-                self._step(kind, body)
+                self._step(kind, found, body)
         self._seq = seq
         self._last_id = entry_id
         self._digest = chained(self._digest, line)
         if seq == self._known_seq and self._known is not None and self._digest != self._known.digest:
             raise DoubtfulError
 
-    def _post(self, at: datetime, postings: str, *, ours: bool) -> None:
-        legs = _legs.decode(postings)
-        totals: dict[str, int] = {}
+    def _post(self, at: int, postings: bytes, *, ours: bool) -> None:
+        legs = decode_postings(postings)
+        totals: dict[TokenAddress, int] = {}
         for leg in legs:
-            totals[leg.mint] = totals.get(leg.mint, 0) + leg.amount_raw
+            mint = leg.mint
+            totals[mint] = totals.get(mint, 0) + leg.amount_raw
         if any(totals.values()):
             raise DoubtfulError
         if not ours:
             return
-        balances = self._balances
-        if self._emptied:
-            for mint, since in list(self._emptied.items()):
-                if since <= at - EMPTY_FOR:
-                    del self._emptied[mint], balances[mint]
+        balances, sums, emptied = self._balances, self._sums, self._emptied
+        if emptied:
+            for mint, since in list(emptied.items()):
+                if since <= at - _EMPTY_FOR:
+                    del emptied[mint], balances[mint]
         for leg in legs:
-            if leg.account != _WALLET:
+            if leg.account is not _WALLET:
                 continue
-            mint, held = leg.mint, balances.get(leg.mint)
-            self._sums[mint] = self._sums.get(mint, 0) + leg.amount_raw
+            mint, amount_raw = leg.mint, leg.amount_raw
+            held = balances.get(mint)
+            sums[mint] = sums.get(mint, 0) + amount_raw
             self._decimals[mint] = leg.decimals
             if held is None:
-                balances[mint] = held = _Held(leg.amount_raw, leg.symbol, leg.decimals, at)
+                balances[mint] = held = _Held(amount_raw, leg.symbol, leg.decimals, at)
             else:
-                held.amount_raw += leg.amount_raw
+                held.amount_raw += amount_raw
                 held.decimals = leg.decimals
                 held.at = at
             if held.amount_raw > 0:
-                self._emptied.pop(mint, None)
+                emptied.pop(mint, None)
             elif held.amount_raw == 0:
-                self._emptied[mint] = at
+                emptied[mint] = at
             else:
                 raise DoubtfulError
 
-    def _step(self, kind: str, body: str) -> None:
-        match kind:
-            case "settled":
-                settled = _settled.decode(body)
-                del self._intents[settled.intent_id]
-                if settled.position is not None:
-                    self._positions[settled.position_id] = (kind, body)
-                else:
-                    self._positions.pop(settled.position_id, None)
-            case "intended":
-                self._intend(_intended.decode(body), body)
-            case "submitted":
-                self._intents[_of_intent.decode(body).intent_id].sent = body
-            case _:
-                del self._intents[_of_intent.decode(body).intent_id]
+    def _step(self, kind: bytes, found: Any, body: bytes) -> None:
+        if kind == b"intended":
+            self._intend(found, body)
+        elif kind == b"settled":
+            del self._intents[found.intent_id.int]
+            if found.position is not None:
+                self._positions[found.position_id.int] = ("settled", body)
+            else:
+                self._positions.pop(found.position_id.int, None)
+        elif kind == b"submitted":
+            self._intents[found.intent_id.int].sent = body
+        else:
+            del self._intents[found.intent_id.int]
 
-    def _intend(self, intended: _Intended, body: str) -> None:
+    def _intend(self, intended: _Intended, body: bytes) -> None:
         meant = intended.intent
+        opened = _Open(meant.position_id, meant.reserved_raw, meant.input_mint, body)
         free = held.amount_raw if (held := self._balances.get(meant.input_mint)) is not None else 0
         for other in self._intents.values():
-            if other.position_id is not None and other.position_id == meant.position_id:
+            if other.position_id is not None and other.position_id == opened.position_id:
                 raise DoubtfulError
             if other.input_mint == meant.input_mint:
                 free -= other.reserved_raw
-        if meant.id in self._intents or meant.reserved_raw > free:
+        key = meant.id.int
+        if key in self._intents or meant.reserved_raw > free:
             raise DoubtfulError
-        self._intents[meant.id] = _Open(meant.position_id, meant.reserved_raw, meant.input_mint, body)
+        self._intents[key] = opened
         if intended.position is not None:
-            self._positions[intended.position.id] = ("intended", body)
+            self._positions[intended.position.id.int] = ("intended", body)
 
     def _follow(self, line: Line) -> None:
         """Take a line by the ledger's own rules."""
@@ -295,39 +309,27 @@ class QuickFold:
             self._owner,
             self._seq,
             {
-                mint: Balance(mint, held.symbol, held.decimals, held.amount_raw, held.at)
+                mint: Balance(mint, held.symbol, held.decimals, held.amount_raw, moment(held.at))
                 for mint, held in self._balances.items()
             },
-            {
-                open_intent.intent.id: open_intent
-                for open_intent in (one.read() for one in self._intents.values())
-            },
-            {PositionId(UUID(key)): _position(one) for key, one in self._positions.items()},
+            {IntentId(UUID(int=key)): one.read() for key, one in self._intents.items()},
+            {PositionId(UUID(int=key)): _position(one) for key, one in self._positions.items()},
         )
 
     def _load(self, state: WalletState) -> None:
         self._balances = {
-            mint: _Held(one.amount_raw, one.symbol, one.decimals, one.updated_at)
+            mint: _Held(one.amount_raw, one.symbol, one.decimals, microseconds(one.updated_at))
             for mint, one in state.balances.items()
         }
-        self._emptied = {mint: one.updated_at for mint, one in state.balances.items() if not one.amount_raw}
-        self._intents = {}
-        for one in state.intents.values():
-            intent = one.intent
-            on = str(intent.position_id) if intent.position_id is not None else None
-            self._intents[str(intent.id)] = _Open(on, intent.reserved_raw, intent.input_mint, one)
-        self._positions = {str(key): one for key, one in state.positions.items()}
+        self._emptied = {mint: held.at for mint, held in self._balances.items() if not held.amount_raw}
+        self._intents = {
+            key.int: _Open(one.intent.position_id, one.intent.reserved_raw, one.intent.input_mint, one)
+            for key, one in state.intents.items()
+        }
+        self._positions = {key.int: one for key, one in state.positions.items()}
 
 
-def check_readable(line: Line) -> None:
-    """Raise what msgspec raises, or `KeyError`, unless the documents of a line can be read."""
-    _, _, _, _, kind, postings, body = line
-    decode_body(kind, body)
-    if postings != _NO_POSTINGS:
-        decode_postings(postings)
-
-
-def _position(found: tuple[str, str] | Position) -> Position:
+def _position(found: tuple[str, bytes] | Position) -> Position:
     if isinstance(found, Position):
         return found
     position: Position | None = decode_body(*found).position

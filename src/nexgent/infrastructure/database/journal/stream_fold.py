@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from nexgent.domain.ledger.models import Account, Entry, WalletReset
 from nexgent.domain.ledger.state import WalletState, check_postings
 from nexgent.infrastructure.database.journal.checked import NOTHING, Checked, Folded
 from nexgent.infrastructure.database.journal.codec import CorruptEntryError, decode_entry
-from nexgent.infrastructure.database.journal.lines import Line, chained, row_of
+from nexgent.infrastructure.database.journal.lines import Line, Take, chained, row_of
 from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
 from nexgent.infrastructure.database.journal.wallet_states import follow
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
@@ -119,7 +120,10 @@ class StreamFold:
             self.report(f"entry {line[2]}", error.message)
             self.last_seq = line[2]
             self.state = None
-        self.last_id, self.digest = line[0], chained(self.digest, line)
+        # A time that cannot be written was reported.
+        with suppress(OverflowError):
+            self.digest = chained(self.digest, line)
+        self.last_id = UUID(line[0].decode())
         known = self.checked
         if known is not None and known.seq == self.last_seq and known.digest != self.digest:
             when = f"{known.checked_at:%Y-%m-%d %H:%M}" if known.checked_at is not None else "before"
@@ -181,8 +185,8 @@ class StreamFold:
                 self.report(mint, "the postings do not sum to the folded balance", journal=str(total))
 
 
-Lines = Callable[[int], AsyncIterator[Sequence[Line]]]
-"""Yields a stream's lines behind an entry, in order, in blocks."""
+Lines = Callable[[int, Take], Awaitable[None]]
+"""Hands on a stream's lines behind an entry, in order, in blocks; what it is handed on to may raise."""
 
 
 async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quick: QuickFold | None) -> int:
@@ -190,7 +194,10 @@ async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quic
     after = start.seq if start is not None else 0
     if quick is not None:
         try:
-            followed = await _followed(quick, lines, start)
+            if start is not None:
+                quick.go_on_from(start)
+            await lines(after, quick.add)
+            followed = quick.followed()
         except DoubtfulError:
             pass
         else:
@@ -200,17 +207,12 @@ async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quic
     if start is not None:
         fold.go_on_behind(start)
     count = 0
-    async for block in lines(after):
+
+    def add(block: Sequence[Line]) -> None:
+        nonlocal count
         count += len(block)
         for line in block:
             fold.add_line(line)
+
+    await lines(after, add)
     return count
-
-
-async def _followed(quick: QuickFold, lines: Lines, start: Checked | None) -> Followed:
-    if start is not None:
-        quick.go_on_from(start)
-    async for block in lines(start.seq if start is not None else 0):
-        for line in block:
-            quick.add(line)
-    return quick.followed()

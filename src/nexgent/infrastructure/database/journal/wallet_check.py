@@ -24,9 +24,15 @@ from nexgent.infrastructure.database.journal.codec import (
     decode_intent,
     decode_position,
 )
-from nexgent.infrastructure.database.journal.lines import read_lines
+from nexgent.infrastructure.database.journal.lines import Take, read_lines
 from nexgent.infrastructure.database.journal.quick_fold import QuickFold
-from nexgent.infrastructure.database.journal.stream_fold import Difference, Holding, StreamFold, fold_lines
+from nexgent.infrastructure.database.journal.stream_fold import (
+    Difference,
+    Holding,
+    Lines,
+    StreamFold,
+    fold_lines,
+)
 from nexgent.shared.money import from_raw, to_raw
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
@@ -218,8 +224,15 @@ async def _folded(
     quick = None
     if fold.owner is not None and fold.projected_seq >= last_seq:
         quick = QuickFold(wallet, fold.owner, known)
-    report.entries += await fold_lines(fold, partial(read_lines, connection, "journal", wallet), start, quick)
+    lines: Lines = partial(read_lines, connection, "journal", wallet)
+    if start is not None and start.seq == last_seq:
+        lines = _nothing
+    report.entries += await fold_lines(fold, lines, start, quick)
     return fold
+
+
+async def _nothing(_after_seq: int, _take: Take) -> None:
+    """Hand on the lines of a stream that has none."""
 
 
 def _new_fold(wallet: WalletAddress, row: asyncpg.Record, last_seq: int) -> StreamFold:
