@@ -143,13 +143,17 @@ async def compare_books(
     redis = connect_redis(storage.redis_url)
     keys = CacheKeys(settings.storage.redis_key_prefix)
 
-    async def cached(agent: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
-        document: bytes | None = await redis.get(keys.balance(agent, wallet, mint))
-        return document
+    async def cached(
+        agent: AgentId, wallet: WalletAddress, mints: Sequence[TokenAddress]
+    ) -> Sequence[bytes | None]:
+        documents: list[bytes | None] = await redis.mget(
+            [keys.balance(agent, wallet, mint) for mint in mints]
+        )
+        return documents
 
     try:
         report = await verify(
-            storage.database_url, cached_balance=cached, everything=everything, processes=processes
+            storage.database_url, cached_balances=cached, everything=everything, processes=processes
         )
     except REDIS_OUTAGES:
         print("Redis does not answer; its copies are not compared.", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -149,25 +150,30 @@ async def test_a_changed_journal_is_found(
 async def test_the_cache_is_compared_and_may_be_missing(story: Story, database_url: str) -> None:
     copies = {SOL_MINT: b'{"balance": "8.999895"}', TOKEN: b'{"balance": "1"}'}
 
-    async def cached(agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
+    async def cached(
+        agent_id: AgentId, wallet: WalletAddress, mints: Sequence[TokenAddress]
+    ) -> list[bytes | None]:
         assert (agent_id, wallet) == (story.agent_id, story.wallet)
-        return copies.get(mint)
+        return [copies.get(mint) for mint in mints]
 
-    report = await verify(database_url, cached_balance=cached, pauses_seconds=())
+    report = await verify(database_url, cached_balances=cached, pauses_seconds=())
     copies.clear()
 
     assert [(d.subject, d.redis) for d in report.differences] == [(TOKEN, "1000000")]
     assert report.cached == 2
-    assert (await verify(database_url, cached_balance=cached)).is_clean
+    assert (await verify(database_url, cached_balances=cached)).is_clean
 
 
 async def test_a_copy_that_is_on_its_way_is_no_difference(story: Story, database_url: str) -> None:
     copies = [b'{"balance": "10"}', b'{"balance": "8.999895"}']
 
-    async def cached(agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
-        return (copies.pop(0) if len(copies) > 1 else copies[0]) if mint == SOL_MINT else None
+    async def cached(
+        agent_id: AgentId, wallet: WalletAddress, mints: Sequence[TokenAddress]
+    ) -> list[bytes | None]:
+        copy = copies.pop(0) if len(copies) > 1 else copies[0]
+        return [copy if mint == SOL_MINT else None for mint in mints]
 
-    report = await verify(database_url, cached_balance=cached, pauses_seconds=(0.0,))
+    report = await verify(database_url, cached_balances=cached, pauses_seconds=(0.0,))
 
     assert report.is_clean, report.differences
     assert report.cached == 1
@@ -217,10 +223,12 @@ async def test_a_copy_that_an_emptied_balance_left_behind_is_found(
     await journal.append([*more, story.deposit()])
     assert TOKEN not in story.state.balances
 
-    async def cached(agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
-        return b'{"balance": "1.5"}' if mint == TOKEN else None
+    async def cached(
+        agent_id: AgentId, wallet: WalletAddress, mints: Sequence[TokenAddress]
+    ) -> list[bytes | None]:
+        return [b'{"balance": "1.5"}' if mint == TOKEN else None for mint in mints]
 
-    (difference,) = (await verify(database_url, cached_balance=cached, pauses_seconds=())).differences
+    (difference,) = (await verify(database_url, cached_balances=cached, pauses_seconds=())).differences
 
     assert (difference.subject, difference.journal, difference.redis) == (TOKEN, "0", "1500000")
 

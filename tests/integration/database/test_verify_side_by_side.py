@@ -7,7 +7,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ import pytest
 
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.verify import verify
-from nexgent.infrastructure.database.journal.wallet_check import CachedBalance, VerifyReport
+from nexgent.infrastructure.database.journal.wallet_check import CachedBalances, VerifyReport
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.money import SOL_MINT
@@ -40,14 +40,14 @@ async def stories(journal: PostgresJournal, projector: Projector, connection: Co
     return stories
 
 
-async def side_by_side(database_url: str, cached_balance: CachedBalance | None = None) -> VerifyReport:
+async def side_by_side(database_url: str, cached_balances: CachedBalances | None = None) -> VerifyReport:
     return await verify(
         database_url,
         everything=True,
         processes=2,
         worth_a_process=1,
         pauses_seconds=(),
-        cached_balance=cached_balance,
+        cached_balances=cached_balances,
     )
 
 
@@ -66,10 +66,12 @@ async def test_what_is_found_is_what_one_process_finds(
         SOL_MINT,
     )
 
-    async def cached(agent_id: AgentId, wallet: WalletAddress, mint: TokenAddress) -> bytes | None:
-        return b'{"balance": "1.5"}' if (wallet, mint) == (copied.wallet, TOKEN) else None
+    async def cached(
+        agent_id: AgentId, wallet: WalletAddress, mints: Sequence[TokenAddress]
+    ) -> list[bytes | None]:
+        return [b'{"balance": "1.5"}' if (wallet, mint) == (copied.wallet, TOKEN) else None for mint in mints]
 
-    alone = await verify(database_url, everything=True, cached_balance=cached, pauses_seconds=())
+    alone = await verify(database_url, everything=True, cached_balances=cached, pauses_seconds=())
     together = await side_by_side(database_url, cached)
 
     assert dataclasses.asdict(together) == dataclasses.asdict(alone)

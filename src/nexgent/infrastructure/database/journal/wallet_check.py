@@ -5,10 +5,10 @@ A wallet is folded from where it was found in order last (`checked`), or from it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -36,8 +36,11 @@ from nexgent.infrastructure.database.journal.stream_fold import (
 from nexgent.shared.money import from_raw, to_raw
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 
-CachedBalance = Callable[[AgentId, WalletAddress, TokenAddress], Awaitable[bytes | str | None]]
-"""Return the cached JSON of a balance (`{"balance": "<decimal>", …}`), or None when there is no copy."""
+CachedBalances = Callable[
+    [AgentId, WalletAddress, Sequence[TokenAddress]], Awaitable[Sequence[bytes | str | None]]
+]
+"""Return the cached JSON of each of these balances (`{"balance": "<decimal>", …}`), None where there is no copy."""
+_COPIES_AT_ONCE = 1_000
 
 # From wallet to wallet on the indexes of the streams, past all entries in between. Of some all entries are archived.
 _WALLETS = """
@@ -72,7 +75,7 @@ ORDER BY stream.wallet_address
 _BALANCES = """
 SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances
 WHERE wallet_address = $1 AND ($2::text[] IS NULL OR sign(balance_raw) = 1)
-UNION
+UNION ALL
 SELECT token_address, balance_raw::text AS raw, balance, decimals FROM agent_balances
 WHERE wallet_address = $1 AND token_address = ANY ($2::text[])
 """
@@ -371,27 +374,34 @@ async def _compare_intents(
 
 
 async def compare_copies(
-    holdings: Iterable[Holding], report: VerifyReport, cached_balance: CachedBalance
+    holdings: Iterable[Holding], report: VerifyReport, cached_balances: CachedBalances
 ) -> None:
     """Hold what wallets hold against its copies; add to the report. A mint that was left may have left its copy behind."""
     for holding in holdings:
-        for mint, (expected_raw, decimals) in holding.amounts.items():
-            document = await cached_balance(holding.agent_id, holding.wallet_address, mint)
-            if document is None:
-                continue
-            report.cached += 1
-            cached_raw = _cached_raw(document, decimals)
-            if cached_raw != expected_raw:
-                report.differences.append(
-                    Difference(
-                        holding.wallet_address,
-                        mint,
-                        "the cache holds another balance",
-                        journal=str(expected_raw),
-                        table=None,
-                        redis=str(cached_raw) if cached_raw is not None else _UNREADABLE,
-                    )
-                )
+        mints = list(holding.amounts)
+        for start in range(0, len(mints), _COPIES_AT_ONCE):
+            asked = mints[start : start + _COPIES_AT_ONCE]
+            documents = await cached_balances(holding.agent_id, holding.wallet_address, asked)
+            for mint, document in zip(asked, documents, strict=True):
+                if document is not None:
+                    _compare_copy(holding, mint, document, report)
+
+
+def _compare_copy(holding: Holding, mint: TokenAddress, document: bytes | str, report: VerifyReport) -> None:
+    report.cached += 1
+    expected_raw, decimals = holding.amounts[mint]
+    cached_raw = _cached_raw(document, decimals)
+    if cached_raw != expected_raw:
+        report.differences.append(
+            Difference(
+                holding.wallet_address,
+                mint,
+                "the cache holds another balance",
+                journal=str(expected_raw),
+                table=None,
+                redis=str(cached_raw) if cached_raw is not None else _UNREADABLE,
+            )
+        )
 
 
 def _cached_raw(document: bytes | str, decimals: int) -> int | None:
@@ -403,6 +413,8 @@ def _cached_raw(document: bytes | str, decimals: int) -> int | None:
     return _exact_raw(value, decimals) if isinstance(value, str) else None
 
 
+# Nearly all are what is left of a token, which is nothing.
+@lru_cache(maxsize=1_024)
 def _exact_raw(amount: str, decimals: int) -> int | None:
     """Return a decimal text as base units, or None when it is no such amount or finer than a base unit."""
     try:
