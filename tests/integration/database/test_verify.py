@@ -147,6 +147,25 @@ async def test_a_changed_journal_is_found(
     assert any(problem in difference.problem for difference in report.differences)
 
 
+@pytest.mark.parametrize("strings", ["on", "off"])
+async def test_a_wallet_is_found_whatever_is_in_its_name(
+    journal: PostgresJournal, database_url: str, connection: Connection, strings: str
+) -> None:
+    """However the server reads a text in a statement."""
+    database = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f'ALTER DATABASE "{database}" SET standard_conforming_strings = {strings}')
+    try:
+        story = Story(wallet=WalletAddress("it's \\' a 'wallet\\\\'; \\x41 ü"))
+        await add_owners(connection, [story])
+        await journal.append([story.deposit(), *story.buy()])
+
+        report = await verify(database_url)
+    finally:
+        await connection.execute(f'ALTER DATABASE "{database}" RESET standard_conforming_strings')
+
+    assert (report.differences, report.entries) == ([], 3)
+
+
 async def test_the_cache_is_compared_and_may_be_missing(story: Story, database_url: str) -> None:
     copies = {SOL_MINT: b'{"balance": "8.999895"}', TOKEN: b'{"balance": "1"}'}
 
