@@ -70,6 +70,7 @@ HELD_FOR = timedelta(minutes=9)
 _CHUNK_ENTRIES = 20_000
 _AHEAD_ENTRIES = 100_000
 """So much is the journal ahead of the tables in a hurry: what was written last is read from memory."""
+_SNAPSHOTS_AT_ONCE = timedelta(days=30)
 _SHARE = 100
 _PAUSE_SECONDS = 0.1
 _SAID_EVERY_SECONDS = 5.0
@@ -126,9 +127,7 @@ _SNAPSHOTS = """
 INSERT INTO agent_balance_snapshots (id, agent_id, wallet_address, snapshot_timestamp, portfolio_balance_sol, sol_balance,
                                      positions_value_sol, unrealized_pnl_sol, updated_at)
 SELECT gen_random_uuid(), w.agent_id, w.wallet_address, hour, 10000, 10000, 0, 0, hour
-FROM agent_wallets w, generate_series(
-    greatest($1::timestamptz, (SELECT max(snapshot_timestamp) FROM agent_balance_snapshots)), $2::timestamptz, interval '1 hour'
-) AS hour
+FROM agent_wallets w, generate_series($1::timestamptz, $2::timestamptz, interval '1 hour') AS hour
 ON CONFLICT DO NOTHING
 """
 
@@ -237,7 +236,8 @@ async def _make(
             _say(f"{signals} of {past.signals} signals; journal → tables {count / passed:,.0f} entries/s")
     if writer.entries:
         await projector.project_all()
-        await _finish(connection, past, writer.until)
+        await _add_snapshots(connection, past, writer.until)
+        await connection.execute("VACUUM ANALYZE", timeout=None)
         if say:
             print(file=sys.stderr)
     return Made(writer.entries, projected, seconds, newest, own, server)
@@ -276,8 +276,9 @@ async def hurry(database_url: str, past: Past, *, leave: int = 0, say: bool = Tr
                     break
                 if not count:
                     await asyncio.sleep(_PAUSE_SECONDS)
+        await _add_snapshots(connection, past, writer.until)
         await connection.execute(_WITH_KEYS, timeout=None)
-        await _finish(connection, past, writer.until)
+        await connection.execute("VACUUM ANALYZE", timeout=None)
     finally:
         await projector.close()
         await connection.close()
@@ -287,11 +288,16 @@ def _say(line: str) -> None:
     print(f"\r{line}  ", end="", file=sys.stderr, flush=True)
 
 
-async def _finish(connection: Connection, past: Past, until: datetime) -> None:
+async def _add_snapshots(connection: Connection, past: Past, until: datetime) -> None:
+    if not past.trades:
+        return
+    begin = await connection.fetchval("SELECT max(snapshot_timestamp) FROM agent_balance_snapshots")
+    begin = max(begin, until - YEAR) if begin is not None else until - YEAR
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    if past.trades:
-        await connection.execute(_SNAPSHOTS, until - YEAR, now, timeout=None)
-    await connection.execute("VACUUM ANALYZE", timeout=None)
+    while begin <= now:
+        end = min(begin + _SNAPSHOTS_AT_ONCE, now)
+        await connection.execute(_SNAPSHOTS, begin, end, timeout=None)
+        begin = end + timedelta(hours=1)
 
 
 async def _writer(database_url: str, connection: Connection, past: Past) -> _Writer:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from benchmarks.past import ENTRIES_A_TRADE, Past, make
+from benchmarks.past import ENTRIES_A_TRADE, Past, hurry, make
 from nexgent.domain.ledger.state import EMPTY_FOR
 from nexgent.infrastructure.database.journal import wallet_states
 from nexgent.infrastructure.database.journal.verify import verify
@@ -19,6 +19,8 @@ from tests.integration.repositories.conftest import Pool
 
 PAST = Past(agents=10, trades=1_200)
 PAGE = 101
+_LEFT_SIGNALS = 20
+_KEYS = "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2"
 _MOST_OF_A_WINDOW = 50
 """Two days of trades of all agents, and some: a year has 1 200, which are as many at a time as there are agents."""
 
@@ -27,11 +29,14 @@ async def test_a_start_and_first_pages_read_what_they_show_and_not_what_lies_beh
     pool: Pool, database_url: str
 ) -> None:
     await pool.execute("INSERT INTO users (id, email) VALUES (gen_random_uuid(), 'a@example.com')")
+    keys = await pool.fetch(_KEYS)
+    await hurry(database_url, PAST, leave=_LEFT_SIGNALS, say=False)
+    assert await pool.fetch(_KEYS) == keys
     made = await make(database_url, PAST, say=False)
-    assert made.entries == made.projected == PAST.trades * ENTRIES_A_TRADE + PAST.agents
+    assert made.entries == made.projected == _LEFT_SIGNALS * PAST.buyers * ENTRIES_A_TRADE
     assert (await make(database_url, PAST, say=False)).entries == 0
     report = await verify(database_url)
-    assert (report.is_clean, report.entries) == (True, made.entries)
+    assert (report.is_clean, report.entries) == (True, PAST.trades * ENTRIES_A_TRADE + PAST.agents)
     now = datetime.now(UTC)
     unsummed = await PostgresProtectionStore(pool).history(now)
     assert await keep_sums(pool, now) == PAST.agents
