@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from nexgent.api.encoding import dumped, encode, json_array
+from nexgent.api.encoding import json_array
 from nexgent.api.http.access import BalancesCaller, SessionCaller
 from nexgent.api.http.declared import NOT_AUDITED
 from nexgent.api.http.models import DoneOut
@@ -25,6 +25,7 @@ from nexgent.api.v1.balances.schemas import (
     BalanceIn,
     BalanceOut,
     BalancesQuery,
+    written,
 )
 from nexgent.domain.agents.ownership import wallet_of
 from nexgent.shared.money import SOL_MINT
@@ -52,7 +53,7 @@ async def list_balances(
         # Every token that was ever traded is among them: after a year they take seconds, and trades have their turn in between.
         if number % _PIECE_ROWS == 0:
             await asyncio.sleep(0)
-        items.append(encode(dumped(BalanceOut.of(owned, _price_sol(services, owned.balance.mint)))))
+        items.append(written(owned, _price_sol(services, owned.balance.mint)))
     return json_array(items)
 
 
