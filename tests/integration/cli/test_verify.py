@@ -7,11 +7,14 @@ import json
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from nexgent.cli import exit_codes
 from nexgent.cli.verify import configure, verify_command
 from nexgent.config.settings import Settings
+from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
+from nexgent.shared.money import from_raw, plain
 from tests.integration.database.story import Story, add_owners
 
 
@@ -62,6 +65,29 @@ async def test_a_row_that_was_altered_by_hand(database_url: str, capsys: pytest.
     finally:
         await journal.close()
         await connection.close()
+
+
+@pytest.mark.usefixtures("settings")
+async def test_copies_are_found_where_they_are_written(
+    database_url: str, redis: Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = Story()
+    connection = await asyncpg.connect(database_url)
+    journal = PostgresJournal(database_url)
+    keys = CacheKeys(Settings.load().storage.redis_key_prefix)
+    try:
+        await add_owners(connection, [story])
+        await journal.append([story.deposit(), *story.buy()])
+        for mint, held in story.state.balances.items():
+            copy = json.dumps({"balance": plain(from_raw(held.amount_raw, held.decimals))})
+            await redis.set(keys.balance(story.agent_id, story.wallet, mint), copy)
+
+        code, said, _ = await run(capsys, "--all", "--json")
+    finally:
+        await journal.close()
+        await connection.close()
+
+    assert (code, json.loads(said)["cached"]) == (exit_codes.OK, len(story.state.balances))
 
 
 @pytest.mark.usefixtures("settings", "redis")
