@@ -129,6 +129,15 @@ async def test_what_a_signal_asks_for_is_stored_and_belongs_to_what_makes_it_a_r
     assert all(isinstance(row.action, SignalAction) for row in exported)
 
 
+async def test_storing_is_planned_once_and_looks_repetitions_up_by_their_index(pool: Pool) -> None:
+    """The plan that stays is made while the table is small, when reading all of it would be the cheaper way."""
+    settings = await pool.fetchval(
+        "SELECT proconfig FROM pg_proc WHERE proname = 'add_trading_signals' AND pronargs = 11"
+    )
+
+    assert sorted(settings) == ["enable_seqscan=off", "plan_cache_mode=force_generic_plan"]
+
+
 async def test_code_from_before_there_were_sales_stores_signals_to_buy(pool: Pool, user_id: UserId) -> None:
     """While one process is of the version before, the other one has migrated."""
     row = await pool.fetchrow(

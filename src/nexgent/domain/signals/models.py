@@ -59,6 +59,20 @@ class Signal:
     percent: Decimal | None = None
 
 
+def what_repeats(
+    signal: Signal | SignalDraft,
+) -> tuple[UserId | None, str, str, int, SignalAction, Decimal | None]:
+    """Return what a signal that is sent again has in common with the first."""
+    return (
+        signal.user_id,
+        signal.token_address,
+        signal.signal_type,
+        signal.signal_strength,
+        signal.action,
+        signal.percent,
+    )
+
+
 SignalChanges = Mapping[str, str | int | None]
 """New values of a signal by field: those of `EDITABLE_FIELDS`, checked but not stored yet."""
 

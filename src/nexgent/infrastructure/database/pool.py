@@ -9,6 +9,7 @@ somebody needs them.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 CLOSE_TIMEOUT_SECONDS = 5.0
 WAIT_SECONDS = 10.0
 """How long anybody waits for a connection: for one to become free, and for a new one to be answered."""
+CALLERS_TIMEOUT = math.inf
 LET_GO_SECONDS = 1.0
 """How long a statement that was given up may take to end, before its connection is cut."""
 
@@ -93,7 +95,12 @@ class _Pool(asyncpg.Pool):
         self._wait_seconds = use.wait_seconds
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext[asyncpg.Record]:
-        """Return a connection, to be awaited or entered. Raises `TimeoutError`."""
+        """Return a connection, to be awaited or entered. Raises `TimeoutError`.
+
+        `CALLERS_TIMEOUT` leaves the deadline to a caller who has one already: one more costs a task and turns of the event loop.
+        """
+        if timeout == CALLERS_TIMEOUT:
+            return super().acquire()
         return super().acquire(timeout=self._wait_seconds if timeout is None else timeout)
 
     async def release(

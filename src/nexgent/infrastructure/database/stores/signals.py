@@ -7,22 +7,29 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import UUID
 
 import asyncpg
 
 from nexgent.domain.ledger.errors import NotTheEngineError
-from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDecision, SignalDraft
+from nexgent.domain.signals.models import (
+    DecisionOutcome,
+    Signal,
+    SignalAction,
+    SignalDecision,
+    SignalDraft,
+    what_repeats,
+)
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
 from nexgent.infrastructure.database.journal.codec import to_json
 from nexgent.infrastructure.database.lease import EngineLease, signed, unsigned
+from nexgent.infrastructure.database.pool import CALLERS_TIMEOUT
 from nexgent.infrastructure.database.stores.signal_rows import read_signal
 from nexgent.shared.errors import NotFoundError
 from nexgent.shared.ids import derived_id
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.money import plain
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
-from nexgent.shared.types import SignalId
+from nexgent.shared.types import SignalId, UserId
 
 MAX_GROUP = 500
 MAX_DECISIONS = 4_000
@@ -91,7 +98,7 @@ finished AS (
 SELECT EXISTS (SELECT FROM open)
 """
 
-_Key = tuple[UUID | None, str, str, int, SignalAction, Decimal | None]
+_Key = tuple[UserId | None, str, str, int, SignalAction, Decimal | None]
 
 
 class SignalUserNotFoundError(NotFoundError):
@@ -108,7 +115,7 @@ class _Waiting:
 
     @property
     def key(self) -> _Key:
-        return _key(self.draft)
+        return what_repeats(self.draft)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -314,46 +321,39 @@ class PostgresSignalStore:
         first: dict[_Key, _Waiting] = {}
         for waiting in group:
             first.setdefault(waiting.key, waiting)
-        stored = await self._store(list(first.values()))
-        for waiting in group:
-            if not waiting.outcome.done():
-                mine = first[waiting.key] is waiting
-                waiting.outcome.set_result(stored.get(waiting.key) if mine else None)
+        arguments = _columns(list(first.values()))
+        async with (
+            asyncio.timeout(TIMEOUT_SECONDS),
+            self._pool.acquire(timeout=CALLERS_TIMEOUT) as connection,
+        ):
+            rows = await connection.fetch(_ADD, *arguments)
+            stored = {what_repeats(signal): signal for signal in map(read_signal, rows) if signal.user_id}
+            # Told while the connection is still held: to give it back takes turns of the event loop.
+            for waiting in group:
+                if not waiting.outcome.done():
+                    mine = first[waiting.key] is waiting
+                    waiting.outcome.set_result(stored.get(waiting.key) if mine else None)
 
-    async def _store(self, drafts: Sequence[_Waiting]) -> dict[_Key, Signal]:
-        columns = zip(
-            *(
-                (
-                    one.draft.user_id,
-                    one.draft.token_address,
-                    one.draft.symbol,
-                    one.draft.signal_type,
-                    one.draft.activation_reason,
-                    one.draft.signal_strength,
-                    one.draft.source,
-                    one.window_seconds,
-                    _duplicate_key(one.key),
-                    one.draft.action.value,
-                    one.draft.percent,
-                )
-                for one in drafts
-            ),
-            strict=True,
+
+def _columns(drafts: Sequence[_Waiting]) -> list[list[object]]:
+    """Return what the statement takes, a list a column."""
+    lines = (
+        (
+            one.draft.user_id,
+            one.draft.token_address,
+            one.draft.symbol,
+            one.draft.signal_type,
+            one.draft.activation_reason,
+            one.draft.signal_strength,
+            one.draft.source,
+            one.window_seconds,
+            _duplicate_key(one.key),
+            one.draft.action.value,
+            one.draft.percent,
         )
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            rows = await self._pool.fetch(_ADD, *(list(column) for column in columns))
-        return {_key(signal): signal for signal in map(read_signal, rows) if signal.user_id}
-
-
-def _key(signal: SignalDraft | Signal) -> _Key:
-    return (
-        signal.user_id,
-        signal.token_address,
-        signal.signal_type,
-        signal.signal_strength,
-        signal.action,
-        signal.percent,
+        for one in drafts
     )
+    return [list(column) for column in zip(*lines, strict=True)]
 
 
 def _duplicate_key(key: _Key) -> str:
