@@ -600,3 +600,37 @@ def test_derived_ids_are_those_of_version_5() -> None:
     for parts in ((), ("buy", new_id(), 7), ("é", "ü" * 300), ("position", new_id(), "stop_loss", 0)):
         assert derived_id(*parts) == uuid5(namespace, ":".join(map(str, parts)))
         assert derived_id(*parts).version == 5
+
+
+async def test_whoever_waits_for_an_entry_goes_on_behind_what_those_who_are_told_have_put_in_line() -> None:
+    """Frames for clients are put in line when an entry is announced; whoever wrote it has more to do, and that takes longer."""
+    order: list[str] = []
+    journal = FakeJournal()
+
+    def tell(_: object) -> None:
+        asyncio.get_running_loop().call_soon(order.append, "told")
+
+    ledger = Ledger(journal=journal, clock=FakeClock(), publish=tell)
+    ledger.load([journal.add_wallet(ONE, AgentId(new_id()))], 0)
+
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    order.append("went on")
+
+    assert order == ["told", "went on"]
+
+
+async def test_an_entry_whose_writer_was_given_up_is_written() -> None:
+    journal = SlowJournal()
+    events: list[object] = []
+    ledger = a_ledger(journal, events)
+    writing = asyncio.ensure_future(ledger.commit(ledger.stage(ONE, BODY, PAID_IN)))
+    await journal.busy.wait()
+
+    writing.cancel()
+    await asyncio.wait([writing])
+    journal.go_on.set()
+    await ledger.written()
+
+    assert writing.cancelled()
+    assert [type(event) for event in events] == [EntriesRecorded]
+    assert ledger.head(ONE).balance_raw(SOL_MINT) == 5
