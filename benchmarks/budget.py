@@ -43,6 +43,7 @@ from nexgent.infrastructure.cache.connect import connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
 from nexgent.infrastructure.cache.mirror import RedisMirror
 from nexgent.infrastructure.cache.mirror_content import MirrorContent
+from nexgent.infrastructure.database.driver_arrays import install_array_types
 from nexgent.infrastructure.database.ids import install_driver_ids
 from nexgent.infrastructure.database.journal.codec import encode_entry
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
@@ -87,6 +88,7 @@ async def run() -> list[Row]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
     install_decimal_context()
     install_driver_ids()
+    install_array_types()
     rows: list[Row] = []
 
     def note(stage: str, ours: float, floor: float | None, what: str) -> None:

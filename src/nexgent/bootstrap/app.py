@@ -32,6 +32,7 @@ from nexgent.bootstrap.whereabouts import recorded
 from nexgent.config.notifications import SECRET_VARIABLE
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.admin import RedisCopies
+from nexgent.infrastructure.database.driver_arrays import install_array_types
 from nexgent.infrastructure.database.ids import install_driver_ids
 from nexgent.infrastructure.database.pool import REQUESTS, opened_pool
 from nexgent.infrastructure.database.schema.migration import migrate
@@ -68,6 +69,7 @@ async def run_service(
     """
     install_decimal_context()
     install_driver_ids()
+    install_array_types()
     require_usable(settings)
     listener = listen(settings.server.host, settings.server.port)
     port = listener.getsockname()[1]

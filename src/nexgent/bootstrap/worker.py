@@ -15,6 +15,7 @@ from nexgent.bootstrap.storage import open_storage
 from nexgent.config.settings import Settings
 from nexgent.domain.trading.rules.simulation_costs import REFERENCE_COSTS, SimulationCosts
 from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.database.driver_arrays import install_array_types
 from nexgent.infrastructure.database.ids import install_driver_ids
 from nexgent.infrastructure.database.schema.migration import migrate
 from nexgent.infrastructure.queue.parts import parts_cron
@@ -39,6 +40,7 @@ async def run_worker(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM."""
     install_decimal_context()
     install_driver_ids()
+    install_array_types()
     async with open_storage(settings.storage, join_running=True) as storage:
         await migrate(storage.database_url)
         working = asyncio.create_task(
