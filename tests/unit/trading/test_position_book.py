@@ -37,7 +37,8 @@ def test_positions_are_found_by_what_they_are() -> None:
     assert book.get(PositionId(new_id())) is None
     assert list(book.all()) == [one, two, three]
     assert book.tokens() == [TOKEN, OTHER_TOKEN]
-    assert book.tokens_of(AGENT) == [TOKEN, OTHER_TOKEN]
+    assert book.tokens_of(AGENT, {TOKEN, OTHER_TOKEN}) == [TOKEN, OTHER_TOKEN]
+    assert book.tokens_of(AGENT, {OTHER_TOKEN}) == [OTHER_TOKEN]
     assert book.holders(TOKEN) == [one, two]
     assert book.holders(TokenAddress("nobody's")) == []
     assert book.holds(AGENT, OTHER_TOKEN)
@@ -62,7 +63,7 @@ def test_what_is_closed_is_nowhere_any_more() -> None:
     assert book.remove(one.position.id) is one
     assert book.remove(one.position.id) is None
     assert book.is_held(TOKEN)
-    assert book.tokens_of(AGENT) == [TOKEN]
+    assert book.tokens_of(AGENT, {TOKEN, OTHER_TOKEN}) == [TOKEN]
     assert book.holders(TOKEN) == book.of_agent(AGENT) == [two]
     book.remove(two.position.id)
     assert not book.is_held(TOKEN)

@@ -91,7 +91,7 @@ _POSITIONS = "positions"
 _BY_SHARD = (PositionOpened, PositionUpdated, PositionClosed)
 OUTBOX_LIMIT = 20_000
 _REMEMBERED_PLACES = 1_000
-BATCH_SIZE = 100
+BATCH_SIZE = 200
 DEADLINE_SECONDS = 5.0
 UNHEARD_SECONDS = 0.03
 """So long waits what nobody has heard the last of: asking who listens now would take time from the trade it tells of."""

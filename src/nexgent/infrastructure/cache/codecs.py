@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from nexgent.domain.agents.config import TradingConfig, to_json_dict
 from nexgent.domain.bookkeeping.ports import balance_id
 from nexgent.domain.ledger.state import Balance
@@ -12,6 +14,9 @@ from nexgent.shared.json_text import encode_json
 from nexgent.shared.money import from_raw, plain
 from nexgent.shared.types import AgentId, WalletAddress
 
+# For what has no decimals.
+_encoder = msgspec.json.Encoder()
+
 
 def encode_position(position: Position, trail: PositionTrail) -> bytes:
     """Return the 27 keys of an open position; decimals as numbers."""
@@ -20,7 +25,7 @@ def encode_position(position: Position, trail: PositionTrail) -> bytes:
 
 def encode_balance(agent_id: AgentId, wallet: WalletAddress, balance: Balance) -> bytes:
     """Return a balance; its amount is a string in human units."""
-    return encode_json(
+    return _encoder.encode(
         {
             "id": balance_id(wallet, balance.mint),
             "agentId": agent_id,

@@ -289,8 +289,9 @@ class MirrorState:
             else:
                 batch.delete(key)
         # Most that has left the state was empty before and has no copy any more; what was removed by hand or reset has.
-        for mint in before.keys() - state.balances.keys():
-            batch.delete(self._keys.balance(agent_id, wallet, mint))
+        if not before.keys() <= state.balances.keys():
+            for mint in before.keys() - state.balances.keys():
+                batch.delete(self._keys.balance(agent_id, wallet, mint))
         self._balances[wallet] = state.balances
 
 

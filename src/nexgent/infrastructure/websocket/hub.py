@@ -214,9 +214,8 @@ class WebSocketHub:
         # Agents of one user mostly hold the same tokens.
         encoded: dict[tuple[TokenAddress, ...], str] = {}
         for stream in self._streams.watched():
-            held = [token for token in self._book.tokens_of(stream.agent_id) if token in changed]
             # Two wallets of an agent may hold the same token.
-            tokens = tuple(dict.fromkeys(held))
+            tokens = tuple(dict.fromkeys(self._book.tokens_of(stream.agent_id, changed)))
             if not tokens:
                 continue
             prices = [changed[token] for token in tokens]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -52,9 +52,10 @@ class PositionBook:
         """Tell whether anybody holds a token."""
         return token in self._indexes
 
-    def tokens_of(self, agent_id: AgentId) -> list[TokenAddress]:
-        """Return the tokens an agent holds, one per position."""
-        return [one.position.token_address for one in self._by_agent.get(agent_id, {}).values()]
+    def tokens_of(self, agent_id: AgentId, among: Container[TokenAddress]) -> list[TokenAddress]:
+        """Return which of some tokens an agent holds, one per position."""
+        held = self._by_agent.get(agent_id, {}).values()
+        return [token for one in held if (token := one.position.token_address) in among]
 
     def holds(self, agent_id: AgentId, token: TokenAddress) -> bool:
         """Tell whether an agent holds a token."""
