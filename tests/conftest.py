@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from redis.asyncio import Redis
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
 from nexgent.infrastructure.embedded import EmbeddedServers
 from nexgent.shared.clock import SystemClock
+from tests import order
 from tests.e2e.cluster import lay_out_empty_cluster
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.leftovers import claim
@@ -263,27 +264,6 @@ def _allow_unclosed_connections(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-_LONG = (
-    "e2e/test_reconciliation.py",
-    "contract/test_schemathesis.py",
-    "e2e/test_hung_engine.py",
-    "integration/install/",
-    "e2e/test_demo.py",
-    "e2e/test_live.py",
-    "security/test_lockout.py",
-    "contract/test_hostile_input.py",
-    "e2e/test_market_trouble.py",
-    "web/test_pages.py",
-    "web/",
-    "unit/api/test_bad_input.py",
-    "unit/scripts/test_mutants.py",
-    "integration/embedded/",
-)
-"""Files that take long, in the order in which they begin. Those of the dashboard share a service and a browser."""
-_WAITING = ("e2e/", "security/", "integration/")
-"""Tests that wait more than they work: for servers, for prices, for the disk."""
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_directory(
     path: Path, parent: pytest.Collector
@@ -310,25 +290,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     gc.enable()
     if not hasattr(config, "workerinput"):
         return
-    places = _places(sorted({item.path for item in items}))
-    items.sort(key=lambda item: places[item.path])
+    tests = REPOSITORY / "tests"
+    names = {path: path.relative_to(tests).as_posix() for path in {item.path for item in items}}
+    by_name = order.places(names.values())
+    items.sort(key=lambda item: by_name[names[item.path]])
 
 
-def _places(files: Sequence[Path]) -> dict[Path, tuple[int, float, Path]]:
-    """Return what to sort files by: those that take long first, and then those that wait among those that work.
-
-    So no process is left alone with a long one at the end, and while one waits another has work.
-    """
-    names = {file: file.relative_to(REPOSITORY / "tests").as_posix() for file in files}
-    places: dict[Path, tuple[int, float, Path]] = {}
-    waiting: list[Path] = []
-    working: list[Path] = []
-    for file, name in names.items():
-        long = next((place for place, start in enumerate(_LONG) if name.startswith(start)), None)
-        if long is not None:
-            places[file] = (long, 0, file)
-        else:
-            (waiting if name.startswith(_WAITING) else working).append(file)
-    for group in (waiting, working):
-        places |= {file: (len(_LONG), place / len(group), file) for place, file in enumerate(group)}
-    return places
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Hand out files, but for those that are kept together."""
+    return order.Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
