@@ -1,8 +1,9 @@
 """What several engines cost, and how soon another one has the shards of one that is killed or stands still.
 
-Each setting has a database and a Redis of its own and the same agents. Signals for all of them come one after the other, each
-when the one before is carried out. What services and servers take at rest, in the mean of before and afterwards, is taken off
-what they take meanwhile: a purchase costs what it costs on top. One worker looks after the tables for all engines.
+Each setting has a database and a Redis of its own and the same agents, which are there when its services start. Signals for
+all of them come one after the other, each when the one before is carried out. What services and servers take at rest, in the
+mean of before and afterwards, is taken off what they take meanwhile: a purchase costs what it costs on top. One worker looks
+after the tables for all engines.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from redis.asyncio import Redis
 from benchmarks.budget import cpu_seconds
 from benchmarks.figures import ENGINES
 from benchmarks.load import MANY_CONNECTIONS
+from benchmarks.past import Past, make
 from benchmarks.storm import storm_tokens
 from benchmarks.table import Row
 from nexgent.infrastructure.embedded import EmbeddedServers
@@ -37,6 +39,7 @@ from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product, until
 from tests.forks import Running
 
 AGENTS = 200
+DEPOSIT_SOL = 100
 BURSTS = 8
 CONNECTIONS = 200
 REST_SECONDS = 3.0
@@ -45,7 +48,6 @@ COPIES_SECONDS = 1.0
 TAKEOVER_AGENTS = 60
 SHORT_TAKEOVERS, FULL_TAKEOVERS = 6, 40
 DEADLINE_SECONDS = 600.0
-_AT_A_TIME = 8
 _LOOK_SECONDS = 0.005
 _ALL_WRITTEN = "SELECT (SELECT max(id) FROM journal) <= (SELECT position FROM journal_watermark)"
 _PROCESSED = "SELECT processed_at IS NOT NULL FROM trading_signals WHERE id = $1"
@@ -96,28 +98,40 @@ class Fleet:
 async def run(*, agents: int = AGENTS, takeovers: int = SHORT_TAKEOVERS) -> list[Row]:
     """Measure. `takeovers` is how often an engine is killed, and how often one is frozen."""
     rows: list[Row] = []
+    started = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"{time.monotonic() - started:5.0f} s  {what}", file=sys.stderr, flush=True)
+
+    async with _fleet(["one"], 1, 0) as fleet:
+        empty = _memory(fleet.services[0])
     for setting in SETTINGS:
-        print(f"{setting.name}, {agents} agents", file=sys.stderr)
         found = len(rows)
-        async with _fleet(setting.values, setting.engines) as fleet:
-            rows += await _purchases(fleet, setting, agents)
+        say(f"{setting.name}: {agents} agents are made")
+        async with _fleet(setting.values, setting.engines, agents) as fleet:
+            rows += await _purchases(fleet, setting, agents, empty, say)
             for row in rows[found:]:
-                print(f"  {row.name}: {row.value:.1f} {row.unit} {row.note}", file=sys.stderr)
+                print(f"  {row.name}: {row.value:.1f} {row.unit} {row.note}", file=sys.stderr, flush=True)
     if takeovers:
-        async with _fleet(["shared"] * 3, 3) as fleet:
-            rows += await _takeovers(fleet, takeovers)
+        say(f"three engines, one of them killed {takeovers} times and frozen {takeovers} times")
+        async with _fleet(["shared"] * 3, 3, TAKEOVER_AGENTS) as fleet:
+            rows += await _takeovers(fleet, takeovers, say)
+    say("done")
     return rows
 
 
 @asynccontextmanager
-async def _fleet(values: Sequence[str], trading: int) -> AsyncIterator[Fleet]:
-    """Run a service for each value of `ENGINES`; the first `trading` of them trade."""
+async def _fleet(values: Sequence[str], trading: int, agents: int) -> AsyncIterator[Fleet]:
+    """Run a service for each value of `ENGINES`; the first `trading` of them trade, and find so many agents."""
     with tempfile.TemporaryDirectory(prefix="nexgent-engines-") as name:
         folder = Path(name)
         _let_through(folder)
         await lay_out_cluster(folder / "data", ADMIN_EMAIL, ADMIN_PASSWORD)
         with_connections(folder / "data", CONNECTIONS)
         async with EmbeddedServers(folder / "data") as servers:
+            if agents:
+                # Made one by one over the API, 3 000 of them take longer than everything that is measured.
+                await make(servers.database_url, Past(agents, 0, DEPOSIT_SOL), say=False)
             await _with_the_disk(servers.database_url)
             products = [_product(folder / str(n), value, servers) for n, value in enumerate(values)]
             first = products[0]
@@ -134,6 +148,7 @@ async def _fleet(values: Sequence[str], trading: int) -> AsyncIterator[Fleet]:
                 engines = Engines(products[:trading], servers.database_url)
                 if values[0] == "shared":
                     await engines.spread()
+                    await until(lambda: _all_act(engines), "every engine acts for what it has")
                 yield Fleet(engines, products, worker, servers, redis, database)
             finally:
                 await redis.aclose()
@@ -245,11 +260,13 @@ def _family_cpu(process: psutil.Process) -> float:
     return total
 
 
-async def _purchases(fleet: Fleet, setting: Setting, count: int) -> list[Row]:
+async def _purchases(
+    fleet: Fleet, setting: Setting, count: int, empty: int, say: Callable[[str], None]
+) -> list[Row]:
+    """Measure signals for all agents. `empty` is the memory of a service without any."""
     mints = await storm_tokens(fleet.services[0], BURSTS + 1)
-    memory = [_memory(one) for one in fleet.services]
-    await _agents(fleet.services, count)
-    known = [_memory(one) for one in fleet.services]
+    known = max(map(_memory, fleet.services))
+    say(f"{setting.name}: {BURSTS} signals")
     took: list[float] = []
     await _burst(fleet, 0, mints[0])
     await _all_written(fleet)
@@ -298,22 +315,11 @@ async def _purchases(fleet: Fleet, setting: Setting, count: int) -> list[Row]:
     if serving:
         rows.append(row("purchase, replica", statistics.fmean(serving), "µs"))
     growth = max(_memory(one) - then for one, then in zip(fleet.services, held, strict=True))
-    for_agents = max(now - then for now, then in zip(known, memory, strict=True))
     return [
         *rows,
-        row("memory of a service, an agent", for_agents / count / 1000, "kB"),
+        row("memory of a service, an agent", (known - empty) / count / 1000, "kB"),
         row("memory of a service, a position", growth / bought / 1000, "kB"),
     ]
-
-
-async def _agents(services: Sequence[Product], count: int) -> list[dict[str, Any]]:
-    turn = asyncio.Semaphore(_AT_A_TIME)
-
-    async def made(number: int) -> dict[str, Any]:
-        async with turn:
-            return await services[number % len(services)].agent(f"Agent {number}", "100")
-
-    return await asyncio.gather(*map(made, range(count)))
 
 
 async def _burst(fleet: Fleet, number: int, mint: str) -> int:
@@ -345,11 +351,11 @@ async def _until(condition: Callable[[], Awaitable[Any]], what: str) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _takeovers(fleet: Fleet, count: int) -> list[Row]:
+async def _takeovers(fleet: Fleet, count: int, say: Callable[[str], None]) -> list[Row]:
     """Kill and freeze one engine after the other while a signal comes, and see when others have its shards and decide."""
     engines = fleet.engines
     mints = await storm_tokens(engines.all[0], 2 * count)
-    agents = await _agents(engines.all, TAKEOVER_AGENTS)
+    agents = [{"id": str(row["id"])} for row in await fleet.database.fetch("SELECT id FROM agents")]
     rows = []
     for kind in ("killed", "frozen"):
         held: list[float] = []
@@ -358,7 +364,7 @@ async def _takeovers(fleet: Fleet, count: int) -> list[Row]:
         for number in range(count):
             victim = engines.all[number % len(engines.all)]
             times = await _takeover(fleet, victim, mints.pop(), agents, frozen=kind == "frozen")
-            print(f"{kind}: {', '.join(f'{one:.2f} s' for one in times)}", file=sys.stderr)
+            say(f"{kind}: {', '.join(f'{one:.2f} s' for one in times)}")
             for one, into in zip(times, (held, decided, complete), strict=True):
                 into.append(one)
         name = f"{ENGINES}one of three is {kind}"

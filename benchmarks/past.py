@@ -165,6 +165,7 @@ class Past:
 
     agents: int
     trades: int
+    deposit_sol: int = 10_000
 
     @classmethod
     def of_scale(cls, scale: float, *, without_trades: bool = False) -> Past:
@@ -343,7 +344,9 @@ class _Writer:
         if self._done == 0 and past.trades:
             await _begin_a_year_ago(self._connection, self.until - YEAR)
         if self._done == 0:
-            self.entries += await _deposits(self._connection, self._owners, self.until - YEAR)
+            self.entries += await _deposits(
+                self._connection, self._owners, self.until - YEAR, past.deposit_sol
+            )
         end = past.signals - leave
         for start in range(self._done, end, step):
             if room is not None:
@@ -407,9 +410,9 @@ async def _owners(connection: Connection, past: Past, created_at: datetime) -> t
     return user_id, owners
 
 
-async def _deposits(connection: Connection, owners: Sequence[_Owner], at: datetime) -> int:
+async def _deposits(connection: Connection, owners: Sequence[_Owner], at: datetime, deposit_sol: int) -> int:
     """Record a deposit of every agent that has none."""
-    lamports = 10_000 * LAMPORTS_PER_SOL
+    lamports = deposit_sol * LAMPORTS_PER_SOL
     entries = []
     for owner in owners:
         if owner.seq:
