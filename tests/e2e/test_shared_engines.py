@@ -201,6 +201,16 @@ async def unlocked_by_way_of(other: Product, owner: Product, engines: Engines) -
     assert (status, answer["isUnlocked"], headers["cache-control"]) == (200, True, "no-store"), answer
     for one in engines.up:
         assert (await one.call("GET", f"/wallets/{wallet}/status"))["isUnlocked"]
+
+    async def shown() -> bool:
+        lists = [(await one.call("GET", "/wallets"))["wallets"] for one in engines.up]
+        notices = [(await one.call("GET", "/overview/attention"))["items"] for one in engines.up]
+        unlocked = [row["isUnlocked"] for rows in lists for row in rows if row["walletAddress"] == wallet]
+        return unlocked == [True] * len(lists) and not any(
+            one["kind"] == "wallet_locked" for items in notices for one in items
+        )
+
+    await until(shown, "every process says that it is unlocked, and warns of nothing")
     entries = await engines.ask("SELECT action, outcome FROM audit_log WHERE target = $1 ORDER BY at", wallet)
     assert [tuple(row) for row in entries if row["action"] == "wallet.unlock"] == [
         ("wallet.unlock", "failed"),

@@ -763,6 +763,7 @@ class FakeApi:
             deletion_patience_seconds=0.05,
             forward_command=cast("ForwardCommand", self.forwarding),
             require_engine=self.forwarding.require_engine,
+            trades_for=self.forwarding.trades_for,
         )
         self.app = _application(self.services)
         add_middleware(

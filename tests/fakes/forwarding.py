@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from nexgent.domain.forwarding.models import Answer, Command, NotBegun
 from nexgent.domain.ledger.errors import EngineElsewhereError
@@ -17,11 +17,20 @@ class FakeForwarding:
         self.trades = True
         self.engine: Callable[[Command], Awaitable[Answer | NotBegun]] | None = None
         self.failure: UnavailableError | None = None
+        self.unreadable: UnavailableError | None = None
         self.commands: list[tuple[Command, AgentId | None]] = []
 
     def require_engine(self, agent_id: AgentId | None) -> None:
         if not self.trades:
             raise EngineElsewhereError(agent_id)
+
+    def trades_for(self, _agent_id: AgentId) -> bool:
+        return self.trades
+
+    async def by_engine(self, agent_ids: Collection[AgentId | None]) -> list[list[AgentId | None]]:
+        if self.unreadable is not None:
+            raise self.unreadable
+        return [list(agent_ids)] if self.engine is not None or self.failure is not None else []
 
     async def execute(self, command: Command, agent_id: AgentId | None) -> Answer | None:
         self.commands.append((command, agent_id))

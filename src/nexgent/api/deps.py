@@ -269,6 +269,8 @@ class ApiServices:
     values: ApiValues
     forward_command: ForwardCommand | None = None
     """The way to the engines of agents that this process does not trade for, where there is one."""
+    trades_for: Callable[[AgentId], bool] = lambda _: True
+    """Tells whether this process trades for an agent."""
     turns_to_ask: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ASKED))
     """Of lists that ask engines: however many people look at lists, there is room for orders on the way."""
 

@@ -85,6 +85,7 @@ from nexgent.infrastructure.database.stores.signal_edits import PostgresSignalEd
 from nexgent.infrastructure.database.stores.webhooks import PostgresWebhooks
 from nexgent.infrastructure.security.sealing import Sealer
 from nexgent.shared.clock import Clock
+from nexgent.shared.types import AgentId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +200,7 @@ def build_api_services(
     max_price_age_seconds: float,
     forward_command: ForwardCommand | None = None,
     require_engine: RequireEngine = here,
+    trades_for: Callable[[AgentId], bool] = lambda _: True,
     links_from_anywhere: bool = False,
     outbox: Callable[[], OutboxState] = OutboxState,
     deletion_patience_seconds: float = PATIENCE_SECONDS,
@@ -319,4 +321,5 @@ def build_api_services(
         health=health,
         values=values,
         forward_command=forward_command,
+        trades_for=trades_for,
     )

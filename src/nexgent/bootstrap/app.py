@@ -186,6 +186,7 @@ def _api_services(service: Service, demo: bool) -> ApiServices:
         max_price_age_seconds=settings.prices.max_age_seconds,
         forward_command=service.commands.forward,
         require_engine=service.require_engine,
+        trades_for=service.trades_for,
         links_from_anywhere=demo,
         outbox=lambda: service.outbox.state,
         kept=service.kept,

@@ -390,7 +390,7 @@ class Service:
     def _keeps(self, agent_id: AgentId) -> bool:
         return self.sharing is None or self.sharing.following.keeps(agent_id)
 
-    def _trades_for(self, agent_id: AgentId | None) -> bool:
+    def trades_for(self, agent_id: AgentId | None) -> bool:
         """Tell whether this process trades for an agent, or leads where it is nobody's matter."""
         return self.role.active and self.share.has(agent_id)
 
@@ -398,13 +398,13 @@ class Service:
         """Raise `EngineElsewhereError` unless this process trades for an agent, or leads where it is nobody's matter."""
         if not self.role.active:
             raise EngineElsewhereError(agent_id, self.lease.refusal().message)
-        if not self._trades_for(agent_id):
+        if not self.trades_for(agent_id):
             raise EngineElsewhereError(agent_id)
 
     def _trades_with(self, wallet: WalletAddress) -> bool:
         """Tell whether this process trades with a wallet. One of nobody's is the leading engine's."""
         known = self.engine.directory.wallet(wallet)
-        return self._trades_for(known.agent_id if known is not None else None)
+        return self.trades_for(known.agent_id if known is not None else None)
 
     def _lock_keys(self, shards: int) -> None:
         """Wipe unlocked keys of wallets of shards that another engine may have by now. Those of nobody are the leader's."""

@@ -11,8 +11,10 @@ import asyncpg
 import pytest
 
 from nexgent.domain.ledger.errors import NotTheEngineError
+from nexgent.infrastructure.database.engines import PostgresEngines
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.lease import EngineLease
+from nexgent.infrastructure.database.pool import COMMAND, opened_pool
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, highest, shard_of
 from nexgent.shared.types import AgentId
 from tests.integration.database.story import Story
@@ -100,6 +102,23 @@ async def test_shares_are_even_and_one_that_leaves_is_followed(leases: Leases) -
     assert sorted(await in_balance(first, third)) == [32, 32]
     await third.release()
     assert await in_balance(first) == [64]
+
+
+async def test_whoever_asks_finds_the_engine_of_each_agent(leases: Leases, database_url: str) -> None:
+    first, second = await signed_on(leases("first")), await signed_on(leases("second"))
+    await in_balance(first, second)
+    agents: list[AgentId | None] = [agent_in(first.shards), agent_in(second.shards), None]
+    async with opened_pool(database_url, COMMAND) as pool:
+        engines = PostgresEngines(pool)
+        found = await engines.engines_of(agents)
+
+        assert found == {agent_id: await engines.engine_of(agent_id) for agent_id in agents}
+        assert {(one.row, one.epoch) for one in found.values()} == {
+            (lease.row, lease.epoch) for lease in (first, second)
+        }
+        await second.release()
+        assert await engines.engines_of(agents[1:2]) == {}
+        assert await engines.engine_of(agents[1]) is None
 
 
 async def test_engines_that_come_at_once_never_have_the_same(leases: Leases) -> None:

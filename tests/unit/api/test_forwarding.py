@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
@@ -18,7 +20,7 @@ from nexgent.domain.audit.models import Outcome
 from nexgent.domain.forwarding.errors import EngineBusyError, EngineUnreachableError, OutcomeUnknownError
 from nexgent.domain.forwarding.models import Answer, Command, NotBegun
 from nexgent.shared.errors import UnavailableError
-from tests.builders import TOKEN
+from tests.builders import TOKEN, a_live_agent
 from tests.fakes.api import FakeApi
 from tests.fakes.encrypted_wallets import GOOD
 from tests.patience import until
@@ -208,8 +210,7 @@ async def test_it_is_written_down_once_however_many_were_asked(
 
 
 async def test_lists_of_wallets_leave_room_for_orders(elsewhere: FakeApi, client: httpx.AsyncClient) -> None:
-    for _ in range(20):
-        await elsewhere.encrypted.a_wallet()
+    await elsewhere.encrypted.a_wallet()
     elsewhere.encrypted.is_engine = False
     asked, gate = 0, asyncio.Event()
 
@@ -217,20 +218,92 @@ async def test_lists_of_wallets_leave_room_for_orders(elsewhere: FakeApi, client
         nonlocal asked
         asked += 1
         await gate.wait()
-        return Answer(200, (), b'{"isUnlocked":true}')
+        return Answer(200, (), b'{"wallets":[]}')
 
     elsewhere.forwarding.engine = waiting
-    lists = [asyncio.ensure_future(client.get("/api/v1/wallets")) for _ in range(4)]
+    lists = [asyncio.ensure_future(client.get("/api/v1/wallets")) for _ in range(MOST_ASKED + 4)]
     await until(lambda: asked >= MOST_ASKED, "some are asked about")
     for _ in range(200):
         await asyncio.sleep(0)
     assert asked == MOST_ASKED
 
     gate.set()
-    for response in await asyncio.gather(*lists):
-        unlocked = [row["isUnlocked"] for row in response.json()["wallets"] if row["source"] == "encrypted"]
-        assert unlocked == [True] * 20
-    assert asked == 80
+    assert {response.status_code for response in await asyncio.gather(*lists)} == {200}
+    assert asked == MOST_ASKED + 4
+
+
+async def test_an_engine_is_asked_once_about_all_its_wallets(
+    elsewhere: FakeApi, client: httpx.AsyncClient
+) -> None:
+    wallets = [await elsewhere.encrypted.a_wallet() for _ in range(3)]
+    engine = elsewhere.forwarding.engine
+    assert engine is not None
+    answers: list[Answer] = []
+
+    async def where_they_trade(command: Command) -> Answer | NotBegun:
+        elsewhere.encrypted.is_engine = True
+        for wallet in wallets[:2]:
+            await elsewhere.encrypted.unlock(wallet)
+        answer = await engine(command)
+        assert isinstance(answer, Answer)
+        answers.append(answer)
+        for wallet in wallets:
+            elsewhere.encrypted.vault.lock(wallet.address, "request")
+        elsewhere.encrypted.is_engine = False
+        return answer
+
+    elsewhere.encrypted.is_engine = False
+    elsewhere.forwarding.engine = where_they_trade
+
+    async def unlocked() -> list[bool]:
+        rows = (await client.get("/api/v1/wallets")).json()["wallets"]
+        assert len(rows) > len(wallets), "those of paper are there as well"
+        by_address = {row["walletAddress"]: row for row in rows}
+        return [by_address[wallet.address]["isUnlocked"] for wallet in wallets]
+
+    assert await unlocked() == [True, True, False]
+    (answer,) = answers
+    assert {row["walletAddress"] for row in json.loads(answer.body)["wallets"]} == {
+        wallet.address for wallet in wallets
+    }
+    elsewhere.forwarding.failure = EngineUnreachableError()
+    assert await unlocked() == [False] * 3
+    elsewhere.forwarding.failure, elsewhere.forwarding.unreadable = None, UnavailableError("away")
+    assert await unlocked() == [False] * 3
+    assert len(answers) == 1
+
+
+async def test_what_needs_attention_is_said_by_the_engine_of_each_agent(
+    elsewhere: FakeApi, client: httpx.AsyncClient
+) -> None:
+    agent = await elsewhere.engine.add_agent(replace(a_live_agent(), automated_trading_live=True))
+    wallet, locked = agent.wallets[0].address, elsewhere.engine.keys
+
+    async def notices() -> list[tuple[str, str | None]]:
+        items = (await client.get("/api/v1/overview/attention")).json()["items"]
+        return [(one["kind"], one["agentId"]) for one in items]
+
+    # The engine has the key, or has not, and this process has nothing to say about it.
+    engine = elsewhere.forwarding.engine
+    assert engine is not None
+    assert ("wallet_locked", str(agent.id)) in await notices()
+    asked = len(elsewhere.forwarding.commands)
+    assert asked == 1
+
+    async def with_the_key(command: Command) -> Answer | NotBegun:
+        locked.loaded.add(wallet)
+        answer = await engine(command)
+        locked.loaded.discard(wallet)
+        return answer
+
+    elsewhere.forwarding.engine = with_the_key
+    assert ("wallet_locked", str(agent.id)) not in await notices()
+    elsewhere.forwarding.failure = EngineUnreachableError()
+    assert ("wallet_locked", str(agent.id)) not in await notices()
+    elsewhere.forwarding.trades, elsewhere.forwarding.failure = True, None
+    asked = len(elsewhere.forwarding.commands)
+    assert ("wallet_locked", str(agent.id)) in await notices()
+    assert len(elsewhere.forwarding.commands) == asked, "who trades asks nobody"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -85,6 +85,12 @@ class World:
             raise holder
         return holder
 
+    async def engines_of(
+        self, agent_ids: Collection[AgentId | None]
+    ) -> Mapping[AgentId | None, EngineAddress]:
+        holders = [one for one in self.holders if isinstance(one, EngineAddress)]
+        return {one: holders[number % 2] for number, one in enumerate(agent_ids) if one != AGENT}
+
     async def lives(self, engine: EngineAddress) -> bool:
         return self.alive(engine)
 
@@ -110,8 +116,8 @@ class World:
         made = self.sent[engine] = FakeSent(self.clock, list(looks), withdrawn=withdrawn)
         return made
 
-    async def forward(self) -> Answer | None:
-        use_case = ForwardCommand(
+    def use_case(self) -> ForwardCommand:
+        return ForwardCommand(
             engines=self,
             queue=self,
             own=lambda: OWN,
@@ -120,7 +126,9 @@ class World:
             pause=self.pause,
             told=self.told.append,
         )
-        return await use_case.execute(COMMAND, AGENT)
+
+    async def forward(self) -> Answer | None:
+        return await self.use_case().execute(COMMAND, AGENT)
 
 
 async def test_the_engine_answers() -> None:
@@ -267,3 +275,13 @@ async def test_a_shard_that_has_come_here_is_served_here() -> None:
 
     assert await world.forward() == ANSWER
     assert world.asked == [FIRST, OWN]
+
+
+async def test_agents_of_one_engine_are_named_together() -> None:
+    world = World([FIRST, SECOND])
+    others = [AgentId(UUID(int=number)) for number in (1, 2, 3)]
+
+    assert await world.use_case().by_engine([*others, None, AGENT]) == [
+        [others[0], others[2]],
+        [others[1], None],
+    ]

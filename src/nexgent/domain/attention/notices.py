@@ -78,6 +78,11 @@ class NoticeSource(Protocol):
 _ORDER = list(Severity)
 
 
+def by_weight(notices: Iterable[Notice]) -> list[Notice]:
+    """Return them, what matters most first."""
+    return sorted(notices, key=lambda notice: _ORDER.index(notice.severity))
+
+
 class ListNotices:
     """All of a user's, what matters most first."""
 
@@ -89,7 +94,7 @@ class ListNotices:
     def execute(self, user_id: UserId) -> list[Notice]:
         """Return them."""
         found = self._of(Asked(user_id, self._directory.of_user(user_id), self._clock.now()))
-        return sorted(found, key=lambda notice: _ORDER.index(notice.severity))
+        return by_weight(found)
 
     def by_agent(
         self, user_id: UserId, concerned: Callable[[AgentId], bool] = lambda _: True

@@ -6,7 +6,7 @@ taken and says nothing about is never repeated: the caller is told to look.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
@@ -78,6 +78,16 @@ class ForwardCommand:
                 outcome=outcome,
                 duration_ms=round((self._clock.monotonic() - started) * 1000, 3),
             )
+
+    async def by_engine(self, agent_ids: Collection[AgentId | None]) -> list[list[AgentId | None]]:
+        """Return these, those together that one engine trades for; those that nobody trades for are left out.
+
+        Raises `UnavailableError`.
+        """
+        together: dict[EngineAddress, list[AgentId | None]] = {}
+        for agent_id, engine in (await self._engines.engines_of(agent_ids)).items():
+            together.setdefault(engine, []).append(agent_id)
+        return list(together.values())
 
     async def _somewhere(self, command: Command, agent_id: AgentId | None) -> Answer | None:
         moving: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from nexgent.domain.forwarding.models import Answer, Command, EngineAddress, NotBegun
@@ -9,10 +10,16 @@ from nexgent.shared.types import AgentId
 
 
 class Engines(Protocol):
-    """Which engines there are. Both methods raise `UnavailableError`."""
+    """Which engines there are. All methods raise `UnavailableError`."""
 
     async def engine_of(self, agent_id: AgentId | None) -> EngineAddress | None:
         """Return who trades for an agent, or for what is nobody's; None when nobody does."""
+        ...
+
+    async def engines_of(
+        self, agent_ids: Collection[AgentId | None]
+    ) -> Mapping[AgentId | None, EngineAddress]:
+        """Return who trades for each of these; those that nobody trades for are left out."""
         ...
 
     async def lives(self, engine: EngineAddress) -> bool:

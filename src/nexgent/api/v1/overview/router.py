@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from nexgent.api.http.access import OverviewCaller
+from nexgent.api.http.requests import SentRequest
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
+from nexgent.api.v1.overview.elsewhere import with_the_word_of_engines
 from nexgent.api.v1.overview.schemas import (
     EquityOut,
     EquityQuery,
@@ -40,8 +42,9 @@ async def equity(
 
 
 @router.get("/attention", summary="What needs attention")
-async def attention(caller: OverviewCaller, services: Services) -> NoticesOut:
+async def attention(request: SentRequest, caller: OverviewCaller, services: Services) -> NoticesOut:
     """Return what somebody should look after: exits that do not come through, stale prices, locked wallets, tokens nobody
     accounts for, protections that block entries, an engine elsewhere or in trouble."""
     await services.have_agents_of(caller.user_id)
-    return NoticesOut.of(services.list_notices.execute(caller.user_id))
+    notices = services.list_notices.execute(caller.user_id)
+    return NoticesOut.of(await with_the_word_of_engines(request, services, caller.user_id, notices))
