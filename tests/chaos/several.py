@@ -237,6 +237,8 @@ class SeveralWorld:
                 refused = repr(error)
                 return False
             refused = answer.text
+            if answer.status_code == httpx.codes.UNAUTHORIZED and "Token expired" in refused:
+                self._token = await product.login()
             # That nobody knows what became of it is an answer as well: the table knows.
             return answer.status_code in {201, 409}
 
