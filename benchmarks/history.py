@@ -6,7 +6,7 @@ busy with other things is busy for both. `--scale` takes a share of the year (1 
 
 `--folder` names a folder where the database stays, so that the next run need not make it again: `--prepare` makes it there, in
 half the time, and measures nothing; it can be broken off and goes on where it was. A run takes a copy where the disk has room for
-one. Otherwise it works on the database itself, sells what it has bought, and leaves the trades of its eight signals behind.
+two. Otherwise it works on the database itself, sells what it has bought, and leaves the trades of its eight signals behind.
 """
 
 from __future__ import annotations
@@ -47,8 +47,6 @@ SETTLING_SECONDS = 5.0
 DEADLINE_SECONDS = 300.0
 MEASURED_SIGNALS = 200
 """The last ones of the year are projected as they always are, and it is measured how fast."""
-_ROOM_BYTES = 5 * 10**9
-"""To be left on the disk beside a copy."""
 _MOST_BUFFERS_MB = 4_096
 # Of a server that makes a past. Its indexes stay in memory, where a row goes into a dozen of them at random places.
 _HURRIED = {"max_wal_size": "4GB", "checkpoint_timeout": "30min", "synchronous_commit": "off"}
@@ -139,7 +137,8 @@ def _kept(folder: Path | None) -> Iterator[Path | None]:
         yield folder
         return
     size = sum(file.stat().st_size for file in data.rglob("*") if file.is_file())
-    if shutil.disk_usage(folder).free < size + _ROOM_BYTES:
+    # What is left beside a copy is as much again: nobody else is to run out of it.
+    if shutil.disk_usage(folder).free < 2 * size:
         print(f"no room for a copy of {size / 1e9:.0f} GB: {folder} itself is traded in", file=sys.stderr)
         yield folder
         return
