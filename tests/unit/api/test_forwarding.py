@@ -23,6 +23,7 @@ from nexgent.shared.errors import UnavailableError
 from tests.builders import TOKEN, a_live_agent
 from tests.fakes.api import FakeApi
 from tests.fakes.encrypted_wallets import GOOD
+from tests.fakes.wallets import LIVE
 from tests.patience import until
 
 PATH = "/api/v1/trades/execute"
@@ -271,6 +272,39 @@ async def test_an_engine_is_asked_once_about_all_its_wallets(
     elsewhere.forwarding.failure, elsewhere.forwarding.unreadable = None, UnavailableError("away")
     assert await unlocked() == [False] * 3
     assert len(answers) == 1
+
+
+async def test_which_keys_an_agent_has_is_said_by_its_engine(
+    elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
+) -> None:
+    live = await elsewhere.wallet_world.an_agent(live=LIVE)
+    keys, engine, path = (
+        elsewhere.wallet_world.keys,
+        elsewhere.forwarding.engine,
+        f"/api/v1/wallets/agent/{live.id}",
+    )
+    assert engine is not None
+    loaded, keys.loaded = keys.loaded, []
+
+    async def with_keys(command: Command) -> Answer | NotBegun:
+        keys.loaded = loaded
+        answer = await engine(command)
+        keys.loaded = []
+        return answer
+
+    elsewhere.forwarding.engine = with_keys
+    there = await client.get(path)
+    elsewhere.forwarding.failure = EngineUnreachableError()
+    alone = await client.get(path)
+    keys.loaded, elsewhere.forwarding.trades = loaded, True
+    here = await client.get(path)
+
+    assert (there.status_code, there.content) == (here.status_code, here.content)
+    assert there.headers["content-type"] == here.headers["content-type"]
+    assert (alone.status_code, len(alone.json()["agentWallets"])) == (200, len(here.json()["agentWallets"]))
+    assert alone.content != here.content
+    assert len(elsewhere.forwarding.commands) == 2
+    assert (await client.get(f"/api/v1/wallets/agent/{uuid4()}")).status_code == 404
 
 
 async def test_what_needs_attention_is_said_by_the_engine_of_each_agent(

@@ -43,6 +43,7 @@ class WalletApi:
             rate_limits=RateLimits(clock=clock, counters=None, enabled=False),
             encrypted_wallets=world.all,
             forward_command=None,
+            trades_for=lambda _: True,
             wallets=WalletParts(
                 listing=rules.listing,
                 assign=rules.assign,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from nexgent.api.encoding import dumped, json_response
+from nexgent.api.elsewhere import words_of_engines
+from nexgent.api.encoding import JsonBytes, dumped, json_response
 from nexgent.api.http.access import SessionCaller
 from nexgent.api.http.declared import NOT_AUDITED, ONCE_BY_NATURE, audited, limited
 from nexgent.api.http.refusals import FLAT_FIRST, FOREIGN, MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
+from nexgent.api.http.requests import SentRequest
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import ThatAgentIdInPath, WalletInPath
@@ -27,10 +29,22 @@ from nexgent.shared.types import WalletAddress
 router = APIRouter(prefix="/wallets", tags=["wallets"], route_class=ApiRoute)
 
 
-@router.get("/agent/{agentId}", summary="Wallets of an agent, and live wallets that are loaded")
-async def list_wallets(agent_id: ThatAgentIdInPath, caller: SessionCaller, services: Services) -> WalletsOut:
+@router.get(
+    "/agent/{agentId}",
+    summary="Wallets of an agent, and live wallets that are loaded",
+    response_model=WalletsOut,
+)
+async def list_wallets(
+    request: SentRequest, agent_id: ThatAgentIdInPath, caller: SessionCaller, services: Services
+) -> Response:
     """Return the wallets."""
-    return WalletsOut.of(await services.wallets.listing.execute(agent_id, caller.user_id))
+    wallets = await services.wallets.listing.execute(agent_id, caller.user_id)
+    if not services.trades_for(agent_id):
+        # Which keys are loaded is known where they are.
+        said = await words_of_engines(request, services, [agent_id])
+        if agent_id in said:
+            return JsonBytes(said[agent_id])
+    return json_response(dumped(WalletsOut.of(wallets)), 200)
 
 
 @router.post(
