@@ -6,7 +6,8 @@ all.
 from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
 `ws` by name listens for a minute, `dashboard` watches the browser's memory for ten; as one of all, for a shorter time.
-`engines` has 200 agents (`--agents 3000`), and by name takes engines away 80 times, as one of all 12 times (`--takeovers`).
+`engines` has 200 agents (`--agents 3000`), and by name takes engines away 80 times, as one of all 12 times (`--takeovers`);
+each that is frozen takes a dozen seconds.
 `history` by name is a year (`--scale 0.02` for a fiftieth, which it is as one of all), whose database stays in `--folder`; with
 `--prepare` it is made there and nothing is measured.
 """
