@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,6 @@ import asyncpg
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
-from hypothesis.internal.constants_ast import constants_from_module, is_local_module_file
 from redis.asyncio import Redis
 
 from nexgent.infrastructure.cache.impatient import ImpatientRedis, connect_for_requests
@@ -88,7 +87,7 @@ settings.load_profile("patient")
 REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "nexgent_template"
 _FOLDERS = "nexgent-test-"
-_Thing = TypeVar("_Thing")
+_Node = TypeVar("_Node")
 _RUN_FOLDER = pytest.StashKey[Path]()
 
 
@@ -271,35 +270,16 @@ def pytest_collect_directory(
 ) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
     """Have each process begin a folder somewhere else: what one has compiled, the others find."""
     collector = yield
-    if collector is not None and (worker := _worker(parent.config)) is not None:
-        collect = collector.collect
-        collector.collect = lambda: _turned(list(collect()), *worker)  # type: ignore[method-assign]
+    if collector is not None and (worker := getattr(parent.config, "workerinput", None)) is not None:
+        number = int(worker["workerid"].removeprefix("gw"))
+        collector.collect = partial(_turned, collector.collect, number, worker["workercount"])  # type: ignore[method-assign]
     return collector
 
 
-def _worker(config: pytest.Config) -> tuple[int, int] | None:
-    """Return which process of a run this is, from 0, and of how many; None for one that is alone."""
-    worker = getattr(config, "workerinput", None)
-    return worker and (int(worker["workerid"].removeprefix("gw")), worker["workercount"])
-
-
-def _turned(found: list[_Thing], number: int, count: int) -> list[_Thing]:
+def _turned(collect: Callable[[], Iterable[_Node]], number: int, count: int) -> list[_Node]:
+    found = list(collect())
     first = len(found) * number // count
     return found[first:] + found[:first]
-
-
-def _read_constants(number: int, count: int) -> None:
-    """Have each process begin elsewhere with what Hypothesis reads of our modules next: it finds what others have read.
-
-    In a new clone that is a second and a half of computing, which all of them would spend at the same time.
-    """
-    modules = [
-        one
-        for one in list(sys.modules.values())
-        if is_local_module_file(getattr(one, "__file__", None) or "")
-    ]
-    for module in _turned(modules, number, count):
-        constants_from_module(module)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -308,10 +288,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # What there is now, stays: nine thousand tests and all their modules, which each full collection would look through.
     gc.freeze()
     gc.enable()
-    worker = _worker(config)
-    if worker is None:
+    if not hasattr(config, "workerinput"):
         return
-    _read_constants(*worker)
     tests = REPOSITORY / "tests"
     names = {path: path.relative_to(tests).as_posix() for path in {item.path for item in items}}
     by_name = order.places(names.values())

@@ -87,7 +87,7 @@ def test_what_was_kept_of_the_last_runs_stays_and_what_is_older_goes(
 
 
 def test_each_process_begins_elsewhere_and_finds_everything() -> None:
-    turns = [_turned(list("abcdefg"), number, 3) for number in range(3)]
+    turns = [_turned(lambda: iter("abcdefg"), number, 3) for number in range(3)]
 
     assert [turn[0] for turn in turns] == ["a", "c", "e"]
     assert [sorted(turn) for turn in turns] == [list("abcdefg")] * 3
