@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -131,7 +132,8 @@ async def _fleet(values: Sequence[str], trading: int, agents: int) -> AsyncItera
         async with EmbeddedServers(folder / "data") as servers:
             if agents:
                 # Made one by one over the API, 3 000 of them take longer than everything that is measured.
-                await make(servers.database_url, Past(agents, 0, DEPOSIT_SOL), say=False)
+                past = Past(agents, 0, DEPOSIT_SOL, timedelta(0))
+                await make(servers.database_url, past, say=False)
             await _with_the_disk(servers.database_url)
             products = [_product(folder / str(n), value, servers) for n, value in enumerate(values)]
             first = products[0]

@@ -166,6 +166,8 @@ class Past:
     agents: int
     trades: int
     deposit_sol: int = 10_000
+    age: timedelta = YEAR
+    """How old the agents are. The worker values those without a past for each hour of theirs, once."""
 
     @classmethod
     def of_scale(cls, scale: float, *, without_trades: bool = False) -> Past:
@@ -303,7 +305,7 @@ async def _add_snapshots(connection: Connection, past: Past, until: datetime) ->
 
 async def _writer(database_url: str, connection: Connection, past: Past) -> _Writer:
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    user_id, owners = await _owners(connection, past, until - YEAR)
+    user_id, owners = await _owners(connection, past, until - past.age)
     done = await connection.fetchval("SELECT coalesce(max(id), 0) FROM trading_signals")
     if done:
         until = YEAR + await connection.fetchval("SELECT min(created_at) FROM agents")
@@ -345,7 +347,7 @@ class _Writer:
             await _begin_a_year_ago(self._connection, self.until - YEAR)
         if self._done == 0:
             self.entries += await _deposits(
-                self._connection, self._owners, self.until - YEAR, past.deposit_sol
+                self._connection, self._owners, self.until - past.age, past.deposit_sol
             )
         end = past.signals - leave
         for start in range(self._done, end, step):
