@@ -147,6 +147,29 @@ async def test_a_changed_journal_is_found(
     assert any(problem in difference.problem for difference in report.differences)
 
 
+@pytest.mark.parametrize("column", ["kind", "postings", "body"])
+async def test_a_line_without_a_value_is_found_and_hides_none_behind_it(
+    journal: PostgresJournal, connection: Connection, database_url: str, column: str
+) -> None:
+    """Those behind it come to nothing: what is in the tables is what the others say."""
+    story = Story()
+    await add_owners(connection, [story])
+    intended = (entries := [story.deposit(), story.intend()])[1]
+    await journal.append([*entries, story.failed(intended)])
+    assert (await verify(database_url)).is_clean
+    await connection.execute("SET nexgent.allow_journal_changes = 'on'")
+    await connection.execute(f"ALTER TABLE journal ALTER {column} DROP NOT NULL")
+    await connection.execute(f"UPDATE journal SET {column} = NULL WHERE seq = 2")
+    await connection.execute("DELETE FROM verified_wallets")
+
+    for _ in range(2):
+        report = await verify(database_url)
+
+        assert [(one.subject, one.problem) for one in report.differences] == [
+            ("entry 2", "a line behind entry 1 cannot be read: it lacks a value")
+        ]
+
+
 @pytest.mark.parametrize("strings", ["on", "off"])
 async def test_a_wallet_is_found_whatever_is_in_its_name(
     journal: PostgresJournal, database_url: str, connection: Connection, strings: str

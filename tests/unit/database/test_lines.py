@@ -9,6 +9,7 @@ from typing import cast
 import asyncpg
 import pytest
 
+from nexgent.infrastructure.database.journal.codec import CorruptEntryError
 from nexgent.infrastructure.database.journal.lines import Line, read_lines
 from nexgent.infrastructure.database.journal.side_by_side import batches_of
 from nexgent.infrastructure.database.journal.wallet_check import Stream
@@ -30,14 +31,14 @@ LINES: list[Line] = [
 ]
 
 
-def copied(lines: Sequence[Line]) -> bytes:
-    """Return lines as binary COPY writes them."""
+def copied(lines: Sequence[Line], empty: tuple[int, int] | None = None) -> bytes:
+    """Return lines as binary COPY writes them, one field of one line without a value."""
     data = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-    for entry_id, agent_id, seq, at, kind, postings, body in lines:
+    for row, (entry_id, agent_id, seq, at, kind, postings, body) in enumerate(lines):
         fields = (entry_id, agent_id, struct.pack(">q", seq), struct.pack(">q", at), kind, postings, body)
         data += struct.pack(">h", 7)
-        for field in fields:
-            data += struct.pack(">i", len(field)) + field
+        for column, field in enumerate(fields):
+            data += struct.pack(">i", -1) if (row, column) == empty else struct.pack(">i", len(field)) + field
     return data + struct.pack(">h", -1)
 
 
@@ -65,10 +66,28 @@ async def read(pieces: Pieces, take: Callable[[Sequence[Line]], None]) -> None:
 @pytest.mark.parametrize("lines", [[], LINES[:1], LINES])
 async def test_lines_are_put_together_from_pieces_of_any_size(lines: list[Line]) -> None:
     data = copied(lines)
-    for size in range(len(b"PGCOPY\n\xff\r\n\0") + 8, len(data) + 1):
+    for size in range(1, len(data) + 1):
         found: list[Line] = []
         await read(Pieces(data, size), found.extend)
         assert found == lines, size
+
+
+@pytest.mark.parametrize("column", range(7))
+async def test_a_line_without_a_value_is_none_and_does_not_end_them_quietly(column: int) -> None:
+    for row in range(len(LINES)):
+        data, found = copied(LINES, (row, column)), list[Line]()
+
+        with pytest.raises(CorruptEntryError):
+            await read(Pieces(data, len(data)), found.extend)
+
+        assert found == LINES[:row]
+
+
+async def test_lines_that_stop_before_their_end_are_not_all() -> None:
+    data = copied(LINES)
+    for size in (0, 10, len(data) // 2, len(data) - 2, len(data) - 1):
+        with pytest.raises(CorruptEntryError):
+            await read(Pieces(data[:size], 100), lambda _: None)
 
 
 async def test_whoever_takes_no_more_lets_the_rest_come_and_says_why() -> None:

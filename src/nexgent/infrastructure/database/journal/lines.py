@@ -30,6 +30,8 @@ WHERE wallet_address = {wallet} AND seq > {after} ORDER BY seq
 """
 # A row as binary COPY writes it: the number of its fields, then each with its length before it.
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_HEADER_SIZE = len(_SIGNATURE) + 8
+_END = b"\xff\xff"
 _FIXED = struct.Struct(">hi36si36siqiqi")
 _LENGTH = struct.Struct(">i")
 _START = datetime(2000, 1, 1, tzinfo=UTC)
@@ -50,18 +52,21 @@ async def read_lines(
 ) -> None:
     """Hand on a wallet's lines in a table, behind an entry, in order, in blocks as they come.
 
-    What `take` raises is raised when all have come: a COPY that is broken off takes its transaction with it.
+    What `take` raises is raised when all have come: a COPY that is broken off takes its transaction with it. Raises
+    `CorruptEntryError` where what came is not lines to its end: a line that lacks a value, or what follows one.
     """
-    rest = b""
+    rest, last_seq = b"", after_seq
     failure: Exception | None = None
 
     async def parse(data: bytes) -> None:
-        nonlocal rest, failure
+        nonlocal rest, last_seq, failure
         if failure is not None:
             return
         try:
             lines, rest = _parsed(rest + data)
             take(lines)
+            if lines:
+                last_seq = lines[-1][2]
         except Exception as error:
             failure = error
 
@@ -69,6 +74,8 @@ async def read_lines(
     await connection.copy_from_query(query, output=parse, format="binary")
     if failure is not None:
         raise failure
+    if rest != _END:
+        raise CorruptEntryError(f"a line behind entry {last_seq} cannot be read: it lacks a value")
 
 
 def _literal(text: str) -> str:
@@ -80,22 +87,28 @@ def _parsed(data: bytes) -> tuple[list[Line], bytes]:
     """Return the lines in a piece of what COPY writes, and the beginning of one whose end is still to come."""
     lines: list[Line] = []
     fixed, length, size = _FIXED, _LENGTH.unpack_from, len(data)
-    start = len(_SIGNATURE) + 8 if data.startswith(_SIGNATURE) else 0
+    start = 0
+    # No row begins like that.
+    if data[:1] == _SIGNATURE[:1]:
+        if size < _HEADER_SIZE:
+            return lines, data
+        start = _HEADER_SIZE
     try:
         while start + 2 < size:
             _, _, entry_id, _, agent_id, _, seq, _, at, width = fixed.unpack_from(data, start)
             place = start + fixed.size
             kind = data[place : place + width]
             place += width
-            (width,) = length(data, place)
+            (postings_width,) = length(data, place)
             place += 4
-            postings = data[place : place + width]
-            place += width
-            (width,) = length(data, place)
+            postings = data[place : place + postings_width]
+            place += postings_width
+            (body_width,) = length(data, place)
             place += 4
-            body = data[place : place + width]
-            place += width
-            if place > size:
+            body = data[place : place + body_width]
+            place += body_width
+            # Nothing where there should be a value has the length -1.
+            if place > size or width < 0 or postings_width < 0 or body_width < 0:
                 break
             lines.append((entry_id, agent_id, seq, at, kind, postings, body))
             start = place

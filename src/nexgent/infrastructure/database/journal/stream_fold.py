@@ -198,7 +198,7 @@ async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quic
                 quick.go_on_from(start)
             await lines(after, quick.add)
             followed = quick.followed()
-        except DoubtfulError:
+        except (DoubtfulError, CorruptEntryError):
             pass
         else:
             fold.goes_on = start is not None
@@ -214,5 +214,9 @@ async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quic
         for line in block:
             fold.add_line(line)
 
-    await lines(after, add)
+    try:
+        await lines(after, add)
+    except CorruptEntryError as error:
+        fold.report(f"entry {fold.last_seq + 1}", error.message)
+        fold.state = None
     return count
