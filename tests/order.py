@@ -118,10 +118,11 @@ def _shares(seconds: dict[str, float]) -> dict[str, float]:
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
-    """xdist's `--dist loadfile` with two differences.
+    """xdist's `--dist loadfile` with three differences.
 
-    What is kept together is one unit. And a process gets its next file when the one at hand has one test left, not two: a file
-    that is given away waits there, while other processes have none.
+    What is kept together is one unit. A process gets its next file when the one at hand has one test left, not two: a file
+    that is given away waits there, while other processes have none. And when a process dies, what it had left is done by the
+    next, which would wait forever with what was done already, or with a last test of which nobody says that it is the last.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -129,6 +130,14 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
     def _reschedule(self, node: WorkerController) -> None:
         # Without any test of the next file a process does not begin the last one of this file.
-        if self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) > 1:
-            return
-        super()._reschedule(node)
+        while not node.shutting_down and not (
+            self.workqueue and self._pending_of(self.assigned_work[node]) > 1
+        ):
+            super()._reschedule(node)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        work = self.assigned_work[node]
+        for unit in [unit for unit, tests in work.items() if all(tests.values())]:
+            del work[unit]
+        test: str | None = super().remove_node(node)
+        return test

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
+import pytest
+
 from tests.order import COMPUTE_SECONDS, TOGETHER, WAIT_SECONDS, Scheduling, group, places
 
 _TESTS = Path(__file__).resolve().parents[1]
@@ -101,6 +103,28 @@ def test_a_file_is_handed_out_when_the_one_before_has_one_test_left() -> None:
     assert first.told == [0, 1, 2, 6, 7, 8]
     scheduling.mark_test_complete(second, 3)
     assert second.shutting_down
+
+
+@pytest.mark.parametrize("left", [1, 2])
+def test_what_a_process_that_died_had_left_is_done_by_the_next_and_nothing_twice(left: int) -> None:
+    tests = [f"tests/unit/test_{file}.py::test_{number}" for file in "abc" for number in range(3)]
+    scheduling, [first, second] = handed_out(tests, 2)
+    for test in (0, 1, 2, *(6, 7, 8)[: 3 - left]):
+        scheduling.mark_test_complete(first, test)
+    for test in (3, 4, 5):
+        scheduling.mark_test_complete(second, test)
+
+    assert scheduling.remove_node(first) == tests[9 - left]
+    another = Process()
+    scheduling.add_node(another)
+    scheduling.add_node_collection(another, tests)
+    scheduling.schedule()
+
+    assert another.told == [6, 7, 8][3 - left :]
+    # A process begins its last test when it knows that it is the last.
+    for test in another.told[:-1]:
+        scheduling.mark_test_complete(another, test)
+    assert another.shutting_down
 
 
 def test_files_of_a_group_are_handed_out_at_once() -> None:
