@@ -6,14 +6,19 @@ An engine that is asked so answers of what it trades for and of nothing else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from typing import TypeVar
 
+import msgspec
 from fastapi import Request
 
 from nexgent.api.deps import ApiServices
 from nexgent.api.forwarding import FORWARDED_KEY, command_of
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.types import AgentId
+
+T = TypeVar("T")
 
 
 def is_asked_by_another(request: Request) -> bool:
@@ -47,3 +52,12 @@ async def words_of_engines(
         return {}
     await asyncio.gather(*map(ask, engines))
     return said
+
+
+def understood(bodies: Iterable[bytes], decode: Callable[[bytes], T]) -> dict[bytes, T]:
+    """Return what bodies say. Those that cannot be read are left out: their engines are of another version."""
+    found: dict[bytes, T] = {}
+    for body in set(bodies):
+        with suppress(msgspec.MsgspecError):
+            found[body] = decode(body)
+    return found

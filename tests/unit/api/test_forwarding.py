@@ -274,6 +274,24 @@ async def test_an_engine_is_asked_once_about_all_its_wallets(
     assert len(answers) == 1
 
 
+async def test_wallets_are_locked_where_their_engine_says_what_nobody_understands(
+    elsewhere: FakeApi, client: httpx.AsyncClient
+) -> None:
+    """While a version replaces another."""
+    await elsewhere.encrypted.a_wallet()
+    elsewhere.encrypted.is_engine, said = False, b""
+
+    async def of_another_version(_command: Command) -> Answer | NotBegun:
+        return Answer(200, (), said)
+
+    elsewhere.forwarding.engine = of_another_version
+    for body in (b'{"wallets": [{"source": "elsewhere"}]}', b"{", b"[]"):
+        said, asked = body, len(elsewhere.forwarding.commands)
+        rows = (await client.get("/api/v1/wallets")).json()["wallets"]
+        assert not any(row["isUnlocked"] for row in rows if row["source"] == "encrypted")
+        assert len(elsewhere.forwarding.commands) > asked
+
+
 async def test_which_keys_an_agent_has_is_said_by_its_engine(
     elsewhere: FakeApi, client: httpx.AsyncClient, agent: Agent
 ) -> None:
@@ -332,6 +350,17 @@ async def test_what_needs_attention_is_said_by_the_engine_of_each_agent(
 
     elsewhere.forwarding.engine = with_the_key
     assert ("wallet_locked", str(agent.id)) not in await notices()
+
+    said = b""
+
+    async def of_another_version(_command: Command) -> Answer | NotBegun:
+        return Answer(200, (), said)
+
+    # While a version replaces another, an engine may say something else, or say it in another way.
+    elsewhere.forwarding.engine = of_another_version
+    for body in (b'{"items": [{"kind": "something_new", "agentId": null}]}', b'{"items": [{}]}', b"{", b"[]"):
+        said = body
+        assert ("wallet_locked", str(agent.id)) not in await notices()
     elsewhere.forwarding.failure = EngineUnreachableError()
     assert ("wallet_locked", str(agent.id)) not in await notices()
     elsewhere.forwarding.trades, elsewhere.forwarding.failure = True, None

@@ -10,7 +10,7 @@ import msgspec
 from fastapi import Request
 
 from nexgent.api.deps import ApiServices
-from nexgent.api.elsewhere import is_asked_by_another, words_of_engines
+from nexgent.api.elsewhere import is_asked_by_another, understood, words_of_engines
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.wallets.encrypted.models import OwnWallet, WalletSource
 from nexgent.shared.types import WalletAddress
@@ -42,8 +42,8 @@ async def with_the_word_of_engines(
     said = await words_of_engines(request, services, elsewhere)
     known = {
         status.wallet_address: status
-        for body in set(said.values())
-        for status in _statuses.decode(body).wallets
+        for statuses in understood(said.values(), _statuses.decode).values()
+        for status in statuses.wallets
     }
     return [
         replace(

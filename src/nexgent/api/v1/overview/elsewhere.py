@@ -10,7 +10,7 @@ import msgspec
 from fastapi import Request
 
 from nexgent.api.deps import ApiServices
-from nexgent.api.elsewhere import is_asked_by_another, words_of_engines
+from nexgent.api.elsewhere import is_asked_by_another, understood, words_of_engines
 from nexgent.domain.attention.notices import Notice, NoticeKind, Severity, by_weight
 from nexgent.shared.types import AgentId, PositionId, TokenAddress, UserId, WalletAddress
 
@@ -57,11 +57,13 @@ async def with_the_word_of_engines(
         agent.id for agent in services.directory.each_of_user(user_id) if not services.trades_for(agent.id)
     }
     said = await words_of_engines(request, services, elsewhere)
-    theirs = [one.notice() for body in set(said.values()) for one in _notices.decode(body).items]
+    read = understood(said.values(), _notices.decode)
+    told = {agent_id for agent_id, body in said.items() if body in read}
+    theirs = [one.notice() for said_so in read.values() for one in said_so.items]
     here = [
         one
         for one in notices
-        if one.agent_id not in said
+        if one.agent_id not in told
         and not (one.agent_id in elsewhere and one.kind is NoticeKind.WALLET_LOCKED)
     ]
-    return by_weight([*here, *(one for one in theirs if one.agent_id in said)])
+    return by_weight([*here, *(one for one in theirs if one.agent_id in told)])
