@@ -31,9 +31,10 @@ _PURCHASES = """
     )
 """
 WRONG = {
-    "an intent has other than one end": """
+    # One without an end is unfinished: a price that fell just now may sell again.
+    "an intent has more than one end, or began other than once": """
         SELECT intent_id, array_agg(kind ORDER BY id) AS kinds FROM journal WHERE intent_id IS NOT NULL GROUP BY 1
-        HAVING count(*) FILTER (WHERE kind IN ('settled', 'failed', 'expired')) <> 1
+        HAVING count(*) FILTER (WHERE kind IN ('settled', 'failed', 'expired')) > 1
                OR count(*) FILTER (WHERE kind = 'intended') <> 1
     """,
     "an agent bought for a signal more than once": f"""
