@@ -125,19 +125,24 @@ class Engines:
         return [agent for agent in agents if shard_of(AgentId(UUID(agent["id"]))) in held]
 
     async def decided(self, signal_id: int, outcomes: int) -> None:
-        """Wait until every agent has carried a signal out, and nobody is left to say something."""
+        """Wait until every agent has carried a signal out, and nobody is left to say something.
+
+        Who took over may have written down that it was still being carried out.
+        """
 
         async def complete() -> bool:
             rows = await self.ask(
                 """
-                SELECT processed_at, answered, (SELECT array_agg(outcome || coalesce(code, '')) FROM signal_decisions
-                                                WHERE signal_id = $1) AS outcomes
+                SELECT processed_at, answered, (SELECT array_agg(outcome || coalesce(nullif(code, 'RECOVERING'), ''))
+                                                FROM signal_decisions WHERE signal_id = $1) AS outcomes
                 FROM trading_signals WHERE id = $1
                 """,
                 signal_id,
             )
             row = rows[0]
-            return row["processed_at"] is not None and row["outcomes"] == ["EXECUTED"] * outcomes
+            if row["processed_at"] is None or row["outcomes"] != ["EXECUTED"] * outcomes:
+                raise KeyError(*row.items())
+            return True
 
         await until(complete, "the signal is carried out for every agent")
 
