@@ -59,9 +59,11 @@ class Signal:
     percent: Decimal | None = None
 
 
-def what_repeats(
-    signal: Signal | SignalDraft,
-) -> tuple[UserId | None, str, str, int, SignalAction, Decimal | None]:
+WhatRepeats = tuple[UserId | None, str, str, int, SignalAction, Decimal | None]
+"""What a signal that is sent again has in common with the first."""
+
+
+def what_repeats(signal: Signal | SignalDraft) -> WhatRepeats:
     """Return what a signal that is sent again has in common with the first."""
     return (
         signal.user_id,

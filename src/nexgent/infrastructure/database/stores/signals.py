@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import asyncpg
 
@@ -17,6 +16,7 @@ from nexgent.domain.signals.models import (
     SignalAction,
     SignalDecision,
     SignalDraft,
+    WhatRepeats,
     what_repeats,
 )
 from nexgent.infrastructure.database.connection import DatabaseUnavailableError, translated_errors
@@ -29,7 +29,7 @@ from nexgent.shared.ids import derived_id
 from nexgent.shared.loops import TaskSet
 from nexgent.shared.money import plain
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
-from nexgent.shared.types import SignalId, UserId
+from nexgent.shared.types import SignalId
 
 MAX_GROUP = 500
 MAX_DECISIONS = 4_000
@@ -98,8 +98,6 @@ finished AS (
 SELECT EXISTS (SELECT FROM open)
 """
 
-_Key = tuple[UserId | None, str, str, int, SignalAction, Decimal | None]
-
 
 class SignalUserNotFoundError(NotFoundError):
     """The signal's user was deleted meanwhile."""
@@ -114,7 +112,7 @@ class _Waiting:
     outcome: asyncio.Future[Signal | None]
 
     @property
-    def key(self) -> _Key:
+    def key(self) -> WhatRepeats:
         return what_repeats(self.draft)
 
 
@@ -318,7 +316,7 @@ class PostgresSignalStore:
                 raise
 
     async def _insert(self, group: Sequence[_Waiting]) -> None:
-        first: dict[_Key, _Waiting] = {}
+        first: dict[WhatRepeats, _Waiting] = {}
         for waiting in group:
             first.setdefault(waiting.key, waiting)
         arguments = _columns(list(first.values()))
@@ -356,7 +354,7 @@ def _columns(drafts: Sequence[_Waiting]) -> list[list[object]]:
     return [list(column) for column in zip(*lines, strict=True)]
 
 
-def _duplicate_key(key: _Key) -> str:
+def _duplicate_key(key: WhatRepeats) -> str:
     """Return what a repeated signal has in common with its first: to buy, what it was before there was anything else."""
     *what, action, percent = key
     parts = [str(part) for part in what]
