@@ -113,6 +113,9 @@ async def test_whoever_asks_finds_the_engine_of_each_agent(leases: Leases, datab
         found = await engines.engines_of(agents)
 
         assert found == {agent_id: await engines.engine_of(agent_id) for agent_id in agents}
+        assert [(found[agent_id].row, found[agent_id].epoch) for agent_id in agents[:2]] == [
+            (lease.row, lease.epoch) for lease in (first, second)
+        ]
         assert {(one.row, one.epoch) for one in found.values()} == {
             (lease.row, lease.epoch) for lease in (first, second)
         }

@@ -8,24 +8,19 @@ from dataclasses import dataclass
 import asyncpg
 
 from nexgent.domain.forwarding.models import EngineAddress
+from nexgent.domain.ledger.share import concerns
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.engine import first_connection
 from nexgent.infrastructure.database.lease import ROWS, unsigned
-from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS, numbers_of, shard_of
+from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
 from nexgent.shared.types import AgentId
 
-# Whoever trades for a shard. What is nobody's is done by whoever has shard 0.
-_ENGINE_OF = """
-SELECT id, epoch FROM engine_lease
-WHERE owner IS NOT NULL AND expires_at > clock_timestamp() AND (shards >> $1::int) & 1 = 1 ORDER BY id LIMIT 1
-"""
 _ALL = """
 SELECT id, epoch, shards FROM engine_lease WHERE owner IS NOT NULL AND expires_at > clock_timestamp() ORDER BY id
 """
 _LIVES = (
     "SELECT EXISTS (SELECT FROM engine_lease WHERE id = $1 AND epoch = $2 AND expires_at > clock_timestamp())"
 )
-_NOBODYS_SHARD = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +47,7 @@ class PostgresEngines:
 
     async def engine_of(self, agent_id: AgentId | None) -> EngineAddress | None:
         """Return who trades for an agent, or for what is nobody's."""
-        shard = _NOBODYS_SHARD if agent_id is None else shard_of(agent_id)
-        with translated_errors("look for an engine"):
-            row = await self._pool.fetchrow(_ENGINE_OF, shard)
-        return EngineAddress(row=row["id"], epoch=row["epoch"]) if row is not None else None
+        return (await self.engines_of([agent_id])).get(agent_id)
 
     async def engines_of(
         self, agent_ids: Collection[AgentId | None]
@@ -63,14 +55,11 @@ class PostgresEngines:
         """Return who trades for each of these, in one look."""
         with translated_errors("look for engines"):
             rows = await self._pool.fetch(_ALL)
-        by_shard: dict[int, EngineAddress] = {}
-        for row in reversed(rows):
-            address = EngineAddress(row=row["id"], epoch=row["epoch"])
-            by_shard.update(dict.fromkeys(numbers_of(unsigned(row["shards"])), address))
+        held = [(EngineAddress(row=row["id"], epoch=row["epoch"]), unsigned(row["shards"])) for row in rows]
         found: dict[AgentId | None, EngineAddress] = {}
         for agent_id in agent_ids:
-            shard = _NOBODYS_SHARD if agent_id is None else shard_of(agent_id)
-            if (engine := by_shard.get(shard)) is not None:
+            engine = next((address for address, shards in held if concerns(shards, agent_id)), None)
+            if engine is not None:
                 found[agent_id] = engine
         return found
 
