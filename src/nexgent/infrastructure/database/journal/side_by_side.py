@@ -1,36 +1,30 @@
-"""Processes of their own check wallets side by side, all of them in one snapshot.
-
-They import this module and what it needs, and nothing of what projects or serves: a process is ready in a third of a second.
-"""
+"""Processes of their own check wallets side by side, all of them in one snapshot."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from functools import cache
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from typing import Any
 
-import anyio
 import asyncpg
-from anyio import to_process
 
-from nexgent.infrastructure.database.connection import translated_errors
-from nexgent.infrastructure.database.engine import normalise_url
+from nexgent.infrastructure.database.journal import checking_process
+from nexgent.infrastructure.database.journal.checking_process import (
+    LENGTH_BYTES,
+    Question,
+    framed,
+    unframed,
+)
 from nexgent.infrastructure.database.journal.wallet_check import Found, Stream, check_streams
 from nexgent.shared.errors import UnavailableError
-from nexgent.shared.event_loop import run_in_loop
 from nexgent.shared.loops import cancel_all
-from nexgent.shared.money import install_decimal_context
 from nexgent.shared.types import WalletAddress
 
 MOST_PROCESSES = 4
 """So many at most where nobody says how many: a process takes 80 MB."""
-_YOUNG_OBJECTS = 100_000
-_NICENESS = 10
-"""Whoever trades on the same machine comes first."""
 _SMALLEST_SHARE = 10
 """No part is smaller than this share of the largest: each has a connection of its own."""
 
@@ -39,16 +33,6 @@ def usable_processes() -> int:
     """Return how many processes check side by side where nobody says how many: as many as this one may use cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_PROCESSES)
-
-
-@asynccontextmanager
-async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    kwargs = {**normalise_url(database_url).connect_kwargs, "command_timeout": None}
-    connection = await asyncpg.connect(**kwargs)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def batches_of(found: Sequence[Stream], entries: int, processes: int) -> list[list[WalletAddress]]:
@@ -85,64 +69,71 @@ async def found_in(
             yield await check_streams(connection, batch, everything=everything, with_holdings=with_holdings)
         return
     snapshot: str = await connection.fetchval("SELECT pg_export_snapshot()")
-    limiter = anyio.CapacityLimiter(processes)
+    helpers = [_Helper() for _ in range(min(processes, len(batches)))]
+    idle: asyncio.LifoQueue[_Helper] = asyncio.LifoQueue()
+    for helper in helpers:
+        idle.put_nowait(helper)
 
     async def elsewhere(batch: Sequence[WalletAddress]) -> Found:
+        helper = await idle.get()
         try:
-            return await to_process.run_sync(
-                _check_elsewhere,
-                database_url,
-                snapshot,
-                batch,
-                everything,
-                with_holdings,
-                cancellable=True,
-                limiter=limiter,
-            )
-        except KeyboardInterrupt as error:
-            # A process that was interrupted while it started hands its exception on. Out of a task it would stop the event loop,
-            # amid what that was about to hear of.
-            raise anyio.BrokenWorkerProcess from error
+            return await helper.asked(Question(database_url, snapshot, batch, everything, with_holdings))
+        finally:
+            idle.put_nowait(helper)
 
     tasks = [asyncio.ensure_future(elsewhere(batch)) for batch in batches]
     try:
         for task in asyncio.as_completed(tasks):
             yield await task
-    except anyio.BrokenWorkerProcess as error:
-        raise UnavailableError("A process that checks wallets was ended before it was done") from error
     finally:
         await cancel_all(tasks)
+        for helper in helpers:
+            await helper.end()
 
 
-def _check_elsewhere(
-    database_url: str, snapshot: str, wallets: Sequence[WalletAddress], everything: bool, with_holdings: bool
-) -> Found:
-    """Check wallets in a process of its own, in the snapshot of whoever asks."""
-    _settle_in()
-    install_decimal_context()
+class _Helper:
+    """A process that checks what it is asked to, one question after the other. It starts with the first."""
 
-    async def check() -> Found:
-        with translated_errors("verify the books"):
-            async with (
-                connected(database_url) as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-                return await check_streams(
-                    connection, wallets, everything=everything, with_holdings=with_holdings
-                )
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
 
-    return run_in_loop(check())
+    async def asked(self, question: Question) -> Found:
+        """Return what it finds. Raises what it raises, and `UnavailableError` when it was ended."""
+        if self._process is None:
+            self._process = await _started()
+        asking, answering = self._process.stdin, self._process.stdout
+        assert asking is not None
+        assert answering is not None
+        try:
+            asking.write(framed(question))
+            await asking.drain()
+            length = int.from_bytes(await answering.readexactly(LENGTH_BYTES))
+            answer: Any = unframed(await answering.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise UnavailableError("A process that checks wallets was ended before it was done") from error
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, Found)
+        return answer
+
+    async def end(self) -> None:
+        """End the process at once: it has nothing to lose."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
 
 
-@cache
-def _settle_in() -> None:
-    """Have whoever trades on the same machine come first, and garbage looked for seldom: lines leave none.
-
-    A terminal interrupts every process of a command. Whoever asked ends this one.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS)
+async def _started() -> asyncio.subprocess.Process:
+    # In a session of its own a terminal does not interrupt it while it starts, which it would complain about.
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        checking_process.__name__,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )

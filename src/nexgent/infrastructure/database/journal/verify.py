@@ -12,9 +12,9 @@ from contextlib import aclosing
 
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.journal.checked import save_checked
+from nexgent.infrastructure.database.journal.checking_process import connected
 from nexgent.infrastructure.database.journal.side_by_side import (
     batches_of,
-    connected,
     found_in,
     usable_processes,
 )

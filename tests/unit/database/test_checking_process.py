@@ -1,0 +1,62 @@
+"""A process that checks wallets says all that it has to say, however it is interrupted."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import termios
+
+import psutil
+
+from nexgent.infrastructure.database.journal.checking_process import LENGTH_BYTES, framed, unframed
+from tests.patience import until
+
+LONG = 1_000_000
+_SAYS_MUCH = f"""
+from nexgent.infrastructure.database.journal import checking_process
+from nexgent.infrastructure.database.journal.wallet_check import Found
+
+async def check(question):
+    return Found(holdings=["x" * {LONG}])
+
+checking_process._check = check
+checking_process.main()
+"""
+
+
+async def test_an_answer_that_a_stop_interrupts_halfway_is_said_to_its_end() -> None:
+    """Even where the environment asks that nothing is buffered."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _SAYS_MUCH],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(framed("a question"))
+        process.stdin.flush()
+        pipe = process.stdout.fileno()
+        room = fcntl.fcntl(pipe, 1032)  # F_GETPIPE_SZ
+        await until(lambda: _waiting(pipe) >= room - 4096, "it waits for somebody to read")
+        await until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING, "it sleeps")
+        process.send_signal(signal.SIGSTOP)
+        await until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it is stopped")
+        process.send_signal(signal.SIGCONT)
+        process.stdin.close()
+
+        said = await asyncio.to_thread(process.stdout.read)
+
+    assert int.from_bytes(said[:LENGTH_BYTES]) == len(said) - LENGTH_BYTES
+    assert unframed(said[LENGTH_BYTES:]).holdings == ["x" * LONG]
+
+
+def _waiting(pipe: int) -> int:
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
