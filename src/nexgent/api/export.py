@@ -13,14 +13,13 @@ from datetime import UTC
 from typing import Any, Generic, TypeVar
 
 import structlog
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from nexgent.api.csv_text import csv_line
 from nexgent.api.deps import ApiServices
 from nexgent.api.encoding import dumped, encode, json_response
 from nexgent.api.http.refusals import Refusal
+from nexgent.api.streaming import Streamed
 from nexgent.shared.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -28,7 +27,6 @@ log = structlog.get_logger(__name__)
 BATCH_ROWS = 1000
 FIRST_BATCH_SECONDS = 300.0
 NEXT_BATCH_SECONDS = 60.0
-SEND_SECONDS = 60.0
 TOOK_TOO_LONG = Refusal(408, "The export took too long")
 EXPORT_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -73,7 +71,7 @@ async def exported(services: ApiServices, table: Exported[_RowT], *, as_json: bo
     today = services.clock.now().astimezone(UTC).date().isoformat()
     name = f"{table.name}-{today}.{'json' if as_json else 'csv'}"
     pieces = _json(table, first) if as_json else _csv(table, first)
-    return _Stream(
+    return Streamed(
         pieces,
         headers={"content-disposition": f'attachment; filename="{name}"'},
         media_type="application/json; charset=utf-8" if as_json else "text/csv; charset=utf-8",
@@ -103,26 +101,3 @@ async def _pieces(table: Exported[_RowT], batch: Sequence[_RowT]) -> AsyncIterat
             return
         async with asyncio.timeout(NEXT_BATCH_SECONDS):
             batch = await table.read(batch[-1])
-
-
-class _Stream(StreamingResponse):
-    """Ends when the client is gone, or takes nothing any more. HEAD gets the headers and costs no reading."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("original_method") == "HEAD":
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            await send({"type": "http.response.body", "body": b""})
-            return
-        await super().__call__(scope, receive, send)
-
-    async def stream_response(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for chunk in self.body_iterator:
-            try:
-                async with asyncio.timeout(SEND_SECONDS):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            except TimeoutError:
-                raise ClientDisconnect from None
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from nexgent.api import export
+from nexgent.api import export, streaming
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.signals.models import SignalAction
 from nexgent.domain.signals.queries import SignalRow
@@ -332,7 +332,7 @@ async def test_nothing_is_read_for_a_client_that_has_gone(api: FakeApi) -> None:
 
 
 async def test_a_client_that_takes_nothing_is_given_up(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "SEND_SECONDS", 0.01)
+    monkeypatch.setattr(streaming, "SEND_SECONDS", 0.01)
     add_signals(api, 3_000)
     client = Connection(api, chunks=3, hangs=True)
 
