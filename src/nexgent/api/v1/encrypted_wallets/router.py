@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
+from nexgent.api.encoding import JsonBytes
 from nexgent.api.http.access import SessionCaller
 from nexgent.api.http.declared import NOT_KEPT, NOT_STORED, audited, limited
 from nexgent.api.http.models import READS_NOTHING
@@ -24,6 +26,7 @@ from nexgent.api.v1.encrypted_wallets.schemas import (
     UnlockIn,
     UnlockOut,
     WalletCreatedOut,
+    written,
 )
 from nexgent.api.v1.wallets.schemas import ResetOut
 from nexgent.domain.wallets.encrypted.create_wallet import NewWallet
@@ -57,11 +60,11 @@ async def create_wallet(body: CreateWalletIn, caller: SessionCaller, services: S
     return WalletCreatedOut.of(await services.encrypted_wallets.create.execute(new))
 
 
-@router.get("", summary="All wallets of the user")
-async def list_own_wallets(request: SentRequest, caller: SessionCaller, services: Services) -> OwnWalletsOut:
+@router.get("", summary="All wallets of the user", response_model=OwnWalletsOut)
+async def list_own_wallets(request: SentRequest, caller: SessionCaller, services: Services) -> Response:
     """Return all wallets of the user."""
     wallets = await services.encrypted_wallets.views.all(caller.user_id)
-    return OwnWalletsOut.of(await with_the_word_of_engines(request, services, wallets))
+    return JsonBytes(written(await with_the_word_of_engines(request, services, wallets)))
 
 
 @router.get("/{walletAddress}/status", summary="Where a wallet's key comes from and whether it is unlocked")
