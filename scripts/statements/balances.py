@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import any_, select
+from sqlalchemy import select
 
 from nexgent.infrastructure.database.schema.tables import agent_balances
-from scripts.statements import given, given_all, number, statement
+from scripts.statements import given, number, statement
 
 _balance = agent_balances.c
 _empty = select(
@@ -17,7 +17,4 @@ _empty = select(
     _balance.last_updated,
 ).where(_balance.balance_raw == number(0))
 
-OF_WALLETS = statement(
-    _empty.where(_balance.wallet_address == any_(given_all(_balance.wallet_address, "wallets"))), "wallets"
-)
 FIND = statement(_empty.where(_balance.id == given(_balance.id)), "id")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from uuid import UUID
 
-from nexgent.domain.bookkeeping.ports import OwnedBalance, StreamExcerpt
+from nexgent.api.v1.balances.schemas import written
+from nexgent.domain.bookkeeping.ports import ListedBalance, OwnedBalance, StreamExcerpt
 from nexgent.domain.ledger.models import (
     ClosedTradeRecorded,
     Imported,
@@ -124,8 +125,13 @@ class FakeEmptyBalances:
         self._journal = journal
         self.away = False
 
-    async def of_wallets(self, wallets: Collection[WalletAddress]) -> Sequence[OwnedBalance]:
-        return [owned for owned in self._all() if owned.wallet_address in wallets]
+    async def of_wallet(self, wallet: WalletAddress) -> Sequence[ListedBalance]:
+        listed = [
+            ListedBalance(owned.updated_at, owned.mint, written(owned, None))
+            for owned in self._all()
+            if owned.wallet_address == wallet
+        ]
+        return sorted(listed, reverse=True)
 
     async def find(self, wanted: UUID) -> OwnedBalance | None:
         return next((owned for owned in self._all() if owned.id == wanted), None)

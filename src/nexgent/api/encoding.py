@@ -13,7 +13,8 @@ from starlette.responses import Response
 from nexgent.shared.json_text import encode_json
 
 _TAGGED_BYTES = 16_384
-_JSON = (b"content-type", b"application/json; charset=utf-8")
+JSON_TYPE = "application/json; charset=utf-8"
+_JSON = (b"content-type", JSON_TYPE.encode())
 
 
 class JsonBytes(Response):

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 import pytest
 
+from nexgent.api.v1.balances.schemas import written
 from nexgent.domain.agents.config import DEFAULT_CONFIG, to_json_dict, update_config
 from nexgent.domain.agents.config_history import MOST_VERSIONS
 from nexgent.domain.agents.errors import AgentNotFoundError
 from nexgent.domain.agents.models import TradingMode, Wallet
-from nexgent.domain.bookkeeping.ports import balance_id
+from nexgent.domain.bookkeeping.ports import OwnedBalance, balance_id
 from nexgent.domain.ledger.models import (
     Account,
     BalanceRemoved,
@@ -240,15 +241,15 @@ async def test_empty_balances_are_listed_and_found_whatever_the_ledger_has_forgo
     await stores.journal.append([*entries, struck, other.deposit(), *other.buy()])
     await stores.projected()
 
-    found = await stores.empty_balances.of_wallets([story.wallet, other.wallet])
+    found = await stores.empty_balances.of_wallet(story.wallet)
 
-    assert sorted(owned.balance.mint for owned in found) == ["A" * 44, "B" * 44]
-    (first,) = (owned for owned in found if owned.balance.mint == "A" * 44)
-    assert (first.agent_id, first.wallet_address) == (story.agent_id, story.wallet)
-    assert first.balance == Balance(TokenAddress("A" * 44), "TKN", DECIMALS, 0, sold.at)
+    assert [listed.mint for listed in found] == ["B" * 44, "A" * 44]
+    balance = Balance(TokenAddress("A" * 44), "TKN", DECIMALS, 0, sold.at)
+    first = OwnedBalance(story.agent_id, story.wallet, balance)
+    assert found[-1] == (sold.at, balance.mint, written(first, None))
     assert await stores.empty_balances.find(first.id) == first
     assert await stores.empty_balances.find(balance_id(story.wallet, SOL_MINT)) is None
-    assert await stores.empty_balances.of_wallets([other.wallet]) == []
+    assert not await stores.empty_balances.of_wallet(other.wallet)
     # What is read back is what was folded: neither has them any more.
     (stored,) = await stores.journal.load([story.wallet])
     assert stored == story.state

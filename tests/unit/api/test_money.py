@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar
@@ -10,15 +11,19 @@ from typing import ClassVar
 import httpx
 import pytest
 
+from nexgent.api.encoding import iso
+from nexgent.api.v1.balances.schemas import written
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.bookkeeping.ports import OwnedBalance
+from nexgent.domain.bookkeeping.balances import PART_ROWS
+from nexgent.domain.bookkeeping.ports import ListedBalance, OwnedBalance
 from nexgent.domain.ledger.state import Balance
+from nexgent.domain.prices.events import PricesChanged
 from nexgent.domain.signals.models import DecisionOutcome, Gate
 from nexgent.domain.transactions.queries import TransactionRow
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import SignalId, TokenAddress, TransactionId, UserId
-from tests.builders import TOKEN, a_closed_trade_row, a_decision
+from tests.builders import TOKEN, a_closed_trade_row, a_decision, a_price
 from tests.fakes.api import FakeApi
 from tests.fakes.bookkeeping import FakeEmptyBalances
 
@@ -37,6 +42,15 @@ def deposit(agent: Agent, **changes: object) -> dict[str, object]:
         "inputPrice": "1",
         **changes,
     }
+
+
+def empty_balances(agent: Agent, rows: int) -> list[ListedBalance]:
+    wallet, found = agent.wallets[0].address, []
+    for number in reversed(range(rows)):
+        balance = Balance(TokenAddress(f"{number:044d}"), "T", 6, 0, NOW)
+        text = written(OwnedBalance(agent.id, wallet, balance), None)
+        found.append(ListedBalance(balance.updated_at, balance.mint, text))
+    return found
 
 
 async def balances(client: httpx.AsyncClient, agent: Agent) -> dict[str, str]:
@@ -235,10 +249,10 @@ class TestBalances:
     async def test_what_is_held_asks_no_table(
         self, client: httpx.AsyncClient, agent: Agent, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def asked(*_: object) -> list[OwnedBalance]:
+        async def asked(*_: object) -> list[ListedBalance]:
             raise AssertionError("what is held is in memory")
 
-        monkeypatch.setattr(FakeEmptyBalances, "of_wallets", asked)
+        monkeypatch.setattr(FakeEmptyBalances, "of_wallet", asked)
 
         listed = (await client.get(f"/api/v1/agent-balances?agentId={agent.id}&held=true")).json()
 
@@ -247,15 +261,12 @@ class TestBalances:
     async def test_a_list_of_all_that_was_ever_traded_gives_others_their_turn(
         self, api: FakeApi, client: httpx.AsyncClient, agent: Agent, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        wallet, rows = agent.wallets[0].address, 0
+        rows = 0
 
-        async def traded(*_: object) -> list[OwnedBalance]:
-            return [
-                OwnedBalance(agent.id, wallet, Balance(TokenAddress(f"{number:044d}"), "T", 6, 0, NOW))
-                for number in range(rows)
-            ]
+        async def traded(*_: object) -> list[ListedBalance]:
+            return empty_balances(agent, rows)
 
-        monkeypatch.setattr(FakeEmptyBalances, "of_wallets", traded)
+        monkeypatch.setattr(FakeEmptyBalances, "of_wallet", traded)
         turns = 0
 
         async def take_turns() -> None:
@@ -272,11 +283,47 @@ class TestBalances:
 
         other = asyncio.create_task(take_turns())
         short = await turns_for()
-        rows = 3_000
+        rows = 30 * PART_ROWS
         long = await turns_for()
         other.cancel()
 
-        assert long >= short + 25
+        assert long >= short + 60
+
+    @pytest.mark.parametrize("rows", [0, 1, 3 * PART_ROWS])
+    async def test_what_was_sold_stands_among_what_is_held(
+        self,
+        api: FakeApi,
+        client: httpx.AsyncClient,
+        agent: Agent,
+        monkeypatch: pytest.MonkeyPatch,
+        rows: int,
+    ) -> None:
+        (sol,) = (await client.get(f"/api/v1/agent-balances?agentId={agent.id}")).json()
+        # What the ledger knows is newer than what a table says of it.
+        empty = [one._replace(mint=SOL_MINT) for one in empty_balances(agent, 1)] + empty_balances(
+            agent, rows
+        )
+
+        async def traded(*_: object) -> list[ListedBalance]:
+            return empty
+
+        monkeypatch.setattr(FakeEmptyBalances, "of_wallet", traded)
+        if rows:
+            priced = a_price(Decimal("1E-11"), token=empty[-1].mint)
+            api.engine.latest_prices.on_prices(PricesChanged([priced], NOW))
+
+        response = await client.get(f"/api/v1/agent-balances?agentId={agent.id}")
+
+        listed = response.json()
+        assert int(response.headers["content-length"]) == len(response.content)
+        assert response.headers["content-type"] == "application/json; charset=utf-8"
+        assert [one["tokenAddress"] for one in listed if one != sol] == [one.mint for one in empty[1:]]
+        assert listed[0 if sol["lastUpdated"] > iso(NOW) else -1] == sol
+        assert response.content.count(b'"priceSol":0.00000000001}') == min(rows, 1)
+        if rows:
+            last = next(one for one in listed if one["tokenAddress"] == empty[-1].mint)
+            assert last.pop("priceSol") == 1e-11
+            assert last == json.loads(empty[-1].written)
 
     async def test_foreign_and_unknown_look_alike(
         self, api: FakeApi, client: httpx.AsyncClient, foreign: Agent

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.bookkeeping.booked import booked_transaction
 from nexgent.domain.bookkeeping.errors import BalanceExistsError, UnknownBalanceError, UnknownTransactionError
-from nexgent.domain.bookkeeping.ports import balance_id
+from nexgent.domain.bookkeeping.ports import OwnedBalance, balance_id
 from nexgent.domain.bookkeeping.record_transaction import RecordTransaction
 from nexgent.domain.bookkeeping.use_cases import Bookkeeping, bookkeeping
 from nexgent.domain.ledger.errors import InsufficientBalanceError, LedgerInvariantError
@@ -355,10 +355,7 @@ async def test_a_balance_that_was_sold_long_ago_is_listed_and_can_be_changed() -
     books = desk.books
 
     listed = await books.balances.of_agent(desk.agent)
-    assert [(owned.balance.mint, owned.balance.amount_raw > 0) for owned in listed] == [
-        (SOL_MINT, True),
-        (TOKEN, False),
-    ]
+    assert [(one.mint, isinstance(one, OwnedBalance)) for one in listed] == [(SOL_MINT, True), (TOKEN, False)]
     found = await books.balances.owned(wanted, USER)
     with pytest.raises(UnknownBalanceError):
         await books.balances.owned(wanted, UserId(new_id()))
@@ -390,14 +387,14 @@ async def test_what_is_held_is_listed_without_what_was_sold() -> None:
     desk, _ = await desk_that_sold_long_ago()
     await desk.engine.buy([desk.agent], size_sol=Decimal(1))
     (position,) = desk.engine.positions(desk.agent)
-    bought = await desk.books.balances.of_agent(desk.agent, held=True)
+    bought = await desk.books.balances.held_by(desk.agent)
     request = ClosePositionRequest(
         wallet_address=desk.wallet, position_id=position.id, reason=CloseReason.MANUAL
     )
     await desk.engine.sales.execute(request)
 
     # A moment after the sale the ledger still has the balance, and it is empty.
-    sold = await desk.books.balances.of_agent(desk.agent, held=True)
+    sold = await desk.books.balances.held_by(desk.agent)
 
     assert desk.engine.ledger.head(desk.wallet).balances[TOKEN].amount_raw == 0
     assert {owned.balance.mint for owned in bought} == {SOL_MINT, TOKEN}
@@ -410,6 +407,6 @@ async def test_what_is_held_is_listed_without_the_tables() -> None:
 
     (held,) = await desk.books.balances.of_agent(desk.agent)
 
-    assert held.balance.mint == SOL_MINT
+    assert held.mint == SOL_MINT
     with pytest.raises(UnavailableError):
         await desk.books.balances.owned(wanted, USER)

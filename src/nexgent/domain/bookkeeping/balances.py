@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
+from heapq import merge
+from itertools import islice
 from uuid import UUID
 
 from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import Agent
 from nexgent.domain.bookkeeping.errors import UnknownBalanceError
-from nexgent.domain.bookkeeping.ports import EmptyBalances, OwnedBalance
+from nexgent.domain.bookkeeping.ports import EmptyBalances, ListedBalance, OwnedBalance
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.state import Balance, WalletState
@@ -18,6 +23,8 @@ from nexgent.shared.money import MAX_RAW, from_raw, to_raw
 from nexgent.shared.types import TokenAddress, UserId, WalletAddress
 
 BY_HAND = "set by hand"
+PART_ROWS = 500
+"""So many of a long list are gone through before others have their turn."""
 
 
 class BalanceFinder:
@@ -28,25 +35,37 @@ class BalanceFinder:
         self._ledger = ledger
         self._empty = empty
 
-    async def of_agent(
-        self, agent: Agent, only: WalletAddress | None = None, *, held: bool = False
-    ) -> list[OwnedBalance]:
-        """Return the balances of an agent's wallets, or of one of them, last changed first; with `held` none that is empty.
-
-        While the tables cannot be read, empty ones may be missing. Raises `JournalUnavailableError`.
-        """
-        wallets = [wallet.address for wallet in agent.wallets if only is None or wallet.address == only]
-        # By what their ids are hashes of: these take a tenth of the time of a long list.
-        found: dict[tuple[WalletAddress, TokenAddress], OwnedBalance] = {}
-        if not held:
-            with suppress(UnavailableError):
-                found = {_place(owned): owned for owned in await self._empty.of_wallets(wallets)}
-        for wallet in wallets:
-            known = await self._held(wallet)
-            found |= {_place(owned): owned for owned in known if owned.balance.amount_raw or not held}
+    async def held_by(self, agent: Agent, only: WalletAddress | None = None) -> list[OwnedBalance]:
+        """Return what an agent's wallets hold, or one of them, last changed first. Raises `JournalUnavailableError`."""
+        known = [owned for wallet in _wallets(agent, only) for owned in await self._held(wallet)]
         return sorted(
-            found.values(), key=lambda owned: (owned.balance.updated_at, owned.balance.mint), reverse=True
+            (owned for owned in known if owned.balance.amount_raw), key=_last_changed_first, reverse=True
         )
+
+    async def of_agent(
+        self, agent: Agent, only: WalletAddress | None = None
+    ) -> list[OwnedBalance | ListedBalance]:
+        """Return all balances of an agent's wallets, or of one of them, last changed first.
+
+        After a year there are tens of thousands, so others have their turn in between. While the tables cannot be read, empty
+        ones may be missing. Raises `JournalUnavailableError`.
+        """
+        wallets = _wallets(agent, only)
+        empty: dict[WalletAddress, Sequence[ListedBalance]] = {}
+        with suppress(UnavailableError):
+            # Before the ledger is asked: what it knows then is as new, and goes before.
+            empty = {wallet: await self._empty.of_wallet(wallet) for wallet in wallets}
+        known = {wallet: await self._held(wallet) for wallet in wallets}
+        lists: list[Iterable[OwnedBalance | ListedBalance]] = [
+            sorted((owned for one in known.values() for owned in one), key=_last_changed_first, reverse=True)
+        ]
+        lists += [_unknown(listed, known[wallet]) for wallet, listed in empty.items()]
+        found: list[OwnedBalance | ListedBalance] = []
+        merged = merge(*lists, key=_last_changed_first, reverse=True)
+        while part := list(islice(merged, PART_ROWS)):
+            found += part
+            await asyncio.sleep(0)
+        return found
 
     async def owned(self, wanted: UUID, user_id: UserId) -> OwnedBalance:
         """Return a balance of one of the user's agents by its id; a foreign one looks like a missing one.
@@ -73,8 +92,17 @@ class BalanceFinder:
         return [OwnedBalance(state.agent_id, wallet, balance) for balance in state.balances.values()]
 
 
-def _place(owned: OwnedBalance) -> tuple[WalletAddress, TokenAddress]:
-    return owned.wallet_address, owned.balance.mint
+def _wallets(agent: Agent, only: WalletAddress | None) -> list[WalletAddress]:
+    return [wallet.address for wallet in agent.wallets if only is None or wallet.address == only]
+
+
+def _unknown(listed: Iterable[ListedBalance], known: Iterable[OwnedBalance]) -> Iterator[ListedBalance]:
+    mints = {owned.mint for owned in known}
+    return (one for one in listed if one.mint not in mints)
+
+
+def _last_changed_first(one: OwnedBalance | ListedBalance) -> tuple[datetime, TokenAddress]:
+    return one.updated_at, one.mint
 
 
 def balance_now(state: WalletState, found: OwnedBalance) -> Balance:

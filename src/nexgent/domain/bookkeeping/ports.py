@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from nexgent.domain.ledger.models import Entry
@@ -35,6 +36,25 @@ class OwnedBalance:
         """The balance's id in the contract."""
         return balance_id(self.wallet_address, self.balance.mint)
 
+    @property
+    def mint(self) -> TokenAddress:
+        """The balance's token."""
+        return self.balance.mint
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the balance changed last."""
+        return self.balance.updated_at
+
+
+class ListedBalance(NamedTuple):
+    """A balance of zero in a list: what it is sorted by, and what the list says of it."""
+
+    updated_at: datetime
+    mint: TokenAddress
+    written: bytes
+    """Its JSON as the contract has it, without a price."""
+
 
 @lru_cache(maxsize=2_048)
 def balance_id(wallet: WalletAddress, mint: TokenAddress) -> UUID:
@@ -48,8 +68,8 @@ class EmptyBalances(Protocol):
     All methods raise `UnavailableError` when the tables cannot be read.
     """
 
-    async def of_wallets(self, wallets: Collection[WalletAddress]) -> Sequence[OwnedBalance]:
-        """Return those of some wallets, in no order."""
+    async def of_wallet(self, wallet: WalletAddress) -> Sequence[ListedBalance]:
+        """Return those of a wallet, last changed first; equal times by mint, the last one first."""
 
     async def find(self, wanted: UUID) -> OwnedBalance | None:
         """Return the one with an id, whosever it is."""

@@ -20,14 +20,18 @@ from nexgent.api.http.refusals import MOVED_ON, UNKNOWN_AGENT, Refusal, refusals
 from nexgent.api.http.route import ApiRoute
 from nexgent.api.http.services import Services
 from nexgent.api.http.types import BalanceIdInPath
+from nexgent.api.streaming import long_json_array
 from nexgent.api.v1.balances.schemas import (
     BalanceChangesIn,
     BalanceIn,
     BalanceOut,
     BalancesQuery,
+    with_price,
     written,
 )
 from nexgent.domain.agents.ownership import wallet_of
+from nexgent.domain.bookkeeping.balances import PART_ROWS
+from nexgent.domain.bookkeeping.ports import ListedBalance, OwnedBalance
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
 
@@ -37,7 +41,6 @@ router = APIRouter(
 )
 
 _ONE = Decimal(1)
-_PIECE_ROWS = 100
 
 
 @router.get("", summary="Balances of an agent, last changed first", response_model=list[BalanceOut])
@@ -47,14 +50,16 @@ async def list_balances(
     """Return the balances of an agent's wallets."""
     agent = services.directory.owned(query.agent_id, caller.user_id)
     only = WalletAddress(query.wallet_address) if query.wallet_address is not None else None
-    found = await services.bookkeeping.balances.of_agent(agent, only, held=bool(query.held))
-    items: list[bytes] = []
-    for number, owned in enumerate(found, 1):
-        # Every token that was ever traded is among them: after a year they take seconds, and trades have their turn in between.
-        if number % _PIECE_ROWS == 0:
-            await asyncio.sleep(0)
-        items.append(written(owned, _price_sol(services, owned.balance.mint)))
-    return json_array(items)
+    balances = services.bookkeeping.balances
+    if query.held:
+        return json_array([_written(services, owned) for owned in await balances.held_by(agent, only)])
+    found = await balances.of_agent(agent, only)
+    pieces: list[bytes] = []
+    # Every token that was ever traded is among them: trades have their turn in between.
+    for start in range(0, len(found), PART_ROWS):
+        pieces.append(b",".join([_written(services, one) for one in found[start : start + PART_ROWS]]))
+        await asyncio.sleep(0)
+    return long_json_array(pieces)
 
 
 @router.post(
@@ -98,6 +103,11 @@ async def delete_balance(wanted: BalanceIdInPath, caller: SessionCaller, service
     """Remove a balance. Refused with 409 while an open position holds the token or a trade under way has reserved some of it."""
     await services.bookkeeping.remove_balance.execute(wanted, caller.user_id)
     return DoneOut(success=True, message="Balance deleted successfully")
+
+
+def _written(services: Services, one: OwnedBalance | ListedBalance) -> bytes:
+    price_sol = _price_sol(services, one.mint)
+    return with_price(one.written, price_sol) if isinstance(one, ListedBalance) else written(one, price_sol)
 
 
 def _price_sol(services: Services, mint: TokenAddress) -> Decimal | None:

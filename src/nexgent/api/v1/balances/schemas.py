@@ -167,3 +167,8 @@ def written(owned: OwnedBalance, price_sol: Decimal | None) -> bytes:
             price_sol,
         )
     )
+
+
+def with_price(balance: bytes, price_sol: Decimal | None) -> bytes:
+    """Return the JSON of a balance that was written without a price, with one where there is one."""
+    return balance if price_sol is None else balance[:-1] + b',"priceSol":' + encode(price_sol) + b"}"

@@ -10,9 +10,3 @@ agent_balances.token_symbol, agent_balances.decimals, agent_balances.last_update
 agent_balances.balance_raw = 0 AND agent_balances.id = $1::UUID
 """
 """Arguments: id."""
-OF_WALLETS: Final = """
-SELECT agent_balances.agent_id, agent_balances.wallet_address, agent_balances.token_address,
-agent_balances.token_symbol, agent_balances.decimals, agent_balances.last_updated FROM agent_balances WHERE
-agent_balances.balance_raw = 0 AND agent_balances.wallet_address = ANY ($1::TEXT[])
-"""
-"""Arguments: wallets."""
