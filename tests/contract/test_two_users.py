@@ -57,6 +57,7 @@ UNSTEADY_TABLES = {
     "price_seconds",
     # Sums of what is in other tables, made by the worker in its own time, and of the snapshots above.
     "protection_sums",
+    "snapshot_begins",
     "snapshot_hours",
     "source_prices",
     "source_refusals",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
+
+import pytest
 
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.performance.models import EquityPoint
@@ -20,6 +23,11 @@ from tests.integration.repositories.test_performance import a_story
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+_ADD = (
+    "INSERT INTO agent_balance_snapshots (id, agent_id, wallet_address, snapshot_timestamp, portfolio_balance_sol,"
+    " sol_balance, positions_value_sol, unrealized_pnl_sol, updated_at) VALUES ($1, $2, $3, $4, 1, 1, 0, 0, $4)"
+)
+_WAITS = "SELECT cardinality(pg_blocking_pids($1)) > 0"
 PAPER, LIVE = TradingMode.SIMULATION, TradingMode.LIVE
 
 
@@ -173,7 +181,8 @@ async def test_a_curve_of_sums_is_that_of_the_wallets(pool: Pool) -> None:
     async def is_the_same() -> bool:
         start, end = NOON - 3 * HOUR, NOON + (hours + 60) * HOUR
         found = await PostgresOverview(pool).equity(user_id, PAPER, start, end, HOUR)
-        return found == [EquityPoint(**row) for row in await pool.fetch(_BY_WALLET, user_id, start, end)]
+        expected = [EquityPoint(**row) for row in await pool.fetch(_BY_WALLET, user_id, start, end)]
+        return found == expected and await begins_are_right(pool)
 
     assert await is_the_same()
     await renamed(pool, stories[1], "sim_other")
@@ -186,3 +195,42 @@ async def test_a_curve_of_sums_is_that_of_the_wallets(pool: Pool) -> None:
     await pool.execute("DELETE FROM agent_balance_snapshots")
     assert await PostgresOverview(pool).first_snapshot(user_id, PAPER) is None
     assert await pool.fetchval("SELECT count(*) FROM snapshot_hours") == 0
+    assert await pool.fetchval("SELECT count(*) FROM snapshot_begins") == 0
+
+
+async def begins_are_right(pool: Pool) -> bool:
+    kept = await pool.fetch("SELECT agent_id, wallet_address, begun_at FROM snapshot_begins ORDER BY 1, 2")
+    return kept == await pool.fetch(
+        "SELECT agent_id, wallet_address, min(snapshot_timestamp) AS begun_at FROM agent_balance_snapshots"
+        " GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+
+
+@pytest.mark.parametrize("removed_first", [True, False])
+async def test_snapshots_that_come_while_others_go_begin_a_wallet_anew(
+    pool: Pool, removed_first: bool
+) -> None:
+    story = await a_story(pool)
+    performance = PostgresPerformance(pool)
+    await performance.save(
+        [a_snapshot(story.agent_id, story.wallet, NOON + hour * HOUR) for hour in range(3)]
+    )
+    remove = ("DELETE FROM agent_balance_snapshots WHERE wallet_address = $1", story.wallet)
+    add = (_ADD, new_id(), story.agent_id, story.wallet, NOON + 3 * HOUR)
+    first, then = (remove, add) if removed_first else (add, remove)
+
+    async with (
+        pool.acquire() as one,
+        pool.acquire() as other,
+        asyncio.TaskGroup() as group,
+        one.transaction(),
+    ):
+        await one.execute(*first)
+        waiting = group.create_task(other.execute(*then))
+        async with asyncio.timeout(10):
+            while not await pool.fetchval(_WAITS, other.get_server_pid()):
+                assert not waiting.done()
+
+    begins = await pool.fetch("SELECT wallet_address, begun_at FROM snapshot_begins")
+    assert [tuple(row) for row in begins] == [(story.wallet, NOON + 3 * HOUR)]
+    assert await begins_are_right(pool)

@@ -62,6 +62,16 @@ snapshot_hours = Table(
     PrimaryKeyConstraint("user_id", "paper", "hour"),
 )
 
+# Since when a wallet has snapshots: by then it counts in the sums of its hours.
+snapshot_begins = Table(
+    "snapshot_begins",
+    metadata,
+    Column("agent_id", Uuid, nullable=False),
+    Column("wallet_address", ADDRESS, nullable=False),
+    Column("begun_at", TIME, nullable=False),
+    PrimaryKeyConstraint("agent_id", "wallet_address"),
+)
+
 # What the protections know of a wallet's trades that were sold before `before`. It counts as long as the agent's reset is the one
 # it was made under; a trade from before that comes, changes or goes removes it (the same trigger).
 protection_sums = Table(

@@ -40,30 +40,30 @@ GROUP BY period.name, period.since, period.n ORDER BY period.n
 # at, as one without a snapshot counts with its last one of two days. A wallet goes together with its snapshots.
 _EQUITY = r"""
 WITH wallet AS MATERIALIZED (
-    SELECT w.agent_id, w.wallet_address,
-           (SELECT min(s.snapshot_timestamp) FROM agent_balance_snapshots s
-            WHERE s.agent_id = w.agent_id AND s.wallet_address = w.wallet_address) AS begun_at
-    FROM agent_wallets w JOIN agents ON agents.id = w.agent_id
+    SELECT w.agent_id, w.wallet_address, snapshot_begins.begun_at
+    FROM agent_wallets w JOIN snapshot_begins USING (agent_id, wallet_address) JOIN agents ON agents.id = w.agent_id
     WHERE agents.user_id = $1 AND (w.wallet_address LIKE 'sim\_%') = $2
 ),
 step AS MATERIALIZED (
     SELECT series.time, kept.portfolio_balance_sol, kept.wallets,
-           kept.wallets = width_bucket(series.time, ARRAY(SELECT begun_at FROM wallet WHERE begun_at IS NOT NULL ORDER BY 1))
+           kept.wallets = width_bucket(series.time, ARRAY(SELECT begun_at FROM wallet ORDER BY 1))
                AS complete
     FROM generate_series($3::timestamptz, $4::timestamptz, $5::interval) AS series (time)
     LEFT JOIN snapshot_hours kept ON kept.user_id = $1 AND kept.paper = $2 AND kept.hour = series.time
-)
+),
+-- By itself: next to none, whatever the planner thinks of a comparison.
+incomplete AS MATERIALIZED (SELECT time FROM step WHERE complete IS NOT TRUE)
 SELECT time, portfolio_balance_sol, wallets FROM step WHERE complete
 UNION ALL
 SELECT step.time, sum(newest.portfolio_balance_sol), count(*)
-FROM step CROSS JOIN wallet
+FROM incomplete step CROSS JOIN wallet
 CROSS JOIN LATERAL (
     SELECT one.portfolio_balance_sol FROM agent_balance_snapshots one
     WHERE one.agent_id = wallet.agent_id AND one.wallet_address = wallet.wallet_address
       AND one.snapshot_timestamp <= step.time AND one.snapshot_timestamp > step.time - interval '2 days'
     ORDER BY one.snapshot_timestamp DESC LIMIT 1
 ) newest
-WHERE step.complete IS NOT TRUE AND wallet.begun_at <= step.time
+WHERE wallet.begun_at <= step.time
 GROUP BY step.time
 ORDER BY time
 """
