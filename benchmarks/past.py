@@ -2,7 +2,8 @@
 
 Entries are made as the engine makes them and written with COPY, which is all that is quicker than in the year itself; the tables
 are written by the projector, in batches of the size it always takes. A signal with all that came of it is one transaction, so
-making it can be broken off and goes on with the next signal. Only hourly snapshots, which nobody projects, are filled in by SQL.
+making it can be broken off and goes on with the next signal. Only hourly snapshots, which nobody projects, are filled in by SQL,
+and what the worker sums up every day is summed up once.
 
 In a hurry (`hurry`) the journal is written ahead while the projector follows, and the rows that foreign keys refer to are looked
 up once at the end. The tables are no others for it; only how fast they were made says nothing then.
@@ -43,8 +44,9 @@ from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, T
 from nexgent.infrastructure.backup.part_archive import COLUMNS
 from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
 from nexgent.infrastructure.database.journal.parts import keep_parts, lay_parts, part_of
-from nexgent.infrastructure.database.pool import PROJECTOR
+from nexgent.infrastructure.database.pool import PROJECTOR, SUMS, close_pool, create_pool
 from nexgent.infrastructure.database.projection.projector import Projector
+from nexgent.infrastructure.database.stores.protections import keep_sums
 from nexgent.shared.ids import derived_id, new_id, position_intent_id, purchase_intent_id
 from nexgent.shared.money import CONTEXT, LAMPORTS_PER_SOL, SOL_MINT, from_raw, sol
 from nexgent.shared.types import (
@@ -240,6 +242,7 @@ async def _make(
     if writer.entries:
         await projector.project_all()
         await _add_snapshots(connection, past, writer.until)
+        await _keep_sums(database_url)
         await connection.execute("VACUUM ANALYZE", timeout=None)
         if say:
             print(file=sys.stderr)
@@ -301,6 +304,15 @@ async def _add_snapshots(connection: Connection, past: Past, until: datetime) ->
         end = min(begin + _SNAPSHOTS_AT_ONCE, now)
         await connection.execute(_SNAPSHOTS, begin, end, timeout=None)
         begin = end + timedelta(hours=1)
+
+
+async def _keep_sums(database_url: str) -> None:
+    """Sum up what protections know, as a worker does every day: no start finds a year in which none did."""
+    pool = await create_pool(database_url, SUMS)
+    try:
+        await keep_sums(pool, datetime.now(UTC))
+    finally:
+        await close_pool(pool)
 
 
 async def _writer(database_url: str, connection: Connection, past: Past) -> _Writer:
