@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from nexgent.domain.users.models import Claims, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.clock import SystemClock
+from nexgent.shared.tls import verification
 from nexgent.shared.types import UserId
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, CheapSecrets, Product
 from tests.patience import PATIENCE_SECONDS
@@ -36,7 +37,9 @@ class Service:
         self.url = product.url
         self._codec = JwtCodec(SecretStr(product.environment["JWT_SECRET"]))
         self._clock = SystemClock()
-        self.http = httpx.Client(base_url=product.url, timeout=PATIENCE_SECONDS)
+        self.http = httpx.Client(
+            base_url=product.url, timeout=PATIENCE_SECONDS, verify=verification(product.url)
+        )
         answer = self.http.post("/api/v1/auth/login", json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
         assert answer.status_code == 200, answer.text
         self.user_id = UUID(answer.json()["user"]["id"])

@@ -29,6 +29,7 @@ from nexgent.api.http.route import PREFIX, ApiRoute
 from nexgent.domain.users.models import Claims, Scope, TokenType
 from nexgent.infrastructure.security.tokens import JwtCodec
 from nexgent.shared.ids import new_id
+from nexgent.shared.tls import verification
 from nexgent.shared.types import UserId
 from tests.e2e.product import ADMIN_EMAIL, CheapSecrets, Product, until
 from tests.openapi import openapi_document
@@ -429,7 +430,9 @@ class World:
         self.mine: dict[str, str] = {}
         self.secrets: set[str] = set()
         """Whatever of the first user must not appear in an answer."""
-        self.http = httpx.AsyncClient(base_url=f"{product.url}/api/v1", timeout=PATIENCE_SECONDS)
+        self.http = httpx.AsyncClient(
+            base_url=f"{product.url}/api/v1", timeout=PATIENCE_SECONDS, verify=verification(product.url)
+        )
 
     @property
     def missing(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ import websockets
 from redis.asyncio import Redis
 
 from nexgent.infrastructure.embedded import RunningServers, running_servers
+from nexgent.shared.tls import verification
 from tests.e2e.cheap_secrets import LEAST_COST, QUARTER_COST
 from tests.e2e.cluster import lay_out_cluster, lay_out_empty_cluster
 from tests.forks import Running, completed, run_module
@@ -101,7 +102,7 @@ class Product:
         self.sandbox_port = 0
         self.sandbox_url = ""
         self._processes: dict[str, Running] = {}
-        self.http = httpx.AsyncClient(timeout=PATIENCE_SECONDS)
+        self.http = httpx.AsyncClient(timeout=PATIENCE_SECONDS, verify=verification(self.url))
         self._tokens: dict[str, str] = {}
 
     @property

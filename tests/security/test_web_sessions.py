@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from nexgent.shared.tls import verification
 from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD, Product
 from tests.patience import PATIENCE_SECONDS
 
@@ -30,7 +31,9 @@ async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
 async def page(product: Product) -> AsyncIterator[httpx.AsyncClient]:
     """A browser with the page open, and nothing else."""
     headers = {"x-nexgent-web": "1", "origin": product.url}
-    async with httpx.AsyncClient(base_url=product.url, timeout=PATIENCE_SECONDS, headers=headers) as made:
+    async with httpx.AsyncClient(
+        base_url=product.url, timeout=PATIENCE_SECONDS, headers=headers, verify=verification(product.url)
+    ) as made:
         yield made
 
 

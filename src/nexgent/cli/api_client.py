@@ -19,6 +19,7 @@ from nexgent.cli.address import Address, find_service, service_url
 from nexgent.config.settings import Settings
 from nexgent.middleware.client_address import MACHINE_KEY_HEADER
 from nexgent.shared.errors import InvalidInputError, NexgentError, NotFoundError, UnavailableError
+from nexgent.shared.tls import verification
 
 SESSION_FILE = "cli-session.json"
 PASSWORD_FILE = "admin-password"  # noqa: S105 -- the name of a file
@@ -84,7 +85,10 @@ class Connection:
         # Strangers who guess passwords from the same address are not to lock out the commands of this machine.
         headers = {MACHINE_KEY_HEADER: machine_key} if machine_key else {}
         self._http = httpx.AsyncClient(
-            base_url=f"{self.url}/api/v1", timeout=PATIENCE_SECONDS, headers=headers
+            base_url=f"{self.url}/api/v1",
+            timeout=PATIENCE_SECONDS,
+            headers=headers,
+            verify=verification(self.url),
         )
 
     async def __aexit__(

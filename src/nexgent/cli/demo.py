@@ -43,6 +43,7 @@ from nexgent.config.settings import Settings, SettingsError
 from nexgent.infrastructure.database.engine import normalise_url
 from nexgent.shared.errors import ConflictError, NexgentError
 from nexgent.shared.loops import cancel_all
+from nexgent.shared.tls import verification
 
 AGENT_NAME = "Demo"
 DEPOSIT_SOL = "10"
@@ -194,7 +195,7 @@ async def _demo(settings: Settings, sandbox_url: str) -> None:
 
 
 async def _answers(sandbox_url: str, market: asyncio.Task[None]) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(verify=verification(sandbox_url)) as http:
         for _ in range(int(SANDBOX_START_SECONDS / 0.05)):
             if market.done():
                 break
@@ -251,7 +252,7 @@ async def _make_key(api: ApiClient, data_dir: Path) -> None:
 
 
 async def _tokens(sandbox_url: str) -> list[NamedToken]:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(verify=verification(sandbox_url)) as http:
         answer = (await http.get(f"{sandbox_url}/control/tokens")).json()
     return [NamedToken(token["mint"], token["symbol"]) for token in answer["tokens"]]
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 
 from nexgent.shared.errors import InvalidInputError, UnavailableError
+from nexgent.shared.tls import verification
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -23,7 +24,9 @@ class SandboxControl:
 
     def __init__(self, base_url: str, client: httpx.AsyncClient | None = None) -> None:
         self._base_url = base_url.rstrip("/")
-        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False)
+        self._client = client or httpx.AsyncClient(
+            timeout=_TIMEOUT_SECONDS, trust_env=False, verify=verification(base_url)
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from nexgent.infrastructure.database.stores.queries import (
     PostgresSignalQueries,
     PostgresTransactionQueries,
 )
+from nexgent.shared.tls import verification
 from tests.builders import USER, an_agent
 from tests.fakes.api import FakeApi
 from tests.integration.repositories.conftest import Pool, pool
@@ -60,7 +61,9 @@ async def service(pool: Pool) -> AsyncIterator[Service]:
     port = server.servers[0].sockets[0].getsockname()[1]
     url = f"http://127.0.0.1:{port}/api/v1"
     headers = {"authorization": f"Bearer {api.token()}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_SECONDS) as client:
+    async with httpx.AsyncClient(
+        base_url=url, headers=headers, timeout=PATIENCE_SECONDS, verify=verification(url)
+    ) as client:
         yield Service(agent, pool, client, url, port)
     server.should_exit = server.force_exit = True
     with suppress(asyncio.CancelledError):
