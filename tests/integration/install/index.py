@@ -135,9 +135,9 @@ def serving() -> Iterator[Index]:
 
 
 class Project:
-    """A folder with our own installing scripts and locks of the test's, and a `.venv` that has been made already."""
+    """A folder with our own installing scripts and locks of the test's, and perhaps a `.venv` that another has made already."""
 
-    def __init__(self, folder: Path, description: str, venv: Path) -> None:
+    def __init__(self, folder: Path, description: str, venv: Path | None = None) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(parents=True)
@@ -147,13 +147,34 @@ class Project:
         (folder / "backend.py").write_text(_BACKEND)
         (folder / "METADATA").write_text(description)
         (folder / "pyproject.toml").write_text(_PYPROJECT)
-        subprocess.run(["cp", "-a", venv, folder / ".venv"], check=True)
+        if venv is not None:
+            subprocess.run(["cp", "-a", venv, folder / ".venv"], check=True)
+            # What is in it was installed elsewhere.
+            (folder / ".venv" / ".installed").unlink(missing_ok=True)
         self.lock([], [])
 
     def lock(self, runtime: Sequence[str], dev: Sequence[str]) -> None:
         """Write the two locks; `dev` comes in addition."""
         (self.folder / "requirements-runtime.lock").write_text("\n".join([*runtime, ""]))
         (self.folder / "requirements.lock").write_text("\n".join([*runtime, *dev, ""]))
+
+    def cut_short(self) -> str:
+        """Make the `.venv` of an installation that began when everything was there, and never ended; return its marker."""
+        key = subprocess.run(
+            ["sh", "-c", "cat requirements-runtime.lock pyproject.toml scripts/setup.sh | cksum"],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        marker = f"runtime {key} {self.folder.resolve()}"
+        programs = self.folder / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        (programs / "python").symlink_to(PYTHON)
+        (programs / "half-made").touch()
+        (self.folder / ".venv" / ".installed").write_text(marker)
+        (self.folder / ".venv" / ".installing").touch()
+        return marker
 
     def set_up(self, kind: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run the set-up with an empty home and only these settings."""

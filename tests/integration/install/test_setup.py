@@ -8,12 +8,13 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from scripts.install import CannotInstallError, Pip, canonical, users_settings
-from tests.integration.install.index import PYTHON, REPOSITORY, Index, Project, metadata, serving
+from tests.integration.install.index import REPOSITORY, Index, Project, metadata, serving
 
 LATER = "9999.0"
 
@@ -30,19 +31,67 @@ def real_fields(name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with nothing but pip, to be copied: making one takes four seconds of computing.
-
-    That the set-up makes one itself is seen where it begins afresh.
-    """
-    made = tmp_path_factory.mktemp("venv") / ".venv"
-    subprocess.run([PYTHON, "-m", "venv", made], check=True)
-    return made
+def index() -> Iterator[Index]:
+    with serving() as made:
+        yield made
 
 
-def test_the_lock_installs_as_it_is_whatever_the_index_offers_by_then(tmp_path: Path, venv: Path) -> None:
+@dataclass(frozen=True)
+class Afresh:
+    """A project whose installation was cut short and then begun by two at once."""
+
+    project: Project
+    answers: list[subprocess.CompletedProcess[str]]
+    markers: tuple[str, str]
+    """What was in `.venv/.installed` before and after."""
+    installed: dict[str, str]
+    programs: list[str]
+    """What is among the programs of `.venv`."""
+
+
+@pytest.fixture(scope="module")
+def afresh(tmp_path_factory: pytest.TempPathFactory, index: Index) -> Afresh:
+    """The one environment that the set-up makes from nothing, which takes four seconds of computing: all others begin with it."""
+    project = Project(tmp_path_factory.mktemp("shared") / "project", metadata("nexgent", "0.1.0"))
+    project.lock([good_line(index)], [])
+    before = project.cut_short()
+    with ThreadPoolExecutor() as pool:
+        answers = list(
+            pool.map(lambda _: project.set_up("runtime", {"PIP_INDEX_URL": index.address}), range(2))
+        )
+    venv = project.folder / ".venv"
+    programs = [path.name for path in (venv / "bin").iterdir()]
+    return Afresh(
+        project, answers, (before, (venv / ".installed").read_text()), project.installed(), programs
+    )
+
+
+def good_line(index: Index) -> str:
+    return line("good", "4.0", index.add("good", "4.0"))
+
+
+@pytest.fixture
+def project(afresh: Afresh, index: Index) -> Project:
+    """That environment, as other tests have left it."""
+    index.files.clear()
+    index.asked.clear()
+    return afresh.project
+
+
+def test_what_was_cut_short_is_begun_afresh_and_two_at_once_do_it_once(afresh: Afresh) -> None:
+    assert [answer.returncode for answer in afresh.answers] == [0, 0], afresh.answers
+    assert sum("Repairing .venv" in answer.stdout for answer in afresh.answers) == 1
+    assert sum("Installing the packages" in answer.stdout for answer in afresh.answers) == 1
+    assert "half-made" not in afresh.programs
+    assert afresh.installed == {"nexgent": "0.1.0", "good": "4.0"}
+    # By its marker alone it was up to date before.
+    assert afresh.markers[0] == afresh.markers[1]
+
+
+def test_the_lock_installs_as_it_is_whatever_the_index_offers_by_then(tmp_path: Path, afresh: Afresh) -> None:
     """Take our own locks, with empty wheels that have the real ones' dependencies, and an index where everything has moved on."""
-    project = Project(tmp_path / "project", metadata("nexgent", "0.1.0", *real_fields("nexgent")), venv)
+    description = metadata("nexgent", "0.1.0", *real_fields("nexgent"))
+    project = Project(tmp_path / "project", description, afresh.project.folder / ".venv")
     here = {canonical(d.metadata["Name"]) for d in importlib.metadata.distributions()}
     with serving() as index:
         lines: dict[str, list[str]] = {}
@@ -86,86 +135,12 @@ def test_the_lock_installs_as_it_is_whatever_the_index_offers_by_then(tmp_path: 
         assert index.asked == []
 
 
-@pytest.fixture(scope="module")
-def index() -> Iterator[Index]:
-    with serving() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, venv: Path) -> Project:
-    """One project for what needs no fresh `.venv`."""
-    return Project(tmp_path_factory.mktemp("shared") / "project", metadata("nexgent", "0.1.0"), venv)
-
-
-@pytest.fixture
-def project(shared: Project, index: Index) -> Project:
-    index.files.clear()
-    index.asked.clear()
-    return shared
-
-
-def test_what_the_lock_no_longer_names_is_removed_and_testers_stay_testers(
-    project: Project, index: Index
-) -> None:
-    old, kept, tool = (line(name, "1.0", index.add(name, "1.0")) for name in ("old", "kept", "tool"))
-    settings = {"PIP_INDEX_URL": index.address}
-    project.lock([old, kept], [tool])
-    assert project.set_up("dev", settings).returncode == 0
-
-    project.lock([line("kept", "2.0", index.add("kept", "2.0"))], [tool])
-    answer = project.set_up("runtime", settings)
-
-    assert answer.returncode == 0, answer.stdout
-    assert project.installed() == {"nexgent": "0.1.0", "kept": "2.0", "tool": "1.0"}
-
-
-def test_packages_that_do_not_fit_together_are_not_called_installed(project: Project, index: Index) -> None:
-    project.lock([line("needy", "1.0", index.add("needy", "1.0", "Requires-Dist: absent>=2"))], [])
-
-    answer = project.set_up("runtime", {"PIP_INDEX_URL": index.address})
-
-    assert answer.returncode == 1
-    assert "needy 1.0 requires absent, which is not installed" in answer.stdout
-
-
-def test_a_pip_conf_says_where_from_but_not_what(project: Project, index: Index) -> None:
-    project.lock([line("wanted", "1.0", index.add("wanted", "1.0"))], [])
-    constraints = project.home / "constraints.txt"
-    constraints.write_text("wanted<1\n")
-    conf = project.home / ".config" / "pip" / "pip.conf"
-    conf.parent.mkdir(parents=True)
-    conf.write_text(
-        f"[global]\nindex-url = {index.address}\nconstraint = {constraints}\nrequire-virtualenv = true\n"
-        f"[install]\nuser = true\nno-binary = :all:\ntarget = {project.home}/elsewhere\n"
-    )
-    try:
-        answer = project.set_up(
-            "runtime", {"PIP_REQUIRE_HASHES": "0", "PIP_CONSTRAINT": str(constraints), "PIP_PRE": "1"}
-        )
-    finally:
-        conf.unlink()
-
-    assert answer.returncode == 0, answer.stdout
-    assert project.installed()["wanted"] == "1.0"
-    assert not (project.home / "elsewhere").exists()
-
-
-def test_indexes_of_uv_count(project: Project, index: Index) -> None:
-    project.lock([line("of-uv", "1.0", index.add("of-uv", "1.0"))], [])
-    empty = index.address.replace("/simple", "/empty")
-
-    answer = project.set_up("runtime", {"UV_DEFAULT_INDEX": empty, "UV_INDEX": f"ours={index.address}"})
-
-    assert answer.returncode == 0, answer.stdout
-    assert project.installed()["of-uv"] == "1.0"
-
-
 def test_a_failure_says_why_and_leaves_what_was_there_in_working_order(
     project: Project, index: Index
 ) -> None:
-    good = line("good", "1.0", index.add("good", "1.0"))
+    good = good_line(index)
     project.lock([good], [])
+    # Nothing to do, right after the first test of this module.
     assert project.set_up("runtime", {"PIP_INDEX_URL": index.address}).returncode == 0
     digest = index.add("forged", "1.0")
     project.lock([good], [line("forged", "1.0", "0" * 64)])
@@ -183,24 +158,57 @@ def test_a_failure_says_why_and_leaves_what_was_there_in_working_order(
     assert project.set_up("runtime", {"PIP_INDEX_URL": "http://127.0.0.1:9"}).stdout == ""
 
 
-def test_what_was_cut_short_is_begun_afresh_and_two_at_once_do_it_once(
+@pytest.fixture
+def by_pip_conf(project: Project, index: Index) -> subprocess.CompletedProcess[str]:
+    """Three packages for testers, from the index in a pip.conf that also says what shall be installed, and how."""
+    old, kept, tool = (line(name, "1.0", index.add(name, "1.0")) for name in ("old", "kept", "tool"))
+    project.lock([old, kept], [tool])
+    constraints = project.home / "constraints.txt"
+    constraints.write_text("old<1\nkept<1\ntool<1\n")
+    conf = project.home / ".config" / "pip" / "pip.conf"
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    conf.write_text(
+        f"[global]\nindex-url = {index.address}\nconstraint = {constraints}\nrequire-virtualenv = true\n"
+        f"[install]\nuser = true\nno-binary = :all:\ntarget = {project.home}/elsewhere\n"
+    )
+    try:
+        return project.set_up(
+            "dev", {"PIP_REQUIRE_HASHES": "0", "PIP_CONSTRAINT": str(constraints), "PIP_PRE": "1"}
+        )
+    finally:
+        conf.unlink()
+
+
+def test_a_pip_conf_says_where_from_but_not_what(
+    project: Project, by_pip_conf: subprocess.CompletedProcess[str]
+) -> None:
+    assert by_pip_conf.returncode == 0, by_pip_conf.stdout
+    assert project.installed() == {"nexgent": "0.1.0", "old": "1.0", "kept": "1.0", "tool": "1.0"}
+    assert not (project.home / "elsewhere").exists()
+
+
+@pytest.mark.usefixtures("by_pip_conf")
+def test_what_the_lock_no_longer_names_is_removed_and_testers_stay_testers(
     project: Project, index: Index
 ) -> None:
-    project.lock([line("good", "4.0", index.add("good", "4.0"))], [])
-    settings = {"PIP_INDEX_URL": index.address}
-    assert project.set_up("runtime", settings).returncode == 0
-    venv = project.folder / ".venv"
-    (venv / ".installing").touch()
-    (venv / "bin" / "half-made").touch()
+    """Have it done with the indexes of uv, which count where pip has none."""
+    kept = line("kept", "2.0", index.add("kept", "2.0"))
+    project.lock([kept], [line("tool", "1.0", index.add("tool", "1.0"))])
+    empty = index.address.replace("/simple", "/empty")
 
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda _: project.set_up("runtime", settings), range(2)))
+    answer = project.set_up("runtime", {"UV_DEFAULT_INDEX": empty, "UV_INDEX": f"ours={index.address}"})
 
-    assert [answer.returncode for answer in answers] == [0, 0], answers
-    assert sum("Repairing .venv" in answer.stdout for answer in answers) == 1
-    assert sum("Installing the packages" in answer.stdout for answer in answers) == 1
-    assert not (venv / "bin" / "half-made").exists()
-    assert project.installed() == {"nexgent": "0.1.0", "good": "4.0"}
+    assert answer.returncode == 0, answer.stdout
+    assert project.installed() == {"nexgent": "0.1.0", "kept": "2.0", "tool": "1.0"}
+
+
+def test_packages_that_do_not_fit_together_are_not_called_installed(project: Project, index: Index) -> None:
+    project.lock([line("needy", "1.0", index.add("needy", "1.0", "Requires-Dist: absent>=2"))], [])
+
+    answer = project.set_up("runtime", {"PIP_INDEX_URL": index.address})
+
+    assert answer.returncode == 1
+    assert "needy 1.0 requires absent, which is not installed" in answer.stdout
 
 
 class TestReasons:
@@ -224,10 +232,6 @@ class TestReasons:
             )
         assert caught.value.untouched
         return str(caught.value)
-
-    @pytest.fixture
-    def project(self, shared: Project) -> Project:
-        return shared
 
     def test_releases_and_packages_that_the_index_does_not_have(self, project: Project, index: Index) -> None:
         index.add("young", "0.9")
