@@ -23,24 +23,42 @@ _RUN = f"""(options) => {{
 }}"""
 
 
-# The words that are seen, each by what decides whether it can be read: its colours and those behind it, its size and weight.
-_WORDS = """() => [...document.querySelectorAll('body *')].flatMap((element) => {
-  const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim() !== '')
-  if ((!own && !element.matches('input, select, textarea')) || !element.checkVisibility()) return []
-  const style = getComputedStyle(element)
-  const key = [element.tagName, style.fontSize, style.fontWeight, style.textDecorationLine, style.textShadow]
-  for (let one = element; one !== null; one = one.parentElement) {
-    const behind = getComputedStyle(one)
-    key.push(behind.color, behind.backgroundColor, behind.backgroundImage, behind.opacity, behind.filter)
+# The words that are seen, each by what decides whether it can be read: its colours and those behind it, its size and weight. What
+# is behind an element is found once for all that stand on it, and all of it is told in one number: looks are sent to and fro.
+_WORDS = """() => {
+  const number = (text) => {
+    let [high, low] = [0xdeadbeef, 0x41c6ce57]
+    for (let i = 0; i < text.length; i++) {
+      high = Math.imul(high ^ text.charCodeAt(i), 2654435761)
+      low = Math.imul(low ^ text.charCodeAt(i), 1597334677)
+    }
+    high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909)
+    low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909)
+    return (low >>> 11) * 4294967296 + (high >>> 0)
   }
-  return [[element, key.join()]]
-})"""
+  const found = new Map([[null, 0]])
+  const behind = (element) => {
+    if (!found.has(element)) {
+      const { color, backgroundColor, backgroundImage, opacity, filter } = getComputedStyle(element)
+      const own = [color, backgroundColor, backgroundImage, opacity, filter]
+      found.set(element, number([...own, behind(element.parentElement)].join()))
+    }
+    return found.get(element)
+  }
+  return [...document.querySelectorAll('body *')].flatMap((element) => {
+    const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim() !== '')
+    if ((!own && !element.matches('input, select, textarea')) || !element.checkVisibility()) return []
+    const { fontSize, fontWeight, textDecorationLine, textShadow } = getComputedStyle(element)
+    const look = [element.tagName, fontSize, fontWeight, textDecorationLine, textShadow, behind(element)]
+    return [[element, number(look.join())]]
+  })
+}"""
 _NEW_WORDS = f"""(known) => {{
   const seen = new Set(known)
   window.newWords = ({_WORDS})().filter(([, key]) => !seen.has(key) && seen.add(key))
   return window.newWords.map(([, key]) => key)
 }}"""
-_readable: set[str] = set()
+_readable: set[int] = set()
 """Looks of words that have been judged: there are few, and they are on every page."""
 
 
