@@ -15,8 +15,8 @@ from tests.web.dashboard import Dashboard
 playwright = pytest.importorskip("playwright.async_api", reason="Playwright is missing: run `make setup-dev`")
 
 # Without the sandbox of its own it also runs where the tests are root's. A graphics card is only imitated here, which takes a
-# quarter of the work of a window.
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer"]
+# quarter of the work of a window, and what then draws instead needs no process of its own.
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--in-process-gpu"]
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
