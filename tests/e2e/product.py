@@ -66,8 +66,8 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: flo
                 return last
         except (httpx.HTTPError, NotNowError, KeyError, IndexError) as error:
             last = error
-        # Asking costs both sides: what has taken long may take a tenth longer to be noticed.
-        await asyncio.sleep(min(max(0.02, waited / 10), 0.25))
+        # Asking costs both sides: what has taken long may take a sixth longer to be noticed.
+        await asyncio.sleep(min(max(0.02, waited / 6), 0.5))
     raise AssertionError(f"did not happen within {seconds} s: {what} (last: {last!r})")
 
 
