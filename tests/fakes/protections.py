@@ -22,6 +22,7 @@ class FakeProtectionStore:
         self.resets: dict[AgentId, datetime] = {}
         self.records: list[WalletRecord] = []
         self.asked: list[Collection[WalletAddress] | None] = []
+        self.protected: list[Collection[AgentId] | None] = []
 
     async def set_switch(self, switch: KillSwitch) -> None:
         stored = self.switches.get(switch.user_id)
@@ -40,6 +41,8 @@ class FakeProtectionStore:
         wallets: Collection[WalletAddress] | None = None,
         *,
         cooldowns: Mapping[AgentId, timedelta] | None = None,
+        protected: Collection[AgentId] | None = None,
     ) -> ProtectionHistory:
         self.asked.append(wallets)
+        self.protected.append(protected)
         return ProtectionHistory(await self.controls(), self.records)

@@ -175,6 +175,33 @@ async def test_only_wallets_asked_for_are_read(pool: Pool, journal: PostgresJour
     assert other.wallet != story.wallet
 
 
+async def test_results_are_read_of_agents_with_protections_alone(
+    pool: Pool, journal: PostgresJournal, projector: Projector
+) -> None:
+    (story, entries), (other, others) = await a_history(pool), await a_history(pool)
+    await journal.append([*entries, *others])
+    await projector.project_all()
+    store = PostgresProtectionStore(pool)
+    everything = await store.history(story.now)
+    assert all(record.results_known for record in everything.records)
+
+    for wallets in (None, [story.wallet, other.wallet]):
+        history = await store.history(story.now, wallets, protected=[story.agent_id])
+
+        assert the_record(history, story) == the_record(everything, story)
+        known = the_record(everything, other)
+        assert the_record(history, other) == WalletRecord(
+            wallet_address=known.wallet_address,
+            agent_id=known.agent_id,
+            seq=known.seq,
+            closed_at=known.closed_at,
+            entries=known.entries,
+            results_known=False,
+        )
+    nobody = await store.history(story.now, [other.wallet], protected=[story.agent_id])
+    assert [record.results_known for record in nobody.records] == [False]
+
+
 async def test_switches_are_kept_and_the_newest_wins(pool: Pool, user_id: UserId) -> None:
     store = PostgresProtectionStore(pool)
     now = datetime.now().astimezone()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,8 @@ class World:
         self.engine = FakeEngine()
         self.protections = ProtectionState()
         self.store = FakeProtectionStore()
-        self.agent = an_agent(update_config(TradingConfig(), {"protections": protections}))
+        config = TradingConfig()
+        self.agent = an_agent(update_config(config, {"protections": protections}) if protections else config)
         bus = self.engine.bus
         bus.on(AgentSaved, self.protections.on_agent_saved)
         bus.on(EntriesRecorded, self.protections.on_entries)
@@ -526,6 +528,119 @@ async def test_a_longer_cooldown_asks_the_store_what_was_forgotten() -> None:
     assert world.protections.incomplete == frozenset()
     world.engine.bus.publish(AgentDeleted(world.agent.id))
     assert world.protections.cooldowns == {}
+
+
+def protected(agent: Agent, **protections: object) -> Agent:
+    return replace(agent, config=update_config(agent.config, {"protections": protections}))
+
+
+def record_of(world: World, **values: Any) -> WalletRecord:
+    wallet = world.agent.wallets[0].address
+    seq = world.engine.ledger.head(wallet).seq
+    return WalletRecord(wallet_address=wallet, agent_id=world.agent.id, seq=seq, **values)
+
+
+async def test_who_has_protections_is_known() -> None:
+    world = await World().start()
+    assert world.protections.protected == frozenset()
+
+    world.engine.bus.publish(AgentSaved(protected(world.agent, maxDailyLossSol=0.1)))
+    assert world.protections.protected == {world.agent.id}
+
+    world.engine.bus.publish(AgentSaved(world.agent))
+    assert world.protections.protected == frozenset()
+
+    world.protections.know([protected(world.agent, maxExposureSol=1)])
+    assert world.protections.protected == {world.agent.id}
+    world.engine.bus.publish(AgentDeleted(world.agent.id))
+    assert world.protections.protected == frozenset()
+
+
+async def test_an_agent_that_gets_protections_buys_nothing_before_its_results_are_known() -> None:
+    world = await World().start()
+    world.store.records = [record_of(world, results_known=False)]
+    refresh = RefreshProtections(store=world.store, protections=world.protections, clock=world.engine.clock)
+    await refresh.load()
+    assert world.store.protected == [frozenset()]
+    assert (world.check().blocked, world.protections.incomplete) == (False, frozenset())
+    # What happens meanwhile is no substitute for what lies behind.
+    await world.trade(sale_price=Decimal("0.002"))
+    limited = protected(world.agent, maxDailyLossSol=0.1)
+
+    world.engine.bus.publish(AgentSaved(limited))
+
+    verdict = world.check(agent=limited)
+    assert verdict.code == "PROTECTIONS_NOT_READ"
+    assert [(gate.name, gate.passed) for gate in verdict.gates] == [("protections", False)]
+    assert world.protections.incomplete == {world.agent.wallets[0].address}
+    world.store.records = [record_of(world, profit_today_sol=Decimal(-1))]
+    await refresh.tick()
+    assert world.store.protected[1:] == [{world.agent.id}]
+    assert world.check(agent=limited).code == "MAX_DAILY_LOSS"
+    assert world.protections.incomplete == frozenset()
+
+
+async def test_results_are_read_of_an_agent_whose_protections_nobody_has_told_of() -> None:
+    world = await World().start()
+    world.store.records = [record_of(world, results_known=False)]
+    refresh = RefreshProtections(store=world.store, protections=world.protections, clock=world.engine.clock)
+    await refresh.load()
+    limited = protected(world.agent, maxDailyLossSol=0.1)
+
+    assert world.check(agent=limited).code == "PROTECTIONS_NOT_READ"
+
+    world.store.records = [record_of(world, profit_today_sol=Decimal("-0.05"))]
+    await refresh.tick()
+    assert world.store.protected[1:] == [{world.agent.id}]
+    assert not world.check(agent=limited).blocked
+    assert world.protections.incomplete == frozenset()
+
+
+async def test_a_reset_makes_no_results_known() -> None:
+    world = await World().start()
+    world.protections.load(
+        ProtectionHistory(ProtectionControls(), [record_of(world, results_known=False)]),
+        world.engine.clock.now(),
+    )
+    world.engine.bus.publish(ProtectionsReset(world.agent.id, world.engine.clock.now()))
+    limited = protected(world.agent, maxLossStreak=1)
+
+    world.engine.bus.publish(AgentSaved(limited))
+
+    assert world.check(agent=limited).code == "PROTECTIONS_NOT_READ"
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_protections_that_come_while_records_are_read_make_them_due_again(again: bool) -> None:
+    world = await World().start()
+    limited = protected(world.agent, maxDailyLossSol=0.1)
+    wallet = world.agent.wallets[0].address
+    store = Holding(
+        ProtectionHistory(ProtectionControls(), [record_of(world, results_known=False)]),
+        lambda: world.engine.bus.publish(AgentSaved(limited)),
+    )
+    refresh = RefreshProtections(store=store, protections=world.protections, clock=world.engine.clock)
+    if again:
+        world.protections.on_touched(WalletsTouched([wallet]))
+        await refresh.tick()
+    else:
+        await refresh.load()
+
+    assert world.check(agent=limited).code == "PROTECTIONS_NOT_READ"
+    assert world.protections.incomplete == {wallet}
+
+
+async def test_a_kill_switch_says_what_it_is_while_results_are_not_known() -> None:
+    world = await World().start()
+    world.protections.load(
+        ProtectionHistory(ProtectionControls(), [record_of(world, results_known=False)]),
+        world.engine.clock.now(),
+    )
+    limited = protected(world.agent, maxDailyLossSol=0.1)
+    world.engine.bus.publish(AgentSaved(limited))
+    world.engine.bus.publish(KillSwitchChanged(a_kill_switch()))
+
+    assert world.check(agent=limited).code == "KILL_SWITCH"
 
 
 async def test_a_record_that_is_behind_is_not_taken_over() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from nexgent.domain.agents.models import Agent, TradingMode, Wallet
 from nexgent.domain.attention.notices import Asked, Notice, NoticeKind, Severity
 from nexgent.domain.ledger.ledger import Ledger
+from nexgent.domain.protections.evaluate import PROTECTIONS_NOT_READ
 from nexgent.domain.protections.models import KillSwitch
 from nexgent.domain.protections.state import ProtectionState
 from nexgent.domain.reconciliation.reconciliation import WalletStanding
@@ -101,7 +102,8 @@ class TrippedProtections:
             if wallet is None or not self._ledger.knows(wallet.address):
                 continue
             verdict = self._protections.check(agent, self._ledger.head(wallet.address), asked.now)
-            if verdict.blocked:
+            # That it is being read is over in a moment.
+            if verdict.blocked and verdict.code != PROTECTIONS_NOT_READ:
                 yield _about(
                     agent,
                     wallet,

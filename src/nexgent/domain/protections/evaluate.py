@@ -27,6 +27,13 @@ LOSS_STREAK = "LOSS_STREAK"
 TOKEN_COOLDOWN = "TOKEN_COOLDOWN"  # noqa: S105 -- a code, no secret
 MAX_TRADES_PER_HOUR = "MAX_TRADES_PER_HOUR"
 MAX_EXPOSURE = "MAX_EXPOSURE"
+PROTECTIONS_NOT_READ = "PROTECTIONS_NOT_READ"
+NOT_READ = ProtectionVerdict(
+    (Finding("protections", lambda: "being read", lambda: "read", False),),
+    PROTECTIONS_NOT_READ,
+    "what the wallet's trades have brought is being read, as its agent got protections a moment ago",
+)
+"""An entry of a wallet whose results are not known yet."""
 
 _ZERO = Decimal(0)
 _HUNDRED = Decimal(100)

@@ -98,6 +98,8 @@ class WalletRecord:
     closed_at: Mapping[TokenAddress, datetime] = field(default_factory=dict)
     entries: Mapping[IntentId, datetime] = field(default_factory=dict)
     """Purchases and DCA buys of the last hour."""
+    results_known: bool = True
+    """Whether the closed trades were read: `profit_sol` to `last_loss_at` say nothing otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

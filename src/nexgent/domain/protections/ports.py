@@ -28,8 +28,10 @@ class ProtectionStore(Protocol):
         wallets: Collection[WalletAddress] | None = None,
         *,
         cooldowns: Mapping[AgentId, timedelta] | None = None,
+        protected: Collection[AgentId] | None = None,
     ) -> ProtectionHistory:
         """Return everything the state needs, out of one snapshot of the store; of all wallets for None.
 
         Tokens that were left are those of the agents with a cooldown, at least as far back as that; None is the longest for all.
+        Results are known of the wallets of `protected` agents, of all for None.
         """

@@ -21,7 +21,9 @@ class RefreshProtections:
         Raises `UnavailableError`; nothing may be bought before this has succeeded.
         """
         now = self._clock.now()
-        history = await self._store.history(now, cooldowns=self._protections.cooldowns)
+        history = await self._store.history(
+            now, cooldowns=self._protections.cooldowns, protected=self._protections.protected
+        )
         self._protections.load(history, now)
 
     async def tick(self) -> None:
@@ -36,7 +38,9 @@ class RefreshProtections:
         now = self._clock.now()
         self._protections.being_read(wallets)
         try:
-            history = await self._store.history(now, wallets, cooldowns=self._protections.cooldowns)
+            history = await self._store.history(
+                now, wallets, cooldowns=self._protections.cooldowns, protected=self._protections.protected
+            )
         except BaseException:
             self._protections.not_read(wallets)
             raise

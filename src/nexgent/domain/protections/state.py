@@ -32,7 +32,7 @@ from nexgent.domain.ledger.models import (
     WalletReset,
 )
 from nexgent.domain.ledger.state import WalletState
-from nexgent.domain.protections.evaluate import cooldown_of, evaluate_protections
+from nexgent.domain.protections.evaluate import NOT_READ, cooldown_of, evaluate_protections
 from nexgent.domain.protections.events import KillSwitchChanged, ProtectionsReset
 from nexgent.domain.protections.models import (
     NOTHING_IN_THE_WAY,
@@ -74,6 +74,8 @@ class _Record:
     entries: dict[IntentId, float] = field(default_factory=dict)
     # When those were made that are settled, in order: an hour of trading takes eight bytes an entry.
     settled: array[float] = field(default_factory=lambda: array("d"))
+    # Whether closed trades from before the first entry that was heard of are in the sums.
+    results_known: bool = True
 
     def close(self, trade: ClosedTrade) -> None:
         profit = trade.profit_loss_sol
@@ -136,12 +138,14 @@ class _Record:
 class ProtectionState:
     """Records by wallet, switches by user, resets and cooldowns by agent.
 
-    Which tokens a wallet has left is remembered for the cooldown of its agent alone. When that becomes longer, the wallet is read
-    again (`incomplete`).
+    Which tokens a wallet has left is remembered for the cooldown of its agent alone, and what its trades have brought is read for
+    agents with protections: of the others a start would read all there ever were, for nobody. When a cooldown becomes longer, or
+    an agent gets protections, the wallet is read again (`incomplete`). Until its results are known, it buys nothing.
     """
 
     def __init__(self) -> None:
         self._cooldowns: dict[AgentId, timedelta] = {}
+        self._protected: set[AgentId] = set()
         self._records: dict[WalletAddress, _Record] = {}
         self._resets: dict[AgentId, datetime] = {}
         self._system: KillSwitch | None = None
@@ -158,16 +162,23 @@ class ProtectionState:
         """For how long tokens have to be remembered, by agent; the others have no cooldown."""
         return dict(self._cooldowns)
 
+    @property
+    def protected(self) -> frozenset[AgentId]:
+        """Agents with protections: what their trades have brought has to be known."""
+        return frozenset(self._protected)
+
     def load(self, history: ProtectionHistory, now: datetime) -> None:
         """Replace everything by what the store says, but for switches that are newer than the store's."""
         self._incomplete = set()
         self._resets = dict(history.controls.resets)
-        self._records = {record.wallet_address: self._taken_over(record, now) for record in history.records}
+        self._records = {}
+        for record in history.records:
+            self._take_over(record, now)
         self.take_controls(history.controls)
         self._apply(history.unprojected)
 
     def know(self, agents: Iterable[Agent]) -> None:
-        """Take over the cooldowns of all agents; before `load`, which then reads no more than they need."""
+        """Take over cooldowns, and who has protections, of all agents; before `load`, which then reads no more than they need."""
         for agent in agents:
             self.on_agent_saved(AgentSaved(agent))
 
@@ -187,7 +198,7 @@ class ProtectionState:
         }
         for record in history.records:
             if record.wallet_address in wallets:
-                self._records[record.wallet_address] = self._taken_over(record, now)
+                self._take_over(record, now)
         self._apply(entry for entry in history.unprojected if entry.wallet_address in wallets)
         for wallet, old in before.items():
             new = self._records.get(wallet)
@@ -225,8 +236,12 @@ class ProtectionState:
                 record.forget(entries=True)
 
     def on_agent_saved(self, event: AgentSaved) -> None:
-        """Take over an agent's cooldown."""
+        """Take over an agent's cooldown, and whether it has protections."""
         agent = event.agent
+        if agent.config.protections is NO_PROTECTIONS:
+            self._protected.discard(agent.id)
+        else:
+            self._protected.add(agent.id)
         cooldown = cooldown_of(agent.config.protections) or _NO_TIME
         before = self._cooldowns.pop(agent.id, _NO_TIME)
         if cooldown:
@@ -236,7 +251,7 @@ class ProtectionState:
             if record is None or record.agent_id != agent.id:
                 continue
             record.cooldown = cooldown
-            if cooldown > before:
+            if cooldown > before or self._lacks_results(record):
                 # What was left before and is over by the old cooldown is not known here any more.
                 self._incomplete.add(wallet.address)
 
@@ -244,6 +259,7 @@ class ProtectionState:
         """Forget an agent."""
         self._resets.pop(event.agent_id, None)
         self._cooldowns.pop(event.agent_id, None)
+        self._protected.discard(event.agent_id)
         self._records = {
             wallet: record for wallet, record in self._records.items() if record.agent_id != event.agent_id
         }
@@ -280,6 +296,13 @@ class ProtectionState:
         if config is NO_PROTECTIONS and self._system is None and user_switch is None:
             return NOTHING_IN_THE_WAY
         facts = self._facts(agent, state, now, size_lamports, new_position_in, user_switch)
+        record = self._records.get(state.wallet_address)
+        if config is not NO_PROTECTIONS and record is not None and not record.results_known:
+            # Also where nobody has said that the agent has protections.
+            self._protected.add(agent.id)
+            self._incomplete.add(state.wallet_address)
+            switches = evaluate_protections(facts, NO_PROTECTIONS, now)
+            return switches if switches.blocked else NOT_READ
         return evaluate_protections(facts, config, now)
 
     def _facts(
@@ -368,6 +391,15 @@ class ProtectionState:
         else:
             self._switches[switch.user_id] = switch
 
+    def _lacks_results(self, record: _Record) -> bool:
+        return not record.results_known and record.agent_id in self._protected
+
+    def _take_over(self, record: WalletRecord, now: datetime) -> None:
+        taken = self._records[record.wallet_address] = self._taken_over(record, now)
+        if self._lacks_results(taken):
+            # Its agent got protections while this was read.
+            self._incomplete.add(record.wallet_address)
+
     def _taken_over(self, record: WalletRecord, now: datetime) -> _Record:
         taken = _Record(
             agent_id=record.agent_id,
@@ -383,6 +415,7 @@ class ProtectionState:
             entries={
                 one: at.timestamp() for one, at in sorted(record.entries.items(), key=lambda item: item[1])
             },
+            results_known=record.results_known,
         )
         taken.cool_down(now)
         return taken

@@ -69,6 +69,7 @@ class PostgresProtectionStore:
         wallets: Collection[WalletAddress] | None = None,
         *,
         cooldowns: Mapping[AgentId, timedelta] | None = None,
+        protected: Collection[AgentId] | None = None,
     ) -> ProtectionHistory:
         """Return everything the protections need, out of one snapshot."""
         chosen = list(wallets) if wallets is not None else None
@@ -85,11 +86,17 @@ class PostgresProtectionStore:
                 await connection.execute("SET LOCAL statement_timeout = 0")
                 controls = await _controls(connection)
                 rows = await connection.fetch(sql.WALLETS, chosen)
-                results = await connection.fetch(sql.RESULTS, midnight, chosen, timeout=None)
+                judged = chosen if protected is None else _wallets_of(rows, protected)
+                results = (
+                    await connection.fetch(sql.RESULTS, midnight, judged, timeout=None)
+                    if judged != []
+                    else []
+                )
                 closes = await connection.fetch(sql.CLOSES, now - longest, chosen, agents)
                 entries = await connection.fetch(sql.ENTRIES, now - HOUR, chosen, kinds)
                 unprojected = await connection.fetch(sql.UNPROJECTED, chosen)
-        return ProtectionHistory(controls, _records(rows, results, closes, entries), _decoded(unprojected))
+        records = _records(rows, results, closes, entries, protected)
+        return ProtectionHistory(controls, records, _decoded(unprojected))
 
 
 async def keep_sums(pool: asyncpg.Pool[asyncpg.Record], now: datetime) -> int:
@@ -132,11 +139,16 @@ async def _controls(connection: Any) -> ProtectionControls:
     return ProtectionControls(switches, resets)
 
 
+def _wallets_of(wallets: list[asyncpg.Record], agents: Collection[AgentId]) -> list[str]:
+    return [row["wallet_address"] for row in wallets if row["agent_id"] in agents]
+
+
 def _records(
     wallets: list[asyncpg.Record],
     results: list[asyncpg.Record],
     closes: list[asyncpg.Record],
     entries: list[asyncpg.Record],
+    protected: Collection[AgentId] | None,
 ) -> list[WalletRecord]:
     by_wallet = {row["wallet_address"]: row for row in results}
     closed_at: dict[str, dict[TokenAddress, datetime]] = {}
@@ -152,6 +164,7 @@ def _records(
             seq=row["seq"],
             closed_at=closed_at.get(row["wallet_address"], {}),
             entries=made.get(row["wallet_address"], {}),
+            results_known=protected is None or row["agent_id"] in protected,
             **_sums(by_wallet.get(row["wallet_address"])),
         )
         for row in wallets
