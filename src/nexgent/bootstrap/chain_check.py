@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
+from nexgent.bootstrap.chain_findings import AGREES, DIFFERS, NOT_COMPARED, WalletCheck
 from nexgent.bootstrap.market import solana_nodes
 from nexgent.bootstrap.storage import Storage
 from nexgent.config.sections import MarketSettings
 from nexgent.domain.agents.models import TradingMode, Wallet
 from nexgent.domain.reconciliation.compare import busy_mints, compare
-from nexgent.domain.reconciliation.models import Finding
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.pool import COMMAND, opened_pool
 from nexgent.infrastructure.database.stores.agents import PostgresAgentRepository
@@ -19,20 +16,6 @@ from nexgent.infrastructure.external.http import HttpClient
 from nexgent.infrastructure.external.solana.wallet_chain import SolanaWalletChain
 from nexgent.shared.clock import SystemClock
 from nexgent.shared.errors import NexgentError
-
-AGREES, DIFFERS, NOT_COMPARED = "agrees", "differs", "not compared"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalletCheck:
-    """What was found of one live wallet; `reason` says why it could not be compared."""
-
-    wallet_address: str
-    agent_id: str
-    state: str
-    slot: int | None = None
-    reason: str | None = None
-    findings: tuple[Finding, ...] = ()
 
 
 async def check_live_wallets(settings: MarketSettings, storage: Storage) -> list[WalletCheck]:
@@ -89,8 +72,3 @@ async def _check(
         slot=snapshot.slot,
         findings=findings,
     )
-
-
-def is_clean(checks: Sequence[WalletCheck]) -> bool:
-    """Tell whether every wallet was compared and agrees; an orphan is no difference."""
-    return all(check.state == AGREES for check in checks)

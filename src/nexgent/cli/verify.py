@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.table import Table
 
-from nexgent.bootstrap.chain_check import DIFFERS, WalletCheck, check_live_wallets, is_clean
+from nexgent.bootstrap.chain_check import check_live_wallets
+from nexgent.bootstrap.chain_findings import DIFFERS, WalletCheck, is_clean
 from nexgent.bootstrap.storage import Storage
 from nexgent.cli import exit_codes
 from nexgent.cli.books import existing_books
