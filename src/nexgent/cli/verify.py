@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.table import Table
 
-from nexgent.bootstrap.chain_check import check_live_wallets
 from nexgent.bootstrap.chain_findings import DIFFERS, WalletCheck, is_clean
 from nexgent.bootstrap.storage import Storage
 from nexgent.cli import exit_codes
@@ -161,7 +160,12 @@ async def compare_books(
         report = await verify(storage.database_url, everything=everything, processes=processes)
     finally:
         await redis.aclose()
-    return report, await check_live_wallets(settings.market, storage) if chain else None
+    if not chain:
+        return report, None
+    # Whoever asks nodes imports as much as all the rest of this command, and it is seldom wanted.
+    from nexgent.bootstrap.chain_check import check_live_wallets  # noqa: PLC0415
+
+    return report, await check_live_wallets(settings.market, storage)
 
 
 def _wallet_document(check: WalletCheck) -> dict[str, object]:
