@@ -32,7 +32,7 @@ WHERE wallet_address = {wallet} AND seq > {after} ORDER BY seq
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _HEADER_SIZE = len(_SIGNATURE) + 8
 _END = b"\xff\xff"
-_FIXED = struct.Struct(">hi36si36siqiqi")
+_FIXED = struct.Struct(">6x36s4x36s4xq4xqi")
 _LENGTH = struct.Struct(">i")
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _FIRST_DAY = _START.date().toordinal()
@@ -95,7 +95,7 @@ def _parsed(data: bytes) -> tuple[list[Line], bytes]:
         start = _HEADER_SIZE
     try:
         while start + 2 < size:
-            _, _, entry_id, _, agent_id, _, seq, _, at, width = fixed.unpack_from(data, start)
+            entry_id, agent_id, seq, at, width = fixed.unpack_from(data, start)
             place = start + fixed.size
             kind = data[place : place + width]
             place += width

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
 from nexgent.domain.ledger.errors import LedgerInvariantError
-from nexgent.domain.ledger.models import Account
+from nexgent.domain.ledger.models import Account, Posting
 from nexgent.domain.ledger.state import EMPTY_FOR, Balance, OpenIntent, WalletState
 from nexgent.domain.positions.models import Position
 from nexgent.infrastructure.database.journal.checked import NOTHING, Checked
@@ -29,6 +29,7 @@ from nexgent.infrastructure.database.journal.codec import (
     decode_postings,
 )
 from nexgent.infrastructure.database.journal.lines import Line, chained, microseconds, moment, row_of
+from nexgent.infrastructure.database.journal.readable import READ_QUICKLY, read_step
 from nexgent.infrastructure.database.journal.wallet_states import follow
 from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, WalletAddress
 
@@ -53,16 +54,21 @@ _DOUBTS = (
 )
 
 
+# An id of 36 characters, which is how ours are written, is the same as another when its text is. One that is written in another
+# way makes a stream doubtful.
+_Id = Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+
+
 # What is needed of a body, under the names that it has there: of all of a body that is read it is taken as well.
 class _Named(msgspec.Struct, gc=False):
-    id: UUID
+    id: _Id
 
 
 class _Meant(msgspec.Struct, gc=False):
-    id: UUID
+    id: _Id
     input_mint: TokenAddress
     reserved_raw: int
-    position_id: UUID | None
+    position_id: _Id | None
 
 
 class _Intended(msgspec.Struct, gc=False):
@@ -75,13 +81,13 @@ class _Anything(msgspec.Struct, gc=False):
 
 
 class _Settled(msgspec.Struct, gc=False):
-    intent_id: UUID
-    position_id: UUID
+    intent_id: _Id
+    position_id: _Id
     position: _Anything | None
 
 
 class _OfIntent(msgspec.Struct, gc=False):
-    intent_id: UUID
+    intent_id: _Id
 
 
 _of_intent = msgspec.json.Decoder(_OfIntent).decode
@@ -94,30 +100,26 @@ _STEPS: Mapping[bytes, Callable[[bytes], Any]] = {
 
 
 class _Held:
-    """A balance on its way."""
+    """A balance on its way. `total_raw` is what its postings add up to."""
 
-    __slots__ = ("amount_raw", "at", "decimals", "symbol")
+    __slots__ = ("amount_raw", "at", "decimals", "symbol", "total_raw")
 
-    def __init__(self, amount_raw: int, symbol: str, decimals: int, at: int) -> None:
+    def __init__(self, amount_raw: int, total_raw: int, symbol: str, decimals: int, at: int) -> None:
         self.amount_raw = amount_raw
+        self.total_raw = total_raw
         self.symbol = symbol
         self.decimals = decimals
         self.at = at
 
 
-class _Open:
+class _Open(msgspec.Struct, gc=False):
     """An intent on its way: what it binds, and the documents that it and its submission are in."""
 
-    __slots__ = ("input_mint", "meant", "position_id", "reserved_raw", "sent")
-
-    def __init__(
-        self, position_id: UUID | None, reserved_raw: int, input_mint: TokenAddress, meant: bytes | OpenIntent
-    ) -> None:
-        self.position_id = position_id.int if position_id is not None else None
-        self.reserved_raw = reserved_raw
-        self.input_mint = input_mint
-        self.meant = meant
-        self.sent: bytes | None = None
+    position_id: str | None
+    reserved_raw: int
+    input_mint: TokenAddress
+    meant: bytes | OpenIntent
+    sent: bytes | None = None
 
     def read(self) -> OpenIntent:
         """Return it as the ledger knows it."""
@@ -159,13 +161,13 @@ class QuickFold:
         self._last_id: UUID | bytes | None = None
         self._digest = NOTHING
         self._sums: dict[TokenAddress, int] = {}
+        """What postings add up to, but for balances that are there: these have it themselves (`_note_sums`)."""
         self._decimals: dict[TokenAddress, int] = {}
         self._balances: dict[TokenAddress, _Held] = {}
         self._emptied: dict[TokenAddress, int] = {}
         """Balances of zero, as long as a state keeps them."""
-        # An id has the number that it is: that is quickly looked up, however it is written.
-        self._intents: dict[int, _Open] = {}
-        self._positions: dict[int, tuple[str, bytes] | Position] = {}
+        self._intents: dict[str, _Open] = {}
+        self._positions: dict[str, tuple[str, bytes] | Position] = {}
         """Each as it was read, or the kind and the body that it stands in."""
 
     def go_on_from(self, checked: Checked) -> None:
@@ -173,9 +175,9 @@ class QuickFold:
         folded = checked.folded
         if folded.state is None or checked.agent_id != self._owner:
             raise DoubtfulError
-        self._load(folded.state)
         self._seq, self._last_id, self._digest = checked.seq, checked.entry_id, checked.digest
         self._sums, self._decimals = dict(folded.sums), dict(folded.decimals)
+        self._load(folded.state)
 
     def add(self, lines: Sequence[Line]) -> None:
         """Take the next lines. Raises `DoubtfulError`."""
@@ -193,6 +195,7 @@ class QuickFold:
             raise DoubtfulError from error
 
     def _followed(self) -> Followed:
+        self._note_sums()
         for mint, total in self._sums.items():
             held = self._balances.get(mint)
             if total != (held.amount_raw if held is not None else 0):
@@ -208,95 +211,105 @@ class QuickFold:
         entry_id, agent_id, seq, at, kind, postings, body = line
         if seq != self._seq + 1:
             raise DoubtfulError
-        ours = agent_id == self._owner_id
+        read = _STEPS.get(kind)
+        if agent_id != self._owner_id:
+            # Whoever had the wallet before: it is looked at whether it can be read, and what it posts sums to nothing.
+            if seq > self._known_seq:
+                decode_body(kind.decode(), body)
+            if postings != _NO_POSTINGS:
+                _check_sums(decode_postings(postings))
         # What an intent reserves has to be there before its own postings, of which it has none.
-        if ours and (kind not in _STEPS or (kind == b"intended" and postings != _NO_POSTINGS)):
+        elif read is None or (kind == b"intended" and postings != _NO_POSTINGS):
             self._follow(line)
         else:
-            found = None
-            if seq > self._known_seq:
-                found = decode_body(kind.decode(), body)
-            elif ours:
-                found = _STEPS[kind](body)
+            found = read(body) if seq <= self._known_seq else _read_first(kind, body, read)
             if postings != _NO_POSTINGS:
-                self._post(at, postings, ours=ours)
-            if ours:
-                self._step(kind, found, body)
+                self._post(at, decode_postings(postings))
+            if kind == b"settled":
+                self._settle(found, body)
+            elif kind == b"intended":
+                self._intend(found, body)
+            elif kind == b"submitted":
+                self._intents[found.intent_id].sent = body
+            else:
+                del self._intents[found.intent_id]
         self._seq = seq
         self._last_id = entry_id
-        self._digest = chained(self._digest, line)
-        if seq == self._known_seq and self._known is not None and self._digest != self._known.digest:
+        self._digest = digest = chained(self._digest, line)
+        if seq == self._known_seq and self._known is not None and digest != self._known.digest:
             raise DoubtfulError
 
-    def _post(self, at: int, postings: bytes, *, ours: bool) -> None:
-        legs = decode_postings(postings)
-        totals: dict[TokenAddress, int] = {}
-        for leg in legs:
-            mint = leg.mint
-            totals[mint] = totals.get(mint, 0) + leg.amount_raw
-        if any(totals.values()):
-            raise DoubtfulError
-        if not ours:
-            return
-        balances, sums, emptied = self._balances, self._sums, self._emptied
+    def _post(self, at: int, legs: Sequence[Posting]) -> None:
+        balances, emptied = self._balances, self._emptied
         if emptied:
-            for mint, since in list(emptied.items()):
-                if since <= at - _EMPTY_FOR:
-                    del emptied[mint], balances[mint]
+            self._leave_emptied(at - _EMPTY_FOR)
+        _check_sums(legs)
         for leg in legs:
             if leg.account is not _WALLET:
                 continue
             mint, amount_raw = leg.mint, leg.amount_raw
-            held = balances.get(mint)
-            sums[mint] = sums.get(mint, 0) + amount_raw
-            self._decimals[mint] = leg.decimals
-            if held is None:
-                balances[mint] = held = _Held(amount_raw, leg.symbol, leg.decimals, at)
+            if (held := balances.get(mint)) is None:
+                total_raw = self._sums.get(mint, 0) + amount_raw
+                balances[mint] = _Held(amount_raw, total_raw, leg.symbol, leg.decimals, at)
             else:
-                held.amount_raw += amount_raw
+                amount_raw += held.amount_raw
+                held.amount_raw = amount_raw
+                held.total_raw += leg.amount_raw
                 held.decimals = leg.decimals
                 held.at = at
-            if held.amount_raw > 0:
-                emptied.pop(mint, None)
-            elif held.amount_raw == 0:
+            if amount_raw <= 0:
+                if amount_raw:
+                    raise DoubtfulError
                 emptied[mint] = at
-            else:
-                raise DoubtfulError
+            elif emptied:
+                emptied.pop(mint, None)
 
-    def _step(self, kind: bytes, found: Any, body: bytes) -> None:
-        if kind == b"intended":
-            self._intend(found, body)
-        elif kind == b"settled":
-            del self._intents[found.intent_id.int]
-            if found.position is not None:
-                self._positions[found.position_id.int] = ("settled", body)
-            else:
-                self._positions.pop(found.position_id.int, None)
-        elif kind == b"submitted":
-            self._intents[found.intent_id.int].sent = body
+    def _leave_emptied(self, until: int) -> None:
+        for mint, since in list(self._emptied.items()):
+            if since <= until:
+                del self._emptied[mint]
+                held = self._balances.pop(mint)
+                self._sums[mint] = held.total_raw
+                self._decimals[mint] = held.decimals
+
+    def _note_sums(self) -> None:
+        for mint, held in self._balances.items():
+            self._sums[mint] = held.total_raw
+            self._decimals[mint] = held.decimals
+
+    def _settle(self, settled: _Settled, body: bytes) -> None:
+        del self._intents[settled.intent_id]
+        position_id = settled.position_id
+        if not _are_ours(position_id):
+            raise DoubtfulError
+        if settled.position is not None:
+            self._positions[position_id] = ("settled", body)
         else:
-            del self._intents[found.intent_id.int]
+            self._positions.pop(position_id, None)
 
     def _intend(self, intended: _Intended, body: bytes) -> None:
-        meant = intended.intent
-        opened = _Open(meant.position_id, meant.reserved_raw, meant.input_mint, body)
-        free = held.amount_raw if (held := self._balances.get(meant.input_mint)) is not None else 0
-        for other in self._intents.values():
-            if other.position_id is not None and other.position_id == opened.position_id:
-                raise DoubtfulError
-            if other.input_mint == meant.input_mint:
-                free -= other.reserved_raw
-        key = meant.id.int
-        if key in self._intents or meant.reserved_raw > free:
+        meant, position = intended.intent, intended.position
+        key, position_id = meant.id, meant.position_id
+        if not _are_ours(key + (position_id or "") + (position.id if position is not None else "")):
             raise DoubtfulError
-        self._intents[key] = opened
-        if intended.position is not None:
-            self._positions[intended.position.id.int] = ("intended", body)
+        mint, reserved_raw, intents = meant.input_mint, meant.reserved_raw, self._intents
+        free = held.amount_raw if (held := self._balances.get(mint)) is not None else 0
+        for other in intents.values():
+            if position_id is not None and other.position_id == position_id:
+                raise DoubtfulError
+            if other.input_mint == mint:
+                free -= other.reserved_raw
+        if key in intents or reserved_raw > free:
+            raise DoubtfulError
+        intents[key] = _Open(position_id, reserved_raw, mint, body)
+        if position is not None:
+            self._positions[position.id] = ("intended", body)
 
     def _follow(self, line: Line) -> None:
         """Take a line by the ledger's own rules."""
         entry = decode_entry(row_of(line, self._wallet))
         state = follow(self._state(), entry)
+        self._note_sums()
         for posting in entry.postings:
             if posting.account is Account.WALLET:
                 self._sums[posting.mint] = self._sums.get(posting.mint, 0) + posting.amount_raw
@@ -312,21 +325,54 @@ class QuickFold:
                 mint: Balance(mint, held.symbol, held.decimals, held.amount_raw, moment(held.at))
                 for mint, held in self._balances.items()
             },
-            {IntentId(UUID(int=key)): one.read() for key, one in self._intents.items()},
-            {PositionId(UUID(int=key)): _position(one) for key, one in self._positions.items()},
+            {IntentId(UUID(key)): one.read() for key, one in self._intents.items()},
+            {PositionId(UUID(key)): _position(one) for key, one in self._positions.items()},
         )
 
     def _load(self, state: WalletState) -> None:
         self._balances = {
-            mint: _Held(one.amount_raw, one.symbol, one.decimals, microseconds(one.updated_at))
+            mint: _Held(
+                one.amount_raw,
+                self._sums.get(mint, 0),
+                one.symbol,
+                one.decimals,
+                microseconds(one.updated_at),
+            )
             for mint, one in state.balances.items()
         }
         self._emptied = {mint: held.at for mint, held in self._balances.items() if not held.amount_raw}
         self._intents = {
-            key.int: _Open(one.intent.position_id, one.intent.reserved_raw, one.intent.input_mint, one)
+            str(key): _Open(
+                str(one.intent.position_id) if one.intent.position_id is not None else None,
+                one.intent.reserved_raw,
+                one.intent.input_mint,
+                one,
+            )
             for key, one in state.intents.items()
         }
-        self._positions = {key.int: one for key, one in state.positions.items()}
+        self._positions = {str(key): one for key, one in state.positions.items()}
+
+
+def _read_first(kind: bytes, body: bytes, read: Callable[[bytes], Any]) -> Any:
+    """Return what is needed of a body that was not checked before, all of which can be read."""
+    if kind in READ_QUICKLY and (found := read_step(kind, body)) is not None:
+        return found
+    decode_body(kind.decode(), body)
+    return read(body)
+
+
+def _are_ours(ids: str) -> bool:
+    """Tell whether ids that can be read are written as ours are. One without any letter is left to the ledger."""
+    return ids.islower()
+
+
+def _check_sums(legs: Sequence[Posting]) -> None:
+    totals: dict[TokenAddress, int] = {}
+    for leg in legs:
+        mint = leg.mint
+        totals[mint] = totals.get(mint, 0) + leg.amount_raw
+    if any(totals.values()):
+        raise DoubtfulError
 
 
 def _position(found: tuple[str, bytes] | Position) -> Position:
