@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import asyncpg
 import pytest
@@ -102,7 +102,7 @@ async def tampered(connection: Connection, chance: random.Random, wallets: Seque
     lines = await connection.fetch("SELECT id, wallet_address, seq, postings, body FROM journal ORDER BY id")
     one = chance.choice(lines)
     other = chance.choice([line for line in lines if line["wallet_address"] == one["wallet_address"]])
-    statement, values = "", (one["id"],)
+    statement, values = "", cast("tuple[object, ...]", (one["id"],))
     match chance.randrange(11):
         case 0:
             statement = "DELETE FROM journal WHERE id = $1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +18,11 @@ from nexgent.infrastructure.database.journal.readable import are_ids, are_number
 from tests.integration.database.story import Story
 
 AN_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+OTHERS: Sequence[Any] = (
+    *("", "x", "1,2", "1.2.3", "-", ".", "1-2", "--1", "1,", ",1", "NaN", "1e5", " 1", "\u0661", "5 "),
+    *(AN_ID[:-1] + "g", AN_ID.replace("-", "+"), AN_ID[1:] + "-", AN_ID.upper(), AN_ID.replace("-", "")),
+    *("\u0661" * 36, "2026-02-30T00:00:00Z", None, 1, True, {}, [], [AN_ID[:-1] + "g"]),
+)
 
 
 def bodies() -> dict[str, Any]:
@@ -82,33 +87,7 @@ def test_every_value_is_looked_at(kind: str) -> None:
     assert is_let_pass(kind, json.dumps(body).encode())
     found = 0
     for path in places(body):
-        for value in (
-            *(
-                "",
-                "x",
-                "1,2",
-                "1.2.3",
-                "-",
-                ".",
-                "1-2",
-                "--1",
-                "1,",
-                ",1",
-                "NaN",
-                "1e5",
-                " 1",
-                "\u0661",
-                "5 ",
-            ),
-            *(
-                AN_ID[:-1] + "g",
-                AN_ID.replace("-", "+"),
-                AN_ID[1:] + "-",
-                AN_ID.upper(),
-                AN_ID.replace("-", ""),
-            ),
-            *("\u0661" * 36, "2026-02-30T00:00:00Z", None, 1, True, {}, [], [AN_ID[:-1] + "g"]),
-        ):
+        for value in OTHERS:
             again = changed(body, path, value)
             if not can_be_read(kind, again):
                 assert not is_let_pass(kind, again), (path, value)
