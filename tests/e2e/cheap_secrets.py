@@ -13,7 +13,7 @@ from nexgent.infrastructure.security.passwords import COST, BcryptHasher
 from nexgent.infrastructure.wallets.crypto import DEFAULT_COST, ScryptCost, WalletKeyCrypto
 
 LEAST_COST = 4
-QUARTER_COST = COST - 2
+EIGHTH_COST = COST - 3
 
 
 def _change(method: Any, usual: object, cost: object) -> None:

@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 
 from nexgent.infrastructure.embedded import RunningServers, running_servers
 from nexgent.shared.tls import verification
-from tests.e2e.cheap_secrets import LEAST_COST, QUARTER_COST
+from tests.e2e.cheap_secrets import EIGHTH_COST, LEAST_COST
 from tests.e2e.cluster import lay_out_cluster, lay_out_empty_cluster
 from tests.forks import Running, completed, run_module
 from tests.patience import PATIENCE_SECONDS
@@ -459,7 +459,7 @@ class CheapSecrets(Product):
 class CheapLogins(CheapSecrets):
     """A product in which passwords cost so much still that a line of logins waits for them."""
 
-    bcrypt_cost: ClassVar[int] = QUARTER_COST
+    bcrypt_cost: ClassVar[int] = EIGHTH_COST
 
 
 class Frames:
