@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import warnings
 import zlib
@@ -21,6 +22,7 @@ from hypothesis.errors import HypothesisWarning
 
 from nexgent.api.app import ENDPOINTS
 from nexgent.api.http.route import PREFIX
+from nexgent.bootstrap.garbage_collection import GC_MIDDLE, GC_OLD, GC_YOUNG
 from tests.contract.service import Service, running_service, some_address
 from tests.openapi import openapi_document
 
@@ -51,6 +53,15 @@ AMONG_IDS = {
 }
 
 OPERATIONS = [f"{one.method} {PREFIX}{one.path}" for one in ENDPOINTS]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rare_collections() -> Iterator[None]:
+    """Look for garbage as rarely as the service does: what makes requests up holds hundreds of thousands of objects meanwhile."""
+    usual = gc.get_threshold()
+    gc.set_threshold(GC_YOUNG, GC_MIDDLE, GC_OLD)
+    yield
+    gc.set_threshold(*usual)
 
 
 @pytest.fixture(scope="module")
