@@ -82,6 +82,16 @@ def a_ledger(journal: FakeJournal, events: list[object]) -> Ledger:
     return ledger
 
 
+async def with_both(journal: SlowJournal) -> Ledger:
+    """Return a ledger that has read both wallets. Nothing is read or written any more."""
+    ledger = a_ledger(journal, [])
+    journal.go_on.set()
+    await ledger.fresh(OTHER)
+    journal.go_on.clear()
+    journal.busy.clear()
+    return ledger
+
+
 async def test_a_commit_does_not_depend_on_another_that_comes_after_a_wallet_was_read() -> None:
     journal = SlowJournal()
     ledger = a_ledger(journal, [])
@@ -219,12 +229,8 @@ async def test_what_was_staged_on_top_of_a_refused_entry_is_never_written() -> N
 
 
 async def test_what_is_not_being_written_yet_when_another_engine_takes_over_is_never_written() -> None:
-    journal, events = SlowJournal(), list[object]()
-    ledger = a_ledger(journal, events)
-    journal.go_on.set()
-    await ledger.fresh(OTHER)
-    journal.go_on.clear()
-    journal.busy.clear()
+    journal = SlowJournal()
+    ledger = await with_both(journal)
     writing = asyncio.create_task(ledger.commit(ledger.stage(ONE, BODY, PAID_IN)))
     await journal.busy.wait()
     waiting = asyncio.create_task(ledger.commit(ledger.stage(OTHER, BODY, PAID_IN)))
@@ -244,6 +250,53 @@ async def test_what_is_not_being_written_yet_when_another_engine_takes_over_is_n
     assert (await ledger.fresh(OTHER)).balance_raw(SOL_MINT) == 0
     await ledger.commit(ledger.stage(OTHER, BODY, PAID_IN))
     assert [entry.wallet_address for entry in journal.entries] == [ONE, OTHER]
+
+
+async def test_what_became_void_is_not_called_durable_when_it_is_given_up_before_anybody_knows_why() -> None:
+    journal = SlowJournal()
+    ledger = await with_both(journal)
+    first = ledger.stage(ONE, BODY, PAID_IN)
+    writing = asyncio.create_task(ledger.commit_each([first]))
+    await journal.busy.wait()
+    second, others = ledger.stage(ONE, BODY, PAID_IN), ledger.stage(OTHER, BODY, PAID_IN)
+    waiting = [asyncio.create_task(ledger.commit_each([entry])) for entry in (second, others)]
+    # Somebody else takes the place of the first one, and the wallet cannot be read again yet.
+    journal.entries.append(replace(first, id=EntryId(new_id())))
+    journal.busy.clear()
+    journal.go_on.set()
+    journal.go_on.clear()
+    await journal.busy.wait()
+    assert journal.loads == 2
+
+    leaving = asyncio.create_task(ledger.abandon())
+    failures = await asyncio.gather(*waiting)
+    journal.go_on.set()
+    await leaving
+
+    assert [{key: type(error) for key, error in one.items()} for one in failures] == [
+        {second.id: JournalUnavailableError},
+        {others.id: NotTheEngineError},
+    ]
+    assert {key: type(error) for key, error in (await writing).items()} == {first.id: StaleWalletError}
+    assert [entry.id for entry in journal.entries if entry.id in (first.id, second.id, others.id)] == []
+
+
+async def test_who_gives_up_waiting_for_a_group_does_not_end_the_wait_of_others_in_it() -> None:
+    journal = SlowJournal()
+    ledger = await with_both(journal)
+    waiting = [
+        asyncio.create_task(ledger.commit_each([ledger.stage(wallet, BODY, PAID_IN)]))
+        for wallet in (ONE, OTHER)
+    ]
+    await journal.busy.wait()
+
+    waiting[0].cancel()
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.done() for task in waiting] == [True, False]
+    journal.go_on.set()
+
+    assert await waiting[1] == {}
+    assert journal.appends == 1
 
 
 async def test_a_gap_between_what_was_written_and_what_is_known_has_the_wallet_read_again() -> None:
