@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.events import PositionClosed, PositionOpened
@@ -24,7 +24,7 @@ from nexgent.domain.trading.events import (
     RecoveryPostponed,
     TradeFinished,
 )
-from nexgent.infrastructure.metrics.metrics import Metrics
+from nexgent.infrastructure.metrics.metrics import Durations, Metrics
 from nexgent.shared.money import plain, sol
 from nexgent.shared.types import TokenAddress
 
@@ -39,9 +39,9 @@ POSITIONS_A_LINE = 50
 class _TradeFigures(NamedTuple):
     """What is counted of trades of one kind and outcome."""
 
-    seconds: Histogram
+    seconds: Durations
     total: Counter
-    own_seconds: Histogram
+    own_seconds: Durations
 
 
 class EngineObserver:
@@ -143,18 +143,19 @@ class EngineObserver:
         )
 
     def on_trade_finished(self, event: TradeFinished) -> None:
-        """Note a booked or failed trade."""
+        """Note booked or failed trades."""
+        count = event.count
         figures = self._trades.get((event.kind, event.succeeded)) or self._trade_figures(event)
-        figures.seconds.observe(event.seconds)
-        figures.total.inc()
-        figures.own_seconds.observe(event.own_seconds)
+        figures.seconds.observe_several(event.seconds, count)
+        figures.total.inc(count)
+        figures.own_seconds.observe_several(event.own_seconds, count)
         if not event.succeeded:
-            self._metrics.error("trading", event.code or "EXECUTION_FAILED")
+            self._metrics.error("trading", event.code or "EXECUTION_FAILED", count)
         elif event.kind is TradeKind.TAKE_PROFIT:
-            self._metrics.take_profit_triggers.inc()
+            self._metrics.take_profit_triggers.inc(count)
         elif event.kind is TradeKind.DCA_BUY:
-            self._metrics.dca_triggers.inc()
-            self._metrics.dca_execution_seconds.observe(event.seconds)
+            self._metrics.dca_triggers.inc(count)
+            self._metrics.dca_execution_seconds.observe_several(event.seconds, count)
 
     def _trade_figures(self, event: TradeFinished) -> _TradeFigures:
         kind, status = event.kind.value, "success" if event.succeeded else "failed"

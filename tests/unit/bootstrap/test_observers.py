@@ -15,9 +15,8 @@ from nexgent.domain.ledger.models import TradeKind
 from nexgent.domain.positions.events import PositionOpened
 from nexgent.domain.trading.events import TradeFinished
 from nexgent.infrastructure.metrics.metrics import Metrics
-from nexgent.shared.ids import new_id
 from nexgent.shared.money import plain
-from nexgent.shared.types import AgentId, TokenAddress
+from nexgent.shared.types import TokenAddress
 from tests.builders import a_position
 from tests.patience import PATIENCE_SECONDS
 
@@ -35,7 +34,7 @@ def test_sales_in_part_and_dca_buys_are_counted_as_such(kind: TradeKind, counted
     observer = EngineObserver(metrics)
 
     for succeeded in (True, False):
-        observer.on_trade_finished(TradeFinished(kind, succeeded, None, 0.25, 0.002, AgentId(new_id())))
+        observer.on_trade_finished(TradeFinished(kind, succeeded, None, 0.25, 0.002))
 
     lines = set(metrics.exposition().decode().splitlines())
     names = ("take_profit_trigger_total", "dca_trigger_total", "dca_execution_latency_seconds_count")
@@ -115,9 +114,33 @@ async def test_trades_are_counted_by_what_they_were_and_how_they_ended() -> None
     observer = EngineObserver(metrics)
 
     for kind, succeeded in ((TradeKind.SALE, True), (TradeKind.SALE, True), (TradeKind.SALE, False)):
-        observer.on_trade_finished(TradeFinished(kind, succeeded, None, 0.25, 0.002, AgentId(new_id())))
+        observer.on_trade_finished(TradeFinished(kind, succeeded, None, 0.25, 0.002))
 
     lines = set(metrics.exposition().decode().splitlines())
     assert 'trade_execution_total{status="success",type="sale"} 2.0' in lines
     assert 'trade_execution_total{status="failed",type="sale"} 1.0' in lines
     assert 'trade_own_time_seconds_count{type="sale"} 3.0' in lines
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.25, 0.5, 100.0])
+@pytest.mark.parametrize("succeeded", [True, False])
+@pytest.mark.parametrize("kind", list(TradeKind))
+def test_trades_of_a_burst_count_as_much_together_as_one_by_one(
+    kind: TradeKind, succeeded: bool, seconds: float
+) -> None:
+    together, one_by_one = Metrics(), Metrics()
+
+    EngineObserver(together).on_trade_finished(
+        TradeFinished(kind, succeeded, "CODE", seconds, seconds / 2, 3)
+    )
+    for _ in range(3):
+        EngineObserver(one_by_one).on_trade_finished(
+            TradeFinished(kind, succeeded, "CODE", seconds, seconds / 2)
+        )
+
+    assert figures(together) == figures(one_by_one)
+
+
+def figures(metrics: Metrics) -> list[str]:
+    lines = metrics.exposition().decode().splitlines()
+    return [line for line in lines if not line.startswith(("#", "process_")) and "_created" not in line]

@@ -68,7 +68,7 @@ async def a_live_engine(swaps: FakeLiveSwaps, journal: FakeJournal | None = None
 
 def _told(engine: FakeEngine) -> list[tuple[bool, str | None]]:
     events = [event for event in engine.events if isinstance(event, TradeFinished)]
-    return [(event.succeeded, event.code) for event in events]
+    return [(event.succeeded, event.code) for event in events for _ in range(event.count)]
 
 
 @pytest.mark.parametrize(("missing", "code"), [(0, None), (1, "INSUFFICIENT_BALANCE")])

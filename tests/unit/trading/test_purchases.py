@@ -64,7 +64,7 @@ async def an_engine(
 
 def _told(engine: FakeEngine) -> list[tuple[TradeKind, bool, str | None]]:
     events = [event for event in engine.events if isinstance(event, TradeFinished)]
-    return [(event.kind, event.succeeded, event.code) for event in events]
+    return [(event.kind, event.succeeded, event.code) for event in events for _ in range(event.count)]
 
 
 async def _previews(

@@ -14,7 +14,7 @@ from nexgent.shared.types import AgentId, IntentId, PositionId, SignalId
 @as_struct
 @dataclass(frozen=True, slots=True)
 class TradeFinished:
-    """A trade was booked, or failed for good."""
+    """A trade was booked, or failed for good; in a burst as many as ended alike."""
 
     kind: TradeKind
     succeeded: bool
@@ -22,7 +22,7 @@ class TradeFinished:
     seconds: float
     own_seconds: float
     """Without the time that somebody at the market was waited for."""
-    agent_id: AgentId
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ one durable write for all results. A live trade is signed and sent for its own w
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -165,13 +166,13 @@ class BuyToken:
 
     def _tell(self, results: Sequence[PurchaseResult], time: TradeTime) -> None:
         seconds, own_seconds = time.seconds, time.own_seconds
-        for result in results:
-            if result.intended and not result.in_doubt:
-                done = result.position is not None
-                agent_id = result.buyer.agent.id
-                self._publish(
-                    TradeFinished(TradeKind.PURCHASE, done, result.code, seconds, own_seconds, agent_id)
-                )
+        ended = Counter(
+            (result.position is not None, result.code)
+            for result in results
+            if result.intended and not result.in_doubt
+        )
+        for (done, code), count in ended.items():
+            self._publish(TradeFinished(TradeKind.PURCHASE, done, code, seconds, own_seconds, count))
 
     async def _try(
         self,

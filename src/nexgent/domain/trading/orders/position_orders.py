@@ -365,9 +365,7 @@ class PositionOrders:
         return True
 
     def _finished(self, intent: Intent, time: TradeTime, code: str | None) -> None:
-        self._publish(
-            TradeFinished(intent.kind, code is None, code, time.seconds, time.own_seconds, intent.agent_id)
-        )
+        self._publish(TradeFinished(intent.kind, code is None, code, time.seconds, time.own_seconds))
 
 
 class _NotIntendedError(Exception):
