@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from nexgent.domain.positions.models import Position
 from nexgent.domain.trading.book.position_book import HeldPosition, PositionBook, TriggerPrices, age_ms
 from nexgent.domain.trading.book.trigger_index import NEVER
@@ -16,6 +19,7 @@ from tests.builders import T0, TOKEN, a_position, a_trail
 
 OTHER_TOKEN = TokenAddress("OtherMint")
 AGENT, OTHER_AGENT = AgentId(new_id()), AgentId(new_id())
+AGENTS, TOKENS = [AgentId(new_id()) for _ in range(4)], [TokenAddress(name) for name in "abcd"]
 
 
 def _put(book: PositionBook, triggers: TriggerPrices = NEVER, **changes: object) -> HeldPosition:
@@ -37,14 +41,35 @@ def test_positions_are_found_by_what_they_are() -> None:
     assert book.get(PositionId(new_id())) is None
     assert list(book.all()) == [one, two, three]
     assert book.tokens() == [TOKEN, OTHER_TOKEN]
-    assert book.tokens_of(AGENT, {TOKEN, OTHER_TOKEN}) == [TOKEN, OTHER_TOKEN]
-    assert book.tokens_of(AGENT, {OTHER_TOKEN}) == [OTHER_TOKEN]
+    assert book.tokens_of([AGENT], [TOKEN, OTHER_TOKEN]) == {AGENT: (TOKEN, OTHER_TOKEN)}
+    assert book.tokens_of([AGENT, OTHER_AGENT], [OTHER_TOKEN]) == {AGENT: (OTHER_TOKEN,)}
     assert book.holders(TOKEN) == [one, two]
     assert book.holders(TokenAddress("nobody's")) == []
     assert book.holds(AGENT, OTHER_TOKEN)
     assert not book.holds(OTHER_AGENT, OTHER_TOKEN)
     assert not book.holds(AgentId(new_id()), TOKEN)
     assert book.of_agent(AgentId(new_id())) == []
+
+
+@given(
+    positions=st.lists(st.tuples(st.sampled_from(AGENTS), st.sampled_from(TOKENS)), max_size=12),
+    agents=st.lists(st.sampled_from(AGENTS), unique=True),
+    among=st.lists(st.sampled_from(TOKENS), unique=True),
+)
+def test_the_tokens_of_agents_are_found_from_either_side(
+    positions: list[tuple[AgentId, TokenAddress]], agents: list[AgentId], among: list[TokenAddress]
+) -> None:
+    book = PositionBook()
+    for agent, token in positions:
+        _put(book, agent_id=agent, token_address=token)
+
+    found = book.tokens_of(agents, among)
+
+    expected = {agent: {t for a, t in positions if a == agent and t in among} for agent in agents}
+    assert {agent: set(tokens) for agent, tokens in found.items()} == {
+        agent: tokens for agent, tokens in expected.items() if tokens
+    }
+    assert all(len(set(tokens)) == len(tokens) for tokens in found.values())
 
 
 def test_the_newest_positions_of_an_agent_come_first_and_ids_decide_between_equals() -> None:
@@ -63,7 +88,7 @@ def test_what_is_closed_is_nowhere_any_more() -> None:
     assert book.remove(one.position.id) is one
     assert book.remove(one.position.id) is None
     assert book.is_held(TOKEN)
-    assert book.tokens_of(AGENT, {TOKEN, OTHER_TOKEN}) == [TOKEN]
+    assert book.tokens_of([AGENT], [TOKEN, OTHER_TOKEN]) == {AGENT: (TOKEN,)}
     assert book.holders(TOKEN) == book.of_agent(AGENT) == [two]
     book.remove(two.position.id)
     assert not book.is_held(TOKEN)

@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from typing import TypeVar
 
 import structlog
@@ -52,6 +53,7 @@ log = structlog.get_logger(__name__)
 MAX_GROUP = 4_000
 DECISION_ATTEMPTS = 4
 """How often a decision is made anew because somebody else was faster."""
+_pending_exit_of = attrgetter("pending_exit")
 _T = TypeVar("_T")
 _OF_THE_ENGINE = (*TRADES, RentReclaimed)
 _BEGINNINGS = (TradeIntended, ExitAsked)
@@ -540,7 +542,5 @@ class Ledger:
 def _is_unfinished(state: WalletState) -> bool:
     if state.intents:
         return True
-    for position in state.positions.values():  # noqa: SIM110  # Asked of every wallet that traded: `any` takes three times as long.
-        if position.pending_exit is not None:
-            return True
-    return False
+    # Asked of every wallet that traded: a generator takes five times as long.
+    return any(map(_pending_exit_of, state.positions.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TypeVar, assert_never
 
 from nexgent.domain.ledger.errors import LedgerInvariantError
@@ -40,6 +41,7 @@ from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, Wa
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_token_of, _amount_of = attrgetter("token_address"), attrgetter("amount_raw")
 EMPTY_FOR = timedelta(minutes=1)
 """So long a balance of zero stays in the state: nodes and read tables may be behind by seconds, not by minutes."""
 
@@ -121,10 +123,10 @@ class WalletState:
 
     def position_of(self, token: TokenAddress) -> Position | None:
         """Return the open position in a token."""
-        for position in self.positions.values():
-            if position.token_address == token:
-                return position
-        return None
+        # Mostly there is none, which is seen without a turn of the interpreter for each of them.
+        if token not in map(_token_of, self.positions.values()):
+            return None
+        return next(position for position in self.positions.values() if position.token_address == token)
 
     def is_buying(self, token: TokenAddress) -> bool:
         """Tell whether a purchase that would open a position in the token is under way."""
@@ -274,10 +276,10 @@ def _post(state: WalletState, entry: Entry) -> Mapping[TokenAddress, Balance]:
         return state.balances
     check_postings(entry.postings)
     balances = dict(state.balances)
-    if empty := [balance for balance in balances.values() if not balance.amount_raw]:
+    if not all(map(_amount_of, balances.values())):
         since = entry.at - EMPTY_FOR
-        for balance in empty:
-            if balance.updated_at <= since:
+        for balance in state.balances.values():
+            if not balance.amount_raw and balance.updated_at <= since:
                 del balances[balance.mint]
     for posting in entry.postings:
         if posting.account is not Account.WALLET:

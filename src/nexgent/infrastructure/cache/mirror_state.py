@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import compress, islice
+from operator import is_not
 from typing import assert_never
 
 from nexgent.domain.agents.events import AgentDeleted, AgentSaved
@@ -279,20 +280,20 @@ class MirrorState:
     def _write_balances(self, state: WalletState, batch: WriteBatch) -> None:
         wallet, agent_id = state.wallet_address, state.agent_id
         before = self._balances.get(wallet, {})
-        for mint, balance in state.balances.items():
-            # States share the balances that an entry did not touch.
-            if before.get(mint) is balance:
-                continue
+        balances = state.balances
+        # States share the balances that an entry did not touch, which are nearly all of them.
+        for mint in compress(balances, map(is_not, map(before.get, balances), balances.values())):
+            balance = balances[mint]
             key = self._keys.balance(agent_id, wallet, mint)
             if balance.amount_raw:
                 batch.put(key, encode_balance(agent_id, wallet, balance))
             else:
                 batch.delete(key)
         # Most that has left the state was empty before and has no copy any more; what was removed by hand or reset has.
-        if not before.keys() <= state.balances.keys():
-            for mint in before.keys() - state.balances.keys():
+        if not before.keys() <= balances.keys():
+            for mint in before.keys() - balances.keys():
                 batch.delete(self._keys.balance(agent_id, wallet, mint))
-        self._balances[wallet] = state.balances
+        self._balances[wallet] = balances
 
 
 def write_agent(agent: Agent, keys: CacheKeys, batch: WriteBatch) -> None:

@@ -212,18 +212,14 @@ class WebSocketHub:
             return
         sol_usd = self.sol_usd()
         # Agents of one user mostly hold the same tokens.
-        encoded: dict[tuple[TokenAddress, ...], str] = {}
-        for stream in self._streams.watched():
-            # Two wallets of an agent may hold the same token.
-            tokens = tuple(dict.fromkeys(self._book.tokens_of(stream.agent_id, changed)))
-            if not tokens:
-                continue
-            prices = [changed[token] for token in tokens]
-            frame = encoded.get(tokens)
-            if frame is None:
-                frame = encoded[tokens] = frames.price_update_batch(prices, sol_usd, event.at)
-            for client in tuple(stream.clients):
-                client.push_prices(frame, prices)
+        encoded: dict[tuple[TokenAddress, ...], tuple[str, list[TokenPrice]]] = {}
+        streams = {stream.agent_id: stream for stream in self._streams.watched()}
+        for agent_id, tokens in self._book.tokens_of(streams, changed).items():
+            if tokens not in encoded:
+                prices = [changed[token] for token in tokens]
+                encoded[tokens] = frames.price_update_batch(prices, sol_usd, event.at), prices
+            for client in tuple(streams[agent_id].clients):
+                client.push_prices(*encoded[tokens])
 
     async def close_all(self) -> None:
         """End all connections and wait a moment for them to go."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -52,10 +52,30 @@ class PositionBook:
         """Tell whether anybody holds a token."""
         return token in self._indexes
 
-    def tokens_of(self, agent_id: AgentId, among: Container[TokenAddress]) -> list[TokenAddress]:
-        """Return which of some tokens an agent holds, one per position."""
-        held = self._by_agent.get(agent_id, {}).values()
-        return [token for one in held if (token := one.position.token_address) in among]
+    def tokens_of(
+        self, agents: Collection[AgentId], among: Collection[TokenAddress]
+    ) -> dict[AgentId, tuple[TokenAddress, ...]]:
+        """Return which of some tokens agents hold, each once though two of their wallets may; nothing of who holds none.
+
+        It is looked for where there is less to look at: a burst is over, and one token of the twenty that each agent holds has
+        a price; or a few people look at agents that hold what thousands hold.
+        """
+        found: dict[AgentId, dict[TokenAddress, None]] = {}
+        indexes = [(token, self._indexes[token]) for token in among if token in self._indexes]
+        of_agents = [(agent, held) for agent in agents if (held := self._by_agent.get(agent))]
+        if sum(len(index.held) for _, index in indexes) < sum(len(held) for _, held in of_agents):
+            wanted = {agent for agent, _ in of_agents}
+            for token, index in indexes:
+                for one in index.held:
+                    if (agent := one.position.agent_id) in wanted:
+                        found.setdefault(agent, {})[token] = None
+        else:
+            tokens = {token for token, _ in indexes}
+            for agent, held in of_agents:
+                for one in held.values():
+                    if (token := one.position.token_address) in tokens:
+                        found.setdefault(agent, {})[token] = None
+        return {agent: tuple(tokens) for agent, tokens in found.items()}
 
     def holds(self, agent_id: AgentId, token: TokenAddress) -> bool:
         """Tell whether an agent holds a token."""
