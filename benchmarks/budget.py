@@ -109,12 +109,18 @@ async def run() -> list[Row]:
     opened = burst.opened
     views = [open_position_view(event.position, event.trail) for event in opened]
     plain = msgspec.json.Encoder(decimal_format="number")
-    # What is shown of a position is made once, so each round shows trails of its own.
-    shown = [[(one.position, dataclasses.replace(one.trail)) for one in opened] for _ in range(ROUNDS)]
+    # What is shown of a position is made once, so each round shows positions of its own.
+    shown = [
+        [
+            dataclasses.replace(one.position, base_trail=dataclasses.replace(one.position.base_trail))
+            for one in opened
+        ]
+        for _ in range(ROUNDS)
+    ]
 
     async def show(number: int) -> None:
-        for position, trail in shown[number]:
-            frames.position_update("x", position, trail, "e", 1)
+        for position in shown[number]:
+            frames.position_update("x", position, position.base_trail, "e", 1)
 
     note(
         "frame for the WebSocket",

@@ -65,7 +65,9 @@ def new_id() -> UUID:
 def derived_id(*parts: object) -> UUID:
     """Return the same id for the same parts, always: `uuid5`, which by itself takes longer than deciding on a trade."""
     named = _NAMED.copy()
-    named.update(":".join(map(str, parts)).encode())
+    # Mostly a kind and one id.
+    name = f"{parts[0]}:{parts[1]}" if len(parts) == 2 else ":".join(map(str, parts))
+    named.update(name.encode())
     bits = int.from_bytes(named.digest()[:_BYTES], "big") & ~_GIVEN | _VERSION_5
     return _Maker.make(bits.to_bytes(_BYTES, "big"))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import msgspec
 from hypothesis import given
@@ -21,7 +22,7 @@ from nexgent.domain.positions.views import (
 )
 from nexgent.shared.ids import new_id
 from nexgent.shared.json_text import encode_json
-from nexgent.shared.types import TransactionId
+from nexgent.shared.types import AgentId, PositionId, TransactionId, WalletAddress
 from tests.builders import a_position, a_trail
 
 
@@ -197,3 +198,25 @@ def test_times_are_utc_with_milliseconds() -> None:
 
     assert iso_time(plus_two) == "2026-01-01T12:30:05.999Z"
     assert iso_time(None) is None
+
+
+@given(
+    symbol=st.sampled_from(["TKN", '"', "\\", '"purchaseTransactionId":"x"', "\u00e9\n"]),
+    wallet=st.sampled_from(["sim_W", 'a "wallet"', "\u00e9"]),
+    price=st.decimals(min_value="1e-11", max_value="1e3", places=20),
+    changes=st.fixed_dictionaries(
+        {}, optional={"dca_count": st.just(1), "purchased_raw": st.just(5), "token_symbol": st.just("other")}
+    ),
+    moved=st.booleans(),
+)
+def test_what_was_bought_alike_is_shown_as_if_it_were_the_only_one(
+    symbol: str, wallet: str, price: Decimal, changes: dict[str, Any], moved: bool
+) -> None:
+    first = a_position(token_symbol=symbol, entry_price_sol=price)
+    open_position_json(first, first.base_trail)
+    ids = PositionId(new_id()), AgentId(new_id()), WalletAddress(wallet), TransactionId(new_id())
+    alike = replace(first.of_another(*ids), **changes)
+    trail = replace(alike.base_trail, peak_price_sol=Decimal(9)) if moved else alike.base_trail
+
+    for position in (alike, replace(alike, id=PositionId(new_id()))):
+        assert open_position_json(position, trail) == encode_json(open_position_view(position, trail))

@@ -66,7 +66,10 @@ def open_position_json(position: Position, trail: PositionTrail) -> bytes:
     known = _documents.get((id(position), id(trail)))
     if known is not None:
         return known[2]
-    document = encode_json(open_position_view(position, trail))
+    document = _pattern.document_of(position, trail)
+    if document is None:
+        document = encode_json(open_position_view(position, trail))
+        _pattern.take(position, trail, document)
     if len(_documents) >= REMEMBERED_DOCUMENTS:
         del _documents[next(iter(_documents))]
     # Both are kept with it, so that nothing else gets their place in memory.
@@ -74,7 +77,52 @@ def open_position_json(position: Position, trail: PositionTrail) -> bytes:
     return document
 
 
+class _Pattern:
+    """The newest document, for positions that were bought alike: those of a burst differ in nothing but whose they are."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Position, bytes] | None = None
+        # What comes between the ids that each has of its own, made when it is wanted.
+        self._between: tuple[bytes, bytes] | None = None
+
+    def take(self, position: Position, trail: PositionTrail, document: bytes) -> None:
+        """Remember the document of a position, if no price has moved it yet."""
+        if trail is position.base_trail:
+            self._of, self._between = (position, document), None
+
+    def document_of(self, position: Position, trail: PositionTrail) -> bytes | None:
+        """Return the document of a position that was bought like the newest one, None of another."""
+        if self._of is None or trail is not position.base_trail:
+            return None
+        known, document = self._of
+        if known.entry_price_sol != position.entry_price_sol or position != known.of_another(
+            position.id, position.agent_id, position.wallet_address, position.purchase_transaction_id
+        ):
+            return None
+        if self._between is None:
+            bought = _BOUGHT % str(known.purchase_transaction_id).encode()
+            # Within a text its quotes would be escaped, so it is there once.
+            before, _, after = document[len(_whose(known)) :].partition(bought)
+            self._between = before, after
+        before, after = self._between
+        return b"".join(
+            (_whose(position), before, _BOUGHT % str(position.purchase_transaction_id).encode(), after)
+        )
+
+
+def _whose(position: Position) -> bytes:
+    """Return what a document begins with."""
+    wallet = encode_json(position.wallet_address)
+    return b'{"id":"%b","agentId":"%b","walletAddress":%b,' % (
+        str(position.id).encode(),
+        str(position.agent_id).encode(),
+        wallet,
+    )
+
+
+_BOUGHT = b'"purchaseTransactionId":"%b"'
 _documents: dict[tuple[int, int], tuple[Position, PositionTrail, bytes]] = {}
+_pattern = _Pattern()
 
 
 def enriched_position_view(

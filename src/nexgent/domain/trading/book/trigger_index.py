@@ -80,7 +80,7 @@ class TriggerIndex:
         self.low = RunningLow()
         self._columns: NDArray[np.float64] = _empty(_INITIAL_ROWS)
         # A burst takes in positions with the same triggers.
-        self._newest = (NEVER, _EMPTY_ROW)
+        self._newest = (NEVER, _EMPTY_ROW, np.array(_EMPTY_ROW, dtype=np.float64))
         self._highest_lower = _NEVER_BELOW
         self._lowest_upper = _NEVER_ABOVE
         # The earliest beginning of a window that the band does not count yet, and the hull of the bands that have begun.
@@ -98,8 +98,10 @@ class TriggerIndex:
         held.lows_from = self.low.next_sequence
         held.triggers = triggers
         if triggers is not self._newest[0]:
-            self._newest = triggers, (_lower(triggers), _upper(triggers), *_window(triggers.window))
-        lower, upper, from_seconds, *_ = self._columns[:, row] = self._newest[1]
+            values = (_lower(triggers), _upper(triggers), *_window(triggers.window))
+            self._newest = triggers, values, np.array(values, dtype=np.float64)
+        _, (lower, upper, from_seconds, *_), column = self._newest
+        self._columns[:, row] = column
         self._highest_lower = max(self._highest_lower, lower)
         self._lowest_upper = min(self._lowest_upper, upper)
         self._next_maturity = min(self._next_maturity, from_seconds)

@@ -6,7 +6,7 @@ An entry is stored as columns plus two JSON documents, the postings and the body
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -118,8 +118,20 @@ def to_json(value: object) -> str:
     return data.decode()
 
 
-def encode_entry(entry: Entry) -> EncodedEntry:
-    """Return the columns of an entry."""
+def encode_entries(entries: Iterable[Entry]) -> list[EncodedEntry]:
+    """Return the columns of entries, one after the other. Purchases of a burst that are alike share their postings."""
+    lines: list[EncodedEntry] = []
+    postings: tuple[Posting, ...] = ()
+    text = "[]"
+    for entry in entries:
+        if entry.postings is not postings:
+            postings, text = entry.postings, _postings_text(entry)
+        lines.append(encode_entry(entry, text))
+    return lines
+
+
+def encode_entry(entry: Entry, postings: str | None = None) -> EncodedEntry:
+    """Return the columns of an entry, whose postings may be JSON already."""
     intent_id, position_id = _references(entry.body)
     return EncodedEntry(
         entry.id,
@@ -130,9 +142,13 @@ def encode_entry(entry: Entry) -> EncodedEntry:
         KINDS[type(entry.body)],
         intent_id,
         position_id,
-        to_json(entry.postings) if entry.postings else "[]",
+        postings if postings is not None else _postings_text(entry),
         to_json(entry.body),
     )
+
+
+def _postings_text(entry: Entry) -> str:
+    return to_json(entry.postings) if entry.postings else "[]"
 
 
 def _references(body: EntryBody) -> tuple[IntentId | None, PositionId | None]:

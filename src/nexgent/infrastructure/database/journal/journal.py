@@ -20,7 +20,7 @@ from nexgent.infrastructure.database.journal.codec import (
     EncodedEntry,
     JournalLine,
     decode_entry,
-    encode_entry,
+    encode_entries,
 )
 from nexgent.infrastructure.database.journal.parts import APPEND_LOCK
 from nexgent.infrastructure.database.journal.wallet_states import read_states
@@ -117,7 +117,7 @@ class PostgresJournal:
         """
         if not entries:
             return await self.head_position()
-        lines = [encode_entry(entry) for entry in entries]
+        lines = encode_entries(entries)
         async with self._writing:
             await self._settle_unresolved()
             epoch = self._lease.epoch if self._lease is not None else 0
@@ -265,7 +265,7 @@ async def append_in(connection: asyncpg.Connection[asyncpg.Record], entries: Seq
     For whoever trades nothing and has nothing to lose by it. Raises what asyncpg raises.
     """
     if entries:
-        lines = [encode_entry(entry) for entry in entries]
+        lines = encode_entries(entries)
         await connection.fetchval(_APPEND, APPEND_LOCK, *map(list, zip(*lines, strict=True)), 0, WHOLE, 0)
 
 
