@@ -140,7 +140,7 @@ async def run() -> list[Row]:
                 note("other processes, none there", await _told(redis, burst, others=False), None, "")
             finally:
                 await redis.aclose()
-    rows.append(await _served())
+    rows += [await _served(), await _served(drawn=True)]
     return rows + await way.run()
 
 
@@ -292,8 +292,11 @@ async def _told(redis: Redis, burst: _Burst, *, others: bool) -> float:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def _served() -> Row:
-    """Return the CPU time a trade of a running service with its clients, on top of what it takes at rest."""
+async def _served(*, drawn: bool = False) -> Row:
+    """Return the CPU time a trade of a running service with its clients, on top of what it takes at rest.
+
+    Where sizes are drawn, as they are unless an agent is told otherwise, each agent buys for an amount of its own.
+    """
     with tempfile.TemporaryDirectory(prefix="nexgent-budget-") as folder:
         product = Product(Path(folder), MANY_CONNECTIONS, forked=False)
         await product.start_sandbox()
@@ -301,12 +304,16 @@ async def _served() -> Row:
             await product.start_service()
             await product.login()
             mints = await storm_tokens(product, SERVED_SIGNALS)
-            agents = [await product.agent(f"Budget {number}", "100") for number in range(SERVED_AGENTS)]
+            config = {"positionCalculator": {"randomization": {"enabled": True}}} if drawn else None
+            agents = [
+                await product.agent(f"Budget {number}", "100", config) for number in range(SERVED_AGENTS)
+            ]
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
                 spent = await _spent(product, http, mints, [agent["id"] for agent in agents])
         finally:
             await product.stop()
-    return Row("CPU of a trade: all of the running service", spent, "µs", None, PROMISE)
+    name = "CPU of a trade: all of the running service"
+    return Row(f"{name}, each for an amount of its own" if drawn else name, spent, "µs", None, PROMISE)
 
 
 async def _spent(

@@ -97,6 +97,11 @@ STAGES = (
     ),
     Stage("the same where there are none", "other processes, none there", ""),
     Stage("all of the running service, a WebSocket for each agent", "all of the running service", ""),
+    Stage(
+        "the same where each agent buys for an amount of its own",
+        "all of the running service, each for an amount of its own",
+        "",
+    ),
 )
 _STAGE = "CPU of a trade: "
 STEPS = (
