@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # Test processes side by side; 0 runs all tests in one. More than small machines have cores: many tests wait.
-WORKERS ?= 5
+WORKERS ?= 6
 # How many of the made-up mistakes of each package `make mutants FULL=1` tries, and which; SAMPLE=100 for so many in all.
 EACH ?= 25
 SEED ?= 1

@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,10 @@ from tests.e2e.product import ADMIN_EMAIL, ADMIN_PASSWORD
 from tests.leftovers import claim
 from tests.patience import PATIENCE_SECONDS
 from tests.run_folder import keep_the_folders_of_tests, make_run_folder
+
+# What a script starts in its background ignores Ctrl-C, and so would all that tests start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Collecting tests makes things that stay; looking for garbage meanwhile takes a tenth of the time.
 gc.disable()
