@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
+from nexgent.api.encoding import JsonBytes
 from nexgent.api.export import EXPORT_ANSWERS, TOOK_TOO_LONG, exported
 from nexgent.api.fields import parse_signal_id
 from nexgent.api.http.access import SignalsCaller
@@ -26,6 +27,7 @@ from nexgent.api.v1.signals.schemas import (
     SignalsDeletedOut,
     SignalsExportQuery,
     SignalsPageQuery,
+    written,
 )
 from nexgent.domain.signals.errors import SignalNotFoundError
 from nexgent.domain.signals.queries import SignalRow
@@ -97,14 +99,14 @@ async def get_signal(signal_id: SignalIdInPath, caller: SignalsCaller, services:
     return SignalOut.of(await _own(services, signal_id, caller.user_id))
 
 
-@router.get("/{id}/decisions", summary="What each agent made of a signal, and why")
-async def list_decisions(
-    signal_id: SignalIdInPath, caller: SignalsCaller, services: Services
-) -> DecisionsOut:
+@router.get(
+    "/{id}/decisions", summary="What each agent made of a signal, and why", response_model=DecisionsOut
+)
+async def list_decisions(signal_id: SignalIdInPath, caller: SignalsCaller, services: Services) -> Response:
     """Return every agent's decision."""
     row = await _own(services, signal_id, caller.user_id)
     await services.projections.caught_up()
-    return DecisionsOut.of(row, await services.signals.decisions(row.id))
+    return JsonBytes(written(row, await services.signals.decisions(row.id)))
 
 
 @router.put("/{id}", summary="Correct a signal")

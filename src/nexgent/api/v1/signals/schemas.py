@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
+import msgspec
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, model_validator
 
+from nexgent.api.encoding import encode, iso, iso_or_none
 from nexgent.api.fields import shown
 from nexgent.api.http.confirmation import Confirmed
 from nexgent.api.http.models import ApiModel, Body, Query, left_out
@@ -28,6 +30,7 @@ from nexgent.api.http.types import (
 from nexgent.domain.signals.models import (
     MAX_REASON_LENGTH,
     DecisionOutcome,
+    Gate,
     Signal,
     SignalAction,
     SignalChanges,
@@ -35,6 +38,7 @@ from nexgent.domain.signals.models import (
     SignalDraft,
 )
 from nexgent.domain.signals.queries import SignalFilter, SignalRow
+from nexgent.shared.money import plain
 from nexgent.shared.types import TokenAddress, UserId
 
 _ACTION = "What agents do with the token: buy it, sell all they hold of it, or sell a part"
@@ -306,14 +310,61 @@ class DecisionsOut(ApiModel):
     action: ShownAction = SignalAction.BUY
     percent: ShownPart = None
 
-    @classmethod
-    def of(cls, row: SignalRow, decisions: Sequence[SignalDecision]) -> DecisionsOut:
-        """Return what all agents made of a signal."""
-        return cls.model_construct(
-            action=row.action,
-            percent=row.percent,
-            signal_id=row.id,
-            processed_at=row.processed_at,
-            note=row.process_note,
-            decisions=[DecisionOut.of(decision) for decision in decisions],
-        )
+
+class _WrittenDecision(msgspec.Struct, rename="camel", gc=False):
+    """A `DecisionOut` that is only written."""
+
+    agent_id: UUID
+    outcome: DecisionOutcome
+    code: str | None
+    reason: str | None
+    gates: tuple[Gate, ...]
+    intent_id: UUID | None
+    transaction_id: UUID | None
+    position_id: UUID | None
+    size_sol: str | None
+    price_sol: str | None
+    price_source: str | None
+    price_age_ms: int | None
+    latency_ms: Mapping[str, float]
+    decided_at: str
+
+
+def written(row: SignalRow, decisions: Iterable[SignalDecision]) -> bytes:
+    """Return the JSON of what all agents made of a signal as `DecisionsOut` shows it, in a fraction of the time.
+
+    A thousand agents make ten thousand checks of a signal.
+    """
+    shown: dict[str, object] = {
+        "signalId": row.id,
+        "processedAt": iso_or_none(row.processed_at),
+        "note": row.process_note,
+        "decisions": [
+            _WrittenDecision(
+                one.agent_id,
+                one.outcome,
+                one.code,
+                one.reason,
+                one.gates,
+                one.intent_id,
+                one.transaction_id,
+                one.position_id,
+                _plain_or_none(one.size_sol),
+                _plain_or_none(one.price_sol),
+                one.price_source,
+                one.price_age_ms,
+                one.latency_ms,
+                iso(one.decided_at),
+            )
+            for one in decisions
+        ],
+    }
+    if row.action is not SignalAction.BUY:
+        shown["action"] = row.action
+    if row.percent is not None:
+        shown["percent"] = row.percent
+    return encode(shown)
+
+
+def _plain_or_none(amount: Decimal | None) -> str | None:
+    return plain(amount) if amount is not None else None

@@ -139,7 +139,7 @@ class PostgresSignalQueries:
         if not untold:
             return decisions
         with translated_errors("read the trades of a signal"):
-            late = [late_intent_id(intent_id) for intent_id in untold.values()]
+            late = {late_intent_id(intent_id) for intent_id in untold.values()}
             rows = await self._pool.fetch(sql.SIGNAL_TRADES, [*untold.values(), *late], int(signal_id))
         trades = list(map(read_trade, rows))
         became = {
