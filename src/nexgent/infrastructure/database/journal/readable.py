@@ -81,14 +81,22 @@ def _of_intended(found: Any) -> tuple[str, str, int]:
     if evidence is not None:
         numbers, count = f",{evidence.price_sol},", 1
     if position is not None:
-        trail = position.base_trail
-        ids += (
-            f"{position.id}{position.agent_id}{position.purchase_transaction_id}{trail.position_id}"
-            f"{''.join(position.dca_transaction_ids)}{''.join(position.take_profit_transaction_ids)}"
-        )
-        numbers += f"{position.entry_price_sol},{trail.peak_price_sol},{trail.lowest_price_sol},{trail.stop_loss_pct or 0},"
-        count += 4
+        its_ids, its_numbers = _of_position(position)
+        ids, numbers, count = ids + its_ids, numbers + its_numbers, count + 4
     return ids, numbers, count
+
+
+def _of_position(position: Any) -> tuple[str, str]:
+    """Return its ids, and its four decimals with a comma behind each."""
+    trail = position.base_trail
+    ids = (
+        f"{position.id}{position.agent_id}{position.purchase_transaction_id}{trail.position_id}"
+        f"{''.join(position.dca_transaction_ids)}{''.join(position.take_profit_transaction_ids)}"
+    )
+    return (
+        ids,
+        f"{position.entry_price_sol},{trail.peak_price_sol},{trail.lowest_price_sol},{trail.stop_loss_pct or 0},",
+    )
 
 
 def _of_settled(found: Any) -> tuple[str, str, int]:
@@ -101,13 +109,8 @@ def _of_settled(found: Any) -> tuple[str, str, int]:
     )
     count = 10
     if position is not None:
-        trail = position.base_trail
-        ids += (
-            f"{position.id}{position.agent_id}{position.purchase_transaction_id}{trail.position_id}"
-            f"{''.join(position.dca_transaction_ids)}{''.join(position.take_profit_transaction_ids)}"
-        )
-        numbers += f"{position.entry_price_sol},{trail.peak_price_sol},{trail.lowest_price_sol},{trail.stop_loss_pct or 0},"
-        count += 4
+        its_ids, its_numbers = _of_position(position)
+        ids, numbers, count = ids + its_ids, numbers + its_numbers, count + 4
     if closed is not None:
         ids += (
             f"{closed.id}{closed.position_id}{closed.agent_id}{closed.purchase_transaction_id}"
