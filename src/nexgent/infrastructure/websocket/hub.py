@@ -218,8 +218,9 @@ class WebSocketHub:
             if tokens not in encoded:
                 prices = [changed[token] for token in tokens]
                 encoded[tokens] = frames.price_update_batch(prices, sol_usd, event.at), prices
+            frame, prices = encoded[tokens]
             for client in tuple(streams[agent_id].clients):
-                client.push_prices(*encoded[tokens])
+                client.push_prices(frame, prices)
 
     async def close_all(self) -> None:
         """End all connections and wait a moment for them to go."""
