@@ -69,6 +69,7 @@ async def found_in(
             yield await check_streams(connection, batch, everything=everything, with_holdings=with_holdings)
         return
     snapshot: str = await connection.fetchval("SELECT pg_export_snapshot()")
+    asyncio.get_running_loop().set_exception_handler(_say_nothing_of_interrupts)
     helpers = [_Helper() for _ in range(min(processes, len(batches)))]
     idle: asyncio.LifoQueue[_Helper] = asyncio.LifoQueue()
     for helper in helpers:
@@ -89,6 +90,12 @@ async def found_in(
         await cancel_all(tasks)
         for helper in helpers:
             await helper.end()
+
+
+def _say_nothing_of_interrupts(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A second Ctrl-C may come while a pipe is read. The command ends by it as by the first, and it is no fault to tell of."""
+    if not isinstance(context.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(context)
 
 
 class _Helper:
