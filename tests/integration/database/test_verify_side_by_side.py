@@ -168,6 +168,27 @@ async def test_ctrl_c_in_a_terminal_ends_the_check_and_all_its_processes(
     assert await connection.fetchval("SELECT count(*) FROM verified_wallets") == 0
 
 
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+async def test_processes_end_with_whoever_asked(
+    stories: list[Story], database_url: str, connection: Connection, by: signal.Signals
+) -> None:
+    """Also those that wait for somebody else, who may take for ever."""
+    await connection.execute("DELETE FROM agent_wallets WHERE wallet_address = $1", stories[3].wallet)
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE agent_positions IN ACCESS EXCLUSIVE MODE")
+        checking = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _CHECK, database_url, start_new_session=True
+        )
+        await until(lambda: _waits(connection), "both processes wait")
+        helpers = psutil.Process(checking.pid).children()
+        assert len(helpers) == 2
+
+        checking.send_signal(by)
+        await checking.wait()
+
+        await until(lambda: not any(one.is_running() for one in helpers), "the processes are gone")
+
+
 async def test_whoever_asked_ends_the_processes_and_nobody_else_interrupts_them(
     stories: list[Story], database_url: str, connection: Connection
 ) -> None:

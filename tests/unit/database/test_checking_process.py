@@ -48,12 +48,13 @@ async def test_an_answer_that_a_stop_interrupts_halfway_is_said_to_its_end() -> 
         process.send_signal(signal.SIGSTOP)
         await until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it is stopped")
         process.send_signal(signal.SIGCONT)
+
+        length = int.from_bytes(await asyncio.to_thread(process.stdout.read, LENGTH_BYTES))
+        said = await asyncio.to_thread(process.stdout.read, length)
+
+        assert unframed(said).holdings == ["x" * LONG]
         process.stdin.close()
-
-        said = await asyncio.to_thread(process.stdout.read)
-
-    assert int.from_bytes(said[:LENGTH_BYTES]) == len(said) - LENGTH_BYTES
-    assert unframed(said[LENGTH_BYTES:]).holdings == ["x" * LONG]
+        assert await asyncio.to_thread(process.stdout.read) == b""
 
 
 def _waiting(pipe: int) -> int:

@@ -5,6 +5,9 @@ It imports this module and what it needs, and nothing of what projects or serves
 or an answer is its length in eight bytes and then so many bytes, a pickle. Whoever writes it goes on until all of it has left: a
 signal, a stop, or what an event loop that was closed leaves to the kernel, ends a write halfway without a word, and whoever reads
 would wait for the rest for ever.
+
+It ends with whoever started it, however that ended: a thread reads standard input all the time, and its end is the end of the
+process, whatever is being checked or waited for.
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ import gc
 import os
 import pickle  # nosec B403
 import signal
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from queue import SimpleQueue
+from typing import Any, BinaryIO, NoReturn
 
 import asyncpg
 
@@ -66,10 +71,17 @@ def unframed(data: bytes) -> Any:
     return pickle.loads(data)  # noqa: S301 -- what a process of our own has said  # nosec B301
 
 
-def serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until nobody asks any more: with what was found, or with what was raised."""
+def read_questions(questions: BinaryIO, asked: SimpleQueue[Question]) -> NoReturn:
+    """Hand questions on as they come. Once nobody can ask any more, nobody reads an answer either: the process ends."""
     while len(length := questions.read(LENGTH_BYTES)) == LENGTH_BYTES:
-        question = unframed(questions.read(int.from_bytes(length)))
+        asked.put(unframed(questions.read(int.from_bytes(length))))
+    os._exit(0)
+
+
+def serve(asked: SimpleQueue[Question], answers: BinaryIO) -> NoReturn:
+    """Answer one question after the other: with what was found, or with what was raised."""
+    while True:
+        question = asked.get()
         answer: Found | Exception
         try:
             answer = run_in_loop(_check(question))
@@ -107,7 +119,9 @@ def main() -> None:
     install_decimal_context()
     # Not those of `sys`: an environment can ask that its output is not buffered, and then nobody writes what a write has left.
     with open(0, "rb", closefd=False) as questions, open(1, "wb", closefd=False) as answers:
-        serve(questions, answers)
+        asked: SimpleQueue[Question] = SimpleQueue()
+        threading.Thread(target=read_questions, args=(questions, asked), daemon=True).start()
+        serve(asked, answers)
 
 
 if __name__ == "__main__":
