@@ -25,7 +25,8 @@ from uuid import uuid4
 import aiohttp
 from solders.pubkey import Pubkey
 
-from benchmarks.figures import FLOOR, LEAST, WAY
+from benchmarks.awake import wakers
+from benchmarks.figures import AWAKE, FLOOR, LEAST, WAY
 from benchmarks.load import MANY_CONNECTIONS
 from benchmarks.product import Follower, one_signal
 from benchmarks.storm import storm_tokens
@@ -234,16 +235,29 @@ async def _frames(
 
 
 async def _whole(product: Product, http: aiohttp.ClientSession, steps: Sequence[Row]) -> list[Row]:
-    """Return the whole way through the running service, and the sum of the floors that come one after the other."""
-    mints = await storm_tokens(product, SIGNALS + 1)
-    agent = await product.agent("Way of a signal", "1000")
-    async with asyncio.TaskGroup() as group:
-        follower = Follower(product, http, agent["id"])
-        group.create_task(follower.run())
-        await follower.ready.wait()
-        await one_signal(product, http, mints[0], [follower])
-        times = [await one_signal(product, http, mint, [follower]) * 1000 for mint in mints[1:]]
-        follower.stop()
+    """Return the whole way through the running service, with processors that sleep between signals and steps as they will, and
+    kept awake, in turn; and the sum of the floors that come one after the other.
+    """
+    mints = await storm_tokens(product, 2 * (SIGNALS + 1))
+    asleep: list[float] = []
+    awake: list[float] = []
+    with wakers() as keepers:
+        for first, *half in (mints[: SIGNALS + 1], mints[SIGNALS + 1 :]):
+            agent = await product.agent("Way of a signal", "1000")
+            async with asyncio.TaskGroup() as group:
+                follower = Follower(product, http, agent["id"])
+                group.create_task(follower.run())
+                await follower.ready.wait()
+                await one_signal(product, http, first, [follower])
+                for number, mint in enumerate(half):
+                    kept = keepers is not None and number % 2 == 1
+                    if keepers is not None:
+                        keepers.keep_awake(kept)
+                    (awake if kept else asleep).append(
+                        await one_signal(product, http, mint, [follower]) * 1000
+                    )
+                follower.stop()
+            await product.call("DELETE", f"/agents/{agent['id']}", expect=200)
     known = {row.name.removeprefix(WAY): row.value for row in steps}
 
     def floors(end: str) -> float:
@@ -256,12 +270,15 @@ async def _whole(product: Product, http: aiohttp.ClientSession, steps: Sequence[
         return max(journal, quote) + sum(known[name + end] for name in one_by_one)
 
     whole = "the whole way, one agent"
-    return [
-        Row(WAY + whole, median(times), "ms", None, 4.0),
-        Row(WAY + whole + LEAST, min(times), "ms"),
+    rows = [
+        Row(WAY + whole, median(asleep), "ms", None, 4.0),
+        Row(WAY + whole + LEAST, min(asleep), "ms"),
         Row(WAY + whole + FLOOR, floors(FLOOR), "ms"),
         Row(WAY + whole + FLOOR + LEAST, floors(FLOOR + LEAST), "ms"),
     ]
+    if awake:
+        rows += _rows(whole + AWAKE, awake, [0.0])
+    return rows
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from textwrap import wrap
 
-from benchmarks.figures import ENGINES, FLOOR, FRAME, LEAST, WAY, Figure, read
+from benchmarks.figures import AWAKE, ENGINES, FLOOR, FRAME, LEAST, WAY, Figure, read
 from scripts.generated import out_of_date
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,6 +125,7 @@ STEPS = (
         "the whole way, one agent",
         "the sum of what comes one after the other",
     ),
+    Stage("the same, with processors that are kept awake", f"the whole way, one agent{AWAKE}", ""),
 )
 
 
@@ -302,7 +303,12 @@ def way(figures: Sequence[Figure]) -> list[str]:
         "| --- | --- | --- | --- |",
     ]
     for step, measured in shown:
-        cells = (step.label, both(measured.name.removeprefix(WAY)), both(step.name + FLOOR), step.floor)
+        cells = (
+            step.label,
+            both(measured.name.removeprefix(WAY)),
+            both(step.name + FLOOR),
+            step.floor or "–",
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", *_origins(measured for _, measured in shown)]
 
