@@ -20,6 +20,7 @@ from nexgent.domain.ledger.lanes import WalletClosedError
 from nexgent.domain.ledger.ledger import Ledger
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, Posting, TradeFailed, TradeIntended
 from nexgent.domain.ledger.state import WalletState
+from nexgent.shared.errors import NexgentError, UnavailableError
 from nexgent.shared.ids import derived_id, new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import AgentId, EntryId, PositionId, WalletAddress
@@ -82,9 +83,9 @@ def a_ledger(journal: FakeJournal, events: list[object]) -> Ledger:
     return ledger
 
 
-async def with_both(journal: SlowJournal) -> Ledger:
+async def with_both(journal: SlowJournal, events: list[object] | None = None) -> Ledger:
     """Return a ledger that has read both wallets. Nothing is read or written any more."""
-    ledger = a_ledger(journal, [])
+    ledger = a_ledger(journal, events if events is not None else [])
     journal.go_on.set()
     await ledger.fresh(OTHER)
     journal.go_on.clear()
@@ -687,3 +688,172 @@ async def test_an_entry_whose_writer_was_given_up_is_written() -> None:
     assert writing.cancelled()
     assert [type(event) for event in events] == [EntriesRecorded]
     assert ledger.head(ONE).balance_raw(SOL_MINT) == 5
+
+
+class Mistaken(SlowJournal):
+    """One append tells nothing of what it did, and looking that up ends in a mistake as long as `broken` names it."""
+
+    def __init__(self, *, writes: bool) -> None:
+        super().__init__()
+        self.broken = ""
+        self._writes = writes
+        self._silent = False
+
+    def be_silent_once(self, broken: str) -> None:
+        self._silent, self.broken = True, broken
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        if not self._silent:
+            return await super().append(entries)
+        self._silent = False
+        await (super().append(entries) if self._writes else self._wait())
+        raise UnavailableError("the connection broke")
+
+    async def find(self, entries: Collection[Entry]) -> frozenset[Entry]:
+        assert self.broken != "find"
+        return await super().find(entries)
+
+    async def load(self, wallets: Collection[WalletAddress] | None = None) -> Sequence[WalletState]:
+        assert self.broken != "load"
+        return await super().load(wallets)
+
+
+def told(events: Sequence[object]) -> list[Entry]:
+    return [entry for event in events if isinstance(event, EntriesRecorded) for entry in event.entries]
+
+
+async def answers(waiting: Sequence[asyncio.Task[dict[EntryId, NexgentError]]]) -> list[type | None]:
+    """Return how each of them ended that waits for one entry."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        ended = await asyncio.gather(*waiting)
+    return [type(error) if error else None for failures in ended for error in failures.values() or (None,)]
+
+
+async def is_well(ledger: Ledger, journal: FakeJournal, events: list[object]) -> None:
+    """Each entry in the journal has been told, once, and is what the next decision is taken on."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for wallet in (ONE, OTHER):
+            assert await ledger.fresh(wallet) == journal.replay(wallet)
+            await ledger.commit(ledger.stage(wallet, BODY, PAID_IN))
+            assert ledger.head(wallet) == journal.replay(wallet)
+    assert sorted(told(events), key=journal.entries.index) == journal.entries
+
+
+@pytest.mark.parametrize("writes", [True, False])
+@pytest.mark.parametrize("broken", ["find", "load"])
+async def test_a_mistake_while_it_is_looked_up_what_was_written_leaves_nobody_waiting(
+    broken: str, writes: bool
+) -> None:
+    journal, events = Mistaken(writes=writes), list[object]()
+    ledger = await with_both(journal, events)
+    journal.be_silent_once(broken)
+    waiting = [asyncio.create_task(ledger.commit_each([ledger.stage(ONE, BODY, PAID_IN)]))]
+    await journal.busy.wait()
+    # One stands on the first one, the other has nothing to do with it.
+    waiting += [
+        asyncio.create_task(ledger.commit_each([ledger.stage(wallet, BODY, PAID_IN)]))
+        for wallet in (ONE, OTHER)
+    ]
+    everything = asyncio.create_task(ledger.written())
+    await asyncio.sleep(0)
+    journal.go_on.set()
+
+    expected: list[type | None]
+    if broken == "find":
+        expected = [JournalUnavailableError, JournalUnavailableError, None]
+    else:
+        expected = [None if writes else StaleWalletError, StaleWalletError, None]
+    assert await answers(waiting) == expected
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await everything
+    # Until the wallet has been read nothing is decided on it.
+    with pytest.raises(StaleWalletError):
+        ledger.stage(ONE, BODY)
+    journal.broken = ""
+    await is_well(ledger, journal, events)
+
+
+async def test_what_is_durable_and_does_not_follow_what_memory_says_is_durable_and_has_the_wallet_read() -> (
+    None
+):
+    """However memory came to be wrong: the intent stands in the journal, and whoever waits for it goes on to swap."""
+    journal, events = SlowJournal(), list[object]()
+    ledger = await with_both(journal, events)
+    journal.go_on.set()
+    await ledger.commit(ledger.stage(ONE, BODY, PAID_IN))
+    intent = an_intent(wallet_address=ONE, amount_raw=3, reserved_raw=3)
+    await ledger.commit(ledger.stage(ONE, TradeIntended(intent)))
+    journal.go_on.clear()
+    journal.busy.clear()
+
+    staged = [ledger.stage(ONE, TradeFailed(intent.id, "x", "x")), ledger.stage(OTHER, BODY, PAID_IN)]
+    waiting = [asyncio.create_task(ledger.commit_each([entry])) for entry in staged]
+    await journal.busy.wait()
+    waiting.append(asyncio.create_task(ledger.commit_each([ledger.stage(ONE, BODY, PAID_IN)])))
+    wrong = replace(journal.replay(ONE), intents={})
+    ledger.load([wrong, journal.replay(OTHER)], ledger.journal_position())
+    journal.go_on.set()
+
+    # What was decided on top of it is decided again.
+    assert await answers(waiting) == [None, None, StaleWalletError]
+    assert [entry.id for entry in journal.entries[2:]] == [entry.id for entry in staged]
+    (met,) = (
+        event.before[0]
+        for event in events
+        if isinstance(event, EntriesRecorded) and staged[0] in event.entries
+    )
+    assert met == wrong
+    await is_well(ledger, journal, events)
+
+
+async def test_a_listener_that_raises_leaves_nobody_waiting_and_what_is_durable_durable() -> None:
+    journal = SlowJournal()
+
+    def tell(event: object) -> None:
+        assert not isinstance(event, EntriesRecorded)
+
+    ledger = Ledger(journal=journal, clock=FakeClock(), publish=tell)
+    ledger.load([journal.add_wallet(wallet, AgentId(new_id())) for wallet in (ONE, OTHER)], 0)
+    waiting = [asyncio.create_task(ledger.commit_each([ledger.stage(ONE, BODY, PAID_IN)]))]
+    await journal.busy.wait()
+    waiting.append(asyncio.create_task(ledger.commit_each([ledger.stage(OTHER, BODY, PAID_IN)])))
+    await asyncio.sleep(0)
+    journal.go_on.set()
+
+    assert await answers(waiting) == [None, None]
+    assert ledger.head(ONE) == journal.replay(ONE)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_an_append_that_is_given_up_leaves_nobody_waiting(begun: bool) -> None:
+    journal, events = SlowJournal(), list[object]()
+    ledger = await with_both(journal, events)
+    waiting = [asyncio.create_task(ledger.commit_each([ledger.stage(ONE, BODY, PAID_IN)]))]
+    if begun:
+        await journal.busy.wait()
+        waiting.append(asyncio.create_task(ledger.commit_each([ledger.stage(OTHER, BODY, PAID_IN)])))
+    await asyncio.sleep(0)
+
+    assert await ledger.drain(0) == 1
+
+    assert await answers(waiting) == [JournalUnavailableError] * len(waiting)
+    assert not journal.entries
+    journal.go_on.set()
+    await is_well(ledger, journal, events)
+
+
+async def test_what_may_have_been_written_to_a_wallet_that_is_gone_is_looked_up_by_nobody() -> None:
+    journal, events = Mistaken(writes=True), list[object]()
+    ledger = await with_both(journal, events)
+    journal.be_silent_once("find")
+    waiting = [asyncio.create_task(ledger.commit_each([ledger.stage(ONE, BODY, PAID_IN)]))]
+    await journal.busy.wait()
+    journal.go_on.set()
+    assert await answers(waiting) == [JournalUnavailableError]
+
+    ledger.forget(ONE)
+    loads = journal.loads
+    ledger.look_up()
+    assert await ledger.drain(PATIENCE_SECONDS) == 0
+
+    assert (journal.loads, told(events)) == (loads, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 
@@ -10,7 +11,8 @@ import pytest
 
 from nexgent.domain.agents.config import TradingConfig, update_config
 from nexgent.domain.agents.models import Agent
-from nexgent.domain.ledger.models import PriceEvidence, WalletReset
+from nexgent.domain.ledger.errors import JournalUnavailableError
+from nexgent.domain.ledger.models import Entry, PriceEvidence, TradeSettled, WalletReset
 from nexgent.domain.ledger.state import WalletState, apply, emptying
 from nexgent.domain.positions.events import PositionClosed, PositionOpened, PositionUpdated
 from nexgent.domain.positions.models import CloseReason, Position
@@ -18,8 +20,10 @@ from nexgent.domain.trading.orders.average_down import AverageDownRequest
 from nexgent.domain.trading.orders.sell import ClosePositionRequest
 from nexgent.domain.trading.orders.take_profit_sale import TakeProfitRequest
 from nexgent.domain.trading.position_events import position_events
+from nexgent.shared.errors import UnavailableError
 from tests.builders import an_agent
 from tests.fakes.engine import FakeEngine
+from tests.fakes.journal import FakeJournal
 
 CALM = {"positionCalculator": {"randomization": {"enabled": False}}, "staleTrade": {"enabled": False}}
 TAKE_PROFIT = {
@@ -35,8 +39,8 @@ TAKE_PROFIT = {
 class Story:
     """One agent, its one position, and what was said of it."""
 
-    def __init__(self) -> None:
-        self.engine = FakeEngine()
+    def __init__(self, journal: FakeJournal | None = None) -> None:
+        self.engine = FakeEngine(journal)
         self.agent: Agent = an_agent(update_config(TradingConfig(), {**CALM, **TAKE_PROFIT}))
 
     async def bought(self) -> Position:
@@ -125,6 +129,65 @@ async def test_a_change_whose_answer_was_lost_is_told_all_the_same(step: str) ->
 
     assert story.told() == story.recorded()
     assert len(story.told()) == 2
+
+
+class AwayOnceWritten(FakeJournal):
+    """Writes a trade's outcome, or a reset, and is away from then on: nobody can say what was written until it is back."""
+
+    armed = False
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        position = await super().append(entries)
+        if self.armed and any(isinstance(entry.body, TradeSettled | WalletReset) for entry in entries):
+            self.down, self.armed = True, False
+            raise UnavailableError("the connection broke")
+        return position
+
+
+@pytest.mark.parametrize("step", ["buy", "sell", "take profit", "average down", "write off", "reset"])
+async def test_a_change_of_which_nobody_could_say_whether_it_was_written_is_told_when_it_can_be_said(
+    step: str,
+) -> None:
+    """A position that nobody was told of has no stop loss."""
+    journal = AwayOnceWritten()
+    story = Story(journal)
+    if step == "buy":
+        await story.engine.add_agent(story.agent)
+        journal.armed = True
+        (result,) = await story.engine.buy([story.agent], size_sol=Decimal(1))
+        assert result.code == JournalUnavailableError.code
+    else:
+        position = await story.bought()
+        journal.armed = True
+        with pytest.raises(UnavailableError):
+            await story.do(step, position)
+    told = list(story.told())
+    assert told != story.recorded()
+
+    # As long as it is away, nothing is said; then it is said once, and by nobody but those who look after what is open.
+    for away in (True, False, False):
+        journal.down = away
+        for resolving in await story.engine.recovery.tick():
+            await resolving
+        await story.engine.settle(50)
+        assert story.told() == (told if away else story.recorded())
+
+    wallet = story.agent.wallets[0].address
+    assert story.engine.ledger.head(wallet) == journal.replay(wallet)
+    held = [held.position for held in story.engine.book.all()]
+    assert held == list(journal.replay(wallet).positions.values())
+
+
+async def test_what_is_told_late_does_not_undo_what_has_happened_since() -> None:
+    story = Story()
+    position = await story.bought()
+    await story.do("take profit", position)
+    (held,) = story.engine.book.all()
+
+    story.engine.bus.publish(PositionOpened(position, position.base_trail))
+
+    assert [one.position for one in story.engine.book.all()] == [held.position]
+    assert held.position.version > position.version
 
 
 async def test_nobody_has_to_be_left_waiting_for_a_change_to_be_told() -> None:

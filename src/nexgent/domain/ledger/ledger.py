@@ -3,7 +3,8 @@
 Staging is synchronous: it checks an entry against the newest state and applies it there, so concurrent decisions of one
 process always see each other. Committing is asynchronous: everything staged while an append is under way goes into the next
 append as one statement. When an append fails, the states it touched are read again from the journal, which alone knows
-what was written; entries that made it are good, the others raise.
+what was written; entries that made it are good, the others raise. What nobody can say at that moment is not forgotten: it is
+looked up when the wallet is read the next time, and announced where it was written.
 """
 
 from __future__ import annotations
@@ -139,6 +140,8 @@ class Ledger:
         # that nobody has committed yet.
         self._line: deque[_Group] = deque()
         self._groups: dict[EntryId, _Group] = {}
+        # Entries that are or may be in the journal and that nobody was told of, in order. Their wallets are stale.
+        self._untold: dict[WalletAddress, list[Entry]] = {}
         self._appending = asyncio.Lock()
         self._begun = False
         self._reloading = asyncio.Lock()
@@ -163,6 +166,7 @@ class Ledger:
     def load(self, states: Iterable[WalletState], journal_position: int) -> None:
         """Take over the states read at start."""
         self._streams = {state.wallet_address: _Stream(state) for state in states}
+        self._untold.clear()
         self._unfinished = {
             wallet for wallet, stream in self._streams.items() if _is_unfinished(stream.durable)
         }
@@ -274,9 +278,15 @@ class Ledger:
         with suppress(JournalUnavailableError):
             await self.refresh([wallet for wallet in wallets if self.knows(wallet)])
 
+    def look_up(self) -> None:
+        """Have wallets read with entries of which nobody could say whether they were written: positions may hang on them."""
+        if self._untold:
+            self.read_again(WalletsTouched(list(self._untold)))
+
     def forget(self, wallet: WalletAddress) -> None:
         """Drop a wallet that no longer exists."""
         self._streams.pop(wallet, None)
+        self._untold.pop(wallet, None)
 
     def stage(
         self,
@@ -337,7 +347,8 @@ class Ledger:
         """
         if self._line and not self._begun:
             self._begun = True
-            self._tasks.start(self._append_staged(), name="ledger.append")
+            task = self._tasks.start(self._append_staged(), name="ledger.append")
+            task.add_done_callback(self._appended)
 
     async def commit(self, *entries: Entry) -> None:
         """Return when the entries are durable.
@@ -375,15 +386,19 @@ class Ledger:
 
         What is being written is waited for. Whoever waits for the rest hears `NotTheEngineError`.
         """
+        self._give_up(NotTheEngineError)
+        async with self._appending:
+            pass
+
+    def _give_up(self, reason: Callable[[], NexgentError]) -> None:
+        """Write nothing of what stands in line."""
         void, self._line = self._line, deque()
         for group in void:
             for entry in group.entries:
                 if (stream := self._streams.get(entry.wallet_address)) is not None:
                     stream.take_back()
-                group.failures[entry.id] = NotTheEngineError()
+                group.failures[entry.id] = reason()
             group.end()
-        async with self._appending:
-            pass
 
     async def written(self) -> None:
         """Return when everything staged so far has been written or refused."""
@@ -402,61 +417,133 @@ class Ledger:
             async with self._appending:
                 while self._line:
                     group = self._line.popleft()
-                    # All that was in it may have become void.
-                    if group.entries:
-                        await self._append(group)
-                    group.end()
+                    try:
+                        # All that was in it may have become void.
+                        if group.entries:
+                            await self._append(group)
+                    except Exception:
+                        # Of what is not known to be durable whoever waits hears that nobody can say.
+                        log.exception("ledger.append_failed", entries=len(group.entries))
+                    finally:
+                        group.end()
         finally:
             self._begun = False
+
+    def _appended(self, task: asyncio.Task[object]) -> None:
+        if task.cancelled():
+            # Perhaps before it began. Nobody writes what is left, so nobody may wait for it.
+            self._begun = False
+            self._give_up(JournalUnavailableError)
 
     async def _append(self, group: _Group) -> None:
         batch = group.entries
         try:
             position = await self._journal.append(batch)
-        except (JournalConflictError, UnavailableError) as error:
-            await self._recover(group, error)
-            return
-        except Exception as error:
-            log.exception("ledger.append_failed", entries=len(batch))
-            await self._recover(group, error)
+        except BaseException as error:
+            # Before anything is waited for: what becomes of the rest of this must not make anything pass for durable.
+            lost = self._void(
+                group, is_written=not isinstance(error, JournalConflictError | NotTheEngineError)
+            )
+            if not isinstance(error, Exception):
+                raise
+            if not isinstance(error, JournalConflictError | UnavailableError):
+                log.exception("ledger.append_failed", entries=len(batch))
+            await self._recover(batch, lost, error)
             return
         self._journal_position = max(self._journal_position, position)
-        # Whoever waits goes on behind what was put in line by those who are told here: frames for clients above all.
-        self._accept(batch, position)
         group.is_durable = True
+        # Whoever waits goes on behind what was put in line by those who are told here: frames for clients above all.
+        if unlike := self._accept(batch, position):
+            await self._read_anew(unlike)
 
-    def _accept(self, batch: Sequence[Entry], position: int) -> None:
+    def _accept(self, batch: Sequence[Entry], position: int) -> set[WalletAddress]:
+        """Take over what is durable and tell of it; return the wallets whose state in memory it does not follow."""
         touched: dict[WalletAddress, _Stream] = {}
         before: list[WalletState] = []
+        unlike: set[WalletAddress] = set()
         for entry in batch:
             stream = self._streams.get(entry.wallet_address)
             if stream is None:
                 before.append(WalletState(entry.wallet_address, entry.agent_id))
                 continue
-            before.append(stream.durable)
-            touched[entry.wallet_address] = stream
-            if entry.seq == stream.durable.seq + 1:
+            durable = stream.durable
+            if entry.seq == durable.seq + 1:
                 # Mostly nothing was staged behind it, and its outcome is the head.
                 newest = entry.seq == stream.head.seq and not stream.stale
-                stream.durable = stream.head if newest else apply(stream.durable, entry)
-            elif entry.seq > stream.durable.seq:
+                try:
+                    stream.durable = stream.head if newest else apply(durable, entry)
+                except Exception:
+                    log.exception("ledger.not_accepted", wallet_address=entry.wallet_address, seq=entry.seq)
+                    unlike.add(entry.wallet_address)
+                if stream.head.seq < stream.durable.seq:
+                    stream.head = stream.durable
+            elif entry.seq > durable.seq:
                 stream.stale = True
+            before.append(durable)
+            touched[entry.wallet_address] = stream
+        if unlike:
+            told: list[tuple[Entry, WalletState]] = []
+            for entry, met in zip(reversed(batch), reversed(before), strict=True):
+                if entry.wallet_address in unlike:
+                    # What it met before all of this is what is certain.
+                    touched[entry.wallet_address].durable = met
+                else:
+                    told.append((entry, met))
+            self._note_untold(entry for entry in batch if entry.wallet_address in unlike)
+            batch, before = [entry for entry, _ in reversed(told)], [met for _, met in reversed(told)]
+            touched = {wallet: stream for wallet, stream in touched.items() if wallet not in unlike}
         states = [stream.durable for stream in touched.values()]
-        self._publish(EntriesRecorded(batch, states, position, before))
+        if batch:
+            self._publish(EntriesRecorded(batch, states, position, before))
+        return unlike
 
-    async def _recover(self, group: _Group, error: Exception) -> None:
-        """Ask the journal what became of a failed append. Whatever was staged on top of it is void as well."""
-        batch = group.entries
-        wallets = {entry.wallet_address for entry in batch}
-        known: dict[WalletAddress, WalletState] = {}
+    async def _read_anew(self, wallets: Collection[WalletAddress]) -> None:
+        """Read wallets of which memory is wrong. What stands in line for them was decided on that, and is void."""
+        for behind, entry in self._take_back(wallets):
+            behind.failures[entry.id] = StaleWalletError(entry.wallet_address)
+        try:
+            await self._reload(list(wallets))
+        except UnavailableError:
+            log.warning("ledger.unreachable", wallets=len(wallets))
+
+    def _take_back(self, wallets: Collection[WalletAddress]) -> list[tuple[_Group, Entry]]:
+        """Take wallets for stale, and what is staged for them out of the line; return that."""
         for wallet in wallets:
             if (stream := self._streams.get(wallet)) is not None:
                 stream.take_back()
-                known[wallet] = stream.durable
-        lost = [(group, entry) for entry in batch]
+        void: list[tuple[_Group, Entry]] = []
         for behind in self._line:
-            lost += [(behind, entry) for entry in behind.entries if entry.wallet_address in wallets]
+            void += [(behind, entry) for entry in behind.entries if entry.wallet_address in wallets]
             behind.entries = [entry for entry in behind.entries if entry.wallet_address not in wallets]
+        return void
+
+    def _void(self, group: _Group, *, is_written: bool) -> list[tuple[_Group, Entry]]:
+        """Note that nobody can say what became of a group, and that whatever was staged on top of it is void; return both.
+
+        `is_written` tells whether it may be in the journal.
+        """
+        lost = [(group, entry) for entry in group.entries]
+        lost += self._take_back({entry.wallet_address for entry in group.entries})
+        for its_group, entry in lost:
+            its_group.failures[entry.id] = JournalUnavailableError()
+        group.is_durable = True
+        if is_written:
+            self._note_untold(group.entries)
+        return lost
+
+    def _note_untold(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if entry.wallet_address in self._streams:
+                self._untold.setdefault(entry.wallet_address, []).append(entry)
+
+    async def _recover(
+        self, batch: Sequence[Entry], lost: Sequence[tuple[_Group, Entry]], error: Exception
+    ) -> None:
+        """Ask the journal what became of a failed append, and note it for whoever waits."""
+        wallets = {entry.wallet_address for entry in batch}
+        known = {
+            wallet: stream.durable for wallet in wallets if (stream := self._streams.get(wallet)) is not None
+        }
         log.warning(
             "ledger.append_rejected", entries=len(batch), wallets=len(wallets), error=type(error).__name__
         )
@@ -468,6 +555,8 @@ class Ledger:
             if not conflict and fenced is None:
                 written = frozenset(entry.id for entry in await self._journal.find(batch))
                 reachable = True
+                for wallet in wallets:
+                    self._untold.pop(wallet, None)
             # Whoever trades now will have changed them again by the time they are needed.
             if fenced is None:
                 await self._reload(list(wallets))
@@ -475,28 +564,33 @@ class Ledger:
             self._outages += 1
             # Nobody can say what was written until the journal is back: the wallets stay stale and are read again then.
             log.warning("ledger.unreachable", wallets=len(wallets))
-        for its_group, entry in lost:
-            if entry.id in written:
-                continue
-            if fenced is not None:
-                its_group.failures[entry.id] = fenced
-            elif reachable:
-                its_group.failures[entry.id] = StaleWalletError(entry.wallet_address)
-            else:
-                its_group.failures[entry.id] = JournalUnavailableError()
-        group.is_durable = True
-        recorded = [entry for entry in batch if entry.id in written and entry.wallet_address in known]
-        if recorded:
-            before: list[WalletState] = []
-            for entry in recorded:
-                before.append(known[entry.wallet_address])
-                known[entry.wallet_address] = apply(before[-1], entry)
-            states = [
-                s.durable
-                for w in {e.wallet_address for e in recorded}
-                if (s := self._streams.get(w)) is not None
-            ]
-            self._publish(EntriesRecorded(recorded, states, self._journal_position, before))
+        finally:
+            for its_group, entry in lost:
+                if entry.id in written:
+                    its_group.failures.pop(entry.id, None)
+                elif fenced is not None:
+                    its_group.failures[entry.id] = fenced
+                elif reachable:
+                    its_group.failures[entry.id] = StaleWalletError(entry.wallet_address)
+            self._tell([entry for entry in batch if entry.id in written], known)
+
+    def _tell(self, recorded: Sequence[Entry], known: dict[WalletAddress, WalletState]) -> None:
+        """Announce entries that turned out to be durable. `known` are the last certain states of their wallets before that."""
+        recorded = [entry for entry in recorded if entry.wallet_address in known]
+        if not recorded:
+            return
+        before: list[WalletState] = []
+        for entry in recorded:
+            met = known[entry.wallet_address]
+            before.append(met)
+            try:
+                known[entry.wallet_address] = apply(met, entry)
+            except Exception:
+                # It is durable, and says itself what it made of a position.
+                log.exception("ledger.not_accepted", wallet_address=entry.wallet_address, seq=entry.seq)
+        wallets = dict.fromkeys(entry.wallet_address for entry in recorded)
+        states = [stream.durable for wallet in wallets if (stream := self._streams.get(wallet)) is not None]
+        self._publish(EntriesRecorded(recorded, states, self._journal_position, before))
 
     async def _reload_in_turn(self, wallets: Sequence[WalletAddress]) -> None:
         """Read wallets again behind whoever writes or reads; an outage that shows meanwhile is not waited for once more.
@@ -521,13 +615,20 @@ class Ledger:
                 return
             self._being_read = frozenset(wanted)
             self._touched.clear()
+            untold = [entry for wallet in wanted for entry in self._untold.get(wallet, ())]
             try:
                 states = await self._journal.load(wanted)
+                written = await self._journal.find(untold) if untold else ()
             except UnavailableError as error:
                 self._outages += 1
                 raise JournalUnavailableError from error
             finally:
                 self._being_read = frozenset()
+            known = {
+                wallet: stream.durable
+                for wallet in self._untold.keys() & wanted
+                if (stream := self._streams.get(wallet)) is not None
+            }
             for state in states:
                 stream = self._streams[state.wallet_address] = _Stream(state)
                 stream.stale = state.wallet_address in self._touched
@@ -537,6 +638,11 @@ class Ledger:
             for wallet in missing:
                 self._streams.pop(wallet, None)
             self._publish(WalletsRead(states))
+            if untold:
+                for wallet in wanted:
+                    self._untold.pop(wallet, None)
+                found = {entry.id for entry in written}
+                self._tell([entry for entry in untold if entry.id in found], known)
 
 
 def _is_unfinished(state: WalletState) -> bool:

@@ -88,10 +88,12 @@ class BookKeeper:
     def on_opened(self, event: PositionOpened) -> None:
         """Start watching a new position. Its trail is in the journal with it, unless the configuration has changed meanwhile."""
         position, trail = event.position, event.trail
-        if self._is_over(position):
+        known = self._book.get(position.id)
+        # It may be told late: when it was looked up whether it is recorded, for one.
+        if self._is_over(position) or (known is not None and known.position.version > position.version):
             return
         agent = self._directory.find(position.agent_id)
-        is_new = trail is position.base_trail and position.id not in self._book
+        is_new = trail is position.base_trail and known is None
         if is_new and self._newest is not None and self._newest.holds_for(position, agent):
             self._book.put(position, trail, self._newest.triggers)
             return

@@ -92,6 +92,7 @@ class Recovery:
 
         Return what was begun: a task a wallet, which returns how many of its intents were ended.
         """
+        self._ledger.look_up()
         unfinished = [
             state for state in self._ledger.unfinished() if self._ledger.share.acts_for(state.agent_id)
         ]
