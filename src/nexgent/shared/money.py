@@ -31,18 +31,23 @@ def install_decimal_context() -> None:
     decimal.setcontext(decimal.Context(prec=PRECISION, rounding=decimal.ROUND_HALF_EVEN))
 
 
-@lru_cache(maxsize=1024)
-def from_raw(amount_raw: int, decimals: int) -> Decimal:
-    """Return base units as human units, exactly: 1_500_000_000 with 9 decimals is 1.5.
-
-    The amounts of one trade are asked for a dozen times, and those of a burst are mostly the same.
-    """
+def converted(amount_raw: int, decimals: int) -> Decimal:
+    """Return what `from_raw` does, for whoever goes through many amounts once: it remembers none of them."""
     # Nought times a scale is `0E-9`, which every encoder would have to spell out.
     return (
         CONTEXT.multiply(Decimal(amount_raw), _SCALE[decimals])
         if decimals and amount_raw
         else Decimal(amount_raw)
     )
+
+
+@lru_cache(maxsize=1024)
+def from_raw(amount_raw: int, decimals: int) -> Decimal:
+    """Return base units as human units, exactly: 1_500_000_000 with 9 decimals is 1.5.
+
+    The amounts of one trade are asked for a dozen times, and those of a burst are mostly the same.
+    """
+    return converted(amount_raw, decimals)
 
 
 def to_raw(amount: Decimal, decimals: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -11,9 +12,10 @@ from nexgent.domain.agents.directory import AgentDirectory
 from nexgent.domain.agents.models import TradingMode
 from nexgent.domain.ledger.errors import UnknownWalletError
 from nexgent.domain.ledger.ledger import Ledger
-from nexgent.domain.performance.models import HOUR, EquityPoint, PeriodTotals, hour_of, position_figures
+from nexgent.domain.performance.models import HOUR, EquityPoint, PeriodTotals, hour_of
+from nexgent.domain.performance.open_sums import OpenPositionSums
 from nexgent.domain.performance.ports import OverviewQueries
-from nexgent.domain.performance.summary import ClosedTradeTotals, PerformanceSummary, summarise_totals
+from nexgent.domain.performance.summary import ClosedTradeTotals, PerformanceSummary, summarise_sums
 from nexgent.domain.prices.latest import LatestPrices
 from nexgent.shared.clock import Clock
 from nexgent.shared.money import SOL_MINT, sol
@@ -26,6 +28,8 @@ _LENGTHS: dict[EquityTimeframe, timedelta] = {
     "30d": timedelta(days=30),
 }
 _DAY = timedelta(days=1)
+SHARE = 64
+"""After so many wallets the others get their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +62,19 @@ class DescribeOverview:
     async def execute(self, user_id: UserId, mode: TradingMode, zone: tzinfo) -> Overview:
         """Return the overview; today begins at midnight in `zone`. Raises `UnavailableError`."""
         agents = list(self._directory.each_of_user(user_id))
-        lamports, figures = 0, []
+        lamports, held = 0, OpenPositionSums()
         wallets = [wallet.address for agent in agents if (wallet := agent.wallet_for(mode)) is not None]
         await self._ledger.refresh(wallets)
-        for agent in agents:
-            wallet = agent.wallet_for(mode)
-            if wallet is None:
-                continue
+        for number, address in enumerate(wallets, 1):
             try:
-                state = await self._ledger.fresh(wallet.address)
+                state = await self._ledger.fresh(address)
             except UnknownWalletError:
                 continue
             lamports += state.balance_raw(SOL_MINT)
-            for position in state.positions.values():
-                price = self._latest_prices.get(position.token_address)
-                figures.append(position_figures(position, price.price_sol if price is not None else None))
+            held.add(state.positions.values(), self._latest_prices)
+            if number % SHARE == 0:
+                # Prices and trades do not wait for somebody who looks.
+                await asyncio.sleep(0)
         now = self._clock.now()
         starts = {
             "today": now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0),
@@ -87,7 +89,7 @@ class DescribeOverview:
             if whole is not None
             else ClosedTradeTotals()
         )
-        return Overview(len(agents), summarise_totals(sol(lamports), closed, figures), periods)
+        return Overview(len(agents), summarise_sums(sol(lamports), closed, held.totals()), periods)
 
     async def equity(
         self, user_id: UserId, mode: TradingMode, timeframe: EquityTimeframe

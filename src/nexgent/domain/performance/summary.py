@@ -58,18 +58,37 @@ class PerformanceSummary:
     total_open_positions: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPositionTotals:
+    """Any number of open positions, summed up: what they are worth, what they cost, what partial sales of them brought."""
+
+    count: int
+    value_sol: Decimal
+    cost_sol: Decimal
+    realized_profit_sol: Decimal
+
+
 def summarise_totals(
     sol_balance: Decimal | None, closed: ClosedTradeTotals, open_positions: Sequence[OpenPositionFigures]
 ) -> PerformanceSummary:
     """Return the figures of closed trades that were summed up elsewhere, with the open positions of this moment."""
-    balance = _ZERO if sol_balance is None else sol_balance
-    value = _total(market_value_sol(position) for position in open_positions)
-    cost = _total(cost_basis_sol(position) for position in open_positions)
-    unrealized = CONTEXT.subtract(value, cost)
-    realized = CONTEXT.add(
-        closed.profit_loss_sol,
-        _total(position.realized_profit_sol for position in open_positions),
+    totals = OpenPositionTotals(
+        count=len(open_positions),
+        value_sol=_total(market_value_sol(position) for position in open_positions),
+        cost_sol=_total(cost_basis_sol(position) for position in open_positions),
+        realized_profit_sol=_total(position.realized_profit_sol for position in open_positions),
     )
+    return summarise_sums(sol_balance, closed, totals)
+
+
+def summarise_sums(
+    sol_balance: Decimal | None, closed: ClosedTradeTotals, held: OpenPositionTotals
+) -> PerformanceSummary:
+    """Return the figures of closed trades and open positions that were both summed up elsewhere."""
+    balance = _ZERO if sol_balance is None else sol_balance
+    value = held.value_sol
+    unrealized = CONTEXT.subtract(value, held.cost_sol)
+    realized = CONTEXT.add(closed.profit_loss_sol, held.realized_profit_sol)
     return PerformanceSummary(
         portfolio_balance_sol=CONTEXT.add(balance, value),
         sol_balance=balance,
@@ -80,7 +99,7 @@ def summarise_totals(
         average_return_pct=_mean(closed.change_pct, closed.count),
         win_rate_pct=_mean(_HUNDRED * closed.wins, closed.count),
         total_closed_trades=closed.count,
-        total_open_positions=len(open_positions),
+        total_open_positions=held.count,
     )
 
 
