@@ -119,6 +119,9 @@ class FakeSignals:
     async def decisions(self, signal_id: SignalId) -> Sequence[SignalDecision]:
         return self.by_signal.get(signal_id, [])
 
+    async def written_decisions(self, signal_id: SignalId) -> str | None:
+        return None
+
     async def export(
         self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000
     ) -> Sequence[SignalRow]:

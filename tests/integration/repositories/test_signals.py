@@ -13,8 +13,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from nexgent.api.v1.signals.schemas import DecisionsOut, written
 from nexgent.domain.ledger.errors import NotTheEngineError
-from nexgent.domain.signals.models import DecisionOutcome, Signal, SignalAction, SignalDraft
+from nexgent.domain.signals.models import DecisionOutcome, Gate, Signal, SignalAction, SignalDraft
 from nexgent.domain.signals.ports import SignalStore
 from nexgent.domain.signals.queries import SignalFilter, SignalQueries, SignalRow
 from nexgent.infrastructure.database.lease import EngineLease
@@ -31,7 +32,7 @@ from nexgent.infrastructure.database.stores.signals import (
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.ids import late_intent_id, new_id, purchase_intent_id
 from nexgent.shared.shards import ALL_SHARDS, NO_SHARDS
-from nexgent.shared.types import AgentId, IntentId, TokenAddress, UserId
+from nexgent.shared.types import AgentId, IntentId, SignalId, TokenAddress, UserId
 from tests.builders import T0, a_decision, a_draft, an_agent
 from tests.integration.repositories.conftest import Pool, add_user
 
@@ -191,6 +192,7 @@ async def test_a_sale_is_told_as_it_became(
 
     (told,) = await queries.decisions(signal.id)
 
+    assert (await queries.written_decisions(signal.id) is None) is bool(statuses)
     assert told.outcome is outcome
     if outcome is DecisionOutcome.EXECUTED:
         assert (told.code, told.transaction_id, told.position_id) == (None, transaction_id, position_id)
@@ -383,8 +385,64 @@ async def test_a_purchase_that_was_in_doubt_is_told_as_it_became(
 
     (decision,) = await queries.decisions(signal.id)
 
+    assert await queries.written_decisions(signal.id) is None, "its trade says more than was recorded"
     assert (decision.outcome, decision.code, decision.intent_id) == (outcome, told, intent_id)
     assert decision.transaction_id == (transaction_id if outcome is DecisionOutcome.EXECUTED else None)
+
+
+async def test_decisions_that_the_server_writes_are_those_that_are_read(pool: Pool, user_id: UserId) -> None:
+    store, queries = PostgresSignalStore(pool), PostgresSignalQueries(pool)
+    agents = [an_agent(user_id=user_id) for _ in range(7)]
+    for agent in agents:
+        await PostgresAgentRepository(pool).add(agent)
+    signal, other = (
+        await stored(store, a_draft(user_id)),
+        await stored(store, a_draft(user_id, token_address=TokenAddress("TokenBBB"))),
+    )
+    odd = 'a "quote", a \\, \n, \x7f, é, 🙂, </script>'
+    kinds: list[tuple[DecisionOutcome, dict[str, Any]]] = [
+        (DecisionOutcome.SKIPPED, {}),
+        (DecisionOutcome.SKIPPED, {"code": None, "reason": None, "gates": (), "latency_ms": {}}),
+        (
+            DecisionOutcome.FAILED,
+            {"reason": odd, "gates": (Gate(odd, odd, None, False),), "price_source": odd[:50]},
+        ),
+        (
+            DecisionOutcome.FAILED,
+            {"size_sol": None, "price_sol": None, "price_source": None, "price_age_ms": None},
+        ),
+        (DecisionOutcome.SKIPPED, {"size_sol": Decimal("0E-9"), "price_sol": Decimal("1E+3")}),
+        (DecisionOutcome.SKIPPED, {"decided_at": T0 + timedelta(microseconds=999_999)}),
+        (
+            DecisionOutcome.EXECUTED,
+            {
+                "intent_id": new_id(),
+                "transaction_id": new_id(),
+                "position_id": new_id(),
+                "size_sol": Decimal("1234567890.123456789"),
+                "price_sol": Decimal("0.00000000000123456789012345678901234567890123456789"),
+                "latency_ms": {"intended": 0.0000001, "quoted": 123456.789, "recorded": 3.0},
+            },
+        ),
+    ]
+    for one in (signal, other):
+        await store.record_decisions(
+            one.id,
+            [
+                a_decision(one.id, agent.id, outcome, **changes)
+                for agent, (outcome, changes) in zip(agents, kinds, strict=True)
+            ],
+        )
+    row = await queries.get(signal.id, user_id)
+    assert row is not None
+
+    items = await queries.written_decisions(signal.id)
+
+    assert items is not None
+    plain, quick = written(row, await queries.decisions(signal.id)), written(row, items)
+    assert json.loads(quick) == json.loads(plain)
+    assert DecisionsOut.model_validate_json(quick) == DecisionsOut.model_validate_json(plain)
+    assert await queries.written_decisions(SignalId(other.id + 1)) == ""
 
 
 async def test_a_signal_without_agents_is_processed_too(pool: Pool, user_id: UserId) -> None:

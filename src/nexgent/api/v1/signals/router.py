@@ -106,7 +106,10 @@ async def list_decisions(signal_id: SignalIdInPath, caller: SignalsCaller, servi
     """Return every agent's decision."""
     row = await _own(services, signal_id, caller.user_id)
     await services.projections.caught_up()
-    return JsonBytes(written(row, await services.signals.decisions(row.id)))
+    decisions = await services.signals.written_decisions(row.id)
+    return JsonBytes(
+        written(row, decisions if decisions is not None else await services.signals.decisions(row.id))
+    )
 
 
 @router.put("/{id}", summary="Correct a signal")

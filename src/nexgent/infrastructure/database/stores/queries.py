@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import asyncpg
 
@@ -27,6 +28,32 @@ from nexgent.infrastructure.database.stores.sql import queries as sql
 from nexgent.shared.ids import late_intent_id, purchase_intent_id
 from nexgent.shared.paging import PageCursor
 from nexgent.shared.types import ClosedTradeId, SignalId, TransactionId, UserId
+
+# Raw, as a thousand agents make ten thousand checks: as `nexgent.api.v1.signals.schemas.written` has them, but for the order in
+# which a check names its parts. A decision that did not learn of a trade may have one: a purchase by its signal, a sale by the
+# signal that asked for it. `decisions` says what comes of it.
+_WRITTEN_DECISIONS: Final = """
+SELECT CASE WHEN EXISTS (
+    SELECT FROM signal_decisions d WHERE d.signal_id = $1 AND d.transaction_id IS NULL AND (
+        EXISTS (SELECT FROM trade_intents t WHERE t.agent_id = d.agent_id AND t.signal_id = d.signal_id AND t.position_id IS NULL)
+        OR EXISTS (SELECT FROM trade_intents t WHERE t.id = d.intent_id)
+        OR EXISTS (SELECT FROM trade_intents t WHERE t.sell_signal_id = $1)
+    )
+) THEN NULL ELSE (
+    SELECT coalesce(string_agg(
+        '{"agentId":"' || agent_id || '","outcome":"' || outcome || '","code":' || coalesce(to_json(code)::text, 'null')
+        || ',"reason":' || coalesce(to_json(reason)::text, 'null') || ',"gates":' || gates
+        || ',"intentId":' || coalesce('"' || intent_id || '"', 'null')
+        || ',"transactionId":' || coalesce('"' || transaction_id || '"', 'null')
+        || ',"positionId":' || coalesce('"' || position_id || '"', 'null')
+        || ',"sizeSol":' || coalesce('"' || trim_scale(size_sol) || '"', 'null')
+        || ',"priceSol":' || coalesce('"' || trim_scale(price_sol) || '"', 'null')
+        || ',"priceSource":' || coalesce(to_json(price_source)::text, 'null')
+        || ',"priceAgeMs":' || coalesce(price_age_ms::text, 'null') || ',"latencyMs":' || latency
+        || ',"decidedAt":"' || to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}',
+        ',' ORDER BY agent_id), '') FROM signal_decisions WHERE signal_id = $1
+) END
+"""
 
 
 class PostgresTransactionQueries:
@@ -147,6 +174,12 @@ class PostgresSignalQueries:
             **{trade.agent_id: trade for trade in trades if trade.intent_id in late},
         }
         return [as_it_became(one, became.get(one.agent_id)) for one in decisions]
+
+    async def written_decisions(self, signal_id: SignalId) -> str | None:
+        """Return what `decisions` does as the items of an array in JSON; None where a trade says more than was recorded."""
+        with translated_errors("read records"):
+            items: str | None = await self._pool.fetchval(_WRITTEN_DECISIONS, signal_id)
+        return items
 
     async def export(
         self, wanted: SignalFilter, *, after: SignalId | None = None, limit: int = 1000
