@@ -1,21 +1,24 @@
-"""Whatever is done to the journal: what is found in a hurry is what the ledger's own rules find."""
+"""Whatever is done to the journal: what is found in a hurry, of many wallets at once or of one after the other, is what the
+ledger's own rules find.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import asyncpg
 import pytest
 
 from nexgent.domain.ledger.models import Account, Adjusted
-from nexgent.infrastructure.database.journal import stream_fold
+from nexgent.infrastructure.database.journal import stream_fold, table_order, wallet_check
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.lines import Line
 from nexgent.infrastructure.database.journal.parts import keep_parts
 from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, QuickFold
+from nexgent.infrastructure.database.journal.table_order import TablePart
 from nexgent.infrastructure.database.journal.verify import verify
 from nexgent.infrastructure.database.journal.wallet_check import Found, check_streams
 from nexgent.shared.money import SOL_MINT
@@ -32,6 +35,9 @@ class Doubting(QuickFold):
     """One that vouches for nothing."""
 
     def add(self, lines: Sequence[Line]) -> None:
+        raise DoubtfulError
+
+    def add_one(self, line: Line) -> None:
         raise DoubtfulError
 
 
@@ -79,22 +85,66 @@ async def test_what_is_found_in_a_hurry_is_what_is_found_at_leisure(
                 await connection.execute("DELETE FROM verified_wallets")
             what = await tampered(connection, chance, wallets)
             for everything in (False, True):
-                hurried = await checked(connection, wallets, everything=everything)
+                at_once = await checked(connection, wallets, everything=everything)
                 with monkeypatch.context() as patched:
+                    patched.setattr(wallet_check, "pays", lambda *_: False)
+                    hurried = await checked(connection, wallets, everything=everything)
                     patched.setattr(stream_fold, "QuickFold", Doubting)
-                    patched.setattr(
-                        "nexgent.infrastructure.database.journal.wallet_check.QuickFold", Doubting
-                    )
+                    patched.setattr(wallet_check, "QuickFold", Doubting)
                     thorough = await checked(connection, wallets, everything=everything)
-                assert hurried == thorough, what
+                assert at_once == hurried == thorough, what
                 found += bool(hurried.report.differences)
         finally:
             await changes.rollback()
     assert found > TIMES / 2
 
 
+async def test_what_is_in_order_is_read_at_once(
+    journal: PostgresJournal,
+    connection: Connection,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From its first line, and from where it was in order last: then nothing of what is before is read."""
+    stories = [Story() for _ in range(3)]
+    await add_owners(connection, stories)
+    for story in stories:
+        await told(journal, story)
+    await keep_parts(database_url, datetime(2041, 5, 1, tzinfo=UTC))
+    read: list[list[str]] = []
+
+    async def noted(connection: Connection, parts: Sequence[TablePart], *rest: Any) -> None:
+        read.append([part.name for part in parts])
+        await table_order.read_in_table_order(connection, parts, *rest)
+
+    async def none(*_: object) -> None:
+        raise AssertionError("a wallet was read by itself")
+
+    monkeypatch.setattr(wallet_check, "read_in_table_order", noted)
+    monkeypatch.setattr(wallet_check, "read_lines", none)
+    assert (await verify(database_url)).is_clean
+    for story in stories:
+        await told_on(journal, story)
+    # Each is elsewhere in its page than it was, behind others that are behind it.
+    await connection.execute("SET nexgent.allow_journal_changes = 'on'")
+    await connection.execute("UPDATE journal SET epoch = epoch WHERE seq % 3 = 1")
+
+    went_on = await verify(database_url)
+    whole = await verify(database_url, everything=True)
+
+    assert (went_on.is_clean, went_on.entries, went_on.entries_checked_before) == (True, 21, 27)
+    assert (whole.is_clean, whole.entries) == (True, 48)
+    assert [len(parts) for parts in read] == [1, 1, 2]
+    assert read[2] == [*read[0], *read[1]]
+
+
 async def checked(connection: Connection, wallets: Sequence[WalletAddress], *, everything: bool) -> Found:
-    return await check_streams(connection, wallets, everything=everything, with_holdings=True)
+    found = Found()
+    async for part in check_streams(connection, wallets, everything=everything, with_holdings=True):
+        found.report.include(part.report)
+        found.checked += part.checked
+        found.holdings += part.holdings
+    return found
 
 
 async def tampered(connection: Connection, chance: random.Random, wallets: Sequence[WalletAddress]) -> str:

@@ -110,7 +110,7 @@ def test_parts_have_every_wallet_once_and_are_small_at_the_end(processes: int) -
     found = [Stream(WalletAddress(f"w{number}"), 1 + number % 7 * 100) for number in range(1_000)]
     sizes = {one.wallet_address: one.entries for one in found}
 
-    batches = batches_of(found, 50_000, processes)
+    batches = batches_of(found, 50_000, processes, pages=10**9)
 
     assert sorted(wallet for batch in batches for wallet in batch) == sorted(sizes)
     entries = [sum(sizes[wallet] for wallet in batch) for batch in batches]
@@ -119,9 +119,30 @@ def test_parts_have_every_wallet_once_and_are_small_at_the_end(processes: int) -
     assert all(one > 5_000 for one in entries[:-1])
 
 
+@pytest.mark.parametrize("processes", [2, 3, 4])
+def test_where_each_process_reads_all_pages_there_is_a_part_for_each_of_equally_much(processes: int) -> None:
+    found = [Stream(WalletAddress(f"w{number}"), 1 + number % 7 * 100) for number in range(1_000)]
+    sizes = {one.wallet_address: one.entries for one in found}
+
+    batches = batches_of(found, 50_000, processes, pages=75_000)
+
+    assert sorted(wallet for batch in batches for wallet in batch) == sorted(sizes)
+    entries = [sum(sizes[wallet] for wallet in batch) for batch in batches]
+    assert len(batches) == processes
+    assert max(entries) - min(entries) <= 601
+
+
+def test_a_part_has_no_more_than_a_process_keeps() -> None:
+    found = [Stream(WalletAddress(f"w{number}"), 100_000) for number in range(50)]
+
+    batches = batches_of(found, 50_000, 2, pages=1_000)
+
+    assert sorted(len(batch) for batch in batches) == [12, 12, 13, 13]
+
+
 def test_what_is_no_more_than_a_process_is_worth_is_one_part() -> None:
     found = [Stream(WalletAddress("a"), 0), Stream(WalletAddress("b"), 10)]
 
-    assert batches_of([], 10, 2) == []
-    assert batches_of(found, 10, 2) == [["a", "b"]]
-    assert batches_of(found, 9, 2) == [["b"], ["a"]]
+    assert batches_of([], 10, 2, 0) == []
+    assert batches_of(found, 10, 2, 0) == [["a", "b"]]
+    assert batches_of(found, 9, 2, 10**9) == [["b"], ["a"]]

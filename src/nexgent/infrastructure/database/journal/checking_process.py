@@ -79,31 +79,39 @@ def read_questions(questions: BinaryIO, asked: SimpleQueue[Question]) -> NoRetur
 
 
 def serve(asked: SimpleQueue[Question], answers: BinaryIO) -> NoReturn:
-    """Answer one question after the other: with what was found, or with what was raised."""
+    """Answer one question after the other: with what was found, a part of it after the other, and then with nothing or with
+    what was raised.
+    """
     while True:
         question = asked.get()
-        answer: Found | Exception
+        end: Exception | None = None
         try:
-            answer = run_in_loop(_check(question))
+            run_in_loop(_check(question, answers))
         except Exception as error:
-            answer = error
-        answers.write(framed(answer))
-        answers.flush()
+            end = error
+        _say(end, answers)
 
 
-async def _check(question: Question) -> Found:
+def _say(answer: Found | Exception | None, answers: BinaryIO) -> None:
+    answers.write(framed(answer))
+    answers.flush()
+
+
+async def _check(question: Question, answers: BinaryIO) -> None:
     with translated_errors("verify the books"):
         async with (
             connected(question.database_url) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute(f"SET TRANSACTION SNAPSHOT '{question.snapshot}'")
-            return await check_streams(
+            found = check_streams(
                 connection,
                 question.wallets,
                 everything=question.everything,
                 with_holdings=question.with_holdings,
             )
+            async for part in found:
+                _say(part, answers)
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ async def read_lines(
         except Exception as error:
             failure = error
 
-    query = _LINES.format(table=table, wallet=_literal(wallet), after=int(after_seq))
+    query = _LINES.format(table=table, wallet=literal(wallet), after=int(after_seq))
     await connection.copy_from_query(query, output=parse, format="binary")
     if failure is not None:
         raise failure
@@ -82,7 +82,7 @@ async def read_lines(
         raise CorruptEntryError(f"a line behind entry {last_seq} cannot be read: it lacks a value")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Return a text as PostgreSQL reads it, whatever is in it and however its strings are set."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 

@@ -9,6 +9,7 @@ and is folded by the ledger's own rules.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -36,6 +37,7 @@ from nexgent.shared.types import AgentId, IntentId, PositionId, TokenAddress, Wa
 _NO_POSTINGS = b"[]"
 _WALLET = Account.WALLET
 _EMPTY_FOR = EMPTY_FOR // timedelta(microseconds=1)
+_NOTED = 4_096
 
 
 class DoubtfulError(Exception):
@@ -145,13 +147,35 @@ class Followed:
     digest: bytes
 
 
+class Mints:
+    """Numbers for mints with their decimals, for as many streams as like: what a stream had is a list of numbers."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[TokenAddress, int], int] = {}
+        self._known: list[tuple[TokenAddress, int]] = []
+
+    def number(self, mint: TokenAddress, decimals: int) -> int:
+        """Return the number of a mint with these decimals."""
+        key = (mint, decimals)
+        if (found := self._numbers.get(key)) is None:
+            found = self._numbers[key] = len(self._known)
+            self._known.append(key)
+        return found
+
+    def __getitem__(self, number: int) -> tuple[TokenAddress, int]:
+        return self._known[number]
+
+
 class QuickFold:
     """A stream with an owner on its way.
 
     With `known`, what was checked of it before, its lines up to there are taken for readable as long as they have its digest.
+    Streams that are folded at one time share `mints`: a mint that was left takes four bytes then.
     """
 
-    def __init__(self, wallet: WalletAddress, owner: AgentId, known: Checked | None) -> None:
+    def __init__(
+        self, wallet: WalletAddress, owner: AgentId, known: Checked | None, mints: Mints | None = None
+    ) -> None:
         self._wallet = wallet
         self._owner = owner
         self._owner_id = str(owner).encode()
@@ -160,9 +184,12 @@ class QuickFold:
         self._seq = 0
         self._last_id: UUID | bytes | None = None
         self._digest = NOTHING
+        self._mints = mints if mints is not None else Mints()
         self._sums: dict[TokenAddress, int] = {}
-        """What postings add up to, but for balances that are there: these have it themselves (`_note_sums`)."""
-        self._decimals: dict[TokenAddress, int] = {}
+        """What postings add up to where that is not zero, but for balances that are there, which have it themselves (`_note`)."""
+        self._had: array[int] = array("I")
+        """Each mint there was, in the order in which they were noted. One may be there twice: the last has its decimals."""
+        self._most_noted = _NOTED
         self._balances: dict[TokenAddress, _Held] = {}
         self._emptied: dict[TokenAddress, int] = {}
         """Balances of zero, as long as a state keeps them."""
@@ -176,7 +203,10 @@ class QuickFold:
         if folded.state is None or checked.agent_id != self._owner:
             raise DoubtfulError
         self._seq, self._last_id, self._digest = checked.seq, checked.entry_id, checked.digest
-        self._sums, self._decimals = dict(folded.sums), dict(folded.decimals)
+        if not folded.sums.keys() <= folded.decimals.keys():
+            raise DoubtfulError
+        for mint, total_raw in folded.sums.items():
+            self._note(mint, total_raw, folded.decimals[mint])
         self._load(folded.state)
 
     def add(self, lines: Sequence[Line]) -> None:
@@ -184,6 +214,13 @@ class QuickFold:
         try:
             for line in lines:
                 self._add(line)
+        except _DOUBTS as error:
+            raise DoubtfulError from error
+
+    def add_one(self, line: Line) -> None:
+        """Take the next line. Raises `DoubtfulError`."""
+        try:
+            self._add(line)
         except _DOUBTS as error:
             raise DoubtfulError from error
 
@@ -196,7 +233,9 @@ class QuickFold:
 
     def _followed(self) -> Followed:
         self._note_sums()
-        for mint, total in self._sums.items():
+        decimals = self._decimals()
+        sums = {mint: self._sums.get(mint, 0) for mint in decimals}
+        for mint, total in sums.items():
             held = self._balances.get(mint)
             if total != (held.amount_raw if held is not None else 0):
                 raise DoubtfulError
@@ -205,7 +244,7 @@ class QuickFold:
             raise DoubtfulError
         if isinstance(last_id, bytes):
             last_id = UUID(last_id.decode())
-        return Followed(self._state(), self._sums, self._decimals, self._seq, last_id, self._digest)
+        return Followed(self._state(), sums, decimals, self._seq, last_id, self._digest)
 
     def _add(self, line: Line) -> None:
         entry_id, agent_id, seq, at, kind, postings, body = line
@@ -269,13 +308,26 @@ class QuickFold:
             if since <= until:
                 del self._emptied[mint]
                 held = self._balances.pop(mint)
-                self._sums[mint] = held.total_raw
-                self._decimals[mint] = held.decimals
+                self._note(mint, held.total_raw, held.decimals)
 
     def _note_sums(self) -> None:
         for mint, held in self._balances.items():
-            self._sums[mint] = held.total_raw
-            self._decimals[mint] = held.decimals
+            self._note(mint, held.total_raw, held.decimals)
+
+    def _note(self, mint: TokenAddress, total_raw: int, decimals: int) -> None:
+        if total_raw:
+            self._sums[mint] = total_raw
+        elif self._sums:
+            self._sums.pop(mint, None)
+        self._had.append(self._mints.number(mint, decimals))
+        if len(self._had) > self._most_noted:
+            number = self._mints.number
+            self._had = array("I", [number(*one) for one in self._decimals().items()])
+            self._most_noted = 2 * len(self._had) + _NOTED
+
+    def _decimals(self) -> dict[TokenAddress, int]:
+        """Return each mint there was with the decimals it had last, in the order in which they were noted first."""
+        return dict(map(self._mints.__getitem__, self._had))
 
     def _settle(self, settled: _Settled, body: bytes) -> None:
         del self._intents[settled.intent_id]
@@ -312,8 +364,8 @@ class QuickFold:
         self._note_sums()
         for posting in entry.postings:
             if posting.account is Account.WALLET:
-                self._sums[posting.mint] = self._sums.get(posting.mint, 0) + posting.amount_raw
-                self._decimals[posting.mint] = posting.decimals
+                total_raw = self._sums.get(posting.mint, 0) + posting.amount_raw
+                self._note(posting.mint, total_raw, posting.decimals)
         self._load(state)
 
     def _state(self) -> WalletState:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from heapq import heapreplace
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,7 @@ from nexgent.infrastructure.database.journal.checking_process import (
     framed,
     unframed,
 )
+from nexgent.infrastructure.database.journal.table_order import pays
 from nexgent.infrastructure.database.journal.wallet_check import Found, Stream, check_streams
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.loops import cancel_all
@@ -25,6 +27,11 @@ from nexgent.shared.types import WalletAddress
 
 MOST_PROCESSES = 4
 """So many at most where nobody says how many: a process takes 80 MB."""
+# Lines come in pieces of half a megabyte. What the C library gives back after each and asks for again is given as empty pages,
+# which takes as long as to receive them.
+_MEMORY_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20)}
+_MOST_AT_ONCE = 2_000_000
+"""So many entries in one part: a process keeps every token that its wallets ever had, 100 MB if no two had the same."""
 _SMALLEST_SHARE = 10
 """No part is smaller than this share of the largest: each has a connection of its own."""
 
@@ -35,14 +42,20 @@ def usable_processes() -> int:
     return min(cores, MOST_PROCESSES)
 
 
-def batches_of(found: Sequence[Stream], entries: int, processes: int) -> list[list[WalletAddress]]:
+def batches_of(
+    found: Sequence[Stream], entries: int, processes: int, pages: int
+) -> list[list[WalletAddress]]:
     """Return wallets in parts, those with the most entries first: of about so many, and of fewer towards the end.
 
-    So nobody waits long for whoever has the last one. Where there are no more than that it is one part.
+    So nobody waits long for whoever has the last one. Where there are no more than that it is one part. Where it pays that each
+    process reads all `pages` of the journal, there are as few parts as may be, of equally many.
     """
     left = sum(stream.entries for stream in found)
     if left <= entries:
         return [[stream.wallet_address for stream in found]] if found else []
+    rounds = -(-left // (processes * _MOST_AT_ONCE))
+    if pays(left, pages * processes * rounds):
+        return _equal_parts(found, processes * rounds)
     batches: list[list[WalletAddress]] = []
     room = 0
     for stream in sorted(found, key=lambda one: -one.entries):
@@ -53,6 +66,15 @@ def batches_of(found: Sequence[Stream], entries: int, processes: int) -> list[li
         room -= stream.entries
         left -= stream.entries
     return batches
+
+
+def _equal_parts(found: Sequence[Stream], count: int) -> list[list[WalletAddress]]:
+    parts: list[tuple[int, int, list[WalletAddress]]] = [(0, number, []) for number in range(count)]
+    for stream in sorted(found, key=lambda one: -one.entries):
+        entries, number, wallets = parts[0]
+        wallets.append(stream.wallet_address)
+        heapreplace(parts, (entries + stream.entries, number, wallets))
+    return [wallets for _, _, wallets in parts if wallets]
 
 
 async def found_in(
@@ -66,7 +88,9 @@ async def found_in(
     """Yield what each part comes to, as soon as it is known. One part needs no process of its own."""
     if min(processes, len(batches)) == 1:
         for batch in batches:
-            yield await check_streams(connection, batch, everything=everything, with_holdings=with_holdings)
+            checking = check_streams(connection, batch, everything=everything, with_holdings=with_holdings)
+            async for part in checking:
+                yield part
         return
     snapshot: str = await connection.fetchval("SELECT pg_export_snapshot()")
     asyncio.get_running_loop().set_exception_handler(_say_nothing_of_interrupts)
@@ -74,18 +98,34 @@ async def found_in(
     idle: asyncio.LifoQueue[_Helper] = asyncio.LifoQueue()
     for helper in helpers:
         idle.put_nowait(helper)
+    # Whoever is asked waits until somebody has taken what it has found.
+    said: asyncio.Queue[Found | Exception | None] = asyncio.Queue(len(helpers))
 
-    async def elsewhere(batch: Sequence[WalletAddress]) -> Found:
+    async def elsewhere(batch: Sequence[WalletAddress]) -> None:
         helper = await idle.get()
         try:
-            return await helper.asked(Question(database_url, snapshot, batch, everything, with_holdings))
+            async for part in helper.asked(
+                Question(database_url, snapshot, batch, everything, with_holdings)
+            ):
+                await said.put(part)
+        except Exception as error:
+            await said.put(error)
+        else:
+            await said.put(None)
         finally:
             idle.put_nowait(helper)
 
     tasks = [asyncio.ensure_future(elsewhere(batch)) for batch in batches]
+    left = len(tasks)
     try:
-        for task in asyncio.as_completed(tasks):
-            yield await task
+        while left:
+            answer = await said.get()
+            if answer is None:
+                left -= 1
+            elif isinstance(answer, Exception):
+                raise answer
+            else:
+                yield answer
     finally:
         await cancel_all(tasks)
         for helper in helpers:
@@ -104,8 +144,8 @@ class _Helper:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
 
-    async def asked(self, question: Question) -> Found:
-        """Return what it finds. Raises what it raises, and `UnavailableError` when it was ended."""
+    async def asked(self, question: Question) -> AsyncGenerator[Found, None]:
+        """Yield what it finds. Raises what it raises, and `UnavailableError` when it was ended."""
         if self._process is None:
             self._process = await _started()
         asking, answering = self._process.stdin, self._process.stdout
@@ -114,14 +154,12 @@ class _Helper:
         try:
             asking.write(framed(question))
             await asking.drain()
-            length = int.from_bytes(await answering.readexactly(LENGTH_BYTES))
-            answer: Any = unframed(await answering.readexactly(length))
+            while (answer := await _answer(answering)) is not None:
+                if isinstance(answer, Exception):
+                    raise answer
+                yield answer
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise UnavailableError("A process that checks wallets was ended before it was done") from error
-        if isinstance(answer, Exception):
-            raise answer
-        assert isinstance(answer, Found)
-        return answer
 
     async def end(self) -> None:
         """End the process at once: it has nothing to lose."""
@@ -130,6 +168,13 @@ class _Helper:
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+
+
+async def _answer(answering: asyncio.StreamReader) -> Found | Exception | None:
+    length = int.from_bytes(await answering.readexactly(LENGTH_BYTES))
+    answer: Any = unframed(await answering.readexactly(length))
+    assert answer is None or isinstance(answer, Found | Exception)
+    return answer
 
 
 async def _started() -> asyncio.subprocess.Process:
@@ -143,4 +188,5 @@ async def _started() -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
+        env={**os.environ, **_MEMORY_KEPT},
     )

@@ -189,6 +189,14 @@ Lines = Callable[[int, Take], Awaitable[None]]
 """Hands on a stream's lines behind an entry, in order, in blocks; what it is handed on to may raise."""
 
 
+def take_over(fold: StreamFold, start: Checked | None, quick: QuickFold) -> int:
+    """Have a fold come to what the quick one did with all lines behind `start`; return how many. Raises `DoubtfulError`."""
+    followed = quick.followed()
+    fold.goes_on = start is not None
+    fold.take(followed)
+    return followed.last_seq - (start.seq if start is not None else 0)
+
+
 async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quick: QuickFold | None) -> int:
     """Fold a stream, from `start` if there is one; return how many lines. What `quick` cannot vouch for is looked at closely."""
     after = start.seq if start is not None else 0
@@ -197,13 +205,9 @@ async def fold_lines(fold: StreamFold, lines: Lines, start: Checked | None, quic
             if start is not None:
                 quick.go_on_from(start)
             await lines(after, quick.add)
-            followed = quick.followed()
+            return take_over(fold, start, quick)
         except (DoubtfulError, CorruptEntryError):
             pass
-        else:
-            fold.goes_on = start is not None
-            fold.take(followed)
-            return followed.last_seq - after
     if start is not None:
         fold.go_on_behind(start)
     count = 0

@@ -18,6 +18,7 @@ from nexgent.infrastructure.database.journal.side_by_side import (
     found_in,
     usable_processes,
 )
+from nexgent.infrastructure.database.journal.table_order import table_parts
 from nexgent.infrastructure.database.journal.wallet_check import (
     CachedBalances,
     VerifyReport,
@@ -84,8 +85,9 @@ async def _look(
                 rest = await check_the_rest(connection)
                 report.journal_position = rest.journal_position
                 report.projection_failures = rest.projection_failures
+                pages = sum(part.pages for part in await table_parts(connection))
                 batches = batches_of(
-                    await streams(connection, everything=everything), worth_a_process, processes
+                    await streams(connection, everything=everything), worth_a_process, processes, pages
                 )
                 found = found_in(
                     connection, database_url, batches, everything, cached_balances is not None, processes

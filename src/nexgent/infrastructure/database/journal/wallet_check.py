@@ -5,7 +5,17 @@ A wallet is folded from where it was found in order last (`checked`), or from it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -21,17 +31,26 @@ from nexgent.infrastructure.database.journal.checked import (
     read_checked,
 )
 from nexgent.infrastructure.database.journal.codec import (
+    CorruptEntryError,
     decode_intent,
     decode_position,
 )
+from nexgent.infrastructure.database.journal.folds_at_once import FoldsAtOnce
 from nexgent.infrastructure.database.journal.lines import Take, read_lines
-from nexgent.infrastructure.database.journal.quick_fold import QuickFold
+from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Mints, QuickFold
 from nexgent.infrastructure.database.journal.stream_fold import (
     Difference,
     Holding,
     Lines,
     StreamFold,
     fold_lines,
+    take_over,
+)
+from nexgent.infrastructure.database.journal.table_order import (
+    parts_wanted,
+    pays,
+    read_in_table_order,
+    table_parts,
 )
 from nexgent.shared.money import from_raw, to_raw
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
@@ -41,6 +60,8 @@ CachedBalances = Callable[
 ]
 """Return the cached JSON of each of these balances (`{"balance": "<decimal>", …}`), None where there is no copy."""
 _COPIES_AT_ONCE = 1_000
+_MINTS_AT_ONCE = 20_000
+"""What is found is handed on once it is about so many."""
 
 # From wallet to wallet on the indexes of the streams, past all entries in between. Of some all entries are archived.
 _WALLETS = """
@@ -171,18 +192,31 @@ async def check_streams(
     *,
     everything: bool,
     with_holdings: bool,
-) -> Found:
-    """Check wallets that have a journal, in the snapshot the connection has."""
-    found = Found()
+) -> AsyncGenerator[Found, None]:
+    """Check wallets that have a journal, in the snapshot the connection has; yield what is found, a part of them after the other.
+
+    Where nearly all of the journal is wanted its lines are read for all wallets at once, in the order in which they are there.
+    """
     known = await baselines(connection, wallets)
-    for row in await connection.fetch(_STREAMS, list(wallets)):
-        fold = await _folded(connection, row, found.report, everything, known.get(row["wallet_address"]))
+    rows = await connection.fetch(_STREAMS, list(wallets))
+    streams = deque(_begun(row, everything, known.get(row["wallet_address"])) for row in rows)
+    folds = await _read_at_once(connection, streams)
+    found, size = Found(), 0
+    while streams:
+        # None is kept longer than it takes: together they had all the mints there are.
+        stream = streams.popleft()
+        fold = stream.fold
+        await _fold(connection, stream, folds, found.report)
         await _compare(connection, fold, found.report)
         if (done := fold.now_checked()) is not None:
             found.checked.append(done)
         if with_holdings and (holding := fold.holding()) is not None:
             found.holdings.append(holding)
-    return found
+            size += len(holding.amounts)
+        if size >= _MINTS_AT_ONCE:
+            yield found
+            found, size = Found(), 0
+    yield found
 
 
 async def check_the_rest(connection: asyncpg.Connection[asyncpg.Record]) -> VerifyReport:
@@ -199,14 +233,38 @@ async def check_the_rest(connection: asyncpg.Connection[asyncpg.Record]) -> Veri
     return report
 
 
-async def _folded(
-    connection: asyncpg.Connection[asyncpg.Record],
-    row: asyncpg.Record,
-    report: VerifyReport,
-    everything: bool,
-    baseline: Checked | None,
-) -> StreamFold:
-    """Return a stream with all its entries. Where the last one that was checked is another one, it is folded from the first.
+@dataclass(slots=True)
+class _Begun:
+    """A stream that is to be folded, from where it was in order if it is not from its first entry."""
+
+    fold: StreamFold
+    last_seq: int
+    start: Checked | None
+    known: Checked | None
+    """What its lines are held against as they come: they are read again in spite of it."""
+
+    @property
+    def after_seq(self) -> int:
+        """The entry behind which its lines are wanted."""
+        return self.start.seq if self.start is not None else 0
+
+    @property
+    def is_usual(self) -> bool:
+        """Tell whether a quick fold may be tried: it is somebody's, and the tables contain all of it."""
+        return self.fold.owner is not None and self.fold.projected_seq >= self.last_seq
+
+    def quick(self, mints: Mints | None = None) -> QuickFold | None:
+        """Return a new quick fold of it, which has no line yet; None where there is no use in one."""
+        owner = self.fold.owner
+        return (
+            QuickFold(self.fold.wallet, owner, self.known, mints)
+            if owner is not None and self.is_usual
+            else None
+        )
+
+
+def _begun(row: asyncpg.Record, everything: bool, baseline: Checked | None) -> _Begun:
+    """Return a stream. Where the last entry that was checked is another one, it is folded from the first.
 
     One whose first entries are archived is folded from what it had come to there.
     """
@@ -222,16 +280,52 @@ async def _folded(
         known = None
     elif known is not None and not everything and row["ends_there"]:
         start = known
+    return _Begun(fold, last_seq, start, known)
+
+
+async def _read_at_once(
+    connection: asyncpg.Connection[asyncpg.Record], streams: Collection[_Begun]
+) -> FoldsAtOnce:
+    """Return streams folded at once, none where they are not much of the journal, or one of their lines cannot be read."""
+    folds, mints = FoldsAtOnce(), Mints()
+    usual = [one for one in streams if one.is_usual and one.last_seq > one.after_seq]
+    if len(usual) < 2:
+        return folds
+    wallets, after = [one.fold.wallet for one in usual], [one.after_seq for one in usual]
+    parts = await table_parts(connection)
+    if any(after):
+        parts = await parts_wanted(connection, parts, wallets, after)
+    if not pays(sum(one.last_seq - one.after_seq for one in usual), sum(part.pages for part in parts)):
+        return folds
+    for one in usual:
+        # One that was checked for somebody else is looked at by itself.
+        with suppress(DoubtfulError):
+            if (quick := one.quick(mints)) is not None:
+                if one.start is not None:
+                    quick.go_on_from(one.start)
+                folds.add(one.fold.wallet, quick, one.after_seq)
+    try:
+        await read_in_table_order(connection, parts, wallets, folds.take)
+    except CorruptEntryError:
+        return FoldsAtOnce()
+    return folds
+
+
+async def _fold(
+    connection: asyncpg.Connection[asyncpg.Record], stream: _Begun, folds: FoldsAtOnce, report: VerifyReport
+) -> None:
+    """Fold all entries of a stream, unless that was done at once with others and nothing is unusual about it."""
+    fold, start = stream.fold, stream.start
     if start is not None:
         report.entries_checked_before += start.seq
-    quick = None
-    if fold.owner is not None and fold.projected_seq >= last_seq:
-        quick = QuickFold(wallet, fold.owner, known)
-    lines: Lines = partial(read_lines, connection, "journal", wallet)
-    if start is not None and start.seq == last_seq:
+    if (quick := folds.pop(fold.wallet, stream.last_seq)) is not None:
+        with suppress(DoubtfulError):
+            report.entries += take_over(fold, start, quick)
+            return
+    lines: Lines = partial(read_lines, connection, "journal", fold.wallet)
+    if stream.after_seq == stream.last_seq:
         lines = _nothing
-    report.entries += await fold_lines(fold, lines, start, quick)
-    return fold
+    report.entries += await fold_lines(fold, lines, start, stream.quick())
 
 
 async def _nothing(_after_seq: int, _take: Take) -> None:
