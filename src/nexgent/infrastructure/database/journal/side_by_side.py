@@ -188,5 +188,5 @@ async def _started() -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, **_MEMORY_KEPT},
+        env={**_MEMORY_KEPT, **os.environ},
     )
