@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME …] [--runs N]`: a table of our own times.
 
-Names are ticks, budget, product, memory, ws, storm, restart, floods, bystanders, engines, dashboard and history; without one,
-all.
+Names are ticks, budget, rest, product, memory, ws, storm, restart, floods, bystanders, engines, dashboard and history; without
+one, all.
 `--runs` measures each so often, one after the other, and gives medians; what was measured is kept in `benchmarks/figures.json`,
 from which `make figures` writes the tables of the documents. `--no-file` leaves the file alone.
 
@@ -32,6 +32,7 @@ from benchmarks import (
     history,
     memory,
     product,
+    rest,
     restart,
     sockets,
     storm,
@@ -71,6 +72,7 @@ def main() -> int:
     known: dict[str, Callable[[], list[table.Row]]] = {
         "ticks": ticks.run,
         "budget": lambda: uvloop.run(budget.run()),
+        "rest": lambda: uvloop.run(rest.run()),
         "product": lambda: uvloop.run(product.run()),
         "memory": lambda: uvloop.run(memory.run()),
         "ws": lambda: uvloop.run(sockets.run(seconds=seconds)),

@@ -25,8 +25,7 @@ from uuid import uuid4
 import aiohttp
 from solders.pubkey import Pubkey
 
-from benchmarks.awake import wakers
-from benchmarks.figures import AWAKE, FLOOR, LEAST, WAY
+from benchmarks.figures import FLOOR, LEAST, WAY
 from benchmarks.load import MANY_CONNECTIONS
 from benchmarks.product import Follower, one_signal
 from benchmarks.storm import storm_tokens
@@ -86,7 +85,7 @@ async def run() -> list[Row]:
 async def _written(database_url: str, entries: Sequence[Entry]) -> list[Row]:
     """Return what is made durable on the way, each beside a line that is committed."""
     rows: list[Row] = []
-    async with _bare_table(database_url, entries) as commit:
+    async with bare_table(database_url, entries) as commit:
         async with opened_pool(database_url, COMMAND) as pool:
             store = PostgresSignalStore(pool)
             user = UserId(await pool.fetchval("SELECT id FROM users LIMIT 1"))
@@ -116,7 +115,7 @@ async def _talked(
 ) -> list[Row]:
     """Return what is said and heard on the way, each beside the same without anything to say."""
     mint = TokenAddress((await product.tokens())[0]["mint"])
-    async with _empty_service() as empty, _bare_table(product.database_url, entries) as commit:
+    async with empty_service() as empty, bare_table(product.database_url, entries) as commit:
 
         async def nothing() -> None:
             async with http.post(empty, json={"tokenAddress": mint}) as answer:
@@ -166,7 +165,7 @@ async def _engine_alone() -> list[float]:
     for number in range(1, SIGNALS + 1):
         engine.journal.entries.clear()
         signal = a_signal(number, token_address=TokenAddress(f"{number:044d}"))
-        times.append(await _taken(partial(engine.parts.process_signal.execute, signal, 0.0)))
+        times.append(await taken(partial(engine.parts.process_signal.execute, signal, 0.0)))
     return times
 
 
@@ -186,10 +185,15 @@ def _post(product: Product, http: aiohttp.ClientSession) -> _Step:
     return post
 
 
+def quote_address(sandbox_url: str, mint: str) -> str:
+    """Return where a quote for one SOL is asked for."""
+    return sandbox_url + _ORDER.format(SOL_MINT, mint, _LAMPORTS)
+
+
 async def _quotes(
     product: Product, http: aiohttp.ClientSession, mint: TokenAddress
 ) -> tuple[list[float], list[float]]:
-    address = product.sandbox_url + _ORDER.format(SOL_MINT, mint, _LAMPORTS)
+    address = quote_address(product.sandbox_url, mint)
     clock = SystemClock()
     async with HttpClient() as client:
         api = JupiterApi(
@@ -235,29 +239,16 @@ async def _frames(
 
 
 async def _whole(product: Product, http: aiohttp.ClientSession, steps: Sequence[Row]) -> list[Row]:
-    """Return the whole way through the running service, with processors that sleep between signals and steps as they will, and
-    kept awake, in turn; and the sum of the floors that come one after the other.
-    """
-    mints = await storm_tokens(product, 2 * (SIGNALS + 1))
-    asleep: list[float] = []
-    awake: list[float] = []
-    with wakers() as keepers:
-        for first, *half in (mints[: SIGNALS + 1], mints[SIGNALS + 1 :]):
-            agent = await product.agent("Way of a signal", "1000")
-            async with asyncio.TaskGroup() as group:
-                follower = Follower(product, http, agent["id"])
-                group.create_task(follower.run())
-                await follower.ready.wait()
-                await one_signal(product, http, first, [follower])
-                for number, mint in enumerate(half):
-                    kept = keepers is not None and number % 2 == 1
-                    if keepers is not None:
-                        keepers.keep_awake(kept)
-                    (awake if kept else asleep).append(
-                        await one_signal(product, http, mint, [follower]) * 1000
-                    )
-                follower.stop()
-            await product.call("DELETE", f"/agents/{agent['id']}", expect=200)
+    """Return the whole way through the running service, and the sum of the floors that come one after the other."""
+    mints = await storm_tokens(product, SIGNALS + 1)
+    agent = await product.agent("Way of a signal", "1000")
+    async with asyncio.TaskGroup() as group:
+        follower = Follower(product, http, agent["id"])
+        group.create_task(follower.run())
+        await follower.ready.wait()
+        await one_signal(product, http, mints[0], [follower])
+        times = [await one_signal(product, http, mint, [follower]) * 1000 for mint in mints[1:]]
+        follower.stop()
     known = {row.name.removeprefix(WAY): row.value for row in steps}
 
     def floors(end: str) -> float:
@@ -270,19 +261,16 @@ async def _whole(product: Product, http: aiohttp.ClientSession, steps: Sequence[
         return max(journal, quote) + sum(known[name + end] for name in one_by_one)
 
     whole = "the whole way, one agent"
-    rows = [
-        Row(WAY + whole, median(asleep), "ms", None, 4.0),
-        Row(WAY + whole + LEAST, min(asleep), "ms"),
+    return [
+        Row(WAY + whole, median(times), "ms", None, 4.0),
+        Row(WAY + whole + LEAST, min(times), "ms"),
         Row(WAY + whole + FLOOR, floors(FLOOR), "ms"),
         Row(WAY + whole + FLOOR + LEAST, floors(FLOOR + LEAST), "ms"),
     ]
-    if awake:
-        rows += _rows(whole + AWAKE, awake, [0.0])
-    return rows
 
 
 @asynccontextmanager
-async def _empty_service() -> AsyncIterator[str]:
+async def empty_service() -> AsyncIterator[str]:
     """Run the service that does nothing; yields its address."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "benchmarks.empty", str(port))
@@ -305,7 +293,7 @@ async def _empty_service() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _bare_table(database_url: str, entries: Sequence[Entry]) -> AsyncIterator[_Step]:
+async def bare_table(database_url: str, entries: Sequence[Entry]) -> AsyncIterator[_Step]:
     """Yield what writes a line as long as a settlement's into a table of nothing else, and commits it."""
     line = "x" * len(str(entries[-1]))
     async with opened_pool(database_url, COMMAND) as pool, pool.acquire() as connection:
@@ -320,11 +308,12 @@ async def _in_turn(ours: _Step, floor: _Step) -> tuple[list[float], list[float]]
     both: tuple[list[float], list[float]] = ([], [])
     for _ in range(TIMES):
         for step, times in zip((ours, floor), both, strict=True):
-            times.append(await _taken(step))
+            times.append(await taken(step))
     return both
 
 
-async def _taken(step: _Step) -> float:
+async def taken(step: _Step) -> float:
+    """Return what a step takes, in milliseconds."""
     started = time.perf_counter()
     await step()
     return (time.perf_counter() - started) * 1000

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from textwrap import wrap
 
-from benchmarks.figures import AWAKE, ENGINES, FLOOR, FRAME, LEAST, WAY, Figure, read
+from benchmarks.figures import AFTER_A_REST, AWAKE, ENGINES, FLOOR, FRAME, LEAST, REST, WAY, Figure, read
 from scripts.generated import out_of_date
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,8 +125,21 @@ STEPS = (
         "the whole way, one agent",
         "the sum of what comes one after the other",
     ),
-    Stage("the same, with processors that are kept awake", f"the whole way, one agent{AWAKE}", ""),
 )
+WAKINGS = {
+    name: name
+    for name in (
+        "an empty endpoint",
+        "a line that is committed",
+        "a question to the sandbox",
+        "half of a frame's way there and back",
+    )
+} | {
+    "what comes one after the other on the way": "**what comes one after the other on the way**: the endpoint, three lines, of"
+    " which one while the question is asked, and the frame",
+    "the whole way, one agent": "the whole way of a signal of one agent, our code and all",
+}
+"""The lines of the table of what waking up takes, by their names among the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,14 +316,26 @@ def way(figures: Sequence[Figure]) -> list[str]:
         "| --- | --- | --- | --- |",
     ]
     for step, measured in shown:
-        cells = (
-            step.label,
-            both(measured.name.removeprefix(WAY)),
-            both(step.name + FLOOR),
-            step.floor or "–",
-        )
+        cells = (step.label, both(measured.name.removeprefix(WAY)), both(step.name + FLOOR), step.floor)
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", *_origins(measured for _, measured in shown)]
+
+
+def rest(figures: Sequence[Figure]) -> list[str]:
+    """Return the lines of the table of what waking up takes; what was never measured leaves its line out."""
+    known = {one.name: one for one in figures if one.name.startswith(REST)}
+    lines = [
+        "| step, without any code of ours | at once | after a rest | after a rest, processors kept awake |",
+        "| --- | --- | --- | --- |",
+    ]
+    shown: list[Figure] = []
+    for name, label in WAKINGS.items():
+        found = [known.get(f"{REST}{name}{way}") for way in ("", AFTER_A_REST, AWAKE)]
+        if any(found):
+            shown += [one for one in found if one is not None]
+            cells = (label, *(_milliseconds(one.median) if one is not None else "–" for one in found))
+            lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", *_origins(shown)]
 
 
 def engines(figures: Sequence[Figure]) -> list[str]:
@@ -448,7 +473,7 @@ def _origins(figures: Iterable[Figure]) -> list[str]:
 
 DOCUMENTS: Mapping[str, Sequence[Callable[[Sequence[Figure]], list[str]]]] = {
     DOCUMENT: (table,),
-    "docs/performance.md": (budget, way),
+    "docs/performance.md": (budget, way, rest),
     "docs/scale.md": (engines, takeovers, limits),
 }
 """The documents with figures, and what makes the lines of each of their tables."""

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import ENGINES, FLOOR, FRAME, LEAST, WAY, Figure, keep, of_runs, read
+from benchmarks.figures import (
+    AFTER_A_REST,
+    AWAKE,
+    ENGINES,
+    FLOOR,
+    FRAME,
+    LEAST,
+    REST,
+    WAY,
+    Figure,
+    keep,
+    of_runs,
+    read,
+)
 from benchmarks.table import Row
 from scripts.figures import (
     DOCUMENTS,
@@ -19,6 +32,7 @@ from scripts.figures import (
     engines,
     limits,
     main,
+    rest,
     table,
     takeovers,
     way,
@@ -126,6 +140,14 @@ def test_the_way_of_a_signal_has_a_line_for_each_step_with_its_least_and_its_med
         f"| {STEPS[4].label} | 0.37 ms (0.80 ms) | 0.28 ms (0.50 ms) | {STEPS[4].floor} |",
         "",
     ]
+
+
+def test_waking_up_has_a_line_for_each_step_and_leaves_out_what_was_not_measured() -> None:
+    name = f"{REST}an empty endpoint"
+    figures = [*figures_of(0.6, name=name), *figures_of(1.6, name=name + AFTER_A_REST)]
+
+    assert rest(figures)[2:4] == ["| an empty endpoint | 0.60 ms | 1.6 ms | – |", ""]
+    assert "| 1.6 ms | 1.3 ms |" in rest([*figures, *figures_of(1.3, name=name + AWAKE)])[2]
 
 
 def of_engines(agents: int, setting: str, spent: float) -> list[Figure]:
