@@ -40,6 +40,7 @@ from nexgent.domain.ledger.models import (
     TradeSettled,
 )
 from nexgent.domain.positions.models import CloseReason, PendingExit, Position
+from nexgent.domain.trading.settlement import closed_trade_id_for, position_id_for, transaction_id_for
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
 from nexgent.infrastructure.backup.part_archive import COLUMNS
 from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
@@ -51,9 +52,7 @@ from nexgent.shared.ids import derived_id, new_id, position_intent_id, purchase_
 from nexgent.shared.money import CONTEXT, LAMPORTS_PER_SOL, SOL_MINT, from_raw, sol
 from nexgent.shared.types import (
     AgentId,
-    ClosedTradeId,
     EntryId,
-    PositionId,
     SignalId,
     TokenAddress,
     TransactionId,
@@ -543,8 +542,8 @@ def _buy(owner: _Owner, signal_id: SignalId, token: TokenAddress, at: datetime) 
         signal_id=signal_id,
     )
     intended = _entry(owner, at, TradeIntended(intent))
-    record = _swap(owner, at, (SOL_MINT, _SPENT_LAMPORTS), (token, quantity_raw), signal_id)
-    position_id = PositionId(new_id())
+    record = _swap(intent, at, (SOL_MINT, _SPENT_LAMPORTS), (token, quantity_raw), signal_id)
+    position_id = position_id_for(intent)
     spent = _SPENT_LAMPORTS + _FEE_LAMPORTS
     position = bought(
         position_id,
@@ -596,10 +595,10 @@ def _sell(owner: _Owner, purchase: Entry, number: int) -> tuple[Entry, Entry]:
     intended = _entry(owner, at, TradeIntended(intent, leaving))
     change = random.Random(f"{number} {owner.agent_id}").uniform(-0.30, 0.31)
     received = int(_SPENT_LAMPORTS * (1 + change))
-    record = _swap(owner, at, (token, position.quantity_raw), (SOL_MINT, received), None)
+    record = _swap(intent, at, (token, position.quantity_raw), (SOL_MINT, received), None)
     profit = received - position.cost_basis_lamports
     closed = ClosedTrade(
-        id=ClosedTradeId(new_id()),
+        id=closed_trade_id_for(position),
         position_id=position.id,
         agent_id=owner.agent_id,
         wallet_address=owner.wallet,
@@ -667,7 +666,7 @@ def _intent(
 
 
 def _swap(
-    owner: _Owner,
+    intent: Intent,
     at: datetime,
     given: tuple[TokenAddress, int],
     taken: tuple[TokenAddress, int],
@@ -680,9 +679,9 @@ def _swap(
 
     (in_symbol, in_amount, in_price), (out_symbol, out_amount, out_price) = leg(*given), leg(*taken)
     return TransactionRecord(
-        id=TransactionId(new_id()),
-        agent_id=owner.agent_id,
-        wallet_address=owner.wallet,
+        id=transaction_id_for(intent),
+        agent_id=intent.agent_id,
+        wallet_address=intent.wallet_address,
         type=TransactionType.SWAP,
         value_usd=Decimal("7.50"),
         time=at,

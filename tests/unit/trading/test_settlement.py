@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -197,3 +198,27 @@ def test_tokens_that_left_the_wallet_leave_at_what_they_cost_and_the_last_of_the
         assert body.position is None
         assert body.closed is not None
         assert (body.closed.profit_loss_sol, body.closed.close_reason) == (Decimal(0), CloseReason.EXTERNAL)
+
+
+def test_what_is_settled_again_later_has_the_ids_it_had_and_those_of_later_trades_sort_behind() -> None:
+    """An attempt may have been written without anybody having heard of it."""
+    intent, position = a_sale()
+    fill = of_chain(position.quantity_raw, 2_000_000_000)
+
+    first, again = (
+        settle_sale(intent, fill, replace(CONTEXT, now=now), position, reason=CloseReason.MANUAL).body
+        for now in (T0, T0 + timedelta(days=1))
+    )
+    later = settle_sale(
+        replace(intent, created_at=intent.created_at + timedelta(milliseconds=1)),
+        fill,
+        CONTEXT,
+        replace(position, opened_at=position.opened_at + timedelta(milliseconds=1)),
+        reason=CloseReason.MANUAL,
+    ).body
+
+    assert first.closed is not None
+    assert again.closed is not None
+    assert later.closed is not None
+    assert first.transaction.id == again.transaction.id < later.transaction.id
+    assert first.closed.id == again.closed.id < later.closed.id

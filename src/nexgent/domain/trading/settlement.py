@@ -20,7 +20,7 @@ from nexgent.domain.trading.rules.dca import average_after_dca
 from nexgent.domain.trading.rules.profit_loss import cost_basis_of_part, full_profit_loss
 from nexgent.domain.trading.swap_postings import burn_postings, buy_postings, sale_postings
 from nexgent.domain.transactions.models import ClosedTrade, TransactionRecord, TransactionType
-from nexgent.shared.ids import derived_id
+from nexgent.shared.ids import derived_at, derived_id
 from nexgent.shared.money import (
     CONTEXT,
     SOL_MINT,
@@ -58,13 +58,18 @@ class SettlementContext:
 
 
 def transaction_id_for(intent: Intent) -> TransactionId:
-    """Return the id of the transaction that will book the intent."""
-    return TransactionId(derived_id("transaction", intent.id))
+    """Return the id of the transaction that will book the intent: one, however often that is tried."""
+    return TransactionId(derived_at(intent.created_at, "transaction", intent.id))
 
 
 def position_id_for(intent: Intent) -> PositionId:
     """Return the id of the position a purchase will open."""
     return PositionId(derived_id("opened", intent.id))
+
+
+def closed_trade_id_for(position: Position) -> ClosedTradeId:
+    """Return the id of the trade a position will be when it is closed, which happens once."""
+    return ClosedTradeId(derived_at(position.opened_at, "closed", position.id))
 
 
 def buy_debit_lamports(fill: Fill) -> int:
@@ -292,7 +297,7 @@ def close_trade(
         context.sol_usd if context.sol_usd is not None else Decimal(0),
     )
     return ClosedTrade(
-        id=ClosedTradeId(derived_id("closed", position.id)),
+        id=closed_trade_id_for(position),
         position_id=position.id,
         agent_id=position.agent_id,
         wallet_address=position.wallet_address,
