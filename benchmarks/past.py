@@ -474,7 +474,7 @@ async def _trade(
                 at,
                 at,
                 token,
-                f"P{number % 1000}",
+                _symbol(token),
                 f"TYPE {number % 5}",
                 "because",
                 3,
@@ -526,6 +526,10 @@ def _decision(signal_id: SignalId, intended: Entry) -> tuple[object, ...]:
     )
 
 
+def _symbol(token: TokenAddress) -> str:
+    return f"P{int(token[-4:]) % 1000}"
+
+
 def _price() -> Decimal:
     return Decimal("0.0001")
 
@@ -550,7 +554,7 @@ def _buy(owner: _Owner, signal_id: SignalId, token: TokenAddress, at: datetime) 
         owner.agent_id,
         owner.wallet,
         token,
-        symbol="PAST",
+        symbol=_symbol(token),
         transaction_id=record.id,
         price_sol=_price(),
         quantity_raw=quantity_raw,
@@ -603,7 +607,7 @@ def _sell(owner: _Owner, purchase: Entry, number: int) -> tuple[Entry, Entry]:
         agent_id=owner.agent_id,
         wallet_address=owner.wallet,
         token_address=token,
-        token_symbol="PAST",
+        token_symbol=_symbol(token),
         amount=position.quantity,
         purchase_price=position.entry_price_sol,
         sale_price=CONTEXT.divide(sol(received), position.quantity),
@@ -652,7 +656,7 @@ def _intent(
         agent_id=owner.agent_id,
         wallet_address=owner.wallet,
         token_address=token,
-        token_symbol="PAST",
+        token_symbol=_symbol(token),
         input_mint=SOL_MINT if position is None else token,
         amount_raw=amount_raw,
         reserved_raw=reserved_raw,
@@ -675,7 +679,7 @@ def _swap(
     def leg(mint: TokenAddress, raw: int) -> tuple[str, Decimal, Decimal]:
         if mint == SOL_MINT:
             return "SOL", sol(raw), Decimal(1)
-        return "PAST", from_raw(raw, DECIMALS), _price()
+        return _symbol(mint), from_raw(raw, DECIMALS), _price()
 
     (in_symbol, in_amount, in_price), (out_symbol, out_amount, out_price) = leg(*given), leg(*taken)
     return TransactionRecord(
@@ -709,7 +713,7 @@ def _entry(owner: _Owner, at: datetime, body: EntryBody, *legs: tuple[Account, T
     postings = tuple(
         Posting(account, mint, raw, "SOL", 9)
         if mint == SOL_MINT
-        else Posting(account, mint, raw, "PAST", DECIMALS)
+        else Posting(account, mint, raw, _symbol(mint), DECIMALS)
         for account, mint, raw in legs
     )
     return Entry(

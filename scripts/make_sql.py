@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -65,7 +66,10 @@ def _listing(constant: str, one: Listing) -> list[str]:
         arguments = ", ".join(f'"{name}"' for name in names)
         lines.append(f"        Condition('{named}', ({arguments},)),")
     order = ", ".join(_text(column)[0] for column in one.order)
-    return [*lines, "    ),", f'    order="{order}",', ")"]
+    lines += ["    ),", f'    order="{order}",']
+    if one.key is not None:
+        lines += [f'    key="{_text(one.key)[0]}",', f'    keys="{_text(select(one.key))[0]}",']
+    return [*lines, ")"]
 
 
 def compiled(one: Statement) -> str:

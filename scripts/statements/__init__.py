@@ -50,12 +50,13 @@ class Statement:
 class Listing:
     """A list that may be narrowed: what is selected, in which order, and the conditions of which each may be left out.
 
-    A condition applies when its first argument is given.
+    A condition applies when its first argument is given. By a `key` of its table pages are found that are far behind.
     """
 
     selected: Select[Any]
     conditions: tuple[ColumnElement[bool], ...]
     order: tuple[ColumnElement[Any], ...]
+    key: ColumnElement[Any] | None = None
 
 
 def statement(made: Executable, *arguments: str) -> Statement:

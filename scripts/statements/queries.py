@@ -69,6 +69,7 @@ CLOSED_TRADES = Listing(
     select(*_trade_columns),
     (*_of_trades, _behind(_trade.sale_time, _trade.id)),
     (_trade.sale_time.desc(), _trade.id.desc()),
+    key=_trade.id,
 )
 CLOSED_TRADE = statement(select(*_trade_columns).where(_trade.id == given(_trade.id)), "id")
 CLOSED_TRADES_EXPORT = Listing(

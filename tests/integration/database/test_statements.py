@@ -55,3 +55,22 @@ async def test_a_condition_without_a_field_of_the_filter_is_no_list_of_everythin
     async with opened_pool(module_database_url, PoolUse(most=1)) as pool:
         with pytest.raises(AttributeError, match="agent"):
             await broken.fetch(pool, TransactionFilter(agent_id=AgentId(UUID(int=1))), limit=1)
+
+
+async def test_trades_on_the_pages_before_are_looked_at_in_an_index_alone(module_database_url: str) -> None:
+    """Each of them is anywhere in the table, which does not fit into memory."""
+    listing = queries.CLOSED_TRADES
+    given = tuple(one.arguments[0] == "agent_id" for one in listing.conditions)
+    text, _ = statement_of(listing, given, offset=True)
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(module_database_url)
+    try:
+        for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
+            await connection.execute(f"SET enable_{way} = off")
+        plan = await connection.fetch(f"EXPLAIN {text}", UUID(int=1), 100, 70_000)
+    finally:
+        await connection.close()
+
+    assert any(
+        "Index Only Scan Backward using agent_historical_swaps_agent_id_sale_time_id_idx" in row[0]
+        for row in plan
+    ), plan

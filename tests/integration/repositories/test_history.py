@@ -112,6 +112,10 @@ async def _asked(pool: Pool, now: datetime) -> Mapping[str, tuple[tuple[Any, ...
             listed(queries.CLOSED_TRADES, agent_id=agent, token_address=token),
             {trades: 1},
         ),
+        "closed trades of a symbol that was never traded": (
+            listed(queries.CLOSED_TRADES, agent_id=agent, token_symbol="NONE"),
+            {trades: 0},
+        ),
         "closed trades of a signal": (
             listed(queries.CLOSED_TRADES, agent_id=agent, signal_id=signal),
             {trades: PAST.buyers},

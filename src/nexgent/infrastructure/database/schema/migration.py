@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_REVISION = "0038"
+SCHEMA_REVISION = "0039"
 """The newest migration. Known here so that an up-to-date database is recognised without loading the scripts."""
 
 

@@ -388,8 +388,10 @@ agent_historical_swaps = Table(
     Index(None, "sale_transaction_id"),
     # By the token first: what is bought for a signal lies together, and it is looked up with the agents or without.
     Index(None, "token_address", "agent_id"),
+    Index(None, "token_symbol", "agent_id"),
     Index(None, "agent_id", "purchase_time"),
-    Index(None, "agent_id", "sale_time"),
+    # The order of a list, with all that finding a page of it takes.
+    Index(None, "agent_id", "sale_time", "id"),
     # The order of an export.
     Index(None, "agent_id", "id"),
 )

@@ -27,11 +27,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """A compiled list."""
+    """A compiled list. With a `key`, and the text that selects it, the rows behind an offset are found by that alone."""
 
     selected: str
     conditions: tuple[Condition, ...]
     order: str
+    key: str = ""
+    keys: str = ""
 
     async def fetch(
         self,
@@ -70,6 +72,9 @@ def statement_of(listing: Listing, given: tuple[bool, ...], *, offset: bool) -> 
     names = tuple(dict.fromkeys(name for one in applying for name in one.arguments))
     places = {name: f"${place}" for place, name in enumerate(names, start=1)}
     where = " AND ".join(f"({one.text.format_map(places)})" for one in applying)
-    parts = [listing.selected, *(["WHERE", where] if applying else []), "ORDER BY", listing.order]
-    parts += ["LIMIT", f"${len(names) + 1}", *(["OFFSET", f"${len(names) + 2}"] if offset else [])]
-    return " ".join(parts), names
+    page = [*(["WHERE", where] if applying else []), "ORDER BY", listing.order]
+    page += ["LIMIT", f"${len(names) + 1}", *(["OFFSET", f"${len(names) + 2}"] if offset else [])]
+    if offset and listing.key:
+        # A row that is skipped is looked at in an index, where one has the key, and not in the table.
+        page = ["WHERE", listing.key, "IN (", listing.keys, *page, ") ORDER BY", listing.order]
+    return " ".join([listing.selected, *page]), names

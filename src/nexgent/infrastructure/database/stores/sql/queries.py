@@ -43,6 +43,8 @@ agent_historical_swaps.created_at FROM agent_historical_swaps
         Condition('(agent_historical_swaps.sale_time, agent_historical_swaps.id) < ({after_time}::TIMESTAMP WITH TIME ZONE, {after_id}::UUID)', ("after_time", "after_id",)),
     ),
     order="agent_historical_swaps.sale_time DESC, agent_historical_swaps.id DESC",
+    key="agent_historical_swaps.id",
+    keys="SELECT agent_historical_swaps.id FROM agent_historical_swaps",
 )
 CLOSED_TRADES_EXPORT: Final = Listing(
     selected="""
