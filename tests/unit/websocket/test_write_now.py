@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 
 import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, Protocol, State
 
-from nexgent.infrastructure.websocket import frames
+from nexgent.infrastructure.websocket import frames, hub
 from nexgent.infrastructure.websocket.client import SHUTDOWN, Client
 from nexgent.infrastructure.websocket.outbox import CLIENTS_AT_ONCE, Outbox
 from nexgent.shared.ids import new_id
@@ -63,21 +64,56 @@ async def test_nothing_overtakes_what_could_not_be_written() -> None:
     assert client.next_frame() == "two"
 
 
-async def test_prices_and_frames_keep_their_order() -> None:
-    world, line = World(), _Line()
-    client = world.hub.subscribe(world.agent_id)
-    client.write_now = line.write
+async def test_prices_wait_for_frames_in_line_and_are_shared_by_those_who_keep_up() -> None:
+    world = World()
+    lines = [_Line(), _Line(), _Line()]
+    clients = [world.hub.subscribe(world.agent_id) for _ in lines]
+    for client, line in zip(clients, lines, strict=True):
+        client.write_now = line.write
+    lines[2].is_free = False
     world.open()
     world.prices((MINT, "0.002"))
     world.open(token_symbol="LATER")
-    await asyncio.sleep(0)
-
-    # What came behind a frame in line is merged, and left to the writer.
-    kinds = [json.loads(frame)["type"] for frame in line.written]
-    assert kinds == ["position_update", "position_update"]
-    assert [price.token_address for price in client.take_prices()] == [MINT]
     world.prices((MINT, "0.003"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    for line in lines[:2]:
+        told = [json.loads(frame) for frame in line.written]
+        assert [frame["type"] for frame in told] == [*["position_update"] * 2, "price_update_batch"]
+        assert [one["price"] for one in told[-1]["data"]["updates"]] == [0.003]
+    assert lines[0].written[-1] is lines[1].written[-1]
+    # Whoever does not keep up has a frame of its own, made by its writer.
+    assert [price.token_address for client in clients for price in client.take_prices()] == [MINT]
+    world.prices((MINT, "0.004"))
     await asyncio.sleep(0)
+    assert [json.loads(line.written[-1])["data"]["updates"][0]["price"] for line in lines[:2]] == [0.004] * 2
+
+
+async def test_prices_wait_for_frames_in_line_no_longer_than_for_a_burst(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "PRICES_WAIT_SECONDS", 0.001)
+    world, line = World(), _Line()
+    busy = [world.hub.subscribe(AgentId(new_id())) for _ in range(2)]
+
+    def pass_on(to: Client, frame: str) -> bool:
+        to.push(frame)
+        return True
+
+    for one, other in (busy, busy[::-1]):
+        one.write_now = partial(pass_on, other)
+    client = world.hub.subscribe(world.agent_id)
+    client.write_now = line.write
+    world.open()
+    busy[0].push("to and fro")
+    world.prices((MINT, "0.002"))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(line.written) < 2:
+            await asyncio.sleep(0)
+    for one in busy:
+        one.close(SHUTDOWN)
+
     assert json.loads(line.written[-1])["type"] == "price_update_batch"
 
 

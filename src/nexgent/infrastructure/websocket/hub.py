@@ -47,7 +47,8 @@ BURST = 50
 YOUNG_SECONDS = 0.1
 PRICES_WAIT_SECONDS = 0.3
 """So long prices wait that come in the middle of a burst, which is as long as a thousand agents take: a frame for each of them
-would hold up the trades of the others."""
+would hold up the trades of the others. And so long at most while frames are in line, so that those who keep up share a frame of
+prices: each that has something in line would be told in one of its own."""
 
 
 class WebSocketHub:
@@ -76,6 +77,7 @@ class WebSocketHub:
         self._opened = 0
         self._opened_at = -math.inf
         self._waiting: list[PricesChanged] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._count = 0
 
     @property
@@ -181,19 +183,31 @@ class WebSocketHub:
         self._close_where(lambda caller: caller.key_id == key_id, KEY_DELETED)
 
     def on_prices(self, event: PricesChanged) -> None:
-        """Tell each agent's clients the changed prices of what it holds, in one frame; in a burst a moment later."""
+        """Tell each agent's clients the changed prices of what it holds, in one frame; in a burst, or while frames are in line, a
+        moment later.
+        """
         opened, self._opened = self._opened, 0
         if not self._count:
             return
         if self._waiting:
             self._waiting.append(event)
         elif opened >= BURST and self._clock.monotonic() - self._opened_at < YOUNG_SECONDS:
-            self._waiting.append(event)
-            asyncio.get_running_loop().call_later(PRICES_WAIT_SECONDS, self._tell_waiting_prices)
+            self._have_wait(event)
+        elif self._outbox.is_busy:
+            self._have_wait(event)
+            self._outbox.once_empty(self._tell_waiting_prices)
         else:
             self._tell_prices(event)
 
+    def _have_wait(self, event: PricesChanged) -> None:
+        self._waiting.append(event)
+        self._timer = asyncio.get_running_loop().call_later(PRICES_WAIT_SECONDS, self._tell_waiting_prices)
+
     def _tell_waiting_prices(self) -> None:
+        if not self._waiting:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
         waiting, self._waiting = self._waiting, []
         newest = {price.token_address: price for event in waiting for price in event.prices}
         self._tell_prices(PricesChanged(list(newest.values()), waiting[-1].at))

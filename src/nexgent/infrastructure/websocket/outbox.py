@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 CLIENTS_AT_ONCE = 50
@@ -25,6 +26,16 @@ class Outbox:
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
+        self._next: list[Callable[[], None]] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether somebody has something in line."""
+        return bool(self._waiting)
+
+    def once_empty(self, work: Callable[[], None]) -> None:
+        """Do something once, as soon as nobody has anything in line any more."""
+        self._next.append(work)
 
     def add(self, one: Waiting) -> None:
         """Write to somebody as soon as the event loop gets its turn."""
@@ -38,5 +49,10 @@ class Outbox:
                 self._waiting.popleft().flush()
         finally:
             # Whatever happens with one of them, the others get theirs.
+            loop = asyncio.get_running_loop()
             if self._waiting:
-                asyncio.get_running_loop().call_soon(self._flush)
+                loop.call_soon(self._flush)
+            else:
+                work, self._next = self._next, []
+                for one in work:
+                    loop.call_soon(one)
