@@ -22,8 +22,8 @@ from nexgent.infrastructure.backup.archive import Manifest, checked, opened
 from nexgent.infrastructure.backup.errors import DamagedBackupError
 from nexgent.infrastructure.backup.restore import restore
 from nexgent.infrastructure.backup.sealed import SealedReader, is_sealed
+from nexgent.infrastructure.database.journal.comparison import VerifyReport
 from nexgent.infrastructure.database.journal.verify import verify
-from nexgent.infrastructure.database.journal.wallet_check import VerifyReport
 from nexgent.shared.errors import InvalidInputError
 
 

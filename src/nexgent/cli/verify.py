@@ -22,9 +22,9 @@ from nexgent.cli.tables import line_width, table
 from nexgent.config.settings import Settings
 from nexgent.infrastructure.cache.connect import REDIS_OUTAGES, connect_redis
 from nexgent.infrastructure.cache.keys import CacheKeys
+from nexgent.infrastructure.database.journal.comparison import VerifyReport
 from nexgent.infrastructure.database.journal.repair import Repaired, repair
 from nexgent.infrastructure.database.journal.verify import verify
-from nexgent.infrastructure.database.journal.wallet_check import VerifyReport
 from nexgent.shared.money import from_raw, plain
 from nexgent.shared.types import AgentId, TokenAddress, WalletAddress
 

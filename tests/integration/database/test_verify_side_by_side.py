@@ -15,9 +15,9 @@ import asyncpg
 import psutil
 import pytest
 
+from nexgent.infrastructure.database.journal.comparison import CachedBalances, VerifyReport
 from nexgent.infrastructure.database.journal.journal import PostgresJournal
 from nexgent.infrastructure.database.journal.verify import verify
-from nexgent.infrastructure.database.journal.wallet_check import CachedBalances, VerifyReport
 from nexgent.infrastructure.database.projection.projector import Projector
 from nexgent.shared.errors import UnavailableError
 from nexgent.shared.money import SOL_MINT

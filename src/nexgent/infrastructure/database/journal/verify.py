@@ -13,19 +13,14 @@ from contextlib import aclosing
 from nexgent.infrastructure.database.connection import translated_errors
 from nexgent.infrastructure.database.journal.checked import save_checked
 from nexgent.infrastructure.database.journal.checking_process import connected
+from nexgent.infrastructure.database.journal.comparison import CachedBalances, VerifyReport, compare_copies
 from nexgent.infrastructure.database.journal.side_by_side import (
     batches_of,
     found_in,
     usable_processes,
 )
 from nexgent.infrastructure.database.journal.table_order import table_parts
-from nexgent.infrastructure.database.journal.wallet_check import (
-    CachedBalances,
-    VerifyReport,
-    check_the_rest,
-    compare_copies,
-    streams,
-)
+from nexgent.infrastructure.database.journal.wallet_check import check_the_rest, streams
 from nexgent.infrastructure.database.projection.projector import Projector
 
 LATE_COPY_PAUSES_SECONDS = (0.5, 1.0, 2.0)
