@@ -105,8 +105,8 @@ async def test_what_is_in_order_is_read_at_once(
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From its first line, and from where it was in order last: then nothing of what is before is read."""
-    stories = [Story() for _ in range(3)]
+    """From its first line, and from where it was in order last: then nothing of what is before is read. Whatever its name is."""
+    stories = [Story(), Story(), Story(wallet=WalletAddress("it's \\' a 'wallet\\\\'; \\x41 ü"))]
     await add_owners(connection, stories)
     for story in stories:
         await told(journal, story)
