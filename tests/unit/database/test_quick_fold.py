@@ -14,6 +14,7 @@ import pytest
 
 from nexgent.domain.ledger.models import Account, Adjusted, Entry, TradeIntended
 from nexgent.domain.ledger.postings import SOL
+from nexgent.infrastructure.database.journal import quick_fold
 from nexgent.infrastructure.database.journal.checked import Checked, Folded
 from nexgent.infrastructure.database.journal.codec import encode_entry, to_json
 from nexgent.infrastructure.database.journal.lines import (
@@ -24,12 +25,12 @@ from nexgent.infrastructure.database.journal.lines import (
     line_of,
     row_of,
 )
-from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, QuickFold
+from nexgent.infrastructure.database.journal.quick_fold import DoubtfulError, Followed, Mints, QuickFold
 from nexgent.infrastructure.database.journal.stream_fold import Lines, StreamFold, fold_lines
 from nexgent.shared.ids import new_id
 from nexgent.shared.money import SOL_MINT
 from nexgent.shared.types import TokenAddress, WalletAddress
-from tests.builders import T0
+from tests.builders import T0, TOKEN
 from tests.integration.database.story import Story
 
 POSTINGS, BODY = 5, 6
@@ -189,6 +190,33 @@ def newest(lines: Sequence[Line], kind: bytes, words: bytes) -> Line:
 def another(line: Line, seq: int, kind: bytes, body: object) -> Line:
     """Return a line of the same agent and time."""
     return (str(new_id()).encode(), line[1], seq, line[3], kind, b"[]", json.dumps(body).encode())
+
+
+def test_a_mint_has_a_number_for_each_of_its_decimals() -> None:
+    mints = Mints()
+    known = [(TOKEN, 6), (OTHER, 6), (TOKEN, 9), (TOKEN, 6), (OTHER, 6), (TOKEN, 9), (TOKEN, 0)]
+
+    numbers = [mints.number(*one) for one in known]
+
+    assert numbers == [0, 1, 2, 0, 1, 2, 3]
+    assert [mints[number] for number in numbers] == known
+
+
+def test_what_was_left_is_known_however_often_and_with_the_decimals_it_had_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the order in which each was left first, also where what is noted is written anew in between."""
+    story, lines = a_life()
+    whole = quick(story, lines)
+    monkeypatch.setattr(quick_fold, "_NOTED", 1)
+
+    again = quick(story, lines)
+
+    assert (list(again.sums.items()), list(again.decimals.items())) == (
+        list(whole.sums.items()),
+        list(whole.decimals.items()),
+    )
+    assert len(again.sums) > 2
 
 
 @pytest.mark.parametrize("spelled", [str.upper, lambda text: text.replace("-", "")])

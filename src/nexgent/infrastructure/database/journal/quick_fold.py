@@ -151,19 +151,25 @@ class Mints:
     """Numbers for mints with their decimals, for as many streams as like: what a stream had is a list of numbers."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[TokenAddress, int], int] = {}
-        self._known: list[tuple[TokenAddress, int]] = []
+        self._numbers: dict[TokenAddress, int] = {}
+        self._other_numbers: dict[tuple[TokenAddress, int], int] = {}
+        """Of mints that were there with other decimals before, which is wrong of one of them."""
+        self._mints: list[TokenAddress] = []
+        self._decimals: list[int] = []
 
     def number(self, mint: TokenAddress, decimals: int) -> int:
         """Return the number of a mint with these decimals."""
-        key = (mint, decimals)
-        if (found := self._numbers.get(key)) is None:
-            found = self._numbers[key] = len(self._known)
-            self._known.append(key)
+        following = len(self._mints)
+        found = self._numbers.setdefault(mint, following)
+        if found < following and self._decimals[found] != decimals:
+            found = self._other_numbers.setdefault((mint, decimals), following)
+        if found == following:
+            self._mints.append(mint)
+            self._decimals.append(decimals)
         return found
 
     def __getitem__(self, number: int) -> tuple[TokenAddress, int]:
-        return self._known[number]
+        return self._mints[number], self._decimals[number]
 
 
 class QuickFold:
