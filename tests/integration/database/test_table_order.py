@@ -17,7 +17,7 @@ from tests.integration.database.story import Story, add_owners
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-SCANS = "SELECT sum(seq_scan), sum(idx_scan) FROM pg_stat_xact_user_tables WHERE relname LIKE 'journal\\_2%'"
+SCANS = "SELECT sum(seq_scan), sum(idx_scan) FROM pg_stat_xact_user_tables WHERE relname LIKE 'journal%'"
 SETTINGS = "SELECT name, setting FROM pg_settings ORDER BY name"
 
 
