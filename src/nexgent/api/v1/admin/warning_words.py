@@ -248,6 +248,10 @@ WORDS: Final[Mapping[str, WarningWords]] = {
         ),
         # Books
         "ledger.append_failed": ("Trades could not be written down, for a defect.", f"Nothing new is bought. {_DEFECT}"),
+        "ledger.not_accepted": (
+            "A trade was written down, and what the service had in memory does not follow from it, for a defect.",
+            f"The wallet is read anew; `nexgent verify` holds it against all entries. {_DEFECT}",
+        ),
         "ledger.append_rejected": (
             "The database refused to write trades down.",
             "The wallets concerned are read anew. " + _DATABASE,
