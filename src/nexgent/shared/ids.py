@@ -71,12 +71,7 @@ def new_id() -> UUID:
 
 def derived_id(*parts: object) -> UUID:
     """Return the same id for the same parts, always: `uuid5`, which by itself takes longer than deciding on a trade."""
-    named = _NAMED.copy()
-    # Mostly a kind and one id.
-    name = f"{parts[0]}:{parts[1]}" if len(parts) == 2 else ":".join(map(str, parts))
-    named.update(name.encode())
-    bits = int.from_bytes(named.digest()[:_BYTES], "big") & ~_GIVEN | _VERSION_5
-    return _Maker.make(bits.to_bytes(_BYTES, "big"))
+    return _Maker.make((_named(parts, _BYTES) | _VERSION_5).to_bytes(_BYTES, "big"))
 
 
 def derived_at(moment: datetime, *parts: object) -> UUID:
@@ -85,12 +80,18 @@ def derived_at(moment: datetime, *parts: object) -> UUID:
     An index on ids that are in order is added to at its end. Where they are anywhere, each new row of a year's table reads a
     page of each index from the disk. It has the form of `uuid7` (RFC 9562), whose random bits are those of the name.
     """
+    milliseconds = (moment - _EPOCH) // _MILLISECOND & _ALL_TIME
+    bits = milliseconds << _AFTER_TIME | _named(parts, _TIMELESS_BYTES) | _VERSION_7
+    return _Maker.make(bits.to_bytes(_BYTES, "big"))
+
+
+def _named(parts: tuple[object, ...], size: int) -> int:
+    """Return so many bytes of what these parts come to by their name, with room for the version."""
     named = _NAMED.copy()
+    # Mostly a kind and one id.
     name = f"{parts[0]}:{parts[1]}" if len(parts) == 2 else ":".join(map(str, parts))
     named.update(name.encode())
-    bits = int.from_bytes(named.digest()[:_TIMELESS_BYTES], "big") & ~_GIVEN | _VERSION_7
-    milliseconds = (moment - _EPOCH) // _MILLISECOND & _ALL_TIME
-    return _Maker.make((milliseconds << _AFTER_TIME | bits).to_bytes(_BYTES, "big"))
+    return int.from_bytes(named.digest()[:size], "big") & ~_GIVEN
 
 
 def purchase_intent_id(agent_id: AgentId, signal_id: SignalId) -> IntentId:
