@@ -57,6 +57,21 @@ async def test_an_answer_that_a_stop_interrupts_halfway_is_said_to_its_end() -> 
         assert await asyncio.to_thread(process.stdout.read) in (framed(None), b"")
 
 
+async def test_it_ends_with_whoever_asked_also_in_the_middle_of_a_question() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _SAYS_MUCH], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(framed("a question")[:-1])
+        process.stdin.close()
+        try:
+            await until(lambda: process.poll() is not None, "it ends")
+        finally:
+            process.kill()
+
+    assert process.returncode == 0
+
+
 def _waiting(pipe: int) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)

@@ -72,10 +72,15 @@ def unframed(data: bytes) -> Any:
 
 
 def read_questions(questions: BinaryIO, asked: SimpleQueue[Question]) -> NoReturn:
-    """Hand questions on as they come. Once nobody can ask any more, nobody reads an answer either: the process ends."""
-    while len(length := questions.read(LENGTH_BYTES)) == LENGTH_BYTES:
-        asked.put(unframed(questions.read(int.from_bytes(length))))
-    os._exit(0)
+    """Hand questions on as they come. Once nobody can ask any more, nobody reads an answer either: the process ends.
+
+    Also where a question ends halfway, as whoever asked did.
+    """
+    try:
+        while len(length := questions.read(LENGTH_BYTES)) == LENGTH_BYTES:
+            asked.put(unframed(questions.read(int.from_bytes(length))))
+    finally:
+        os._exit(0)
 
 
 def serve(asked: SimpleQueue[Question], answers: BinaryIO) -> NoReturn:
